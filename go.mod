@@ -1,0 +1,3 @@
+module github.com/stripe-connector/stripe-connector
+
+go 1.26
