@@ -1,0 +1,100 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Source is a place that records are read from. Its methods may run at once; nothing is kept between calls.
+type Source interface {
+	// Spec tells which configuration the source takes.
+	Spec() Spec
+	// Check tells whether a configuration works. A configuration or key that does not work is a result, not an error.
+	Check(ctx context.Context, req CheckRequest) (CheckResult, error)
+	// Discover lists the streams.
+	Discover(ctx context.Context, req DiscoverRequest) (Catalog, error)
+	// Read sends the records of the configured streams and states to resume from, and returns the report. An error
+	// means that the Read did not come to an orderly end; failures of single streams are in the report.
+	Read(ctx context.Context, req ReadRequest, sink Sink) (Summary, error)
+}
+
+// Config is a configuration as the user wrote it: one JSON object. Empty means that none came. It holds secrets, so it
+// prints as nothing.
+type Config json.RawMessage
+
+// String hides the content.
+func (Config) String() string { return "[config]" }
+
+// GoString hides the content.
+func (Config) GoString() string { return "[config]" }
+
+// Spec is what a source tells about itself.
+type Spec struct {
+	Source           string          // the source's name, such as "stripe"
+	ConfigSchema     json.RawMessage // JSON Schema, draft 2020-12, of Config
+	DocumentationURL string
+	SyncModes        []SyncMode
+	Capabilities     []Capability
+}
+
+// Capability is an optional part of Read that a source honours.
+type Capability int
+
+// The capabilities, as the protocol names them.
+const (
+	FieldSelection Capability = iota + 1
+	Follow
+	TimeRangeLimit
+	RecordLimit
+	SoftDeadline
+	PriorityOrder
+	Reconcile
+	Checkpoints
+)
+
+// CheckRequest asks whether a configuration works.
+type CheckRequest struct {
+	Config  Config
+	Streams []string // the streams to probe; empty means all
+}
+
+// CheckResult is the answer. It is good if Problems is empty.
+type CheckResult struct {
+	Problems []*Failure
+	Streams  []StreamAvailability
+	Account  string // the account's id, if the key may tell it
+	LiveMode bool
+}
+
+// StreamAvailability tells whether a key may read a stream.
+type StreamAvailability struct {
+	Stream       string
+	Availability Availability
+	Reason       *Failure // nil if available
+}
+
+// DiscoverRequest asks for the catalog.
+type DiscoverRequest struct {
+	Config             Config
+	OnlyAvailable      bool // ask the source what the key may read
+	IncludeUnavailable bool // with OnlyAvailable: mark rather than leave out
+}
+
+// ReadRequest asks for records. Zero values mean the source's defaults.
+type ReadRequest struct {
+	Config  Config
+	Streams []ConfiguredStream
+	States  []StreamState
+
+	Follow         bool
+	FollowInterval time.Duration
+	From, To       time.Time // half-open range of creation, whole seconds; zero means unbounded
+	RecordLimit    int64
+	SoftDeadline   time.Duration
+	NewestFirst    bool
+	Reconcile      bool
+
+	CheckpointInterval time.Duration // the longest time between two states of a stream whose records flow
+	CheckpointPages    int           // the most pages between two states of a stream
+}
