@@ -1,0 +1,136 @@
+package schema_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stripe/stripe-mock/embedded"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
+
+// fixtures returns Stripe's own example of each object type.
+func fixtures(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	var f struct {
+		Resources map[string]map[string]any `json:"resources"`
+	}
+	d := json.NewDecoder(bytes.NewReader(embedded.OpenAPIFixtures))
+	d.UseNumber()
+	if err := d.Decode(&f); err != nil {
+		t.Fatal(err)
+	}
+	return f.Resources
+}
+
+// validators compiles every schema. The compiler checks each against the metaschema of draft 2020-12.
+func validators(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	all := map[string]*jsonschema.Schema{}
+	for _, object := range schema.Objects() {
+		s, _ := schema.Lookup(object)
+		text, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.JSON))
+		if err != nil {
+			t.Fatalf("%s: %v", object, err)
+		}
+		c := jsonschema.NewCompiler()
+		if err := c.AddResource(object+".json", text); err != nil {
+			t.Fatalf("%s: %v", object, err)
+		}
+		if all[object], err = c.Compile(object + ".json"); err != nil {
+			t.Fatalf("%s: %v", object, err)
+		}
+	}
+	return all
+}
+
+func TestFixturesAreValid(t *testing.T) {
+	fixtures, validators := fixtures(t), validators(t)
+	checked, inside := 0, 0
+	for object, fixture := range fixtures {
+		validator := validators[object]
+		if validator == nil {
+			continue
+		}
+		checked++
+		if err := validator.Validate(fixture); err != nil {
+			t.Errorf("%s: %v", object, err)
+		}
+		eachEmbedded(lookup(t, object), fixture, func(n node, value map[string]any) {
+			inside++
+			inner, _ := value["object"].(string)
+			if !slices.Contains(n.strings("x-object"), inner) {
+				t.Errorf("%s embeds a %q, want one of %q", object, inner, n.strings("x-object"))
+			} else if err := validators[inner].Validate(value); err != nil {
+				t.Errorf("%s embeds a %q: %v", object, inner, err)
+			}
+		})
+	}
+	t.Logf("checked %d fixtures and %d objects embedded in them", checked, inside)
+	if checked < 90 || inside < 10 {
+		t.Errorf("checked only %d fixtures and %d objects embedded in them", checked, inside)
+	}
+}
+
+// eachEmbedded visits the objects in a value whose schema is another one, as x-object says.
+func eachEmbedded(n node, value any, visit func(node, map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		if n["x-object"] != nil {
+			visit(n, v)
+			return
+		}
+		for name, property := range n.properties() {
+			eachEmbedded(property, v[name], visit)
+		}
+	case []any:
+		for _, item := range v {
+			eachEmbedded(n.child("items"), item, visit)
+		}
+	}
+}
+
+// TestBrokenFixturesAreInvalid breaks every property of every fixture, one at a time.
+func TestBrokenFixturesAreInvalid(t *testing.T) {
+	fixtures, validators := fixtures(t), validators(t)
+	for object, validator := range validators {
+		fixture := fixtures[object]
+		if fixture == nil {
+			continue
+		}
+		for name, property := range lookup(t, object).properties() {
+			broken := maps.Clone(fixture)
+			broken[name] = valueOutside(property.types())
+			if validator.Validate(broken) == nil {
+				t.Errorf("%s with %s = %v is valid, want it refused", object, name, broken[name])
+			}
+		}
+		broken := maps.Clone(fixture)
+		broken["object"] = "another"
+		if validator.Validate(broken) == nil {
+			t.Errorf("%s of another object type is valid, want it refused", object)
+		}
+	}
+}
+
+// TestReducedObjectsAreValid leaves out everything that field selection may leave out, and adds what Stripe may add.
+func TestReducedObjectsAreValid(t *testing.T) {
+	reduced := map[string]any{"id": "an_id", "a_property_of_tomorrow": true}
+	for object, validator := range validators(t) {
+		if err := validator.Validate(reduced); err != nil {
+			t.Errorf("%s: %v", object, err)
+		}
+	}
+}
+
+// valueOutside returns a value of a type that is not among the given ones.
+func valueOutside(types []string) any {
+	if !slices.Contains(types, "boolean") {
+		return true
+	}
+	return "neither true nor false"
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stripe/stripe-mock/embedded"
+)
+
+//go:embed supplement.json
+var supplementJSON []byte
+
+//go:embed references.json
+var referencesJSON []byte
+
+// inputs is everything that the output depends on.
+type inputs struct {
+	components map[string]*component
+	// listed holds the object types that get a schema of their own.
+	listed map[string]bool
+	// fixtures holds Stripe's example of each object type, by the name of its component.
+	fixtures map[string]map[string]json.RawMessage
+	// references maps component and property to the object type whose id the property holds.
+	references map[string]map[string]string
+}
+
+// component is a schema of the document (OpenAPI 3.0), with the keywords that matter here.
+type component struct {
+	Ref                  string                `json:"$ref"`
+	Type                 string                `json:"type"`
+	Format               string                `json:"format"`
+	Nullable             bool                  `json:"nullable"`
+	Enum                 []any                 `json:"enum"`
+	AnyOf                []*component          `json:"anyOf"`
+	Properties           map[string]*component `json:"properties"`
+	Required             []string              `json:"required"`
+	Items                *component            `json:"items"`
+	AdditionalProperties *component            `json:"additionalProperties"`
+	ResourceID           string                `json:"x-resourceId"`
+	Expansion            *struct {
+		OneOf []*component `json:"oneOf"`
+	} `json:"x-expansionResources"`
+}
+
+// object returns the fixed value of the component's object property, such as "charge" or "list", or "".
+func (c *component) object() string {
+	p := c.Properties["object"]
+	if p == nil || len(p.Enum) != 1 {
+		return ""
+	}
+	object, _ := p.Enum[0].(string)
+	return object
+}
+
+func (c *component) requires(property string) bool { return slices.Contains(c.Required, property) }
+
+// openAPI is the part of an OpenAPI document that is read.
+type openAPI struct {
+	Components struct {
+		Schemas map[string]*component `json:"schemas"`
+	} `json:"components"`
+	Paths map[string]struct {
+		Get struct {
+			Responses map[string]struct {
+				Content map[string]struct {
+					Schema *component `json:"schema"`
+				} `json:"content"`
+			} `json:"responses"`
+		} `json:"get"`
+	} `json:"paths"`
+}
+
+func load() (*inputs, error) {
+	var document, supplement openAPI
+	var examples struct {
+		Resources map[string]map[string]json.RawMessage `json:"resources"`
+	}
+	in := &inputs{listed: map[string]bool{}}
+	for _, source := range []struct {
+		name string
+		json []byte
+		into any
+	}{
+		{"document", embedded.OpenAPISpec, &document},
+		{"fixtures", embedded.OpenAPIFixtures, &examples},
+		{"supplement.json", supplementJSON, &supplement},
+		{"references.json", referencesJSON, &in.references},
+	} {
+		if err := decode(source.json, source.into); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", source.name, err)
+		}
+	}
+	in.fixtures = examples.Resources
+	in.components = document.Components.Schemas
+	if err := in.addListed(&document); err != nil {
+		return nil, err
+	}
+	return in, in.addSupplement(&supplement)
+}
+
+// decode is strict about one thing only: trailing data.
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if d.More() {
+		return fmt.Errorf("trailing data at offset %d", d.InputOffset())
+	}
+	return nil
+}
+
+// addListed finds the object types that GET endpoints answer with in a list or a search result.
+func (in *inputs) addListed(document *openAPI) error {
+	for path, item := range document.Paths {
+		response := item.Get.Responses["200"].Content["application/json"].Schema
+		if response == nil {
+			continue
+		}
+		list, err := in.resolve(response)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if object := list.object(); object != "list" && object != "search_result" {
+			continue
+		}
+		objects, err := in.objects(list.Properties["data"].Items)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		for _, object := range objects {
+			in.listed[object] = true
+		}
+	}
+	return nil
+}
+
+// addSupplement adds the components of the supplement; those with an x-resourceId are listed.
+func (in *inputs) addSupplement(supplement *openAPI) error {
+	for name, c := range supplement.Components.Schemas {
+		if in.components[name] != nil {
+			return fmt.Errorf("supplement.json: the document has %q by now: remove it", name)
+		}
+		in.components[name] = c
+		if c.ResourceID != "" {
+			in.listed[c.ResourceID] = true
+		}
+	}
+	return nil
+}
+
+// resolve follows a $ref, or returns the component itself.
+func (in *inputs) resolve(c *component) (*component, error) {
+	if c.Ref == "" {
+		return c, nil
+	}
+	target := in.components[refName(c)]
+	if target == nil {
+		return nil, fmt.Errorf("unknown $ref %q", c.Ref)
+	}
+	return target, nil
+}
+
+// refName returns the name of the component that a $ref points to, or "" without one.
+func refName(c *component) string { return strings.TrimPrefix(c.Ref, "#/components/schemas/") }
+
+// objects returns the object types that a component or its alternatives stand for, sorted and without repetition.
+// A deleted object has the same type as the living one, so it adds nothing.
+func (in *inputs) objects(alternatives ...*component) ([]string, error) {
+	var objects []string
+	for _, a := range alternatives {
+		c, err := in.resolve(a)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.AnyOf) > 0 {
+			nested, err := in.objects(c.AnyOf...)
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, nested...)
+			continue
+		}
+		object := c.object()
+		if object == "" {
+			object = refName(a) // A Radar rule carries no object property.
+		}
+		objects = append(objects, object)
+	}
+	slices.Sort(objects)
+	return slices.Compact(objects), nil
+}

@@ -1,0 +1,55 @@
+// Command generate writes the JSON Schemas of package schema from Stripe's OpenAPI document.
+//
+// The document is the one of API version 2023-10-16 that stripe-mock embeds (https://github.com/stripe/stripe-mock).
+// Two small files beside this one add what it lacks: supplement.json has the objects that stripe-go v76.25.0 knows and
+// the older document does not, in the form of the document, and references.json names the plain string properties that
+// hold the id of another object, which the document says in prose only.
+//
+// The output depends on nothing but these inputs, so generating twice gives the same bytes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	dir := flag.String("dir", ".", "the folder of package schema, whose objects and relations folders are rewritten")
+	flag.Parse()
+	if err := run(*dir); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string) error {
+	in, err := load()
+	if err != nil {
+		return fmt.Errorf("load the inputs: %w", err)
+	}
+	files, err := generate(in)
+	if err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
+	return replace(dir, files)
+}
+
+// replace rewrites the output folders, so that a file of an object that is gone does not stay behind.
+func replace(dir string, files map[string][]byte) error {
+	for _, folder := range []string{objectsFolder, relationsFolder} {
+		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			return err
+		}
+	}
+	for path, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, path), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

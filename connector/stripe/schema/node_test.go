@@ -1,0 +1,72 @@
+package schema_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
+
+// node is a JSON Schema, or a component of the OpenAPI document, as decoded JSON.
+type node map[string]any
+
+func lookup(t *testing.T, object string) node {
+	t.Helper()
+	s, ok := schema.Lookup(object)
+	if !ok {
+		t.Fatalf("no schema of %q", object)
+	}
+	var n node
+	if err := json.Unmarshal(s.JSON, &n); err != nil {
+		t.Fatalf("%s: %v", object, err)
+	}
+	return n
+}
+
+// types returns the names of the JSON types that the node accepts.
+func (n node) types() []string {
+	if name, ok := n["type"].(string); ok {
+		return []string{name}
+	}
+	return n.strings("type")
+}
+
+// strings returns the values of a keyword that holds an array of strings.
+func (n node) strings(keyword string) []string {
+	values, _ := n[keyword].([]any)
+	var out []string
+	for _, v := range values {
+		out = append(out, v.(string))
+	}
+	return out
+}
+
+// child returns the schema that a keyword holds, or nil.
+func (n node) child(keyword string) node {
+	child, _ := n[keyword].(map[string]any)
+	return child
+}
+
+// properties returns the schemas of the properties.
+func (n node) properties() map[string]node {
+	properties := map[string]node{}
+	for name, p := range n.child("properties") {
+		properties[name] = p.(map[string]any)
+	}
+	return properties
+}
+
+// walk visits a schema and all below it, with the path of each in the notation of schema.Relation.
+func walk(n node, path string, visit func(path string, n node)) {
+	visit(path, n)
+	for name, property := range n.properties() {
+		walk(property, strings.TrimPrefix(path+"."+name, "."), visit)
+	}
+	if items := n.child("items"); items != nil {
+		walk(items, path+"[]", visit)
+	}
+	if values := n.child("additionalProperties"); values != nil {
+		walk(values, path+".*", visit)
+	}
+}
