@@ -1,0 +1,156 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// Version is the API version of every request, the one that stripe-go v76 pins.
+const Version = stripe.APIVersion
+
+// DefaultBase is where Stripe's API lives.
+const DefaultBase = stripe.APIURL
+
+// Options say whose data a Client reads, and how patiently.
+type Options struct {
+	Key       string
+	Account   string            // a connected account; empty for the key's own
+	Base      string            // empty means DefaultBase
+	Transport http.RoundTripper // from NewTransport; shared by all clients of a process
+	Retry     Retry             // the zero value means the defaults
+}
+
+// Client reads one account. It may be used from many goroutines.
+type Client struct {
+	backend *stripe.BackendImplementation // builds requests and decodes errors
+	http    *http.Client
+	options Options
+	scrub   scrubber
+	Meter   Meter
+}
+
+// New makes a Client.
+func New(o Options) *Client {
+	if o.Base == "" {
+		o.Base = DefaultBase
+	}
+	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
+		URL:               stripe.String(o.Base),
+		HTTPClient:        &http.Client{},
+		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
+		MaxNetworkRetries: stripe.Int64(0),
+		EnableTelemetry:   stripe.Bool(false),
+	})
+	return &Client{
+		backend: backend.(*stripe.BackendImplementation),
+		http: &http.Client{
+			Transport: o.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse // Stripe redirects nothing; the key must not travel
+			},
+		},
+		options: o,
+		scrub:   newScrubber(o.Key),
+	}
+}
+
+// Page is one answer of a list endpoint.
+type Page struct {
+	rawjson.List
+	AsOf time.Time // when the request was sent: the objects are at least this new
+}
+
+// List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
+func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page, error) {
+	page := &Page{}
+	err := c.get(ctx, path, query, func(asOf time.Time, body []byte) error {
+		page.AsOf = asOf
+		return rawjson.CutList(&page.List, body)
+	})
+	return page, err
+}
+
+// Get reads one object. An error is a *connector.Failure or the context's.
+func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
+	var object rawjson.Object
+	err := c.get(ctx, path, query, func(_ time.Time, body []byte) error {
+		compact, err := rawjson.Compact(body)
+		object = rawjson.CutObject(compact)
+		return err
+	})
+	return object, err
+}
+
+// get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
+// the body, only copies.
+func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
+	return c.retry(ctx, func() error {
+		c.Meter.requests.Add(1)
+		return c.attempt(ctx, path, query, parse)
+	})
+}
+
+// maxBody bounds an answer: a page of Stripe's has some hundred KB.
+const maxBody = 64 << 20
+
+// bodies holds the buffers that answers are read into.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func (c *Client) attempt(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
+	defer cancel()
+	req, err := c.request(ctx, path, query)
+	if err != nil {
+		return err
+	}
+	asOf := time.Now()
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	defer res.Body.Close()
+
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	if _, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
+		return c.brokenOff(ctx, res, err)
+	}
+	if body.Len() > maxBody {
+		return c.garbled(res, fmt.Errorf("more than %d bytes", maxBody))
+	}
+	if res.StatusCode != http.StatusOK {
+		return c.refused(res, body.Bytes())
+	}
+	if err := parse(asOf, body.Bytes()); err != nil {
+		return c.garbled(res, err)
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, path string, query url.Values) (*http.Request, error) {
+	params := &stripe.Params{Context: ctx}
+	if c.options.Account != "" {
+		params.StripeAccount = stripe.String(c.options.Account)
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	req, err := c.backend.NewRequest(http.MethodGet, path, c.options.Key, "application/x-www-form-urlencoded", params)
+	if err != nil {
+		return nil, fmt.Errorf("build the request of %s: %s", path, c.scrub.clean(err.Error()))
+	}
+	req.Header.Del("Content-Type")               // there is no body
+	req.Header.Del("X-Stripe-Client-User-Agent") // it would tell this machine's name
+	return req, nil
+}

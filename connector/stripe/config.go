@@ -1,0 +1,176 @@
+package stripe
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// config is a configuration that was found good.
+type config struct {
+	APIKey  string
+	Start   time.Time // start_date less lookback_days, in whole seconds
+	Account string    // empty for the key's own
+	APIBase string    // empty for Stripe's own
+}
+
+// mode is "live" or "test": the key decides.
+func (c config) mode() string {
+	if strings.Contains(c.APIKey, "_live_") {
+		return "live"
+	}
+	return "test"
+}
+
+// maxLookbackDays bounds lookback_days.
+const maxLookbackDays = 600
+
+var (
+	keyPattern     = regexp.MustCompile(`^(sk|rk)_(live|test)_[0-9A-Za-z_]+$`)
+	accountPattern = regexp.MustCompile(`^acct_[0-9A-Za-z]+$`)
+)
+
+// parseConfig reads a configuration. The error is a *connector.Failure that names every wrong field.
+func (s *Source) parseConfig(raw connector.Config) (config, error) {
+	var members map[string]json.RawMessage
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &members); err != nil {
+			return config{}, connector.Invalid(connector.Violation{Field: "config", Description: "must be a JSON object."})
+		}
+	}
+	p := &configParser{members: members, now: s.options.Now()}
+	c := config{
+		APIKey:  p.apiKey(),
+		Start:   p.start(),
+		Account: p.account(),
+		APIBase: p.apiBase(s.options.AllowedAPIBases),
+	}
+	p.refuseUnknown()
+	if len(p.violations) > 0 {
+		return config{}, connector.Invalid(p.violations...)
+	}
+	return c, nil
+}
+
+// configParser takes members off a configuration and gathers what is wrong with them.
+type configParser struct {
+	members    map[string]json.RawMessage
+	now        time.Time
+	violations []connector.Violation
+}
+
+func (p *configParser) wrong(field, format string, args ...any) {
+	p.violations = append(p.violations, connector.Violation{Field: "config." + field, Description: fmt.Sprintf(format, args...)})
+}
+
+// take removes a member and decodes it; false if it is absent, null, or (with a violation) of the wrong type.
+func (p *configParser) take(field, kind string, into any) bool {
+	raw, ok := p.members[field]
+	delete(p.members, field)
+	if !ok || bytes.Equal(raw, []byte("null")) {
+		return false
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		p.wrong(field, "must be %s.", kind)
+		return false
+	}
+	return true
+}
+
+// text takes a member that is a string; "" if there is none.
+func (p *configParser) text(field string) string {
+	var s string
+	p.take(field, "a string", &s)
+	return s
+}
+
+func (p *configParser) apiKey() string {
+	before := len(p.violations)
+	key := p.text("api_key")
+	switch {
+	case len(p.violations) > before: // not a string
+	case key == "":
+		p.wrong("api_key", "is missing: make a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
+	case strings.HasPrefix(key, "pk_"):
+		p.wrong("api_key", "is a publishable key, which cannot read: use a restricted (rk_…) or secret (sk_…) key.")
+	case !keyPattern.MatchString(key):
+		p.wrong("api_key", "is malformed: it must begin with rk_live_, rk_test_, sk_live_ or sk_test_ and go on with letters and digits only.")
+	}
+	return key
+}
+
+// start gives the first second to read: start_date (default: a year ago) less lookback_days.
+func (p *configParser) start() time.Time {
+	days := p.lookbackDays()
+	start := p.now.AddDate(-1, 0, 0)
+	if text := p.text("start_date"); text != "" {
+		parsed, err := parseDate(text)
+		switch {
+		case err != nil:
+			p.wrong("start_date", "is %q: write a date such as 2024-01-31 or a time such as 2024-01-31T00:00:00Z.", text)
+		case parsed.After(p.now):
+			p.wrong("start_date", "is %s, in the future: choose a date that has passed.", text)
+		}
+		start = parsed
+	}
+	return start.AddDate(0, 0, -days).UTC().Truncate(time.Second)
+}
+
+func parseDate(text string) (time.Time, error) {
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+func (p *configParser) lookbackDays() int {
+	var days float64
+	if !p.take("lookback_days", "a whole number of days", &days) {
+		return 0
+	}
+	if days != float64(int(days)) || days < 0 || days > maxLookbackDays {
+		p.wrong("lookback_days", "is %v: choose a whole number from 0 to %d.", days, maxLookbackDays)
+		return 0
+	}
+	return int(days)
+}
+
+func (p *configParser) account() string {
+	account := p.text("account")
+	if account != "" && !accountPattern.MatchString(account) {
+		p.wrong("account", "is malformed: the id of a connected account begins with acct_. Leave it out to read the key's own account.")
+	}
+	return account
+}
+
+func (p *configParser) apiBase(allowed []string) string {
+	base := p.text("api_base")
+	if base == "" {
+		return ""
+	}
+	if parsed, err := url.Parse(base); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil || parsed.RawQuery != "" {
+		p.wrong("api_base", "must be a URL such as https://api.stripe.com, without a user or query. Leave it out to reach Stripe.")
+		return ""
+	}
+	same := func(other string) bool { return strings.TrimRight(other, "/") == strings.TrimRight(base, "/") }
+	if !same("https://api.stripe.com") && !slices.ContainsFunc(allowed, same) {
+		p.wrong("api_base", "is not allowed by this service. Leave it out to reach Stripe, or have the operator start the service with --allow-api-base and this URL.")
+	}
+	return base
+}
+
+func (p *configParser) refuseUnknown() {
+	for _, field := range slices.Sorted(maps.Keys(p.members)) {
+		p.wrong(field, "is not a configuration field.%s", suggest(field, configFields))
+	}
+}
+
+var configFields = []string{"account", "api_base", "api_key", "lookback_days", "start_date"}

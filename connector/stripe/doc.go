@@ -1,0 +1,14 @@
+// Package stripe is the source of Stripe accounts: a [connector.Source] that only ever reads.
+//
+// The life of a Read, and the file of each step:
+//
+//	config.go    the configuration is parsed, every problem named
+//	streams.go   the ONE table of streams
+//	plan.go      the selected streams are grouped into passes: one endpoint, one chain of pages, all who live on it
+//	state.go     where each pass goes on, read from the states of the request
+//	backfill.go  a pass pages through its windows of creation time, newest first
+//	family.go    a page becomes the records of its stream and of the children embedded in it
+//	emit.go      records, then the states that cover them, then statuses and heartbeats go to the sink
+//
+// Nothing is decoded that need not be: an object leaves as the bytes that Stripe sent, compacted.
+package stripe

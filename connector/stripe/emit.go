@@ -1,0 +1,299 @@
+package stripe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+)
+
+// The checkpoint policy, where the request has none.
+const (
+	defaultCheckpointPages    = 10
+	defaultCheckpointInterval = 5 * time.Second
+)
+
+// emitter sends what passes read to the sink, one message at a time, and keeps count.
+//
+// It upholds the invariant: a state goes out only after the records of every page that it covers.
+type emitter struct {
+	mu      sync.Mutex // held while a message is sent: passes take turns
+	sink    connector.Sink
+	meter   *api.Meter
+	now     func() time.Time
+	account string
+	mode    string
+	outputs []*output
+	passes  []*pass
+
+	heartbeat          time.Duration
+	checkpointPages    int
+	checkpointInterval time.Duration
+}
+
+// progress is what became of an output so far.
+type progress struct {
+	status    connector.Status
+	failure   *connector.Failure
+	upserts   int64
+	bytes     int64
+	sinceLast int64 // records since the last state
+	pages     int   // pages since the last state
+	lastState time.Time
+	state     json.RawMessage // the last state that was sent
+	warned    bool
+}
+
+// done tells whether the output gets no more records.
+func (p *progress) done() bool { return p.status >= connector.Complete }
+
+func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass, sink connector.Sink, meter *api.Meter) *emitter {
+	e := &emitter{
+		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes,
+		heartbeat:          s.options.Heartbeat,
+		checkpointPages:    req.CheckpointPages,
+		checkpointInterval: req.CheckpointInterval,
+	}
+	if e.checkpointPages == 0 {
+		e.checkpointPages = defaultCheckpointPages
+	}
+	if e.checkpointInterval == 0 {
+		e.checkpointInterval = defaultCheckpointInterval
+	}
+	for _, configured := range req.Streams { // the summary keeps the request's order
+		for _, p := range passes {
+			for _, out := range p.outputs {
+				if out.stream.Name == configured.Stream {
+					e.outputs = append(e.outputs, out)
+				}
+			}
+		}
+	}
+	return e
+}
+
+// locked changes what a pass has left. Outside, only the pass itself reads that.
+func (e *emitter) locked(change func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change()
+}
+
+// begin tells that the streams of a pass are being read.
+func (e *emitter) begin(ctx context.Context, p *pass) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, out := range p.outputs {
+		out.lastState = e.now()
+		if err := e.status(ctx, out, connector.Started, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page sends the records of a page, lets the pass advance over it, and sends the states that are due.
+func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func()) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, out := range p.outputs {
+		if err := e.records(ctx, out, h); err != nil {
+			return err
+		}
+	}
+	advance()
+	for _, out := range p.outputs {
+		out.pages++
+	}
+	if !e.due(p) {
+		return nil
+	}
+	return e.checkpoint(ctx, p)
+}
+
+// records sends what a page has for one output. A record that the sink cannot carry ends that stream only.
+func (e *emitter) records(ctx context.Context, out *output, h *harvest) error {
+	if err := e.warn(ctx, out, h.strange[out]); err != nil {
+		return err
+	}
+	records := h.records[out]
+	if out.done() || len(records) == 0 {
+		return nil
+	}
+	if out.status == connector.Started {
+		if err := e.status(ctx, out, connector.Running, nil); err != nil {
+			return err
+		}
+	}
+	err := e.sink.Send(ctx, &connector.RecordBatch{
+		Stream: out.stream.Name, Account: e.account, Generation: out.generation, Records: records,
+	})
+	if failure, ok := errors.AsType[*connector.Failure](err); ok && failure.Class == connector.SourceData {
+		return e.status(ctx, out, connector.Incomplete, failure)
+	}
+	if err != nil {
+		return err
+	}
+	out.upserts += int64(len(records))
+	out.sinceLast += int64(len(records))
+	for _, record := range records {
+		out.bytes += int64(len(record.Data))
+	}
+	return nil
+}
+
+// warn tells, once per stream, of objects that were listed and do not belong.
+func (e *emitter) warn(ctx context.Context, out *output, example string) error {
+	if example == "" || out.warned {
+		return nil
+	}
+	out.warned = true
+	return e.sink.Send(ctx, &connector.LogEntry{
+		Level: connector.Warning, Stream: out.stream.Name, Account: e.account,
+		Message: fmt.Sprintf("%s lists %s, which is not a %s with an id: such objects are left out.", out.stream.Path, example, out.stream.Object),
+	})
+}
+
+// due tells whether a pass owes states.
+func (e *emitter) due(p *pass) bool {
+	for _, out := range p.outputs {
+		if out.pages >= e.checkpointPages || e.now().Sub(out.lastState) >= e.checkpointInterval {
+			return true
+		}
+	}
+	return false
+}
+
+// checkpoint sends the states of a pass: they cover the pages over which it advanced.
+func (e *emitter) checkpoint(ctx context.Context, p *pass) error {
+	for _, out := range p.outputs {
+		if out.done() {
+			continue
+		}
+		encoded, err := json.Marshal(p.state(out, e.mode))
+		if err != nil {
+			return fmt.Errorf("encode the state of %s: %w", out.stream.Name, err)
+		}
+		err = e.sink.Send(ctx, &connector.StateCheckpoint{
+			StreamState: connector.StreamState{Stream: out.stream.Name, Account: e.account, State: encoded},
+			Records:     out.sinceLast,
+		})
+		if err != nil {
+			return err
+		}
+		out.state, out.lastState, out.sinceLast, out.pages = encoded, e.now(), 0, 0
+	}
+	return nil
+}
+
+// finish tells what became of the streams of a pass that ended, with a failure or, if err is nil, complete.
+func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	status, failure := connector.Complete, (*connector.Failure)(nil)
+	if err != nil {
+		status, failure = connector.Incomplete, connector.AsFailure(err)
+		if failure.Class == connector.PermissionError {
+			status = connector.Skipped
+		}
+	}
+	if status != connector.Skipped && (err == nil || p.id.Sequence > 0) {
+		if err := e.checkpoint(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, out := range p.outputs {
+		if out.done() {
+			continue
+		}
+		if err := e.status(ctx, out, status, failure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *emitter) status(ctx context.Context, out *output, status connector.Status, failure *connector.Failure) error {
+	if failure != nil {
+		named := *failure
+		named.Stream, named.Account = out.stream.Name, e.account
+		failure = &named
+	}
+	out.status, out.failure = status, failure
+	return e.sink.Send(ctx, &connector.StreamStatus{
+		Stream: out.stream.Name, Account: e.account, Status: status, Failure: failure, Generation: out.generation,
+	})
+}
+
+// heartbeats sends progress until ctx ends. It gives up quietly when the sink is broken: whoever reads finds out too.
+func (e *emitter) heartbeats(ctx context.Context) {
+	last := int64(0)
+	for wait(ctx, e.heartbeat) {
+		e.mu.Lock()
+		m := e.progress()
+		m.RecordsPerSecond = float64(m.Records-last) / e.heartbeat.Seconds()
+		last = m.Records
+		err := e.sink.Send(ctx, m)
+		e.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (e *emitter) progress() *connector.Progress {
+	m := &connector.Progress{
+		Requests:     e.meter.Requests(),
+		Retries:      e.meter.Retries(),
+		WaitingUntil: e.meter.WaitingUntil(e.now()),
+	}
+	for _, p := range e.passes {
+		for _, out := range p.outputs {
+			m.Records += out.upserts
+			m.Fraction += p.fraction() / float64(len(e.outputs))
+			if out.status == connector.Started || out.status == connector.Running {
+				m.Streams = append(m.Streams, connector.StreamProgress{
+					Stream: out.stream.Name, Account: e.account, Records: out.upserts, Fraction: p.fraction(),
+				})
+			}
+		}
+	}
+	return m
+}
+
+// summary reports on a Read that came to an orderly end.
+func (e *emitter) summary(duration time.Duration) connector.Summary {
+	s := connector.Summary{
+		Requests: e.meter.Requests(),
+		Retries:  e.meter.Retries(),
+		Waited:   e.meter.Waited(),
+		Duration: duration,
+	}
+	for _, out := range e.outputs {
+		if out.status == connector.Incomplete {
+			s.HasMore = true
+		}
+		s.Streams = append(s.Streams, connector.StreamSummary{
+			Stream: out.stream.Name, Account: e.account, Status: out.status, Failure: out.failure,
+			Upserts: out.upserts, Bytes: out.bytes, Generation: out.generation, State: out.finalState(),
+		})
+	}
+	return s
+}
+
+// finalState gives the last state sent, or the one given if none was; nil if there is neither.
+func (o *output) finalState() json.RawMessage {
+	if o.state != nil || o.given == nil {
+		return o.state
+	}
+	encoded, err := json.Marshal(o.given)
+	if err != nil {
+		return nil // it was decoded from JSON
+	}
+	return encoded
+}

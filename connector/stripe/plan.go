@@ -1,0 +1,222 @@
+package stripe
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// pass is one reading of one endpoint, for all selected streams that live on it: the endpoint's own and the children
+// that its objects carry.
+type pass struct {
+	root     *stream
+	family   *member // root and those of its descendants that are needed
+	outputs  []*output
+	id       passID
+	from, to second
+	windows  []window // what is left
+}
+
+// output is one selected stream in a Read.
+type output struct {
+	stream     *stream
+	selection  *rawjson.Selection // nil: everything
+	generation int64
+	given      *state // the state of the request; nil if there was none
+
+	progress // what became of it so far; belongs to the emitter
+}
+
+// member is a stream in the family of a pass. Its output is nil if only its children were selected.
+type member struct {
+	stream   *stream
+	output   *output
+	children []*member
+}
+
+// plan turns a request into passes. The error is a *connector.Failure that names every wrong field.
+func (s *Source) plan(c config, req connector.ReadRequest) ([]*pass, error) {
+	p := planner{source: s, config: c, now: second(s.options.Now().Unix())}
+	p.selectStreams(req.Streams)
+	p.takeStates(req.States)
+	if len(p.violations) > 0 {
+		return nil, connector.Invalid(p.violations...)
+	}
+	return p.passes(), nil
+}
+
+// planner gathers outputs and what is wrong with the request.
+type planner struct {
+	source     *Source
+	config     config
+	now        second
+	outputs    []*output
+	violations []connector.Violation
+}
+
+func (p *planner) wrong(field, format string, args ...any) {
+	p.violations = append(p.violations, connector.Violation{Field: field, Description: fmt.Sprintf(format, args...)})
+}
+
+func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
+	if len(configured) == 0 {
+		p.wrong("streams", "is empty: name at least one stream of Discover's.")
+	}
+	for i, stream := range configured {
+		field := fmt.Sprintf("streams[%d].stream", i)
+		row := p.source.streams.find(stream.Stream)
+		switch {
+		case row == nil:
+			p.wrong(field, "is %q, which is no stream.%s Discover lists them all.", stream.Stream, suggest(stream.Stream, p.source.streams.names()))
+			continue
+		case p.output(row.Name) != nil:
+			p.wrong(field, "names %q a second time: name each stream once.", stream.Stream)
+			continue
+		}
+		p.outputs = append(p.outputs, &output{
+			stream:     row,
+			generation: 1,
+			selection:  p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields),
+		})
+	}
+}
+
+func (p *planner) selectFields(row *stream, at string, fields []string) *rawjson.Selection {
+	if len(fields) == 0 {
+		return nil
+	}
+	for i, field := range fields {
+		if problem := p.source.checkPath(row, field); problem != "" {
+			p.wrong(fmt.Sprintf("%s.fields[%d]", at, i), "is %q: %s", field, problem)
+		}
+	}
+	paths := slices.Concat(fields, row.primaryKey())
+	if cursor := row.cursor(); cursor != "" {
+		paths = append(paths, cursor)
+	}
+	return rawjson.Select(paths...)
+}
+
+func (p *planner) output(name string) *output {
+	i := slices.IndexFunc(p.outputs, func(o *output) bool { return o.stream.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.outputs[i]
+}
+
+func (p *planner) takeStates(states []connector.StreamState) {
+	for i, given := range states {
+		at := fmt.Sprintf("states[%d]", i)
+		out := p.output(given.Stream)
+		switch {
+		case out == nil:
+			p.wrong(at+".stream", "is %q, which is not among the streams to read: select it, or leave its state out.", given.Stream)
+			continue
+		case given.Account != p.config.Account:
+			p.wrong(at+".account", "is %q, and the configuration reads %q: use the states of this account.", given.Account, p.config.Account)
+			continue
+		case out.given != nil:
+			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)
+			continue
+		}
+		parsed, err := parseState(given.State, p.config.mode())
+		if err != nil {
+			p.wrong(at+".state", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
+			continue
+		}
+		out.resume(&parsed)
+	}
+}
+
+// resume lets a stream go on from a state, or begin anew if that was complete.
+func (o *output) resume(given *state) {
+	o.given = given
+	o.generation = given.Generation
+	if len(given.Windows) == 0 {
+		o.generation++
+	}
+}
+
+// passes groups the outputs: those of one endpoint that begin go together, and so do those that one pass left behind.
+func (p *planner) passes() []*pass {
+	type group struct {
+		root *stream
+		pass string // the pass to go on with; empty for a new one
+	}
+	var order []group
+	grouped := map[group][]*output{}
+	for _, out := range p.outputs {
+		g := group{root: p.source.streams.root(out.stream)}
+		if out.given != nil && len(out.given.Windows) > 0 {
+			g.pass = out.given.Pass.ID
+		}
+		if grouped[g] == nil {
+			order = append(order, g)
+		}
+		grouped[g] = append(grouped[g], out)
+	}
+	passes := make([]*pass, len(order))
+	for i, g := range order {
+		passes[i] = p.pass(g.root, grouped[g], g.pass != "")
+	}
+	return passes
+}
+
+func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
+	result := &pass{
+		root:    root,
+		outputs: outputs,
+		id:      passID{ID: rand.Text()[:8], Streams: len(outputs)},
+		from:    p.earliest(root),
+		to:      p.now,
+	}
+	result.family, _ = p.family(root, outputs)
+	if !resumed {
+		result.windows = []window{{From: result.from, To: result.to}}
+		return result
+	}
+	furthestBehind := slices.MinFunc(outputs, func(a, b *output) int {
+		return int(a.given.Pass.Sequence - b.given.Pass.Sequence)
+	}).given
+	if furthestBehind.Pass.Streams == len(outputs) {
+		result.id = furthestBehind.Pass // else those left out would no longer be in step
+	}
+	result.windows = slices.Clone(furthestBehind.Windows)
+	result.to = furthestBehind.To
+	if result.from < furthestBehind.From { // the start date was moved back meanwhile
+		result.windows = append(result.windows, window{From: result.from, To: furthestBehind.From})
+	} else {
+		result.from = furthestBehind.From
+	}
+	return result
+}
+
+// earliest gives the first second that a pass over root reads.
+func (p *planner) earliest(root *stream) second {
+	from := second(p.config.Start.Unix())
+	if root.RetentionDays > 0 {
+		from = max(from, p.now-second(root.RetentionDays)*second(24*time.Hour/time.Second))
+	}
+	return from
+}
+
+// family gives root with those of its descendants that lead to an output, and whether there are any.
+func (p *planner) family(root *stream, outputs []*output) (*member, bool) {
+	m := &member{stream: root}
+	for _, out := range outputs {
+		if out.stream == root {
+			m.output = out
+		}
+	}
+	for _, child := range p.source.streams.children(root.Name) {
+		if c, needed := p.family(child, outputs); needed {
+			m.children = append(m.children, c)
+		}
+	}
+	return m, m.output != nil || len(m.children) > 0
+}

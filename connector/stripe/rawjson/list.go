@@ -1,0 +1,106 @@
+package rawjson
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Object is one object of a list.
+type Object struct {
+	Raw     string // compact
+	ID      string // empty if it has none
+	Type    string // Stripe's object type, such as "charge"
+	Created int64  // Unix seconds; 0 if it has none
+}
+
+// List is one page of a list.
+type List struct {
+	Objects []Object
+	HasMore bool
+}
+
+// Errors of a body that is no list of objects.
+var (
+	ErrEmpty   = errors.New("the body is empty")
+	ErrNotList = errors.New("the body is not a list")
+)
+
+// duplicates are harmless here and costly to look for.
+var lenient = jsontext.AllowDuplicateNames(true)
+
+// CutList validates body, a list response, and cuts it into list, whose slice is reused. The objects share one string
+// and no memory with body, which is overwritten. An error means that body is empty, not valid JSON in UTF-8, or not a
+// list.
+func CutList(list *List, body []byte) error {
+	page, err := Compact(body)
+	if err != nil {
+		return err
+	}
+	return CutCompactList(list, page)
+}
+
+// CutCompactList is CutList for a list that is compact already, such as one embedded in an object.
+func CutCompactList(list *List, page string) error {
+	list.Objects, list.HasMore = list.Objects[:0], false
+	isList := false
+	for name, value := range Members(page) {
+		switch name {
+		case "data":
+			isList = value[0] == '['
+			for object := range Elements(value) {
+				list.Objects = append(list.Objects, CutObject(object))
+			}
+		case "has_more":
+			list.HasMore = value == "true"
+		}
+	}
+	if !isList {
+		return ErrNotList
+	}
+	return nil
+}
+
+// CutObject reads what identifies a compact object.
+func CutObject(raw string) Object {
+	object := Object{Raw: raw}
+	for name, value := range Members(raw) {
+		switch name {
+		case "id":
+			object.ID = String(value)
+		case "object":
+			object.Type = String(value)
+		case "created":
+			object.Created = Int(value)
+		}
+	}
+	return object
+}
+
+// Compact validates body as one JSON value in UTF-8 and gives it without the white space between tokens. It works in
+// place: body is overwritten.
+func Compact(body []byte) (string, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return "", ErrEmpty
+	}
+	if !jsontext.Value(body).IsValid(lenient) {
+		return "", invalid(body)
+	}
+	return string(appendCompact(body[:0], body)), nil
+}
+
+// invalid says where body stops being JSON, without quoting it: it may hold a customer's data.
+func invalid(body []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(body), lenient)
+	_, err := decoder.ReadValue()
+	if err == nil {
+		return fmt.Errorf("the body has more than one JSON value, or white space and garbage, after byte %d", decoder.InputOffset())
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the body of %d bytes is truncated JSON", len(body))
+	}
+	return fmt.Errorf("the body of %d bytes is not valid JSON at byte %d", len(body), decoder.InputOffset())
+}

@@ -1,0 +1,160 @@
+package rawjson
+
+import (
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Members yields the names and values of the members of a compact object, in order. Anything but an object has none.
+func Members(object string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if len(object) < 2 || object[0] != '{' || object[1] == '}' {
+			return
+		}
+		for i := 1; i < len(object); i++ { // i: behind '{' or ','
+			nameEnd := skipString(object, i)
+			valueEnd := skipValue(object, nameEnd+1)
+			if !yield(unquoteName(object[i:nameEnd]), object[nameEnd+1:valueEnd]) {
+				return
+			}
+			i = valueEnd // ',' or '}'
+		}
+	}
+}
+
+// Elements yields the elements of a compact array, in order. Anything but an array has none.
+func Elements(array string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(array) < 2 || array[0] != '[' || array[1] == ']' {
+			return
+		}
+		for i := 1; i < len(array); i++ { // i: behind '[' or ','
+			end := skipValue(array, i)
+			if !yield(array[i:end]) {
+				return
+			}
+			i = end // ',' or ']'
+		}
+	}
+}
+
+// Lookup gives the value at a path of member names in a compact object, or false if there is none.
+func Lookup(object string, path ...string) (string, bool) {
+	for _, name := range path {
+		found := false
+		for n, v := range Members(object) {
+			if n == name {
+				object, found = v, true
+				break
+			}
+		}
+		if !found {
+			return "", false
+		}
+	}
+	return object, true
+}
+
+// String gives the content of a compact value that is a string, or "" for any other.
+func String(value string) string {
+	if len(value) < 2 || value[0] != '"' {
+		return ""
+	}
+	return unquoteName(value)
+}
+
+// Int gives a compact value that is an integer, or 0 for any other.
+func Int(value string) int64 {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Quote gives s as a JSON string.
+func Quote(s string) string {
+	quoted, _ := jsontext.AppendQuote(nil, s) // invalid UTF-8 becomes U+FFFD
+	return string(quoted)
+}
+
+func unquoteName(quoted string) string {
+	inner := quoted[1 : len(quoted)-1]
+	if strings.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // valid by contract
+	return string(unquoted)
+}
+
+// skipValue gives the index behind the value that begins at s[i].
+func skipValue(s string, i int) int {
+	switch s[i] {
+	case '"':
+		return skipString(s, i)
+	case '{', '[':
+		return skipNested(s, i)
+	}
+	for i < len(s) && s[i] != ',' && s[i] != '}' && s[i] != ']' {
+		i++
+	}
+	return i
+}
+
+func skipNested(s string, i int) int {
+	for depth := 0; ; {
+		switch s[i] {
+		case '"':
+			i = skipString(s, i)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+		i++
+	}
+}
+
+func skipString(s string, start int) int {
+	for i := start + 1; ; {
+		quote := i + strings.IndexByte(s[i:], '"')
+		backslashes := 0
+		for s[quote-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return quote + 1
+		}
+		i = quote + 1
+	}
+}
+
+// appendName appends name as a JSON string.
+func appendName(dst []byte, name string) []byte {
+	quoted, _ := jsontext.AppendQuote(dst, name) // names come from valid JSON
+	return quoted
+}
+
+// WithMember gives a compact object in which a member has this value: an existing one is replaced, a missing one added
+// at the end.
+func WithMember(object, name, value string) string {
+	for i := 1; len(object) > 2 && i < len(object); i++ {
+		nameEnd := skipString(object, i)
+		valueEnd := skipValue(object, nameEnd+1)
+		if unquoteName(object[i:nameEnd]) == name {
+			return object[:nameEnd+1] + value + object[valueEnd:]
+		}
+		i = valueEnd
+	}
+	separator := ","
+	if len(object) == 2 {
+		separator = ""
+	}
+	return object[:len(object)-1] + separator + Quote(name) + ":" + value + "}"
+}

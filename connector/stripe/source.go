@@ -1,0 +1,57 @@
+package stripe
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+)
+
+// Options are the operator's choices. The zero value works.
+type Options struct {
+	// AllowedAPIBases are the addresses besides Stripe's own that a configuration's api_base may name: a configuration
+	// that arrives over the network must not be able to send the key elsewhere.
+	AllowedAPIBases []string
+	// Transport is shared by all calls; nil means api.NewTransport.
+	Transport http.RoundTripper
+	// Retry says how patiently requests are made again; the zero value means the defaults.
+	Retry api.Retry
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Heartbeat is the longest silence of a Read; zero means 10 seconds.
+	Heartbeat time.Duration
+}
+
+// Source reads Stripe accounts. It keeps connections between calls, and nothing else.
+type Source struct {
+	options Options
+	streams table
+}
+
+var _ connector.Source = (*Source)(nil)
+
+// New makes a Source.
+func New(o Options) *Source {
+	if o.Transport == nil {
+		o.Transport = api.NewTransport()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 10 * time.Second
+	}
+	return &Source{options: o, streams: streams()}
+}
+
+// client gives the edge to the account of a configuration.
+func (s *Source) client(c config, retry api.Retry) *api.Client {
+	return api.New(api.Options{
+		Key:       c.APIKey,
+		Account:   c.Account,
+		Base:      c.APIBase,
+		Transport: api.ReadOnly(s.options.Transport),
+		Retry:     retry,
+	})
+}

@@ -1,0 +1,21 @@
+package stripe
+
+import (
+	_ "embed"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+//go:embed config_schema.json
+var configSchema []byte
+
+// Spec tells which configuration the source takes.
+func (s *Source) Spec() connector.Spec {
+	return connector.Spec{
+		Source:           "stripe",
+		ConfigSchema:     configSchema,
+		DocumentationURL: "https://docs.stripe.com/api",
+		SyncModes:        []connector.SyncMode{connector.FullRefresh},
+		Capabilities:     []connector.Capability{connector.FieldSelection, connector.Checkpoints},
+	}
+}
