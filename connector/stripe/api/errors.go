@@ -156,9 +156,9 @@ func (c *Client) garbled(res *http.Response, err error) error {
 
 // brokenOff is an answer that ended in the middle.
 func (c *Client) brokenOff(ctx context.Context, res *http.Response, err error) error {
-	failure, ok := c.unreachable(ctx, err).(*connector.Failure)
+	failure, ok := errors.AsType[*connector.Failure](c.unreachable(ctx, err))
 	if !ok {
-		return err
+		return err // the caller is gone
 	}
 	failure.Message = "The connection to Stripe broke in the middle of an answer. Try again later."
 	failure.RequestID, failure.HTTPStatus = res.Header.Get("Request-Id"), res.StatusCode

@@ -1,0 +1,21 @@
+# The images are arguments, so that a mirror or a local stand-in can take their place.
+ARG BUILD_IMAGE=golang:1.26-bookworm
+
+FROM ${BUILD_IMAGE} AS build
+ARG VERSION=dev
+ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN go build -trimpath -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
+
+# Nothing but the binary and the authorities that it trusts: no shell, no package manager.
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/stripe-connector /stripe-connector
+USER 65532:65532
+EXPOSE 50051
+HEALTHCHECK CMD ["/stripe-connector", "healthcheck"]
+ENTRYPOINT ["/stripe-connector"]
+CMD ["serve", "--listen", "0.0.0.0:50051"]

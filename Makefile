@@ -1,0 +1,58 @@
+# Every target runs on a machine that has Go, git and a C compiler; the tools are pinned in tools/go.mod and built by Go.
+
+TOOL := go tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+IMAGE ?= stripe-connector:$(VERSION)
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/stripe-connector
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/stripe-connector ./cmd/stripe-connector
+
+.PHONY: demo
+demo: ## Sync a simulated Stripe into stripe.db
+	go run ./cmd/stripe-connector demo
+
+.PHONY: test
+test: ## Run all tests
+	go test ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	go test -race ./...
+
+.PHONY: lint
+lint: ## Check style, import rules and the protocol
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) buf lint
+	$(TOOL) buf format --diff --exit-code
+	$(TOOL) buf breaking --against proto/released.binpb
+
+.PHONY: generate
+generate: ## Generate the protocol's Go code and the schemas
+	$(TOOL) buf generate
+	go generate ./...
+
+.PHONY: check-generated
+check-generated: generate ## Fail if generated files are not up to date
+	git diff --exit-code -- proto connector/stripe/schema README.md docs
+
+.PHONY: release-proto
+release-proto: ## Take today's protocol as the one that later ones must not break
+	$(TOOL) buf build -o proto/released.binpb --exclude-source-info
+
+.PHONY: fuzz
+fuzz: ## Fuzz the page cutter for a while
+	go test ./connector/stripe/rawjson -run '^$$' -fuzz FuzzCutList -fuzztime 1m
+
+.PHONY: image
+image: ## Build the container image (docker, podman or buildah)
+	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: ci
+ci: ## Run what continuous integration runs
+	.ci/run

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stripe/stripe-mock/embedded"
+	mock "github.com/stripe/stripe-mock/server"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// startStripeMock runs Stripe's own mock server, which validates each request against the OpenAPI document, and gives its
+// address and the requests that it refused.
+func startStripeMock(t *testing.T) (string, func() []string) {
+	t.Helper()
+	spec, err := mock.LoadSpec(embedded.OpenAPISpec, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixtures, err := mock.LoadFixtures(embedded.OpenAPIFixtures, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub, err := mock.NewStubServer(fixtures, spec, true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var refused []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		stub.HandleRequest(recorder, r)
+		if recorder.Code != http.StatusOK {
+			mu.Lock()
+			refused = append(refused, r.URL.String()+": "+recorder.Body.String())
+			mu.Unlock()
+		}
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write(recorder.Body.Bytes())
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func() []string { mu.Lock(); defer mu.Unlock(); return refused }
+}
+
+// TestStripeMock reads every stream from a Stripe that no one here wrote: each request must pass its validation, and
+// each record must be valid under the schema that Discover promises.
+func TestStripeMock(t *testing.T) {
+	base, refused := startStripeMock(t)
+	client := dial(t, serve(t, base, quick, io.Discard))
+	config := configuration(t, map[string]any{"api_key": "sk_test_123", "api_base": base, "start_date": "2009-01-01"})
+
+	check, err := client.Check(t.Context(), &connectorv1.CheckRequest{Config: config})
+	if err != nil || check.Status != connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {
+		t.Fatalf("check: %v, %v", check, err)
+	}
+	catalog, err := client.Discover(t.Context(), &connectorv1.DiscoverRequest{Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range catalog.Streams {
+		t.Run(stream.Name, func(t *testing.T) {
+			all := read(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams(stream.Name)})
+			if all.err != nil || all.summary == nil {
+				t.Fatalf("the Read ended with %v, summary %v", all.err, all.summary)
+			}
+			records := all.records(stream.Name)
+			if len(records) == 0 {
+				t.Fatal("no record")
+			}
+			schema := compile(t, stream)
+			for _, record := range records {
+				validate(t, schema, stream, record.Data)
+			}
+		})
+	}
+	for _, request := range refused() {
+		t.Errorf("stripe-mock refused %s", request)
+	}
+}
+
+func compile(t *testing.T, stream *connectorv1.Stream) *jsonschema.Schema {
+	t.Helper()
+	text, err := protojson.Marshal(stream.JsonSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("stream.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("stream.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func validate(t *testing.T, schema *jsonschema.Schema, stream *connectorv1.Stream, data string) {
+	t.Helper()
+	record, err := jsonschema.UnmarshalJSON(strings.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(record); err != nil {
+		t.Error(err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(data), &members); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range stream.PrimaryKey {
+		if value := string(members[field]); value == "" || value == "null" {
+			t.Errorf("the primary key's %s is %q", field, value)
+		}
+	}
+}
