@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Check tells whether a configuration works. A configuration that does not is an answer, not an error.
+func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
+	hidden := s.secretsOf(req.GetConfig())
+	if err := checkVersion(req.GetProtocolVersion()); err != nil {
+		return nil, toStatus(err, hidden)
+	}
+	check, err := parseCheck(req)
+	if err != nil {
+		return nil, toStatus(err, hidden)
+	}
+	result, err := s.source.Check(ctx, check)
+	if err != nil {
+		return nil, toStatus(err, hidden)
+	}
+	return checkResponse(result, hidden), nil
+}
+
+// parseCheck turns a request into the source's, or lists all that is wrong with it.
+func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
+	var p parser
+	check := connector.CheckRequest{
+		Config:  connector.Config(p.object("config", req.GetConfig())),
+		Streams: req.GetStreams(),
+	}
+	seen := make(map[string]bool, len(check.Streams))
+	for i, stream := range check.Streams {
+		p.streamName(index("streams", i), stream, seen)
+	}
+	return check, p.err()
+}
+
+func checkResponse(result connector.CheckResult, hidden secrets) *connectorv1.CheckResponse {
+	response := &connectorv1.CheckResponse{
+		Status:   connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED,
+		Account:  result.Account,
+		LiveMode: result.LiveMode,
+	}
+	if len(result.Problems) > 0 {
+		response.Status = connectorv1.CheckStatus_CHECK_STATUS_FAILED
+		for _, problem := range result.Problems {
+			response.Problems = append(response.Problems, protoFailure(problem, hidden))
+		}
+		return response
+	}
+	for _, stream := range result.Streams {
+		response.Streams = append(response.Streams, &connectorv1.StreamAvailability{
+			Stream:       stream.Stream,
+			Availability: connectorv1.Availability(stream.Availability),
+			Reason:       protoFailure(stream.Reason, hidden),
+		})
+	}
+	return response
+}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Discover lists the streams.
+func (s *service) Discover(
+	ctx context.Context, req *connectorv1.DiscoverRequest,
+) (*connectorv1.DiscoverResponse, error) {
+	hidden := s.secretsOf(req.GetConfig())
+	response, err := s.discover(ctx, req, hidden)
+	if err != nil {
+		return nil, toStatus(err, hidden)
+	}
+	return response, nil
+}
+
+func (s *service) discover(
+	ctx context.Context, req *connectorv1.DiscoverRequest, hidden secrets,
+) (*connectorv1.DiscoverResponse, error) {
+	if err := checkVersion(req.GetProtocolVersion()); err != nil {
+		return nil, err
+	}
+	var p parser
+	discover := connector.DiscoverRequest{
+		Config:             connector.Config(p.object("config", req.GetConfig())),
+		OnlyAvailable:      req.GetOnlyAvailable(),
+		IncludeUnavailable: req.GetIncludeUnavailable(),
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	catalog, err := s.source.Discover(ctx, discover)
+	if err != nil {
+		return nil, err
+	}
+	response := &connectorv1.DiscoverResponse{}
+	for _, stream := range catalog.Streams {
+		converted, err := protoStream(stream, hidden)
+		if err != nil {
+			return nil, err
+		}
+		response.Streams = append(response.Streams, converted)
+	}
+	return response, nil
+}
+
+func protoStream(stream connector.Stream, hidden secrets) (*connectorv1.Stream, error) {
+	schema, err := structFromJSON(stream.JSONSchema)
+	if err != nil {
+		return nil, fmt.Errorf("convert the schema of stream %s: %w", stream.Name, err)
+	}
+	converted := &connectorv1.Stream{
+		Name:               stream.Name,
+		Description:        stream.Description,
+		JsonSchema:         schema,
+		PrimaryKey:         stream.PrimaryKey,
+		CursorField:        stream.CursorField,
+		SupportedSyncModes: enums[connectorv1.SyncMode](stream.SyncModes),
+		Freshness:          connectorv1.Freshness(stream.Freshness),
+		EmitsDeletes:       stream.EmitsDeletes,
+		Parent:             stream.Parent,
+		Permission:         stream.Permission,
+		DocumentationUrl:   stream.DocumentationURL,
+		Availability:       connectorv1.Availability(stream.Availability),
+		UnavailableReason:  protoFailure(stream.Unavailable, hidden),
+	}
+	for _, relation := range stream.Relations {
+		converted.Relations = append(converted.Relations, &connectorv1.Relation{
+			Field: relation.Field, Stream: relation.Stream, ForeignField: relation.ForeignField,
+		})
+	}
+	return converted, nil
+}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// healthService answers grpc.health.v1 for "" (is the process alive?) and for the connector's service (may calls be
+// sent here?). It never asks the source: a source that is out of order must not restart the connector.
+type healthService struct {
+	*health.Server
+	drain <-chan struct{}
+}
+
+func newHealthService(drain <-chan struct{}) *healthService {
+	h := &healthService{Server: health.NewServer(), drain: drain}
+	h.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
+	h.SetServingStatus(connectorv1.ConnectorService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
+	return h
+}
+
+func (h *healthService) register(registrar grpc.ServiceRegistrar) {
+	healthv1.RegisterHealthServer(registrar, h)
+}
+
+// Watch tells of every change. When the server drains it ends once the client knows: a client that balances its load by
+// watching would otherwise hold up the graceful stop until it is cut off.
+func (h *healthService) Watch(req *healthv1.HealthCheckRequest, stream healthv1.Health_WatchServer) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	return h.Server.Watch(req, &watch{Health_WatchServer: stream, ctx: ctx, cancel: cancel, drain: h.drain})
+}
+
+// watch is the stream of a Watch that ends after the last message of a draining server.
+type watch struct {
+	healthv1.Health_WatchServer
+	ctx    context.Context //nolint:containedctx // a stream carries its context, as gRPC's own do
+	cancel context.CancelFunc
+	drain  <-chan struct{}
+}
+
+// Context is done when the client is gone or has heard of the drain.
+func (w *watch) Context() context.Context { return w.ctx }
+
+// Send sends a status.
+func (w *watch) Send(response *healthv1.HealthCheckResponse) error {
+	if err := w.Health_WatchServer.Send(response); err != nil {
+		return err
+	}
+	if response.GetStatus() == healthv1.HealthCheckResponse_NOT_SERVING {
+		select {
+		case <-w.drain:
+			w.cancel()
+		default:
+		}
+	}
+	return nil
+}

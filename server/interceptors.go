@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
+	"google.golang.org/grpc"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// callInterceptors gives what wraps every call, outermost first. Recovery comes last, so that the others see a panic as
+// the error that it becomes.
+func callInterceptors(logger *slog.Logger) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
+	// Start and finish only: payloads hold secrets and customers' data.
+	events := logging.WithLogOnEvents(logging.StartCall, logging.FinishCall)
+	lines, worthLogging := slogger(logger), selector.MatchFunc(logged)
+	recovered := recovery.WithRecoveryHandlerContext(recoverer(logger))
+	unary := []grpc.UnaryServerInterceptor{
+		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, events), worthLogging),
+		recovery.UnaryServerInterceptor(recovered),
+	}
+	stream := []grpc.StreamServerInterceptor{
+		selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, events), worthLogging),
+		recovery.StreamServerInterceptor(recovered),
+	}
+	return unary, stream
+}
+
+// logged leaves out health checks, which come every few seconds for ever.
+func logged(_ context.Context, call interceptors.CallMeta) bool {
+	return call.Service != healthv1.Health_ServiceDesc.ServiceName
+}
+
+// slogger lets the logging interceptor write to logger; their levels have the same values.
+func slogger(logger *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, msg string, fields ...any) {
+		logger.Log(ctx, slog.Level(level), msg, fields...)
+	})
+}
+
+// recoverer logs a panic with its stack, and tells the client nothing but that there was one.
+func recoverer(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
+	return func(ctx context.Context, value any) error {
+		logger.ErrorContext(ctx, "panic in a call", "panic", panicText(value), "stack", string(debug.Stack()))
+		return toStatus(&connector.Failure{
+			Class:   connector.System,
+			Message: "The connector failed. This is a bug: please report it with the time of the call.",
+		}, secrets{})
+	}
+}
+
+// panicText describes a panic. Only the runtime's own errors are spelled out: any other value may have been made from a
+// configuration or a record, so its type and the stack must do.
+func panicText(value any) string {
+	if err, ok := value.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", value)
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+func stateResponse(m *connector.StateCheckpoint) (*connectorv1.ReadResponse, error) {
+	state, err := structFromJSON(m.State)
+	if err != nil {
+		return nil, fmt.Errorf("convert the state of stream %s: %w", m.Stream, err)
+	}
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_State{State: &connectorv1.StateCheckpoint{
+		State:   &connectorv1.StreamState{Stream: m.Stream, Account: m.Account, State: state},
+		Records: m.Records,
+	}}}, nil
+}
+
+func statusResponse(m *connector.StreamStatus, hidden secrets) *connectorv1.ReadResponse {
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_StreamStatus{
+		StreamStatus: &connectorv1.StreamStatus{
+			Stream:     m.Stream,
+			Account:    m.Account,
+			Status:     connectorv1.RunStatus(m.Status),
+			Failure:    protoFailure(m.Failure, hidden),
+			Generation: m.Generation,
+		},
+	}}
+}
+
+func progressResponse(m *connector.Progress) *connectorv1.ReadResponse {
+	progress := &connectorv1.Progress{
+		Records:          m.Records,
+		Requests:         m.Requests,
+		Fraction:         m.Fraction,
+		WaitingUntil:     protoTime(m.WaitingUntil),
+		Retries:          m.Retries,
+		RecordsPerSecond: m.RecordsPerSecond,
+		TimeLeft:         protoDuration(m.TimeLeft),
+	}
+	for _, stream := range m.Streams {
+		progress.Streams = append(progress.Streams, &connectorv1.StreamProgress{
+			Stream: stream.Stream, Account: stream.Account, Records: stream.Records, Fraction: stream.Fraction,
+		})
+	}
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Progress{Progress: progress}}
+}
+
+func logResponse(m *connector.LogEntry, hidden secrets) *connectorv1.ReadResponse {
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
+		Level:   connectorv1.LogLevel(m.Level),
+		Message: hidden.clean(m.Message),
+		Stream:  m.Stream,
+		Account: m.Account,
+	}}}
+}
+
+func summaryResponse(m connector.Summary, hidden secrets) (*connectorv1.ReadResponse, error) {
+	summary := &connectorv1.Summary{
+		Requests: m.Requests,
+		Retries:  m.Retries,
+		Waited:   protoDuration(m.Waited),
+		Duration: protoDuration(m.Duration),
+		HasMore:  m.HasMore,
+	}
+	for _, stream := range m.Streams {
+		converted, err := streamSummary(stream, hidden)
+		if err != nil {
+			return nil, err
+		}
+		summary.Streams = append(summary.Streams, converted)
+	}
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Summary{Summary: summary}}, nil
+}
+
+func streamSummary(m connector.StreamSummary, hidden secrets) (*connectorv1.StreamSummary, error) {
+	state, err := structFromJSON(m.State)
+	if err != nil {
+		return nil, fmt.Errorf("convert the final state of stream %s: %w", m.Stream, err)
+	}
+	summary := &connectorv1.StreamSummary{
+		Stream:     m.Stream,
+		Account:    m.Account,
+		Status:     connectorv1.RunStatus(m.Status),
+		Failure:    protoFailure(m.Failure, hidden),
+		Upserts:    m.Upserts,
+		Deletes:    m.Deletes,
+		Bytes:      m.Bytes,
+		Generation: m.Generation,
+		State:      state,
+		Watermark:  protoTime(m.Watermark),
+	}
+	if r := m.Reconciliation; r != nil {
+		summary.Reconciliation = &connectorv1.Reconciliation{
+			Listed: r.Listed, Missing: r.Missing, Stale: r.Stale, Extra: r.Extra,
+		}
+	}
+	return summary, nil
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// maxViolations bounds how many wrong fields one answer names, so that it fits into a trailer whatever came.
+const maxViolations = 20
+
+// parser converts the fields of a request and collects what is wrong with them, so that the caller learns all at once.
+// Descriptions never repeat what came: the path says where to look, and the value may be a secret.
+type parser struct {
+	violations []connector.Violation
+	more       int // violations beyond maxViolations
+}
+
+// add notes that a field is wrong.
+func (p *parser) add(field, description string) {
+	if len(p.violations) == maxViolations {
+		p.more++
+		return
+	}
+	p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
+}
+
+// err gives the failure of the request, or nil if nothing is wrong with it.
+func (p *parser) err() error {
+	if len(p.violations) == 0 {
+		return nil
+	}
+	failure := connector.Invalid(p.violations...)
+	if p.more > 0 {
+		failure.Message += fmt.Sprintf("; and %d more", p.more)
+	}
+	return failure
+}
+
+// object gives s as compact JSON, nil if it is unset.
+func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
+	if s == nil {
+		return nil
+	}
+	spaced, err := protojson.Marshal(s)
+	if err != nil { // the error quotes the value
+		p.add(field, "holds a value that JSON cannot express: NaN, an infinity, or a Value that is not set")
+		return nil
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, spaced); err != nil {
+		p.add(field, "is nested too deeply")
+		return nil
+	}
+	return compact.Bytes()
+}
+
+// streamName checks a name, and that it was not seen before.
+func (p *parser) streamName(field, name string, seen map[string]bool) {
+	switch {
+	case name == "":
+		p.add(field, "must name a stream")
+	case seen[name]:
+		p.add(field, "names a stream that came before: name each stream once")
+	}
+	seen[name] = true
+}
+
+// enum checks that this server knows the value.
+func (p *parser) enum(field string, value protoreflect.Enum) {
+	if value.Descriptor().Values().ByNumber(value.Number()) == nil {
+		p.add(field, "is a value that this server does not know")
+	}
+}
+
+// notNegative checks a count.
+func (p *parser) notNegative(field string, count int64) {
+	if count < 0 {
+		p.add(field, "must not be negative")
+	}
+}
+
+// duration gives d, zero if it is unset.
+func (p *parser) duration(field string, d *durationpb.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	if d.CheckValid() != nil {
+		p.add(field, "is not a valid duration")
+		return 0
+	}
+	if d.AsDuration() < 0 {
+		p.add(field, "must not be negative")
+	}
+	return d.AsDuration()
+}
+
+// second gives an instant in whole seconds, the zero time if it is unset.
+func (p *parser) second(field string, t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	if t.CheckValid() != nil {
+		p.add(field, "is not a valid timestamp")
+		return time.Time{}
+	}
+	if t.GetNanos() != 0 {
+		p.add(field, "must be in whole seconds")
+	}
+	return t.AsTime()
+}
+
+// index gives the path of an element.
+func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }

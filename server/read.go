@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Read streams the records of the configured streams, and ends with one Summary. The source runs in this goroutine and
+// is the only one to send; the stream's context is done when the client is gone, and with it the source's.
+func (s *service) Read(
+	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
+) error {
+	hidden := s.secretsOf(req.GetConfig())
+	return toStatus(s.read(stream.Context(), req, stream, hidden), hidden)
+}
+
+func (s *service) read(
+	ctx context.Context, req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
+	hidden secrets,
+) error {
+	if err := s.checkDrain(); err != nil {
+		return err
+	}
+	if err := checkVersion(req.GetProtocolVersion()); err != nil {
+		return err
+	}
+	read, err := parseRead(req, s.spec)
+	if err != nil {
+		return err
+	}
+	out := &sink{
+		stream: stream,
+		packer: packer{
+			format: req.GetRecordFormat(), batchBytes: s.opts.BatchBytes, maxBytes: s.opts.MaxMessageBytes,
+		},
+		hidden: hidden,
+	}
+	summary, err := s.source.Read(ctx, read, out)
+	if err != nil {
+		return err
+	}
+	if err := out.sendSummary(ctx, summary); err != nil {
+		return err
+	}
+	return outcome(summary)
+}
+
+// outcome is the error of a Read that came to an orderly end: that of the first stream that failed. A stream that was
+// skipped, or ended early by a limit of the request, did not fail.
+func outcome(summary connector.Summary) error {
+	for _, stream := range summary.Streams {
+		switch {
+		case stream.Status == connector.Complete, stream.Status == connector.Skipped:
+		case stream.Failure != nil:
+			failure := *stream.Failure
+			if failure.Stream == "" {
+				failure.Stream, failure.Account = stream.Stream, stream.Account
+			}
+			return &failure
+		case stream.Status != connector.Incomplete:
+			return fmt.Errorf("the source ended with stream %s %s", stream.Stream, stream.Status)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// parseRead turns a request into the source's, or lists all that is wrong with it: what no source could make sense of,
+// and what this source, by its Spec, does not honour. An option is never ignored silently.
+func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.ReadRequest, error) {
+	p := &readParser{spec: spec, selected: map[string]bool{}}
+	read := connector.ReadRequest{
+		Config:  connector.Config(p.object("config", req.GetConfig())),
+		Streams: p.streams(req.GetStreams()),
+		States:  p.states(req.GetStates()),
+	}
+	p.enum("record_format", req.GetRecordFormat())
+	p.follow(req, &read)
+	p.bounds(req, &read)
+	p.order(req, &read)
+	return read, p.err()
+}
+
+// readParser is a parser that knows what the source honours.
+type readParser struct {
+	parser
+	spec     connector.Spec
+	selected map[string]bool // the streams of the request
+}
+
+// require notes a violation if an option is used that the source does not honour.
+func (p *readParser) require(capability connector.Capability, used bool, field, does string) {
+	if used && !slices.Contains(p.spec.Capabilities, capability) {
+		p.add(field, "this build does not "+does+": leave it unset")
+	}
+}
+
+func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connector.ConfiguredStream {
+	if len(streams) == 0 {
+		p.add("streams", "must name at least one stream")
+	}
+	configured := make([]connector.ConfiguredStream, 0, len(streams))
+	for i, stream := range streams {
+		path := index("streams", i)
+		p.streamName(path+".stream", stream.GetStream(), p.selected)
+		p.require(connector.FieldSelection, len(stream.GetFields()) > 0, path+".fields", "select fields")
+		for j, field := range stream.GetFields() {
+			if field == "" {
+				p.add(index(path+".fields", j), "must be the path of a field")
+			}
+		}
+		configured = append(configured, connector.ConfiguredStream{
+			Stream:   stream.GetStream(),
+			SyncMode: p.syncMode(path+".sync_mode", stream.GetSyncMode()),
+			Fields:   stream.GetFields(),
+		})
+	}
+	return configured
+}
+
+func (p *readParser) syncMode(field string, asked connectorv1.SyncMode) connector.SyncMode {
+	before := len(p.violations)
+	p.enum(field, asked)
+	mode := connector.SyncMode(asked)
+	if asked == connectorv1.SyncMode_SYNC_MODE_UNSPECIFIED {
+		mode = connector.FullRefresh
+	}
+	if len(p.violations) == before && !slices.Contains(p.spec.SyncModes, mode) {
+		p.add(field, "this build does not read "+mode.String()+": choose one of Spec's supported_sync_modes")
+	}
+	return mode
+}
+
+// states are checked strictly: a state that was overlooked would mean a silent full read.
+func (p *readParser) states(states []*connectorv1.StreamState) []connector.StreamState {
+	type owner struct{ stream, account string }
+	seen := make(map[owner]bool, len(states))
+	parsed := make([]connector.StreamState, 0, len(states))
+	for i, state := range states {
+		path := index("states", i)
+		of := owner{state.GetStream(), state.GetAccount()}
+		switch {
+		case !p.selected[of.stream]:
+			p.add(path+".stream", "is not among the streams of this request: select it, or leave its state out")
+		case seen[of]:
+			p.add(path+".stream", "has a state already: send the last one of each stream and account")
+		}
+		seen[of] = true
+		if state.GetState() == nil {
+			p.add(path+".state", "must be set: leave the whole entry out to read from the beginning")
+		}
+		parsed = append(parsed, connector.StreamState{
+			Stream: of.stream, Account: of.account, State: p.object(path+".state", state.GetState()),
+		})
+	}
+	return parsed
+}
+
+func (p *readParser) follow(req *connectorv1.ReadRequest, read *connector.ReadRequest) {
+	p.require(connector.Follow, req.GetFollow(), "follow", "follow changes")
+	read.Follow = req.GetFollow()
+	read.FollowInterval = p.duration("follow_interval", req.GetFollowInterval())
+}
+
+// bounds parses what ends a Read early.
+func (p *readParser) bounds(req *connectorv1.ReadRequest, read *connector.ReadRequest) {
+	span := req.GetTimeRange()
+	bounded := span.GetFrom() != nil || span.GetTo() != nil
+	p.require(connector.TimeRangeLimit, bounded, "time_range", "read a range of time")
+	read.From = p.second("time_range.from", span.GetFrom())
+	read.To = p.second("time_range.to", span.GetTo())
+	if !read.From.IsZero() && !read.To.IsZero() && !read.To.After(read.From) {
+		p.add("time_range.to", "must be after time_range.from")
+	}
+
+	p.require(connector.RecordLimit, req.GetRecordLimit() > 0, "record_limit", "limit records")
+	p.notNegative("record_limit", req.GetRecordLimit())
+	read.RecordLimit = req.GetRecordLimit()
+
+	p.require(connector.SoftDeadline, req.GetSoftDeadline() != nil, "soft_deadline", "stop by a soft deadline")
+	read.SoftDeadline = p.duration("soft_deadline", req.GetSoftDeadline())
+	if req.GetSoftDeadline() != nil && read.SoftDeadline == 0 {
+		p.add("soft_deadline", "must be a positive duration: leave it unset for no limit")
+	}
+}
+
+// order parses which part comes first, how often states come, and whether the Read compares.
+func (p *readParser) order(req *connectorv1.ReadRequest, read *connector.ReadRequest) {
+	p.enum("priority", req.GetPriority())
+	read.NewestFirst = req.GetPriority() == connectorv1.Priority_PRIORITY_NEWEST_FIRST
+	p.require(connector.PriorityOrder, read.NewestFirst, "priority", "order a backfill")
+
+	policy := req.GetCheckpointPolicy()
+	p.notNegative("checkpoint_policy.max_pages", int64(policy.GetMaxPages()))
+	read.CheckpointPages = int(policy.GetMaxPages())
+	read.CheckpointInterval = p.duration("checkpoint_policy.max_interval", policy.GetMaxInterval())
+	p.require(connector.Checkpoints, read.CheckpointPages > 0 || read.CheckpointInterval > 0,
+		"checkpoint_policy", "take a checkpoint policy")
+
+	p.require(connector.Reconcile, req.GetReconcile(), "reconcile", "reconcile")
+	read.Reconcile = req.GetReconcile()
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// sink is the connector.Sink of one Read. What it sends leaves at once, in order; it keeps nothing back.
+type sink struct {
+	stream grpc.ServerStreamingServer[connectorv1.ReadResponse]
+	packer packer
+	hidden secrets
+}
+
+var _ connector.Sink = (*sink)(nil)
+
+// Send puts m onto the stream, and blocks while the client is slow. Once it blocks, only the end of the call wakes it,
+// not that of ctx: gRPC cannot take back a message that it has begun to send. A batch with a record that cannot be
+// carried is refused as a whole, before any of it was sent.
+func (s *sink) Send(ctx context.Context, m connector.Message) error {
+	switch m := m.(type) {
+	case *connector.RecordBatch:
+		return s.sendRecords(ctx, m)
+	case *connector.StateCheckpoint:
+		response, err := stateResponse(m)
+		if err != nil {
+			return err
+		}
+		return s.send(ctx, response)
+	case *connector.StreamStatus:
+		return s.send(ctx, statusResponse(m, s.hidden))
+	case *connector.Progress:
+		return s.send(ctx, progressResponse(m))
+	case *connector.LogEntry:
+		return s.send(ctx, logResponse(m, s.hidden))
+	}
+	return fmt.Errorf("the protocol has no message for a %T", m)
+}
+
+func (s *sink) sendRecords(ctx context.Context, batch *connector.RecordBatch) error {
+	responses, err := s.packer.pack(batch)
+	if err != nil {
+		return err
+	}
+	for _, response := range responses {
+		if err := s.send(ctx, response); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sink) sendSummary(ctx context.Context, summary connector.Summary) error {
+	response, err := summaryResponse(summary, s.hidden)
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, response)
+}
+
+func (s *sink) send(ctx context.Context, response *connectorv1.ReadResponse) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.stream.Send(response); err != nil {
+		return sendError(s.stream.Context(), err)
+	}
+	return nil
+}

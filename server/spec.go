@@ -1,0 +1,28 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Spec tells what configuration the connector takes and what it can do.
+func (s *service) Spec(_ context.Context, req *connectorv1.SpecRequest) (*connectorv1.SpecResponse, error) {
+	if err := checkVersion(req.GetProtocolVersion()); err != nil {
+		return nil, toStatus(err, secrets{})
+	}
+	schema, err := structFromJSON(s.spec.ConfigSchema)
+	if err != nil {
+		return nil, toStatus(fmt.Errorf("convert the schema of the configuration: %w", err), secrets{})
+	}
+	return &connectorv1.SpecResponse{
+		ProtocolVersion:    protocolVersion,
+		Source:             s.spec.Source,
+		Version:            s.opts.Version,
+		ConfigSchema:       schema,
+		DocumentationUrl:   s.spec.DocumentationURL,
+		SupportedSyncModes: enums[connectorv1.SyncMode](s.spec.SyncModes),
+		Capabilities:       enums[connectorv1.Capability](s.spec.Capabilities),
+	}, nil
+}
