@@ -22,12 +22,11 @@ func (r *run) backfill(ctx context.Context, p *pass) error {
 		if err != nil {
 			return err
 		}
-		h := &harvest{records: map[*output][]connector.Record{}, strange: map[*output]string{}}
-		if err := h.gather(ctx, r.client, p.family, page.Objects, "", page.AsOf); err != nil {
+		g := r.gatherer(p)
+		if err := g.gather(ctx, p.family, page.Objects, place{}, page.AsOf); err != nil {
 			return err
 		}
-		h.project()
-		if err := r.emitter.page(ctx, p, h, func() { p.advance(page) }); err != nil {
+		if err := r.emitter.page(ctx, p, g.harvest, func() { p.advance(page) }); err != nil {
 			return err
 		}
 	}
@@ -36,8 +35,11 @@ func (r *run) backfill(ctx context.Context, p *pass) error {
 
 // page reads the next page of a window.
 func (r *run) page(ctx context.Context, p *pass, w window) (*api.Page, error) {
-	path, query := p.root.list("")
-	if p.root.Windowed {
+	if p.root.TestOnly && r.mode == "live" {
+		return nil, testOnly()
+	}
+	path, query := p.family.list(place{})
+	if p.root.Cursor != "" {
 		query.Set("created[gte]", strconv.FormatInt(int64(w.From), 10))
 		query.Set("created[lt]", strconv.FormatInt(int64(w.To), 10))
 	}
@@ -63,7 +65,7 @@ func (p *pass) advance(page *api.Page) {
 	}
 	last := page.Objects[len(page.Objects)-1]
 	w := &p.windows[0]
-	w.After, w.At = last.ID, second(last.Created)
+	w.After, w.At = last.ID, p.root.createdAt(last)
 	if w.At < w.From || w.At >= w.To {
 		w.At = 0 // a list that Stripe does not order by created
 	}
@@ -105,4 +107,12 @@ func (p *pass) fraction() float64 {
 		rest += w.rest()
 	}
 	return 1 - float64(rest)/float64(p.to-p.from)
+}
+
+// testOnly is the failure of reading with a live key what only test mode has.
+func testOnly() error {
+	return &connector.Failure{
+		Class:   connector.PermissionError,
+		Message: "Stripe has these objects in test mode only: leave the stream out, or use a test key.",
+	}
 }

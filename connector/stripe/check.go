@@ -2,14 +2,16 @@ package stripe
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
 // parallelProbes is how many endpoints are probed side by side: a sandbox allows 25 requests per second.
@@ -49,7 +51,7 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 
 // failed makes a result of a failure. Only a context's error, or a bug, stays an error.
 func failed(err error) (connector.CheckResult, error) {
-	failure, ok := errors.AsType[*connector.Failure](err)
+	failure, ok := asFailure(err)
 	if !ok || failure.Class == connector.System {
 		return connector.CheckResult{}, err
 	}
@@ -66,59 +68,101 @@ func nothingToRead(availability []connector.StreamAvailability) []*connector.Fai
 	return []*connector.Failure{availability[0].Reason}
 }
 
-// probe asks Stripe for one object of each stream's endpoint. A failure that concerns a stream alone is its answer; one
-// that concerns the key or the way to Stripe is the error.
+// probe asks Stripe for one object of each endpoint that the streams need, side by side. A failure that concerns an
+// endpoint alone is the answer of its streams; one that concerns the key or the way to Stripe is the error.
 func (s *Source) probe(ctx context.Context, c config, names []string) ([]connector.StreamAvailability, error) {
 	client := s.client(c, probeRetry)
-	endpoints := map[*stream]error{}
-	for _, name := range names {
-		endpoints[s.streams.root(s.streams.find(name))] = nil
-	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelProbes)
-	answers := make(chan func(), len(endpoints))
-	for root := range endpoints {
-		group.Go(func() error {
-			path, query := root.list("")
-			query.Set("limit", "1")
-			_, err := client.List(groupCtx, path, query)
-			answers <- func() { endpoints[root] = err }
+	var mu sync.Mutex
+	answers := map[string]error{} // by path: streams of one endpoint share it
+	probes, probesCtx := errgroup.WithContext(ctx)
+	probes.SetLimit(parallelProbes)
+	for _, row := range s.streams.toProbe(names) {
+		probes.Go(func() error {
+			err := row.probe(probesCtx, client, c.mode())
+			mu.Lock()
+			defer mu.Unlock()
+			answers[row.Path] = err
 			return concernsAll(err)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := probes.Wait(); err != nil {
 		return nil, err
-	}
-	close(answers)
-	for note := range answers {
-		note()
 	}
 	result := make([]connector.StreamAvailability, len(names))
 	for i, name := range names {
-		result[i] = availability(name, endpoints[s.streams.root(s.streams.find(name))])
+		var err error
+		for row := s.streams.find(name); row != nil && err == nil; row = s.streams.find(row.Parent) {
+			err = answers[row.Path]
+		}
+		result[i] = availability(name, err)
 	}
 	return result, nil
 }
 
-// concernsAll gives err if it says more about the key, or the way to Stripe, than about one endpoint.
-func concernsAll(err error) error {
-	failure, ok := errors.AsType[*connector.Failure](err)
-	if ok && (failure.Class == connector.PermissionError || failure.HTTPStatus >= 500) {
+// toProbe lists one stream of each endpoint that must be asked to know of these streams: their own, and all above.
+// Where the parent's objects carry the first children, asking the parent's endpoint is enough.
+func (t table) toProbe(names []string) []*stream {
+	var rows []*stream
+	for _, name := range names {
+		for row := t.find(name); row != nil; row = t.find(row.Parent) {
+			known := slices.ContainsFunc(rows, func(other *stream) bool { return other.Path == row.Path })
+			if !known && row.Embedded == "" {
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
+}
+
+// probe asks for one object. Children are asked of a parent that does not exist: Stripe looks at the key's permissions
+// before it looks for the parent.
+func (s *stream) probe(ctx context.Context, client *api.Client, mode string) error {
+	if s.TestOnly && mode == "live" {
+		return testOnly()
+	}
+	path, query := s.list(place{parent: nobody, across: nobody.ID, to: 1})
+	for name := range s.ParentParams {
+		query.Set(name, nobody.ID)
+	}
+	if !s.Unpaged {
+		query.Set("limit", "1")
+	}
+	_, err := client.List(ctx, path, query)
+	if api.HasNone(err) || s.RefusedByParent && err != nil && concernsAll(err) == nil {
 		return nil
 	}
 	return err
 }
 
+// nobody is a parent that does not exist.
+var nobody = rawjson.CutObject(`{"id":"nobody"}`)
+
+// concernsAll gives err if it says more about the key, or the way to Stripe, than about one endpoint.
+func concernsAll(err error) error {
+	failure, ok := asFailure(err)
+	if !ok {
+		return err
+	}
+	switch failure.Class {
+	case connector.AuthError, connector.ConfigError, connector.RateLimit:
+		return err
+	case connector.Transient:
+		if failure.HTTPStatus < 500 {
+			return err
+		}
+	case connector.PermissionError, connector.SourceData, connector.System:
+	}
+	return nil
+}
+
 func availability(name string, err error) connector.StreamAvailability {
-	a := connector.StreamAvailability{Stream: name, Availability: connector.Available}
 	if err == nil {
-		return a
+		return connector.StreamAvailability{Stream: name, Availability: connector.Available}
 	}
 	reason := *connector.AsFailure(err)
 	reason.Stream = name
-	a.Reason, a.Availability = &reason, connector.AvailabilityUnknown
 	if reason.Class == connector.PermissionError {
-		a.Availability = connector.Unavailable
+		return connector.StreamAvailability{Stream: name, Availability: connector.Unavailable, Reason: &reason}
 	}
-	return a
+	return connector.StreamAvailability{Stream: name, Availability: connector.AvailabilityUnknown, Reason: &reason}
 }

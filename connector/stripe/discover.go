@@ -41,18 +41,19 @@ func (s *Source) Discover(ctx context.Context, req connector.DiscoverRequest) (c
 
 // describe gives the catalog's entry of a stream.
 func (s *Source) describe(row *stream) connector.Stream {
-	object, _ := schema.Lookup(row.Object) // a test looks every row up
+	object := s.streams.shape(row)
 	return connector.Stream{
 		Name:             row.Name,
 		Description:      fmt.Sprintf("The %s objects of %s.", row.Object, row.Path),
 		JSONSchema:       object.JSON,
 		PrimaryKey:       row.primaryKey(),
-		CursorField:      row.cursor(),
+		CursorField:      row.Cursor,
 		SyncModes:        []connector.SyncMode{connector.FullRefresh},
 		Freshness:        connector.ByFull,
 		Parent:           row.Parent,
 		Relations:        s.relations(object.Relations),
-		DocumentationURL: row.Doc,
+		Permission:       row.Permission,
+		DocumentationURL: "https://docs.stripe.com/api/" + row.Doc,
 	}
 }
 
@@ -93,7 +94,7 @@ func (t *types) UnmarshalJSON(text []byte) error {
 
 // checkPath tells what is wrong with a field path; nothing if it may exist.
 func (s *Source) checkPath(row *stream, path string) string {
-	object, _ := schema.Lookup(row.Object)
+	object := s.streams.shape(row)
 	var at property
 	if err := json.Unmarshal(object.JSON, &at); err != nil {
 		panic(fmt.Sprintf("the schema of %s is not JSON: %v", row.Object, err)) // generated, and tested

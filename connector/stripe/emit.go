@@ -3,7 +3,6 @@ package stripe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -30,6 +29,7 @@ type emitter struct {
 	mode    string
 	outputs []*output
 	passes  []*pass
+	warned  map[*member]bool
 
 	heartbeat          time.Duration
 	checkpointPages    int
@@ -46,7 +46,6 @@ type progress struct {
 	pages     int   // pages since the last state
 	lastState time.Time
 	state     json.RawMessage // the last state that was sent
-	warned    bool
 }
 
 // done tells whether the output gets no more records.
@@ -54,7 +53,7 @@ func (p *progress) done() bool { return p.status >= connector.Complete }
 
 func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass, sink connector.Sink, meter *api.Meter) *emitter {
 	e := &emitter{
-		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes,
+		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes, warned: map[*member]bool{},
 		heartbeat:          s.options.Heartbeat,
 		checkpointPages:    req.CheckpointPages,
 		checkpointInterval: req.CheckpointInterval,
@@ -101,10 +100,8 @@ func (e *emitter) begin(ctx context.Context, p *pass) error {
 func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func()) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, out := range p.outputs {
-		if err := e.records(ctx, out, h); err != nil {
-			return err
-		}
+	if err := e.harvest(ctx, p, h); err != nil {
+		return err
 	}
 	advance()
 	for _, out := range p.outputs {
@@ -116,12 +113,34 @@ func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func())
 	return e.checkpoint(ctx, p)
 }
 
-// records sends what a page has for one output. A record that the sink cannot carry ends that stream only.
-func (e *emitter) records(ctx context.Context, out *output, h *harvest) error {
-	if err := e.warn(ctx, out, h.strange[out]); err != nil {
-		return err
+// flush sends records of a page that is not complete yet. No state covers them before it is.
+func (e *emitter) flush(ctx context.Context, p *pass, h *harvest) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.harvest(ctx, p, h)
+}
+
+func (e *emitter) harvest(ctx context.Context, p *pass, h *harvest) error {
+	h.project()
+	for m, example := range h.strange {
+		err := e.warn(ctx, m, fmt.Sprintf("%s lists %s, which does not belong there: such objects are left out.", m.stream.Path, example))
+		if err != nil {
+			return err
+		}
 	}
-	records := h.records[out]
+	for _, out := range p.outputs {
+		if err := e.records(ctx, out, h.records[out]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records sends records of one output. One that the sink cannot carry ends that stream only.
+func (e *emitter) records(ctx context.Context, out *output, records []connector.Record) error {
+	if refusal := out.member.refusal(); refusal != nil && !out.done() {
+		return e.status(ctx, out, connector.Skipped, refusal)
+	}
 	if out.done() || len(records) == 0 {
 		return nil
 	}
@@ -133,7 +152,7 @@ func (e *emitter) records(ctx context.Context, out *output, h *harvest) error {
 	err := e.sink.Send(ctx, &connector.RecordBatch{
 		Stream: out.stream.Name, Account: e.account, Generation: out.generation, Records: records,
 	})
-	if failure, ok := errors.AsType[*connector.Failure](err); ok && failure.Class == connector.SourceData {
+	if failure, ok := asFailure(err); ok && failure.Class == connector.SourceData {
 		return e.status(ctx, out, connector.Incomplete, failure)
 	}
 	if err != nil {
@@ -147,16 +166,20 @@ func (e *emitter) records(ctx context.Context, out *output, h *harvest) error {
 	return nil
 }
 
-// warn tells, once per stream, of objects that were listed and do not belong.
-func (e *emitter) warn(ctx context.Context, out *output, example string) error {
-	if example == "" || out.warned {
+// refusedByParent tells, once per endpoint, that Stripe refuses to list the children of some parents.
+func (e *emitter) refusedByParent(ctx context.Context, m *member, failure *connector.Failure) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.warn(ctx, m, "Stripe refuses to list these for some of their parents, which are left out. "+failure.Message)
+}
+
+// warn says something about an endpoint, once in a Read.
+func (e *emitter) warn(ctx context.Context, m *member, message string) error {
+	if e.warned[m] {
 		return nil
 	}
-	out.warned = true
-	return e.sink.Send(ctx, &connector.LogEntry{
-		Level: connector.Warning, Stream: out.stream.Name, Account: e.account,
-		Message: fmt.Sprintf("%s lists %s, which is not a %s with an id: such objects are left out.", out.stream.Path, example, out.stream.Object),
-	})
+	e.warned[m] = true
+	return e.sink.Send(ctx, &connector.LogEntry{Level: connector.Warning, Stream: m.stream.Name, Account: e.account, Message: message})
 }
 
 // due tells whether a pass owes states.

@@ -3,64 +3,167 @@ package stripe
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// harvest is what one page gives: the records of each output of its pass.
-type harvest struct {
-	records map[*output][]connector.Record
-	strange map[*output]string // an example of what was listed and does not belong
+// parallelParents is how many parents of one page are asked for their children side by side.
+const parallelParents = 8
+
+// member is an endpoint in the family of a pass: the root's, or one below it.
+type member struct {
+	stream       *stream  // any of the endpoint's streams: they are read alike
+	objects      []string // the object types that belong to the endpoint
+	outputs      []*output
+	parent       *member // nil for the root
+	parentObject string  // the object type of its parents
+	children     []*member
+	refused      atomic.Pointer[connector.Failure] // why the key may not list it
 }
 
-// gather turns the objects of a page into the records of m and of its descendants. parentID is empty for a root.
-func (h *harvest) gather(ctx context.Context, client *api.Client, m *member, objects []rawjson.Object, parentID string, asOf time.Time) error {
-	if m.output != nil {
-		h.keep(m.output, objects, parentID, asOf)
-	}
-	for _, child := range m.children {
-		for _, object := range objects {
-			if object.Type != m.stream.Object {
-				continue
-			}
-			if err := h.descend(ctx, client, child, object, asOf); err != nil {
-				return err
-			}
+// refusal tells why the key may not list m, or an endpoint above it; nil if it may.
+func (m *member) refusal() *connector.Failure {
+	for ; m != nil; m = m.parent {
+		if failure := m.refused.Load(); failure != nil {
+			return failure
 		}
 	}
 	return nil
 }
 
-// descend gathers the children that one object carries: those embedded, then pages of those that are not.
-func (h *harvest) descend(ctx context.Context, client *api.Client, child *member, parent rawjson.Object, asOf time.Time) error {
-	var list rawjson.List
-	embedded, ok := rawjson.Lookup(parent.Raw, child.stream.Embedded)
-	if ok && rawjson.CutCompactList(&list, embedded) != nil {
-		return strange(child.stream, fmt.Sprintf("%s of %s is not a list", child.stream.Embedded, parent.ID))
+// list gives path and parameters of the first page, with what the children need.
+func (m *member) list(at place) (string, url.Values) {
+	path, query := m.stream.list(at)
+	for _, child := range m.children {
+		if child.stream.Expand {
+			query.Add("expand[]", "data."+child.stream.Embedded)
+		}
 	}
-	if !ok {
-		list.HasMore = true // not embedded: all of it is listed
+	return path, query
+}
+
+// gatherer turns the objects of one page into records of all outputs of its pass.
+type gatherer struct {
+	run  *run
+	pass *pass
+
+	mu      sync.Mutex // parents are asked for their children side by side
+	harvest *harvest
+}
+
+func (r *run) gatherer(p *pass) *gatherer { return &gatherer{run: r, pass: p, harvest: newHarvest()} }
+
+// gather keeps the objects of a page of m and gathers all that is below them.
+func (g *gatherer) gather(ctx context.Context, m *member, objects []rawjson.Object, at place, asOf time.Time) error {
+	if err := g.keep(ctx, m, objects, at, asOf); err != nil {
+		return err
 	}
-	for {
-		if err := h.gather(ctx, client, child, list.Objects, parent.ID, asOf); err != nil {
+	for _, child := range m.children {
+		if err := g.below(ctx, child, objects, asOf); err != nil {
 			return err
 		}
-		if !list.HasMore {
+	}
+	return nil
+}
+
+// keep adds the objects to the harvest. One that grows too large for memory is sent off before the page is complete.
+func (g *gatherer) keep(ctx context.Context, m *member, objects []rawjson.Object, at place, asOf time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.harvest.keep(m, objects, at, asOf)
+	if g.harvest.bytes < maxHarvest {
+		return nil
+	}
+	full := g.harvest
+	g.harvest = newHarvest()
+	return g.run.emitter.flush(ctx, g.pass, full)
+}
+
+// below gathers the children of these objects. Those that are embedded cost nothing; the others are listed side by
+// side, one request for each parent that may have any.
+func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.Object, asOf time.Time) error {
+	across, err := g.acrossIDs(ctx, child)
+	if err != nil {
+		return g.forgive(ctx, child, err)
+	}
+	requests, ctx := errgroup.WithContext(ctx)
+	requests.SetLimit(parallelParents)
+	for _, object := range objects {
+		if object.Type != child.parentObject || child.refusal() != nil || !child.stream.mayHave(object) {
+			continue
+		}
+		first, err := carried(child.stream, object)
+		if err != nil {
+			return err
+		}
+		for _, id := range across {
+			at := place{parent: object, across: id, from: g.pass.from, to: g.pass.to}
+			if !first.HasMore {
+				err = g.gather(ctx, child, first.Objects, at, asOf)
+			} else {
+				requests.Go(func() error { return g.pages(ctx, child, at, first, asOf) })
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return requests.Wait()
+}
+
+// carried gives the first children of a parent: those that its object carries. If it carries no list, more are said to
+// follow.
+func carried(child *stream, parent rawjson.Object) (rawjson.List, error) {
+	var list rawjson.List
+	if child.Embedded == "" {
+		return rawjson.List{HasMore: true}, nil
+	}
+	value := parent.Raw
+	for _, name := range strings.Split(child.Embedded, ".") {
+		var ok bool
+		if value, ok = rawjson.Lookup(value, name); !ok {
+			return rawjson.List{HasMore: true}, nil
+		}
+		if value == "null" {
+			return list, nil
+		}
+	}
+	if err := rawjson.CutCompactList(&list, value); err != nil {
+		return list, strange(child, fmt.Sprintf("%s of %s is not a list", child.Embedded, parent.ID))
+	}
+	return list, nil
+}
+
+// pages gathers first and then lists the children that follow it.
+func (g *gatherer) pages(ctx context.Context, child *member, at place, list rawjson.List, asOf time.Time) error {
+	for {
+		if err := g.gather(ctx, child, list.Objects, at, asOf); err != nil {
+			return err
+		}
+		if !list.HasMore || child.refusal() != nil {
 			return nil
 		}
-		path, query := child.stream.list(parent.ID)
+		path, query := child.list(at)
 		if n := len(list.Objects); n > 0 {
 			query.Set("starting_after", list.Objects[n-1].ID)
 		}
-		page, err := client.List(ctx, path, query)
-		if api.IsMissing(err) {
-			return nil // the parent was deleted meanwhile, and its children with it
+		page, err := g.run.client.List(ctx, path, query)
+		if api.IsCursorGone(err) {
+			list = rawjson.List{HasMore: true} // that child was deleted: begin again, some come twice
+			continue
 		}
 		if err != nil {
-			return err
+			return g.forgive(ctx, child, err)
 		}
 		if page.HasMore && len(page.Objects) == 0 {
 			return strange(child.stream, fmt.Sprintf("a page of %s is empty and says that more follow", path))
@@ -69,41 +172,63 @@ func (h *harvest) descend(ctx context.Context, client *api.Client, child *member
 	}
 }
 
-// keep makes records of objects. Whatever is not of the stream's object type, or has no id, does not belong.
-func (h *harvest) keep(out *output, objects []rawjson.Object, parentID string, asOf time.Time) {
-	records := h.records[out]
-	for _, object := range objects {
-		if object.Type != out.stream.Object || object.ID == "" {
-			h.strange[out] = fmt.Sprintf("%q of type %q", object.ID, object.Type)
-			continue
-		}
-		raw := object.Raw
-		if out.stream.ParentField != "" {
-			raw = rawjson.WithMember(raw, out.stream.ParentField, rawjson.Quote(parentID))
-		}
-		records = append(records, connector.Record{Data: raw, Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+// forgive lets a pass go on after the children of one parent could not be listed, where that is no failure of the pass.
+func (g *gatherer) forgive(ctx context.Context, child *member, err error) error {
+	failure, ok := asFailure(err)
+	switch {
+	case api.HasNone(err):
+		return nil // the parent was deleted meanwhile, and its children with it; or it can have none
+	case !ok || failure.Class != connector.PermissionError:
+		return err
+	case child.stream.RefusedByParent:
+		return g.run.emitter.refusedByParent(ctx, child, failure)
 	}
-	h.records[out] = records
+	child.refused.CompareAndSwap(nil, failure)
+	return nil
 }
 
-// project applies the field selections. The records of a page share one string.
-func (h *harvest) project() {
-	for out, records := range h.records {
-		if out.selection == nil {
-			continue
+// acrossIDs are the ids of the objects of streams that others are asked across, read once in a Read.
+type acrossIDs struct {
+	mu  sync.Mutex
+	ids map[string][]string
+}
+
+// acrossIDs gives the ids of the objects with which a child is to be listed; one empty id for all others.
+func (g *gatherer) acrossIDs(ctx context.Context, child *member) ([]string, error) {
+	name := child.stream.Across
+	if name == "" {
+		return []string{""}, nil
+	}
+	known := &g.run.across
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if ids, ok := known.ids[name]; ok {
+		return ids, nil
+	}
+	ids := []string{}
+	path, query := g.run.streams.find(name).list(place{})
+	for more := true; more; {
+		page, err := g.run.client.List(ctx, path, query)
+		if err != nil {
+			return nil, err
 		}
-		var all []byte
-		ends := make([]int, len(records))
-		for i, record := range records {
-			all = out.selection.Append(all, record.Data)
-			ends[i] = len(all)
+		for _, object := range page.Objects {
+			ids = append(ids, object.ID)
 		}
-		shared, start := string(all), 0
-		for i, end := range ends {
-			records[i].Data = shared[start:end]
-			start = end
+		if more = page.HasMore && len(page.Objects) > 0; more {
+			query.Set("starting_after", ids[len(ids)-1])
 		}
 	}
+	if known.ids == nil {
+		known.ids = map[string][]string{}
+	}
+	known.ids[name] = ids
+	return ids, nil
+}
+
+// belongs tells whether an object is of a type that the endpoint is known to list, with an id.
+func (m *member) belongs(object rawjson.Object) bool {
+	return object.ID != "" && slices.Contains(m.objects, object.Type)
 }
 
 // strange is the failure of an answer that makes no sense.

@@ -27,15 +27,9 @@ type output struct {
 	selection  *rawjson.Selection // nil: everything
 	generation int64
 	given      *state // the state of the request; nil if there was none
+	member     *member
 
 	progress // what became of it so far; belongs to the emitter
-}
-
-// member is a stream in the family of a pass. Its output is nil if only its children were selected.
-type member struct {
-	stream   *stream
-	output   *output
-	children []*member
 }
 
 // plan turns a request into passes. The error is a *connector.Failure that names every wrong field.
@@ -95,8 +89,8 @@ func (p *planner) selectFields(row *stream, at string, fields []string) *rawjson
 		}
 	}
 	paths := slices.Concat(fields, row.primaryKey())
-	if cursor := row.cursor(); cursor != "" {
-		paths = append(paths, cursor)
+	if row.Cursor != "" {
+		paths = append(paths, row.Cursor)
 	}
 	return rawjson.Select(paths...)
 }
@@ -175,7 +169,7 @@ func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
 		from:    p.earliest(root),
 		to:      p.now,
 	}
-	result.family, _ = p.family(root, outputs)
+	result.family = p.family(root, nil, outputs)
 	if !resumed {
 		result.windows = []window{{From: result.from, To: result.to}}
 		return result
@@ -205,18 +199,29 @@ func (p *planner) earliest(root *stream) second {
 	return from
 }
 
-// family gives root with those of its descendants that lead to an output, and whether there are any.
-func (p *planner) family(root *stream, outputs []*output) (*member, bool) {
-	m := &member{stream: root}
+// family gives the endpoint of a stream with those of its descendants that lead to an output; nil if none does.
+func (p *planner) family(endpoint *stream, parent *member, outputs []*output) *member {
+	m := &member{stream: endpoint, parent: parent, objects: p.source.streams.objects(endpoint)}
 	for _, out := range outputs {
-		if out.stream == root {
-			m.output = out
+		if out.stream.sameEndpoint(endpoint) {
+			m.outputs = append(m.outputs, out)
+			out.member = m
 		}
 	}
-	for _, child := range p.source.streams.children(root.Name) {
-		if c, needed := p.family(child, outputs); needed {
-			m.children = append(m.children, c)
+	for i := range p.source.streams {
+		row := &p.source.streams[i]
+		if !row.sameEndpoint(endpoint) {
+			continue
+		}
+		for _, below := range p.source.streams.endpoints(row.Name) {
+			if child := p.family(below, m, outputs); child != nil {
+				child.parentObject = row.Object
+				m.children = append(m.children, child)
+			}
 		}
 	}
-	return m, m.output != nil || len(m.children) > 0
+	if len(m.outputs)+len(m.children) == 0 {
+		return nil
+	}
+	return m
 }

@@ -3,6 +3,8 @@ package stripe
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,22 +31,32 @@ func TestEveryRowIsWhole(t *testing.T) {
 		if row.Doc == "" {
 			t.Errorf("%s names no documentation", row.Name)
 		}
-		for _, field := range append(row.primaryKey(), row.cursor()) {
+		for _, field := range append(row.primaryKey(), row.Cursor) {
 			if problem := source.checkPath(&row, field); field != "" && problem != "" {
 				t.Errorf("%s: %s", row.Name, problem)
 			}
 		}
 		if row.Parent == "" {
+			if n := len(source.streams.objects(&row)); n != 1 {
+				t.Errorf("%s shares its endpoint with %d others", row.Name, n-1)
+			}
 			continue
 		}
 		parent := source.streams.find(row.Parent)
 		if parent == nil {
 			t.Errorf("%s: no parent %q", row.Name, row.Parent)
-		} else if problem := source.checkPath(parent, row.Embedded); problem != "" {
-			t.Errorf("%s: %s", row.Name, problem)
+			continue
 		}
-		if strings.Contains(row.Path, "{parent}") == (row.ParentParam != "") {
-			t.Errorf("%s must name its parent in its path or in a parameter", row.Name)
+		for _, path := range slices.Concat([]string{row.Embedded, row.Needs}, slices.Collect(maps.Values(row.ParentParams))) {
+			if problem := source.checkPath(parent, path); path != "" && problem != "" {
+				t.Errorf("%s: %s", row.Name, problem)
+			}
+		}
+		if !strings.Contains(row.Path, "{parent}") && len(row.ParentParams) == 0 {
+			t.Errorf("%s does not name its parent in its requests", row.Name)
+		}
+		if row.Expand && row.Embedded == "" || (row.Across == "") != (row.AcrossField == "") {
+			t.Errorf("%s is half a row", row.Name)
 		}
 	}
 }

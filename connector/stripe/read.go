@@ -16,9 +16,12 @@ const parallelPasses = 4
 
 // run is one Read.
 type run struct {
+	streams table
+	mode    string
 	client  *api.Client
 	emitter *emitter
 	passes  []*pass
+	across  acrossIDs
 }
 
 // Read sends the records of the configured streams.
@@ -32,7 +35,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 		return connector.Summary{}, err
 	}
 	client := s.client(c, s.options.Retry)
-	r := &run{client: client, passes: passes, emitter: s.newEmitter(c, req, passes, sink, &client.Meter)}
+	r := &run{streams: s.streams, mode: c.mode(), client: client, passes: passes, emitter: s.newEmitter(c, req, passes, sink, &client.Meter)}
 	began := s.options.Now()
 	if err := r.all(ctx); err != nil {
 		return connector.Summary{}, err
@@ -78,9 +81,12 @@ func ends(err error) bool {
 	if err == nil {
 		return false
 	}
-	failure, ok := errors.AsType[*connector.Failure](err)
+	failure, ok := asFailure(err)
 	return !ok || failure.Class == connector.AuthError
 }
+
+// asFailure finds the Failure in an error.
+func asFailure(err error) (*connector.Failure, bool) { return errors.AsType[*connector.Failure](err) }
 
 // wait sleeps for d or until ctx ends, and tells whether it slept all of it.
 func wait(ctx context.Context, d time.Duration) bool {

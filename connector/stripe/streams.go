@@ -1,145 +1,344 @@
 package stripe
 
-import (
-	"net/url"
-	"slices"
-	"strings"
-)
+import "net/url"
 
-// stream is one row of the table: a stream and every peculiarity of its endpoint.
-type stream struct {
-	Name string
-	// Object is the object type that the endpoint lists. Objects of another type never become records.
-	Object string
-	// Path is the list endpoint. In the path of a child, {parent} stands for its parent's id.
-	Path string
-	// Key is the primary key; nil means id.
-	Key []string
-	// Params are sent with every list request, to unhide rows that the endpoint hides by default.
-	Params url.Values
-	// Windowed: the endpoint filters by a range of created.
-	Windowed bool
-	// RetentionDays is how far back the endpoint reaches; zero means for ever.
-	RetentionDays int
-	// Parent is the stream whose objects carry this one's, in the embedded list Embedded. Only the first few are there;
-	// the rest is listed at Path, with ParentParam naming the parent if the path does not.
-	Parent, Embedded, ParentParam string
-	// ParentField of each object is set to its parent's id, where the endpoint leaves it out.
-	ParentField string
-	// Doc is the page of Stripe's documentation about the object.
-	Doc string
-}
-
-// streams gives the ONE table of streams. Adding a stream is adding a row.
+// streams gives the ONE table of streams, in alphabetical order. Adding a stream is adding a row.
 func streams() table {
 	return table{
-		{Name: "balance_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Windowed: true,
-			Doc: "https://docs.stripe.com/api/balance_transactions/object"},
-		{Name: "charges", Object: "charge", Path: "/v1/charges", Windowed: true,
-			Doc: "https://docs.stripe.com/api/charges/object"},
-		{Name: "coupons", Object: "coupon", Path: "/v1/coupons", Windowed: true,
-			Doc: "https://docs.stripe.com/api/coupons/object"},
-		{Name: "customers", Object: "customer", Path: "/v1/customers", Windowed: true,
-			Doc: "https://docs.stripe.com/api/customers/object"},
-		{Name: "disputes", Object: "dispute", Path: "/v1/disputes", Windowed: true,
-			Doc: "https://docs.stripe.com/api/disputes/object"},
+		// Empty for accounts that are no Connect platform.
+		{Name: "accounts", Object: "account", Path: "/v1/accounts", Cursor: "created",
+			Events: []string{"account.updated"},
+			Doc:    "accounts"},
+		{Name: "apple_pay_domains", Object: "apple_pay_domain", Path: "/v1/apple_pay/domains",
+			Doc: "payment_method_domains"},
+		{Name: "application_fee_refunds", Object: "fee_refund", Path: "/v1/application_fees/{parent}/refunds",
+			Parent: "application_fees", Embedded: "refunds", ParentField: "fee",
+			Events: []string{"application_fee.refund.updated"},
+			Doc:    "fee_refunds"},
+		{Name: "application_fees", Object: "application_fee", Path: "/v1/application_fees", Cursor: "created",
+			Events: []string{"application_fee.*"},
+			Doc:    "application_fees"},
+		// Of the account: those of its users cannot be listed without their ids. The payload is never asked for.
+		{Name: "apps_secrets", Object: "apps.secret", Path: "/v1/apps/secrets", Params: url.Values{"scope[type]": {"account"}},
+			Doc: "apps/secret_store/secret_resource"},
+		{Name: "balance_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Cursor: "created",
+			Permission: "rak_balance_transaction_source_read", Doc: "balance_transactions"},
+		{Name: "bank_accounts", Object: "bank_account", Path: "/v1/customers/{parent}/sources",
+			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
+			Events: []string{"customer.source.created", "customer.source.deleted", "customer.source.updated"}, Deleted: []string{"customer.source.deleted"},
+			Doc: "customer_bank_accounts"},
+		// Summed up by day, for each customer and meter.
+		{Name: "billing_meter_event_summaries", Object: "billing.meter_event_summary", Path: "/v1/billing/meters/{across}/event_summaries", Key: []string{"meter", "customer", "start_time"}, Params: url.Values{"value_grouping_window": {"day"}},
+			Parent: "customers", ParentParams: map[string]string{"customer": "id"}, ParentField: "customer",
+			Across: "billing_meters", AcrossField: "meter", RangeParams: []string{"start_time", "end_time"},
+			Doc: "billing/meter-event-summary"},
+		{Name: "billing_meters", Object: "billing.meter", Path: "/v1/billing/meters",
+			Doc: "billing/meter"},
+		{Name: "billing_portal_configurations", Object: "billing_portal.configuration", Path: "/v1/billing_portal/configurations",
+			Events: []string{"billing_portal.configuration.*"},
+			Doc:    "customer_portal/configurations"},
+		{Name: "capabilities", Object: "capability", Path: "/v1/accounts/{parent}/capabilities", Key: []string{"account", "id"}, Unpaged: true,
+			Parent: "accounts", ParentField: "account", RefusedByParent: true,
+			Events: []string{"capability.updated"},
+			Doc:    "capabilities"},
+		{Name: "cards", Object: "card", Path: "/v1/customers/{parent}/sources",
+			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
+			Events: []string{"customer.source.*"}, Deleted: []string{"customer.source.deleted"},
+			Doc: "cards"},
+		{Name: "charges", Object: "charge", Path: "/v1/charges", Cursor: "created",
+			Events:     []string{"charge.*"},
+			Permission: "rak_charge_read", Doc: "charges"},
+		{Name: "checkout_session_line_items", Object: "item", Path: "/v1/checkout/sessions/{parent}/line_items", Key: []string{"checkout_session", "id"},
+			Parent: "checkout_sessions", Embedded: "line_items", Expand: true, ParentField: "checkout_session",
+			Permission: "rak_checkout_session_read", Doc: "checkout/sessions/line_items"},
+		{Name: "checkout_sessions", Object: "checkout.session", Path: "/v1/checkout/sessions", Cursor: "created",
+			Events:     []string{"checkout.session.*"},
+			Permission: "rak_checkout_session_read", Doc: "checkout/sessions"},
+		{Name: "climate_orders", Object: "climate.order", Path: "/v1/climate/orders",
+			Events: []string{"climate.order.*"},
+			Doc:    "climate/order"},
+		{Name: "climate_products", Object: "climate.product", Path: "/v1/climate/products",
+			Events: []string{"climate.product.*"},
+			Doc:    "climate/product"},
+		{Name: "climate_suppliers", Object: "climate.supplier", Path: "/v1/climate/suppliers",
+			Doc: "climate/supplier"},
+		{Name: "country_specs", Object: "country_spec", Path: "/v1/country_specs",
+			Doc: "country_specs"},
+		{Name: "coupons", Object: "coupon", Path: "/v1/coupons", Cursor: "created",
+			Events: []string{"coupon.*"}, Deleted: []string{"coupon.deleted"},
+			Doc: "coupons"},
+		{Name: "credit_note_line_items", Object: "credit_note_line_item", Path: "/v1/credit_notes/{parent}/lines", Key: []string{"credit_note", "id"},
+			Parent: "credit_notes", Embedded: "lines", ParentField: "credit_note",
+			Permission: "rak_credit_note_read", Doc: "credit_notes/line_item"},
+		{Name: "credit_notes", Object: "credit_note", Path: "/v1/credit_notes", Cursor: "created",
+			Events:     []string{"credit_note.*"},
+			Permission: "rak_credit_note_read", Doc: "credit_notes"},
+		// A balance of zero does not mean that there are none.
+		{Name: "customer_balance_transactions", Object: "customer_balance_transaction", Path: "/v1/customers/{parent}/balance_transactions",
+			Parent: "customers", ParentField: "customer",
+			Doc: "customer_balance_transactions"},
+		{Name: "customer_cash_balance_transactions", Object: "customer_cash_balance_transaction", Path: "/v1/customers/{parent}/cash_balance_transactions",
+			Parent: "customers", ParentField: "customer",
+			Events: []string{"customer_cash_balance_transaction.created"},
+			Doc:    "cash_balance_transactions"},
+		{Name: "customer_payment_methods", Object: "payment_method", Path: "/v1/customers/{parent}/payment_methods",
+			Parent: "customers", ParentField: "customer",
+			Events:     []string{"payment_method.*"},
+			Permission: "rak_payment_method_read", Doc: "payment_methods"},
+		{Name: "customer_tax_ids", Object: "tax_id", Path: "/v1/customers/{parent}/tax_ids",
+			Parent: "customers", Embedded: "tax_ids", Expand: true, ParentField: "customer",
+			Events: []string{"customer.tax_id.*"}, Deleted: []string{"customer.tax_id.deleted"},
+			Doc: "tax_ids"},
+		{Name: "customers", Object: "customer", Path: "/v1/customers", Cursor: "created",
+			Events: []string{"customer.*"}, Deleted: []string{"customer.deleted"},
+			Permission: "rak_customer_read", Doc: "customers"},
+		{Name: "disputes", Object: "dispute", Path: "/v1/disputes", Cursor: "created",
+			Events:     []string{"charge.dispute.*"},
+			Permission: "rak_dispute_read", Doc: "disputes"},
+		{Name: "entitlements_active_entitlements", Object: "entitlements.active_entitlement", Path: "/v1/entitlements/active_entitlements", Key: []string{"customer", "id"},
+			Parent: "customers", ParentParams: map[string]string{"customer": "id"}, ParentField: "customer",
+			Doc: "entitlements/active-entitlement"},
+		{Name: "entitlements_features", Object: "entitlements.feature", Path: "/v1/entitlements/features",
+			Doc: "entitlements/feature"},
 		// Events live 30 days: https://docs.stripe.com/api/events.
-		{Name: "events", Object: "event", Path: "/v1/events", Windowed: true, RetentionDays: 30,
-			Doc: "https://docs.stripe.com/api/events/object"},
-		// The ids of line items repeat across invoices. The first 10 are embedded:
-		// https://docs.stripe.com/api/invoices/invoice_lines.
+		{Name: "events", Object: "event", Path: "/v1/events", Cursor: "created", RetentionDays: 30,
+			Doc: "events"},
+		{Name: "exchange_rates", Object: "exchange_rate", Path: "/v1/exchange_rates",
+			Doc: "exchange_rates"},
+		{Name: "external_account_bank_accounts", Object: "bank_account", Path: "/v1/accounts/{parent}/external_accounts",
+			Parent: "accounts", Embedded: "external_accounts", ParentField: "account", RefusedByParent: true,
+			Events: []string{"account.external_account.*"}, Deleted: []string{"account.external_account.deleted"},
+			Doc: "external_account_bank_accounts"},
+		{Name: "external_account_cards", Object: "card", Path: "/v1/accounts/{parent}/external_accounts",
+			Parent: "accounts", Embedded: "external_accounts", ParentField: "account", RefusedByParent: true,
+			Events: []string{"account.external_account.*"}, Deleted: []string{"account.external_account.deleted"},
+			Doc: "external_account_cards"},
+		{Name: "file_links", Object: "file_link", Path: "/v1/file_links", Cursor: "created",
+			Doc: "file_links"},
+		{Name: "files", Object: "file", Path: "/v1/files", Cursor: "created",
+			Events:     []string{"file.created"},
+			Permission: "rak_file_read", Doc: "files"},
+		// Of the latest ownership that was fetched; without one there are none.
+		{Name: "financial_connections_account_owners", Object: "financial_connections.account_owner", Path: "/v1/financial_connections/accounts/{parent}/owners",
+			Parent: "financial_connections_accounts", ParentParams: map[string]string{"ownership": "ownership"}, Needs: "ownership",
+			Doc: "financial_connections/ownership"},
+		{Name: "financial_connections_accounts", Object: "financial_connections.account", Path: "/v1/financial_connections/accounts",
+			Events: []string{"financial_connections.account.*"},
+			Doc:    "financial_connections/accounts"},
+		{Name: "financial_connections_transactions", Object: "financial_connections.transaction", Path: "/v1/financial_connections/transactions",
+			Parent: "financial_connections_accounts", ParentParams: map[string]string{"account": "id"}, ParentField: "account",
+			Doc: "financial_connections/transactions"},
+		{Name: "forwarding_requests", Object: "forwarding.request", Path: "/v1/forwarding/requests", Cursor: "created",
+			Doc: "forwarding/request"},
+		{Name: "identity_verification_reports", Object: "identity.verification_report", Path: "/v1/identity/verification_reports", Cursor: "created",
+			Doc: "identity/verification_reports"},
+		{Name: "identity_verification_sessions", Object: "identity.verification_session", Path: "/v1/identity/verification_sessions", Cursor: "created",
+			Events: []string{"identity.verification_session.*"},
+			Doc:    "identity/verification_sessions"},
+		// The filter is called created, the field date: https://docs.stripe.com/api/invoiceitems/list.
+		{Name: "invoice_items", Object: "invoiceitem", Path: "/v1/invoiceitems", Cursor: "date",
+			Events: []string{"invoiceitem.*"}, Deleted: []string{"invoiceitem.deleted"},
+			Permission: "rak_invoice_read", Doc: "invoiceitems"},
+		// The ids of line items repeat across invoices.
 		{Name: "invoice_line_items", Object: "line_item", Path: "/v1/invoices/{parent}/lines", Key: []string{"invoice", "id"},
 			Parent: "invoices", Embedded: "lines", ParentField: "invoice",
-			Doc: "https://docs.stripe.com/api/invoice-line-item/object"},
-		{Name: "invoices", Object: "invoice", Path: "/v1/invoices", Windowed: true,
-			Doc: "https://docs.stripe.com/api/invoices/object"},
-		{Name: "payment_intents", Object: "payment_intent", Path: "/v1/payment_intents", Windowed: true,
-			Doc: "https://docs.stripe.com/api/payment_intents/object"},
-		{Name: "payouts", Object: "payout", Path: "/v1/payouts", Windowed: true,
-			Doc: "https://docs.stripe.com/api/payouts/object"},
-		{Name: "plans", Object: "plan", Path: "/v1/plans", Windowed: true,
-			Doc: "https://docs.stripe.com/api/plans/object"},
-		{Name: "prices", Object: "price", Path: "/v1/prices", Windowed: true,
-			Doc: "https://docs.stripe.com/api/prices/object"},
-		{Name: "products", Object: "product", Path: "/v1/products", Windowed: true,
-			Doc: "https://docs.stripe.com/api/products/object"},
-		{Name: "refunds", Object: "refund", Path: "/v1/refunds", Windowed: true,
-			Doc: "https://docs.stripe.com/api/refunds/object"},
+			Permission: "rak_invoice_read", Doc: "invoice-line-item"},
+		{Name: "invoices", Object: "invoice", Path: "/v1/invoices", Cursor: "created",
+			Events: []string{"invoice.*"}, Deleted: []string{"invoice.deleted"},
+			Permission: "rak_invoice_read", Doc: "invoices"},
+		{Name: "issuing_authorizations", Object: "issuing.authorization", Path: "/v1/issuing/authorizations", Cursor: "created",
+			Events: []string{"issuing_authorization.*"},
+			Doc:    "issuing/authorizations"},
+		{Name: "issuing_cardholders", Object: "issuing.cardholder", Path: "/v1/issuing/cardholders", Cursor: "created",
+			Events: []string{"issuing_cardholder.*"},
+			Doc:    "issuing/cardholders"},
+		{Name: "issuing_cards", Object: "issuing.card", Path: "/v1/issuing/cards", Cursor: "created",
+			Events: []string{"issuing_card.*"},
+			Doc:    "issuing/cards"},
+		{Name: "issuing_disputes", Object: "issuing.dispute", Path: "/v1/issuing/disputes", Cursor: "created",
+			Events: []string{"issuing_dispute.*"},
+			Doc:    "issuing/disputes"},
+		{Name: "issuing_personalization_designs", Object: "issuing.personalization_design", Path: "/v1/issuing/personalization_designs",
+			Doc: "issuing/personalization_designs"},
+		{Name: "issuing_physical_bundles", Object: "issuing.physical_bundle", Path: "/v1/issuing/physical_bundles",
+			Doc: "issuing/physical_bundles"},
+		{Name: "issuing_settlements", Object: "issuing.settlement", Path: "/v1/issuing/settlements", Cursor: "created",
+			Doc: "issuing/settlements"},
+		{Name: "issuing_tokens", Object: "issuing.token", Path: "/v1/issuing/tokens",
+			Parent: "issuing_cards", ParentParams: map[string]string{"card": "id"}, ParentField: "card",
+			Events: []string{"issuing_token.*"},
+			Doc:    "issuing/tokens"},
+		{Name: "issuing_transactions", Object: "issuing.transaction", Path: "/v1/issuing/transactions", Cursor: "created",
+			Events: []string{"issuing_transaction.*"},
+			Doc:    "issuing/transactions"},
+		{Name: "payment_intents", Object: "payment_intent", Path: "/v1/payment_intents", Cursor: "created",
+			Events:     []string{"payment_intent.*"},
+			Permission: "rak_payment_intent_read", Doc: "payment_intents"},
+		{Name: "payment_link_line_items", Object: "item", Path: "/v1/payment_links/{parent}/line_items", Key: []string{"payment_link", "id"},
+			Parent: "payment_links", Embedded: "line_items", Expand: true, ParentField: "payment_link",
+			Doc: "payment-link/retrieve-line-items"},
+		{Name: "payment_links", Object: "payment_link", Path: "/v1/payment_links",
+			Events: []string{"payment_link.*"},
+			Doc:    "payment-link"},
+		{Name: "payment_method_configurations", Object: "payment_method_configuration", Path: "/v1/payment_method_configurations", Unpaged: true,
+			Doc: "payment_method_configurations"},
+		{Name: "payment_method_domains", Object: "payment_method_domain", Path: "/v1/payment_method_domains",
+			Doc: "payment_method_domains"},
+		// Those for Treasury only; the others are listed by customer: https://docs.stripe.com/api/payment_methods/list.
+		{Name: "payment_methods", Object: "payment_method", Path: "/v1/payment_methods",
+			Events:     []string{"payment_method.*"},
+			Permission: "rak_payment_method_read", Doc: "payment_methods"},
+		{Name: "payouts", Object: "payout", Path: "/v1/payouts", Cursor: "created",
+			Events:     []string{"payout.*"},
+			Permission: "rak_payout_read", Doc: "payouts"},
+		// Not readable where Stripe collects the requirements.
+		{Name: "persons", Object: "person", Path: "/v1/accounts/{parent}/persons",
+			Parent: "accounts", ParentField: "account", RefusedByParent: true,
+			Events: []string{"person.*"}, Deleted: []string{"person.deleted"},
+			Doc: "persons"},
+		{Name: "plans", Object: "plan", Path: "/v1/plans", Cursor: "created",
+			Events: []string{"plan.*"}, Deleted: []string{"plan.deleted"},
+			Permission: "rak_plan_read", Doc: "plans"},
+		{Name: "prices", Object: "price", Path: "/v1/prices", Cursor: "created",
+			Events: []string{"price.*"}, Deleted: []string{"price.deleted"},
+			Permission: "rak_plan_read", Doc: "prices"},
+		{Name: "products", Object: "product", Path: "/v1/products", Cursor: "created",
+			Events: []string{"product.*"}, Deleted: []string{"product.deleted"},
+			Permission: "rak_product_read", Doc: "products"},
+		{Name: "promotion_codes", Object: "promotion_code", Path: "/v1/promotion_codes", Cursor: "created",
+			Events: []string{"promotion_code.*"},
+			Doc:    "promotion_codes"},
+		{Name: "quote_computed_upfront_line_items", Object: "item", Path: "/v1/quotes/{parent}/computed_upfront_line_items", Key: []string{"quote", "id"},
+			Parent: "quotes", Embedded: "computed.upfront.line_items", Expand: true, ParentField: "quote",
+			Doc: "quotes/line_items/upfront"},
+		{Name: "quote_line_items", Object: "item", Path: "/v1/quotes/{parent}/line_items", Key: []string{"quote", "id"},
+			Parent: "quotes", Embedded: "line_items", Expand: true, ParentField: "quote",
+			Doc: "quotes/line_items"},
+		{Name: "quotes", Object: "quote", Path: "/v1/quotes",
+			Events: []string{"quote.*"},
+			Doc:    "quotes"},
+		{Name: "radar_early_fraud_warnings", Object: "radar.early_fraud_warning", Path: "/v1/radar/early_fraud_warnings", Cursor: "created",
+			Events: []string{"radar.early_fraud_warning.*"},
+			Doc:    "radar/early_fraud_warnings"},
+		{Name: "radar_value_list_items", Object: "radar.value_list_item", Path: "/v1/radar/value_list_items",
+			Parent: "radar_value_lists", Embedded: "list_items", ParentParams: map[string]string{"value_list": "id"}, ParentField: "value_list",
+			Doc: "radar/value_list_items"},
+		{Name: "radar_value_lists", Object: "radar.value_list", Path: "/v1/radar/value_lists", Cursor: "created",
+			Doc: "radar/value_lists"},
+		{Name: "refunds", Object: "refund", Path: "/v1/refunds", Cursor: "created",
+			Events:     []string{"charge.refund.updated", "refund.*"},
+			Permission: "rak_charge_read", Doc: "refunds"},
+		{Name: "reporting_report_runs", Object: "reporting.report_run", Path: "/v1/reporting/report_runs", Cursor: "created",
+			Events: []string{"reporting.report_run.*"},
+			Doc:    "reporting/report_run"},
+		{Name: "reporting_report_types", Object: "reporting.report_type", Path: "/v1/reporting/report_types", Unpaged: true,
+			Events: []string{"reporting.report_type.updated"},
+			Doc:    "reporting/report_type"},
+		{Name: "reviews", Object: "review", Path: "/v1/reviews", Cursor: "created",
+			Events: []string{"review.*"},
+			Doc:    "radar/reviews"},
+		// A setup intent without a latest attempt has had none.
+		{Name: "setup_attempts", Object: "setup_attempt", Path: "/v1/setup_attempts",
+			Parent: "setup_intents", ParentParams: map[string]string{"setup_intent": "id"}, Needs: "latest_attempt",
+			Doc: "setup_attempts"},
+		{Name: "setup_intents", Object: "setup_intent", Path: "/v1/setup_intents", Cursor: "created",
+			Events:     []string{"setup_intent.*"},
+			Permission: "rak_setup_intent_read", Doc: "setup_intents"},
+		{Name: "shipping_rates", Object: "shipping_rate", Path: "/v1/shipping_rates", Cursor: "created",
+			Doc: "shipping_rates"},
+		{Name: "sigma_scheduled_query_runs", Object: "scheduled_query_run", Path: "/v1/sigma/scheduled_query_runs",
+			Events: []string{"sigma.scheduled_query_run.created"},
+			Doc:    "sigma/scheduled_queries"},
+		{Name: "source_transactions", Object: "source_transaction", Path: "/v1/sources/{parent}/source_transactions",
+			Parent: "sources",
+			Events: []string{"source.transaction.*"},
+			Doc:    "sources"},
+		{Name: "sources", Object: "source", Path: "/v1/customers/{parent}/sources",
+			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
+			Events: []string{"account.external_account.*", "customer.source.*", "source.canceled", "source.chargeable", "source.failed", "source.refund_attributes_required"}, Deleted: []string{"account.external_account.deleted", "customer.source.deleted"},
+			Doc: "sources"},
 		{Name: "subscription_items", Object: "subscription_item", Path: "/v1/subscription_items",
-			Parent: "subscriptions", Embedded: "items", ParentParam: "subscription", ParentField: "subscription",
-			Doc: "https://docs.stripe.com/api/subscription_items/object"},
+			Parent: "subscriptions", Embedded: "items", ParentParams: map[string]string{"subscription": "id"}, ParentField: "subscription",
+			Permission: "rak_subscription_read", Doc: "subscription_items"},
+		{Name: "subscription_schedules", Object: "subscription_schedule", Path: "/v1/subscription_schedules", Cursor: "created",
+			Events:     []string{"subscription_schedule.*"},
+			Permission: "rak_subscription_schedule_read", Doc: "subscription_schedules"},
 		// Canceled ones are hidden unless asked for: https://docs.stripe.com/api/subscriptions/list.
-		{Name: "subscriptions", Object: "subscription", Path: "/v1/subscriptions", Params: url.Values{"status": {"all"}}, Windowed: true,
-			Doc: "https://docs.stripe.com/api/subscriptions/object"},
-		{Name: "transfers", Object: "transfer", Path: "/v1/transfers", Windowed: true,
-			Doc: "https://docs.stripe.com/api/transfers/object"},
+		{Name: "subscriptions", Object: "subscription", Path: "/v1/subscriptions", Params: url.Values{"status": {"all"}}, Cursor: "created",
+			Events:     []string{"customer.subscription.*"},
+			Permission: "rak_subscription_read", Doc: "subscriptions"},
+		{Name: "tax_codes", Object: "tax_code", Path: "/v1/tax_codes",
+			Doc: "tax_codes"},
+		// The account's own; those of customers are customer_tax_ids.
+		{Name: "tax_ids", Object: "tax_id", Path: "/v1/tax_ids",
+			Events: []string{"customer.tax_id.*"}, Deleted: []string{"customer.tax_id.deleted"},
+			Doc: "tax_ids"},
+		{Name: "tax_rates", Object: "tax_rate", Path: "/v1/tax_rates", Cursor: "created",
+			Events: []string{"tax_rate.*"},
+			Doc:    "tax_rates"},
+		{Name: "tax_registrations", Object: "tax.registration", Path: "/v1/tax/registrations", Params: url.Values{"status": {"all"}},
+			Doc: "tax/registrations"},
+		{Name: "terminal_configurations", Object: "terminal.configuration", Path: "/v1/terminal/configurations",
+			Doc: "terminal/configuration"},
+		{Name: "terminal_locations", Object: "terminal.location", Path: "/v1/terminal/locations",
+			Doc: "terminal/locations"},
+		{Name: "terminal_readers", Object: "terminal.reader", Path: "/v1/terminal/readers",
+			Events: []string{"terminal.reader.*"},
+			Doc:    "terminal/readers"},
+		{Name: "test_helpers_test_clocks", Object: "test_helpers.test_clock", Path: "/v1/test_helpers/test_clocks", TestOnly: true,
+			Events: []string{"test_helpers.test_clock.*"}, Deleted: []string{"test_helpers.test_clock.deleted"},
+			Doc: "test_clocks"},
+		{Name: "topups", Object: "topup", Path: "/v1/topups", Cursor: "created",
+			Events: []string{"topup.*"},
+			Doc:    "topups"},
+		{Name: "transfer_reversals", Object: "transfer_reversal", Path: "/v1/transfers/{parent}/reversals",
+			Parent: "transfers", Embedded: "reversals", ParentField: "transfer",
+			Doc: "transfer_reversals"},
+		{Name: "transfers", Object: "transfer", Path: "/v1/transfers", Cursor: "created",
+			Events: []string{"transfer.*"},
+			Doc:    "transfers"},
+		{Name: "treasury_credit_reversals", Object: "treasury.credit_reversal", Path: "/v1/treasury/credit_reversals",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.credit_reversal.*"},
+			Doc:    "treasury/credit_reversals"},
+		{Name: "treasury_debit_reversals", Object: "treasury.debit_reversal", Path: "/v1/treasury/debit_reversals",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.debit_reversal.*"},
+			Doc:    "treasury/debit_reversals"},
+		{Name: "treasury_financial_accounts", Object: "treasury.financial_account", Path: "/v1/treasury/financial_accounts", Cursor: "created",
+			Events: []string{"treasury.financial_account.*"},
+			Doc:    "treasury/financial_accounts"},
+		{Name: "treasury_inbound_transfers", Object: "treasury.inbound_transfer", Path: "/v1/treasury/inbound_transfers",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.inbound_transfer.*"},
+			Doc:    "treasury/inbound_transfers"},
+		{Name: "treasury_outbound_payments", Object: "treasury.outbound_payment", Path: "/v1/treasury/outbound_payments",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.outbound_payment.*"},
+			Doc:    "treasury/outbound_payments"},
+		{Name: "treasury_outbound_transfers", Object: "treasury.outbound_transfer", Path: "/v1/treasury/outbound_transfers",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.outbound_transfer.*"},
+			Doc:    "treasury/outbound_transfers"},
+		{Name: "treasury_received_credits", Object: "treasury.received_credit", Path: "/v1/treasury/received_credits",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.received_credit.*"},
+			Doc:    "treasury/received_credits"},
+		{Name: "treasury_received_debits", Object: "treasury.received_debit", Path: "/v1/treasury/received_debits",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Events: []string{"treasury.received_debit.created"},
+			Doc:    "treasury/received_debits"},
+		{Name: "treasury_transaction_entries", Object: "treasury.transaction_entry", Path: "/v1/treasury/transaction_entries",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Doc: "treasury/transaction_entries"},
+		{Name: "treasury_transactions", Object: "treasury.transaction", Path: "/v1/treasury/transactions",
+			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
+			Doc: "treasury/transactions"},
+		// Also asked of items whose price is not metered: it may have been before.
+		{Name: "usage_record_summaries", Object: "usage_record_summary", Path: "/v1/subscription_items/{parent}/usage_record_summaries",
+			Parent: "subscription_items", ParentField: "subscription_item",
+			Doc: "usage-record-summary"},
+		{Name: "webhook_endpoints", Object: "webhook_endpoint", Path: "/v1/webhook_endpoints",
+			Doc: "webhook_endpoints"},
 	}
-}
-
-// table is the streams, in the order of the catalog.
-type table []stream
-
-// find gives the stream of a name, or nil.
-func (t table) find(name string) *stream {
-	i := slices.IndexFunc(t, func(s stream) bool { return s.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &t[i]
-}
-
-// names lists the streams' names.
-func (t table) names() []string {
-	names := make([]string, len(t))
-	for i, s := range t {
-		names[i] = s.Name
-	}
-	return names
-}
-
-// children lists the streams that a stream's objects carry.
-func (t table) children(parent string) []*stream {
-	var children []*stream
-	for i := range t {
-		if t[i].Parent == parent {
-			children = append(children, &t[i])
-		}
-	}
-	return children
-}
-
-// root gives the stream whose endpoint is paged to reach s: its topmost ancestor.
-func (t table) root(s *stream) *stream {
-	for s.Parent != "" {
-		s = t.find(s.Parent)
-	}
-	return s
-}
-
-// primaryKey gives the paths of the fields that together identify a row.
-func (s *stream) primaryKey() []string {
-	if s.Key != nil {
-		return s.Key
-	}
-	return []string{"id"}
-}
-
-// cursor gives the field by which the endpoint orders and filters; empty if there is none.
-func (s *stream) cursor() string {
-	if s.Windowed {
-		return "created"
-	}
-	return ""
-}
-
-// list gives path and parameters of a page of s, of one parent if s is a child.
-func (s *stream) list(parentID string) (string, url.Values) {
-	query := url.Values{"limit": {"100"}}
-	for name, values := range s.Params {
-		query[name] = values
-	}
-	if s.ParentParam != "" {
-		query.Set(s.ParentParam, parentID)
-	}
-	return strings.ReplaceAll(s.Path, "{parent}", url.PathEscape(parentID)), query
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	mock "github.com/stripe/stripe-mock/server"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
 // stripeMock is Stripe's own mock server, which validates the parameters of each request against the OpenAPI document.
@@ -30,39 +33,58 @@ var stripeMock = sync.OnceValue(func() http.Handler {
 	return http.HandlerFunc(stub.HandleRequest)
 })
 
-// TestStripeMockAcceptsEveryRequest sends what each row asks for: the first page, a later page, a page of one parent.
+// TestStripeMockAcceptsEveryRequest sends what each row asks for: the first page and a later one, of one parent if it is
+// a child, with all that its own children need.
 func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	server := httptest.NewServer(stripeMock())
 	defer server.Close()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1}})
-	r := &run{client: client}
-
 	source := testSource()
 	for i := range source.streams {
 		row := &source.streams[i]
+		if notInDocument(row) {
+			continue
+		}
 		t.Run(row.Name, func(t *testing.T) {
-			if row.Parent != "" {
-				for _, after := range []string{"", "x_1"} {
-					path, query := row.list("parent_1")
-					if after != "" {
-						query.Set("starting_after", after)
-					}
-					expectObjects(t, client, row, path, query)
-				}
+			p := planner{source: source, config: testConfig(t)}
+			family := p.family(row, nil, everything(source, row))
+			parent := rawjson.CutObject(`{"id":"parent_1","ownership":"fcaowns_1"}`)
+			path, query := family.list(place{parent: parent, across: "mtr_1", from: 1, to: 86401})
+			expectObjects(t, client, row, path, query)
+			if row.Unpaged {
 				return
 			}
-			p := &pass{root: row}
-			for _, w := range []window{{From: 1, To: 2}, {From: 1, To: 2, After: "x_1", At: 1}} {
-				if _, err := r.page(t.Context(), p, w); err != nil {
-					t.Error(err)
-				}
+			query.Set("starting_after", "x_1")
+			if row.Cursor != "" && row.Parent == "" {
+				query.Set("created[gte]", "1")
+				query.Set("created[lt]", "2")
 			}
-			path, query := row.list("")
 			expectObjects(t, client, row, path, query)
 		})
 	}
+}
+
+// notInDocument tells which streams came with stripe-go v76.25.0, after the OpenAPI document that stripe-mock validates by.
+func notInDocument(row *stream) bool {
+	for _, path := range []string{"/v1/billing/meters", "/v1/entitlements/", "/v1/forwarding/"} {
+		if strings.HasPrefix(row.Path, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// everything selects a row and all that is below it, so that its requests are the largest that they can be.
+func everything(source *Source, row *stream) []*output {
+	outputs := []*output{{stream: row}}
+	for i := range source.streams {
+		if source.streams[i].Parent == row.Name {
+			outputs = append(outputs, everything(source, &source.streams[i])...)
+		}
+	}
+	return outputs
 }
 
 func expectObjects(t *testing.T, client *api.Client, row *stream, path string, query url.Values) {
@@ -72,8 +94,8 @@ func expectObjects(t *testing.T, client *api.Client, row *stream, path string, q
 		t.Error(err)
 		return
 	}
-	if len(page.Objects) == 0 || page.Objects[0].Type != row.Object {
-		t.Errorf("%s lists %+v, want a %s", path, page.Objects, row.Object)
+	if objects := testSource().streams.objects(row); len(page.Objects) == 0 || !slices.Contains(objects, page.Objects[0].Type) {
+		t.Errorf("%s lists %+v, want %v", path, page.Objects, objects)
 	}
 }
 

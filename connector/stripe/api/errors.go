@@ -16,19 +16,36 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// IsMissing tells whether err says that the object asked for, or the parent whose list was asked for, does not exist
-// (any more). See https://docs.stripe.com/error-codes#resource-missing.
-func IsMissing(err error) bool {
-	failure, ok := errors.AsType[*connector.Failure](err)
-	return ok && failure.SourceCode == string(stripe.ErrorCodeResourceMissing) && failure.HTTPStatus == http.StatusNotFound
+// refusal is an error of Stripe's, with what decides about it here and is of no use to the user.
+type refusal struct {
+	*connector.Failure
+	param string // the parameter that Stripe finds wrong
+	words string // Stripe's own
+}
+
+// Unwrap gives the Failure.
+func (r *refusal) Unwrap() error { return r.Failure }
+
+// missing tells whether Stripe does not know the object that a parameter, or the path, names.
+func (r *refusal) missing() bool { return r.SourceCode == string(stripe.ErrorCodeResourceMissing) }
+
+// HasNone tells whether err says that the parent whose list was asked for does not exist (any more), or cannot have
+// such a list. See https://docs.stripe.com/error-codes#resource-missing.
+func HasNone(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && (r.missing() && r.param != startingAfter ||
+		strings.Contains(r.words, "not on the legacy metered billing system") || // of a subscription item
+		strings.Contains(r.words, "Could not find line items for this Checkout Session"))
 }
 
 // IsCursorGone tells whether err says that the object named by starting_after does not exist (any more), or matches
 // the list's filter no more.
 func IsCursorGone(err error) bool {
-	failure, ok := errors.AsType[*connector.Failure](err)
-	return ok && failure.SourceCode == string(stripe.ErrorCodeResourceMissing) && failure.HTTPStatus == http.StatusBadRequest
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.missing() && r.param == startingAfter
 }
+
+const startingAfter = "starting_after"
 
 // refused turns an answer that is not 200 into a Failure. See https://docs.stripe.com/error-handling.
 func (c *Client) refused(res *http.Response, body []byte) error {
@@ -37,7 +54,7 @@ func (c *Client) refused(res *http.Response, body []byte) error {
 		return c.notStripe(res, body)
 	}
 	failure := &connector.Failure{
-		Class:      classify(res.StatusCode, decoded),
+		Class:      classify(res.StatusCode, decoded, c.options.Account != ""),
 		Account:    c.options.Account,
 		RequestID:  res.Header.Get("Request-Id"),
 		HTTPStatus: res.StatusCode,
@@ -47,15 +64,15 @@ func (c *Client) refused(res *http.Response, body []byte) error {
 	}
 	failure.Message = advice(failure.Class) + " Stripe says: " + c.scrub.clean(decoded.Msg)
 	failure.Retryable = retryable(res, failure.Class)
-	return failure
+	return &refusal{Failure: failure, param: decoded.Param, words: decoded.Msg}
 }
 
-// classify says who can mend an error of Stripe's.
-func classify(status int, e *stripe.Error) connector.Class {
+// classify says who can mend an error of Stripe's. connected tells whether the request named a connected account.
+func classify(status int, e *stripe.Error, connected bool) connector.Class {
 	switch {
 	case lacksPermission(e.Msg), notEnabled(e.Msg):
 		return connector.PermissionError // some come as 401, see notEnabled for 400 and 404
-	case status == http.StatusUnauthorized, e.Code == stripe.ErrorCodeAccountInvalid:
+	case status == http.StatusUnauthorized, e.Code == stripe.ErrorCodeAccountInvalid && connected:
 		return connector.AuthError // a connected account out of reach concerns every stream alike
 	case status == http.StatusForbidden:
 		return connector.PermissionError

@@ -158,3 +158,26 @@ func WithMember(object, name, value string) string {
 	}
 	return object[:len(object)-1] + separator + Quote(name) + ":" + value + "}"
 }
+
+// Without gives a compact object without the member at a path of names; the object itself if it has none.
+func Without(object string, path ...string) string {
+	var kept []byte
+	for name, value := range Members(object) {
+		if name == path[0] {
+			if len(path) == 1 {
+				continue
+			}
+			value = Without(value, path[1:]...)
+		}
+		kept = append(appendName(append(kept, ','), name), ':')
+		kept = append(kept, value...)
+	}
+	if kept == nil {
+		if object[0] != '{' {
+			return object
+		}
+		return "{}"
+	}
+	kept[0] = '{'
+	return string(append(kept, '}'))
+}

@@ -1,0 +1,540 @@
+package stripe_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var now = time.Date(2024, 6, 15, 12, 0, 0, 0, time.UTC)
+
+// world is a simulated Stripe and a source that reads it.
+type world struct {
+	*stripetest.Server
+	source *stripe.Source
+	config connector.Config
+}
+
+func newWorld(t *testing.T, o stripetest.Options) *world {
+	t.Helper()
+	o.Now = func() time.Time { return now }
+	o.End, o.Start = now.Truncate(24*time.Hour), now.AddDate(-1, 0, 1).Truncate(24*time.Hour)
+	server := stripetest.NewServer(o)
+	transport := api.NewTransport()
+	t.Cleanup(func() {
+		transport.(interface{ CloseIdleConnections() }).CloseIdleConnections()
+		server.Close()
+		for _, violation := range server.Violations() {
+			t.Errorf("the simulated Stripe says: %s", violation)
+		}
+	})
+	return &world{
+		Server: server,
+		source: stripe.New(stripe.Options{
+			AllowedAPIBases: []string{server.URL},
+			Transport:       transport,
+			Now:             o.Now,
+			Retry:           api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second},
+		}),
+		config: connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q}`, server.URL)),
+	}
+}
+
+// recorder is a Sink that keeps everything.
+type recorder struct {
+	messages []connector.Message
+	send     func(n int, m connector.Message) error // called before a message is kept; may be nil
+}
+
+func (r *recorder) Send(_ context.Context, m connector.Message) error {
+	if r.send != nil {
+		if err := r.send(len(r.messages), m); err != nil {
+			return err
+		}
+	}
+	if batch, ok := m.(*connector.RecordBatch); ok { // the source may use the slice again
+		kept := *batch
+		kept.Records = slices.Clone(batch.Records)
+		m = &kept
+	}
+	r.messages = append(r.messages, m)
+	return nil
+}
+
+func (r *recorder) records(stream string) []connector.Record {
+	var all []connector.Record
+	for _, m := range r.messages {
+		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == stream {
+			all = append(all, batch.Records...)
+		}
+	}
+	return all
+}
+
+func (r *recorder) statuses(stream string) []connector.Status {
+	var all []connector.Status
+	for _, m := range r.messages {
+		if status, ok := m.(*connector.StreamStatus); ok && status.Stream == stream {
+			all = append(all, status.Status)
+		}
+	}
+	return all
+}
+
+// states gives the last state of each stream.
+func (r *recorder) states() []connector.StreamState {
+	last := map[string]connector.StreamState{}
+	for _, m := range r.messages {
+		if checkpoint, ok := m.(*connector.StateCheckpoint); ok {
+			last[checkpoint.Stream] = checkpoint.StreamState
+		}
+	}
+	return slices.Collect(maps.Values(last))
+}
+
+func (w *world) read(t *testing.T, req connector.ReadRequest) (*recorder, connector.Summary) {
+	t.Helper()
+	if req.Config == nil {
+		req.Config = w.config
+	}
+	var sink recorder
+	summary, err := w.source.Read(t.Context(), req, &sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sink, summary
+}
+
+func (w *world) catalog(t *testing.T) []connector.Stream {
+	t.Helper()
+	catalog, err := w.source.Discover(t.Context(), connector.DiscoverRequest{Config: w.config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return catalog.Streams
+}
+
+func selected(names ...string) []connector.ConfiguredStream {
+	streams := make([]connector.ConfiguredStream, len(names))
+	for i, name := range names {
+		streams[i].Stream = name
+	}
+	return streams
+}
+
+// rows applies records by primary key, in the order received.
+func rows(t *testing.T, key []string, records []connector.Record) map[string]map[string]any {
+	t.Helper()
+	table := map[string]map[string]any{}
+	for _, record := range records {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(record.Data), &row); err != nil {
+			t.Fatalf("%v in %s", err, record.Data)
+		}
+		var parts []string
+		for _, field := range key {
+			if row[field] == nil {
+				t.Fatalf("no %s in %s", field, record.Data)
+			}
+			parts = append(parts, fmt.Sprint(row[field]))
+		}
+		table[strings.Join(parts, "|")] = row
+	}
+	return table
+}
+
+var parameter = regexp.MustCompile(`\{[^}]*\}`)
+
+// truth gives the objects of a path that a complete read should yield, by id. Parameters may have any name.
+func (w *world) truth(t *testing.T, path string) map[string][]map[string]any {
+	t.Helper()
+	anyName := func(path string) string { return parameter.ReplaceAllString(path, "{}") }
+	objects := map[string][]map[string]any{}
+	found := false
+	for _, known := range w.Paths() {
+		if anyName(known) != anyName(path) {
+			continue
+		}
+		found = true
+		for id, raw := range w.Truth(known) {
+			var object map[string]any
+			if err := json.Unmarshal(raw, &object); err != nil {
+				t.Fatal(err)
+			}
+			objects[id] = append(objects[id], object)
+		}
+	}
+	if !found {
+		t.Fatalf("the simulated Stripe does not serve %s", path)
+	}
+	return objects
+}
+
+// paths gives each stream's endpoint, which its description names.
+func path(stream connector.Stream) (object, path string) {
+	words := strings.Fields(strings.TrimSuffix(stream.Description, "."))
+	return words[1], words[len(words)-1]
+}
+
+// TestReadYieldsTheTruth reads every stream and compares it, field by field, with what the simulated Stripe holds.
+func TestReadYieldsTheTruth(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Seed: 1})
+	catalog := w.catalog(t)
+	var names []string
+	for _, stream := range catalog {
+		names = append(names, stream.Name)
+	}
+	sink, summary := w.read(t, connector.ReadRequest{Streams: selected(names...)})
+	for _, report := range summary.Streams {
+		if report.Status != connector.Complete {
+			t.Errorf("%s is %v: %v", report.Stream, report.Status, report.Failure)
+		}
+	}
+	for _, stream := range catalog {
+		t.Run(stream.Name, func(t *testing.T) {
+			object, path := path(stream)
+			got := rows(t, stream.PrimaryKey, sink.records(stream.Name))
+			want := 0
+			for id, versions := range w.truth(t, path) {
+				for _, truth := range versions {
+					if truth["object"] != object {
+						continue
+					}
+					want++
+					if !slices.ContainsFunc(slices.Collect(maps.Values(got)), func(row map[string]any) bool { return includes(row, truth) }) {
+						t.Errorf("%s is missing or differs", id)
+					}
+				}
+			}
+			if want == 0 {
+				t.Errorf("the simulated Stripe has none of these")
+			}
+			if len(got) != want {
+				t.Errorf("got %d rows, want %d", len(got), want)
+			}
+		})
+	}
+}
+
+// includes tells whether a row has every member of an object, and at most a few more: the ids of its parents.
+func includes(row, object map[string]any) bool {
+	for field, value := range object {
+		if value != nil && !cmp.Equal(row[field], value) {
+			return false
+		}
+	}
+	return len(row) <= len(object)+2
+}
+
+func TestReadOfOneStreamInDetail(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 250, "*": 5}})
+	sink, summary := w.read(t, connector.ReadRequest{Streams: selected("charges"), CheckpointPages: 1})
+	var kinds []string
+	for _, m := range sink.messages {
+		switch m := m.(type) {
+		case *connector.RecordBatch:
+			kinds = append(kinds, fmt.Sprintf("%d records", len(m.Records)))
+		case *connector.StateCheckpoint:
+			kinds = append(kinds, fmt.Sprintf("state of %d", m.Records))
+		case *connector.StreamStatus:
+			kinds = append(kinds, m.Status.String())
+		}
+	}
+	want := []string{"STARTED", "RUNNING", "100 records", "state of 100", "100 records", "state of 100", "50 records", "state of 50", "state of 0", "COMPLETE"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Error(diff)
+	}
+	report := summary.Streams[0]
+	if report.Upserts != 250 || report.Generation != 1 || summary.Requests != 3 || summary.HasMore {
+		t.Errorf("got %+v", summary)
+	}
+	if n := w.MinRequests("/v1/charges"); int64(n) != summary.Requests {
+		t.Errorf("made %d requests, the least is %d", summary.Requests, n)
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// TestResumeFromEveryState stops a Read after each state that it sends, resumes, and expects the rows of an undisturbed
+// Read.
+func TestResumeFromEveryState(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Seed: 7, Objects: map[string]int{"/v1/invoices": 350, "/v1/subscriptions": 120, "/v1/charges": 230, "*": 3}})
+	names := []string{"charges", "invoice_line_items", "invoices", "subscription_items", "subscriptions"}
+	key := map[string][]string{"invoice_line_items": {"invoice", "id"}}
+	for _, name := range names {
+		if key[name] == nil {
+			key[name] = []string{"id"}
+		}
+	}
+	req := connector.ReadRequest{Streams: selected(names...), CheckpointPages: 1}
+	undisturbed, _ := w.read(t, req)
+	total := len(undisturbed.states())
+	states := 0
+	for _, m := range undisturbed.messages {
+		if _, ok := m.(*connector.StateCheckpoint); ok {
+			states++
+		}
+	}
+	if states < 3*total {
+		t.Fatalf("only %d states: nothing to test", states)
+	}
+	for k := 1; k <= states; k++ {
+		seen := 0
+		first := recorder{send: func(_ int, m connector.Message) error {
+			if seen == k {
+				return errKilled
+			}
+			if _, ok := m.(*connector.StateCheckpoint); ok {
+				seen++
+			}
+			return nil
+		}}
+		req := req
+		req.Config = w.config
+		if _, err := w.source.Read(t.Context(), req, &first); err != nil && !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		req.States = first.states()
+		if seen == states {
+			continue // it came to its end
+		}
+		second, summary := w.read(t, req)
+		if summary.HasMore {
+			t.Errorf("after state %d, the resumed Read says that there is more", k)
+		}
+		for _, name := range names {
+			want := rows(t, key[name], undisturbed.records(name))
+			got := rows(t, key[name], append(first.records(name), second.records(name)...))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("after state %d, %s: %s", k, name, diff)
+			}
+		}
+	}
+}
+
+// A second Read with the final states of the first begins a new generation.
+func TestFullRefreshAgain(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 20}})
+	first, _ := w.read(t, connector.ReadRequest{Streams: selected("charges")})
+	second, summary := w.read(t, connector.ReadRequest{Streams: selected("charges"), States: first.states()})
+	if summary.Streams[0].Generation != 2 || len(second.records("charges")) != 20 {
+		t.Errorf("got %+v", summary.Streams[0])
+	}
+	for _, m := range second.messages {
+		if batch, ok := m.(*connector.RecordBatch); ok && batch.Generation != 2 {
+			t.Errorf("a batch of generation %d", batch.Generation)
+		}
+	}
+}
+
+func TestFaultsThatPass(t *testing.T) {
+	kinds := map[string]stripetest.FaultKind{
+		"429": stripetest.RateLimited, "lock": stripetest.LockTimeout, "500": stripetest.ServerError, "502": stripetest.BadGateway,
+		"empty": stripetest.EmptyBody, "truncated": stripetest.Truncated, "dropped": stripetest.Dropped, "wrong content": stripetest.WrongContent,
+	}
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/invoices": 250, "*": 3}})
+			want, _ := w.read(t, connector.ReadRequest{Streams: selected("invoices", "invoice_line_items")})
+			w.Inject(stripetest.Fault{Kind: kind, Skip: 1, Times: 3})
+			got, summary := w.read(t, connector.ReadRequest{Streams: selected("invoices", "invoice_line_items")})
+			if summary.Retries < 1 {
+				t.Errorf("no retry: %+v", summary)
+			}
+			for stream, key := range map[string][]string{"invoices": {"id"}, "invoice_line_items": {"invoice", "id"}} {
+				if diff := cmp.Diff(rows(t, key, want.records(stream)), rows(t, key, got.records(stream))); diff != "" {
+					t.Errorf("%s: %s", stream, diff)
+				}
+			}
+		})
+	}
+}
+
+// A fault that stays fails its stream with the last state intact; other streams go on.
+func TestFaultThatStays(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 250, "*": 30}})
+	w.source = stripe.New(stripe.Options{
+		AllowedAPIBases: []string{w.URL},
+		Now:             func() time.Time { return now },
+		Transport:       w.transport(t),
+		Retry:           api.Retry{Initial: time.Millisecond, Max: time.Millisecond, Budget: 50 * time.Millisecond},
+	})
+	remove := w.Inject(stripetest.Fault{Kind: stripetest.ServerError, Path: "/v1/charges", Skip: 2})
+	req := connector.ReadRequest{Streams: selected("charges", "customers"), CheckpointPages: 1}
+	first, summary := w.read(t, req)
+	charges, customers := summary.Streams[0], summary.Streams[1]
+	if charges.Status != connector.Incomplete || charges.Failure.Class != connector.Transient || charges.Upserts != 200 || !summary.HasMore {
+		t.Errorf("charges: %+v", charges)
+	}
+	if customers.Status != connector.Complete || customers.Upserts != 30 {
+		t.Errorf("customers: %+v", customers)
+	}
+	remove()
+	req.States = first.states()
+	second, _ := w.read(t, req)
+	all := rows(t, []string{"id"}, append(first.records("charges"), second.records("charges")...))
+	if len(second.records("charges")) != 50 || len(all) != 250 {
+		t.Errorf("resumed with %d records, %d rows in all", len(second.records("charges")), len(all))
+	}
+}
+
+func (w *world) transport(t *testing.T) *closingTransport {
+	transport := &closingTransport{api.NewTransport()}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+func TestPermissions(t *testing.T) {
+	w := newWorld(t, stripetest.Options{
+		Objects:    map[string]int{"*": 10},
+		Keys:       map[string]stripetest.Key{"rk_test_some": {Permissions: []string{"rak_charge_read", "rak_customer_read"}}},
+		NotEnabled: []string{"issuing", "treasury"},
+	})
+	config := connector.Config(fmt.Sprintf(`{"api_key":"rk_test_some","api_base":%q}`, w.URL))
+	names := []string{"charges", "invoices", "invoice_line_items", "customers", "issuing_cards", "treasury_transactions"}
+	sink, summary := w.read(t, connector.ReadRequest{Config: config, Streams: selected(names...)})
+	want := map[string]connector.Status{
+		"charges": connector.Complete, "customers": connector.Complete, "invoices": connector.Skipped, "invoice_line_items": connector.Skipped,
+		"issuing_cards": connector.Skipped, "treasury_transactions": connector.Skipped,
+	}
+	for _, report := range summary.Streams {
+		if report.Status != want[report.Stream] {
+			t.Errorf("%s is %v, want %v", report.Stream, report.Status, want[report.Stream])
+		}
+		if report.Status == connector.Skipped && (report.Failure == nil || report.Failure.Class != connector.PermissionError || report.Failure.Stream != report.Stream) {
+			t.Errorf("%s was skipped for %+v", report.Stream, report.Failure)
+		}
+	}
+	if len(sink.records("charges")) == 0 || len(sink.records("invoices")) != 0 {
+		t.Error("the wrong streams came")
+	}
+	result, err := w.source.Check(t.Context(), connector.CheckRequest{Config: config, Streams: names})
+	if err != nil || len(result.Problems) > 0 {
+		t.Fatalf("check: %+v, %v", result.Problems, err)
+	}
+	for _, a := range result.Streams {
+		if got := a.Availability == connector.Available; got != (want[a.Stream] == connector.Complete) {
+			t.Errorf("check says %s is %v: %v", a.Stream, a.Availability, a.Reason)
+		}
+	}
+}
+
+func TestRefusedKeys(t *testing.T) {
+	w := newWorld(t, stripetest.Options{
+		Objects: map[string]int{"*": 10},
+		Keys:    map[string]stripetest.Key{"sk_test_good": {}, "sk_test_old": {Expired: true}},
+	})
+	for _, key := range []string{"sk_test_Planted", "sk_test_old"} {
+		config := connector.Config(fmt.Sprintf(`{"api_key":%q,"api_base":%q}`, key, w.URL))
+		_, err := w.source.Read(t.Context(), connector.ReadRequest{Config: config, Streams: selected("charges", "invoices")}, &recorder{})
+		failure, ok := errors.AsType[*connector.Failure](err)
+		if !ok || failure.Class != connector.AuthError || strings.Contains(fmt.Sprintf("%+v", failure), "Planted") {
+			t.Errorf("Read with %s: %v", key, err)
+		}
+		result, err := w.source.Check(t.Context(), connector.CheckRequest{Config: config})
+		if err != nil || len(result.Problems) != 1 || result.Problems[0].Class != connector.AuthError {
+			t.Errorf("Check with %s: %+v, %v", key, result, err)
+		}
+	}
+}
+
+func TestSelectionReachesTheRecords(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 10}})
+	sink, _ := w.read(t, connector.ReadRequest{Streams: []connector.ConfiguredStream{
+		{Stream: "charges", Fields: []string{"amount", "billing_details.address.country"}},
+		{Stream: "invoice_line_items", Fields: []string{"amount"}},
+	}})
+	for stream, want := range map[string]*regexp.Regexp{
+		"charges":            regexp.MustCompile(`^\{"id":"[^"]+","amount":\d+,"billing_details":\{("address":(\{"country":[^,}]+\}|null))?\},"created":\d+\}$`),
+		"invoice_line_items": regexp.MustCompile(`^\{"id":"[^"]+","amount":-?\d+,"invoice":"[^"]+"\}$`),
+	} {
+		records := sink.records(stream)
+		if len(records) == 0 {
+			t.Errorf("no %s", stream)
+		}
+		for _, record := range records {
+			if !want.MatchString(record.Data) {
+				t.Errorf("%s: got %s", stream, record.Data)
+			}
+		}
+	}
+}
+
+// The caller is gone in the middle of a Read: it ends at once, and (see TestMain) nothing stays.
+func TestCancelledRead(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 500, "*": 10}})
+	ctx, cancel := context.WithCancel(t.Context())
+	sink := recorder{send: func(n int, _ connector.Message) error {
+		if n == 10 {
+			cancel()
+		}
+		return ctx.Err()
+	}}
+	_, err := w.source.Read(ctx, connector.ReadRequest{Config: w.config, Streams: selected("charges", "invoices", "customers", "refunds", "payouts")}, &sink)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A record that the sink cannot carry ends its stream, at the last state before it, and no other.
+func TestRecordThatCannotBeCarried(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 250, "*": 30}})
+	sink := recorder{send: func(_ int, m connector.Message) error {
+		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == "charges" && len(batch.Records) == 50 {
+			return &connector.Failure{Class: connector.SourceData, Message: "too large"}
+		}
+		return nil
+	}}
+	summary, err := w.source.Read(t.Context(), connector.ReadRequest{Config: w.config, Streams: selected("charges", "customers"), CheckpointPages: 1}, &sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := summary.Streams[0]; s.Status != connector.Incomplete || s.Failure.Class != connector.SourceData || !strings.Contains(string(s.State), `"after"`) {
+		t.Errorf("charges: %+v", s)
+	}
+	if s := summary.Streams[1]; s.Status != connector.Complete {
+		t.Errorf("customers: %+v", s)
+	}
+	if got := sink.statuses("charges"); got[len(got)-1] != connector.Incomplete {
+		t.Errorf("charges went through %v", got)
+	}
+}
+
+func TestHeartbeats(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 1000, "*": 3}, Latency: func(string) time.Duration { return 10 * time.Millisecond }})
+	w.source = stripe.New(stripe.Options{
+		AllowedAPIBases: []string{w.URL}, Transport: w.transport(t), Now: func() time.Time { return now }, Heartbeat: 15 * time.Millisecond,
+	})
+	sink, _ := w.read(t, connector.ReadRequest{Streams: selected("charges")})
+	beats := 0
+	last := connector.Progress{}
+	for _, m := range sink.messages {
+		if p, ok := m.(*connector.Progress); ok {
+			beats++
+			if p.Fraction < last.Fraction || p.Records < last.Records || p.Fraction > 1 {
+				t.Errorf("progress went from %+v to %+v", last, *p)
+			}
+			last = *p
+		}
+	}
+	if beats == 0 || last.Records == 0 || last.Fraction == 0 {
+		t.Errorf("%d heartbeats, the last %+v", beats, last)
+	}
+}

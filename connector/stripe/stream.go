@@ -1,0 +1,178 @@
+package stripe
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// stream is one row of the table: a stream and every peculiarity of its endpoint.
+type stream struct {
+	Name string
+	// Object is the object type of the stream. An endpoint that lists several types has a row for each of them; objects
+	// of any other type never become records.
+	Object string
+	// Path is the list endpoint. In the path of a child, {parent} stands for its parent's id and {across} for the id of
+	// an object of Across.
+	Path string
+	// Key is the primary key; nil means id.
+	Key []string
+	// Params are sent with every list request, to unhide rows that the endpoint hides by default.
+	Params url.Values
+	// Cursor is the field that the endpoint's created filter filters by; empty if it has no such filter.
+	Cursor string
+	// RetentionDays is how far back the endpoint reaches; zero means for ever.
+	RetentionDays int
+	// Unpaged: the endpoint takes neither a limit nor cursors, and answers everything at once.
+	Unpaged bool
+	// TestOnly: the endpoint exists in test mode only.
+	TestOnly bool
+
+	// Parent is the stream whose objects have this one's below them; empty for a stream of its own.
+	Parent string
+	// Embedded is the path of the list in the parent's object that holds the first few; empty if it holds none.
+	Embedded string
+	// Expand: the parent's list embeds them only if asked to with expand[]. The parent's own records do not show that.
+	Expand bool
+	// ParentParams name the parent where the path does not: parameter -> path of the value in the parent's object.
+	ParentParams map[string]string
+	// ParentField is set to the parent's id in each record, where Stripe leaves it out.
+	ParentField string
+	// Needs is a field of the parent without which it certainly has none of these; its value must be NeedsValue unless
+	// that is empty. Parents that lack it cost no request.
+	Needs, NeedsValue string
+	// RefusedByParent: Stripe may refuse single parents while the key may read others.
+	RefusedByParent bool
+	// Across is a stream each of whose objects is asked about with each parent. AcrossField is set to its id.
+	Across, AcrossField string
+	// RangeParams are the parameters that take the bounds of the time to read, as Unix seconds of whole days.
+	RangeParams []string
+
+	// Events are the types that tell of changes; * stands for one word.
+	Events []string
+	// Deleted are those among them that tell that an object is gone.
+	Deleted []string
+	// Permission is what a restricted key needs, by its name in Stripe's errors; empty where it is not known for sure.
+	Permission string
+	// Doc is the page of Stripe's documentation about the object, below https://docs.stripe.com/api/.
+	Doc string
+}
+
+// table is the streams, in the order of the catalog.
+type table []stream
+
+// find gives the stream of a name, or nil.
+func (t table) find(name string) *stream {
+	i := slices.IndexFunc(t, func(s stream) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t[i]
+}
+
+// names lists the streams' names.
+func (t table) names() []string {
+	names := make([]string, len(t))
+	for i, s := range t {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// endpoints lists one stream of each endpoint whose parent is of a name; "" gives those without a parent. Streams of
+// one endpoint differ in their object type only.
+func (t table) endpoints(parent string) []*stream {
+	var endpoints []*stream
+	for i := range t {
+		known := slices.ContainsFunc(endpoints, t[i].sameEndpoint)
+		if t[i].Parent == parent && !known {
+			endpoints = append(endpoints, &t[i])
+		}
+	}
+	return endpoints
+}
+
+// sameEndpoint tells whether s and other are read from the same pages.
+func (s *stream) sameEndpoint(other *stream) bool {
+	return s.Path == other.Path && s.Parent == other.Parent
+}
+
+// objects lists the object types that belong to the endpoint of s.
+func (t table) objects(s *stream) []string {
+	var objects []string
+	for i := range t {
+		if t[i].sameEndpoint(s) {
+			objects = append(objects, t[i].Object)
+		}
+	}
+	return objects
+}
+
+// root gives the stream whose endpoint is paged to reach s: its topmost ancestor.
+func (t table) root(s *stream) *stream {
+	for s.Parent != "" {
+		s = t.find(s.Parent)
+	}
+	return s
+}
+
+// primaryKey gives the paths of the fields that together identify a row.
+func (s *stream) primaryKey() []string {
+	if s.Key != nil {
+		return s.Key
+	}
+	return []string{"id"}
+}
+
+// createdAt gives the time by which the endpoint orders an object; 0 if it has none.
+func (s *stream) createdAt(object rawjson.Object) second {
+	if s.Cursor == "" || s.Cursor == "created" {
+		return second(object.Created)
+	}
+	value, _ := rawjson.Lookup(object.Raw, s.Cursor)
+	return second(rawjson.Int(value))
+}
+
+// place is what a list request is about, besides the endpoint.
+type place struct {
+	parent   rawjson.Object // of a child
+	across   string         // the id of an object of Across
+	from, to second         // for RangeParams
+}
+
+// list gives path and parameters of the first page of s.
+func (s *stream) list(at place) (string, url.Values) {
+	query := url.Values{}
+	if !s.Unpaged {
+		query.Set("limit", "100")
+	}
+	for name, values := range s.Params {
+		query[name] = values
+	}
+	for name, path := range s.ParentParams {
+		value, _ := rawjson.Lookup(at.parent.Raw, strings.Split(path, ".")...)
+		query.Set(name, rawjson.String(value))
+	}
+	if len(s.RangeParams) == 2 {
+		const day = 24 * 60 * 60
+		query.Set(s.RangeParams[0], strconv.FormatInt(int64(at.from/day*day), 10))
+		query.Set(s.RangeParams[1], strconv.FormatInt(int64((at.to+day-1)/day*day), 10))
+	}
+	replace := strings.NewReplacer("{parent}", url.PathEscape(at.parent.ID), "{across}", url.PathEscape(at.across))
+	return replace.Replace(s.Path), query
+}
+
+// mayHave tells whether a parent can have objects of s: false only where it certainly has none.
+func (s *stream) mayHave(parent rawjson.Object) bool {
+	if s.Needs == "" {
+		return true
+	}
+	value, ok := rawjson.Lookup(parent.Raw, strings.Split(s.Needs, ".")...)
+	if s.NeedsValue != "" {
+		return rawjson.String(value) == s.NeedsValue
+	}
+	return ok && value != "null"
+}
