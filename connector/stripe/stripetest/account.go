@@ -1,0 +1,170 @@
+package stripetest
+
+import (
+	"math"
+	"strings"
+)
+
+// Account is the data of one Stripe account: that of the keys, or a connected one. Its methods are safe for concurrent use.
+type Account struct {
+	stripe *Stripe
+	id     string
+	// tag is the part of long ids that all objects of the account share.
+	tag    string
+	stores map[string]*store
+	events []event
+}
+
+// ID returns the account's id, "acct_…".
+func (a *Account) ID() string { return a.id }
+
+// newAccount creates the initial data of an account.
+func newAccount(s *Stripe, id string, seed uint64, connected int) *Account {
+	a := &Account{stripe: s, id: id, tag: string(appendBase62(nil, mix(seed), tagLength)), stores: map[string]*store{}}
+	for i := range s.model.kinds {
+		k := &s.model.kinds[i]
+		st := &store{account: a, kind: k, shape: s.model.shapes[k.name], seed: mix(seed ^ saltOf(k.name)), changes: newChanges(),
+			indexes: map[string]*index{}, fixed: -1}
+		a.stores[k.name] = st
+		n, given := s.number(k)
+		switch {
+		case k.parent != "":
+			if given {
+				st.fixed = min(n, stride)
+			}
+			if len(k.ids) > 0 {
+				st.fixed = min(len(k.ids), 4)
+			}
+		case k.name == "account":
+			st.fill(connected)
+		case k.name != "event":
+			st.fill(n)
+		}
+	}
+	for _, st := range a.stores {
+		st.parent = a.stores[st.kind.parent]
+	}
+	a.initialEvents()
+	return a
+}
+
+// fill creates the initial objects.
+func (s *store) fill(n int) {
+	s.created = times(&s.account.stripe.options, n, s.seed)
+	s.initial = int32(n)
+	s.order = make([]int32, n)
+	for i := range s.order {
+		s.order[i] = int32(i)
+	}
+}
+
+// number says how many objects of a kind there are in the beginning, or for each parent, and whether the options say so.
+func (s *Stripe) number(k *kind) (int, bool) {
+	for i := range s.model.routes {
+		r := &s.model.routes[i]
+		if r.kinds[0] == k.name {
+			if n, ok := s.options.Objects[r.path]; ok {
+				return n, true
+			}
+		}
+	}
+	if n, ok := s.options.Objects["*"]; ok && k.parent == "" {
+		return n, true
+	}
+	if len(k.ids) > 0 {
+		return len(k.ids), false
+	}
+	return int(math.Ceil(float64(k.n) * s.options.Scale)), false
+}
+
+// find returns the living or dead object that has an id.
+func (a *Account) find(id string) (ref, bool) {
+	for i := range a.stripe.model.kinds {
+		k := &a.stripe.model.kinds[i]
+		if k.ids == nil && !k.chosen && !strings.HasPrefix(id, k.prefix) {
+			continue
+		}
+		if t, ok := a.stores[k.name].find(id); ok {
+			return t, true
+		}
+	}
+	return ref{}, false
+}
+
+// find returns the object of a store that has an id, also if it was deleted.
+func (s *store) find(id string) (ref, bool) {
+	ordinal, ok := s.ordinal(id)
+	if !ok || !s.existed(ordinal) {
+		return ref{}, false
+	}
+	return ref{s, ordinal}, true
+}
+
+// existed says whether an object exists or was deleted.
+func (s *store) existed(ordinal int32) bool {
+	if s.parent == nil {
+		return int(ordinal) < len(s.created)
+	}
+	parent := ordinal / stride
+	return s.parent.existed(parent) && ordinal%stride < s.count(parent, math.MaxInt32)
+}
+
+// embedded returns what points to an object through an embedded list, in the order of the list.
+func (a *Account) embedded(t ref, revision int32, l *embedded) []ref {
+	var items []ref
+	for _, name := range l.kinds {
+		s := a.stores[name]
+		var ordinals []int32
+		if l.by == "^" {
+			ordinals = s.children(t.ordinal, revision)
+		} else {
+			ordinals = s.pointing(l.by, t)
+		}
+		for i := len(ordinals) - 1; i >= 0; i-- {
+			if item := (ref{s, ordinals[i]}); s.listed(item.ordinal, a.stripe.now()) && !hiddenByDefault(item) {
+				items = append(items, item)
+			}
+		}
+	}
+	return items
+}
+
+// hiddenByDefault says whether a list without a status leaves an object out: canceled subscriptions
+// (https://docs.stripe.com/api/subscriptions/list#list_subscriptions-status).
+func hiddenByDefault(t ref) bool {
+	return t.store.kind.name == "subscription" && t.scalar("status") == `"canceled"`
+}
+
+// listed says whether an object shows in lists yet.
+func (s *store) listed(ordinal int32, now int64) bool {
+	if len(s.changes.visible) == 0 {
+		return true
+	}
+	return s.changes.visible[ordinal] <= now
+}
+
+// scalar returns the JSON text of a top-level property that the object's variant decides, or "".
+func (t ref) scalar(name string) string {
+	t.store.shape.build()
+	return t.store.shape.current[t.store.variant(t.ordinal, t.store.revision(t.ordinal))].scalars[name]
+}
+
+// variant says which variant an object was in after a number of changes.
+func (s *store) variant(ordinal, revision int32) int {
+	own := s.changes.revisions[ordinal]
+	if n := min(int(revision), len(own)); n > 0 {
+		return own[n-1].variant
+	}
+	if pinned, ok := s.changes.pinned[ordinal]; ok {
+		return pinned
+	}
+	s.shape.build()
+	salt := uint64(6)
+	if revision > 0 && !s.shape.hasMetadata() {
+		salt += uint64(revision) << 8
+	}
+	return int(draw(s.seed, ordinal, salt) % uint64(len(s.shape.current)))
+}
+
+// hasMetadata says whether the objects show their revision in their metadata. Others change their variant.
+func (s *shape) hasMetadata() bool { return s.schema.Properties["metadata"] != nil }

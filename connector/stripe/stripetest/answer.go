@@ -1,0 +1,212 @@
+package stripetest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// answer writes the answer to a request, whose key and account are known, into the renderer.
+func (a *Account) answer(r *renderer, end *endpoint, ids []string, values url.Values) *apiError {
+	if end.route == nil {
+		return a.answerAccount(r, values)
+	}
+	if end.single {
+		return a.answerObject(r, end.route, ids, values)
+	}
+	var parent *ref
+	if end.route.nested() {
+		p, err := a.parentOf(end.route, ids[0])
+		if err != nil {
+			return err
+		}
+		parent = &p
+	}
+	q, err := a.parseQuery(end.route, values)
+	if err != nil {
+		return err
+	}
+	if end.route.search {
+		return a.answerSearch(r, q, values)
+	}
+	items, more, err := a.page(q, parent)
+	if err != nil {
+		return err
+	}
+	location := end.route.path
+	if parent != nil {
+		location = urlOf(placeholders(location), parent.store.id(parent.ordinal))
+	}
+	r.list(items, more, location, a.stripe.level(), func(t ref, level int) {
+		r.object(t, t.store.revision(t.ordinal), q.expand, level, false)
+	})
+	return nil
+}
+
+// placeholders turns the first {placeholder} of a path into %s.
+func placeholders(path string) string {
+	before, rest, _ := strings.Cut(path, "{")
+	_, after, _ := strings.Cut(rest, "}")
+	return before + "%s" + after
+}
+
+// parentOf returns the object that a path names above a list.
+func (a *Account) parentOf(r *route, id string) (ref, *apiError) {
+	target := a.stores[r.kinds[0]].kind.parent
+	if r.by != "^" {
+		target = a.stores[r.kinds[0]].kind.relation(r.by).kinds[0]
+	}
+	if target == "" || a.stores[target] == nil {
+		target = "customer"
+	}
+	t, ok := a.stores[target].find(id)
+	if !ok || !t.store.alive(t.ordinal) {
+		return ref{}, missing(http.StatusNotFound, a.stores[target].kind.object, id, segmentName(r))
+	}
+	return t, nil
+}
+
+// segmentName is the name of the placeholder, which Stripe's error names as the parameter.
+func segmentName(r *route) string {
+	_, rest, _ := strings.Cut(r.path, "{")
+	name, _, _ := strings.Cut(rest, "}")
+	return name
+}
+
+// answerObject answers with one object.
+func (a *Account) answerObject(r *renderer, route *route, ids []string, values url.Values) *apiError {
+	var names []string
+	for name := range values {
+		if base(name) != "expand" {
+			names = append(names, name)
+		}
+	}
+	if err := unknownParameters(names); err != nil {
+		return err
+	}
+	e, err := a.stripe.model.parseExpansion(array(values, "expand"), a.stripe.model.objects(route), false)
+	if err != nil {
+		return err
+	}
+	id := ids[len(ids)-1]
+	kind := a.stores[route.kinds[0]].kind
+	t, ok, err := a.objectBelow(route, ids)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok || kind.name == "event" && int64(t.store.time(t.ordinal)) < r.now-int64(Retention.Seconds()):
+		return missing(http.StatusNotFound, kind.object, id, "id")
+	case !t.store.alive(t.ordinal) && kind.name == "customer":
+		// https://docs.stripe.com/api/customers/retrieve
+		r.deleted(t, a.stripe.level())
+	case !t.store.alive(t.ordinal):
+		return missing(http.StatusNotFound, kind.object, id, "id")
+	default:
+		r.object(t, t.store.revision(t.ordinal), e, a.stripe.level(), false)
+	}
+	return nil
+}
+
+// objectBelow finds the object that a path names, below its parent where it names one.
+func (a *Account) objectBelow(route *route, ids []string) (ref, bool, *apiError) {
+	id := ids[len(ids)-1]
+	if !route.nested() {
+		for _, name := range route.kinds {
+			if t, ok := a.stores[name].find(id); ok {
+				return t, true, nil
+			}
+		}
+		return ref{}, false, nil
+	}
+	parent, err := a.parentOf(route, ids[0])
+	if err != nil {
+		return ref{}, false, err
+	}
+	c := a.candidates(&query{route: route}, &parent)
+	for i := range c.len() {
+		if t := c.at(i); t.store.id(t.ordinal) == id {
+			return t, true, nil
+		}
+	}
+	return ref{}, false, nil
+}
+
+// answerAccount answers GET /v1/account (https://docs.stripe.com/api/accounts/retrieve).
+func (a *Account) answerAccount(r *renderer, values url.Values) *apiError {
+	for name := range values {
+		if base(name) != "expand" {
+			return unknownParameters([]string{name})
+		}
+	}
+	s := a.stripe.stores["account"]
+	for ordinal := range s.initial {
+		if s.id(ordinal) == a.id {
+			r.object(ref{s, ordinal}, s.revision(ordinal), nil, a.stripe.level(), false)
+			return nil
+		}
+	}
+	c := compiler{}
+	c.object([]field{{name: "id", value: quoted(a.id)}, {name: "object", value: quoted("account")},
+		{name: "business_type", value: quoted("company")}, {name: "charges_enabled", value: literal("true")},
+		{name: "country", value: quoted("US")}, {name: "default_currency", value: quoted("usd")},
+		{name: "details_submitted", value: literal("true")}, {name: "email", value: quoted("owner@example.com")},
+		{name: "payouts_enabled", value: literal("true")}, {name: "type", value: quoted("standard")}}, a.stripe.level())
+	r.buf = append(r.buf, c.text.String()...)
+	return nil
+}
+
+// answerSearch answers a search, newest first. The query language is understood where it compares status, currency,
+// created and the like, joined by AND (https://docs.stripe.com/search#search-query-language).
+func (a *Account) answerSearch(r *renderer, q *query, values url.Values) *apiError {
+	if err := q.search(values.Get("query")); err != nil {
+		return err
+	}
+	q.after = values.Get("page")
+	items, more, err := a.page(q, nil)
+	if err != nil {
+		return err
+	}
+	r.list(items, more, q.route.path, a.stripe.level(), func(t ref, level int) {
+		r.object(t, t.store.revision(t.ordinal), q.expand, level, false)
+	})
+	next := "null"
+	if more {
+		last := items[len(items)-1]
+		next = quoted(last.store.id(last.ordinal)).text
+	}
+	// The list ends in "url": …}; a search result has more, and another object type.
+	text := strings.Replace(string(r.buf), `"list"`, `"search_result"`, 1)
+	text = strings.TrimRight(strings.TrimSuffix(text, "}"), "\n")
+	r.buf = append(r.buf[:0], text...)
+	r.property("next_page", deeper(a.stripe.level(), 1), true)
+	r.buf = append(r.buf, next...)
+	r.line(a.stripe.level())
+	r.buf = append(r.buf, '}')
+	return nil
+}
+
+// search adds the conditions of a search query.
+func (q *query) search(text string) *apiError {
+	for clause := range strings.SplitSeq(text, " AND ") {
+		at := strings.IndexAny(clause, ":<>")
+		if at <= 0 {
+			return invalid("query", "", "We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"`.")
+		}
+		name, value := strings.TrimSpace(clause[:at]), strings.Trim(clause[at+1:], `'" `)
+		if name != "created" {
+			q.equal(&param{name: name}, value)
+			continue
+		}
+		operator := map[string]string{":": "", ">": "[gt]", "<": "[lt]"}[clause[at:at+1]]
+		if rest, equal := strings.CutPrefix(value, "="); equal {
+			operator, value = strings.Replace(operator, "t]", "te]", 1), rest
+		}
+		b, err := parseRange("created", url.Values{"created" + operator: {value}})
+		if err != nil {
+			return err
+		}
+		q.created = bounds{max(q.created.from, b.from), min(q.created.to, b.to)}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package stripetest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// caller is who sent a request.
+type caller struct {
+	key        string
+	restricted bool
+	live       bool
+	// permissions are nil for a key that may read everything.
+	permissions []string
+	account     *Account
+	// platform says that the request is about the account of the key itself.
+	platform bool
+}
+
+// authenticate checks the key and the account (https://docs.stripe.com/api/authentication).
+func (s *Stripe) authenticate(request *http.Request) (*caller, *apiError) {
+	key, ok := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		key, _, ok = request.BasicAuth()
+	}
+	if !ok || key == "" {
+		return nil, unauthorized("", "You did not provide an API key. You need to provide your API key in the Authorization header, "+
+			"using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, "+
+			"or we can help at https://support.stripe.com/.")
+	}
+	c, err := s.known(key)
+	if err != nil {
+		return nil, err
+	}
+	c.account, c.platform = s.Account, true
+	id := request.Header.Get("Stripe-Account")
+	if id == "" || id == s.id {
+		return c, nil
+	}
+	connected := s.accounts[id]
+	if connected == nil {
+		return nil, forbidden("account_invalid", fmt.Sprintf("The provided key '%s' does not have access to account '%s' "+
+			"(or that account does not exist). Application access may have been revoked.", masked(key), id))
+	}
+	c.account, c.platform = connected, false
+	return c, nil
+}
+
+// known checks that a key is well-formed, configured and not expired.
+func (s *Stripe) known(key string) (*caller, *apiError) {
+	kind, rest, _ := strings.Cut(key, "_")
+	mode, secret, _ := strings.Cut(rest, "_")
+	if kind == "pk" {
+		return nil, unauthorized("secret_key_required", "This API call cannot be made with a publishable API key. Please use a secret API key. "+
+			"You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.")
+	}
+	wellFormed := (kind == "sk" || kind == "rk") && (mode == "test" || mode == "live") && secret != ""
+	configured, found := s.options.Keys[key]
+	if !wellFormed || len(s.options.Keys) > 0 && !found {
+		return nil, unauthorized("", fmt.Sprintf("Invalid API Key provided: %s", masked(key)))
+	}
+	if configured.Expired {
+		e := unauthorized("api_key_expired", fmt.Sprintf("Expired API Key provided: %s", masked(key)))
+		e.docURL = "https://stripe.com/docs/error-codes/api-key-expired"
+		return nil, e
+	}
+	c := &caller{key: key, live: mode == "live", restricted: kind == "rk"}
+	if c.restricted && found {
+		c.permissions = append([]string{""}, configured.Permissions...)
+	}
+	return c, nil
+}
+
+// masked shows of a key what Stripe shows.
+func masked(key string) string {
+	i := strings.LastIndexByte(key, '_') + 1
+	shown := max(i, len(key)-4)
+	return key[:i] + strings.Repeat("*", min(shown-i, 24)) + key[shown:]
+}
+
+// authorize checks what a restricted key may read, and what the account is set up for. Stripe does so before it looks for
+// any object.
+func (s *Stripe) authorize(c *caller, end *endpoint) *apiError {
+	permission := "rak_accounts_kyc_basic_read"
+	if end.route != nil {
+		permission = "rak_" + end.route.permission + "_read"
+	}
+	denied := c.permissions != nil && !slices.Contains(c.permissions, permission)
+	if denied || c.restricted && c.permissions == nil && end.route == nil {
+		return forbidden("", fmt.Sprintf("The provided key '%s' does not have the required permissions for this endpoint on account '%s'. "+
+			"Having the '%s' permission would allow this request to continue.", masked(c.key), c.account.id, permission))
+	}
+	if end.route == nil || !slices.Contains(s.options.NotEnabled, end.route.product) {
+		return nil
+	}
+	if end.route.product == "issuing" {
+		return invalid("", "", "Your account is not set up to use Issuing. Please visit https://dashboard.stripe.com/issuing/overview to get started.")
+	}
+	return unrecognized(http.MethodGet, end.route.path, " (Hint: Have you onboarded to Treasury? You can learn more about the steps needed at "+
+		"https://stripe.com/docs/treasury/access)")
+}
+
+// Permission returns the permission that a restricted key needs to read a list, such as "rak_charge_read", or "".
+func (s *Stripe) Permission(path string) string {
+	end, _ := s.model.match(splitPath(path))
+	if end == nil || end.route == nil {
+		return ""
+	}
+	return "rak_" + end.route.permission + "_read"
+}

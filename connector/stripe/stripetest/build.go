@@ -1,0 +1,216 @@
+package stripetest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// builder makes up variants of a kind from the schema of its object type.
+type builder struct {
+	model   *model
+	kind    *kind
+	variant int
+	rand    *rand.Rand
+	// old builds the shape of an old API version.
+	old bool
+	// status and sort are the top-level status and type, for properties that must fit them.
+	status, sort string
+}
+
+// begin decides what other properties depend on, and makes up the object.
+func (b *builder) begin(n *node) value {
+	if status := n.Properties["status"]; status != nil && len(status.Examples) > 0 {
+		b.status = status.Examples[usual(status.Examples, b.variant)]
+	}
+	if t := n.Properties["type"]; t != nil && len(t.Examples) > 0 {
+		b.sort = t.Examples[(b.variant/3+b.variant)%len(t.Examples)]
+	}
+	return b.object("", n)
+}
+
+// usual lets each status occur in one variant, and the most usual one in all others.
+func usual(statuses []string, variant int) int {
+	if variant < len(statuses) {
+		return variant
+	}
+	for _, status := range []string{"succeeded", "active", "paid", "complete", "accepted", "closed", "posted", "verified", "won"} {
+		if i := slices.Index(statuses, status); i >= 0 {
+			return i
+		}
+	}
+	return variant % len(statuses)
+}
+
+// object makes up an object. The path is "" for the whole, or ends in a dot.
+func (b *builder) object(path string, n *node) value {
+	names := make([]string, 0, len(n.Properties))
+	for name := range n.Properties {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, compareProperties)
+	chosen := b.choose(n)
+	var v value
+	for _, name := range names {
+		p := n.Properties[name]
+		if name == "type" && chosen != "" {
+			v.fields = append(v.fields, field{name: name, value: quoted(chosen)})
+			continue
+		}
+		f, ok := b.property(path, name, p, name == chosen)
+		if ok {
+			v.fields = append(v.fields, f)
+		}
+	}
+	if b.old && path == "" {
+		v.fields = oldShape(b.kind.object, v.fields)
+	}
+	return v
+}
+
+// compareProperties sorts as Stripe does: the id, the object type, and the others by alphabet.
+func compareProperties(a, b string) int {
+	rank := func(name string) int { return slices.Index([]string{"object", "id"}, name) }
+	if ra, rb := rank(a), rank(b); ra != rb {
+		return rb - ra
+	}
+	return strings.Compare(a, b)
+}
+
+// choose decides which of several alternatives an object is: {"type": "card", "card": {…}} has no property bancontact.
+func (b *builder) choose(n *node) string {
+	t := n.Properties["type"]
+	if t == nil || t.Type[0] != "string" {
+		return ""
+	}
+	var alternatives []string
+	for name, p := range n.Properties {
+		if p.Optional && p.Type[0] == "object" && (len(t.Examples) == 0 || slices.Contains(t.Examples, name)) {
+			alternatives = append(alternatives, name)
+		}
+	}
+	slices.Sort(alternatives)
+	if len(alternatives) == 0 {
+		return ""
+	}
+	if slices.Contains(alternatives, "card") && b.rand.IntN(3) > 0 {
+		return "card"
+	}
+	return alternatives[b.rand.IntN(len(alternatives))]
+}
+
+// property makes up one property, or leaves it out.
+func (b *builder) property(path, name string, n *node, chosen bool) (field, bool) {
+	full := path + name
+	f := field{name: name}
+	if e, ok := b.kind.lists[full]; ok {
+		f.value = hole(slot{kind: slotList, path: full, list: &e})
+		if n.Optional {
+			f.guard = full
+		}
+		return f, true
+	}
+	relation := b.kind.relation(full)
+	if n.Optional && !chosen && (relation == nil || relation.empty()) {
+		switch {
+		case relation != nil:
+			return f, false
+		case onlyExpanded(b.kind.object, full):
+			f.guard = full
+		case path == "" && n.list(), name == "deleted", n.Type[0] == "object" || n.Type[0] == "array", len(n.Expandable) > 0,
+			b.rand.IntN(3) == 0:
+			return f, false
+		}
+	}
+	f.value = b.value(full, name, n)
+	if s := f.value.slot; s != nil && s.relation != nil && n.Optional && !n.nullable() {
+		f.needs = s.relation
+	}
+	return f, true
+}
+
+// value makes up a value.
+func (b *builder) value(full, name string, n *node) value {
+	top := full == name
+	if v, ok := b.special(full, name, n); ok {
+		return v
+	}
+	if r := b.kind.relation(full); r != nil && (len(n.Object) > 0 || n.Type[0] == "string") {
+		return b.related(full, n, r)
+	}
+	if n.nullable() && b.null(name, top) {
+		return literal("null")
+	}
+	if len(n.Expandable)+len(n.References)+len(n.Object) > 0 {
+		return b.anyone(full, n)
+	}
+	switch n.Type[0] {
+	case "object":
+		return b.object(full+".", n)
+	case "array":
+		return b.array(full, name, n.Items)
+	case "boolean":
+		return literal(strconv.FormatBool(name == "active" && b.variant%4 != 3 || name != "active" && b.rand.IntN(2) == 0))
+	case "integer":
+		return b.integer(name, n)
+	case "number":
+		return literal([]string{"0.5", "12.75", "19.0", "1.234567", "7.0"}[b.rand.IntN(5)])
+	}
+	return b.text(name, top, n)
+}
+
+// null decides whether a nullable value is null.
+func (b *builder) null(name string, top bool) bool {
+	switch {
+	case name == "canceled_at", name == "ended_at":
+		return b.status != "canceled"
+	case name == "recurring" && top:
+		return b.sort != "recurring"
+	}
+	if !top {
+		return b.rand.IntN(2) == 0
+	}
+	return b.rand.IntN(5) < 2
+}
+
+func (b *builder) array(full, name string, items *node) value {
+	v := value{array: true}
+	for range b.rand.IntN(3) {
+		v.items = append(v.items, b.value(full+"[]", name+"[]", items))
+	}
+	return v
+}
+
+// related fills in a relation that the kind describes.
+func (b *builder) related(full string, n *node, r *relation) value {
+	s := slot{kind: slotRelation, path: full, relation: r, missing: "null"}
+	if len(n.Object) > 0 {
+		s.kind = slotSnapshot
+	}
+	if !n.nullable() && len(n.Object) == 0 {
+		s.missing = `"` + full + `_missing"`
+	}
+	return hole(s)
+}
+
+// anyone makes a relation to any object of a fitting kind.
+func (b *builder) anyone(full string, n *node) value {
+	objects := slices.Concat(n.Expandable, n.References, n.Object)
+	var fitting []string
+	for _, object := range objects {
+		if k := b.model.kindOf(object); k != "" && k != "event" {
+			fitting = append(fitting, k)
+		}
+	}
+	if len(fitting) == 0 {
+		if n.nullable() {
+			return literal("null")
+		}
+		return quoted(strings.ReplaceAll(objects[0], ".", "_") + "_1" + strconv.Itoa(b.variant))
+	}
+	r := to(full, 100, fitting...)
+	r.salt = saltOf(full)
+	r.always = !n.nullable() && !n.Optional
+	return b.related(full, n, &r)
+}

@@ -1,0 +1,90 @@
+package stripetest
+
+import "fmt"
+
+// Update changes an object now, with its event where Stripe has one. The change shows as metadata.revision, or in other
+// properties where such objects have no metadata; fields ask for certain values. A change of an embedded object that has
+// no events of its own, such as a line of an invoice, is a change of the object that embeds it and of all in it.
+func (a *Account) Update(id string, fields ...Fields) error {
+	a.stripe.lock.Lock()
+	defer a.stripe.lock.Unlock()
+	t, ok := a.find(id)
+	if !ok || !t.store.alive(t.ordinal) {
+		return fmt.Errorf("update: no such object: %q", id)
+	}
+	variant, links, err := t.store.readFields(merge(fields))
+	if err != nil {
+		return fmt.Errorf("update %s: %w", id, err)
+	}
+	if len(links) > 0 {
+		return fmt.Errorf("update %s: relations do not change", id)
+	}
+	t.store.revise(t.ordinal, variant)
+	if variant >= 0 && t.store.kind.tied() {
+		t.store.parent.revise(t.ordinal/stride, -1)
+	}
+	a.announce(t, "", uint32(a.stripe.now()))
+	return nil
+}
+
+// Delete deletes an object now, with its event where Stripe has one. A subscription is canceled instead: it stays
+// (https://docs.stripe.com/api/subscriptions/cancel). What belongs to a deleted object goes with it; a customer's
+// subscriptions are canceled.
+func (a *Account) Delete(id string) error {
+	a.stripe.lock.Lock()
+	defer a.stripe.lock.Unlock()
+	t, ok := a.find(id)
+	if !ok || !t.store.alive(t.ordinal) {
+		return fmt.Errorf("delete: no such object: %q", id)
+	}
+	now := uint32(a.stripe.now())
+	if t.store.kind.name == "subscription" {
+		return a.cancel(t, now)
+	}
+	if !t.store.kind.deletable {
+		return fmt.Errorf("delete %s: Stripe does not delete objects of type %s", id, t.store.kind.object)
+	}
+	if t.store.kind.name == "customer" {
+		subscriptions := a.stores["subscription"]
+		for _, ordinal := range subscriptions.pointing("customer", t) {
+			if err := a.cancel(ref{subscriptions, ordinal}, now); err != nil {
+				return err
+			}
+		}
+	}
+	a.remove(t, now)
+	return nil
+}
+
+func (a *Account) remove(t ref, now uint32) {
+	s := t.store
+	if s.parent == nil {
+		s.changes.dead[t.ordinal] = 0
+		s.remove(t.ordinal)
+		a.emit(s.kind.events.deleted, t, s.revision(t.ordinal), now)
+		return
+	}
+	parent := ref{s.parent, t.ordinal / stride}
+	if !s.kind.tied() {
+		s.changes.dead[t.ordinal] = 0
+		a.emit(s.kind.events.deleted, t, s.revision(t.ordinal), now)
+		return
+	}
+	parent.store.revise(parent.ordinal, -1)
+	s.changes.dead[t.ordinal] = parent.store.revision(parent.ordinal)
+	a.announce(parent, "", now)
+}
+
+// cancel cancels a subscription, unless it is canceled already.
+func (a *Account) cancel(t ref, now uint32) error {
+	if t.scalar("status") == `"canceled"` {
+		return nil
+	}
+	variant, _, err := t.store.readFields(Fields{"status": "canceled"})
+	if err != nil {
+		return fmt.Errorf("cancel: %w", err)
+	}
+	t.store.revise(t.ordinal, variant)
+	a.announce(t, t.store.kind.events.deleted, now)
+	return nil
+}

@@ -1,0 +1,102 @@
+package stripetest
+
+import (
+	"slices"
+	"strconv"
+)
+
+// event is what the events store knows of an event beyond its time.
+type event struct {
+	kind string
+	// object and revision say what the payload shows.
+	object   ref
+	revision int32
+	// visible is when the event begins to be listed.
+	visible int64
+	// old events have a payload in the shape of an old API version.
+	old bool
+}
+
+// initialEvents adds the events of the creation of everything that was created within the retention before the start, or
+// later.
+func (a *Account) initialEvents() {
+	type creation struct {
+		object ref
+		at     uint32
+	}
+	since := a.stripe.started.Add(-Retention).Unix()
+	var creations []creation
+	for i := range a.stripe.model.kinds {
+		s := a.stores[a.stripe.model.kinds[i].name]
+		if s.kind.events.created == "" {
+			continue
+		}
+		for _, ordinal := range s.all() {
+			if at := s.time(ordinal); int64(at) >= since {
+				creations = append(creations, creation{ref{s, ordinal}, at})
+			}
+		}
+	}
+	slices.SortStableFunc(creations, func(a, b creation) int { return int(int64(a.at) - int64(b.at)) })
+	for _, c := range creations {
+		a.emit(c.object.store.kind.events.created, c.object, 0, c.at)
+	}
+	a.stores["event"].initial = int32(len(a.events))
+}
+
+// emit adds an event, unless the kind is "".
+func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
+	if kind == "" {
+		return
+	}
+	s := a.stores["event"]
+	ordinal := s.insert(at)
+	e := event{kind: kind, object: object, revision: revision, visible: int64(at)}
+	if delay := a.stripe.options.EventDelay; delay > 0 {
+		seconds := uint64(delay.Seconds())
+		e.visible += int64(draw(s.seed, ordinal, 7) % (seconds + 1))
+	}
+	e.old = float64(draw(s.seed, ordinal, 8)>>11)/(1<<53) < a.stripe.options.OldEvents
+	a.events = append(a.events, e)
+}
+
+// eventValue is an event (https://docs.stripe.com/api/events/object).
+func eventValue() value {
+	payload := value{fields: []field{{name: "object", value: hole(slot{kind: slotEventObject})}}}
+	return value{fields: []field{
+		{name: "id", value: hole(slot{kind: slotID})},
+		{name: "object", value: quoted("event")},
+		{name: "api_version", value: hole(slot{kind: slotEventVersion})},
+		{name: "created", value: hole(slot{kind: slotCreated})},
+		{name: "data", value: payload},
+		{name: "livemode", value: hole(slot{kind: slotLivemode})},
+		{name: "pending_webhooks", value: literal("0")},
+		{name: "request", value: hole(slot{kind: slotEventRequest})},
+		{name: "type", value: hole(slot{kind: slotEventType})},
+	}}
+}
+
+// event fills the slots of an event.
+func (r *renderer) event(t ref, level int, s *slot) {
+	e := &t.store.account.events[t.ordinal]
+	switch s.kind {
+	case slotEventType:
+		r.buf = strconv.AppendQuote(r.buf, e.kind)
+	case slotEventVersion:
+		version := APIVersion
+		if e.old {
+			version = t.store.account.stripe.options.OldVersion
+		}
+		r.buf = strconv.AppendQuote(r.buf, version)
+	case slotEventRequest:
+		r.buf = append(r.buf, '{')
+		r.property("id", deeper(level, 1), false)
+		r.buf = append(r.buf, "null"...)
+		r.property("idempotency_key", deeper(level, 1), true)
+		r.buf = append(r.buf, "null"...)
+		r.line(level)
+		r.buf = append(r.buf, '}')
+	case slotEventObject:
+		r.object(e.object, e.revision, nil, level, e.old)
+	}
+}

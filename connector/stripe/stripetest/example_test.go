@@ -1,0 +1,48 @@
+package stripetest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+func Example() {
+	now := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	stripe := stripetest.NewServer(stripetest.Options{
+		Objects: map[string]int{"/v1/charges": 250},
+		Now:     func() time.Time { return now },
+	})
+	defer stripe.Close()
+	// The first request fails as if Stripe were overloaded.
+	stripe.Inject(stripetest.Fault{Kind: stripetest.RateLimited, Times: 1})
+
+	for range 2 {
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, stripe.URL+"/v1/charges?limit=100", nil)
+		if err != nil {
+			panic(err)
+		}
+		request.Header.Set("Authorization", "Bearer sk_test_example")
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+		if err != nil {
+			panic(err)
+		}
+		defer response.Body.Close()
+		var page struct {
+			Data    []json.RawMessage
+			HasMore bool `json:"has_more"`
+		}
+		if err := json.NewDecoder(response.Body).Decode(&page); err != nil {
+			panic(err)
+		}
+		fmt.Println(response.StatusCode, response.Header.Get("Stripe-Rate-Limited-Reason"), len(page.Data), page.HasMore)
+	}
+	fmt.Println(stripe.Count("/v1/charges"), "charges need", stripe.MinRequests("/v1/charges"), "requests")
+	// Output:
+	// 429 endpoint-rate 0 false
+	// 200  100 true
+	// 250 charges need 3 requests
+}

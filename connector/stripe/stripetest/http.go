@@ -1,0 +1,179 @@
+package stripetest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ServeHTTP answers a request as Stripe does.
+func (s *Stripe) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	x := &exchange{stripe: s, w: w, request: request, begin: time.Now(), number: s.observer.begin()}
+	end, ids := s.model.match(unescaped(request.URL.EscapedPath()))
+	x.pattern = request.URL.Path
+	if end != nil {
+		x.pattern = end.pattern
+	}
+	defer func() { s.observer.end(x) }()
+	x.fault = s.faults.choose(x.pattern)
+	if !x.wait() || x.answerFault() {
+		return
+	}
+	r := s.renderer(false)
+	defer s.buffers.Put(r)
+	if err := s.serve(x, r, end, ids); err != nil {
+		x.writeError(err)
+		return
+	}
+	x.write(http.StatusOK, "application/json", r.buf)
+}
+
+// serve checks the request in the order in which Stripe does, and renders the answer.
+func (s *Stripe) serve(x *exchange, r *renderer, end *endpoint, ids []string) *apiError {
+	caller, err := s.authenticate(x.request)
+	if err != nil {
+		return err
+	}
+	release, err := s.limits.admit(caller, x.pattern)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if x.request.Method != http.MethodGet {
+		s.observer.violation(x.request.Method + " " + x.request.URL.Path)
+		e := unrecognized(x.request.Method, x.request.URL.Path, "")
+		e.status = http.StatusMethodNotAllowed
+		return e
+	}
+	if end == nil {
+		return unrecognized(x.request.Method, x.request.URL.Path, "")
+	}
+	if err := s.authorize(caller, end); err != nil {
+		return err
+	}
+	if !x.latency() {
+		return serverError()
+	}
+	values, parseErr := url.ParseQuery(x.request.URL.RawQuery)
+	if parseErr != nil {
+		return invalid("", "", "Invalid query string.")
+	}
+	r.live = caller.live
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	r.now = s.now()
+	return caller.account.answer(r, end, ids, values)
+}
+
+// unescaped splits a path into its segments, each of which may hold escaped slashes.
+func unescaped(path string) []string {
+	list := splitPath(path)
+	for i, segment := range list {
+		if plain, err := url.PathUnescape(segment); err == nil {
+			list[i] = plain
+		}
+	}
+	return list
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	stripe  *Stripe
+	w       http.ResponseWriter
+	request *http.Request
+	begin   time.Time
+	// number counts requests from 1.
+	number  uint64
+	pattern string
+	fault   *Fault
+	// status is 0 while nothing was answered.
+	status int
+	bytes  int
+	// withoutID leaves out the header Request-Id, as Stripe does for some lock timeouts.
+	withoutID bool
+}
+
+// sleep waits, and reports false where the client went away or the Stripe was closed.
+func (x *exchange) sleep(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.request.Context().Done():
+	case <-x.stripe.closed:
+	}
+	return false
+}
+
+// latency waits as long as the options say.
+func (x *exchange) latency() bool {
+	if x.stripe.options.Latency == nil {
+		return true
+	}
+	return x.sleep(x.stripe.options.Latency(x.pattern))
+}
+
+func (x *exchange) writeError(err *apiError) {
+	c := compiler{}
+	c.value(err.value(), x.stripe.level())
+	if err.rateLimitedReason != "" {
+		x.w.Header().Set("Stripe-Rate-Limited-Reason", err.rateLimitedReason)
+	}
+	x.withoutID = err.withoutID
+	x.write(err.status, "application/json", []byte(c.text.String()))
+}
+
+// headers sets what every answer has.
+func (x *exchange) headers(contentType string) {
+	h := x.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-cache, no-store")
+	if !x.withoutID {
+		h.Set("Request-Id", x.requestID())
+	}
+	version := x.request.Header.Get("Stripe-Version")
+	if version == "" {
+		version = APIVersion
+	}
+	h.Set("Stripe-Version", version)
+}
+
+func (x *exchange) requestID() string {
+	return "req_" + string(appendBase62(nil, draw(x.stripe.options.Seed, int32(x.number), 10), 14))
+}
+
+// write sends the answer, cut short where a fault says so.
+func (x *exchange) write(status int, contentType string, body []byte) {
+	x.headers(contentType)
+	x.status = status
+	if x.stripe.options.Gzip && strings.Contains(x.request.Header.Get("Accept-Encoding"), "gzip") {
+		x.w.Header().Set("Content-Encoding", "gzip")
+		body = compressed(body)
+	}
+	x.bytes = len(body)
+	if x.fault != nil && (x.fault.Kind == Truncated || x.fault.Kind == Dropped) {
+		x.cut(body)
+		return
+	}
+	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	x.w.WriteHeader(status)
+	// A client that went away is not our failure.
+	_, _ = x.w.Write(body)
+}
+
+func compressed(body []byte) []byte {
+	var b bytes.Buffer
+	// Writing to a bytes.Buffer cannot fail.
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	_, _ = z.Write(body)
+	_ = z.Close()
+	return b.Bytes()
+}

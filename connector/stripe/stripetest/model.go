@@ -1,0 +1,89 @@
+package stripetest
+
+import "slices"
+
+// model is what all accounts of one simulated Stripe share: the kinds, how they look, and the endpoints.
+type model struct {
+	seed      uint64
+	kinds     []kind
+	shapes    map[string]*shape
+	byObject  map[string]string
+	routes    []route
+	endpoints map[int][]endpoint
+}
+
+// endpoint is one pattern of paths that can be requested.
+type endpoint struct {
+	pattern  string
+	segments []string
+	route    *route
+	// single says that it returns one object.
+	single bool
+}
+
+func newModel(seed uint64) *model {
+	m := &model{seed: mix(seed + 1), kinds: kinds(), shapes: map[string]*shape{}, byObject: map[string]string{}, routes: routes(),
+		endpoints: map[int][]endpoint{}}
+	for i := range m.kinds {
+		k := &m.kinds[i]
+		m.shapes[k.name] = &shape{model: m, kind: k, number: i}
+		if m.byObject[k.object] == "" && !k.hidden {
+			m.byObject[k.object] = k.name
+		}
+	}
+	for i := range m.routes {
+		r := &m.routes[i]
+		m.add(endpoint{pattern: r.path, route: r})
+		if r.retrievable {
+			m.add(endpoint{pattern: r.path + "/{id}", route: r, single: true})
+		}
+	}
+	m.add(endpoint{pattern: "/v1/account", single: true})
+	return m
+}
+
+func (m *model) add(e endpoint) {
+	e.segments = segments(e.pattern)
+	n := len(e.segments)
+	m.endpoints[n] = append(m.endpoints[n], e)
+	// A brace sorts behind all letters, so that /v1/charges/search comes before /v1/charges/{id}.
+	slices.SortFunc(m.endpoints[n], func(a, b endpoint) int { return slices.Compare(a.segments, b.segments) })
+}
+
+// kindOf returns the kind that an object type usually means, or "".
+func (m *model) kindOf(object string) string { return m.byObject[object] }
+
+// match finds the endpoint of a path, given as its unescaped segments, and the ids in it.
+func (m *model) match(path []string) (*endpoint, []string) {
+	candidates := m.endpoints[len(path)]
+	for i := range candidates {
+		if ids, ok := candidates[i].match(path); ok {
+			return &candidates[i], ids
+		}
+	}
+	return nil, nil
+}
+
+func (e *endpoint) match(path []string) (ids []string, ok bool) {
+	for i, segment := range e.segments {
+		switch {
+		case segment[0] == '{':
+			if path[i] == "" {
+				return nil, false
+			}
+			ids = append(ids, path[i])
+		case segment != path[i]:
+			return nil, false
+		}
+	}
+	return ids, true
+}
+
+// objects returns the object types that a route's list holds.
+func (m *model) objects(r *route) []string {
+	var objects []string
+	for _, name := range r.kinds {
+		objects = append(objects, m.shapes[name].kind.object)
+	}
+	return objects
+}

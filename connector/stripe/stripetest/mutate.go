@@ -1,0 +1,217 @@
+package stripetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Fields are top-level properties that a new or changed object shall have: {"status": "canceled"} picks among the ways in
+// which such objects look one that fits, and {"customer": "cus_…"} makes a new object belong to that customer.
+type Fields map[string]any
+
+// Create creates an object now, with its event where Stripe has one, and returns its id. The path is that of a list, below
+// the id of its parent where it has one: "/v1/charges", "/v1/invoices/in_…/lines". A new subscription has at least one
+// item, and a new invoice no line yet.
+func (a *Account) Create(path string, fields ...Fields) (string, error) {
+	a.stripe.lock.Lock()
+	defer a.stripe.lock.Unlock()
+	end, ids := a.stripe.model.match(splitPath(path))
+	if end == nil || end.single || end.route.search {
+		return "", fmt.Errorf("create: %q is not the path of a list", path)
+	}
+	s := a.stores[end.route.kinds[0]]
+	merged := merge(fields)
+	if len(ids) > 0 {
+		merged[back(end.route)] = ids[0]
+	}
+	t, err := a.create(s, merged)
+	if err != nil {
+		return "", fmt.Errorf("create in %q: %w", path, err)
+	}
+	return s.id(t.ordinal), nil
+}
+
+// back is the property that points to the parent in the path.
+func back(r *route) string { return r.by }
+
+func merge(list []Fields) Fields {
+	all := Fields{}
+	for _, fields := range list {
+		for name, v := range fields {
+			all[name] = v
+		}
+	}
+	return all
+}
+
+func (a *Account) create(s *store, fields Fields) (ref, error) {
+	if s.kind.ids != nil || s.kind.name == "event" || s.kind.name == "account" {
+		return ref{}, fmt.Errorf("%s objects cannot be created", s.kind.object)
+	}
+	variant, links, err := s.readFields(fields)
+	if err != nil {
+		return ref{}, err
+	}
+	now := uint32(a.stripe.now())
+	var t ref
+	if s.parent == nil {
+		t = ref{s, s.insert(now)}
+		s.link(t.ordinal, links)
+	} else {
+		parent, ok := links["^"]
+		if p, named := links[s.kind.parentField]; named && !ok {
+			parent, ok = p, true
+		}
+		if !ok {
+			return ref{}, fmt.Errorf("%s needs its %s", s.kind.object, s.kind.parent)
+		}
+		if t, err = s.addChild(parent, now); err != nil {
+			return ref{}, err
+		}
+	}
+	if variant >= 0 {
+		s.changes.pinned[t.ordinal] = variant
+	}
+	if delay := uint64(a.stripe.options.ObjectDelay.Seconds()); delay > 0 && s.parent == nil {
+		s.changes.visible[t.ordinal] = int64(now) + int64(draw(s.seed, t.ordinal, 9)%(delay+1))
+	}
+	a.announceCreation(t, now)
+	return t, nil
+}
+
+// link decides once and for all what a new object points to.
+func (s *store) link(ordinal int32, given map[string]ref) {
+	links := map[string]ref{}
+	s.changes.links[ordinal] = links
+	for name, target := range given {
+		links[name] = target
+	}
+	for i := range s.kind.relations {
+		r := &s.kind.relations[i]
+		if _, ok := links[r.field]; ok {
+			continue
+		}
+		target, ok := s.resolve(ordinal, r)
+		for attempt := uint64(1); ok && !target.store.alive(target.ordinal) && r.via == "" && attempt < 50; attempt++ {
+			target, ok = s.pick(ordinal, r, attempt)
+		}
+		if !ok {
+			target = ref{}
+		}
+		links[r.field] = target
+	}
+}
+
+// addChild adds a child to a parent. A tied child shows from a new revision of the parent on.
+func (s *store) addChild(parent ref, now uint32) (ref, error) {
+	if parent.store != s.parent || !parent.store.alive(parent.ordinal) {
+		return ref{}, fmt.Errorf("no such %s", s.kind.parent)
+	}
+	since := parent.store.revision(parent.ordinal)
+	n := s.count(parent.ordinal, since)
+	if n >= stride {
+		return ref{}, fmt.Errorf("%s has %d objects of type %s, the most that it can have", parent.store.id(parent.ordinal), n, s.kind.object)
+	}
+	if s.kind.tied() {
+		parent.store.revise(parent.ordinal, -1)
+		since++
+	}
+	s.changes.added[parent.ordinal] = append(s.changes.added[parent.ordinal], since)
+	t := ref{s, parent.ordinal*stride + n}
+	s.changes.addedAt[t.ordinal] = now
+	return t, nil
+}
+
+// announceCreation emits the event of a creation, or of the change that it is to another object.
+func (a *Account) announceCreation(t ref, now uint32) {
+	s := t.store
+	switch {
+	case s.kind.name == "refund":
+		// Only refunds of cash balances have an event of their own at this API version; the charge tells of all.
+		// https://docs.stripe.com/api/events/types#event_types-charge.refunded
+		if charge, ok := s.resolve(t.ordinal, s.kind.relation("charge")); ok {
+			charge.store.revise(charge.ordinal, -1)
+			a.emit("charge.refunded", charge, charge.store.revision(charge.ordinal), now)
+		}
+	case s.kind.tied():
+		a.announce(ref{s.parent, t.ordinal / stride}, childEvent(s.kind.name), now)
+	default:
+		a.emit(s.kind.events.created, t, s.revision(t.ordinal), now)
+	}
+}
+
+// childEvent is the event of a parent that tells of a new child, where it is not the parent's update.
+func childEvent(kind string) string {
+	return map[string]string{"transfer_reversal": "transfer.reversed", "fee_refund": "application_fee.refunded"}[kind]
+}
+
+// announce emits an event for the current revision of an object; "" stands for its update. A tied child passes it on.
+func (a *Account) announce(t ref, kind string, now uint32) {
+	for t.store.kind.tied() {
+		t = ref{t.store.parent, t.ordinal / stride}
+	}
+	if kind == "" {
+		kind = t.store.kind.events.updated
+	}
+	a.emit(kind, t, t.store.revision(t.ordinal), now)
+}
+
+// revise adds a revision. A negative variant leaves the choice to the object: the same, or another where it has no
+// metadata that shows the change. A tied child passes it on to its parent.
+func (s *store) revise(ordinal int32, variant int) {
+	if s.kind.tied() && variant < 0 {
+		s.parent.revise(ordinal/stride, variant)
+		return
+	}
+	next := s.variant(ordinal, s.revision(ordinal))
+	switch {
+	case variant >= 0:
+		next = variant
+	case !s.shape.hasMetadata():
+		next = (next + 1) % len(s.shape.current)
+	}
+	s.changes.revisions[ordinal] = append(s.changes.revisions[ordinal], revision{next})
+}
+
+// readFields turns fields into a variant (-1 for any) and relations.
+func (s *store) readFields(fields Fields) (int, map[string]ref, error) {
+	s.shape.build()
+	links, wanted := map[string]ref{}, map[string]string{}
+	for name, v := range fields {
+		if r := s.kind.relation(name); r != nil {
+			id, _ := v.(string)
+			target, ok := s.account.find(id)
+			if !ok || !target.store.alive(target.ordinal) {
+				return 0, nil, fmt.Errorf("%s: no such object: %q", name, id)
+			}
+			links[name] = target
+			continue
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return 0, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		wanted[name] = string(text)
+	}
+	if len(wanted) == 0 {
+		return -1, links, nil
+	}
+	for i, v := range s.shape.current {
+		if fits(v.scalars, wanted) {
+			return i, links, nil
+		}
+	}
+	return 0, nil, fmt.Errorf("no %s looks like %v", s.kind.object, fields)
+}
+
+func fits(scalars, wanted map[string]string) bool {
+	for name, text := range wanted {
+		if scalars[name] != text {
+			return false
+		}
+	}
+	return true
+}
+
+func splitPath(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }

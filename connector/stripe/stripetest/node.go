@@ -1,0 +1,57 @@
+package stripetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
+
+// node is the part of a JSON Schema that says how to make up an object.
+type node struct {
+	Type       types            `json:"type"`
+	Format     string           `json:"format"`
+	Const      string           `json:"const"`
+	Examples   []string         `json:"examples"`
+	Object     []string         `json:"x-object"`
+	Expandable []string         `json:"x-expandable"`
+	References []string         `json:"x-references"`
+	Optional   bool             `json:"x-optional"`
+	Properties map[string]*node `json:"properties"`
+	Items      *node            `json:"items"`
+}
+
+// types is the type keyword: one name or several.
+type types []string
+
+func (t *types) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, (*[]string)(t))
+	}
+	var one string
+	err := json.Unmarshal(text, &one)
+	*t = types{one}
+	return err
+}
+
+func (n *node) nullable() bool { return slices.Contains(n.Type, "null") }
+
+// list says whether the node is an embedded list.
+func (n *node) list() bool {
+	object := n.Properties["object"]
+	return object != nil && object.Const == "list"
+}
+
+// load reads the schema of an object type. That it exists and is well-formed is tested for every kind.
+func load(object string) *node {
+	s, ok := schema.Lookup(object)
+	if !ok {
+		panic(fmt.Sprintf("stripetest: no schema of %s", object))
+	}
+	n := &node{}
+	if err := json.Unmarshal(s.JSON, n); err != nil {
+		panic(fmt.Sprintf("stripetest: schema of %s: %v", object, err))
+	}
+	return n
+}

@@ -1,0 +1,138 @@
+package stripetest
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Endpoint is what requests are counted by.
+type Endpoint struct {
+	Method string
+	// Path is a pattern, such as "/v1/charges" or "/v1/charges/{id}", or the path itself where it fits none.
+	Path string
+	// Status is 0 for requests that were not answered.
+	Status int
+}
+
+// Request is what Observe is told of each request.
+type Request struct {
+	Endpoint
+	// URL is the path and query.
+	URL string
+	// Account is the connected account that the header names, or "".
+	Account string
+	// Version is the header Stripe-Version.
+	Version  string
+	Duration time.Duration
+	// Bytes is the size of the body, as sent.
+	Bytes int
+}
+
+// observer counts requests.
+type observer struct {
+	lock                 sync.Mutex
+	counts               map[Endpoint]int
+	number               uint64
+	inFlight, mostFlight int
+	violations           []string
+}
+
+func (o *observer) begin() uint64 {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	o.number++
+	o.inFlight++
+	o.mostFlight = max(o.mostFlight, o.inFlight)
+	return o.number
+}
+
+func (o *observer) end(x *exchange) {
+	e := Endpoint{x.request.Method, x.pattern, x.status}
+	o.lock.Lock()
+	o.counts[e]++
+	o.inFlight--
+	o.lock.Unlock()
+	options := &x.stripe.options
+	if options.Log == nil && options.Observe == nil {
+		return
+	}
+	seen := Request{Endpoint: e, URL: x.request.URL.RequestURI(), Account: x.request.Header.Get("Stripe-Account"),
+		Version: x.request.Header.Get("Stripe-Version"), Duration: time.Since(x.begin), Bytes: x.bytes}
+	if options.Log != nil {
+		options.Log.Info("stripe request", "method", e.Method, "url", seen.URL, "status", e.Status, "account", seen.Account,
+			"duration", seen.Duration, "bytes", seen.Bytes)
+	}
+	if options.Observe != nil {
+		options.Observe(seen)
+	}
+}
+
+func (o *observer) violation(what string) {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	o.violations = append(o.violations, what)
+}
+
+// Requests returns how many requests there were, by method, pattern of the path and status.
+func (s *Stripe) Requests() map[Endpoint]int {
+	s.observer.lock.Lock()
+	defer s.observer.lock.Unlock()
+	return maps.Clone(s.observer.counts)
+}
+
+// RequestCount returns how many requests there were to a pattern, or to all where it is "".
+func (s *Stripe) RequestCount(path string) int {
+	n := 0
+	for e, count := range s.Requests() {
+		if path == "" || e.Path == path {
+			n += count
+		}
+	}
+	return n
+}
+
+// ResetRequests sets all counts to zero.
+func (s *Stripe) ResetRequests() {
+	s.observer.lock.Lock()
+	defer s.observer.lock.Unlock()
+	s.observer.counts = map[Endpoint]int{}
+	s.observer.mostFlight = s.observer.inFlight
+}
+
+// MaxInFlight returns how many requests were answered at once at most.
+func (s *Stripe) MaxInFlight() int {
+	s.observer.lock.Lock()
+	defer s.observer.lock.Unlock()
+	return s.observer.mostFlight
+}
+
+// Violations returns the requests that a reader must never send: all that are not GET. A test should find none.
+func (s *Stripe) Violations() []string {
+	s.observer.lock.Lock()
+	defer s.observer.lock.Unlock()
+	return slices.Clone(s.observer.violations)
+}
+
+// MinRequests returns how many requests a list takes at least, with pages of 100: one for each page, and one for an empty
+// list. For a path with a placeholder it is what all its lists need that are not complete within the parents' embedded
+// pages of ten: nothing for those with at most ten items, and otherwise one request for each hundred items.
+func (a *Account) MinRequests(path string) int {
+	end, _ := a.stripe.model.match(splitPath(path))
+	if end == nil || end.route == nil || !end.route.nested() {
+		return max(1, (a.Count(path)+99)/100)
+	}
+	a.stripe.lock.RLock()
+	defer a.stripe.lock.RUnlock()
+	n := 0
+	for _, parent := range a.parents(end.route, "{}") {
+		count := 0
+		a.truth(end.route, &parent, func(string, json.RawMessage) bool { count++; return true })
+		if count > embeddedLimit {
+			n += (count - embeddedLimit + 99) / 100
+		}
+	}
+	return n
+}

@@ -1,0 +1,188 @@
+package stripetest
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// renderer writes JSON. The Stripe's lock must be held for reading.
+type renderer struct {
+	buf  []byte
+	now  int64
+	live bool
+	// nesting counts objects within objects.
+	nesting int
+}
+
+// tooDeep is where objects within objects end. Nothing that Stripe allows to expand reaches it.
+const tooDeep = 12
+
+// object writes an object as it was after the given number of changes.
+func (r *renderer) object(t ref, revision int32, e expansion, level int, old bool) {
+	if r.nesting >= tooDeep {
+		r.buf = append(r.buf, "null"...)
+		return
+	}
+	r.nesting++
+	steps := t.store.shape.templates(level, old)[t.store.variant(t.ordinal, revision)]
+	for i := 0; i < len(steps); i++ {
+		step := &steps[i]
+		if step.skip > 0 {
+			if !step.wanted(t, e) {
+				i += step.skip
+			}
+			continue
+		}
+		r.buf = append(r.buf, step.text...)
+		if step.slot != nil {
+			r.fill(t, revision, e, step.level, step.slot)
+		}
+	}
+	r.nesting--
+}
+
+// wanted says whether an object has the steps that a condition guards.
+func (s *step) wanted(t ref, e expansion) bool {
+	if s.needs != nil {
+		_, ok := t.store.resolve(t.ordinal, s.needs)
+		return ok
+	}
+	_, expanded := e.at(s.guard)
+	return expanded
+}
+
+// fill writes what belongs into a slot.
+func (r *renderer) fill(t ref, revision int32, e expansion, level int, s *slot) {
+	switch s.kind {
+	case slotID:
+		r.id(t)
+	case slotCreated, slotTime:
+		r.buf = strconv.AppendInt(r.buf, int64(t.store.time(t.ordinal))+s.delta, 10)
+	case slotLivemode:
+		r.buf = strconv.AppendBool(r.buf, r.live)
+	case slotMetadata:
+		r.metadata(t, revision, level)
+	case slotAmount:
+		r.amount(t)
+	case slotEmail, slotName, slotNumber:
+		r.person(t, s.kind)
+	case slotOwnership:
+		r.ownership(t)
+	case slotSettled:
+		if r.now >= int64(t.store.time(t.ordinal))+s.delta {
+			r.buf = append(r.buf, `"available"`...)
+		} else {
+			r.buf = append(r.buf, `"pending"`...)
+		}
+	case slotRelation, slotSnapshot:
+		r.related(t, e, level, s)
+	case slotList:
+		below, _ := e.at(s.path)
+		r.embedded(t, revision, below, level, s.list)
+	default:
+		r.event(t, level, s)
+	}
+}
+
+func (r *renderer) id(t ref) {
+	r.buf = append(r.buf, '"')
+	r.buf = t.store.appendID(r.buf, t.ordinal)
+	r.buf = append(r.buf, '"')
+}
+
+// related writes the id of the object that a relation points to, or the object if it is expanded or always in full.
+func (r *renderer) related(t ref, e expansion, level int, s *slot) {
+	target, ok := t.store.resolve(t.ordinal, s.relation)
+	if !ok {
+		r.buf = append(r.buf, s.missing...)
+		return
+	}
+	below, expanded := e.at(s.path)
+	switch {
+	case s.kind == slotSnapshot:
+		// The object as it was in the beginning: a later change of a price does not show in old invoice lines.
+		r.object(target, 0, below, level, false)
+	case !expanded || target.store.kind.hidden:
+		r.id(target)
+	case !target.store.alive(target.ordinal):
+		r.deleted(target, level)
+	default:
+		r.object(target, target.store.revision(target.ordinal), below, level, false)
+	}
+}
+
+// deleted writes what remains of a deleted object.
+func (r *renderer) deleted(t ref, level int) {
+	c := compiler{}
+	c.object([]field{{name: "id", value: quoted(t.store.id(t.ordinal))}, {name: "object", value: quoted(t.store.kind.object)},
+		{name: "deleted", value: literal("true")}}, level)
+	r.buf = append(r.buf, c.text.String()...)
+}
+
+// embeddedLimit is how many items an embedded list holds (https://docs.stripe.com/api/invoices/object#invoice_object-lines).
+const embeddedLimit = 10
+
+// embedded writes the list of the objects that point to t.
+func (r *renderer) embedded(t ref, revision int32, e expansion, level int, l *embedded) {
+	items := t.store.account.embedded(t, revision, l)
+	more := len(items) > embeddedLimit
+	items = items[:min(len(items), embeddedLimit)]
+	below, _ := e.at("data")
+	r.list(items, more, urlOf(l.url, t.store.id(t.ordinal)), level, func(item ref, level int) {
+		rev := item.store.revision(item.ordinal)
+		if l.by == "^" && item.store.kind.tied() {
+			rev = revision
+		}
+		r.object(item, rev, below, level, false)
+	})
+}
+
+func urlOf(pattern, id string) string { return strings.Replace(pattern, "%s", url.PathEscape(id), 1) }
+
+// list writes a list as Stripe does; write writes one item.
+func (r *renderer) list(items []ref, more bool, url string, level int, write func(ref, int)) {
+	r.buf = append(r.buf, '{')
+	r.property("object", deeper(level, 1), false)
+	r.buf = append(r.buf, `"list"`...)
+	r.property("data", deeper(level, 1), true)
+	r.buf = append(r.buf, '[')
+	for i, item := range items {
+		if i > 0 {
+			r.buf = append(r.buf, ',')
+		}
+		r.line(deeper(level, 2))
+		write(item, deeper(level, 2))
+	}
+	if len(items) > 0 {
+		r.line(deeper(level, 1))
+	}
+	r.buf = append(r.buf, ']')
+	r.property("has_more", deeper(level, 1), true)
+	r.buf = strconv.AppendBool(r.buf, more)
+	r.property("url", deeper(level, 1), true)
+	r.buf = append(r.buf, quoted(url).text...)
+	r.line(level)
+	r.buf = append(r.buf, '}')
+}
+
+func (r *renderer) property(name string, level int, comma bool) {
+	if comma {
+		r.buf = append(r.buf, ',')
+	}
+	r.line(level)
+	r.buf = append(r.buf, '"')
+	r.buf = append(r.buf, name...)
+	r.buf = append(r.buf, '"', ':')
+	if level >= 0 {
+		r.buf = append(r.buf, ' ')
+	}
+}
+
+const spaces = "\n                                                                                "
+
+func (r *renderer) line(level int) {
+	if level >= 0 {
+		r.buf = append(r.buf, spaces[:1+2*min(level, (len(spaces)-1)/2)]...)
+	}
+}

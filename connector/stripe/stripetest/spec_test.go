@@ -1,0 +1,135 @@
+package stripetest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	stripemock "github.com/stripe/stripe-mock/embedded"
+)
+
+// document is the part of Stripe's OpenAPI document that the tests read.
+type document struct {
+	Paths map[string]map[string]struct {
+		Parameters []struct {
+			Name     string
+			In       string
+			Required bool
+		}
+		Responses map[string]struct {
+			Content map[string]struct{ Schema responseSchema }
+		}
+	}
+	Components struct{ Schemas map[string]responseSchema }
+}
+
+type responseSchema struct {
+	Ref        string `json:"$ref"`
+	Properties map[string]struct{ Enum []any }
+}
+
+func openAPI(t testing.TB) document {
+	t.Helper()
+	var d document
+	// Other methods have other shapes; only GET is looked at.
+	var raw struct {
+		Paths      map[string]map[string]json.RawMessage
+		Components json.RawMessage
+	}
+	if err := json.Unmarshal(stripemock.OpenAPISpec, &raw); err != nil {
+		t.Fatal(err)
+	}
+	trimmed := map[string]map[string]json.RawMessage{}
+	for path, methods := range raw.Paths {
+		if get := methods["get"]; get != nil {
+			trimmed[path] = map[string]json.RawMessage{"get": get}
+		}
+	}
+	text, err := json.Marshal(map[string]any{"Paths": trimmed, "Components": raw.Components})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// listEndpoints returns the paths that answer with a list, and the names of their parameters.
+func (d document) listEndpoints() map[string][]string {
+	found := map[string][]string{}
+	for path, methods := range d.Paths {
+		s := methods["get"].Responses["200"].Content["application/json"].Schema
+		if s.Ref != "" {
+			s = d.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
+		}
+		object := s.Properties["object"].Enum
+		if len(object) != 1 || object[0] != "list" && object[0] != "search_result" {
+			continue
+		}
+		names := []string{}
+		for _, p := range methods["get"].Parameters {
+			if p.In == "query" {
+				names = append(names, p.Name)
+			}
+		}
+		found[path] = names
+	}
+	return found
+}
+
+// unserved are list endpoints that the simulated Stripe does not have.
+var unserved = []string{}
+
+func TestEveryListEndpointIsServed(t *testing.T) {
+	s := New(fixed())
+	endpoints := openAPI(t).listEndpoints()
+	if len(endpoints) != 119 {
+		t.Errorf("the document has %d list endpoints; 119 were expected", len(endpoints))
+	}
+	known := map[string]*route{}
+	for i := range s.model.routes {
+		known[s.model.routes[i].path] = &s.model.routes[i]
+	}
+	for path, names := range endpoints {
+		r := known[path]
+		if r == nil {
+			if !slices.Contains(unserved, path) {
+				t.Errorf("%s is not served", path)
+			}
+			continue
+		}
+		checkParameters(t, r, names)
+		delete(known, path)
+	}
+	for path := range known {
+		if !slices.ContainsFunc(sdkRoutes(), func(r route) bool { return r.path == path }) {
+			t.Errorf("%s is served, but the document does not have it", path)
+		}
+	}
+}
+
+// checkParameters compares the parameters that a route takes with those of the document.
+func checkParameters(t *testing.T, r *route, names []string) {
+	t.Helper()
+	var ours []string
+	for _, p := range r.params {
+		ours = append(ours, p.name)
+	}
+	ours = append(ours, "expand")
+	if r.created {
+		ours = append(ours, "created")
+	}
+	switch {
+	case r.search:
+		ours = append(ours, "limit", "page")
+	case !r.unpaged:
+		ours = append(ours, "limit", "starting_after", "ending_before")
+	}
+	slices.Sort(ours)
+	slices.Sort(names)
+	if !slices.Equal(ours, names) {
+		t.Errorf("%s takes %v, the document says %v", r.path, ours, names)
+	}
+}

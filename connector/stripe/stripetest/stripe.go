@@ -1,0 +1,76 @@
+package stripetest
+
+import (
+	"sync"
+	"time"
+)
+
+// Stripe is a simulated Stripe. It is an http.Handler, and the Account that its keys belong to. All methods are safe for
+// concurrent use.
+type Stripe struct {
+	*Account
+	options  Options
+	model    *model
+	started  time.Time
+	accounts map[string]*Account
+	faults   faults
+	limits   limiter
+	observer observer
+
+	// lock guards the data of all accounts.
+	lock sync.RWMutex
+	// closed ends hanging requests.
+	closed    chan struct{}
+	closeOnce sync.Once
+	buffers   sync.Pool
+}
+
+// New returns a simulated Stripe with its initial data.
+func New(options Options) *Stripe {
+	s := &Stripe{options: options.withDefaults(), model: newModel(options.Seed), accounts: map[string]*Account{}, closed: make(chan struct{})}
+	s.started = s.options.Now()
+	s.faults.seed = mix(options.Seed ^ 0xfa17)
+	s.limits.limits = s.options.Limits
+	s.observer.counts = map[Endpoint]int{}
+	s.buffers.New = func() any { return &renderer{} }
+	seed := mix(options.Seed ^ saltOf("platform"))
+	s.Account = newAccount(s, "acct_1"+string(appendBase62(nil, seed, 15)), seed, max(s.options.Accounts, 0))
+	connected := s.stores["account"]
+	for ordinal := range connected.initial {
+		id := connected.id(ordinal)
+		s.accounts[id] = newAccount(s, id, mix(options.Seed^saltOf(id)), 0)
+	}
+	return s
+}
+
+// Close ends requests that hang because of a fault. A Stripe that has no server needs no Close.
+func (s *Stripe) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
+
+// Connected returns the data of a connected account, or nil.
+func (s *Stripe) Connected(id string) *Account { return s.accounts[id] }
+
+// ConnectedAccounts returns the ids of the connected accounts, oldest first.
+func (s *Stripe) ConnectedAccounts() []string {
+	connected := s.stores["account"]
+	ids := make([]string, 0, connected.initial)
+	for ordinal := range connected.initial {
+		ids = append(ids, connected.id(ordinal))
+	}
+	return ids
+}
+
+func (s *Stripe) now() int64 { return s.options.Now().Unix() }
+
+func (s *Stripe) renderer(live bool) *renderer {
+	r := s.buffers.Get().(*renderer)
+	r.buf, r.now, r.live, r.nesting = r.buf[:0], s.now(), live, 0
+	return r
+}
+
+// level is where the outermost value of an answer stands: 0, or -1 for answers without white space.
+func (s *Stripe) level() int {
+	if s.options.Compact {
+		return -1
+	}
+	return 0
+}

@@ -1,0 +1,196 @@
+package stripetest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// variants is how many variants of each kind there are.
+const variantCount = 16
+
+// deepest is the deepest level at which an object is rendered: an expanded object within an item of an embedded list.
+const deepest = 24
+
+// step is a piece of a template: literal text, and then a slot.
+type step struct {
+	text string
+	slot *slot
+	// level is the indentation of the line on which the slot stands.
+	level int
+	// guard, where set, means that the next skip steps are only for those who expand this path; needs, that they are only
+	// for objects that have this relation.
+	guard string
+	needs *relation
+	skip  int
+}
+
+type template []step
+
+// shape is how the objects of a kind look. It is shared by all accounts.
+type shape struct {
+	model  *model
+	kind   *kind
+	number int
+
+	once    sync.Once
+	schema  *node
+	current []variant
+	old     []variant
+	// rendered has the templates by level, from -1 up, and shape.
+	rendered [deepest + 2][2]atomic.Pointer[[]template]
+}
+
+// build makes up the variants when they are needed for the first time.
+func (s *shape) build() {
+	s.once.Do(func() {
+		if s.kind.name == "event" {
+			s.current = []variant{newVariant(eventValue())}
+			s.schema = load("event")
+			return
+		}
+		s.schema = load(s.kind.object)
+		for i := range variantCount {
+			for _, old := range []bool{false, true} {
+				seed := draw(s.model.seed, int32(i), saltOf(s.kind.name))
+				b := builder{model: s.model, kind: s.kind, variant: i, rand: rand.New(rand.NewPCG(seed, 1)), old: old}
+				v := newVariant(b.begin(s.schema))
+				if old {
+					s.old = append(s.old, v)
+				} else {
+					s.current = append(s.current, v)
+				}
+			}
+		}
+	})
+}
+
+// templates returns the templates of all variants for one level, in the shape of the current version or an old one.
+func (s *shape) templates(level int, old bool) []template {
+	level = min(level, deepest)
+	generation := 0
+	if old {
+		generation = 1
+	}
+	place := &s.rendered[level+1][generation]
+	if found := place.Load(); found != nil {
+		return *found
+	}
+	s.build()
+	variants := s.current
+	if old {
+		variants = s.old
+	}
+	made := make([]template, len(variants))
+	for i, v := range variants {
+		c := compiler{}
+		c.value(v.root, level)
+		c.flush()
+		made[i] = c.template
+	}
+	place.Store(&made)
+	return made
+}
+
+// compiler turns a value into a template. A negative level means no white space.
+type compiler struct {
+	template template
+	text     strings.Builder
+}
+
+func (c *compiler) flush() {
+	if c.text.Len() > 0 {
+		c.template = append(c.template, step{text: c.text.String()})
+		c.text.Reset()
+	}
+}
+
+func (c *compiler) slot(s *slot, level int) {
+	c.template = append(c.template, step{text: c.text.String(), slot: s, level: level})
+	c.text.Reset()
+}
+
+func (c *compiler) line(level int) {
+	if level >= 0 {
+		c.text.WriteByte('\n')
+		for range level {
+			c.text.WriteString("  ")
+		}
+	}
+}
+
+// deeper returns the level within an object or array.
+func deeper(level, by int) int {
+	if level < 0 {
+		return level
+	}
+	return level + by
+}
+
+func (c *compiler) value(v value, level int) {
+	switch {
+	case v.slot != nil:
+		c.slot(v.slot, level)
+	case v.text != "":
+		c.text.WriteString(v.text)
+	case v.array:
+		c.array(v.items, level)
+	default:
+		c.object(v.fields, level)
+	}
+}
+
+func (c *compiler) object(fields []field, level int) {
+	c.text.WriteByte('{')
+	// A comma stands before each field behind the first that is always there, and behind those before it.
+	first := slices.IndexFunc(fields, func(f field) bool { return !f.conditional() })
+	if first < 0 {
+		fields = fields[:min(len(fields), 1)]
+	}
+	for i, f := range fields {
+		start := -1
+		if f.conditional() {
+			c.flush()
+			start = len(c.template)
+			c.template = append(c.template, step{guard: f.guard, needs: f.needs})
+		}
+		if first >= 0 && i > first {
+			c.text.WriteByte(',')
+		}
+		c.line(deeper(level, 1))
+		c.text.WriteString(quoted(f.name).text)
+		c.text.WriteByte(':')
+		if level >= 0 {
+			c.text.WriteByte(' ')
+		}
+		c.value(f.value, deeper(level, 1))
+		if i < first {
+			c.text.WriteByte(',')
+		}
+		if start >= 0 {
+			c.flush()
+			c.template[start].skip = len(c.template) - start - 1
+		}
+	}
+	if len(fields) > 0 {
+		c.line(level)
+	}
+	c.text.WriteByte('}')
+}
+
+func (c *compiler) array(items []value, level int) {
+	c.text.WriteByte('[')
+	for i, item := range items {
+		if i > 0 {
+			c.text.WriteByte(',')
+		}
+		c.line(deeper(level, 1))
+		c.value(item, deeper(level, 1))
+	}
+	if len(items) > 0 {
+		c.line(level)
+	}
+	c.text.WriteByte(']')
+}

@@ -1,0 +1,93 @@
+package stripetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// Truth yields every object that a complete read of a list should find now, by id, as compact JSON, in the order of the
+// list: canceled subscriptions, inactive prices and everything else that lists hide unless asked. The path is that of a list:
+// "/v1/charges", "/v1/invoices/in_…/lines" for the lines of one invoice, or "/v1/invoices/{invoice}/lines" for those of all
+// living invoices. Lists that need to know a parent by parameter, such as "/v1/subscription_items", are complete.
+// It panics on a path that is none. The data must not be changed from within the loop.
+func (a *Account) Truth(path string) iter.Seq2[string, json.RawMessage] {
+	end, ids := a.stripe.model.match(splitPath(path))
+	if end == nil || end.single || end.route.search {
+		panic(fmt.Sprintf("stripetest: Truth of %q, which is not the path of a list", path))
+	}
+	return func(yield func(string, json.RawMessage) bool) {
+		a.stripe.lock.RLock()
+		defer a.stripe.lock.RUnlock()
+		if !end.route.nested() {
+			a.truth(end.route, nil, yield)
+			return
+		}
+		for _, parent := range a.parents(end.route, ids[0]) {
+			if !a.truth(end.route, &parent, yield) {
+				return
+			}
+		}
+	}
+}
+
+// parents returns the parent with an id, or all of them for a placeholder.
+func (a *Account) parents(r *route, id string) []ref {
+	if !strings.HasPrefix(id, "{") {
+		parent, err := a.parentOf(r, id)
+		if err != nil {
+			return nil
+		}
+		return []ref{parent}
+	}
+	kind := a.stores[r.kinds[0]].kind.parent
+	if r.by != "^" {
+		kind = a.stores[r.kinds[0]].kind.relation(r.by).kinds[0]
+	}
+	s := a.stores[kind]
+	c := candidates{store: s, ordinals: s.all()}
+	_, high := a.span(&query{created: unbounded()}, &c)
+	var parents []ref
+	for i := high - 1; i >= 0; i-- {
+		parents = append(parents, c.at(i))
+	}
+	return parents
+}
+
+func (a *Account) truth(route *route, parent *ref, yield func(string, json.RawMessage) bool) bool {
+	q := &query{route: route, created: unbounded(), limit: 1<<31 - 1}
+	items, _, err := a.page(q, parent)
+	if err != nil {
+		return true
+	}
+	for _, t := range items {
+		r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode}
+		r.object(t, t.store.revision(t.ordinal), nil, -1, false)
+		if !yield(t.store.id(t.ordinal), r.buf) {
+			return false
+		}
+	}
+	return true
+}
+
+// Count returns how many objects Truth would yield.
+func (a *Account) Count(path string) int {
+	n := 0
+	for range a.Truth(path) {
+		n++
+	}
+	return n
+}
+
+// Paths returns the paths of all lists, with placeholders, previews and searches left out.
+func (a *Account) Paths() []string {
+	var paths []string
+	for i := range a.stripe.model.routes {
+		r := &a.stripe.model.routes[i]
+		if !r.search && !strings.HasSuffix(r.path, "/upcoming/lines") && !strings.HasSuffix(r.path, "/preview/lines") {
+			paths = append(paths, r.path)
+		}
+	}
+	return paths
+}
