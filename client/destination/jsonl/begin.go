@@ -1,0 +1,85 @@
+package jsonl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Begin takes away what the files of the streams hold beyond their states, and gives the states.
+func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
+	if err := d.closeFiles(); err != nil {
+		return nil, err
+	}
+	d.begun = map[string]bool{}
+	var states []*connectorv1.StreamState
+	for _, stream := range streams {
+		d.begun[stream.GetName()] = true
+		for _, e := range d.ledger.Entries {
+			if e.Stream != stream.GetName() {
+				continue
+			}
+			if err := d.open(e); err != nil {
+				return nil, explain(d.folder, err)
+			}
+			if e.State == nil {
+				continue
+			}
+			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, State: &structpb.Struct{}}
+			if err := protojson.Unmarshal(e.State, state.GetState()); err != nil {
+				return nil, fmt.Errorf("state of %s in %s is not a JSON object: choose another folder", e.Stream, d.ledger.path)
+			}
+			states = append(states, state)
+		}
+	}
+	return states, nil
+}
+
+// open opens a file that the ledger knows, at the size noted there.
+func (d *Destination) open(e *entry) error {
+	k := key{e.Stream, e.Account}
+	path := filepath.Join(d.folder, k.path())
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	d.files[k] = file
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < e.Size {
+		return fmt.Errorf("%s has %d bytes and its state covers %d: something else changed it; "+
+			"put it back, or sync into another folder", path, info.Size(), e.Size)
+	}
+	if err := file.Truncate(e.Size); err != nil {
+		return err
+	}
+	_, err = file.Seek(e.Size, io.SeekStart)
+	return err
+}
+
+// begin opens a file that the ledger does not know. It is noted there before its first line, so that a file which is not
+// ours is never mistaken for one and cut.
+func (d *Destination) begin(k key) error {
+	if !d.begun[k.stream] {
+		return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
+	}
+	path := filepath.Join(d.folder, k.path())
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return fmt.Errorf("%s is there and was not written by a sync: move it away, or choose another folder", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	e := d.ledger.add(k)
+	return errors.Join(d.ledger.write(), d.open(e))
+}

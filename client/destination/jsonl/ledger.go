@@ -1,0 +1,106 @@
+package jsonl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+)
+
+// ledgerVersion is that of the form of _state.json.
+const ledgerVersion = 1
+
+// ledger is what _state.json holds.
+type ledger struct {
+	path    string
+	Version int      `json:"version"`
+	Entries []*entry `json:"streams"`
+}
+
+// entry is what is known of one file.
+type entry struct {
+	Stream  string          `json:"stream"`
+	Account string          `json:"account,omitempty"`
+	Size    int64           `json:"size"`            // of the file when the state was stored
+	State   json.RawMessage `json:"state,omitempty"` // absent before the first
+}
+
+// readLedger reads the file at path; there is nothing known if there is no file.
+func readLedger(path string) (*ledger, error) {
+	l := &ledger{path: path, Version: ledgerVersion}
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(content, l); err != nil {
+		return nil, fmt.Errorf("%s is not a state file of this program: choose another folder: %w", path, err)
+	}
+	if l.Version != ledgerVersion {
+		return nil, fmt.Errorf("%s has version %d and this program knows version %d: choose another folder, or update it",
+			path, l.Version, ledgerVersion)
+	}
+	return l, nil
+}
+
+// find gives the entry of a file; nil if there is none.
+func (l *ledger) find(k key) *entry {
+	i := slices.IndexFunc(l.Entries, func(e *entry) bool { return e.Stream == k.stream && e.Account == k.account })
+	if i < 0 {
+		return nil
+	}
+	return l.Entries[i]
+}
+
+// add makes an entry of a file that holds nothing yet.
+func (l *ledger) add(k key) *entry {
+	e := &entry{Stream: k.stream, Account: k.account}
+	l.Entries = append(l.Entries, e)
+	return e
+}
+
+// write replaces the file in one step, so that whenever the process dies there is a whole one.
+func (l *ledger) write() error {
+	content, err := json.MarshalIndent(l, "", "  ")
+	if err != nil {
+		return err
+	}
+	next := l.path + ".next"
+	if err := writeSynced(next, append(content, '\n')); err != nil {
+		return err
+	}
+	if err := os.Rename(next, l.path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(l.path))
+}
+
+func writeSynced(path string, content []byte) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// syncFolder has the names in a folder reach the disk. Windows has no such call and needs none.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

@@ -1,0 +1,114 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/sqlite"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	folder := t.TempDir()
+	other := filepath.Join(folder, "other.txt")
+	if err := os.WriteFile(other, []byte(strings.Repeat("not a database\n", 100)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct{ path, want string }{
+		"a folder":         {folder, "is a folder: name a file in it"},
+		"no such folder":   {filepath.Join(folder, "none", "a.db"), "there is no folder"},
+		"not a database":   {other, "is not a SQLite database: choose another file"},
+		"in memory":        {":memory:", "name a file"},
+		"folder is a file": {filepath.Join(other, "a.db"), "there is no folder"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d, err := sqlite.Open(t.Context(), test.path)
+			if err == nil {
+				_ = d.Close()
+				t.Fatal("got no error")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %q, want something with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestBeginRefuses(t *testing.T) {
+	const id = `{"id":{"type":"string"}}`
+	tests := map[string]struct {
+		before  *connectorv1.Stream
+		streams []*connectorv1.Stream
+		want    string
+	}{
+		"no key":              {nil, []*connectorv1.Stream{stream(t, "a", id)}, "no primary key"},
+		"names of SQLite":     {nil, []*connectorv1.Stream{stream(t, "sqlite_x", id, "id")}, "cannot be the name of a table"},
+		"the table of states": {nil, []*connectorv1.Stream{stream(t, "_Stripe_connector_state", id, "id")}, "cannot be the name"},
+		"differ in case":      {nil, []*connectorv1.Stream{stream(t, "a", id, "id"), stream(t, "A", id, "id")}, "differ only in case"},
+		"key of ours":         {nil, []*connectorv1.Stream{stream(t, "a", id, "_extra")}, "cannot be the name of a column"},
+		"another key":         {stream(t, "a", id, "id"), []*connectorv1.Stream{stream(t, "a", id, "id", "n")}, "another primary key"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "stripe.db")
+			if test.before != nil {
+				load(t, path, test.before)
+			}
+			d, err := sqlite.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			_, err = d.Begin(t.Context(), test.streams)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want something with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestCommitRefusesAllOrNothing(t *testing.T) {
+	record := func(data string, o connectorv1.Operation) []*connectorv1.Record {
+		return []*connectorv1.Record{{Data: data, Operation: o}}
+	}
+	const upsert = connectorv1.Operation_OPERATION_UPSERT
+	tests := map[string]struct {
+		stream  string
+		records []*connectorv1.Record
+		want    string
+	}{
+		"not JSON":          {"a", record(`{"id":"x`, upsert), "is not a JSON object"},
+		"not an object":     {"a", record(`[1]`, upsert), "is not a JSON object"},
+		"no key":            {"a", record(`{"name":"x"}`, upsert), `no value of its key "id"`},
+		"key is null":       {"a", record(`{"id":null}`, upsert), `no value of its key "id"`},
+		"unknown operation": {"a", record(`{"id":"x"}`, 17), "this version does not know"},
+		"unknown stream":    {"b", record(`{"id":"x"}`, upsert), `records of "b", which was not asked for`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "stripe.db")
+			d, err := sqlite.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if _, err := d.Begin(t.Context(), []*connectorv1.Stream{stream(t, "a", `{"id":{"type":"string"}}`, "id")}); err != nil {
+				t.Fatal(err)
+			}
+			err = d.Commit(t.Context(), client.Commit{Records: []*connectorv1.RecordBatch{
+				{Stream: "a", Records: record(`{"id":"good"}`, upsert)},
+				{Stream: test.stream, Records: test.records},
+			}})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want something with %q", err, test.want)
+			}
+			if rows := query(t, path, "SELECT * FROM a"); len(rows) != 0 {
+				t.Errorf("%d rows were stored, want none", len(rows))
+			}
+		})
+	}
+}

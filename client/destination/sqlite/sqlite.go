@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/filelock"
+)
+
+// stateTable holds the states.
+const stateTable = "_stripe_connector_state"
+
+// setUp makes the file ready. With a write-ahead log, readers do not wait for us nor we for them; NORMAL loses at most the
+// newest transactions when the machine loses power, rows and states alike.
+const setUp = `
+PRAGMA busy_timeout = 10000;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS ` + stateTable + ` (
+	stream TEXT NOT NULL,
+	account TEXT NOT NULL,
+	state TEXT NOT NULL,
+	stored_at TEXT NOT NULL,
+	PRIMARY KEY (stream, account)
+)`
+
+const putState = `INSERT INTO ` + stateTable + ` (stream, account, state, stored_at)
+VALUES (?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+ON CONFLICT (stream, account) DO UPDATE SET state = excluded.state, stored_at = excluded.stored_at`
+
+// Destination is one database file, open for one sync. It implements client.Destination.
+type Destination struct {
+	path   string
+	lock   *filelock.Lock
+	db     *sql.DB
+	conn   *sql.Conn // the only one, so that statements stay prepared
+	state  *sql.Stmt
+	tables map[string]*table // by stream; those begun
+}
+
+// Open opens the database in the file at path, and makes it if it is not there. It fails if another sync has it open.
+func Open(ctx context.Context, path string) (*Destination, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	lock, err := filelock.Acquire(path + ".lock")
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	d := &Destination{path: path, lock: lock, tables: map[string]*table{}}
+	if err := d.connect(ctx); err != nil {
+		_ = d.Close()
+		return nil, explain(path, err)
+	}
+	return d, nil
+}
+
+func (d *Destination) connect(ctx context.Context) (err error) {
+	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
+	if d.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()); err != nil {
+		return err
+	}
+	if d.conn, err = d.db.Conn(ctx); err != nil {
+		return err
+	}
+	if _, err = d.conn.ExecContext(ctx, setUp); err != nil {
+		return err
+	}
+	d.state, err = d.conn.PrepareContext(ctx, putState)
+	return err
+}
+
+// checkPath finds what SQLite would complain about in words of its own.
+func checkPath(path string) error {
+	if path == ":memory:" {
+		return errors.New("a database in memory would be gone with the process: name a file")
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, "stripe.db"))
+	}
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: make it, or choose another place", folder)
+	}
+	return nil
+}
+
+// Close closes the file and lets other syncs have it.
+func (d *Destination) Close() error {
+	var errs []error
+	for _, t := range d.tables {
+		errs = append(errs, t.close())
+	}
+	if d.state != nil {
+		errs = append(errs, d.state.Close())
+	}
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	return errors.Join(append(errs, d.lock.Release())...)
+}

@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Error is the error of a call: the protocol's Failure, which says who can mend it, in words for the user.
+type Error struct {
+	// Code is gRPC's code.
+	Code codes.Code
+	// Failure is what the service said, or, where it said nothing, what the code tells. Never nil.
+	Failure *connectorv1.Failure
+}
+
+// Error gives the message for the user, and the wrong fields if there are any.
+func (e *Error) Error() string {
+	parts := []string{e.Failure.GetMessage()}
+	for _, v := range e.Failure.GetViolations() {
+		if !strings.Contains(parts[0], v.GetDescription()) {
+			parts = append(parts, v.GetField()+": "+v.GetDescription())
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Retryable tells whether the same call can succeed later without a change.
+func (e *Error) Retryable() bool { return e.Failure.GetRetryable() }
+
+// RetryAfter tells how long to wait before trying again. Zero means that the caller decides.
+func (e *Error) RetryAfter() time.Duration { return e.Failure.GetRetryAfter().AsDuration() }
+
+// asError turns the error of a call into an *Error. The context's own errors pass as they are.
+func asError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	st := status.Convert(err)
+	for _, d := range st.Details() {
+		if f, ok := d.(*connectorv1.Failure); ok {
+			return &Error{Code: st.Code(), Failure: f}
+		}
+	}
+	return &Error{Code: st.Code(), Failure: failureOf(st)}
+}
+
+// failureOf makes a Failure of a status that brings none: from a proxy, from gRPC itself, or from another implementation
+// of the protocol.
+func failureOf(st *status.Status) *connectorv1.Failure {
+	f := &connectorv1.Failure{
+		Class:           classOf(st.Code()),
+		Message:         messageOf(st),
+		InternalMessage: st.Message(),
+		Retryable:       retryable(st.Code()),
+	}
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.BadRequest:
+			for _, v := range d.GetFieldViolations() {
+				f.Violations = append(f.Violations,
+					&connectorv1.FieldViolation{Field: v.GetField(), Description: v.GetDescription()})
+			}
+		case *errdetails.RetryInfo:
+			f.RetryAfter, f.Retryable = d.GetRetryDelay(), true
+		}
+	}
+	return f
+}
+
+// classOf gives the class that the protocol assigns to a code.
+func classOf(code codes.Code) connectorv1.FailureClass {
+	switch code {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound, codes.OutOfRange, codes.Unimplemented:
+		return connectorv1.FailureClass_FAILURE_CLASS_CONFIG
+	case codes.Unauthenticated:
+		return connectorv1.FailureClass_FAILURE_CLASS_AUTH
+	case codes.PermissionDenied:
+		return connectorv1.FailureClass_FAILURE_CLASS_PERMISSION
+	case codes.ResourceExhausted:
+		return connectorv1.FailureClass_FAILURE_CLASS_RATE_LIMIT
+	case codes.DataLoss:
+		return connectorv1.FailureClass_FAILURE_CLASS_SOURCE_DATA
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted:
+		return connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT
+	}
+	return connectorv1.FailureClass_FAILURE_CLASS_SYSTEM
+}
+
+// retryable tells whether a status without a Failure is worth another attempt. The service itself always sends one, so
+// this is about the way to it: a connection or proxy that breaks a stream shows as one of these codes.
+func retryable(code codes.Code) bool {
+	switch code {
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown:
+		return true
+	}
+	return false
+}
+
+// messageOf puts a bare status into words that say what to do.
+func messageOf(st *status.Status) string {
+	switch st.Code() {
+	case codes.Unavailable:
+		if strings.Contains(st.Message(), "first record does not look like a TLS handshake") {
+			return "The service does not speak TLS, which is expected of every target that is not on this machine."
+		}
+		return fmt.Sprintf("The service cannot be reached (%s). Check that it runs and that the target is right.",
+			innermost(st.Message()))
+	case codes.Unimplemented:
+		return fmt.Sprintf("The target is not a connector service of this protocol (%s). Check the target.", st.Message())
+	case codes.ResourceExhausted:
+		return fmt.Sprintf("A limit was reached: %s.", strings.TrimSuffix(st.Message(), "."))
+	}
+	return fmt.Sprintf("The call failed with %s: %s.", st.Code(), strings.TrimSuffix(st.Message(), "."))
+}
+
+// innermost gives what the lowest layer said, out of the layers that gRPC wraps around it.
+func innermost(message string) string {
+	if i := strings.LastIndex(message, "desc = "); i >= 0 {
+		message = message[i+len("desc = "):]
+	}
+	return strings.TrimPrefix(strings.Trim(message, `"`), "transport: Error while dialing: ")
+}

@@ -1,0 +1,190 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// fakeService is a connector of numbered records. A stream's record i has the id i modulo the number of ids, so that later
+// ones replace earlier ones, and each seventh is a DELETE. The state is the number of the next record.
+type fakeService struct {
+	connectorv1.UnimplementedConnectorServiceServer
+	streams []string
+	records int // of each stream
+	page    int // records between two states
+	// before, if set, is asked before each page and at the end of each Read, which its error ends.
+	before func(read int, stream string, next int) error
+	// failures end a stream as INCOMPLETE, or SKIPPED if of class PERMISSION, after its first page.
+	failures func(read int, stream string) *connectorv1.Failure
+
+	mu    sync.Mutex
+	reads []*connectorv1.ReadRequest
+}
+
+const ids = 50
+
+// fakeRecord is record i of every stream.
+func fakeRecord(i int) *connectorv1.Record {
+	r := &connectorv1.Record{
+		Operation: connectorv1.Operation_OPERATION_UPSERT,
+		Data:      fmt.Sprintf(`{"id":"id_%d","n":%d}`, i%ids, i),
+	}
+	if i%7 == 6 {
+		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE, fmt.Sprintf(`{"id":"id_%d"}`, i%ids)
+	}
+	return r
+}
+
+func (f *fakeService) Discover(context.Context, *connectorv1.DiscoverRequest) (*connectorv1.DiscoverResponse, error) {
+	schema, err := structpb.NewStruct(map[string]any{"properties": map[string]any{
+		"id": map[string]any{"type": "string"}, "n": map[string]any{"type": "integer"}}})
+	if err != nil {
+		return nil, err
+	}
+	resp := &connectorv1.DiscoverResponse{}
+	for _, name := range f.streams {
+		resp.Streams = append(resp.Streams, &connectorv1.Stream{
+			Name: name, PrimaryKey: []string{"id"}, JsonSchema: schema,
+			SupportedSyncModes: []connectorv1.SyncMode{connectorv1.SyncMode_SYNC_MODE_INCREMENTAL},
+		})
+	}
+	return resp, nil
+}
+
+func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamingServer[connectorv1.ReadResponse]) error {
+	f.mu.Lock()
+	f.reads = append(f.reads, req)
+	read := len(f.reads)
+	f.mu.Unlock()
+	next := map[string]int{}
+	for _, s := range req.GetStates() {
+		next[s.GetStream()] = int(s.GetState().GetFields()["next"].GetNumberValue())
+	}
+	summary := &connectorv1.Summary{Requests: 1}
+	var failed error
+	for _, s := range req.GetStreams() {
+		name := s.GetStream()
+		state, failure, err := f.readStream(read, name, next[name], out)
+		if err != nil {
+			return err
+		}
+		end := &connectorv1.StreamSummary{Stream: name, State: state, Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE}
+		if failure != nil {
+			end.Failure, end.Status = failure, connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+			if failure.GetClass() == connectorv1.FailureClass_FAILURE_CLASS_PERMISSION {
+				end.Status = connectorv1.RunStatus_RUN_STATUS_SKIPPED
+			} else if failed == nil {
+				failed = statusOf(codes.Unavailable, failure)
+			}
+		}
+		summary.Streams = append(summary.Streams, end)
+	}
+	if f.before != nil {
+		if err := f.before(read, "", 0); err != nil {
+			return err
+		}
+	}
+	if err := out.Send(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Summary{Summary: summary}}); err != nil {
+		return err
+	}
+	return failed
+}
+
+// readStream sends one stream.
+func (f *fakeService) readStream(
+	read int, name string, next int, out grpc.ServerStreamingServer[connectorv1.ReadResponse],
+) (*structpb.Struct, *connectorv1.Failure, error) {
+	var state *structpb.Struct
+	tell := func(s connectorv1.RunStatus) error {
+		return out.Send(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_StreamStatus{
+			StreamStatus: &connectorv1.StreamStatus{Stream: name, Status: s}}})
+	}
+	if err := tell(connectorv1.RunStatus_RUN_STATUS_STARTED); err != nil {
+		return nil, nil, err
+	}
+	for next < f.records {
+		if f.before != nil {
+			if err := f.before(read, name, next); err != nil {
+				return nil, nil, err
+			}
+		}
+		batch := &connectorv1.RecordBatch{Stream: name}
+		for range min(f.page, f.records-next) {
+			batch.Records = append(batch.Records, fakeRecord(next))
+			next++
+		}
+		if err := out.Send(&connectorv1.ReadResponse{
+			Message: &connectorv1.ReadResponse_Records{Records: batch}}); err != nil {
+			return nil, nil, err
+		}
+		state, _ = structpb.NewStruct(map[string]any{"next": next})
+		checkpoint := &connectorv1.StateCheckpoint{
+			State: &connectorv1.StreamState{Stream: name, State: state}, Records: int64(len(batch.GetRecords()))}
+		if err := out.Send(&connectorv1.ReadResponse{
+			Message: &connectorv1.ReadResponse_State{State: checkpoint}}); err != nil {
+			return nil, nil, err
+		}
+		if f.failures != nil {
+			if failure := f.failures(read, name); failure != nil {
+				return state, failure, nil
+			}
+		}
+	}
+	return state, nil, tell(connectorv1.RunStatus_RUN_STATUS_COMPLETE)
+}
+
+// statusOf makes the error that the service makes of a failure.
+func statusOf(code codes.Code, failure *connectorv1.Failure) error {
+	st, err := status.New(code, failure.GetMessage()).WithDetails(failure)
+	if err != nil {
+		return err
+	}
+	return st.Err()
+}
+
+// transient gives a failure worth another attempt.
+func transient(stream string) *connectorv1.Failure {
+	return &connectorv1.Failure{Class: connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
+		Message: "Stripe is out of order.", Retryable: true, Stream: stream}
+}
+
+// connect serves f in memory and gives a client of it. Both end with the test.
+func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	s := grpc.NewServer()
+	connectorv1.RegisterConnectorServiceServer(s, f)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(listener) }()
+	c, err := client.Dial("passthrough:///memory", client.Options{
+		Credentials: insecure.NewCredentials(),
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(
+			func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		s.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const (
+	// A commit costs the destination a transaction, so states are gathered until this much is covered by them.
+	commitBytes    = 4 << 20
+	commitInterval = time.Second
+	// heldBytes bounds what waits for a state. Beyond it, rows are stored before their state comes.
+	heldBytes = 32 << 20
+)
+
+// streamKey identifies a stream of an account.
+type streamKey struct{ stream, account string }
+
+// loader gathers the records and states of one Read into commits. Rows go into a commit with a state that covers them or,
+// if too many wait for one, before it; never a state before its rows.
+type loader struct {
+	destination Destination
+	committed   func(*connectorv1.RecordBatch) // told of each batch stored
+	advanced    func()                         // told of each commit with a state that is new
+
+	streams   map[streamKey]*held
+	order     []streamKey // of arrival, so that commits do not depend on the order of a map
+	covered   int         // bytes of records that a state covers
+	uncovered int         // bytes of records that none does yet
+	last      time.Time   // of the last commit
+}
+
+// held is what a stream has sent and the destination has not got.
+type held struct {
+	covered, uncovered []*connectorv1.RecordBatch
+	records            int64 // since the last state, stored already or not
+	state              *connectorv1.StreamState
+	stored             *connectorv1.StreamState
+}
+
+// newLoader begins with the states that the destination holds.
+func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
+	l := &loader{destination: d, streams: map[streamKey]*held{}, last: time.Now()}
+	for _, s := range states {
+		l.held(s.GetStream(), s.GetAccount()).stored = s
+	}
+	return l
+}
+
+func (l *loader) held(stream, account string) *held {
+	key := streamKey{stream, account}
+	h, ok := l.streams[key]
+	if !ok {
+		h = &held{}
+		l.streams[key] = h
+		l.order = append(l.order, key)
+	}
+	return h
+}
+
+// records takes a batch and stores rows without a state if too many wait.
+func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
+	h := l.held(batch.GetStream(), batch.GetAccount())
+	h.uncovered = append(h.uncovered, batch)
+	h.records += int64(len(batch.GetRecords()))
+	l.uncovered += sizeOf(batch)
+	if l.uncovered < heldBytes {
+		return nil
+	}
+	return l.flushAll(ctx)
+}
+
+// state takes a state and commits if enough is covered.
+func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) error {
+	h := l.held(c.GetState().GetStream(), c.GetState().GetAccount())
+	if h.records != c.GetRecords() {
+		return miscounted(c, h.records)
+	}
+	h.records = 0
+	for _, b := range h.uncovered {
+		l.uncovered -= sizeOf(b)
+		l.covered += sizeOf(b)
+	}
+	h.covered = append(h.covered, h.uncovered...)
+	h.uncovered = nil
+	h.state = c.GetState()
+	if l.covered < commitBytes && time.Since(l.last) < commitInterval {
+		return nil
+	}
+	return l.flush(ctx)
+}
+
+// flush commits the states that wait, with the rows that they cover.
+func (l *loader) flush(ctx context.Context) error {
+	var c Commit
+	advanced := false
+	for _, key := range l.order {
+		h := l.streams[key]
+		if h.state == nil {
+			continue
+		}
+		c.Records = append(c.Records, h.covered...)
+		c.States = append(c.States, h.state)
+		advanced = advanced || !proto.Equal(h.state, h.stored)
+		h.stored, h.state, h.covered = h.state, nil, nil
+	}
+	l.covered = 0
+	if err := l.commit(ctx, c); err != nil {
+		return err
+	}
+	if advanced {
+		l.advanced()
+	}
+	return nil
+}
+
+// finish commits what is left when the Read is over. Rows without a state come again if the Read broke off, so they are
+// left out then.
+func (l *loader) finish(ctx context.Context, orderly bool) error {
+	if orderly {
+		return l.flushAll(ctx)
+	}
+	return l.flush(ctx)
+}
+
+// flushAll commits everything, also the rows that no state covers yet: in a commit of their own, since a state covers all
+// rows of its commit.
+func (l *loader) flushAll(ctx context.Context) error {
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	var c Commit
+	for _, key := range l.order {
+		h := l.streams[key]
+		c.Records = append(c.Records, h.uncovered...)
+		h.uncovered = nil
+	}
+	l.uncovered = 0
+	return l.commit(ctx, c)
+}
+
+func (l *loader) commit(ctx context.Context, c Commit) error {
+	l.last = time.Now()
+	if len(c.Records) == 0 && len(c.States) == 0 {
+		return nil
+	}
+	if err := l.destination.Commit(ctx, c); err != nil {
+		return fmt.Errorf("store rows: %w", err)
+	}
+	for _, b := range c.Records {
+		l.committed(b)
+	}
+	return nil
+}
+
+// miscounted is the error of a state that covers another number of records than came. It is not stored.
+func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
+	return &Error{Code: codes.Internal, Failure: &connectorv1.Failure{
+		Class:  connectorv1.FailureClass_FAILURE_CLASS_SYSTEM,
+		Stream: c.GetState().GetStream(), Account: c.GetState().GetAccount(),
+		Message: fmt.Sprintf("The service says that it sent %d records of %s since the state before, and %d arrived. "+
+			"The state was not stored. This is a bug in the service: please report it.",
+			c.GetRecords(), c.GetState().GetStream(), arrived),
+	}}
+}
+
+// sizeOf gives the bytes of a batch's JSON.
+func sizeOf(batch *connectorv1.RecordBatch) int {
+	n := 0
+	for _, r := range batch.GetRecords() {
+		n += len(r.GetData())
+	}
+	return n
+}

@@ -1,0 +1,16 @@
+package client_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain runs the tests, or, in the processes that TestKill starts, a sync to be killed.
+func TestMain(m *testing.M) {
+	if target := os.Getenv(childTarget); target != "" {
+		os.Exit(child(target, os.Getenv(childDestination)))
+	}
+	goleak.VerifyTestMain(m)
+}

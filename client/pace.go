@@ -1,0 +1,75 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const (
+	defaultAttempts = 5
+	defaultWait     = 500 * time.Millisecond
+	longestWait     = 30 * time.Second
+)
+
+// pace decides whether and when a sync reads again after a Read that ended early.
+type pace struct {
+	backoff   *backoff.ExponentialBackOff
+	attempts  int
+	fruitless int // Reads in a row that brought nothing new
+}
+
+func newPace(opts SyncOptions) *pace {
+	p := &pace{backoff: backoff.NewExponentialBackOff(), attempts: opts.Attempts}
+	if p.attempts <= 0 {
+		p.attempts = defaultAttempts
+	}
+	p.backoff.InitialInterval = opts.Wait
+	if opts.Wait <= 0 {
+		p.backoff.InitialInterval = defaultWait
+	}
+	p.backoff.MaxInterval = longestWait
+	p.backoff.Multiplier = 2
+	p.backoff.Reset()
+	return p
+}
+
+// rest waits before the next Read, or gives up. It tells why in a log entry.
+func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*connectorv1.ReadResponse)) error {
+	p.fruitless++
+	if fruit {
+		p.fruitless = 0
+		p.backoff.Reset()
+	}
+	if p.fruitless >= p.attempts {
+		return fmt.Errorf("gave up after %d attempts in a row that brought nothing new: %w", p.fruitless, cause)
+	}
+	wait := p.backoff.NextBackOff()
+	if e, ok := errors.AsType[*Error](cause); ok {
+		wait = max(wait, e.RetryAfter())
+	}
+	tell(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
+		Level: connectorv1.LogLevel_LOG_LEVEL_WARNING,
+		Message: fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
+			wait.Round(time.Millisecond), cause),
+	}}})
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// passing tells whether an error may be gone at the next attempt.
+func passing(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Retryable()
+}

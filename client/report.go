@@ -1,0 +1,51 @@
+package client
+
+import (
+	"time"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Report tells what a Sync did.
+type Report struct {
+	// Streams are in the order selected; the accounts of a stream follow each other.
+	Streams []StreamReport
+	// Reads is the number of Reads that it took: one more than there were interruptions.
+	Reads int
+	// Requests counts those that the service made to the source, as far as it came to tell.
+	Requests int64
+	// Duration is the time from the call of Sync to its return.
+	Duration time.Duration
+}
+
+// StreamReport tells what became of one stream of one account.
+type StreamReport struct {
+	Stream, Account string
+	// Status is COMPLETE, INCOMPLETE or SKIPPED; UNSPECIFIED if the stream was never begun.
+	Status connectorv1.RunStatus
+	// Failure says why, if the stream is INCOMPLETE after a failure or SKIPPED.
+	Failure *connectorv1.Failure
+	// Upserts and Deletes count records that the destination committed. Those that came again after an interruption are
+	// counted again.
+	Upserts, Deletes int64
+	// Bytes counts those of the records' JSON.
+	Bytes int64
+	// Duration is the time from the stream's first message to its last. Streams are read side by side.
+	Duration time.Duration
+}
+
+// Total adds up the counts of all streams. Its Status is the worst of theirs.
+func (r *Report) Total() StreamReport {
+	total := StreamReport{
+		Stream: "total", Duration: r.Duration, Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE,
+	}
+	for _, s := range r.Streams {
+		total.Upserts += s.Upserts
+		total.Deletes += s.Deletes
+		total.Bytes += s.Bytes
+		if s.Status != connectorv1.RunStatus_RUN_STATUS_COMPLETE && s.Status != connectorv1.RunStatus_RUN_STATUS_SKIPPED {
+			total.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+		}
+	}
+	return total
+}

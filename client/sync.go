@@ -1,0 +1,174 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// SyncOptions say what to sync, and where to.
+type SyncOptions struct {
+	// Config is the configuration, as Spec's config_schema describes it.
+	Config *structpb.Struct
+	// Destination takes the rows and keeps the states. The caller closes it.
+	Destination Destination
+	// Streams names those to sync. Empty means all.
+	Streams []string
+	// Attempts is how many Reads in a row may end early without a new state stored before Sync gives up. Zero means 5.
+	Attempts int
+	// Wait is how long to rest after the first of these; it doubles to 30 s, and is longer where the service asks for it.
+	// Zero means half a second.
+	Wait time.Duration
+	// Observe, if set, sees each message of each Read after it was handled, and a LogEntry before each new Read. It must
+	// not keep or change the message, and holds the sync up while it runs.
+	Observe func(*connectorv1.ReadResponse)
+}
+
+// Sync reads streams into a destination, each from the state stored there, until all are complete. A Read that ends early
+// for a passing reason is resumed from the last state stored. Streams that the key may not read are skipped.
+//
+// The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED; it is an [*Error] if the service or a
+// stream failed, the context's own, or the destination's. After any error, another Sync goes on where this one ended.
+func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
+	begun := time.Now()
+	r := &run{client: c, opts: opts, tally: newTally()}
+	err := r.discover(ctx)
+	if err == nil {
+		err = r.untilDone(ctx)
+	}
+	report := r.tally.report(r.streams)
+	report.Reads = r.reads
+	report.Duration = time.Since(begun)
+	return report, err
+}
+
+// run is one Sync.
+type run struct {
+	client  *Client
+	opts    SyncOptions
+	streams []*connectorv1.Stream // selected
+	tally   *tally
+	reads   int
+	fruit   bool // whether the Read under way stored a state that is new
+}
+
+// discover finds the streams to read.
+func (r *run) discover(ctx context.Context) error {
+	resp, err := r.client.Discover(ctx, &connectorv1.DiscoverRequest{Config: r.opts.Config})
+	if err != nil {
+		return err
+	}
+	r.streams, err = selectStreams(resp.GetStreams(), r.opts.Streams)
+	return err
+}
+
+// untilDone reads until no stream has work left that another Read could do.
+func (r *run) untilDone(ctx context.Context) error {
+	pace := newPace(r.opts)
+	var failed error // of the first Read in which a stream failed for good
+	for rest := r.streams; len(rest) > 0; {
+		orderly, err := r.read(ctx, rest)
+		if err == nil {
+			return cmp.Or(failed, r.incomplete(rest))
+		}
+		if !passing(err) {
+			if !orderly {
+				return err
+			}
+			failed = cmp.Or(failed, err)
+		}
+		left := r.tally.unfinished(rest)
+		if len(left) == 0 {
+			break
+		}
+		fruit := r.fruit || len(left) < len(rest)
+		rest = left
+		if err := pace.rest(ctx, err, fruit, r.observe); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// incomplete is the error of streams that the service left unfinished although nothing failed; nil if there are none.
+func (r *run) incomplete(streams []*connectorv1.Stream) error {
+	var names []string
+	for _, s := range r.tally.unfinished(streams) {
+		names = append(names, s.GetName())
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &Error{Code: codes.OK, Failure: &connectorv1.Failure{
+		Class: connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
+		Message: fmt.Sprintf("The service ended the Read with work left on %s and gave no reason. Sync again to go on.",
+			strings.Join(names, ", ")),
+		Retryable: true,
+	}}
+}
+
+// read does one Read of these streams, from the states that the destination holds, and tells whether it came to an
+// orderly end, which it can also do with an error: that of a stream.
+func (r *run) read(ctx context.Context, streams []*connectorv1.Stream) (orderly bool, err error) {
+	states, err := r.opts.Destination.Begin(ctx, streams)
+	if err != nil {
+		return false, fmt.Errorf("begin in the destination: %w", err)
+	}
+	r.reads++
+	r.fruit = false
+	load := newLoader(r.opts.Destination, states)
+	load.committed = r.tally.committed
+	load.advanced = func() { r.fruit = true }
+	var refused error // by the destination: what it could not store it would not store now
+	summary, err := r.client.Read(ctx, &connectorv1.ReadRequest{
+		Config:       r.opts.Config,
+		Streams:      configure(streams),
+		States:       states,
+		RecordFormat: connectorv1.RecordFormat_RECORD_FORMAT_JSON,
+	}, func(m *connectorv1.ReadResponse) error {
+		refused = r.take(ctx, load, m)
+		return refused
+	})
+	if refused != nil {
+		return false, refused
+	}
+	// What a state covers is stored also when the caller gave up: it was paid for.
+	if stored := load.finish(context.WithoutCancel(ctx), summary != nil); stored != nil {
+		return false, errors.Join(err, stored)
+	}
+	r.tally.summary(summary)
+	return summary != nil, err
+}
+
+// take handles one message.
+func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadResponse) error {
+	var err error
+	switch m := m.GetMessage().(type) {
+	case *connectorv1.ReadResponse_Records:
+		r.tally.touch(m.Records.GetStream(), m.Records.GetAccount())
+		err = load.records(ctx, m.Records)
+	case *connectorv1.ReadResponse_State:
+		err = load.state(ctx, m.State)
+	case *connectorv1.ReadResponse_StreamStatus:
+		r.tally.status(m.StreamStatus)
+	}
+	if err == nil {
+		r.observe(m)
+	}
+	return err
+}
+
+// observe shows a message to whoever looks on.
+func (r *run) observe(m *connectorv1.ReadResponse) {
+	if r.opts.Observe != nil {
+		r.opts.Observe(m)
+	}
+}

@@ -1,0 +1,119 @@
+package client
+
+import (
+	"time"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// tally keeps count of what a Sync did, over all its Reads.
+type tally struct {
+	streams  map[streamKey]*count
+	order    []streamKey // of the first message
+	requests int64
+}
+
+// count is what became of one stream of one account.
+type count struct {
+	StreamReport
+	first, last time.Time
+}
+
+func newTally() *tally { return &tally{streams: map[streamKey]*count{}} }
+
+// touch finds a stream and notes that a message of it came.
+func (t *tally) touch(stream, account string) *count {
+	key := streamKey{stream, account}
+	c, ok := t.streams[key]
+	if !ok {
+		c = &count{StreamReport: StreamReport{Stream: stream, Account: account}, first: time.Now()}
+		t.streams[key] = c
+		t.order = append(t.order, key)
+	}
+	c.last = time.Now()
+	return c
+}
+
+// status notes what the service says of a stream.
+func (t *tally) status(s *connectorv1.StreamStatus) {
+	c := t.touch(s.GetStream(), s.GetAccount())
+	c.Status, c.Failure = s.GetStatus(), s.GetFailure()
+}
+
+// committed counts a batch that the destination has stored.
+func (t *tally) committed(batch *connectorv1.RecordBatch) {
+	c := t.touch(batch.GetStream(), batch.GetAccount())
+	for _, r := range batch.GetRecords() {
+		c.Bytes += int64(len(r.GetData()))
+		if r.GetOperation() == connectorv1.Operation_OPERATION_DELETE {
+			c.Deletes++
+		} else {
+			c.Upserts++
+		}
+	}
+}
+
+// summary notes what the end of a Read says. Nil means that it did not come.
+func (t *tally) summary(s *connectorv1.Summary) {
+	t.requests += s.GetRequests()
+	for _, stream := range s.GetStreams() {
+		key := streamKey{stream.GetStream(), stream.GetAccount()}
+		c, ok := t.streams[key]
+		if !ok {
+			c = t.touch(key.stream, key.account)
+		}
+		c.Status, c.Failure = stream.GetStatus(), stream.GetFailure()
+	}
+}
+
+// unfinished gives those of the streams that another Read could bring further.
+func (t *tally) unfinished(streams []*connectorv1.Stream) []*connectorv1.Stream {
+	done := map[string]bool{}
+	for _, key := range t.order {
+		c := t.streams[key]
+		before, seen := done[key.stream]
+		done[key.stream] = (before || !seen) && c.done()
+	}
+	var rest []*connectorv1.Stream
+	for _, s := range streams {
+		if !done[s.GetName()] {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// done tells whether another Read would change nothing: the stream was completed, skipped, or failed for good.
+func (c *count) done() bool {
+	switch c.Status {
+	case connectorv1.RunStatus_RUN_STATUS_COMPLETE, connectorv1.RunStatus_RUN_STATUS_SKIPPED:
+		return true
+	}
+	return c.Failure != nil && !c.Failure.GetRetryable()
+}
+
+// report gives the account of the streams selected.
+func (t *tally) report(selected []*connectorv1.Stream) *Report {
+	report := &Report{Requests: t.requests}
+	for _, s := range selected {
+		begun := false
+		for _, key := range t.order {
+			if key.stream != s.GetName() {
+				continue
+			}
+			begun = true
+			c := t.streams[key]
+			r := c.StreamReport
+			r.Duration = c.last.Sub(c.first)
+			switch r.Status {
+			case connectorv1.RunStatus_RUN_STATUS_STARTED, connectorv1.RunStatus_RUN_STATUS_RUNNING:
+				r.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+			}
+			report.Streams = append(report.Streams, r)
+		}
+		if !begun {
+			report.Streams = append(report.Streams, StreamReport{Stream: s.GetName()})
+		}
+	}
+	return report
+}

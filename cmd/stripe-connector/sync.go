@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
+)
+
+const syncHelp = `Reads streams into a destination, from the state that it keeps: the first time everything, later what is new. It may be
+stopped at any moment and run again; no row is lost. Passing failures are waited out.
+
+Destinations:
+  sqlite:FILE    a SQLite database with a table for each stream
+  jsonl:FOLDER   a folder with a file of JSON Lines for each stream
+
+Progress is on stderr: bars if it is a terminal, lines if not. The report, a table with a line for each stream, is on
+stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.`
+
+func (a *app) sync() *cobra.Command {
+	var c call
+	var streams []string
+	var to string
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Read streams into a database file, going on from the last time",
+		Long:  syncHelp,
+		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
+  stripe-connector sync --config config.json --to sqlite:stripe.db --streams charges,invoices
+  stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				return a.syncTo(cmd, service, to, client.SyncOptions{Config: config, Streams: streams})
+			})
+		},
+	}
+	c.addTarget(cmd)
+	c.addConfig(cmd)
+	cmd.Flags().StringVar(&to, "to", "", "the `destination`: "+strings.Join(destination.Examples(), " or "))
+	cmd.Flags().StringSliceVar(&streams, "streams", nil, "`names` of the streams to sync, separated by commas (default: all)")
+	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
+	return cmd
+}
+
+// syncTo syncs into the destination of this name and prints the report.
+func (a *app) syncTo(cmd *cobra.Command, service *client.Client, to string, opts client.SyncOptions) (err error) {
+	d, err := destination.Open(cmd.Context(), to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	progress := a.progress()
+	opts.Destination, opts.Observe = d, progress.observe
+	report, err := service.Sync(cmd.Context(), opts)
+	progress.end()
+	if report.Reads == 0 {
+		return err // nothing to report: it did not begin
+	}
+	if _, printed := fmt.Fprint(a.stdout, reportTable(report)); printed != nil {
+		return errors.Join(err, printed)
+	}
+	return err
+}
