@@ -8,7 +8,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN go build -trimpath -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
+RUN go build -trimpath -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
 
 # Nothing but the binary and the authorities that it trusts: no shell, no package manager.
 FROM scratch

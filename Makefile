@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.release=$(VERSION)
 IMAGE ?= stripe-connector:$(VERSION)
 
 .PHONY: help

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -21,7 +22,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// buildDir holds what the tests build.
+var buildDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "stripe-connector-e2e"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(buildDir)
+		os.Exit(code)
+	}))
+}
 
 // quick retries without leisure.
 var quick = api.Retry{Initial: time.Millisecond, Max: 20 * time.Millisecond, Budget: 20 * time.Second}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
@@ -65,7 +66,7 @@ func (p *pass) advance(page *api.Page) {
 	}
 	last := page.Objects[len(page.Objects)-1]
 	w := &p.windows[0]
-	w.After, w.At = last.ID, p.root.createdAt(last)
+	w.After, w.At = strings.Clone(last.ID), p.root.createdAt(last) // a part of the page would keep all of it in memory
 	if w.At < w.From || w.At >= w.To {
 		w.At = 0 // a list that Stripe does not order by created
 	}

@@ -41,6 +41,9 @@ func (m *member) refusal() *connector.Failure {
 	return nil
 }
 
+// closed tells whether the key may not list m.
+func (m *member) closed() bool { return m.refusal() != nil }
+
 // list gives path and parameters of the first page, with what the children need.
 func (m *member) list(at place) (string, url.Values) {
 	path, query := m.stream.list(at)
@@ -99,7 +102,7 @@ func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.O
 	requests, ctx := errgroup.WithContext(ctx)
 	requests.SetLimit(parallelParents)
 	for _, object := range objects {
-		if object.Type != child.parentObject || child.refusal() != nil || !child.stream.mayHave(object) {
+		if object.Type != child.parentObject || child.closed() || !child.stream.mayHave(object) {
 			continue
 		}
 		first, err := carried(child.stream, object)
@@ -150,7 +153,7 @@ func (g *gatherer) pages(ctx context.Context, child *member, at place, list rawj
 		if err := g.gather(ctx, child, list.Objects, at, asOf); err != nil {
 			return err
 		}
-		if !list.HasMore || child.refusal() != nil {
+		if !list.HasMore || child.closed() {
 			return nil
 		}
 		path, query := child.list(at)
@@ -213,7 +216,7 @@ func (g *gatherer) acrossIDs(ctx context.Context, child *member) ([]string, erro
 			return nil, err
 		}
 		for _, object := range page.Objects {
-			ids = append(ids, object.ID)
+			ids = append(ids, strings.Clone(object.ID))
 		}
 		if more = page.HasMore && len(page.Objects) > 0; more {
 			query.Set("starting_after", ids[len(ids)-1])

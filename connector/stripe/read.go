@@ -53,10 +53,10 @@ func (r *run) all(ctx context.Context) error {
 	}()
 	defer func() { stop(); <-beating }()
 
-	passes, ctx := errgroup.WithContext(ctx)
+	passes, passesCtx := errgroup.WithContext(ctx)
 	passes.SetLimit(parallelPasses)
 	for _, p := range r.passes {
-		passes.Go(func() error { return r.one(ctx, p) })
+		passes.Go(func() error { return r.one(passesCtx, p) })
 	}
 	return passes.Wait()
 }

@@ -19,7 +19,7 @@ type Options struct {
 	Retry api.Retry
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Heartbeat is the longest silence of a Read; zero means 10 seconds.
+	// Heartbeat is the longest silence of a Read; zero means 2 seconds.
 	Heartbeat time.Duration
 }
 
@@ -40,7 +40,7 @@ func New(o Options) *Source {
 		o.Now = time.Now
 	}
 	if o.Heartbeat == 0 {
-		o.Heartbeat = 10 * time.Second
+		o.Heartbeat = 2 * time.Second
 	}
 	return &Source{options: o, streams: streams()}
 }

@@ -1,13 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
@@ -103,9 +101,6 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, parse f
 // maxBody bounds an answer: a page of Stripe's has some hundred KB.
 const maxBody = 64 << 20
 
-// bodies holds the buffers that answers are read into.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 func (c *Client) attempt(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
 	defer cancel()
@@ -120,9 +115,11 @@ func (c *Client) attempt(ctx context.Context, path string, query url.Values, par
 	}
 	defer res.Body.Close()
 
-	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
-	body.Reset()
+	body, err := bodies.take(ctx, res)
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	defer bodies.give(body)
 	if _, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
 		return c.brokenOff(ctx, res, err)
 	}
