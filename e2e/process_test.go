@@ -109,7 +109,7 @@ func (p *process) memory(t *testing.T, field string) int {
 }
 
 func simulatedConfig(base string) map[string]any {
-	return map[string]any{"api_key": "sk_test_123", "api_base": base, "start_date": "2020-01-01"}
+	return map[string]any{"api_key": "sk_test_123", "api_base": base, "start_date": "2020-01-01", "max_requests_per_second": 10000}
 }
 
 func writeConfig(t *testing.T, base string) string {

@@ -74,7 +74,7 @@ var noFixture = map[string]string{
 func TestStripeMock(t *testing.T) {
 	base, refused := startStripeMock(t)
 	client := dial(t, serve(t, base, quick, io.Discard))
-	config := configuration(t, map[string]any{"api_key": "sk_test_123", "api_base": base, "start_date": "2009-01-01"})
+	config := configuration(t, map[string]any{"api_key": "sk_test_123", "api_base": base, "start_date": "2009-01-01", "max_requests_per_second": 10000})
 
 	check, err := client.Check(t.Context(), &connectorv1.CheckRequest{Config: config})
 	if err != nil || check.Status != connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {

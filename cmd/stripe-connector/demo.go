@@ -49,7 +49,7 @@ func (a *app) demoTo(cmd *cobra.Command, path string) error {
 	stripe := stripetest.NewServer(stripetest.Options{Accounts: -1, Scale: 5})
 	defer stripe.Close()
 	config := &structpb.Struct{}
-	if err := protojson.Unmarshal([]byte(simulatedConfig(stripe.URL)), config); err != nil {
+	if err := protojson.Unmarshal([]byte(simulatedConfig(stripe.URL, "off")), config); err != nil {
 		return err
 	}
 	tell(a.stderr, "Simulated Stripe at %s; syncing it into %s through the gRPC service.", stripe.URL, path)

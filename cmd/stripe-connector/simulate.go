@@ -44,7 +44,7 @@ func (a *app) simulate() *cobra.Command {
 			tell(a.stderr, "Simulated Stripe at %s until Ctrl-C. With the configuration in config.json:\n"+
 				"  stripe-connector sync --config config.json --to sqlite:stripe.db\n"+
 				"  stripe-connector serve --allow-api-base %s", stripe.URL, stripe.URL)
-			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL)); err != nil {
+			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL, s.limits)); err != nil {
 				return err
 			}
 			<-cmd.Context().Done()
@@ -97,12 +97,20 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	return stripe, nil
 }
 
-// simulatedConfig gives a configuration that reads everything of a simulated Stripe, which goes back a year.
-func simulatedConfig(url string) string {
-	config, _ := json.Marshal(map[string]string{ // strings cannot fail
+// simulatedConfig gives a configuration that reads everything of a simulated Stripe, which goes back a year, as fast as
+// its limits (off, test or live) allow.
+func simulatedConfig(url, limits string) string {
+	fields := map[string]any{
 		"api_key":    "sk_test_simulated",
 		"api_base":   url,
 		"start_date": time.Now().UTC().AddDate(-1, 0, -7).Format(time.DateOnly),
-	})
+	}
+	switch limits {
+	case "off":
+		fields["max_requests_per_second"] = 10_000
+	case "live":
+		fields["api_key"] = "sk_live_simulated"
+	}
+	config, _ := json.Marshal(fields) // strings and numbers cannot fail
 	return string(config)
 }

@@ -4,34 +4,78 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// backfill pages through what is left of a pass, and emits each page before it asks for the next: so one page is in
-// memory, however slow the receiver.
-func (r *run) backfill(ctx context.Context, p *pass) error {
-	for len(p.windows) > 0 {
-		w := p.windows[0]
+// backfill pages through a span, and emits each page before it asks for the next: so a worker holds one page in memory,
+// however slow the receiver. It ends early, without an error, when another worker of the pass failed.
+func (r *run) backfill(ctx context.Context, p *pass, s *span) error {
+	for {
+		w, failed := r.position(p, s)
+		if failed {
+			return nil
+		}
 		page, err := r.page(ctx, p, w)
 		if api.IsCursorGone(err) && w.After != "" {
-			r.emitter.locked(func() { p.windows[0] = w.withoutCursor() })
+			r.restart(s)
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		objects, last := r.arrive(p, s, page)
 		g := r.gatherer(p)
-		if err := g.gather(ctx, p.family, page.Objects, place{}, page.AsOf); err != nil {
+		if err := g.gather(ctx, p.family, objects, place{}, page.AsOf); err != nil {
 			return err
 		}
-		if err := r.emitter.page(ctx, p, g.harvest, func() { p.advance(page) }); err != nil {
+		if err := r.emitter.page(ctx, p, g.harvest, func() { r.advance(p, s, objects, last) }); err != nil {
 			return err
 		}
+		if r.recordLimit > 0 && r.emitter.sent() >= r.recordLimit {
+			r.enough()
+		}
+		if last {
+			return nil
+		}
+		r.recruit(ctx)
 	}
-	return nil
+}
+
+// position tells where a span goes on, and whether its pass failed.
+func (r *run) position(p *pass, s *span) (window, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.window, p.err != nil
+}
+
+// restart lets a span go on without its cursor, whose object is gone.
+func (r *run) restart(s *span) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.window = s.withoutCursor()
+	s.take()
+}
+
+// arrive notes that a page came and gives those of its objects that are still to be emitted here.
+func (r *run) arrive(p *pass, s *span, page *api.Page) ([]rawjson.Object, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.arrive(p.root, page.Objects, page.HasMore)
+}
+
+// advance notes that the objects of a page were emitted.
+func (r *run) advance(p *pass, s *span, objects []rawjson.Object, last bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.id.Sequence++
+	if last {
+		p.remove(s)
+		return
+	}
+	s.emitted(p.root, objects[len(objects)-1])
 }
 
 // page reads the next page of a window.
@@ -55,59 +99,6 @@ func (r *run) page(ctx context.Context, p *pass, w window) (*api.Page, error) {
 		return nil, strange(p.root, fmt.Sprintf("a page of %s says that more follow, and has no last object", path))
 	}
 	return page, nil
-}
-
-// advance notes that a page of the first window was emitted.
-func (p *pass) advance(page *api.Page) {
-	p.id.Sequence++
-	if !page.HasMore {
-		p.windows = p.windows[1:]
-		return
-	}
-	last := page.Objects[len(page.Objects)-1]
-	w := &p.windows[0]
-	w.After, w.At = strings.Clone(last.ID), p.root.createdAt(last) // a part of the page would keep all of it in memory
-	if w.At < w.From || w.At >= w.To {
-		w.At = 0 // a list that Stripe does not order by created
-	}
-}
-
-// withoutCursor gives what is left of a window whose last object was deleted: it begins again with the second in which
-// that was created, of which some objects then come twice.
-func (w window) withoutCursor() window {
-	if w.At != 0 {
-		return window{From: w.From, To: w.At + 1}
-	}
-	return window{From: w.From, To: w.To}
-}
-
-// state gives what a stream of the pass is to go on from.
-func (p *pass) state(out *output, mode string) state {
-	windows := p.windows
-	if windows == nil {
-		windows = []window{}
-	}
-	return state{
-		Version:    stateVersion,
-		Mode:       mode,
-		Generation: out.generation,
-		From:       p.from,
-		To:         p.to,
-		Pass:       p.id,
-		Windows:    windows,
-	}
-}
-
-// fraction gives the part of the pass's range that is covered, by time.
-func (p *pass) fraction() float64 {
-	if len(p.windows) == 0 || p.to <= p.from {
-		return 1
-	}
-	var rest int64
-	for _, w := range p.windows {
-		rest += w.rest()
-	}
-	return 1 - float64(rest)/float64(p.to-p.from)
 }
 
 // testOnly is the failure of reading with a live key what only test mode has.

@@ -20,6 +20,7 @@ type config struct {
 	Start   time.Time // start_date less lookback_days, in whole seconds
 	Account string    // empty for the key's own
 	APIBase string    // empty for Stripe's own
+	MaxRate float64   // requests per second; 0 for the limits that Stripe documents
 }
 
 // mode is "live" or "test": the key decides.
@@ -52,6 +53,7 @@ func (s *Source) parseConfig(raw connector.Config) (config, error) {
 		Start:   p.start(),
 		Account: p.account(),
 		APIBase: p.apiBase(s.options.AllowedAPIBases),
+		MaxRate: p.maxRate(),
 	}
 	p.refuseUnknown()
 	if len(p.violations) > 0 {
@@ -167,10 +169,21 @@ func (p *configParser) apiBase(allowed []string) string {
 	return base
 }
 
+func (p *configParser) maxRate() float64 {
+	var rate float64
+	if p.take("max_requests_per_second", "a number", &rate) && (rate <= 0 || rate > maxRate) {
+		p.wrong("max_requests_per_second", "is %v: choose a number above 0, and at most %d.", rate, maxRate)
+	}
+	return rate
+}
+
+// maxRate bounds max_requests_per_second, far above what Stripe gives anyone.
+const maxRate = 10_000
+
 func (p *configParser) refuseUnknown() {
 	for _, field := range slices.Sorted(maps.Keys(p.members)) {
 		p.wrong(field, "is not a configuration field.%s", suggest(field, configFields))
 	}
 }
 
-var configFields = []string{"account", "api_base", "api_key", "lookback_days", "start_date"}
+var configFields = []string{"account", "api_base", "api_key", "lookback_days", "max_requests_per_second", "start_date"}

@@ -68,6 +68,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"half a day":        {`{"api_key":"rk_test_Planted","lookback_days":0.5}`, map[string]string{"config.lookback_days": "whole number"}},
 		"days as text":      {`{"api_key":"rk_test_Planted","lookback_days":"5"}`, map[string]string{"config.lookback_days": "whole number"}},
 		"bad account":       {`{"api_key":"rk_test_Planted","account":"cus_1"}`, map[string]string{"config.account": "acct_"}},
+		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "above 0"}},
 		"misspelt":          {`{"api_key":"rk_test_Planted","start_dat":"2024-01-31"}`, map[string]string{"config.start_dat": `Did you mean "start_date"?`}},
 		"elsewhere":         {`{"api_key":"rk_test_Planted","api_base":"https://evil.example"}`, map[string]string{"config.api_base": "--allow-api-base"}},
 		"prefix of allowed": {`{"api_key":"rk_test_Planted","api_base":"http://127.0.0.1:9999@evil.example"}`, map[string]string{"config.api_base": "without a user"}},

@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -74,13 +75,6 @@ func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass,
 		}
 	}
 	return e
-}
-
-// locked changes what a pass has left. Outside, only the pass itself reads that.
-func (e *emitter) locked(change func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	change()
 }
 
 // begin tells that the streams of a pass are being read.
@@ -214,18 +208,32 @@ func (e *emitter) checkpoint(ctx context.Context, p *pass) error {
 	return nil
 }
 
+// sent gives the number of records sent so far.
+func (e *emitter) sent() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var n int64
+	for _, out := range e.outputs {
+		n += out.upserts
+	}
+	return n
+}
+
 // finish tells what became of the streams of a pass that ended, with a failure or, if err is nil, complete.
 func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	status, failure := connector.Complete, (*connector.Failure)(nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnough):
+		status = connector.Incomplete
+	case err != nil:
 		status, failure = connector.Incomplete, connector.AsFailure(err)
 		if failure.Class == connector.PermissionError {
 			status = connector.Skipped
 		}
 	}
-	if status != connector.Skipped && (err == nil || p.id.Sequence > 0) {
+	if status != connector.Skipped && (err == nil || p.touched()) {
 		if err := e.checkpoint(ctx, p); err != nil {
 			return err
 		}

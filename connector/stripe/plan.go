@@ -4,22 +4,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
-
-// pass is one reading of one endpoint, for all selected streams that live on it: the endpoint's own and the children
-// that its objects carry.
-type pass struct {
-	root     *stream
-	family   *member // root and those of its descendants that are needed
-	outputs  []*output
-	id       passID
-	from, to second
-	windows  []window // what is left
-}
 
 // output is one selected stream in a Read.
 type output struct {
@@ -33,8 +23,9 @@ type output struct {
 }
 
 // plan turns a request into passes. The error is a *connector.Failure that names every wrong field.
-func (s *Source) plan(c config, req connector.ReadRequest) ([]*pass, error) {
-	p := planner{source: s, config: c, now: second(s.options.Now().Unix())}
+func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*pass, error) {
+	p := planner{source: s, config: c, mu: mu, now: second(s.options.Now().Unix())}
+	p.setRange(req.From, req.To)
 	p.selectStreams(req.Streams)
 	p.takeStates(req.States)
 	if len(p.violations) > 0 {
@@ -47,7 +38,10 @@ func (s *Source) plan(c config, req connector.ReadRequest) ([]*pass, error) {
 type planner struct {
 	source     *Source
 	config     config
+	mu         *sync.Mutex // of the run
 	now        second
+	from, to   second // what passes that begin read
+	bounded    bool   // the request bounds that
 	outputs    []*output
 	violations []connector.Violation
 }
@@ -123,15 +117,16 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			p.wrong(at+".state", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
 		}
-		out.resume(&parsed)
+		out.resume(&parsed, p.bounded)
 	}
 }
 
-// resume lets a stream go on from a state, or begin anew if that was complete.
-func (o *output) resume(given *state) {
+// resume lets a stream go on from a state, or begin anew if that was complete. Only reading everything anew makes a new
+// generation: rows outside the bounds of a request must not seem to be gone.
+func (o *output) resume(given *state, bounded bool) {
 	o.given = given
 	o.generation = given.Generation
-	if len(given.Windows) == 0 {
+	if len(given.Windows) == 0 && !bounded {
 		o.generation++
 	}
 }
@@ -165,13 +160,14 @@ func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
 	result := &pass{
 		root:    root,
 		outputs: outputs,
+		mu:      p.mu,
 		id:      passID{ID: rand.Text()[:8], Streams: len(outputs)},
 		from:    p.earliest(root),
-		to:      p.now,
+		to:      p.to,
 	}
 	result.family = p.family(root, nil, outputs)
 	if !resumed {
-		result.windows = []window{{From: result.from, To: result.to}}
+		result.spans = []*span{newSpan(window{From: result.from, To: result.to})}
 		return result
 	}
 	furthestBehind := slices.MinFunc(outputs, func(a, b *output) int {
@@ -180,23 +176,37 @@ func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
 	if furthestBehind.Pass.Streams == len(outputs) {
 		result.id = furthestBehind.Pass // else those left out would no longer be in step
 	}
-	result.windows = slices.Clone(furthestBehind.Windows)
-	result.to = furthestBehind.To
-	if result.from < furthestBehind.From { // the start date was moved back meanwhile
-		result.windows = append(result.windows, window{From: result.from, To: furthestBehind.From})
-	} else {
-		result.from = furthestBehind.From
+	for _, w := range furthestBehind.Windows {
+		result.spans = append(result.spans, newSpan(w))
 	}
+	result.to = furthestBehind.To
+	if result.from < furthestBehind.From && !p.bounded { // the start date was moved back meanwhile
+		result.spans = append(result.spans, newSpan(window{From: result.from, To: furthestBehind.From}))
+		return result
+	}
+	result.from = furthestBehind.From
 	return result
+}
+
+// setRange takes the range of the request; by default it is the configured start until now.
+func (p *planner) setRange(from, to time.Time) {
+	p.from, p.to = second(p.config.Start.Unix()), p.now
+	p.bounded = !from.IsZero() || !to.IsZero()
+	if !from.IsZero() {
+		p.from = second(from.Unix())
+	}
+	if !to.IsZero() {
+		p.to = min(p.now, second(to.Unix()))
+	}
 }
 
 // earliest gives the first second that a pass over root reads.
 func (p *planner) earliest(root *stream) second {
-	from := second(p.config.Start.Unix())
+	from := p.from
 	if root.RetentionDays > 0 {
 		from = max(from, p.now-second(root.RetentionDays)*second(24*time.Hour/time.Second))
 	}
-	return from
+	return min(from, p.to)
 }
 
 // family gives the endpoint of a stream with those of its descendants that lead to an output; nil if none does.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,7 +112,7 @@ func summarize(passes []*pass) []any {
 		for _, out := range p.outputs {
 			streams[out.stream.Name] = out.generation
 		}
-		windows, _ := json.Marshal(p.windows)
+		windows, _ := json.Marshal(p.state(p.outputs[0], "test").Windows)
 		all = append(all, streams, string(windows))
 	}
 	return all
@@ -155,7 +156,7 @@ func TestPlan(t *testing.T) {
 			for stream, state := range test.states {
 				req.States = append(req.States, connector.StreamState{Stream: stream, State: json.RawMessage(state)})
 			}
-			passes, err := testSource().plan(testConfig(t), req)
+			passes, err := testSource().plan(testConfig(t), req, new(sync.Mutex))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,11 +173,11 @@ func TestPlanRenamesAPassThatLosesAStream(t *testing.T) {
 		{Stream: "invoices", State: json.RawMessage(behind)},
 		{Stream: "invoice_line_items", State: json.RawMessage(behind)},
 	}
-	both, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states})
+	both, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states}, new(sync.Mutex))
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]})
+	one, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]}, new(sync.Mutex))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := testSource().plan(testConfig(t), test.req)
+			_, err := testSource().plan(testConfig(t), test.req, new(sync.Mutex))
 			failure, ok := errors.AsType[*connector.Failure](err)
 			if !ok || failure.Class != connector.ConfigError {
 				t.Fatalf("got %v", err)

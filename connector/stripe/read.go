@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,17 +12,24 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// parallelPasses is how many endpoints are paged side by side.
-const parallelPasses = 4
-
 // run is one Read.
 type run struct {
-	streams table
-	mode    string
-	client  *api.Client
-	emitter *emitter
-	passes  []*pass
-	across  acrossIDs
+	streams     table
+	mode        string
+	newestFirst bool
+	client      *api.Client
+	emitter     *emitter
+	across      acrossIDs
+	permits     permits
+	workers     *errgroup.Group
+
+	recordLimit  int64         // 0 for none
+	softDeadline time.Duration // 0 for none
+	cutShort     context.CancelFunc
+
+	mu     sync.Mutex // guards what the passes have left, and active
+	passes []*pass
+	active int // workers
 }
 
 // Read sends the records of the configured streams.
@@ -30,12 +38,14 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	passes, err := s.plan(c, req)
-	if err != nil {
+	r := &run{
+		streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
+		newestFirst: req.NewestFirst, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
+	}
+	if r.passes, err = s.plan(c, req, &r.mu); err != nil {
 		return connector.Summary{}, err
 	}
-	client := s.client(c, s.options.Retry)
-	r := &run{streams: s.streams, mode: c.mode(), client: client, passes: passes, emitter: s.newEmitter(c, req, passes, sink, &client.Meter)}
+	r.emitter = s.newEmitter(c, req, r.passes, sink, &r.client.Meter)
 	began := s.options.Now()
 	if err := r.all(ctx); err != nil {
 		return connector.Summary{}, err
@@ -43,37 +53,61 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	return r.emitter.summary(s.options.Now().Sub(began)), nil
 }
 
-// all reads the passes side by side. An error ends the Read; failures of single streams do not.
+// all reads the passes with as many workers as the rate has use for. An error ends the Read; failures of single streams
+// do not.
 func (r *run) all(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
+	beatCtx, stop := context.WithCancel(ctx)
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
-		r.emitter.heartbeats(ctx)
+		r.emitter.heartbeats(beatCtx)
 	}()
 	defer func() { stop(); <-beating }()
 
-	passes, passesCtx := errgroup.WithContext(ctx)
-	passes.SetLimit(parallelPasses)
-	for _, p := range r.passes {
-		passes.Go(func() error { return r.one(passesCtx, p) })
+	workers, workCtx := errgroup.WithContext(ctx)
+	r.workers = workers
+	workCtx, r.cutShort = context.WithCancel(workCtx)
+	defer r.cutShort()
+	if r.softDeadline > 0 {
+		defer time.AfterFunc(r.softDeadline, r.enough).Stop()
 	}
-	return passes.Wait()
+	first, span := r.next()
+	workers.Go(func() error { return r.work(workCtx, first, span) })
+	if err := workers.Wait(); err != nil {
+		return err
+	}
+	return r.leave(ctx)
 }
 
-// one reads one pass and tells what became of its streams.
-func (r *run) one(ctx context.Context, p *pass) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// errEnough is why a pass ends when a limit of the request is reached.
+var errEnough = errors.New("a limit of the request was reached")
+
+// enough ends the Read early: what is in hand is emitted, and nothing more is asked for.
+func (r *run) enough() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.passes {
+		if p.err == nil && !p.ended() {
+			p.err = errEnough
+		}
 	}
-	if err := r.emitter.begin(ctx, p); err != nil {
-		return err
+	r.cutShort()
+}
+
+// leave tells what became of the passes that enough ended.
+func (r *run) leave(ctx context.Context) error {
+	for _, p := range r.passes {
+		if !errors.Is(p.err, errEnough) {
+			continue
+		}
+		if err := r.begin(ctx, p); err != nil {
+			return err
+		}
+		if err := r.emitter.finish(ctx, p, errEnough); err != nil {
+			return err
+		}
 	}
-	err := r.backfill(ctx, p)
-	if ends(err) {
-		return err
-	}
-	return r.emitter.finish(ctx, p, err)
+	return nil
 }
 
 // ends tells whether an error concerns the whole Read: the caller is gone, the sink is broken, or the key is refused.

@@ -53,7 +53,7 @@ func newWorld(t *testing.T, o stripetest.Options) *world {
 			Now:             o.Now,
 			Retry:           api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second},
 		}),
-		config: connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q}`, server.URL)),
+		config: connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, server.URL)),
 	}
 }
 
@@ -407,7 +407,7 @@ func TestPermissions(t *testing.T) {
 		Keys:       map[string]stripetest.Key{"rk_test_some": {Permissions: []string{"rak_charge_read", "rak_customer_read"}}},
 		NotEnabled: []string{"issuing", "treasury"},
 	})
-	config := connector.Config(fmt.Sprintf(`{"api_key":"rk_test_some","api_base":%q}`, w.URL))
+	config := connector.Config(fmt.Sprintf(`{"api_key":"rk_test_some","api_base":%q,"max_requests_per_second":10000}`, w.URL))
 	names := []string{"charges", "invoices", "invoice_line_items", "customers", "issuing_cards", "treasury_transactions"}
 	sink, summary := w.read(t, connector.ReadRequest{Config: config, Streams: selected(names...)})
 	want := map[string]connector.Status{

@@ -27,6 +27,8 @@ type Options struct {
 type Source struct {
 	options Options
 	streams table
+	permits permits
+	limits  *api.Limits
 }
 
 var _ connector.Source = (*Source)(nil)
@@ -42,7 +44,7 @@ func New(o Options) *Source {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	return &Source{options: o, streams: streams()}
+	return &Source{options: o, streams: streams(), permits: make(permits, extraWorkers), limits: api.NewLimits()}
 }
 
 // client gives the edge to the account of a configuration.
@@ -53,5 +55,8 @@ func (s *Source) client(c config, retry api.Retry) *api.Client {
 		Base:      c.APIBase,
 		Transport: api.ReadOnly(s.options.Transport),
 		Retry:     retry,
+		Limits:    s.limits,
+
+		MaxRequestsPerSecond: c.MaxRate,
 	})
 }

@@ -16,6 +16,9 @@ func (s *Source) Spec() connector.Spec {
 		ConfigSchema:     configSchema,
 		DocumentationURL: "https://docs.stripe.com/api",
 		SyncModes:        []connector.SyncMode{connector.FullRefresh},
-		Capabilities:     []connector.Capability{connector.FieldSelection, connector.Checkpoints},
+		Capabilities: []connector.Capability{
+			connector.FieldSelection, connector.TimeRangeLimit, connector.RecordLimit, connector.SoftDeadline,
+			connector.PriorityOrder, connector.Checkpoints,
+		},
 	}
 }

@@ -31,22 +31,6 @@ type passID struct {
 	Streams  int    `json:"streams"`  // how many streams shared the pass
 }
 
-// window is a half-open range of creation times, read from its newest end down to the object After.
-type window struct {
-	From  second `json:"from"`
-	To    second `json:"to"`
-	After string `json:"after,omitempty"` // the last object that was read; empty if none was
-	At    second `json:"at,omitzero"`     // when that was created
-}
-
-// rest gives the number of seconds that are left to read.
-func (w window) rest() int64 {
-	if w.At != 0 {
-		return int64(w.At - w.From)
-	}
-	return int64(w.To - w.From)
-}
-
 // second is a Unix time in whole seconds. It is written as RFC 3339, for people.
 type second int64
 

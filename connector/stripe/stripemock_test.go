@@ -40,7 +40,7 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	defer server.Close()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1}})
+	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1}, MaxRequestsPerSecond: 10_000})
 	source := testSource()
 	for i := range source.streams {
 		row := &source.streams[i]

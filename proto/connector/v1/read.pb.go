@@ -319,7 +319,9 @@ type ReadRequest struct {
 	Follow bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
 	// With follow: how long to rest between two looks. Zero means the server's default (5 s).
 	FollowInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=follow_interval,json=followInterval,proto3" json:"follow_interval,omitempty"`
-	// Read only what was created in this range. Unset means the configuration's start date until now.
+	// Read only what was created in this range. Unset means the configuration's start date until now. A stream whose state
+	// has work left goes on with that, whatever the range; one that the source cannot filter is read whole. A bounded Read
+	// begins no new generation.
 	TimeRange *TimeRange `protobuf:"bytes,8,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
 	// Stop after about this many records (the page in hand is completed), with has_more in the summary. Zero means no
 	// limit.

@@ -52,9 +52,9 @@ const (
 //
 // # Errors
 //
-// Every RPC error carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
+// Every error of the connector carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
 // "connector.v1"), this package's Failure, and, where they apply, google.rpc.BadRequest (field violations by path) and
-// google.rpc.RetryInfo. The codes are:
+// google.rpc.RetryInfo; those that gRPC makes itself, such as for a request that is too large, carry none. The codes are:
 //
 //	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
 //	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
@@ -169,9 +169,9 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //
 // # Errors
 //
-// Every RPC error carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
+// Every error of the connector carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
 // "connector.v1"), this package's Failure, and, where they apply, google.rpc.BadRequest (field violations by path) and
-// google.rpc.RetryInfo. The codes are:
+// google.rpc.RetryInfo; those that gRPC makes itself, such as for a request that is too large, carry none. The codes are:
 //
 //	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
 //	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
