@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,11 +12,12 @@ import (
 )
 
 // backfill pages through a span, and emits each page before it asks for the next: so a worker holds one page in memory,
-// however slow the receiver. It ends early, without an error, when another worker of the pass failed.
+// however slow the receiver. It ends early, without an error, when the pass failed, or ends after a page that every
+// worker may read: so a Read gets on however soon it is to end.
 func (r *run) backfill(ctx context.Context, p *pass, s *span) error {
-	for {
-		w, failed := r.position(p, s)
-		if failed {
+	for pages := 0; ; pages++ {
+		w, err := r.position(p, s)
+		if err != nil && (pages > 0 || !errors.Is(err, errEnough)) {
 			return nil
 		}
 		page, err := r.page(ctx, p, w)
@@ -36,6 +38,7 @@ func (r *run) backfill(ctx context.Context, p *pass, s *span) error {
 		}
 		if r.recordLimit > 0 && r.emitter.sent() >= r.recordLimit {
 			r.enough()
+			r.cutShort() // else each worker would add a page
 		}
 		if last {
 			return nil
@@ -44,11 +47,11 @@ func (r *run) backfill(ctx context.Context, p *pass, s *span) error {
 	}
 }
 
-// position tells where a span goes on, and whether its pass failed.
-func (r *run) position(p *pass, s *span) (window, bool) {
+// position tells where a span goes on, and why its pass ends, if it does.
+func (r *run) position(p *pass, s *span) (window, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return s.window, p.err != nil
+	return s.window, p.err
 }
 
 // restart lets a span go on without its cursor, whose object is gone.
@@ -83,7 +86,7 @@ func (r *run) page(ctx context.Context, p *pass, w window) (*api.Page, error) {
 	if p.root.TestOnly && r.mode == "live" {
 		return nil, testOnly()
 	}
-	path, query := p.family.list(place{})
+	path, query := p.family.list(place{pageSize: r.pageSize})
 	if p.root.Cursor != "" {
 		query.Set("created[gte]", strconv.FormatInt(int64(w.From), 10))
 		query.Set("created[lt]", strconv.FormatInt(int64(w.To), 10))

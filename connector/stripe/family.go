@@ -110,7 +110,7 @@ func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.O
 			return err
 		}
 		for _, id := range across {
-			at := place{parent: object, across: id, from: g.pass.from, to: g.pass.to}
+			at := place{parent: object, across: id, from: g.pass.from, to: g.pass.to, pageSize: g.run.pageSize}
 			if !first.HasMore {
 				err = g.gather(ctx, child, first.Objects, at, asOf)
 			} else {
@@ -209,7 +209,7 @@ func (g *gatherer) acrossIDs(ctx context.Context, child *member) ([]string, erro
 		return ids, nil
 	}
 	ids := []string{}
-	path, query := g.run.streams.find(name).list(place{})
+	path, query := g.run.streams.find(name).list(place{pageSize: g.run.pageSize})
 	for more := true; more; {
 		page, err := g.run.client.List(ctx, path, query)
 		if err != nil {

@@ -17,6 +17,7 @@ type run struct {
 	streams     table
 	mode        string
 	newestFirst bool
+	pageSize    int
 	client      *api.Client
 	emitter     *emitter
 	across      acrossIDs
@@ -40,7 +41,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	}
 	r := &run{
 		streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
-		newestFirst: req.NewestFirst, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
+		newestFirst: req.NewestFirst, pageSize: s.options.PageSize, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
 	}
 	if r.passes, err = s.plan(c, req, &r.mu); err != nil {
 		return connector.Summary{}, err
@@ -70,6 +71,7 @@ func (r *run) all(ctx context.Context) error {
 	defer r.cutShort()
 	if r.softDeadline > 0 {
 		defer time.AfterFunc(r.softDeadline, r.enough).Stop()
+		defer time.AfterFunc(r.softDeadline+softDeadlineGrace, r.cutShort).Stop()
 	}
 	first, span := r.next()
 	workers.Go(func() error { return r.work(workCtx, first, span) })
@@ -82,7 +84,11 @@ func (r *run) all(ctx context.Context) error {
 // errEnough is why a pass ends when a limit of the request is reached.
 var errEnough = errors.New("a limit of the request was reached")
 
-// enough ends the Read early: what is in hand is emitted, and nothing more is asked for.
+// softDeadlineGrace is how long pages in hand may take after the soft deadline, so that even a Read with a short one
+// gets on. After it, waits for Stripe are cut short.
+const softDeadlineGrace = 5 * time.Second
+
+// enough ends the Read early: pages in hand are emitted, and no others are asked for.
 func (r *run) enough() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +97,6 @@ func (r *run) enough() {
 			p.err = errEnough
 		}
 	}
-	r.cutShort()
 }
 
 // leave tells what became of the passes that enough ended.

@@ -7,7 +7,7 @@ import (
 
 // leastSteal is how many pages a span must have left, by estimate, to be worth splitting: each split costs up to one
 // page that is not full.
-const leastSteal = 4
+const leastSteal = 10
 
 // extraWorkers is how many workers beyond the first of each Read there may be in the process. Each holds a page or two
 // of some hundred KB, also while its receiver does not read.
@@ -122,6 +122,9 @@ func (r *run) release(ctx context.Context, p *pass, err error) error {
 	p.workers--
 	if p.err == nil {
 		p.err = err
+	}
+	if len(p.spans) == 0 && errors.Is(p.err, errEnough) {
+		p.err = nil // the page in hand was its last
 	}
 	ended, failure := p.ended(), p.err
 	r.mu.Unlock()

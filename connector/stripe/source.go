@@ -19,6 +19,8 @@ type Options struct {
 	Retry api.Retry
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// PageSize is how many objects a page has at most; zero means 100, the most that Stripe gives. Less is for tests.
+	PageSize int
 	// Heartbeat is the longest silence of a Read; zero means 2 seconds.
 	Heartbeat time.Duration
 }
@@ -40,6 +42,9 @@ func New(o Options) *Source {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.PageSize == 0 {
+		o.PageSize = 100
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second

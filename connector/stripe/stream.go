@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -136,10 +137,14 @@ func (s *stream) createdAt(object rawjson.Object) second {
 	return second(rawjson.Int(value))
 }
 
+// mostPerPage is the most objects that Stripe gives in a page (https://docs.stripe.com/api/pagination).
+const mostPerPage = 100
+
 // place is what a list request is about, besides the endpoint.
 type place struct {
 	parent   rawjson.Object // of a child
 	across   string         // the id of an object of Across
+	pageSize int            // 0 means the most that Stripe gives
 	from, to second         // for RangeParams
 }
 
@@ -147,7 +152,7 @@ type place struct {
 func (s *stream) list(at place) (string, url.Values) {
 	query := url.Values{}
 	if !s.Unpaged {
-		query.Set("limit", "100")
+		query.Set("limit", strconv.Itoa(cmp.Or(at.pageSize, mostPerPage)))
 	}
 	for name, values := range s.Params {
 		query[name] = values

@@ -77,16 +77,13 @@ func (s *span) arrive(root *stream, objects []rawjson.Object, more bool) ([]rawj
 	return kept, !more
 }
 
-// pageSize is how many objects a page has at most.
-const pageSize = 100
-
 // pagesLeft estimates how many pages the span still has below what arrived, by the density of what did; 0 before the
 // first page.
 func (s *span) pagesLeft() float64 {
 	if s.floor == 0 || s.arrived == 0 {
 		return 0
 	}
-	return float64(s.floor-s.From) * s.density() / pageSize
+	return float64(s.floor-s.From) * s.density() / mostPerPage
 }
 
 // density is the number of objects per second in what arrived.
@@ -97,7 +94,7 @@ func (s *span) density() float64 { return float64(s.arrived) / float64(max(s.top
 func (s *span) split(newestFirst bool) *span {
 	at := s.From + (s.floor-s.From)/2
 	if newestFirst {
-		at = max(at, s.floor-second(newestFirstPages*pageSize/s.density()))
+		at = max(at, s.floor-second(newestFirstPages*mostPerPage/s.density()))
 	}
 	older := newSpan(window{From: s.From, To: at})
 	s.From = at
