@@ -10,13 +10,15 @@ import (
 
 func (a *app) discover() *cobra.Command {
 	var c call
-	var onlyAvailable, includeUnavailable bool
+	var onlyAvailable, includeUnavailable, erd bool
+	var names []string
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "Print the streams, with schemas, keys and relations",
 		Long:  "Prints the catalog as JSON. read takes it as its --catalog, whole or cut down.",
 		Example: `  stripe-connector discover --config config.json > catalog.json
-  stripe-connector discover --config config.json --only-available | jq -r '.streams[].name'`,
+  stripe-connector discover --config config.json --only-available | jq -r '.streams[].name'
+  stripe-connector discover --config config.json --erd --streams customers,charges,invoices,invoice_line_items`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
@@ -25,6 +27,9 @@ func (a *app) discover() *cobra.Command {
 				})
 				if err != nil {
 					return err
+				}
+				if erd {
+					return printERD(a.stdout, resp.Streams, names)
 				}
 				return printLines(a.stdout, resp)
 			})
@@ -35,5 +40,7 @@ func (a *app) discover() *cobra.Command {
 	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "ask Stripe, and leave out what the key may not read")
 	cmd.Flags().BoolVar(&includeUnavailable, "include-unavailable", false,
 		"ask Stripe, and mark what the key may not read with the reason")
+	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid's language instead of JSON")
+	cmd.Flags().StringSliceVar(&names, "streams", nil, "with --erd: `names` of the streams to draw, separated by commas (default: all)")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"regexp"
@@ -234,42 +235,44 @@ func TestIDsAreEscaped(t *testing.T) {
 	}
 }
 
-// TestStreamsDocument keeps docs/streams.md, which is generated from the table: run with -update to rewrite it.
-func TestStreamsDocument(t *testing.T) {
-	const file = "../../docs/streams.md"
-	want := streamsDocument(testSource().streams)
+// TestReadmeTable keeps the README's table of streams, which is generated: run with -update to rewrite it.
+func TestReadmeTable(t *testing.T) {
+	const file, begin, end = "../../README.md", "<!-- streams: generated -->\n", "<!-- end of streams -->\n"
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(readme), begin)
+	_, after, ok := strings.Cut(rest, end)
+	if !ok {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	want := before + begin + streamsTable(testSource().streams) + end + after
 	if *update {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		return
 	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is not what the table says: run go test ./connector/stripe -run TestStreamsDocument -update", file)
+	if string(readme) != want {
+		t.Errorf("%s is not what the table of streams says: run go test ./connector/stripe -run TestReadmeTable -update", file)
 	}
 }
 
-func streamsDocument(streams table) string {
+func streamsTable(streams table) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Streams\n\nThe %d streams, generated from the table in `connector/stripe/streams.go`.\n\n", len(streams))
-	b.WriteString("| stream | endpoint | primary key | read | restricted key needs |\n|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "<details><summary>The %d streams</summary>\n\n", len(streams))
+	b.WriteString("| stream | endpoint | primary key | read |\n|---|---|---|---|\n")
 	for i := range streams {
 		s := &streams[i]
-		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s |\n",
-			s.Name, s.Doc, s.Path, strings.Join(s.primaryKey(), ", "), howRead(s), s.Permission)
+		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s |\n",
+			s.Name, s.Doc, s.Path, strings.Join(s.primaryKey(), ", "), howRead(s))
 	}
-	b.WriteString("\n## List endpoints that are no streams\n\n| endpoint | reason |\n|---|---|\n")
-	var paths []string
-	for path := range notStreams {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	for _, path := range paths {
+	b.WriteString("\n</details>\n\n<details><summary>List endpoints that are no streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
+	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", path, notStreams[path])
 	}
+	b.WriteString("\n</details>\n")
 	return b.String()
 }
 

@@ -263,12 +263,15 @@ func (e *emitter) status(ctx context.Context, out *output, status connector.Stat
 
 // heartbeats sends progress until ctx ends. It gives up quietly when the sink is broken: whoever reads finds out too.
 func (e *emitter) heartbeats(ctx context.Context) {
-	last := int64(0)
+	var last connector.Progress
 	for wait(ctx, e.heartbeat) {
 		e.mu.Lock()
 		m := e.progress()
-		m.RecordsPerSecond = float64(m.Records-last) / e.heartbeat.Seconds()
-		last = m.Records
+		m.RecordsPerSecond = float64(m.Records-last.Records) / e.heartbeat.Seconds()
+		if gained := m.Fraction - last.Fraction; gained > 0 {
+			m.TimeLeft = time.Duration((1 - m.Fraction) / gained * float64(e.heartbeat))
+		}
+		last = *m
 		err := e.sink.Send(ctx, m)
 		e.mu.Unlock()
 		if err != nil {

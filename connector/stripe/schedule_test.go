@@ -54,7 +54,7 @@ func TestWorkStealing(t *testing.T) {
 			if distinct := len(slices.Compact(slices.Clone(all))); len(all) != charges || distinct != charges {
 				t.Errorf("got %d records of %d objects", len(all), distinct)
 			}
-			if most := int64(charges/100*112/100) + 1; summary.Requests > most {
+			if most := int64(charges / 100 * 125 / 100); summary.Requests > most {
 				t.Errorf("made %d requests, more than %d", summary.Requests, most)
 			}
 			if name == "one second" {
