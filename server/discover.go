@@ -41,7 +41,7 @@ func (s *service) discover(
 	}
 	response := &connectorv1.DiscoverResponse{}
 	for _, stream := range catalog.Streams {
-		converted, err := protoStream(stream, hidden)
+		converted, err := s.protoStream(stream, hidden)
 		if err != nil {
 			return nil, err
 		}
@@ -50,8 +50,8 @@ func (s *service) discover(
 	return response, nil
 }
 
-func protoStream(stream connector.Stream, hidden secrets) (*connectorv1.Stream, error) {
-	schema, err := structFromJSON(stream.JSONSchema)
+func (s *service) protoStream(stream connector.Stream, hidden secrets) (*connectorv1.Stream, error) {
+	schema, err := s.schemas.message(stream.Name, stream.JSONSchema)
 	if err != nil {
 		return nil, fmt.Errorf("convert the schema of stream %s: %w", stream.Name, err)
 	}

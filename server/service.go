@@ -16,10 +16,11 @@ const drainRetryAfter = time.Second
 type service struct {
 	connectorv1.UnimplementedConnectorServiceServer
 
-	source connector.Source
-	spec   connector.Spec
-	opts   Options
-	drain  <-chan struct{}
+	source  connector.Source
+	spec    connector.Spec
+	opts    Options
+	drain   <-chan struct{}
+	schemas schemas
 }
 
 func newService(source connector.Source, opts Options, drain <-chan struct{}) *service {
