@@ -205,3 +205,32 @@ func settled(t *testing.T, p *process) int {
 	}
 	return last
 }
+
+// TestMemoryOfAHundredReads has a hundred clients read whole accounts at once.
+func TestMemoryOfAHundredReads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	const most, readers, charges = 1536, 100, 1500
+	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/charges": charges, "*": 10}})
+	p := startProcess(t, stripe.URL)
+	client := dial(t, p.address)
+	request := &connectorv1.ReadRequest{
+		Config:  configuration(t, simulatedConfig(stripe.URL)),
+		Streams: selectStreams("charges", "customers", "invoices", "invoice_line_items"),
+	}
+	var reads sync.WaitGroup
+	for range readers {
+		reads.Go(func() {
+			if n := len(read(t, client, request).records("charges")); n != charges {
+				t.Errorf("got %d charges", n)
+			}
+		})
+	}
+	reads.Wait()
+	peak := p.memory(t, "VmHWM")
+	if peak > most {
+		t.Errorf("the server's memory rose to %d MiB, more than %d", peak, most)
+	}
+	t.Logf("%d Reads at once cost at most %d MiB", readers, peak)
+}

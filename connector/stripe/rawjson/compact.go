@@ -2,32 +2,32 @@ package rawjson
 
 import "bytes"
 
-// appendCompact appends src, which is valid JSON, to dst without the white space between tokens. dst may be src[:0].
-func appendCompact(dst, src []byte) []byte {
-	for i := 0; i < len(src); {
-		switch c := src[i]; {
-		case isSpace(c):
-			i++
+// compact removes the white space between the tokens of text, which is valid JSON, in place.
+func compact(text []byte) []byte {
+	n := 0
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
 		case c == '"':
-			end := stringEnd(src, i)
-			dst = append(dst, src[i:end]...)
+			end := stringEnd(text, i)
+			n += copy(text[n:], text[i:end])
 			i = end
+		case c <= ' ': // what else is that small would not be valid
+			i++
 		default:
-			dst = append(dst, c)
+			text[n] = c
+			n++
 			i++
 		}
 	}
-	return dst
+	return text[:n]
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
-// stringEnd gives the index behind the string that begins at src[start].
-func stringEnd(src []byte, start int) int {
+// stringEnd gives the index behind the string that begins at text[start].
+func stringEnd(text []byte, start int) int {
 	for i := start + 1; ; {
-		quote := i + bytes.IndexByte(src[i:], '"')
+		quote := i + bytes.IndexByte(text[i:], '"')
 		backslashes := 0
-		for src[quote-1-backslashes] == '\\' {
+		for text[quote-1-backslashes] == '\\' {
 			backslashes++
 		}
 		if backslashes%2 == 0 {

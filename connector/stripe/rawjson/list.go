@@ -51,9 +51,7 @@ func CutCompactList(list *List, page string) error {
 		switch name {
 		case "data":
 			isList = value[0] == '['
-			for object := range Elements(value) {
-				list.Objects = append(list.Objects, CutObject(object))
-			}
+			list.cut(value)
 		case "has_more":
 			list.HasMore = value == "true"
 		}
@@ -64,20 +62,55 @@ func CutCompactList(list *List, page string) error {
 	return nil
 }
 
+// cut appends the elements of a compact array. It looks at each byte once.
+func (l *List) cut(array string) {
+	if len(array) < 2 || array[0] != '[' || array[1] == ']' {
+		return
+	}
+	for i := 1; i < len(array); i++ { // i: behind '[' or ','
+		if array[i] != '{' {
+			end := skipValue(array, i)
+			l.Objects = append(l.Objects, Object{Raw: array[i:end]})
+			i = end
+			continue
+		}
+		object, end := cutObject(array, i)
+		l.Objects = append(l.Objects, object)
+		i = end
+	}
+}
+
 // CutObject reads what identifies a compact object.
 func CutObject(raw string) Object {
-	object := Object{Raw: raw}
-	for name, value := range Members(raw) {
-		switch name {
-		case "id":
+	if raw == "" || raw[0] != '{' {
+		return Object{Raw: raw}
+	}
+	object, _ := cutObject(raw, 0)
+	return object
+}
+
+// cutObject reads what identifies the object that begins at s[start], and gives the index behind it.
+func cutObject(s string, start int) (Object, int) {
+	var object Object
+	i := start + 1
+	for s[i] != '}' {
+		if s[i] == ',' {
+			i++
+		}
+		nameEnd := skipString(s, i)
+		end := skipValue(s, nameEnd+1)
+		switch value := s[nameEnd+1 : end]; s[i:nameEnd] {
+		case `"id"`:
 			object.ID = String(value)
-		case "object":
+		case `"object"`:
 			object.Type = String(value)
-		case "created":
+		case `"created"`:
 			object.Created = Int(value)
 		}
+		i = end
 	}
-	return object
+	object.Raw = s[start : i+1]
+	return object, i + 1
 }
 
 // Compact validates body as one JSON value in UTF-8 and gives it without the white space between tokens. It works in
@@ -89,7 +122,7 @@ func Compact(body []byte) (string, error) {
 	if !jsontext.Value(body).IsValid(lenient) {
 		return "", invalid(body)
 	}
-	return string(appendCompact(body[:0], body)), nil
+	return string(compact(body)), nil
 }
 
 // invalid says where body stops being JSON, without quoting it: it may hold a customer's data.
