@@ -26,6 +26,12 @@ type Options struct {
 	Base      string            // empty means DefaultBase
 	Transport http.RoundTripper // from NewTransport; shared by all clients of a process
 	Retry     Retry             // the zero value means the defaults
+	Limits    *Limits           // from NewLimits; shared by all clients of a process; nil means its own
+
+	// MaxRequestsPerSecond caps the rate of the account, whose Clients share it: that of the last one made holds. More
+	// than Stripe documents (https://docs.stripe.com/rate-limits) tells that it raised the account's limits. 0 means
+	// the documented limits.
+	MaxRequestsPerSecond float64
 }
 
 // Client reads one account. It may be used from many goroutines.
@@ -35,12 +41,18 @@ type Client struct {
 	options Options
 	scrub   scrubber
 	Meter   Meter
+
+	identity identity
+	ceilings ceilings
 }
 
 // New makes a Client.
 func New(o Options) *Client {
 	if o.Base == "" {
 		o.Base = DefaultBase
+	}
+	if o.Limits == nil {
+		o.Limits = NewLimits()
 	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(o.Base),
@@ -49,7 +61,7 @@ func New(o Options) *Client {
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
 	})
-	return &Client{
+	c := &Client{
 		backend: backend.(*stripe.BackendImplementation),
 		http: &http.Client{
 			Transport: o.Transport,
@@ -57,10 +69,24 @@ func New(o Options) *Client {
 				return http.ErrUseLastResponse // Stripe redirects nothing; the key must not travel
 			},
 		},
-		options: o,
-		scrub:   newScrubber(o.Key),
+		options:  o,
+		scrub:    newScrubber(o.Key),
+		identity: identify(o),
+		ceilings: documented(o.Key).capped(o.MaxRequestsPerSecond),
 	}
+	c.limiter().limit(c.ceilings)
+	return c
 }
+
+// limiter gives the limiter of the account.
+func (c *Client) limiter() *limiter { return c.options.Limits.of(c.identity, c.ceilings) }
+
+// Workers gives how many requests in flight to the endpoint of a path use its rate, at its present latency: 1 to 64.
+// More wait for no gain.
+func (c *Client) Workers(path string) int { return c.limiter().workersOf(endpointOf(path)) }
+
+// AllWorkers gives how many requests in flight, whatever their endpoints, use the rate of the account: 1 to 64.
+func (c *Client) AllWorkers() int { return c.limiter().workers() }
 
 // Page is one answer of a list endpoint.
 type Page struct {
@@ -92,16 +118,32 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjso
 // get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
 // the body, only copies.
 func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
+	endpoint := endpointOf(path)
+	turn, err := c.limiter().acquire(ctx, endpoint, &c.Meter) // a long queue costs nothing of the retries' budget
+	if err != nil {
+		return err
+	}
+	held := true
 	return c.retry(ctx, func() error {
+		if !held {
+			if turn, err = c.limiter().acquire(ctx, endpoint, &c.Meter); err != nil {
+				return err
+			}
+		}
+		held = false
 		c.Meter.requests.Add(1)
-		return c.attempt(ctx, path, query, parse)
+		return c.attempt(ctx, turn, path, query, parse)
 	})
 }
 
 // maxBody bounds an answer: a page of Stripe's has some hundred KB.
 const maxBody = 64 << 20
 
-func (c *Client) attempt(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
+// attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
+func (c *Client) attempt(ctx context.Context, turn permit, path string, query url.Values, parse func(time.Time, []byte) error) error {
+	var status int
+	var header http.Header
+	defer func() { turn.release(status, header) }()
 	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
 	defer cancel()
 	req, err := c.request(ctx, path, query)
@@ -114,6 +156,7 @@ func (c *Client) attempt(ctx context.Context, path string, query url.Values, par
 		return c.unreachable(ctx, err)
 	}
 	defer res.Body.Close()
+	status, header = res.StatusCode, res.Header
 
 	body, err := bodies.take(ctx, res)
 	if err != nil {

@@ -21,6 +21,7 @@ type refusal struct {
 	*connector.Failure
 	param string // the parameter that Stripe finds wrong
 	words string // Stripe's own
+	limit string // the rate limit that was hit, as Stripe names it
 }
 
 // Unwrap gives the Failure.
@@ -45,6 +46,12 @@ func IsCursorGone(err error) bool {
 	return ok && r.missing() && r.param == startingAfter
 }
 
+// isPacedRefusal tells whether err is a refusal at a limit that the limiter keeps to from now on.
+func isPacedRefusal(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.HTTPStatus == http.StatusTooManyRequests && isPaced(r.limit)
+}
+
 const startingAfter = "starting_after"
 
 // refused turns an answer that is not 200 into a Failure. See https://docs.stripe.com/error-handling.
@@ -64,7 +71,7 @@ func (c *Client) refused(res *http.Response, body []byte) error {
 	}
 	failure.Message = advice(failure.Class) + " Stripe says: " + c.scrub.clean(decoded.Msg)
 	failure.Retryable = retryable(res, failure.Class)
-	return &refusal{Failure: failure, param: decoded.Param, words: decoded.Msg}
+	return &refusal{Failure: failure, param: decoded.Param, words: decoded.Msg, limit: limitHit(res.Header)}
 }
 
 // classify says who can mend an error of Stripe's. connected tells whether the request named a connected account.

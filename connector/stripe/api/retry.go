@@ -10,15 +10,16 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Retry says how patiently a request is made again. What is retried: every Failure that says Retryable.
+// Retry says how patiently a request is made again. What is retried: every Failure that says Retryable. At a rate limit
+// waits are a quarter as long, because the limiter gives way too.
 type Retry struct {
 	Initial time.Duration // before the first retry, doubled for each further one, ±50 %; zero means 500 ms
 	Max     time.Duration // the longest wait; zero means 30 s
-	Budget  time.Duration // no retry begins later than this after the first attempt; zero means 5 minutes
-	Attempt time.Duration // the longest single attempt; zero means 2 minutes
+	Budget  time.Duration // no retry begins later than this after the first attempt; zero means 2 minutes
+	Attempt time.Duration // the longest single attempt; zero means 90 seconds
 }
 
-func (r Retry) attemptTimeout() time.Duration { return orDefault(r.Attempt, 2*time.Minute) }
+func (r Retry) attemptTimeout() time.Duration { return orDefault(r.Attempt, 90*time.Second) }
 
 func orDefault(d, or time.Duration) time.Duration {
 	if d == 0 {
@@ -49,11 +50,12 @@ func (c *Client) retry(ctx context.Context, attempt func() error) error {
 			return struct{}{}, backoff.Permanent(err)
 		}
 		waits.least = failure.RetryAfter
+		waits.paced = isPacedRefusal(err)
 		return struct{}{}, err
 	},
 		backoff.WithBackOff(waits),
-		backoff.WithMaxElapsedTime(orDefault(policy.Budget, 5*time.Minute)),
-		backoff.WithNotify(func(_ error, d time.Duration) { c.Meter.wait(time.Now(), d) }),
+		backoff.WithMaxElapsedTime(orDefault(policy.Budget, 2*time.Minute)),
+		backoff.WithNotify(func(_ error, d time.Duration) { c.Meter.retry(time.Now(), d) }),
 	)
 	return err
 }
@@ -62,6 +64,13 @@ func (c *Client) retry(ctx context.Context, attempt func() error) error {
 type hinted struct {
 	backoff.BackOff
 	least time.Duration
+	paced bool // the limiter gives way, and will space the retry as any request
 }
 
-func (h *hinted) NextBackOff() time.Duration { return max(h.BackOff.NextBackOff(), h.least) }
+func (h *hinted) NextBackOff() time.Duration {
+	next := h.BackOff.NextBackOff()
+	if h.paced {
+		next /= 4 // it still grows if Stripe goes on refusing
+	}
+	return max(next, h.least)
+}

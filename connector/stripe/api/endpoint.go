@@ -1,0 +1,42 @@
+package api
+
+import "strings"
+
+// endpointOf names the operation that a path belongs to, as Stripe's limits know it: the path with "{}" for each id, so
+// that all GET /v1/charges/{id} are one. Where ids stand is told by their place, since they may look like anything.
+func endpointOf(path string) string {
+	parts := strings.Split(path, "/") // "", "v1", "charges", "ch_1"
+	id := 3
+	if len(parts) > 2 && isNamespace(parts[2]) {
+		id = 4 // "", "v1", "billing", "meters", "mtr_1"
+	}
+	if id >= len(parts) {
+		return path
+	}
+	for ; id < len(parts); id += 2 {
+		if !isOperation(parts[id]) {
+			parts[id] = "{}"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// isNamespace tells whether the first word of a path groups several kinds of object, whose names follow it.
+func isNamespace(word string) bool {
+	switch word {
+	case "apple_pay", "apps", "balance", "billing", "billing_portal", "checkout", "climate", "entitlements",
+		"financial_connections", "forwarding", "identity", "issuing", "radar", "reporting", "sigma", "tax", "terminal",
+		"test_helpers", "treasury":
+		return true
+	}
+	return false
+}
+
+// isOperation tells whether a word that stands where ids do is none.
+func isOperation(word string) bool {
+	switch word {
+	case "find", "preview", "search", "upcoming":
+		return true
+	}
+	return false
+}

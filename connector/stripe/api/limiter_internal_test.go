@@ -1,0 +1,168 @@
+package api
+
+import (
+	"encoding/json"
+	"math"
+	"regexp"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stripe/stripe-mock/embedded"
+	"pgregory.net/rapid"
+)
+
+func TestEndpointOf(t *testing.T) {
+	tests := map[string]string{
+		"/v1/charges":                                     "/v1/charges",
+		"/v1/charges/search":                              "/v1/charges/search",
+		"/v1/charges/ch_1":                                "/v1/charges/{}",
+		"/v1/coupons/gold":                                "/v1/coupons/{}",
+		"/v1/invoices/in_1/lines":                         "/v1/invoices/{}/lines",
+		"/v1/invoices/a%20b%2Fc%3Fd/lines":                "/v1/invoices/{}/lines",
+		"/v1/invoices/upcoming/lines":                     "/v1/invoices/upcoming/lines",
+		"/v1/billing/meters":                              "/v1/billing/meters",
+		"/v1/billing/meters/mtr_1/event_summaries":        "/v1/billing/meters/{}/event_summaries",
+		"/v1/application_fees/fee_1/refunds/fr_1":         "/v1/application_fees/{}/refunds/{}",
+		"/v1/checkout/sessions/cs_test_1/line_items":      "/v1/checkout/sessions/{}/line_items",
+		"/v1/balance":                                     "/v1/balance",
+		"/v1/test_helpers/test_clocks/clock_1":            "/v1/test_helpers/test_clocks/{}",
+		"/v1/reporting/report_types/balance.summary.1":    "/v1/reporting/report_types/{}",
+		"/v1/treasury/financial_accounts/fa_1/features":   "/v1/treasury/financial_accounts/{}/features",
+		"/v1/customers/cus_1/cash_balance_transactions":   "/v1/customers/{}/cash_balance_transactions",
+		"/v1/credit_notes/preview/lines":                  "/v1/credit_notes/preview/lines",
+		"/v1/financial_connections/accounts/fca_1/owners": "/v1/financial_connections/accounts/{}/owners",
+		"/": "/",
+		"":  "",
+	}
+	for path, want := range tests {
+		if got := endpointOf(path); got != want {
+			t.Errorf("%s is of %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestEndpointOfEveryOperation asks Stripe's own document which paths there are.
+func TestEndpointOfEveryOperation(t *testing.T) {
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(embedded.OpenAPISpec, &document); err != nil {
+		t.Fatal(err)
+	}
+	parameter := regexp.MustCompile(`\{[^}]*\}`)
+	operations := 0
+	for path, methods := range document.Paths {
+		if methods["get"] == nil {
+			continue
+		}
+		operations++
+		if got, want := endpointOf(parameter.ReplaceAllString(path, "x_1")), parameter.ReplaceAllString(path, "{}"); got != want {
+			t.Errorf("%s is taken for %s", want, got)
+		}
+	}
+	if operations < 200 {
+		t.Errorf("only %d operations", operations)
+	}
+}
+
+// TestBucketNeverPassesMore takes tokens as fast as they come while the bucket gives way and is changed at random.
+func TestBucketNeverPassesMore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ceiling := rapid.Float64Range(0.1, 500).Draw(t, "ceiling")
+		now := time.Unix(1e9, 0)
+		b := newBucket(ceiling, now)
+		var taken []time.Time
+		for range rapid.IntRange(1, 300).Draw(t, "steps") {
+			switch rapid.IntRange(0, 20).Draw(t, "step") {
+			case 0:
+				b.yield(now.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms ago")) * time.Millisecond))
+			case 1:
+				now = now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "s")) * time.Second)
+			case 2:
+				b.cap(rapid.Float64Range(0.1, ceiling).Draw(t, "cap"))
+			case 3:
+				now = now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "ms")) * time.Millisecond)
+			default:
+				now = now.Add(b.in())
+			}
+			b.advance(now)
+			if b.rate > share*b.ceiling*1.001 || b.rate <= 0 || b.tokens > b.burst() {
+				t.Fatalf("got %+v", b)
+			}
+			if b.in() > 0 {
+				continue
+			}
+			b.tokens--
+			taken = append(taken, now)
+			most := int(math.Ceil(ceiling))
+			if i := len(taken) - 1 - most; i >= 0 && now.Sub(taken[i]) < time.Second {
+				t.Fatalf("%d of %v/s passed within %v", most+1, ceiling, now.Sub(taken[i]))
+			}
+		}
+	})
+}
+
+func TestLimitsForgetIdleAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := NewLimits()
+		connected := func(n int) Options { return Options{Key: "sk_test_1", Account: strconv.Itoa(n), Limits: limits} }
+		for n := range 1000 {
+			New(connected(n))
+			time.Sleep(time.Second)
+		}
+		if n := len(limits.accounts); n > 200 {
+			t.Errorf("keeps %d accounts", n)
+		}
+		c := New(connected(0))
+		turn, err := c.limiter().acquire(t.Context(), "/v1/charges", &c.Meter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		New(connected(1))
+		if turn.limiter != c.limiter() || len(limits.accounts) != 2 {
+			t.Errorf("forgot an account in use, or keeps all %d", len(limits.accounts))
+		}
+		turn.release(0, nil)
+	})
+}
+
+// TestOneWhoLeavesInTheLastMomentTakesNothing lets a request pass that has been given up already.
+func TestOneWhoLeavesInTheLastMomentTakesNothing(t *testing.T) {
+	l := newLimiter(documented(""), time.Now())
+	e, w := l.endpoint("/v1/charges"), make(waiter)
+	e.waiting = append(e.waiting, w)
+	l.admit()
+	<-w
+	l.leave(e, w)
+	if l.account.flight.running != 0 || e.flight.running != 0 || l.account.bucket.tokens < 1 || e.bucket.tokens < 1 || !l.idle() {
+		t.Errorf("left %+v and %+v", l.account, e.gate)
+	}
+}
+
+func TestAFreePassageCostsNoMemory(t *testing.T) {
+	limits, id, c, meter := NewLimits(), identify(Options{}), documented("").capped(1e12), new(Meter)
+	if n := testing.AllocsPerRun(1000, func() {
+		turn, err := limits.of(id, c).acquire(t.Context(), "/v1/charges", meter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		turn.release(200, nil)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkPassage(b *testing.B) {
+	limits, id, c, meter := NewLimits(), identify(Options{}), documented("").capped(1e12), new(Meter)
+	b.ReportAllocs()
+	for b.Loop() {
+		turn, err := limits.of(id, c).acquire(b.Context(), "/v1/charges", meter)
+		if err != nil {
+			b.Fatal(err)
+		}
+		turn.release(200, nil)
+	}
+}

@@ -1,0 +1,209 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+)
+
+// TestRateFollowsStripe holds the rate that one process keeps up against limits that are not the documented ones.
+func TestRateFollowsStripe(t *testing.T) {
+	tests := map[string]struct {
+		key       string
+		stripe    strictness
+		most      float64 // MaxRequestsPerSecond
+		endpoints int
+		allowed   float64
+		refused   float64 // the share that may be
+	}{
+		"capped":                      {liveKey, strictness{account: 100, endpoint: 25}, 10, 6, 10, 0},
+		"capped below one per second": {liveKey, strictness{account: 100, endpoint: 25}, 0.5, 2, 0.5, 0},
+		"raised, and used":            {liveKey, strictness{account: 200, endpoint: 50}, 200, 6, 200, 0},
+		"raised, not said":            {liveKey, strictness{account: 200, endpoint: 50}, 0, 6, 100, 0},
+		"raised account only":         {liveKey, strictness{account: 200, endpoint: 25}, 200, 6, 150, 0.02},
+		"lowered account":             {liveKey, strictness{account: 40, endpoint: 25}, 0, 6, 40, 0.02},
+		"lowered endpoints":           {liveKey, strictness{account: 100, endpoint: 10}, 0, 6, 60, 0.03},
+		"lowered very much":           {liveKey, strictness{account: 4, endpoint: 4}, 0, 6, 4, 0.22},
+		"a sandbox taken for live":    {sandboxKey, strictness{account: 25, endpoint: 25}, 100, 6, 25, 0.02},
+		"concurrency":                 {liveKey, strictness{concurrent: 10, latency: 300 * time.Millisecond}, 0, 6, 25, 0.02},
+		"concurrency of an endpoint":  {liveKey, strictness{perEndpoint: 4, latency: 300 * time.Millisecond}, 0, 1, 10, 0.02},
+		"files":                       {liveKey, strictness{account: 100, endpoint: 20}, 0, -1, 20, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test.stripe.latency += 100 * time.Millisecond
+				s := newStrict(test.stripe)
+				c, _ := s.replica(test.key, func(o *api.Options) { o.MaxRequestsPerSecond = test.most })
+				const span = 2 * time.Minute
+				run(t, span, func(ctx context.Context, r *readers) {
+					if test.endpoints < 0 {
+						r.loop(ctx, c, "/v1/files", 30)
+						return
+					}
+					for _, path := range endpoints[:test.endpoints] {
+						r.loop(ctx, c, path, 30)
+					}
+				})
+				passed, refused := s.counts()
+				used, share := float64(passed)/span.Seconds()/test.allowed, float64(refused)/float64(passed+refused)
+				t.Logf("%.1f %% of the rate, %.2f %% refused, at most %d in a second and %d in flight", 100*used, 100*share, s.busiest(), s.highest)
+				if used < 0.85 || share > test.refused {
+					t.Error("that is not as fast as Stripe allows")
+				}
+				if test.refused == 0 && float64(s.busiest()) > max(1, test.allowed) {
+					t.Errorf("sent %d in a second", s.busiest())
+				}
+			})
+		})
+	}
+}
+
+func TestRateRecoversWhenAnotherClientStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStrict(strictness{account: 100, endpoint: 25, latency: 100 * time.Millisecond})
+		one, passed := s.replica(liveKey)
+		other, _ := s.replica(liveKey)
+		run(t, 4*time.Minute, func(ctx context.Context, r *readers) {
+			leaving, cancel := context.WithTimeout(ctx, 2*time.Minute)
+			for _, path := range endpoints {
+				r.pool(ctx, one, path)
+				r.pool(leaving, other, path)
+			}
+			r.Go(func() {
+				defer cancel()
+				for minute := range 4 {
+					passed.Store(0)
+					time.Sleep(time.Minute - time.Millisecond)
+					rate := float64(passed.Load()) / 60
+					t.Logf("minute %d: %.1f/s", minute+1, rate)
+					if least := []float64{34, 34, 60, 92}[minute]; rate < least {
+						t.Errorf("minute %d: %.1f/s, want %.0f", minute+1, rate, least)
+					}
+				}
+			})
+		})
+	})
+}
+
+// TestRefusalsConcernWhatTheySay refuses one endpoint for each reason, and looks at the rate of this and of others.
+func TestRefusalsConcernWhatTheySay(t *testing.T) {
+	tests := map[string]struct {
+		reason       string
+		this, others bool // slowed down
+	}{
+		"global-rate":          {"global-rate", true, true},
+		"global-concurrency":   {"global-concurrency", true, true},
+		"endpoint-rate":        {"endpoint-rate", true, false},
+		"endpoint-concurrency": {"endpoint-concurrency", true, false},
+		"resource-specific":    {"resource-specific", false, false},
+		"lock_timeout":         {"", false, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var refusing bool
+				var mu sync.Mutex
+				passed := map[string]int{}
+				c := api.New(api.Options{Key: liveKey, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					time.Sleep(500 * time.Millisecond)
+					mu.Lock()
+					defer mu.Unlock()
+					if refusing && req.URL.Path == "/v1/charges" {
+						return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {test.reason}}, `{"error":{"code":"rate_limit"}}`), nil
+					}
+					passed[req.URL.Path]++
+					return answer(req, 200, nil, list), nil
+				})})
+				run(t, 15*time.Second, func(ctx context.Context, r *readers) {
+					for _, path := range endpoints[:4] {
+						r.loop(ctx, c, path, 100)
+					}
+					r.Go(func() {
+						for _, now := range []bool{true, false} { // refuse for five seconds, then look at five seconds
+							time.Sleep(5 * time.Second)
+							mu.Lock()
+							refusing = now
+							clear(passed)
+							mu.Unlock()
+						}
+					})
+				})
+				t.Logf("%v", passed)
+				if slow := passed["/v1/charges"] < 100; slow != test.this {
+					t.Errorf("this endpoint passed %d", passed["/v1/charges"])
+				}
+				if slow := passed["/v1/invoices"] < 100; slow != test.others {
+					t.Errorf("another endpoint passed %d", passed["/v1/invoices"])
+				}
+			})
+		})
+	}
+}
+
+func TestCancelEndsTheWaitForTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStrict(strictness{latency: 100 * time.Millisecond})
+		c, _ := s.replica(liveKey, func(o *api.Options) { o.MaxRequestsPerSecond = 1 })
+		if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		var readers sync.WaitGroup
+		for range 50 {
+			readers.Go(func() {
+				if _, err := c.List(ctx, "/v1/charges", nil); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		readers.Wait()
+		if waited := time.Since(began); waited != 500*time.Millisecond || c.Meter.Requests() != 1 {
+			t.Errorf("waited %v, made %d requests", waited, c.Meter.Requests())
+		}
+		if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(began); waited > 1200*time.Millisecond {
+			t.Errorf("those who left held up the next one until %v", waited)
+		}
+	})
+}
+
+func TestARefusedRequestIsSoonMadeAgain(t *testing.T) {
+	tests := map[string]struct {
+		reason      string
+		least, most time.Duration
+	}{
+		"the limiter gives way": {"global-rate", 0, 300 * time.Millisecond},
+		"it does not":           {"resource-specific", 250 * time.Millisecond, 900 * time.Millisecond},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var times []time.Time
+				c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
+					if times = append(times, time.Now()); len(times) < 7 {
+						return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {test.reason}}, `{"error":{"code":"rate_limit"}}`), nil
+					}
+					return answer(req, 200, nil, list), nil
+				}))
+				if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+					t.Fatal(err)
+				}
+				first, last := times[1].Sub(times[0]), times[6].Sub(times[5])
+				if first < test.least || first > test.most || last < 2*time.Second {
+					t.Errorf("made again after %v, and last after %v", first, last)
+				}
+			})
+		})
+	}
+}
