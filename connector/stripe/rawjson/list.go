@@ -43,17 +43,28 @@ func CutList(list *List, body []byte) error {
 	return CutCompactList(list, page)
 }
 
-// CutCompactList is CutList for a list that is compact already, such as one embedded in an object.
+// CutCompactList is CutList for a list that is compact already, such as one embedded in an object. It looks at each byte
+// once.
 func CutCompactList(list *List, page string) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
+	if len(page) < 2 || page[0] != '{' {
+		return ErrNotList
+	}
 	isList := false
-	for name, value := range Members(page) {
-		switch name {
-		case "data":
-			isList = value[0] == '['
-			list.cut(value)
-		case "has_more":
-			list.HasMore = value == "true"
+	for i := 1; page[i] != '}'; {
+		if page[i] == ',' {
+			i++
+		}
+		nameEnd := skipString(page, i)
+		name, value := page[i:nameEnd], nameEnd+1
+		if name == `"data"` && page[value] == '[' {
+			isList = true
+			i = list.cut(page, value)
+			continue
+		}
+		i = skipValue(page, value)
+		if name == `"has_more"` {
+			list.HasMore = page[value:i] == "true"
 		}
 	}
 	if !isList {
@@ -62,22 +73,24 @@ func CutCompactList(list *List, page string) error {
 	return nil
 }
 
-// cut appends the elements of a compact array. It looks at each byte once.
-func (l *List) cut(array string) {
-	if len(array) < 2 || array[0] != '[' || array[1] == ']' {
-		return
-	}
-	for i := 1; i < len(array); i++ { // i: behind '[' or ','
-		if array[i] != '{' {
-			end := skipValue(array, i)
-			l.Objects = append(l.Objects, Object{Raw: array[i:end]})
-			i = end
-			continue
+// cut appends the elements of the array that begins at s[start], and gives the index behind it.
+func (l *List) cut(s string, start int) int {
+	i := start + 1
+	for s[i] != ']' {
+		if s[i] == ',' {
+			i++
 		}
-		object, end := cutObject(array, i)
+		object, end := Object{}, 0
+		if s[i] == '{' {
+			object, end = cutObject(s, i)
+		} else {
+			end = skipValue(s, i)
+			object.Raw = s[i:end]
+		}
 		l.Objects = append(l.Objects, object)
 		i = end
 	}
+	return i + 1
 }
 
 // CutObject reads what identifies a compact object.
