@@ -2,6 +2,7 @@ package connector
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -66,11 +67,20 @@ func (c Class) String() string {
 // Error gives the class and the message for the user.
 func (f *Failure) Error() string { return strings.ToLower(f.Class.String()) + ": " + f.Message }
 
-// Invalid gives the failure of a request with these wrong fields. Its message repeats them.
+// mostViolations bounds how many wrong fields one failure names, so that it fits into an answer whatever came.
+const mostViolations = 20
+
+// Invalid gives the failure of a request with these wrong fields. Its message repeats them; of very many, it names the
+// first and counts the others.
 func Invalid(violations ...Violation) *Failure {
+	more := len(violations) - mostViolations
+	violations = violations[:min(len(violations), mostViolations)]
 	parts := make([]string, len(violations))
 	for i, v := range violations {
 		parts[i] = v.Field + ": " + v.Description
+	}
+	if more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return &Failure{Class: ConfigError, Message: strings.Join(parts, "; "), Violations: violations}
 }

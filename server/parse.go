@@ -15,22 +15,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// maxViolations bounds how many wrong fields one answer names, so that it fits into a trailer whatever came.
-const maxViolations = 20
-
 // parser converts the fields of a request and collects what is wrong with them, so that the caller learns all at once.
 // Descriptions never repeat what came: the path says where to look, and the value may be a secret.
 type parser struct {
 	violations []connector.Violation
-	more       int // violations beyond maxViolations
 }
 
 // add notes that a field is wrong.
 func (p *parser) add(field, description string) {
-	if len(p.violations) == maxViolations {
-		p.more++
-		return
-	}
 	p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
 }
 
@@ -39,11 +31,7 @@ func (p *parser) err() error {
 	if len(p.violations) == 0 {
 		return nil
 	}
-	failure := connector.Invalid(p.violations...)
-	if p.more > 0 {
-		failure.Message += fmt.Sprintf("; and %d more", p.more)
-	}
-	return failure
+	return connector.Invalid(p.violations...)
 }
 
 // object gives s as compact JSON, nil if it is unset.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/stripe-connector/stripe-connector/client"
@@ -50,8 +51,14 @@ func (a *app) complain(format string, args ...any) {
 	tell(a.stderr, "stripe-connector: "+format, args...)
 }
 
-// tell writes a line for people. There is nobody left to tell if that fails.
-func tell(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+// tell writes a line for people, without any API key that they put where none belongs. There is nobody left to tell if
+// that fails.
+func tell(w io.Writer, format string, args ...any) {
+	line := keyPattern.ReplaceAllString(fmt.Sprintf(format, args...), "[key]")
+	_, _ = io.WriteString(w, line+"\n")
+}
+
+var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
 
 // headline gives a failure's message without the violations that some messages repeat: details lists them.
 func headline(f *connectorv1.Failure) string {

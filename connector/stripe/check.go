@@ -34,7 +34,7 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 		if s.streams.find(name) == nil {
 			return connector.CheckResult{}, connector.Invalid(connector.Violation{
 				Field:       fmt.Sprintf("streams[%d]", i),
-				Description: fmt.Sprintf("is %q, which is no stream.%s", name, suggest(name, s.streams.names())),
+				Description: fmt.Sprintf("is %s, which is no stream.%s", echo(name), suggest(name, s.streams.names())),
 			})
 		}
 	}
@@ -58,10 +58,10 @@ func failed(err error) (connector.CheckResult, error) {
 	return connector.CheckResult{Problems: []*connector.Failure{failure}}, nil
 }
 
-// nothingToRead is the problem of a key that may read none of the streams.
+// nothingToRead is the problem of a key that may read none of the streams, as far as could be found out.
 func nothingToRead(availability []connector.StreamAvailability) []*connector.Failure {
 	for _, a := range availability {
-		if a.Availability != connector.Unavailable {
+		if a.Availability == connector.Available {
 			return nil
 		}
 	}

@@ -117,7 +117,7 @@ func (p *configParser) start() time.Time {
 		parsed, err := parseDate(text)
 		switch {
 		case err != nil:
-			p.wrong("start_date", "is %q: write a date such as 2024-01-31 or a time such as 2024-01-31T00:00:00Z.", text)
+			p.wrong("start_date", "is no date: write one such as 2024-01-31, or a time such as 2024-01-31T00:00:00Z.")
 		case parsed.After(p.now):
 			p.wrong("start_date", "is %s, in the future: choose a date that has passed.", text)
 		}
@@ -182,7 +182,7 @@ const maxRate = 10_000
 
 func (p *configParser) refuseUnknown() {
 	for _, field := range slices.Sorted(maps.Keys(p.members)) {
-		p.wrong(field, "is not a configuration field.%s", suggest(field, configFields))
+		p.wrong(strings.Trim(echo(field), `"`), "is not a configuration field.%s", suggest(field, configFields))
 	}
 }
 

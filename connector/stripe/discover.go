@@ -92,13 +92,17 @@ func (t *types) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(t))
 }
 
-// checkPath tells what is wrong with a field path; nothing if it may exist.
-func (s *Source) checkPath(row *stream, path string) string {
-	object := s.streams.shape(row)
-	var at property
-	if err := json.Unmarshal(object.JSON, &at); err != nil {
+// properties gives the schema of a stream's records, as far as paths need it.
+func (t table) properties(row *stream) property {
+	var root property
+	if err := json.Unmarshal(t.shape(row).JSON, &root); err != nil {
 		panic(fmt.Sprintf("the schema of %s is not JSON: %v", row.Object, err)) // generated, and tested
 	}
+	return root
+}
+
+// checkPath tells what is wrong with a field path; nothing if it may exist.
+func checkPath(row *stream, at property, path string) string {
 	names := strings.Split(path, ".")
 	for i, name := range names {
 		for at.Items != nil {
@@ -133,7 +137,7 @@ func unknownField(row *stream, above []string, name string, at property) string 
 		where += "." + strings.Join(above, ".")
 	}
 	if len(known) == 0 {
-		return fmt.Sprintf("%s has no fields below it, so no %q.", where, name)
+		return fmt.Sprintf("%s has no fields below it, so no %s.", where, echo(name))
 	}
-	return fmt.Sprintf("%s has no field %q.%s Discover's json_schema lists them all.", where, name, suggest(name, known))
+	return fmt.Sprintf("%s has no field %s.%s Discover's json_schema lists them all.", where, echo(name), suggest(name, known))
 }

@@ -59,7 +59,7 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 		row := p.source.streams.find(stream.Stream)
 		switch {
 		case row == nil:
-			p.wrong(field, "is %q, which is no stream.%s Discover lists them all.", stream.Stream, suggest(stream.Stream, p.source.streams.names()))
+			p.wrong(field, "is %s, which is no stream.%s Discover lists them all.", echo(stream.Stream), suggest(stream.Stream, p.source.streams.names()))
 			continue
 		case p.output(row.Name) != nil:
 			p.wrong(field, "names %q a second time: name each stream once.", stream.Stream)
@@ -77,9 +77,10 @@ func (p *planner) selectFields(row *stream, at string, fields []string) *rawjson
 	if len(fields) == 0 {
 		return nil
 	}
+	shape := p.source.streams.properties(row)
 	for i, field := range fields {
-		if problem := p.source.checkPath(row, field); problem != "" {
-			p.wrong(fmt.Sprintf("%s.fields[%d]", at, i), "is %q: %s", field, problem)
+		if problem := checkPath(row, shape, field); problem != "" {
+			p.wrong(fmt.Sprintf("%s.fields[%d]", at, i), "is %s: %s", echo(field), problem)
 		}
 	}
 	paths := slices.Concat(fields, row.primaryKey())
@@ -103,10 +104,10 @@ func (p *planner) takeStates(states []connector.StreamState) {
 		out := p.output(given.Stream)
 		switch {
 		case out == nil:
-			p.wrong(at+".stream", "is %q, which is not among the streams to read: select it, or leave its state out.", given.Stream)
+			p.wrong(at+".stream", "is %s, which is not among the streams to read: select it, or leave its state out.", echo(given.Stream))
 			continue
 		case given.Account != p.config.Account:
-			p.wrong(at+".account", "is %q, and the configuration reads %q: use the states of this account.", given.Account, p.config.Account)
+			p.wrong(at+".account", "is %s, and the configuration reads %q: use the states of this account.", echo(given.Account), p.config.Account)
 			continue
 		case out.given != nil:
 			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)

@@ -33,7 +33,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 			t.Errorf("%s names no documentation", row.Name)
 		}
 		for _, field := range append(row.primaryKey(), row.Cursor) {
-			if problem := source.checkPath(&row, field); field != "" && problem != "" {
+			if problem := checkPath(&row, source.streams.properties(&row), field); field != "" && problem != "" {
 				t.Errorf("%s: %s", row.Name, problem)
 			}
 		}
@@ -49,7 +49,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 			continue
 		}
 		for _, path := range slices.Concat([]string{row.Embedded, row.Needs}, slices.Collect(maps.Values(row.ParentParams))) {
-			if problem := source.checkPath(parent, path); path != "" && problem != "" {
+			if problem := checkPath(parent, source.streams.properties(parent), path); path != "" && problem != "" {
 				t.Errorf("%s: %s", row.Name, problem)
 			}
 		}
@@ -79,7 +79,8 @@ func TestCheckPath(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			source := testSource()
-			got := source.checkPath(source.streams.find(test.stream), test.path)
+			row := source.streams.find(test.stream)
+			got := checkPath(row, source.streams.properties(row), test.path)
 			if test.problem == "" && got != "" || !strings.Contains(got, test.problem) {
 				t.Errorf("got %q, want %q", got, test.problem)
 			}

@@ -80,7 +80,8 @@ func (l *List) cut(s string, start int) int {
 		if s[i] == ',' {
 			i++
 		}
-		object, end := Object{}, 0
+		var object Object
+		var end int
 		if s[i] == '{' {
 			object, end = cutObject(s, i)
 		} else {
