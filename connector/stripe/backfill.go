@@ -66,6 +66,7 @@ func (r *run) restart(s *span) {
 func (r *run) arrive(p *pass, s *span, page *api.Page) ([]rawjson.Object, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	p.pages++
 	return s.arrive(p.root, page.Objects, page.HasMore)
 }
 

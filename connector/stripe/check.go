@@ -18,7 +18,7 @@ import (
 const parallelProbes = 8
 
 // probeRetry is less patient than a Read: a person waits for the answer.
-var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 15 * time.Second, Attempt: 20 * time.Second}
+var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 10 * time.Second, Attempt: 20 * time.Second}
 
 // Check tells whether a configuration works, and which streams its key may read.
 func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
@@ -74,6 +74,7 @@ func (s *Source) probe(ctx context.Context, c config, names []string) ([]connect
 	client := s.client(c, probeRetry)
 	var mu sync.Mutex
 	answers := map[string]error{} // by path: streams of one endpoint share it
+	answered := false             // Stripe is there: whatever fails after that concerns its endpoint
 	probes, probesCtx := errgroup.WithContext(ctx)
 	probes.SetLimit(parallelProbes)
 	for _, row := range s.streams.toProbe(names) {
@@ -82,6 +83,10 @@ func (s *Source) probe(ctx context.Context, c config, names []string) ([]connect
 			mu.Lock()
 			defer mu.Unlock()
 			answers[row.Path] = err
+			answered = answered || !isTransient(err)
+			if !answered {
+				return err
+			}
 			return concernsAll(err)
 		})
 	}
@@ -146,13 +151,14 @@ func concernsAll(err error) error {
 	switch failure.Class {
 	case connector.AuthError, connector.ConfigError, connector.RateLimit:
 		return err
-	case connector.Transient:
-		if failure.HTTPStatus < 500 {
-			return err
-		}
-	case connector.PermissionError, connector.SourceData, connector.System:
+	case connector.Transient, connector.PermissionError, connector.SourceData, connector.System:
 	}
 	return nil
+}
+
+func isTransient(err error) bool {
+	failure, ok := asFailure(err)
+	return ok && failure.Class == connector.Transient
 }
 
 func availability(name string, err error) connector.StreamAvailability {

@@ -102,7 +102,7 @@ func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.O
 	requests, ctx := errgroup.WithContext(ctx)
 	requests.SetLimit(parallelParents)
 	for _, object := range objects {
-		if object.Type != child.parentObject || child.closed() || !child.stream.mayHave(object) {
+		if object.Type != child.parentObject || object.ID == "" || child.closed() || !child.stream.mayHave(object) {
 			continue
 		}
 		first, err := carried(child.stream, object)

@@ -17,8 +17,10 @@ type pass struct {
 	mu      *sync.Mutex // the run's: guards what follows
 	id      passID
 	spans   []*span // what is left, whether a worker has it or not
-	workers int     // how many read spans of the pass
-	err     error   // why it failed
+	pages   int     // that arrived
+	splits  int
+	workers int   // how many read spans of the pass
+	err     error // why it failed
 }
 
 // remove takes a span that was read to its end out of what is left.
@@ -28,6 +30,15 @@ func (p *pass) remove(s *span) {
 
 // ended tells whether nobody reads the pass and nobody will.
 func (p *pass) ended() bool { return p.workers == 0 && (p.err != nil || len(p.spans) == 0) }
+
+// maySplit tells whether the pass is large enough, by estimate, for one split more.
+func (p *pass) maySplit() bool {
+	pages := float64(p.pages)
+	for _, s := range p.spans {
+		pages += s.pagesLeft()
+	}
+	return float64(p.splits+1)*pagesPerSplit <= pages
+}
 
 // waiting gives a span that no worker has, the newest first; nil if there is none.
 func (p *pass) waiting() *span {

@@ -5,9 +5,12 @@ import (
 	"errors"
 )
 
-// leastSteal is how many pages a span must have left, by estimate, to be worth splitting: each split costs up to one
-// page that is not full.
-const leastSteal = 10
+// Each split costs up to one page that is not full. So a pass may split its spans once for so many of its pages, and
+// only those that have some pages left; both by estimate.
+const (
+	pagesPerSplit = 25
+	leastSteal    = 4
+)
 
 // extraWorkers is how many workers beyond the first of each Read there may be in the process. Each holds a page or two
 // of some hundred KB, also while its receiver does not read.
@@ -77,6 +80,7 @@ func (r *run) next() (*pass, *span) {
 	}
 	older := victim.split(r.newestFirst)
 	p.spans = append(p.spans, older)
+	p.splits++
 	return r.assign(p, older)
 }
 
@@ -96,7 +100,7 @@ func (r *run) victim() (*pass, *span) {
 	var busiest *span
 	most := float64(leastSteal)
 	for _, p := range r.passes {
-		if p.root.Cursor == "" || p.err != nil || !r.room(p) {
+		if p.root.Cursor == "" || p.err != nil || !r.room(p) || !p.maySplit() {
 			continue
 		}
 		for _, s := range p.spans {

