@@ -66,6 +66,7 @@ var noFixture = map[string]string{
 	"source_transactions":                  "its list of sources has a bank account",
 	"external_account_cards":               "its list of external accounts has a bank account",
 	"financial_connections_account_owners": "its account has no ownership",
+	"events":                               "its event is of 2009, and events live 30 days",
 	"setup_attempts":                       "its setup intent has no latest attempt",
 }
 
