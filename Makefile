@@ -50,6 +50,10 @@ release-proto: ## Take today's protocol as the one that later ones must not brea
 fuzz: ## Fuzz the page cutter for a while
 	go test ./connector/stripe/rawjson -run '^$$' -fuzz FuzzCutList -fuzztime 1m
 
+.PHONY: bench
+bench: ## Compare speed and requests with other ways to read the same, and write docs/benchmarks.md
+	go run ./bench --markdown docs/benchmarks.md
+
 .PHONY: image
 image: ## Build the container image (docker, podman or buildah)
 	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
