@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// crawl finds, by reading everything in the plainest way, how few requests do for each list.
+type crawl struct {
+	client   *http.Client
+	base     string
+	children map[string]childList
+	known    map[string]*listed // by path
+}
+
+// listed is what a list (that of all parents, if it is below one) holds, and the fewest requests for it once the parents'
+// objects are there.
+type listed struct {
+	objects []object
+	least   int
+}
+
+type object map[string]json.RawMessage
+
+type pageOf struct {
+	Data    []object
+	HasMore bool `json:"has_more"`
+}
+
+func newCrawl(base string) *crawl {
+	return &crawl{client: &http.Client{Transport: &http.Transport{}}, base: base, children: childLists(), known: map[string]*listed{}}
+}
+
+// stream gives the list of a stream, read once.
+func (c *crawl) stream(ctx context.Context, stream string) (*listed, error) {
+	path := c.path(stream)
+	if known := c.known[path]; known != nil {
+		return known, nil
+	}
+	found, err := c.read(ctx, stream)
+	c.known[path] = found
+	return found, err
+}
+
+func (c *crawl) path(stream string) string {
+	if child, ok := c.children[stream]; ok {
+		return child.path
+	}
+	path, _ := rootPath(stream)
+	return path
+}
+
+// minimum gives the fewest requests for a stream that is read alone: those of its own list and of its ancestors'.
+func (c *crawl) minimum(ctx context.Context, stream string) (int, error) {
+	lists := map[string]int{}
+	err := c.need(ctx, stream, lists)
+	return total(lists), err
+}
+
+// need adds the lists that a stream is read from, with the requests of each.
+func (c *crawl) need(ctx context.Context, stream string, lists map[string]int) error {
+	found, err := c.stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	lists[c.path(stream)] = found.least
+	child, ok := c.children[stream]
+	if !ok {
+		return nil
+	}
+	if child.across != "" {
+		if err := c.need(ctx, child.across, lists); err != nil {
+			return err
+		}
+	}
+	return c.need(ctx, child.parent, lists)
+}
+
+func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
+	child, ok := c.children[stream]
+	if !ok {
+		path, query := rootPath(stream)
+		for _, below := range c.expansions(stream) {
+			query += "&expand[]=data." + below
+		}
+		objects, _, err := c.list(ctx, path, query)
+		return &listed{objects, minPages(len(objects))}, err
+	}
+	parents, err := c.stream(ctx, child.parent)
+	if err != nil {
+		return nil, err
+	}
+	across := []string{""}
+	if child.across != "" {
+		found, err := c.stream(ctx, child.across)
+		if err != nil {
+			return nil, err
+		}
+		across = ids(found.objects)
+	}
+	result := &listed{}
+	for _, parent := range parents.objects {
+		for _, id := range across {
+			if err := c.below(ctx, child, parent, id, result); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return result, nil
+}
+
+// below adds the objects below one parent. What is embedded costs nothing, and a parent that embeds nothing one request at
+// least.
+func (c *crawl) below(ctx context.Context, child childList, parent object, across string, result *listed) error {
+	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null") {
+		return nil
+	}
+	if child.kind != "" && parent.text("object") != child.kind {
+		return nil
+	}
+	first, known := embedded(parent, child.embedded)
+	if known && !first.HasMore {
+		result.objects = append(result.objects, first.Data...)
+		return nil
+	}
+	path := strings.NewReplacer("{}", url.PathEscape(parent.text("id")), "{across}", across).Replace(child.path)
+	query := child.also
+	if child.param != "" {
+		of := child.of
+		if of == "" {
+			of = "id"
+		}
+		query += "&" + child.param + "=" + url.QueryEscape(parent.text(of))
+	}
+	objects, unpaged, err := c.list(ctx, path, query)
+	switch {
+	case err != nil:
+		return err
+	case known:
+		result.least += pagesAfter(len(objects), len(first.Data))
+	case unpaged:
+		result.least++
+	default:
+		result.least += minPages(len(objects))
+	}
+	result.objects = append(result.objects, objects...)
+	return nil
+}
+
+// embedded gives the list that an object holds at a path, or false if it holds none.
+func embedded(o object, path string) (pageOf, bool) {
+	if path == "" {
+		return pageOf{}, false
+	}
+	name, rest, nested := strings.Cut(path, ".")
+	value, ok := o[name]
+	if !ok {
+		return pageOf{}, false
+	}
+	if nested {
+		var inner object
+		_ = json.Unmarshal(value, &inner) // nil if it is no object
+		return embedded(inner, rest)
+	}
+	var page pageOf // empty if it is null
+	return page, json.Unmarshal(value, &page) == nil
+}
+
+// expansions are the lists that the objects of a stream embed only if asked to.
+func (c *crawl) expansions(stream string) []string {
+	var paths []string
+	for _, child := range c.children {
+		if child.parent == stream && child.expanded && !slices.Contains(paths, child.embedded) {
+			paths = append(paths, child.embedded)
+		}
+	}
+	return paths
+}
+
+// list gives all objects of a list, and whether it knows no pages. One that Stripe refuses is empty: that took a request.
+func (c *crawl) list(ctx context.Context, path, query string) (objects []object, unpaged bool, err error) {
+	limit := "limit=100&"
+	for after := ""; ; {
+		var page pageOf
+		status, err := c.get(ctx, path+"?"+limit+query+after, &page)
+		if status == http.StatusBadRequest && limit != "" {
+			limit, unpaged = "", true // it takes no limit
+			continue
+		}
+		if err != nil || status != http.StatusOK {
+			return objects, unpaged, err
+		}
+		objects = append(objects, page.Data...)
+		if !page.HasMore {
+			return objects, unpaged, nil
+		}
+		after = "&starting_after=" + url.QueryEscape(page.Data[len(page.Data)-1].text("id"))
+	}
+}
+
+func (c *crawl) get(ctx context.Context, path string, page *pageOf) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+strings.ReplaceAll(path, "?&", "?"), nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+liveKey)
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(page); err != nil {
+		return 0, fmt.Errorf("GET %s: %w", path, err)
+	}
+	return response.StatusCode, nil
+}
+
+func (o object) text(name string) string {
+	var text string
+	_ = json.Unmarshal(o[name], &text) // "" if it is no string
+	return text
+}
+
+func ids(objects []object) []string {
+	var all []string
+	for _, o := range objects {
+		all = append(all, o.text("id"))
+	}
+	return all
+}
+
+func total(counts map[string]int) int {
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+const liveKey = "sk_live_bench"
+
+// mainLists are those that the readers are compared on.
+func mainLists() []string {
+	return []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_intents", "/v1/balance_transactions"}
+}
+
+// streamOf gives the stream of one of them.
+func streamOf(path string) string { return strings.TrimPrefix(path, "/v1/") }
+
+// dataset is so many objects in each of some lists; stripetest's small world has few in all others.
+type dataset map[string]int
+
+// evenly puts as many objects into each of the five lists, so that their limits and the account's end at the same time.
+func evenly(each int) dataset {
+	d := dataset{}
+	for _, path := range mainLists() {
+		d[path] = each
+	}
+	return d
+}
+
+// typically is an account that mostly has charges.
+func typically(n int) dataset {
+	d := evenly(n / 10)
+	d["/v1/charges"] = n - 4*(n/10)
+	return d
+}
+
+func onlyCharges(n int) dataset { return dataset{"/v1/charges": n} }
+
+func (d dataset) paths() []string { return slices.Sorted(maps.Keys(d)) }
+
+func (d dataset) streams() []string {
+	var streams []string
+	for _, path := range d.paths() {
+		streams = append(streams, streamOf(path))
+	}
+	return streams
+}
+
+// minRequests is the number of pages of each list.
+func (d dataset) minRequests() map[string]int {
+	pages := map[string]int{}
+	for path, n := range d {
+		pages[path] = minPages(n)
+	}
+	return pages
+}

@@ -1,0 +1,90 @@
+package main
+
+import "strings"
+
+// child lists are those below a parent, as Stripe's documentation tells of them. This table is written independently of the
+// connector's, so that a request too many cannot hide in both.
+type childList struct {
+	parent string // the parent's stream
+	// path is the list's own, with {} for the parent's id.
+	path string
+	// param names the parent where the path does not; of is the parent's property that it takes, id if empty.
+	param, of string
+	// embedded is where the parent's object holds the first items, or "". expanded: only if asked for.
+	embedded string
+	expanded bool
+	// kind is the only type of parent that has any, where the parents' list holds several.
+	kind string
+	// needs is a property without which a parent cannot have any.
+	needs string
+	// across is a stream with each of whose objects the list is asked for too.
+	across string
+	// also are further parameters that the list requires.
+	also string
+}
+
+// childLists gives the lists below a parent by stream. Streams with the same path are read from the same pages.
+func childLists() map[string]childList {
+	lists := map[string]childList{
+		"application_fee_refunds":              {parent: "application_fees", path: "/v1/application_fees/{}/refunds", embedded: "refunds"},
+		"billing_meter_event_summaries":        {parent: "customers", path: "/v1/billing/meters/{across}/event_summaries", param: "customer", across: "billing_meters", also: "start_time=0&end_time=4102444800&value_grouping_window=day"},
+		"capabilities":                         {parent: "accounts", path: "/v1/accounts/{}/capabilities"},
+		"checkout_session_line_items":          {parent: "checkout_sessions", path: "/v1/checkout/sessions/{}/line_items", embedded: "line_items", expanded: true},
+		"credit_note_line_items":               {parent: "credit_notes", path: "/v1/credit_notes/{}/lines", embedded: "lines"},
+		"customer_balance_transactions":        {parent: "customers", path: "/v1/customers/{}/balance_transactions"},
+		"customer_cash_balance_transactions":   {parent: "customers", path: "/v1/customers/{}/cash_balance_transactions"},
+		"customer_payment_methods":             {parent: "customers", path: "/v1/customers/{}/payment_methods"},
+		"customer_tax_ids":                     {parent: "customers", path: "/v1/customers/{}/tax_ids", embedded: "tax_ids", expanded: true},
+		"entitlements_active_entitlements":     {parent: "customers", path: "/v1/entitlements/active_entitlements", param: "customer"},
+		"financial_connections_account_owners": {parent: "financial_connections_accounts", path: "/v1/financial_connections/accounts/{}/owners", param: "ownership", of: "ownership", needs: "ownership"},
+		"financial_connections_transactions":   {parent: "financial_connections_accounts", path: "/v1/financial_connections/transactions", param: "account"},
+		"invoice_line_items":                   {parent: "invoices", path: "/v1/invoices/{}/lines", embedded: "lines"},
+		"issuing_tokens":                       {parent: "issuing_cards", path: "/v1/issuing/tokens", param: "card"},
+		"payment_link_line_items":              {parent: "payment_links", path: "/v1/payment_links/{}/line_items", embedded: "line_items", expanded: true},
+		"persons":                              {parent: "accounts", path: "/v1/accounts/{}/persons"},
+		"quote_computed_upfront_line_items":    {parent: "quotes", path: "/v1/quotes/{}/computed_upfront_line_items", embedded: "computed.upfront.line_items", expanded: true},
+		"quote_line_items":                     {parent: "quotes", path: "/v1/quotes/{}/line_items", embedded: "line_items", expanded: true},
+		"radar_value_list_items":               {parent: "radar_value_lists", path: "/v1/radar/value_list_items", param: "value_list", embedded: "list_items"},
+		"setup_attempts":                       {parent: "setup_intents", path: "/v1/setup_attempts", param: "setup_intent", needs: "latest_attempt"},
+		"source_transactions":                  {parent: "sources", kind: "source", path: "/v1/sources/{}/source_transactions"},
+		"subscription_items":                   {parent: "subscriptions", path: "/v1/subscription_items", param: "subscription", embedded: "items"},
+		"transfer_reversals":                   {parent: "transfers", path: "/v1/transfers/{}/reversals", embedded: "reversals"},
+		"usage_record_summaries":               {parent: "subscription_items", path: "/v1/subscription_items/{}/usage_record_summaries"},
+	}
+	for _, stream := range []string{"sources", "cards", "bank_accounts"} {
+		lists[stream] = childList{parent: "customers", path: "/v1/customers/{}/sources", embedded: "sources", expanded: true}
+	}
+	for _, stream := range []string{"external_account_bank_accounts", "external_account_cards"} {
+		lists[stream] = childList{parent: "accounts", path: "/v1/accounts/{}/external_accounts", embedded: "external_accounts"}
+	}
+	for _, stream := range []string{
+		"credit_reversals", "debit_reversals", "inbound_transfers", "outbound_payments", "outbound_transfers", "received_credits",
+		"received_debits", "transaction_entries", "transactions",
+	} {
+		lists["treasury_"+stream] = childList{parent: "treasury_financial_accounts", path: "/v1/treasury/" + stream, param: "financial_account"}
+	}
+	return lists
+}
+
+// rootPath gives the path and parameters of a list without a parent. Stripe's paths are the streams' names but for few.
+func rootPath(stream string) (path, query string) {
+	switch stream {
+	case "invoice_items":
+		return "/v1/invoiceitems", ""
+	case "subscriptions", "tax_registrations":
+		query = "status=all" // canceled and expired ones are hidden otherwise
+	case "apps_secrets":
+		query = "scope[type]=account"
+	}
+	path = "/v1/" + stream
+	for _, group := range []string{
+		"apple_pay", "apps", "billing_portal", "billing", "checkout", "climate", "entitlements", "financial_connections", "forwarding", "identity",
+		"issuing", "radar", "reporting", "sigma", "tax", "terminal", "test_helpers", "treasury",
+	} {
+		rest, ok := strings.CutPrefix(stream, group+"_")
+		if ok && stream != "tax_codes" && stream != "tax_ids" && stream != "tax_rates" {
+			return "/v1/" + group + "/" + rest, query
+		}
+	}
+	return path, query
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
+
+// service is the service in a process of its own, seen from its parent.
+type service struct {
+	*child
+	bench   *bench
+	address string
+}
+
+// serve starts the service for a simulated Stripe. The caller stops it.
+func (b *bench) serve(ctx context.Context, apiBase string) (*service, error) {
+	c, err := b.start(ctx, "serve")
+	if err != nil {
+		return nil, err
+	}
+	s := &service{child: c, bench: b}
+	if err := c.do("start", apiBase, &s.address); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// read has a client in another process read, and gives what that got, with the processor time and memory of the service.
+// A name makes a profile of the service, if one was asked for.
+func (s *service) read(ctx context.Context, o order, name string) (delivery, error) {
+	o.Target = s.address
+	profiling := s.bench.profile != "" && name != ""
+	if profiling {
+		if err := s.do("profile", filepath.Join(s.bench.profile, name+".pprof"), nil); err != nil {
+			return delivery{}, err
+		}
+	}
+	var before, after usage
+	if err := s.do("usage", struct{}{}, &before); err != nil {
+		return delivery{}, err
+	}
+	var got delivery
+	if err := s.bench.once(ctx, "read", "read", o, &got); err != nil {
+		return delivery{}, err
+	}
+	if err := s.do("usage", struct{}{}, &after); err != nil {
+		return delivery{}, err
+	}
+	if profiling {
+		if err := s.do("profiled", struct{}{}, nil); err != nil {
+			return delivery{}, err
+		}
+	}
+	got.CPU, got.Peak = after.CPU-before.CPU, after.Peak
+	return got, nil
+}
+
+// readWith starts a service for one Read.
+func (b *bench) readWith(ctx context.Context, o order, name string) (delivery, error) {
+	s, err := b.serve(ctx, o.APIBase)
+	if err != nil {
+		return delivery{}, err
+	}
+	defer s.stop()
+	return s.read(ctx, o, name)
+}
+
+// complete tells, as an error, if fewer records came than there are objects.
+func (d delivery) complete(data dataset) error {
+	for path, n := range data {
+		if got := d.ByStream[streamOf(path)]; got < n {
+			return fmt.Errorf("%d of %d objects of %s came", got, n, path)
+		}
+	}
+	return nil
+}

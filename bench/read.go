@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// order is what a client is to read.
+type order struct {
+	Target  string
+	APIBase string // empty for the wire, whose source needs no configuration
+	Key     string
+	Streams []string
+	// Unlimited asks the service not to keep to Stripe's documented limits.
+	Unlimited bool
+}
+
+// delivery is what it got.
+type delivery struct {
+	measurement
+	ByStream map[string]int
+	Skipped  []string
+}
+
+// newReadWorker is a client that drains and counts.
+func newReadWorker() worker { return worker{"read": handler(drain)} }
+
+func drain(ctx context.Context, o order) (delivery, error) {
+	service, err := client.Dial(o.Target, client.Options{})
+	if err != nil {
+		return delivery{}, err
+	}
+	defer service.Close()
+	got := delivery{ByStream: map[string]int{}}
+	request, err := o.request(ctx, service)
+	if err != nil {
+		return delivery{}, err
+	}
+	bytes := 0
+	m, err := measured(func() error {
+		_, err := service.Read(ctx, request, func(m *connectorv1.ReadResponse) error {
+			batch := m.GetRecords()
+			for _, record := range batch.GetRecords() {
+				bytes += len(record.GetData())
+			}
+			if batch != nil {
+				got.ByStream[batch.GetStream()] += len(batch.GetRecords())
+			}
+			if s := m.GetStreamStatus(); s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_SKIPPED {
+				got.Skipped = append(got.Skipped, s.GetStream())
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return delivery{}, err
+	}
+	for _, n := range got.ByStream {
+		m.Records += n
+	}
+	if m.Records > 0 && bytes == 0 {
+		return delivery{}, fmt.Errorf("%d records came without data", m.Records)
+	}
+	got.measurement = m
+	return got, nil
+}
+
+// unlimited is more requests per second than any of this is able to make, and the most that the service takes.
+const unlimited = 10_000
+
+func (o order) request(ctx context.Context, service *client.Client) (*connectorv1.ReadRequest, error) {
+	request := &connectorv1.ReadRequest{}
+	for _, name := range o.Streams {
+		request.Streams = append(request.Streams, &connectorv1.ConfiguredStream{Stream: name})
+	}
+	if o.APIBase == "" {
+		return request, nil
+	}
+	config := map[string]any{
+		"api_key": o.Key, "api_base": o.APIBase,
+		"start_date": time.Now().UTC().AddDate(-1, 0, -7).Format(time.DateOnly), // a week before the first object
+	}
+	if o.Unlimited {
+		spec, err := service.Spec(ctx)
+		if err != nil {
+			return nil, err
+		}
+		const knob = "max_requests_per_second"
+		properties := spec.GetConfigSchema().GetFields()["properties"].GetStructValue().GetFields()
+		if _, known := properties[knob]; known {
+			config[knob] = unlimited
+		}
+	}
+	var err error
+	request.Config, err = structpb.NewStruct(config)
+	return request, err
+}

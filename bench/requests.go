@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// manyChildren is an account of some thousand objects, many of which have others below them.
+func (b *bench) manyChildren() world {
+	n := b.size(250, 120)
+	return world{Objects: map[string]int{
+		"/v1/customers": n, "/v1/invoices": 4 * n, "/v1/subscriptions": n, "/v1/checkout/sessions": 2 * n, "/v1/credit_notes": n,
+		"/v1/setup_intents": n, "/v1/transfers": n, "/v1/application_fees": n, "/v1/payment_links": n / 2, "/v1/quotes": n / 2,
+		"/v1/radar/value_lists": n / 4, "/v1/invoices/{invoice}/lines": 12, "/v1/charges": 2_500, "/v1/balance_transactions": 2_500,
+	}}
+}
+
+// used is what a stream that is read alone took.
+type used struct {
+	stream         string
+	child          bool
+	requests, took int
+}
+
+// requests counts what each stream takes alone, and all take together, and compares it with what must be.
+func requests(ctx context.Context, b *bench) (section, error) {
+	stripe, err := b.simulate(ctx, b.manyChildren())
+	if err != nil {
+		return section{}, err
+	}
+	defer stripe.stop()
+	ours, err := b.serve(ctx, stripe.url)
+	if err != nil {
+		return section{}, err
+	}
+	defer ours.stop()
+	streams, err := discover(ctx, ours.address, stripe.url)
+	if err != nil {
+		return section{}, err
+	}
+	c := newCrawl(stripe.url)
+	defer c.client.CloseIdleConnections()
+	var each []used
+	var readable []string
+	lists := map[string]int{}
+	for _, stream := range streams {
+		took, skipped, err := count(ctx, stripe, ours, []string{stream.GetName()})
+		if err != nil {
+			return section{}, err
+		}
+		if skipped { // what exists in test mode only
+			continue
+		}
+		least, err := c.minimum(ctx, stream.GetName())
+		if err == nil {
+			err = c.need(ctx, stream.GetName(), lists)
+		}
+		if err != nil {
+			return section{}, err
+		}
+		readable = append(readable, stream.GetName())
+		each = append(each, used{stream.GetName(), stream.GetParent() != "", took, least})
+	}
+	together, _, err := count(ctx, stripe, ours, readable)
+	if err != nil {
+		return section{}, err
+	}
+	return requestsSection(each, together, total(lists)), nil
+}
+
+// discover gives the catalog.
+func discover(ctx context.Context, address, apiBase string) ([]*connectorv1.Stream, error) {
+	c, err := client.Dial(address, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	config, err := structpb.NewStruct(map[string]any{"api_key": liveKey, "api_base": apiBase})
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := c.Discover(ctx, &connectorv1.DiscoverRequest{Config: config})
+	return catalog.GetStreams(), err
+}
+
+// count has the service read streams, and tells how many requests Stripe saw, and whether a stream was skipped.
+func count(ctx context.Context, stripe *simulated, ours *service, streams []string) (requests int, skipped bool, err error) {
+	if err := stripe.reset(); err != nil {
+		return 0, false, err
+	}
+	got, err := ours.read(ctx, order{APIBase: stripe.url, Key: liveKey, Streams: streams, Unlimited: true}, "")
+	if err != nil {
+		return 0, false, fmt.Errorf("%v: %w", streams, err)
+	}
+	log, err := stripe.log()
+	return len(log), len(got.Skipped) > 0, err
+}
+
+func requestsSection(each []used, together, least int) section {
+	slices.SortStableFunc(each, func(a, b used) int { return b.took - a.took })
+	t := table{head: []string{"stream, read alone", "requests", "minimum", "ratio"}}
+	worst, plain := 0.0, 0
+	for _, u := range each {
+		worst = max(worst, ratio(float64(u.requests), float64(u.took)))
+		if !u.child && u.requests == u.took {
+			plain++
+			continue
+		}
+		t.add(u.stream, fmt.Sprint(u.requests), fmt.Sprint(u.took), times(ratio(float64(u.requests), float64(u.took))))
+	}
+	all := ratio(float64(together), float64(least))
+	t.add("all together", fmt.Sprint(together), fmt.Sprint(least), times(all))
+	return section{
+		setting: fmt.Sprintf("%d streams of an account with many children: invoices with twelve lines each, customers with sources and payment methods, "+
+			"subscriptions with items, and so on. Every stream is read alone, then all are read together.", len(each)),
+		tables: []table{t},
+		remarks: []string{
+			fmt.Sprintf("%d more streams have no parent, and took exactly the pages of their lists.", plain),
+			"The minimum is worked out from the data, by a plain crawl: one request for each page of 100 of each list that is needed; for each parent whose embedded " +
+				"list goes on, the pages that follow it; for each parent that embeds nothing but may have children, its own pages, at least one.",
+		},
+		targets: []target{
+			atMost("requests of each stream read alone, against the minimum: the worst", worst, 1.05, times),
+			atMost("requests of all streams together, against the minimum", all, 1.05, times),
+		},
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// bench is one run of the command.
+type bench struct {
+	settings
+	executable string
+}
+
+// rounds is how often a measurement that noise disturbs is made; the median counts.
+func (b *bench) rounds() int {
+	if b.quick {
+		return 1
+	}
+	return 3
+}
+
+// size gives a number for the whole run, or a smaller one for --quick.
+func (b *bench) size(full, quick int) int {
+	if b.quick {
+		return quick
+	}
+	return full
+}
+
+// scenario is one situation in which readers are compared.
+type scenario struct {
+	name, title string
+	run         func(context.Context, *bench) (section, error)
+}
+
+// patience is how long a scenario may take. It is for readers that hang.
+const patience = 5 * time.Minute
+
+// within runs the scenario, whose processes end when the time is over.
+func (s scenario) within(ctx context.Context, b *bench) (section, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.run(ctx, b)
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"cpu", "No latency: what a record costs", cpu},
+		{"gzip", "No latency, compressed answers", compressed},
+		{"latency", "100 ms of latency", latency},
+		{"limits", "100 ms and Stripe's limits, five endpoints", limited(fiveEndpoints)},
+		{"single", "100 ms and Stripe's limits, one endpoint", limited(oneEndpoint)},
+		{"bursty", "100 ms and Stripe's limits, nine tenths of the objects in three bursts", limited(bursts)},
+		{"second", "100 ms and Stripe's limits, all objects in one second", limited(oneSecond)},
+		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas},
+		{"requests", "Requests against the theoretical minimum", requests},
+		{"wire", "The wire", wire},
+		{"page", "Cutting pages and selecting fields", page},
+	}
+}
+
+func scenarioNames() string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// chooseScenarios gives those that a comma-separated list names, in their usual order; all if it is empty.
+func chooseScenarios(list string) ([]scenario, error) {
+	all := scenarios()
+	if list == "" {
+		return all, nil
+	}
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == name }) {
+			return nil, fmt.Errorf("there is no scenario %q: choose from %s", name, scenarioNames())
+		}
+	}
+	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(names, s.name) }), nil
+}

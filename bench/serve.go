@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime/pprof"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/server"
+)
+
+// newServeWorker is the service, as `stripe-connector serve` runs it.
+func newServeWorker() worker {
+	var profile *os.File
+	return worker{
+		"start": handler(func(ctx context.Context, apiBase string) (string, error) {
+			return serve(ctx, stripe.New(stripe.Options{AllowedAPIBases: []string{apiBase}}), server.Options{})
+		}),
+		"profile": handler(func(_ context.Context, path string) (struct{}, error) {
+			var err error
+			if profile, err = os.Create(path); err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, pprof.StartCPUProfile(profile)
+		}),
+		"profiled": handler(func(context.Context, struct{}) (struct{}, error) {
+			if profile == nil {
+				return struct{}{}, errors.New("no profile was begun")
+			}
+			pprof.StopCPUProfile()
+			return struct{}{}, profile.Close()
+		}),
+	}
+}
+
+// serve answers on a free port until the process ends, and gives the address.
+func serve(ctx context.Context, source connector.Source, options server.Options) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	go func() { _ = server.New(source, options).Serve(listener) }() // it ends with the process
+	return listener.Addr().String(), nil
+}

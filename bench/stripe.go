@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// world is the simulated Stripe of a scenario.
+type world struct {
+	Objects map[string]int // as stripetest.Options has it
+	Density string         // "" is even
+	Latency time.Duration
+	Limits  bool // those of live mode
+	Gzip    bool // for those who accept it, as net/http does by itself
+}
+
+// request is one request to the simulated Stripe.
+type request struct {
+	At     time.Duration // since the log was reset
+	Path   string
+	Key    string
+	Status int // 0 while it is not answered
+}
+
+// stripeProcess is a simulated Stripe, seen from within its process.
+type stripeProcess struct {
+	stripe *stripetest.Stripe
+	limits stripetest.Limits
+
+	mu    sync.Mutex
+	began time.Time
+	log   []*request
+}
+
+func newStripeWorker() worker {
+	p := &stripeProcess{}
+	return worker{
+		"start": handler(p.start),
+		"reset": handler(p.reset),
+		"log":   handler(p.requests),
+		"count": handler(p.count),
+		"pages": handler(p.pages),
+	}
+}
+
+// start listens, and gives the URL.
+func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
+	options := stripetest.Options{Objects: w.Objects, Gzip: w.Gzip, Livemode: true}
+	switch w.Density {
+	case "":
+	case "bursty":
+		options.Density = stripetest.Bursty
+	case "second":
+		options.Density = stripetest.OneSecond
+	default:
+		return "", fmt.Errorf("no density %q", w.Density)
+	}
+	if w.Latency > 0 {
+		options.Latency = func(string) time.Duration { return w.Latency }
+	}
+	if w.Limits {
+		p.limits = stripetest.LiveLimits()
+		options.Limits = p.limits
+	}
+	p.stripe, p.began = stripetest.New(options), time.Now()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }() // it ends with the process
+	return "http://" + listener.Addr().String(), nil
+}
+
+// ServeHTTP keeps a note of a request and answers it. The note is complete before the answer: whoever has read that may
+// look at the log, or reset it, while this is still on its way out.
+func (p *stripeProcess) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.stripe.ServeHTTP(&notingWriter{w, p, p.note(r)}, r)
+}
+
+func (p *stripeProcess) note(r *http.Request) *request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	note := &request{
+		At: time.Since(p.began), Path: r.URL.Path, Key: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
+	}
+	p.log = append(p.log, note)
+	return note
+}
+
+// notingWriter notes the status.
+type notingWriter struct {
+	http.ResponseWriter
+	process *stripeProcess
+	note    *request
+}
+
+func (w *notingWriter) WriteHeader(status int) {
+	w.process.mu.Lock()
+	w.note.Status = status
+	w.process.mu.Unlock()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// reset empties the log, and fills the buckets of the limits.
+func (p *stripeProcess) reset(context.Context, struct{}) (struct{}, error) {
+	p.stripe.SetLimits(p.limits)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.began, p.log = time.Now(), nil
+	return struct{}{}, nil
+}
+
+func (p *stripeProcess) requests(context.Context, struct{}) ([]request, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log := make([]request, len(p.log))
+	for i, note := range p.log {
+		log[i] = *note
+	}
+	return log, nil
+}
+
+// count tells how many objects lists have.
+func (p *stripeProcess) count(_ context.Context, paths []string) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, path := range paths {
+		counts[path] = p.stripe.Count(path)
+	}
+	return counts, nil
+}
+
+// pages gives path and query of every page of some lists, a page of each in turn.
+func (p *stripeProcess) pages(_ context.Context, paths []string) ([]string, error) {
+	lists := make([][]string, len(paths))
+	for i, path := range paths {
+		lists[i] = []string{path + "?limit=100"}
+		n, last := 0, ""
+		for id := range p.stripe.Truth(path) {
+			if n > 0 && n%perPage == 0 {
+				lists[i] = append(lists[i], path+"?limit=100&starting_after="+last)
+			}
+			n, last = n+1, id
+		}
+	}
+	return interleave(lists), nil
+}
+
+// interleave takes the first of each list, then the second of each, and so on.
+func interleave(lists [][]string) []string {
+	var all []string
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, list := range lists {
+			if i < len(list) {
+				all, more = append(all, list[i]), true
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// oneEach is a size in which no message has room for two records.
+const oneEach = 1
+
+// chosenSize is the size of the messages that the service sends.
+const chosenSize = 64 << 10
+
+// cliff is what is left of the speed, from one size of message to a larger one, where there is a cliff. gRPC's own buffer
+// pool would leave a third of it.
+const cliff = 0.67
+
+// messageSizes are those that are compared. They lie close together where buffer pools have their steps.
+func messageSizes() []int {
+	sizes := []int{oneEach}
+	for _, kib := range []int{8, 16, 24, 30, 34, 40, 48, 64, 96, 128, 256, 512, 1024} {
+		sizes = append(sizes, kib<<10)
+	}
+	return sizes
+}
+
+// wire compares messages of many sizes with one record per message.
+func wire(ctx context.Context, b *bench) (section, error) {
+	sender, err := b.start(ctx, "wire")
+	if err != nil {
+		return section{}, err
+	}
+	defer sender.stop()
+	setup := wireSetup{Records: b.size(60_000, 15_000), Sizes: messageSizes()}
+	var ready wireReady
+	if err := sender.do("start", setup, &ready); err != nil {
+		return section{}, err
+	}
+	var servers, clients, sums = map[int]rounds{}, map[int]rounds{}, map[int]rounds{}
+	for range b.size(5, 3) {
+		for _, size := range setup.Sizes {
+			sent, got, err := b.transfer(ctx, sender, ready.Addresses[size])
+			if err != nil {
+				return section{}, err
+			}
+			if got.Records != setup.Records {
+				return section{}, fmt.Errorf("%d of %d records came", got.Records, setup.Records)
+			}
+			sum := got
+			sum.CPU += sent.CPU
+			servers[size], clients[size], sums[size] = append(servers[size], sent), append(clients[size], got), append(sums[size], sum)
+		}
+	}
+	return wireSection(setup, ready, servers, clients, sums), nil
+}
+
+// transfer has a client read everything once.
+func (b *bench) transfer(ctx context.Context, sender *child, address string) (sent, got measurement, err error) {
+	var before, after usage
+	if err := sender.do("usage", struct{}{}, &before); err != nil {
+		return sent, got, err
+	}
+	var d delivery
+	if err := b.once(ctx, "read", "read", order{Target: address, Streams: []string{"charges"}}, &d); err != nil {
+		return sent, got, err
+	}
+	err = sender.do("usage", struct{}{}, &after)
+	got, sent = d.measurement, d.measurement
+	sent.CPU, sent.Peak = after.CPU-before.CPU, after.Peak
+	return sent, got, err
+}
+
+func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[int]rounds) section {
+	t := table{head: []string{"bytes in a message, at most", "records/s", "processor time", "of the server", "of the client"}}
+	worst, best := 1.0, 0.0
+	for _, size := range setup.Sizes {
+		speed := sums[size].against(sums[oneEach], measurement.rate)
+		if size != oneEach {
+			worst, best = min(worst, ratio(speed, best)), max(best, speed)
+		}
+		if best == 0 { // the first of the sizes has no smaller one
+			best = speed
+		}
+		name := fmt.Sprintf("%d KiB", size>>10)
+		if size == oneEach {
+			name = "one record"
+		}
+		t.add(name, times(speed), times(sums[size].against(sums[oneEach], measurement.cost)),
+			times(servers[size].against(servers[oneEach], measurement.cost)), times(clients[size].against(clients[oneEach], measurement.cost)))
+	}
+	return section{
+		setting: fmt.Sprintf("%d charges and invoices of %d bytes on average, sent by the service's own packing over loopback TCP to the client's "+
+			"own settings. Ratios to one record per message; processor time per record, of server and client together unless it says otherwise.",
+			setup.Records, ready.Average),
+		tables:  []table{t},
+		remarks: []string{"The service sends messages of 64 KiB. With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
+		targets: []target{
+			atLeast("records per second with 64 KiB, against one record per message",
+				sums[chosenSize].against(sums[oneEach], measurement.rate), 1.8, times),
+			atMost("processor time per record with 64 KiB, against one record per message",
+				sums[chosenSize].against(sums[oneEach], measurement.cost), 0.55, times),
+			atLeast("records per second of any size, against the best of the smaller sizes", worst, cliff, times),
+		},
+	}
+}

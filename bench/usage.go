@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"time"
+)
+
+// usage is what a process has used so far.
+type usage struct {
+	// CPU is user and system time.
+	CPU time.Duration
+	// Peak is the most memory that was resident, in bytes.
+	Peak int64
+}
+
+// usageNow is the usage of this process.
+func usageNow() (usage, error) {
+	u, err := resources()
+	if peak, ok := highWater(); ok {
+		u.Peak = peak // that of rusage begins with what the parent had
+	}
+	return u, err
+}
+
+// highWater is the peak of resident memory, where there is /proc.
+func highWater() (int64, bool) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, false
+	}
+	_, rest, found := bytes.Cut(status, []byte("VmHWM:"))
+	fields := bytes.Fields(rest)
+	if !found || len(fields) == 0 {
+		return 0, false
+	}
+	kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	return kib << 10, err == nil
+}
+
+// measured runs work, and tells how long it took and what it used in this process.
+func measured(work func() error) (measurement, error) {
+	before, err := usageNow()
+	if err != nil {
+		return measurement{}, err
+	}
+	began := time.Now()
+	if err := work(); err != nil {
+		return measurement{}, err
+	}
+	wall := time.Since(began)
+	after, err := usageNow()
+	return measurement{Wall: wall, CPU: after.CPU - before.CPU, Peak: after.Peak}, err
+}
