@@ -270,65 +270,6 @@ func TestReadOfOneStreamInDetail(t *testing.T) {
 	}
 }
 
-var errKilled = errors.New("killed")
-
-// TestResumeFromEveryState stops a Read after each state that it sends, resumes, and expects the rows of an undisturbed
-// Read.
-func TestResumeFromEveryState(t *testing.T) {
-	w := newWorld(t, stripetest.Options{Seed: 7, Objects: map[string]int{"/v1/invoices": 350, "/v1/subscriptions": 120, "/v1/charges": 230, "*": 3}})
-	names := []string{"charges", "invoice_line_items", "invoices", "subscription_items", "subscriptions"}
-	key := map[string][]string{"invoice_line_items": {"invoice", "id"}}
-	for _, name := range names {
-		if key[name] == nil {
-			key[name] = []string{"id"}
-		}
-	}
-	req := connector.ReadRequest{Streams: selected(names...), CheckpointPages: 1}
-	undisturbed, _ := w.read(t, req)
-	total := len(undisturbed.states())
-	states := 0
-	for _, m := range undisturbed.messages {
-		if _, ok := m.(*connector.StateCheckpoint); ok {
-			states++
-		}
-	}
-	if states < 3*total {
-		t.Fatalf("only %d states: nothing to test", states)
-	}
-	for k := 1; k <= states; k++ {
-		seen := 0
-		first := recorder{send: func(_ int, m connector.Message) error {
-			if seen == k {
-				return errKilled
-			}
-			if _, ok := m.(*connector.StateCheckpoint); ok {
-				seen++
-			}
-			return nil
-		}}
-		req := req
-		req.Config = w.config
-		if _, err := w.source.Read(t.Context(), req, &first); err != nil && !errors.Is(err, errKilled) {
-			t.Fatal(err)
-		}
-		req.States = first.states()
-		if seen == states {
-			continue // it came to its end
-		}
-		second, summary := w.read(t, req)
-		if summary.HasMore {
-			t.Errorf("after state %d, the resumed Read says that there is more", k)
-		}
-		for _, name := range names {
-			want := rows(t, key[name], undisturbed.records(name))
-			got := rows(t, key[name], append(first.records(name), second.records(name)...))
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("after state %d, %s: %s", k, name, diff)
-			}
-		}
-	}
-}
-
 // A second Read with the final states of the first begins a new generation.
 func TestFullRefreshAgain(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 20}})

@@ -37,6 +37,8 @@ func newAccount(s *Stripe, id string, seed uint64, connected int) *Account {
 			}
 		case k.name == "account":
 			st.fill(connected)
+		case k.name != "event" && len(k.ids) > 0:
+			st.fill(min(n, len(k.ids)))
 		case k.name != "event":
 			st.fill(n)
 		}

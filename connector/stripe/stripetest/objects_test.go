@@ -245,3 +245,18 @@ func TestExpansion(t *testing.T) {
 		t.Errorf("only %d objects were expanded", expanded)
 	}
 }
+
+// Kinds whose ids are fixed, such as countries, cannot have more objects than ids, whatever the options say.
+func TestMoreObjectsThanFixedIDs(t *testing.T) {
+	t.Parallel()
+	s := New(Options{Objects: map[string]int{"*": 60}})
+	for _, path := range []string{"/v1/climate/orders", "/v1/climate/products", "/v1/country_specs", "/v1/exchange_rates"} {
+		n := 0
+		for range s.Truth(path) {
+			n++
+		}
+		if n == 0 || n > 60 {
+			t.Errorf("%s has %d objects", path, n)
+		}
+	}
+}

@@ -1,0 +1,599 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+var errKilled = errors.New("killed")
+
+// families are streams of every kind that shares a pass, or does not.
+var families = map[string][]string{
+	"plain":                        {"charges"},
+	"embedded children":            {"invoices", "invoice_line_items"},
+	"children before their parent": {"invoice_line_items", "invoices"},
+	"children without parent":      {"subscription_items"},
+	"expanded children":            {"customers", "cards", "bank_accounts", "customer_tax_ids"},
+	"a request per parent":         {"customers", "customer_balance_transactions"},
+	"children of children":         {"subscriptions", "subscription_items", "usage_record_summaries"},
+	"across another stream":        {"billing_meters", "billing_meter_event_summaries"},
+	"parents that are refused":     {"accounts", "persons", "capabilities"},
+	"unwindowed":                   {"payment_links", "payment_link_line_items"},
+	"unpaged":                      {"payment_method_configurations"},
+	"events":                       {"events"},
+	"side by side":                 {"charges", "events", "invoices", "invoice_line_items", "payment_links", "payment_method_configurations"},
+}
+
+// livestock is what the simulated Stripe has of each list that the families live on.
+func livestock(n int) map[string]int {
+	objects := map[string]int{"*": 0, "/v1/billing/meters": 2, "/v1/payment_method_configurations": 3}
+	for _, path := range []string{"accounts", "charges", "customers", "invoices", "payment_links", "subscriptions"} {
+		objects["/v1/"+path] = n
+	}
+	if n < 10 {
+		objects["/v1/invoices/{invoice}/lines"] = 12 // more than are embedded
+	}
+	return objects
+}
+
+// bunched has half of the objects at the very end of the time, so that few objects make it look as if there were
+// thousands, and windows are split.
+func bunched(rank float64) float64 {
+	if rank < 0.5 {
+		return rank
+	}
+	return 0.9999 + rank/20000
+}
+
+// tied is like bunched, with four objects in each second.
+func tied(rank float64) float64 { return bunched(float64(int(rank*5)) / 5) }
+
+// orchestrator is what stores the messages of Reads: rows by key, and the last state of each stream, which it resumes
+// from. It stores the records of a stream together with the state that covers them, and tells of what must not be.
+type orchestrator struct {
+	keys map[string][]string // the primary key of each stream
+	// eager stores records also without a state: whatever was received.
+	eager bool
+	// changing: objects change during a Read, which may send them again then.
+	changing bool
+
+	streams map[string]*table
+	wrong   []string
+}
+
+// table is what is known of one stream.
+type table struct {
+	state    connector.StreamState
+	complete bool
+	rows     map[string]row
+	waiting  []row // not covered by a state
+}
+
+type row struct {
+	key, data  string
+	generation int64
+	asOf       time.Time
+}
+
+// orchestrator makes one that has nothing stored yet of some streams.
+func (p processes) orchestrator(names []string) *orchestrator {
+	o := &orchestrator{keys: p.keys, streams: map[string]*table{}}
+	for _, name := range names {
+		o.streams[name] = &table{rows: map[string]row{}}
+	}
+	return o
+}
+
+// unfinished gives the streams that are still to be read, with the states to go on from.
+func (o *orchestrator) unfinished(names []string) (streams []connector.ConfiguredStream, states []connector.StreamState) {
+	for _, name := range names {
+		stored := o.streams[name]
+		if stored.complete {
+			continue
+		}
+		streams = append(streams, connector.ConfiguredStream{Stream: name})
+		if stored.state.State != nil {
+			states = append(states, stored.state)
+		}
+	}
+	return streams, states
+}
+
+// store takes the messages of a Read that it received.
+func (o *orchestrator) store(messages []connector.Message) {
+	sent := map[string]bool{}
+	for _, m := range messages {
+		switch m := m.(type) {
+		case *connector.RecordBatch:
+			stored := o.streams[m.Stream]
+			for _, record := range m.Records {
+				arrived := row{o.key(m.Stream, record.Data), record.Data, m.Generation, record.AsOf}
+				if id := m.Stream + " " + arrived.key; sent[id] && !o.changing {
+					o.complain("one Read sent %s twice", id)
+				} else {
+					sent[id] = true
+				}
+				stored.waiting = append(stored.waiting, arrived)
+			}
+		case *connector.StateCheckpoint:
+			stored := o.streams[m.Stream]
+			stored.state = m.StreamState
+			o.apply(m.Stream)
+		case *connector.StreamStatus:
+			if m.Status == connector.Complete {
+				o.complete(m)
+			}
+		}
+	}
+	for name, stored := range o.streams {
+		if o.eager {
+			o.apply(name)
+		}
+		stored.waiting = nil
+	}
+}
+
+// apply stores the records that wait, by key, in the order received.
+func (o *orchestrator) apply(name string) {
+	stored := o.streams[name]
+	for _, arrived := range stored.waiting {
+		before := stored.rows[arrived.key]
+		switch {
+		case arrived.asOf.Before(before.asOf):
+			o.complain("%s %s: a record as of %v after one as of %v", name, arrived.key, arrived.asOf, before.asOf)
+		case revision(arrived.data) < revision(before.data):
+			o.complain("%s %s: revision %d after %d", name, arrived.key, revision(arrived.data), revision(before.data))
+		case arrived.generation < before.generation:
+			o.complain("%s %s: generation %d after %d", name, arrived.key, arrived.generation, before.generation)
+		}
+		stored.rows[arrived.key] = arrived
+	}
+	stored.waiting = nil
+}
+
+// complete takes out what the last generation did not bring again.
+func (o *orchestrator) complete(m *connector.StreamStatus) {
+	stored := o.streams[m.Stream]
+	if len(stored.waiting) > 0 {
+		o.complain("%s is complete, and no state covers its last %d records", m.Stream, len(stored.waiting))
+	}
+	stored.complete = true
+	maps.DeleteFunc(stored.rows, func(_ string, r row) bool { return r.generation < m.Generation })
+}
+
+func (o *orchestrator) complain(format string, args ...any) {
+	o.wrong = append(o.wrong, fmt.Sprintf(format, args...))
+}
+
+func (o *orchestrator) key(stream, data string) string {
+	var parts []string
+	for _, field := range o.keys[stream] {
+		value, ok := rawjson.Lookup(data, field)
+		if !ok {
+			o.complain("%s: no %s in %s", stream, field, data)
+		}
+		parts = append(parts, value)
+	}
+	return strings.Join(parts, "|")
+}
+
+// revision is how often the simulated Stripe changed an object, where it tells.
+func revision(data string) int64 {
+	value, _ := rawjson.Lookup(data, "metadata", "revision")
+	return rawjson.Int(strings.Trim(value, `"`))
+}
+
+// differences compares the rows of some streams with those of an undisturbed Read.
+func (o *orchestrator) differences(undisturbed *orchestrator, names []string) []string {
+	wrong := slices.Clone(o.wrong)
+	for _, name := range names {
+		want, got := undisturbed.streams[name].rows, o.streams[name].rows
+		for key, r := range want {
+			if there, ok := got[key]; !ok {
+				wrong = append(wrong, fmt.Sprintf("%s %s is missing", name, key))
+			} else if there.data != r.data {
+				wrong = append(wrong, fmt.Sprintf("%s %s is %s, want %s", name, key, there.data, r.data))
+			}
+		}
+		if len(got) > len(want) {
+			wrong = append(wrong, fmt.Sprintf("%s has %d rows, want %d", name, len(got), len(want)))
+		}
+	}
+	if len(wrong) > 5 {
+		wrong = append(wrong[:5], fmt.Sprintf("and %d more", len(wrong)-5))
+	}
+	return wrong
+}
+
+// processes makes Sources that know nothing of each other.
+type processes struct {
+	*world
+	transport *closingTransport
+	keys      map[string][]string // the primary key of each stream
+}
+
+func (w *world) processes(t *testing.T) processes {
+	keys := map[string][]string{}
+	for _, stream := range w.catalog(t) {
+		keys[stream.Name] = stream.PrimaryKey
+	}
+	return processes{w, w.transport(t), keys}
+}
+
+func (p processes) start(o stripe.Options) *stripe.Source {
+	o.AllowedAPIBases, o.Transport, o.Now = []string{p.URL}, p.transport, func() time.Time { return now }
+	if o.Retry == (api.Retry{}) {
+		o.Retry = api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second}
+	}
+	return stripe.New(o)
+}
+
+// undisturbed reads some streams at once and to their end.
+func (p processes) undisturbed(t *testing.T, names []string) *orchestrator {
+	t.Helper()
+	sink, summary := p.read(t, connector.ReadRequest{Streams: selected(names...)})
+	if summary.HasMore {
+		t.Fatalf("an undisturbed Read says that there is more: %+v", summary)
+	}
+	o := p.orchestrator(names)
+	o.store(sink.messages)
+	return o
+}
+
+// whole is an undisturbed read of streams that all have something to read.
+func (p processes) whole(t *testing.T, names []string) *orchestrator {
+	t.Helper()
+	o := p.undisturbed(t, names)
+	for _, name := range names {
+		if len(o.streams[name].rows) == 0 {
+			t.Fatalf("there are no %s: nothing to test", name)
+		}
+	}
+	return o
+}
+
+// TestResumeFromEveryState stops a Read after each state that it sends and resumes in a new process, which gives the rows
+// of an undisturbed Read: also to those who store the records of a stream only together with a state.
+func TestResumeFromEveryState(t *testing.T) {
+	sizes := map[int]map[string]int{1: livestock(3), 2: livestock(5), 100: livestock(2)}
+	for _, many := range []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_links"} {
+		sizes[100][many] = 101
+	}
+	sizes[100]["/v1/customers/{customer}/balance_transactions"] = 1
+	sizes[100]["/v1/invoices/{invoice}/lines"] = 2
+	split := false
+	for size, objects := range sizes {
+		for _, latency := range []time.Duration{0, time.Millisecond} {
+			if latency > 0 && (testing.Short() || size == 100) {
+				continue
+			}
+			w := newWorld(t, stripetest.Options{
+				Seed: 7, Objects: objects, Density: bunched, Latency: func(string) time.Duration { return latency },
+			})
+			p := w.processes(t)
+			for name, streams := range families {
+				t.Run(fmt.Sprintf("pages of %d, latency %v, %s", size, latency, name), func(t *testing.T) {
+					split = p.resumeFromEveryState(t, size, streams) || split
+				})
+			}
+		}
+	}
+	if !split && !testing.Short() {
+		t.Error("no state had several windows")
+	}
+}
+
+// resumeFromEveryState tells whether any of the states had several windows.
+func (p processes) resumeFromEveryState(t *testing.T, pageSize int, names []string) (split bool) {
+	undisturbed := p.whole(t, names)
+	for k := 1; ; k++ {
+		stored, received := p.orchestrator(names), p.orchestrator(names)
+		received.eager = true
+		var first recorder
+		states := 0
+		first.send = func(_ int, m connector.Message) error {
+			if states == k {
+				return errKilled
+			}
+			if state, ok := m.(*connector.StateCheckpoint); ok {
+				states++
+				split = split || strings.Count(string(state.State), `"from"`) > 2
+			}
+			return nil
+		}
+		req := connector.ReadRequest{Config: p.config, Streams: selected(names...), CheckpointPages: 1}
+		_, err := p.start(stripe.Options{PageSize: pageSize}).Read(t.Context(), req, &first)
+		if err != nil && !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			if states < len(names) {
+				t.Fatalf("only %d states", states)
+			}
+			return split // it came to its end before state k
+		}
+		stored.store(first.messages)
+		received.store(first.messages)
+
+		var second recorder
+		req.Streams, req.States = stored.unfinished(names)
+		summary, err := p.start(stripe.Options{PageSize: pageSize}).Read(t.Context(), req, &second)
+		if err != nil || summary.HasMore {
+			t.Fatalf("after state %d, the resumed Read ends with %v, %+v", k, err, summary)
+		}
+		stored.store(second.messages)
+		received.store(second.messages)
+		for _, o := range []*orchestrator{stored, received} {
+			for _, wrong := range o.differences(undisturbed, names) {
+				t.Errorf("after state %d: %s", k, wrong)
+			}
+		}
+		if t.Failed() {
+			return split
+		}
+	}
+}
+
+// unruly is a world that many random syncs share.
+type unruly struct {
+	processes
+	before  *orchestrator // what an undisturbed Read gives
+	latency atomic.Int64
+}
+
+var everyFamily = func() []string {
+	var names []string
+	for _, family := range families {
+		names = append(names, family...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}()
+
+func newUnruly(t *testing.T, density stripetest.Density, objects map[string]int) *unruly {
+	var u unruly
+	w := newWorld(t, stripetest.Options{
+		Seed: 11, Density: density, Objects: objects,
+		Latency: func(string) time.Duration { return time.Duration(u.latency.Load()) },
+	})
+	u.processes = w.processes(t)
+	u.before = u.whole(t, everyFamily)
+	return &u
+}
+
+// disturbance is what happens to one Read of a sync.
+type disturbance struct {
+	kill    int  // the message at which the Read dies; -1 for none
+	cancel  bool // it dies of its context, and not of the sink
+	lost    int  // of the last messages, how many were not stored
+	fault   stripetest.Fault
+	limit   int64
+	retries api.Retry
+	beat    time.Duration
+}
+
+var faults = []stripetest.FaultKind{
+	stripetest.RateLimited, stripetest.LockTimeout, stripetest.ServerError, stripetest.BadGateway,
+	stripetest.EmptyBody, stripetest.Truncated, stripetest.Dropped, stripetest.WrongContent,
+}
+
+// deaths are messages to die at: rapid prefers the first of a range, at which nothing was read yet.
+var deaths = append(rand.New(rand.NewPCG(1, 1)).Perm(60), -1, -1, -1, -1)
+
+var disturbances = rapid.Custom(func(t *rapid.T) disturbance {
+	d := disturbance{
+		kill:    rapid.SampledFrom(deaths).Draw(t, "kill"),
+		cancel:  rapid.Bool().Draw(t, "cancel"),
+		lost:    rapid.SampledFrom([]int{0, 1, 2, 3, 0, 5, 20}).Draw(t, "lost"),
+		limit:   rapid.SampledFrom([]int64{0, 0, 0, 1, 5, 20}).Draw(t, "limit"),
+		beat:    rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(t, "heartbeat"),
+		retries: api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempt: 5 * time.Second},
+	}
+	d.retries.Budget = rapid.SampledFrom([]time.Duration{2 * time.Millisecond, 10 * time.Second}).Draw(t, "budget")
+	if rapid.Bool().Draw(t, "faulty") {
+		d.fault = stripetest.Fault{
+			Kind:  rapid.SampledFrom(faults).Draw(t, "fault"),
+			Skip:  rapid.IntRange(0, 20).Draw(t, "skip"),
+			Times: rapid.IntRange(1, 6).Draw(t, "times"),
+		}
+	}
+	return d
+})
+
+// disturb does one Read with what happens to it, and gives the messages that were stored. It says whether the Read came to
+// an orderly end.
+func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest, d disturbance) ([]connector.Message, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if d.fault.Times > 0 {
+		defer u.Inject(d.fault)()
+	}
+	sink := recorder{send: func(n int, m connector.Message) error {
+		if s.change != nil {
+			if err := s.change(m); err != nil {
+				return err
+			}
+		}
+		switch {
+		case d.kill < 0 || n < d.kill:
+			return nil
+		case d.cancel:
+			cancel()
+			return nil // what is on its way still arrives
+		}
+		return errKilled
+	}}
+	req.Config, req.RecordLimit = u.config, d.limit
+	_, err := u.start(stripe.Options{PageSize: s.pageSize, Retry: d.retries, Heartbeat: d.beat}).Read(ctx, req, &sink)
+	if errors.Is(err, errKilled) || errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return sink.messages[:max(0, len(sink.messages)-d.lost)], err
+}
+
+// trial is a random sync: what is read how, and what happens to its Reads.
+type trial struct {
+	names        []string
+	eager        bool
+	pageSize     int
+	disturbances []disturbance
+	request      connector.ReadRequest
+	// change, where set, changes something at Stripe before each message.
+	change func(connector.Message) error
+}
+
+var trials = rapid.Custom(func(t *rapid.T) trial {
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom(everyFamily), 1, 6, rapid.ID).Draw(t, "streams")
+	if rapid.Bool().Draw(t, "family") {
+		names = families[rapid.SampledFrom(slices.Sorted(maps.Keys(families))).Draw(t, "of")]
+	}
+	return trial{
+		names:        names,
+		eager:        rapid.Bool().Draw(t, "eager"),
+		pageSize:     rapid.SampledFrom([]int{1, 2, 3, 100}).Draw(t, "page size"),
+		disturbances: rapid.SliceOfN(disturbances, 1, 6).Draw(t, "disturbances"),
+		request: connector.ReadRequest{
+			NewestFirst:     rapid.Bool().Draw(t, "newest first"),
+			CheckpointPages: rapid.IntRange(1, 3).Draw(t, "checkpoint pages"),
+		},
+	}
+})
+
+// run reads until every stream is complete: with its disturbances, one Read each, and then with none.
+func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
+	o := u.orchestrator(s.names)
+	o.eager, o.changing = s.eager, s.change != nil
+	for read := 0; ; read++ {
+		d := disturbance{kill: -1}
+		if read < len(s.disturbances) {
+			d = s.disturbances[read]
+		}
+		req := s.request
+		req.Streams, req.States = o.unfinished(s.names)
+		if len(req.Streams) == 0 {
+			return o
+		}
+		if read > len(s.disturbances) {
+			t.Fatalf("the sync does not come to its end: %v are left", req.Streams)
+		}
+		messages, err := u.disturb(t.Context(), s, req, d)
+		if err != nil {
+			t.Fatalf("Read %d: %v", read, err)
+		}
+		o.store(messages)
+	}
+}
+
+// checks lets a property be checked n times unless -rapid.checks says how often.
+func checks(t *testing.T, n string) {
+	t.Helper()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	f := flag.Lookup("rapid.checks")
+	before := f.Value.String()
+	if given {
+		return
+	}
+	if err := f.Value.Set(n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Value.Set(before) })
+}
+
+// densities are those that few objects can have.
+var densities = map[string]stripetest.Density{
+	"even": stripetest.Even, "bunched": bunched, "one second": func(float64) float64 { return 0.97 },
+}
+
+// TestResumeFromAnything disturbs syncs at random: with faults, limits, deaths and lost messages, one after the other. The
+// rows are those of an undisturbed Read.
+func TestResumeFromAnything(t *testing.T) {
+	checks(t, "60")
+	for name, density := range densities {
+		t.Run(name, func(t *testing.T) {
+			u := newUnruly(t, density, livestock(6))
+			rapid.Check(t, func(t *rapid.T) {
+				u.latency.Store(int64(rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(t, "latency")))
+				s := trials.Draw(t, "trial")
+				for _, wrong := range u.run(t, s).differences(u.before, s.names) {
+					t.Error(wrong)
+				}
+			})
+		})
+	}
+}
+
+// TestResumeWhileStripeChanges disturbs syncs while objects are created, changed and deleted, between messages and between
+// Reads. No record is older than one before it, and what was there all the time is not missing.
+func TestResumeWhileStripeChanges(t *testing.T) {
+	checks(t, "20")
+	roots := []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_links"}
+	streams := []string{"charges", "customers", "customer_balance_transactions", "invoices", "invoice_line_items", "payment_links"}
+	objects := livestock(4)
+	objects["/v1/charges"], objects["/v1/customers"], objects["/v1/customers/{customer}/balance_transactions"] = 20, 20, 2
+	rapid.Check(t, func(r *rapid.T) {
+		u := newUnruly(t, tied, objects) // one each, for changes stay
+		defer u.Close()
+		u.latency.Store(int64(rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(r, "latency")))
+		s := trials.Draw(r, "trial")
+		s.names = streams
+		s.pageSize = min(s.pageSize, 3)
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "seed of the changes"), 0))
+		often := rapid.IntRange(1, 10).Draw(r, "a change in")
+		deletes := rapid.Bool().Draw(r, "deletes")
+		s.change = func(m connector.Message) error {
+			batch, ok := m.(*connector.RecordBatch)
+			switch {
+			case random.IntN(often) > 0:
+				return nil
+			case ok && batch.Stream == "customers" && deletes:
+				return u.Delete(batch.Records[len(batch.Records)-1].Key) // after which the next page begins
+			case ok && slices.Contains([]string{"charges", "invoices", "payment_links"}, batch.Stream):
+				return u.Update(batch.Records[random.IntN(len(batch.Records))].Key)
+			}
+			root := roots[random.IntN(len(roots))]
+			if random.IntN(5) == 0 {
+				_, err := u.Create(root)
+				return err
+			}
+			var ids []string
+			for id := range u.Truth(root) {
+				ids = append(ids, id)
+			}
+			if len(ids) == 0 {
+				return nil
+			}
+			return u.Update(ids[random.IntN(len(ids))])
+		}
+		synced := u.run(r, s)
+		after := u.undisturbed(t, s.names)
+		for _, name := range s.names {
+			for key := range u.before.streams[name].rows {
+				_, still := after.streams[name].rows[key]
+				if _, ok := synced.streams[name].rows[key]; still && !ok {
+					r.Errorf("%s %s is missing", name, key)
+				}
+			}
+		}
+		for _, wrong := range synced.wrong {
+			r.Error(wrong)
+		}
+	})
+}
