@@ -60,14 +60,22 @@ type run struct {
 	fruit   bool // whether the Read under way stored a state that is new
 }
 
-// discover finds the streams to read.
+// discover finds the streams to read. A service that is gone for the moment is asked again, as patiently as for a Read.
 func (r *run) discover(ctx context.Context) error {
-	resp, err := r.client.Discover(ctx, &connectorv1.DiscoverRequest{Config: r.opts.Config})
-	if err != nil {
-		return err
+	pace := newPace(r.opts)
+	for {
+		resp, err := r.client.Discover(ctx, &connectorv1.DiscoverRequest{Config: r.opts.Config})
+		if err == nil {
+			r.streams, err = selectStreams(resp.GetStreams(), r.opts.Streams)
+			return err
+		}
+		if !passing(err) {
+			return err
+		}
+		if err := pace.rest(ctx, err, false, r.observe); err != nil {
+			return err
+		}
 	}
-	r.streams, err = selectStreams(resp.GetStreams(), r.opts.Streams)
-	return err
 }
 
 // untilDone reads until no stream has work left that another Read could do.

@@ -90,7 +90,7 @@ func TestKilledServer(t *testing.T) {
 				synced <- result{report, err}
 			}()
 			kills := 0
-			for longest := 200 * time.Millisecond; ; longest += longest / 20 {
+			for longest := 200 * time.Millisecond; ; longest += longest / 8 {
 				time.Sleep(time.Duration(random.Int64N(int64(longest))))
 				if ended.Load() {
 					break

@@ -17,8 +17,8 @@ import (
 const defaultListen = "127.0.0.1:50051"
 
 const serveHelp = `Serves connector.v1.ConnectorService, gRPC health and reflection until SIGTERM or SIGINT. Then health turns NOT_SERVING,
-Reads end at their next state and are told to be resumed elsewhere, and calls that are still running after --drain are cut
-off; a second signal ends the process at once. Logs are JSON lines on stderr, without payloads.
+new Reads are refused, and calls that are still running after --drain are cut off, to be resumed elsewhere from their last
+state; a second signal ends the process at once. Logs are JSON lines on stderr, without payloads.
 
 A configuration that comes over the network may name another api_base than Stripe's own only if it is allowed here.
 

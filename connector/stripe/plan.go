@@ -143,7 +143,7 @@ func (p *planner) passes() []*pass {
 	for _, out := range p.outputs {
 		g := group{root: p.source.streams.root(out.stream)}
 		if out.given != nil && len(out.given.Windows) > 0 {
-			g.pass = out.given.Pass.ID
+			g.pass = p.leadsTo(out.given.Pass)
 		}
 		if grouped[g] == nil {
 			order = append(order, g)
@@ -155,6 +155,16 @@ func (p *planner) passes() []*pass {
 		passes[i] = p.pass(g.root, grouped[g], g.pass != "")
 	}
 	return passes
+}
+
+// leadsTo gives the pass that a stream goes on with: its own, or that of another stream which went on from there.
+func (p *planner) leadsTo(id passID) string {
+	for _, other := range p.outputs {
+		if other.given != nil && len(other.given.Windows) > 0 && id.led(other.given.Pass) {
+			return other.given.Pass.ID
+		}
+	}
+	return id.ID
 }
 
 func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
@@ -171,11 +181,14 @@ func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
 		result.spans = []*span{newSpan(window{From: result.from, To: result.to})}
 		return result
 	}
-	furthestBehind := slices.MinFunc(outputs, func(a, b *output) int {
-		return int(a.given.Pass.Sequence - b.given.Pass.Sequence)
-	}).given
-	if furthestBehind.Pass.Streams == len(outputs) {
-		result.id = furthestBehind.Pass // else those left out would no longer be in step
+	furthestBehind := outputs[0].given
+	for _, out := range outputs[1:] {
+		if out.given.Pass.before(furthestBehind.Pass) {
+			furthestBehind = out.given
+		}
+	}
+	if furthestBehind.Pass.Streams == len(outputs) { // else those left out would no longer be in step
+		result.id.Since = &passPoint{furthestBehind.Pass.ID, furthestBehind.Pass.Sequence}
 	}
 	for _, w := range furthestBehind.Windows {
 		result.spans = append(result.spans, newSpan(w))

@@ -417,8 +417,7 @@ var disturbances = rapid.Custom(func(t *rapid.T) disturbance {
 	return d
 })
 
-// disturb does one Read with what happens to it, and gives the messages that were stored. It says whether the Read came to
-// an orderly end.
+// disturb does one Read with what happens to it, and gives the messages that were stored. That it was killed is no error.
 func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest, d disturbance) ([]connector.Message, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

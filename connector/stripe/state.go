@@ -24,11 +24,29 @@ type state struct {
 
 // passID says which pass wrote a state, and when. The streams of one endpoint are read in one pass. States of one pass
 // differ at most in Sequence, and the one with the lowest leaves the most to read; so streams whose states were stored
-// at different moments of a pass still go on together, from there.
+// at different moments of a pass, or of one and the one that went on from it, still go on together, from there.
 type passID struct {
-	ID       string `json:"id"`       // random
-	Sequence int64  `json:"sequence"` // the number of pages covered
-	Streams  int    `json:"streams"`  // how many streams shared the pass
+	ID       string     `json:"id"`              // random, of one Read
+	Sequence int64      `json:"sequence"`        // the number of pages covered in that Read
+	Streams  int        `json:"streams"`         // how many streams shared the pass
+	Since    *passPoint `json:"since,omitempty"` // what it goes on from; nil if from the beginning, or from other streams' pass
+}
+
+// passPoint is a moment of a pass.
+type passPoint struct {
+	ID       string `json:"id"`
+	Sequence int64  `json:"sequence"`
+}
+
+// before tells whether whatever a state of p covers, one of later covers too. Two Reads that go on from one state cover
+// different pages next, so their states are not comparable.
+func (p passID) before(later passID) bool {
+	return p.ID == later.ID && p.Sequence <= later.Sequence || p.led(later)
+}
+
+// led tells whether later belongs to a Read that went on from a state that covers what p covers.
+func (p passID) led(later passID) bool {
+	return later.Since != nil && later.Since.ID == p.ID && p.Sequence <= later.Since.Sequence
 }
 
 // second is a Unix time in whole seconds. It is written as RFC 3339, for people.
