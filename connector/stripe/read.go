@@ -75,6 +75,9 @@ func (r *run) all(ctx context.Context) error {
 	}
 	first, span := r.next()
 	workers.Go(func() error { return r.work(workCtx, first, span) })
+	for range firstWorkers - 1 {
+		r.recruit(workCtx)
+	}
 	if err := workers.Wait(); err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ const (
 // of some hundred KB, also while its receiver does not read.
 const extraWorkers = 128
 
+// firstWorkers is how many workers a Read begins with, if it has as many endpoints to read.
+const firstWorkers = 4
+
 // permits are the right to be one of the extra workers.
 type permits chan struct{}
 
