@@ -170,6 +170,12 @@ func (s *stream) list(at place) (string, url.Values) {
 	return replace.Replace(s.Path), query
 }
 
+// retrieve gives the path of one object of s. Not every endpoint that lists objects has one for each.
+func (s *stream) retrieve(at place, id string) string {
+	path, _ := s.list(at)
+	return path + "/" + url.PathEscape(id)
+}
+
 // mayHave tells whether a parent can have objects of s: false only where it certainly has none.
 func (s *stream) mayHave(parent rawjson.Object) bool {
 	if s.Needs == "" {
