@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
 // config is a configuration that was found good.
@@ -163,7 +164,7 @@ func (p *configParser) apiBase(allowed []string) string {
 		return ""
 	}
 	same := func(other string) bool { return strings.TrimRight(other, "/") == strings.TrimRight(base, "/") }
-	if !same("https://api.stripe.com") && !slices.ContainsFunc(allowed, same) {
+	if !same(api.DefaultBase) && !slices.ContainsFunc(allowed, same) {
 		p.wrong("api_base", "is not allowed by this service. Leave it out to reach Stripe, or have the operator start the service with --allow-api-base and this URL.")
 	}
 	return base

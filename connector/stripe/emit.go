@@ -28,7 +28,7 @@ type emitter struct {
 	now     func() time.Time
 	account string
 	mode    string
-	outputs []*output
+	outputs []*output // in the order of the request
 	passes  []*pass
 	warned  map[*member]bool
 
@@ -52,9 +52,10 @@ type progress struct {
 // done tells whether the output gets no more records.
 func (p *progress) done() bool { return p.status >= connector.Complete }
 
-func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass, sink connector.Sink, meter *api.Meter) *emitter {
+func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass, outputs []*output, sink connector.Sink, meter *api.Meter) *emitter {
 	e := &emitter{
-		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes, warned: map[*member]bool{},
+		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes, outputs: outputs,
+		warned:             map[*member]bool{},
 		heartbeat:          s.options.Heartbeat,
 		checkpointPages:    req.CheckpointPages,
 		checkpointInterval: req.CheckpointInterval,
@@ -64,15 +65,6 @@ func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass,
 	}
 	if e.checkpointInterval == 0 {
 		e.checkpointInterval = defaultCheckpointInterval
-	}
-	for _, configured := range req.Streams { // the summary keeps the request's order
-		for _, p := range passes {
-			for _, out := range p.outputs {
-				if out.stream.Name == configured.Stream {
-					e.outputs = append(e.outputs, out)
-				}
-			}
-		}
 	}
 	return e
 }

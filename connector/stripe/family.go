@@ -106,19 +106,17 @@ func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.O
 			continue
 		}
 		first, err := carried(child.stream, object)
-		if err != nil {
-			return err
-		}
 		for _, id := range across {
 			at := place{parent: object, across: id, from: g.pass.from, to: g.pass.to, pageSize: g.run.pageSize}
-			if !first.HasMore {
-				err = g.gather(ctx, child, first.Objects, at, asOf)
-			} else {
+			if err == nil && first.HasMore {
 				requests.Go(func() error { return g.pages(ctx, child, at, first, asOf) })
+			} else if err == nil {
+				err = g.gather(ctx, child, first.Objects, at, asOf)
 			}
-			if err != nil {
-				return err
-			}
+		}
+		if err != nil {
+			requests.Go(func() error { return err }) // ends those that are under way, and they are waited for
+			break
 		}
 	}
 	return requests.Wait()

@@ -22,16 +22,16 @@ type output struct {
 	progress // what became of it so far; belongs to the emitter
 }
 
-// plan turns a request into passes. The error is a *connector.Failure that names every wrong field.
-func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*pass, error) {
+// plan turns a request into passes, and gives their outputs in the order of the request. The error is a *connector.Failure that names every wrong field.
+func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*pass, []*output, error) {
 	p := planner{source: s, config: c, mu: mu, now: second(s.options.Now().Unix())}
 	p.setRange(req.From, req.To)
 	p.selectStreams(req.Streams)
 	p.takeStates(req.States)
 	if len(p.violations) > 0 {
-		return nil, connector.Invalid(p.violations...)
+		return nil, nil, connector.Invalid(p.violations...)
 	}
-	return p.passes(), nil
+	return p.passes(), p.outputs, nil
 }
 
 // planner gathers outputs and what is wrong with the request.

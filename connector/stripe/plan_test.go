@@ -157,7 +157,7 @@ func TestPlan(t *testing.T) {
 			for stream, state := range test.states {
 				req.States = append(req.States, connector.StreamState{Stream: stream, State: json.RawMessage(state)})
 			}
-			passes, err := testSource().plan(testConfig(t), req, new(sync.Mutex))
+			passes, _, err := testSource().plan(testConfig(t), req, new(sync.Mutex))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,11 +175,11 @@ func TestPlanNamesThePointThatAllGoOnFrom(t *testing.T) {
 		{Stream: "invoices", State: json.RawMessage(behind)},
 		{Stream: "invoice_line_items", State: json.RawMessage(behind)},
 	}
-	both, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states}, new(sync.Mutex))
+	both, _, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states}, new(sync.Mutex))
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]}, new(sync.Mutex))
+	one, _, err := testSource().plan(testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]}, new(sync.Mutex))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := testSource().plan(testConfig(t), test.req, new(sync.Mutex))
+			_, _, err := testSource().plan(testConfig(t), test.req, new(sync.Mutex))
 			failure, ok := errors.AsType[*connector.Failure](err)
 			if !ok || failure.Class != connector.ConfigError {
 				t.Fatalf("got %v", err)

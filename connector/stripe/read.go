@@ -43,10 +43,11 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 		streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
 		newestFirst: req.NewestFirst, pageSize: s.options.PageSize, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
 	}
-	if r.passes, err = s.plan(c, req, &r.mu); err != nil {
+	var outputs []*output
+	if r.passes, outputs, err = s.plan(c, req, &r.mu); err != nil {
 		return connector.Summary{}, err
 	}
-	r.emitter = s.newEmitter(c, req, r.passes, sink, &r.client.Meter)
+	r.emitter = s.newEmitter(c, req, r.passes, outputs, sink, &r.client.Meter)
 	began := s.options.Now()
 	if err := r.all(ctx); err != nil {
 		return connector.Summary{}, err

@@ -103,7 +103,7 @@ func (r *run) victim() (*pass, *span) {
 	var busiest *span
 	most := float64(leastSteal)
 	for _, p := range r.passes {
-		if p.root.Cursor == "" || p.err != nil || !r.room(p) || !p.maySplit() {
+		if p.root.Cursor == "" || p.err != nil || !p.maySplit() || !r.room(p) {
 			continue
 		}
 		for _, s := range p.spans {

@@ -33,14 +33,25 @@ var stripeMock = sync.OnceValue(func() http.Handler {
 	return http.HandlerFunc(stub.HandleRequest)
 })
 
+// mockClient gives a client of stripe-mock, which stops with the test.
+func mockClient(t *testing.T) *api.Client {
+	t.Helper()
+	server := httptest.NewServer(stripeMock())
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		server.Close()
+	})
+	return api.New(api.Options{
+		Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1},
+		MaxRequestsPerSecond: 10_000,
+	})
+}
+
 // TestStripeMockAcceptsEveryRequest sends what each row asks for: the first page and a later one, of one parent if it is
 // a child, with all that its own children need.
 func TestStripeMockAcceptsEveryRequest(t *testing.T) {
-	server := httptest.NewServer(stripeMock())
-	defer server.Close()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1}, MaxRequestsPerSecond: 10_000})
+	client := mockClient(t)
 	source := testSource()
 	for i := range source.streams {
 		row := &source.streams[i]
@@ -68,11 +79,7 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 
 // TestStripeMockAcceptsEveryRetrieval asks for one object of each row, where the document has an endpoint for that.
 func TestStripeMockAcceptsEveryRetrieval(t *testing.T) {
-	server := httptest.NewServer(stripeMock())
-	defer server.Close()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1}, MaxRequestsPerSecond: 10_000})
+	client := mockClient(t)
 
 	known := map[string]bool{}
 	for path, operations := range openAPI(t).Paths {
@@ -138,11 +145,7 @@ func expectObjects(t *testing.T, client *api.Client, row *stream, path string, q
 
 // TestStripeMockRefuses shows that the test above can fail.
 func TestStripeMockRefuses(t *testing.T) {
-	server := httptest.NewServer(stripeMock())
-	defer server.Close()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	client := api.New(api.Options{Key: "sk_test_123", Base: server.URL, Transport: transport, Retry: api.Retry{Budget: 1}})
+	client := mockClient(t)
 	for name, query := range map[string]url.Values{
 		"unknown parameter": {"updated[gte]": {"1"}},
 		"bad value":         {"limit": {"many"}},

@@ -58,7 +58,7 @@ func (s *Selection) appendObject(dst []byte, object string) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = appendName(dst, name)
+		dst = appendQuote(dst, name)
 		dst = child.Append(append(dst, ':'), value)
 	}
 	return append(dst, '}')

@@ -76,9 +76,12 @@ func Int(value string) int64 {
 }
 
 // Quote gives s as a JSON string.
-func Quote(s string) string {
-	quoted, _ := jsontext.AppendQuote(nil, s) // invalid UTF-8 becomes U+FFFD
-	return string(quoted)
+func Quote(s string) string { return string(appendQuote(nil, s)) }
+
+// appendQuote appends s as a JSON string.
+func appendQuote(dst []byte, s string) []byte {
+	quoted, _ := jsontext.AppendQuote(dst, s) // invalid UTF-8 becomes U+FFFD
+	return quoted
 }
 
 func unquoteName(quoted string) string {
@@ -135,12 +138,6 @@ func skipString(s string, start int) int {
 	}
 }
 
-// appendName appends name as a JSON string.
-func appendName(dst []byte, name string) []byte {
-	quoted, _ := jsontext.AppendQuote(dst, name) // names come from valid JSON
-	return quoted
-}
-
 // WithMember gives a compact object in which a member has this value: an existing one is replaced, a missing one added
 // at the end.
 func WithMember(object, name, value string) string {
@@ -169,7 +166,7 @@ func Without(object string, path ...string) string {
 			}
 			value = Without(value, path[1:]...)
 		}
-		kept = append(appendName(append(kept, ','), name), ':')
+		kept = append(appendQuote(append(kept, ','), name), ':')
 		kept = append(kept, value...)
 	}
 	if kept == nil {
