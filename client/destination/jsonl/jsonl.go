@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/stripe-connector/stripe-connector/client/destination/internal/filelock"
+	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
 // Destination is one folder, open for one sync. It implements client.Destination.

@@ -11,7 +11,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"github.com/stripe-connector/stripe-connector/client/destination/internal/filelock"
+	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
 // stateTable holds the states.

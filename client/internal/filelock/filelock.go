@@ -1,4 +1,4 @@
-// Package filelock keeps two processes from writing to the same destination at once.
+// Package filelock keeps two processes from doing at once what only one may, such as writing to a destination.
 package filelock
 
 import (
