@@ -29,6 +29,8 @@ type fakeService struct {
 	before func(read int, stream string, next int) error
 	// failures end a stream as INCOMPLETE, or SKIPPED if of class PERMISSION, after its first page.
 	failures func(read int, stream string) *connectorv1.Failure
+	// drains, if set, tells before each page whether to leave the rest of the stream for another Read.
+	drains func(read int, stream string) bool
 
 	mu    sync.Mutex
 	reads []*connectorv1.ReadRequest
@@ -90,6 +92,9 @@ func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamin
 				failed = statusOf(codes.Unavailable, failure)
 			}
 		}
+		if f.drains != nil && int(state.GetFields()["next"].GetNumberValue()) < f.records {
+			end.Status, summary.HasMore = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE, true
+		}
 		summary.Streams = append(summary.Streams, end)
 	}
 	if f.before != nil {
@@ -116,6 +121,9 @@ func (f *fakeService) readStream(
 		return nil, nil, err
 	}
 	for next < f.records {
+		if f.drains != nil && f.drains(read, name) {
+			return state, nil, tell(connectorv1.RunStatus_RUN_STATUS_INCOMPLETE)
+		}
 		if f.before != nil {
 			if err := f.before(read, name, next); err != nil {
 				return nil, nil, err

@@ -33,7 +33,8 @@ type SyncOptions struct {
 }
 
 // Sync reads streams into a destination, each from the state stored there, until all are complete. A Read that ends early
-// for a passing reason is resumed from the last state stored. Streams that the key may not read are skipped.
+// for a passing reason, or with work left, is resumed from the last state stored. Streams that the key may not read are
+// skipped.
 //
 // The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED; it is an [*Error] if the service or a
 // stream failed, the context's own, or the destination's. After any error, another Sync goes on where this one ended.
@@ -78,16 +79,14 @@ func (r *run) discover(ctx context.Context) error {
 	}
 }
 
-// untilDone reads until no stream has work left that another Read could do.
+// untilDone reads until no stream has work left that another Read could do. A Read may leave work without any failure: a
+// service that shuts down ends it at a checkpoint, and another one goes on from there.
 func (r *run) untilDone(ctx context.Context) error {
 	pace := newPace(r.opts)
 	var failed error // of the first Read in which a stream failed for good
 	for rest := r.streams; len(rest) > 0; {
 		orderly, err := r.read(ctx, rest)
-		if err == nil {
-			return cmp.Or(failed, r.incomplete(rest))
-		}
-		if !passing(err) {
+		if err != nil && !passing(err) {
 			if !orderly {
 				return err
 			}
@@ -96,6 +95,9 @@ func (r *run) untilDone(ctx context.Context) error {
 		left := r.tally.unfinished(rest)
 		if len(left) == 0 {
 			break
+		}
+		if err == nil {
+			err = workLeft(left)
 		}
 		fruit := r.fruit || len(left) < len(rest)
 		rest = left
@@ -106,19 +108,15 @@ func (r *run) untilDone(ctx context.Context) error {
 	return failed
 }
 
-// incomplete is the error of streams that the service left unfinished although nothing failed; nil if there are none.
-func (r *run) incomplete(streams []*connectorv1.Stream) error {
-	var names []string
-	for _, s := range r.tally.unfinished(streams) {
-		names = append(names, s.GetName())
-	}
-	if len(names) == 0 {
-		return nil
+// workLeft is why another Read is due although nothing failed.
+func workLeft(streams []*connectorv1.Stream) *Error {
+	names := make([]string, len(streams))
+	for i, s := range streams {
+		names[i] = s.GetName()
 	}
 	return &Error{Code: codes.OK, Failure: &connectorv1.Failure{
-		Class: connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
-		Message: fmt.Sprintf("The service ended the Read with work left on %s and gave no reason. Sync again to go on.",
-			strings.Join(names, ", ")),
+		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
+		Message:   fmt.Sprintf("The service ended the Read with work left on %s.", strings.Join(names, ", ")),
 		Retryable: true,
 	}}
 }

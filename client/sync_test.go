@@ -126,6 +126,38 @@ func TestSyncReadsCompletedStreamsOnce(t *testing.T) {
 	wantRows(t, m, "b", 30)
 }
 
+func TestSyncGoesOnWithWorkThatWasLeft(t *testing.T) {
+	pages := 0
+	f := &fakeService{streams: []string{"a", "b"}, records: 100, page: 10, drains: func(int, string) bool {
+		pages++
+		return pages%4 == 0
+	}}
+	m := newMemory()
+	report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: m, Attempts: 2, Wait: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, m, "a", 100)
+	wantRows(t, m, "b", 100)
+	if report.Reads < 4 {
+		t.Errorf("got %d Reads", report.Reads)
+	}
+}
+
+func TestSyncGivesUpOnWorkThatIsLeftForEver(t *testing.T) {
+	f := &fakeService{streams: []string{"a", "b"}, records: 100, page: 10,
+		drains: func(_ int, stream string) bool { return stream == "b" }}
+	m := newMemory()
+	report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: m, Attempts: 3, Wait: time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "nothing new: The service ended the Read with work left on b.") {
+		t.Errorf("got error %v", err)
+	}
+	if report.Reads != 4 {
+		t.Errorf("got %d Reads, want one that brought something and three that did not", report.Reads)
+	}
+	wantRows(t, m, "a", 100)
+}
+
 func TestSyncReportsStreamsThatFail(t *testing.T) {
 	bad := &connectorv1.Failure{Class: connectorv1.FailureClass_FAILURE_CLASS_SOURCE_DATA, Message: "An object is too large."}
 	denied := &connectorv1.Failure{Class: connectorv1.FailureClass_FAILURE_CLASS_PERMISSION, Message: "Not allowed."}

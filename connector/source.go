@@ -97,4 +97,6 @@ type ReadRequest struct {
 
 	CheckpointInterval time.Duration // the longest time between two states of a stream whose records flow
 	CheckpointPages    int           // the most pages between two states of a stream
+
+	Drain <-chan struct{} // closed when the Read is to end soon, at its next checkpoint, with HasMore; nil means never
 }

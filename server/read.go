@@ -33,6 +33,7 @@ func (s *service) read(
 	if err != nil {
 		return err
 	}
+	read.Drain = s.drain
 	out := &sink{
 		stream: stream,
 		packer: packer{

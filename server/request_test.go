@@ -79,6 +79,7 @@ func TestReadRequestReachesTheSource(t *testing.T) {
 		From: time.Unix(100, 0).UTC(), To: time.Unix(200, 0).UTC(),
 		RecordLimit: 7, SoftDeadline: time.Minute, NewestFirst: true, Reconcile: true,
 		CheckpointInterval: 4 * time.Second, CheckpointPages: 9,
+		Drain: f.server.drain,
 	}
 	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)

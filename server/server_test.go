@@ -133,6 +133,38 @@ func TestDrainRefusesNewReadsAndLetsOthersEnd(t *testing.T) {
 	}
 }
 
+// TestDrainReachesTheSource has a Read that ends when it is told to.
+func TestDrainReachesTheSource(t *testing.T) {
+	began := make(chan struct{})
+	f := start(t, &fakeSource{read: func(
+		ctx context.Context, req connector.ReadRequest, _ connector.Sink,
+	) (connector.Summary, error) {
+		close(began)
+		select {
+		case <-req.Drain:
+			return connector.Summary{HasMore: true, Streams: []connector.StreamSummary{{Stream: "charges", Status: connector.Incomplete}}}, nil
+		case <-ctx.Done():
+			return connector.Summary{}, ctx.Err()
+		}
+	}}, Options{})
+	running, err := f.Read(t.Context(), charges())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := f.server.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	if response, err := running.Recv(); err != nil || !response.GetSummary().GetHasMore() {
+		t.Errorf("the Read ended with %v %v, want a summary that tells of work left", response, err)
+	}
+	if _, err := running.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("the Read ended with %v, want OK", err)
+	}
+}
+
 func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	began := make(chan struct{})
 	f := start(t, waiting(began, nil), Options{})

@@ -26,6 +26,7 @@ type run struct {
 
 	recordLimit  int64         // 0 for none
 	softDeadline time.Duration // 0 for none
+	drain        <-chan struct{}
 	cutShort     context.CancelFunc
 
 	mu     sync.Mutex // guards what the passes have left, and active
@@ -42,6 +43,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	r := &run{
 		streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
 		newestFirst: req.NewestFirst, pageSize: s.options.PageSize, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
+		drain: req.Drain,
 	}
 	var outputs []*output
 	if r.passes, outputs, err = s.plan(c, req, &r.mu); err != nil {
@@ -58,13 +60,10 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 // all reads the passes with as many workers as the rate has use for. An error ends the Read; failures of single streams
 // do not.
 func (r *run) all(ctx context.Context) error {
-	beatCtx, stop := context.WithCancel(ctx)
-	beating := make(chan struct{})
-	go func() {
-		defer close(beating)
-		r.emitter.heartbeats(beatCtx)
-	}()
-	defer func() { stop(); <-beating }()
+	besideCtx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer func() { stop(); beside.Wait() }()
+	beside.Go(func() { r.emitter.heartbeats(besideCtx) })
 
 	workers, workCtx := errgroup.WithContext(ctx)
 	r.workers = workers
@@ -74,6 +73,7 @@ func (r *run) all(ctx context.Context) error {
 		defer time.AfterFunc(r.softDeadline, r.enough).Stop()
 		defer time.AfterFunc(r.softDeadline+softDeadlineGrace, r.cutShort).Stop()
 	}
+	beside.Go(func() { r.heedDrain(besideCtx) })
 	first, span := r.next()
 	workers.Go(func() error { return r.work(workCtx, first, span) })
 	for range firstWorkers - 1 {
@@ -100,6 +100,18 @@ func (r *run) enough() {
 		if p.err == nil && !p.ended() {
 			p.err = errEnough
 		}
+	}
+}
+
+// heedDrain ends the Read early when its caller is about to go away.
+func (r *run) heedDrain(ctx context.Context) {
+	select {
+	case <-r.drain:
+		r.enough()
+		if wait(ctx, softDeadlineGrace) {
+			r.cutShort()
+		}
+	case <-ctx.Done():
 	}
 }
 

@@ -104,9 +104,12 @@ func TestNewestFirst(t *testing.T) {
 
 // TestLimitsOfTheRequest ends Reads early, over and over: together they give everything.
 func TestLimitsOfTheRequest(t *testing.T) {
+	draining := make(chan struct{})
+	close(draining)
 	tests := map[string]connector.ReadRequest{
 		"record limit":  {RecordLimit: 700},
 		"soft deadline": {SoftDeadline: time.Millisecond},
+		"drain":         {Drain: draining},
 	}
 	for name, req := range tests {
 		t.Run(name, func(t *testing.T) {
