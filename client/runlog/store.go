@@ -1,0 +1,158 @@
+package runlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// version is that of the tables. Another one's file is refused rather than misread.
+const version = 1
+
+// pragmas are set on every connection. With a write-ahead log, those who look and the one who writes do not wait for each
+// other; FULL keeps each commit also when the machine loses power, since there are few.
+const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
+
+const tables = `
+CREATE TABLE IF NOT EXISTS runs (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	pipeline TEXT NOT NULL,
+	slot TEXT NOT NULL,
+	attempt INTEGER NOT NULL,
+	status TEXT NOT NULL,
+	process TEXT NOT NULL,
+	started TEXT NOT NULL,
+	ended TEXT,
+	seen TEXT NOT NULL, -- the last sign of the run, while it runs
+	reads INTEGER NOT NULL DEFAULT 0,
+	requests INTEGER NOT NULL DEFAULT 0,
+	retries INTEGER NOT NULL DEFAULT 0,
+	waited_ms INTEGER NOT NULL DEFAULT 0,
+	class TEXT NOT NULL DEFAULT '',
+	error TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, id);
+CREATE TABLE IF NOT EXISTS streams (
+	run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	position INTEGER NOT NULL,
+	stream TEXT NOT NULL,
+	account TEXT NOT NULL,
+	status TEXT NOT NULL,
+	extracted INTEGER NOT NULL,
+	loaded INTEGER NOT NULL,
+	deleted INTEGER NOT NULL,
+	bytes INTEGER NOT NULL,
+	duration_ms INTEGER NOT NULL,
+	watermark TEXT,
+	error TEXT NOT NULL,
+	PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+	run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+	position INTEGER NOT NULL,
+	at TEXT NOT NULL,
+	level TEXT NOT NULL,
+	stream TEXT NOT NULL,
+	account TEXT NOT NULL,
+	message TEXT NOT NULL,
+	PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+PRAGMA user_version = 1`
+
+// Store is a file of runs. Its methods may be called at once, also by several processes with the same file.
+type Store struct {
+	db   *sql.DB
+	path string
+}
+
+// Open opens the file at path, and makes it if it is not there. The caller closes the store.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("open the run log: there is no folder %s: make it, or choose another place with run_log",
+			filepath.Dir(path))
+	}
+	return open(ctx, path, "")
+}
+
+// View opens the file at path for reading. It fails with [fs.ErrNotExist] if the file is not there.
+func View(ctx context.Context, path string) (*Store, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open the run log: there is no %s yet, so nothing has run: %w", path, fs.ErrNotExist)
+	}
+	return open(ctx, path, "&mode=rw")
+}
+
+func open(ctx context.Context, path, options string) (*Store, error) {
+	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+pragmas+options)
+	if err != nil {
+		return nil, fmt.Errorf("open the run log: %w", err)
+	}
+	db.SetMaxOpenConns(1) // SQLite takes one writer at a time anyway
+	s := &Store{db, path}
+	if err := s.setUp(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the run log %s: %w", path, err), db.Close())
+	}
+	return s, nil
+}
+
+// setUp makes the tables, unless the file is someone else's.
+func (s *Store) setUp(ctx context.Context) error {
+	var found, others int
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+		return fmt.Errorf("it is no SQLite file, or damaged: choose another with run_log: %w", err)
+	}
+	if found == version {
+		return nil
+	}
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&others); err != nil {
+		return err
+	}
+	if found != 0 || others != 0 {
+		return fmt.Errorf("it is no run log of this version (%d, not %d): choose another file with run_log", found, version)
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, tables)
+		return err
+	})
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return s.db.Close() }
+
+// write runs do in a transaction.
+func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err == nil {
+		if err = do(tx); err == nil {
+			err = tx.Commit()
+		} else {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the run log: %w", err)
+	}
+	return nil
+}
+
+// layout is that of times in the file: they sort as text, and SQLite's functions read them.
+const layout = "2006-01-02T15:04:05.000Z"
+
+func format(t time.Time) string { return t.UTC().Format(layout) }
+
+// nullable gives nil for the zero time.
+func nullable(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return format(t)
+}
