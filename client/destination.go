@@ -29,4 +29,15 @@ type Commit struct {
 	// States replace those of the same stream and account. Each covers every record of its stream and account in this
 	// Commit and in those before it.
 	States []*connectorv1.StreamState
+	// Completed are streams of which everything was read: all their records are in this Commit or in those before it, and
+	// the last state stored covers them. It is sent again at the end of each sync, also of one without a change.
+	Completed []Completion
+}
+
+// Completion says that a stream of an account was read to its end in a generation. Rows of older generations did not come
+// back, so the source has them no longer: the destination removes them, or marks them, as it would for a DELETE.
+type Completion struct {
+	Stream, Account string
+	// Generation is that of the batches that came. Never zero.
+	Generation int64
 }

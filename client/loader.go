@@ -42,6 +42,7 @@ type held struct {
 	records            int64 // since the last state, stored already or not
 	state              *connectorv1.StreamState
 	stored             *connectorv1.StreamState
+	completed          int64 // the generation read to its end, until that is stored; zero if there is none
 }
 
 // newLoader begins with the states that the destination holds.
@@ -96,12 +97,25 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	return l.flush(ctx)
 }
 
-// flush commits the states that wait, with the rows that they cover.
+// status notes that a stream was read to its end. It counts only if a state covers every record of it, as the protocol
+// promises: what is removed on its account must not be what a crash makes come again.
+func (l *loader) status(s *connectorv1.StreamStatus) {
+	h := l.held(s.GetStream(), s.GetAccount())
+	if s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_COMPLETE && h.records == 0 {
+		h.completed = s.GetGeneration()
+	}
+}
+
+// flush commits the states that wait, with the rows that they cover, and what was completed with them.
 func (l *loader) flush(ctx context.Context) error {
 	var c Commit
 	advanced := false
 	for _, key := range l.order {
 		h := l.streams[key]
+		if h.completed > 0 {
+			c.Completed = append(c.Completed, Completion{key.stream, key.account, h.completed})
+			h.completed = 0
+		}
 		if h.state == nil {
 			continue
 		}
@@ -147,7 +161,7 @@ func (l *loader) flushAll(ctx context.Context) error {
 
 func (l *loader) commit(ctx context.Context, c Commit) error {
 	l.last = time.Now()
-	if len(c.Records) == 0 && len(c.States) == 0 {
+	if len(c.Records) == 0 && len(c.States) == 0 && len(c.Completed) == 0 {
 		return nil
 	}
 	if err := l.destination.Commit(ctx, c); err != nil {

@@ -2,91 +2,209 @@ package client
 
 import (
 	"fmt"
+	"maps"
+	"path"
 	"slices"
+	"strings"
 
+	"github.com/agnivade/levenshtein" // small, without dependencies of its own
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// selectStreams gives the streams of the catalog with these names, in the order of the names; all of them if there is no
-// name.
-func selectStreams(catalog []*connectorv1.Stream, names []string) ([]*connectorv1.Stream, error) {
-	if len(names) == 0 {
-		return catalog, nil
-	}
-	byName := make(map[string]*connectorv1.Stream, len(catalog))
-	known := make([]string, 0, len(catalog))
-	for _, s := range catalog {
-		byName[s.GetName()] = s
-		known = append(known, s.GetName())
-	}
-	var selected []*connectorv1.Stream
-	var violations []*connectorv1.FieldViolation
-	for i, name := range names {
-		field := fmt.Sprintf("streams[%d]", i)
-		switch {
-		case slices.Contains(names[:i], name):
-			violations = append(violations, &connectorv1.FieldViolation{
-				Field: field, Description: fmt.Sprintf("%q is selected twice. Name each stream once.", name)})
-		case byName[name] == nil:
-			violations = append(violations, &connectorv1.FieldViolation{
-				Field: field, Description: fmt.Sprintf("There is no stream %q. Did you mean %q? Discover lists all %d.",
-					name, nearest(name, known), len(known))})
-		default:
-			selected = append(selected, byName[name])
+// Selection says which streams of a catalog to read, and which of their fields. The zero value selects everything.
+//
+// A pattern is a name, or has the wildcards of [path.Match]: "invoice*" is invoices, invoice_items and invoice_line_items.
+type Selection struct {
+	// Select holds patterns of the streams to read. Empty means all.
+	Select []string `json:"select,omitempty" yaml:"select,omitempty"`
+	// Exclude holds patterns of streams to leave out of those.
+	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
+	// Fields gives, by pattern of streams, the paths of the fields to read, such as "id" or "billing_details.email". A
+	// stream that no pattern matches is read whole; one that several match is read with the fields of all of these. The
+	// primary key and the cursor always come.
+	Fields map[string][]string `json:"fields,omitempty" yaml:"fields,omitempty"`
+}
+
+// ParseFields reads the form in which a command line gives [Selection.Fields]: "charges=id,amount".
+func ParseFields(assignments []string) (map[string][]string, error) {
+	fields := map[string][]string{}
+	for _, a := range assignments {
+		pattern, list, found := strings.Cut(a, "=")
+		if !found || pattern == "" || list == "" {
+			return nil, fmt.Errorf("fields %q: write a stream, = and its fields with commas between, such as charges=id,amount", a)
+		}
+		for field := range strings.SplitSeq(list, ",") {
+			fields[pattern] = append(fields[pattern], strings.TrimSpace(field))
 		}
 	}
-	if violations != nil {
+	return fields, nil
+}
+
+// chosen is a stream that was selected.
+type chosen struct {
+	stream *connectorv1.Stream // its schema holds only the fields selected
+	fields []string            // empty means all
+}
+
+// streams gives those of the chosen.
+func streams(all []chosen) []*connectorv1.Stream {
+	list := make([]*connectorv1.Stream, len(all))
+	for i, c := range all {
+		list[i] = c.stream
+	}
+	return list
+}
+
+// of applies the selection to a catalog. Streams are in the order of the patterns, then of the catalog. A pattern that
+// matches nothing is an error: it is a slip of the pen more often than not.
+func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
+	m := matcher{catalog: catalog}
+	selected := catalog
+	if len(s.Select) > 0 {
+		selected = nil
+		for i, pattern := range s.Select {
+			for _, stream := range m.match(fmt.Sprintf("streams[%d]", i), pattern) {
+				if !slices.Contains(selected, stream) {
+					selected = append(selected, stream)
+				}
+			}
+		}
+	}
+	selected = slices.Clone(selected)
+	for i, pattern := range s.Exclude {
+		excluded := m.match(fmt.Sprintf("exclude[%d]", i), pattern)
+		selected = slices.DeleteFunc(selected, func(stream *connectorv1.Stream) bool { return slices.Contains(excluded, stream) })
+	}
+	fields := map[*connectorv1.Stream][]string{}
+	for _, pattern := range slices.Sorted(maps.Keys(s.Fields)) {
+		at := fmt.Sprintf("fields[%q]", pattern)
+		for _, stream := range m.match(at, pattern) {
+			fields[stream] = append(fields[stream], s.Fields[pattern]...)
+			m.checkFields(at, stream, s.Fields[pattern])
+		}
+	}
+	if len(m.wrong) == 0 && len(selected) == 0 && len(catalog) > 0 {
+		m.complain("exclude", "It leaves no stream to read. Exclude fewer.")
+	}
+	if len(m.wrong) > 0 {
 		return nil, &Error{Code: codes.InvalidArgument, Failure: &connectorv1.Failure{
 			Class:      connectorv1.FailureClass_FAILURE_CLASS_CONFIG,
 			Message:    "The selection of streams is wrong.",
-			Violations: violations,
+			Violations: m.wrong,
 		}}
 	}
-	return selected, nil
+	all := make([]chosen, len(selected))
+	for i, stream := range selected {
+		all[i] = choose(stream, fields[stream])
+	}
+	return all, nil
+}
+
+// matcher finds streams and collects what is wrong.
+type matcher struct {
+	catalog []*connectorv1.Stream
+	wrong   []*connectorv1.FieldViolation
+}
+
+func (m *matcher) complain(field, format string, args ...any) {
+	m.wrong = append(m.wrong, &connectorv1.FieldViolation{Field: field, Description: fmt.Sprintf(format, args...)})
+}
+
+// match gives the streams whose names match.
+func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
+	var matching []*connectorv1.Stream
+	var known []string
+	for _, s := range m.catalog {
+		known = append(known, s.GetName())
+		matches, err := path.Match(pattern, s.GetName())
+		if err != nil {
+			m.complain(field, "%q is no pattern. Write names, with * for any letters, ? for one and [ab] for one of these.", pattern)
+			return nil
+		}
+		if matches || pattern == s.GetName() {
+			matching = append(matching, s)
+		}
+	}
+	switch {
+	case len(matching) > 0:
+	case strings.ContainsAny(pattern, `*?[\`):
+		m.complain(field, "No stream matches %q. Discover lists all %d.", pattern, len(known))
+	default:
+		m.complain(field, "There is no stream %q. Did you mean %q? Discover lists all %d.",
+			pattern, nearest(pattern, known), len(known))
+	}
+	return matching
+}
+
+// checkFields complains of fields that the stream's schema does not name, if it names any: a column that stays empty
+// helps no one.
+func (m *matcher) checkFields(at string, stream *connectorv1.Stream, paths []string) {
+	properties := propertiesOf(stream.GetJsonSchema())
+	if len(properties) == 0 {
+		return
+	}
+	known := slices.Sorted(maps.Keys(properties))
+	for _, p := range paths {
+		if top, _, _ := strings.Cut(p, "."); properties[top] == nil {
+			m.complain(at, "Stream %s has no field %q. Did you mean %q?", stream.GetName(), p, nearest(top, known))
+		}
+	}
+}
+
+// choose leaves of a stream's schema what is read of it, so that destinations make columns for that only.
+func choose(stream *connectorv1.Stream, fields []string) chosen {
+	if len(fields) == 0 {
+		return chosen{stream: stream}
+	}
+	keep := map[string]bool{}
+	for _, p := range slices.Concat(fields, stream.GetPrimaryKey(), []string{stream.GetCursorField()}) {
+		top, _, _ := strings.Cut(p, ".")
+		keep[top] = true
+	}
+	kept := map[string]*structpb.Value{}
+	for name, property := range propertiesOf(stream.GetJsonSchema()) {
+		if keep[name] {
+			kept[name] = property
+		}
+	}
+	schema := &structpb.Struct{Fields: maps.Clone(stream.GetJsonSchema().GetFields())}
+	if schema.Fields == nil {
+		schema.Fields = map[string]*structpb.Value{}
+	}
+	schema.Fields["properties"] = structpb.NewStructValue(&structpb.Struct{Fields: kept})
+	pruned := proto.CloneOf(stream)
+	pruned.JsonSchema = schema
+	slices.Sort(fields)
+	return chosen{stream: pruned, fields: slices.Compact(fields)}
+}
+
+func propertiesOf(schema *structpb.Struct) map[string]*structpb.Value {
+	return schema.GetFields()["properties"].GetStructValue().GetFields()
 }
 
 // configure asks for each stream in the best mode that it supports: only what changed, if it can tell.
-func configure(streams []*connectorv1.Stream) []*connectorv1.ConfiguredStream {
-	configured := make([]*connectorv1.ConfiguredStream, len(streams))
-	for i, s := range streams {
+func configure(all []chosen) []*connectorv1.ConfiguredStream {
+	configured := make([]*connectorv1.ConfiguredStream, len(all))
+	for i, c := range all {
 		mode := connectorv1.SyncMode_SYNC_MODE_FULL_REFRESH
-		if slices.Contains(s.GetSupportedSyncModes(), connectorv1.SyncMode_SYNC_MODE_INCREMENTAL) {
+		if slices.Contains(c.stream.GetSupportedSyncModes(), connectorv1.SyncMode_SYNC_MODE_INCREMENTAL) {
 			mode = connectorv1.SyncMode_SYNC_MODE_INCREMENTAL
 		}
-		configured[i] = &connectorv1.ConfiguredStream{Stream: s.GetName(), SyncMode: mode}
+		configured[i] = &connectorv1.ConfiguredStream{Stream: c.stream.GetName(), SyncMode: mode, Fields: c.fields}
 	}
 	return configured
 }
 
 // nearest gives the known name that takes the fewest edits to become name; empty if none is known.
 func nearest(name string, known []string) string {
-	best, fewest := "", 0
-	for _, k := range known {
-		if n := edits(name, k); best == "" || n < fewest {
-			best, fewest = k, n
-		}
+	if len(known) == 0 {
+		return ""
 	}
-	return best
-}
-
-// edits counts the bytes to insert, remove or replace to make b of a (Levenshtein's distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return slices.MinFunc(known, func(a, b string) int {
+		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
+	})
 }

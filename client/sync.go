@@ -20,8 +20,8 @@ type SyncOptions struct {
 	Config *structpb.Struct
 	// Destination takes the rows and keeps the states. The caller closes it.
 	Destination Destination
-	// Streams names those to sync. Empty means all.
-	Streams []string
+	// Selection says which streams to sync, and which of their fields. The zero value means everything.
+	Selection Selection
 	// Attempts is how many Reads in a row may end early without a new state stored before Sync gives up. Zero means 5.
 	Attempts int
 	// Wait is how long to rest after the first of these; it doubles to 30 s, and is longer where the service asks for it.
@@ -45,7 +45,7 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	if err == nil {
 		err = r.untilDone(ctx)
 	}
-	report := r.tally.report(r.streams)
+	report := r.tally.report(streams(r.chosen))
 	report.Reads = r.reads
 	report.Duration = time.Since(begun)
 	return report, err
@@ -53,12 +53,12 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 
 // run is one Sync.
 type run struct {
-	client  *Client
-	opts    SyncOptions
-	streams []*connectorv1.Stream // selected
-	tally   *tally
-	reads   int
-	fruit   bool // whether the Read under way stored a state that is new
+	client *Client
+	opts   SyncOptions
+	chosen []chosen
+	tally  *tally
+	reads  int
+	fruit  bool // whether the Read under way stored a state that is new
 }
 
 // discover finds the streams to read. A service that is gone for the moment is asked again, as patiently as for a Read.
@@ -67,7 +67,7 @@ func (r *run) discover(ctx context.Context) error {
 	for {
 		resp, err := r.client.Discover(ctx, &connectorv1.DiscoverRequest{Config: r.opts.Config})
 		if err == nil {
-			r.streams, err = selectStreams(resp.GetStreams(), r.opts.Streams)
+			r.chosen, err = r.opts.Selection.of(resp.GetStreams())
 			return err
 		}
 		if !passing(err) {
@@ -84,7 +84,7 @@ func (r *run) discover(ctx context.Context) error {
 func (r *run) untilDone(ctx context.Context) error {
 	pace := newPace(r.opts)
 	var failed error // of the first Read in which a stream failed for good
-	for rest := r.streams; len(rest) > 0; {
+	for rest := r.chosen; len(rest) > 0; {
 		orderly, err := r.read(ctx, rest)
 		if err != nil && !passing(err) {
 			if !orderly {
@@ -109,10 +109,10 @@ func (r *run) untilDone(ctx context.Context) error {
 }
 
 // workLeft is why another Read is due although nothing failed.
-func workLeft(streams []*connectorv1.Stream) *Error {
-	names := make([]string, len(streams))
-	for i, s := range streams {
-		names[i] = s.GetName()
+func workLeft(rest []chosen) *Error {
+	names := make([]string, len(rest))
+	for i, c := range rest {
+		names[i] = c.stream.GetName()
 	}
 	return &Error{Code: codes.OK, Failure: &connectorv1.Failure{
 		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
@@ -123,8 +123,8 @@ func workLeft(streams []*connectorv1.Stream) *Error {
 
 // read does one Read of these streams, from the states that the destination holds, and tells whether it came to an
 // orderly end, which it can also do with an error: that of a stream.
-func (r *run) read(ctx context.Context, streams []*connectorv1.Stream) (orderly bool, err error) {
-	states, err := r.opts.Destination.Begin(ctx, streams)
+func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
+	states, err := r.opts.Destination.Begin(ctx, streams(rest))
 	if err != nil {
 		return false, fmt.Errorf("begin in the destination: %w", err)
 	}
@@ -136,7 +136,7 @@ func (r *run) read(ctx context.Context, streams []*connectorv1.Stream) (orderly 
 	var refused error // by the destination: what it could not store it would not store now
 	summary, err := r.client.Read(ctx, &connectorv1.ReadRequest{
 		Config:       r.opts.Config,
-		Streams:      configure(streams),
+		Streams:      configure(rest),
 		States:       states,
 		RecordFormat: connectorv1.RecordFormat_RECORD_FORMAT_JSON,
 	}, func(m *connectorv1.ReadResponse) error {
@@ -165,6 +165,7 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 		err = load.state(ctx, m.State)
 	case *connectorv1.ReadResponse_StreamStatus:
 		r.tally.status(m.StreamStatus)
+		load.status(m.StreamStatus)
 	}
 	if err == nil {
 		r.observe(m)

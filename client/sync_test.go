@@ -47,7 +47,7 @@ func TestSync(t *testing.T) {
 	wantRows(t, m, "b", 100)
 
 	f.records = 120
-	if _, err := c.Sync(t.Context(), client.SyncOptions{Destination: m, Streams: []string{"b"}}); err != nil {
+	if _, err := c.Sync(t.Context(), client.SyncOptions{Destination: m, Selection: client.Selection{Select: []string{"b"}}}); err != nil {
 		t.Fatal(err)
 	}
 	wantRows(t, m, "a", 100)
@@ -210,7 +210,6 @@ func TestSyncFails(t *testing.T) {
 		},
 		"destination":   {refuse: errors.New("the disk is full"), reads: 1, want: "store rows: the disk is full"},
 		"unknown":       {streams: []string{"b", "x"}, want: `streams[1]: There is no stream "x". Did you mean "a"? Discover lists all 2.`},
-		"twice":         {streams: []string{"a", "a"}, want: `streams[1]: "a" is selected twice.`},
 		"not a service": {before: func(int, string, int) error { return status.Error(codes.Unimplemented, "x") }, reads: 1, want: "Check the target"},
 	}
 	for name, test := range tests {
@@ -219,7 +218,7 @@ func TestSyncFails(t *testing.T) {
 			m.refuse = test.refuse
 			f := &fakeService{streams: []string{"a", "b"}, records: 100, page: 10, before: test.before}
 			report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{
-				Destination: m, Streams: test.streams, Attempts: 3, Wait: time.Millisecond})
+				Destination: m, Selection: client.Selection{Select: test.streams}, Attempts: 3, Wait: time.Millisecond})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got error %v, want %q", err, test.want)
 			}

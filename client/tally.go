@@ -67,17 +67,17 @@ func (t *tally) summary(s *connectorv1.Summary) {
 }
 
 // unfinished gives those of the streams that another Read could bring further.
-func (t *tally) unfinished(streams []*connectorv1.Stream) []*connectorv1.Stream {
+func (t *tally) unfinished(all []chosen) []chosen {
 	done := map[string]bool{}
 	for _, key := range t.order {
 		c := t.streams[key]
 		before, seen := done[key.stream]
 		done[key.stream] = (before || !seen) && c.done()
 	}
-	var rest []*connectorv1.Stream
-	for _, s := range streams {
-		if !done[s.GetName()] {
-			rest = append(rest, s)
+	var rest []chosen
+	for _, c := range all {
+		if !done[c.stream.GetName()] {
+			rest = append(rest, c)
 		}
 	}
 	return rest

@@ -52,7 +52,8 @@ func syncTo(t *testing.T, address, base, file string, streams []string) (*client
 	}
 	defer d.Close()
 	return c.Sync(t.Context(), client.SyncOptions{
-		Config: configuration(t, simulatedConfig(base)), Destination: d, Streams: streams, Attempts: 1000, Wait: 10 * time.Millisecond,
+		Config: configuration(t, simulatedConfig(base)), Destination: d, Selection: client.Selection{Select: streams},
+		Attempts: 1000, Wait: 10 * time.Millisecond,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
@@ -24,26 +25,42 @@ stdout. The exit code is 1 if a stream failed; streams that the key may not read
 
 func (a *app) sync() *cobra.Command {
 	var c call
-	var streams []string
+	var selection client.Selection
+	var fields []string
 	var to string
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Read streams into a database file, going on from the last time",
 		Long:  syncHelp,
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
-  stripe-connector sync --config config.json --to sqlite:stripe.db --streams charges,invoices
+  stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
+  stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer
   stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if selection.Fields, err = client.ParseFields(fields); err != nil {
+				return usageError{err, cmd.CommandPath()}
+			}
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
-				return a.syncTo(cmd, service, to, client.SyncOptions{Config: config, Streams: streams})
+				return a.syncTo(cmd, service, to, client.SyncOptions{Config: config, Selection: selection})
 			})
 		},
 	}
 	c.addTarget(cmd)
 	c.addConfig(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "the `destination`: "+strings.Join(destination.Examples(), " or "))
-	cmd.Flags().StringSliceVar(&streams, "streams", nil, "`names` of the streams to sync, separated by commas (default: all)")
+	cmd.Flags().StringSliceVar(&selection.Select, "select", nil,
+		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all)")
+	cmd.Flags().StringSliceVar(&selection.Exclude, "exclude", nil, "`names` of streams to leave out, in the same form")
+	cmd.Flags().StringArrayVar(&fields, "fields", nil,
+		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "streams" { // as the other commands call it
+			name = "select"
+		}
+		return pflag.NormalizedName(name)
+	})
 	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
 	return cmd
 }

@@ -81,8 +81,14 @@ func TestSyncOfTheSimulatedStripe(t *testing.T) {
 	config := write(t, "config.json", stripe.out.String())
 	w := newWorld(t, nil)
 	w.runs(t, exitOK, "check", "--config", config, "--streams", "charges")
-	w.runs(t, exitOK, "sync", "--config", config, "--streams", "charges,invoice_line_items", "--to", "jsonl:"+t.TempDir())
+	folder := t.TempDir()
+	w.runs(t, exitOK, "sync", "--config", config, "--select", "charges,*_line_items", "--exclude", "[^i]*_line_items",
+		"--fields", "charges=amount", "--to", "jsonl:"+folder)
 	says(t, w.out, "charges             complete")
+	lines, err := os.ReadFile(filepath.Join(folder, "charges.jsonl"))
+	if err != nil || !strings.Contains(string(lines), `"amount":`) || strings.Contains(string(lines), `"currency":`) {
+		t.Errorf("want lines with amounts alone, got %.200s, %v", lines, err)
+	}
 }
 
 func TestDemo(t *testing.T) {
@@ -114,4 +120,16 @@ func TestDemoLeavesOtherFilesAlone(t *testing.T) {
 	}
 	w.runs(t, exitFailure, "demo", "--to", "sqlite:"+filepath.Dir(text))
 	says(t, w.err, "is a folder")
+}
+
+func TestSyncSelects(t *testing.T) {
+	folder := t.TempDir()
+	w := newWorld(t, fakeSource{})
+	w.environment["STRIPE_API_KEY"] = plantedKey
+	w.runs(t, exitOK, "sync", "--to", "jsonl:"+folder, "--select", "*p*", "--exclude", "pea?s")
+	if strings.Contains(w.out.String(), "pears") || !strings.Contains(w.out.String(), "apples") {
+		t.Errorf("want apples alone, got:\n%s", w.out)
+	}
+	w.runs(t, exitUsage, "sync", "--to", "jsonl:"+folder, "--fields", "apples")
+	says(t, w.err, "such as charges=id,amount")
 }
