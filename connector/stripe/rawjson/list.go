@@ -1,13 +1,6 @@
 package rawjson
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "errors"
 
 // Object is one object of a list.
 type Object struct {
@@ -29,18 +22,13 @@ var (
 	ErrNotList = errors.New("the body is not a list")
 )
 
-// duplicates are harmless here and costly to look for.
-var lenient = jsontext.AllowDuplicateNames(true)
-
 // CutList validates body, a list response, and cuts it into list, whose slice is reused. The objects share one string
-// and no memory with body, which is overwritten. An error means that body is empty, not valid JSON in UTF-8, or not a
-// list.
+// and no memory with body, whose spare capacity is overwritten: without a few bytes of it, body is copied first. An
+// error means that body is empty, not valid JSON in UTF-8, or not a list.
 func CutList(list *List, body []byte) error {
-	page, err := Compact(body)
-	if err != nil {
-		return err
-	}
-	return CutCompactList(list, page)
+	c := newCutter(body)
+	defer c.release()
+	return c.cutList(list, body)
 }
 
 // CutCompactList is CutList for a list that is compact already, such as one embedded in an object. It looks at each byte
@@ -127,27 +115,10 @@ func cutObject(s string, start int) (Object, int) {
 	return object, i + 1
 }
 
-// Compact validates body as one JSON value in UTF-8 and gives it without the white space between tokens. It works in
-// place: body is overwritten.
+// Compact validates body as one JSON value in UTF-8 and gives it without the white space between tokens. The spare
+// capacity of body is overwritten: without a few bytes of it, body is copied first.
 func Compact(body []byte) (string, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return "", ErrEmpty
-	}
-	if !jsontext.Value(body).IsValid(lenient) {
-		return "", invalid(body)
-	}
-	return string(compact(body)), nil
-}
-
-// invalid says where body stops being JSON, without quoting it: it may hold a customer's data.
-func invalid(body []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(body), lenient)
-	_, err := decoder.ReadValue()
-	if err == nil {
-		return fmt.Errorf("the body has more than one JSON value, or white space and garbage, after byte %d", decoder.InputOffset())
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the body of %d bytes is truncated JSON", len(body))
-	}
-	return fmt.Errorf("the body of %d bytes is not valid JSON at byte %d", len(body), decoder.InputOffset())
+	c := newCutter(body)
+	defer c.release()
+	return c.compact(body, c.value)
 }

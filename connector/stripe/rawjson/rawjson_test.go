@@ -1,9 +1,6 @@
 package rawjson_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -160,41 +157,4 @@ func TestSelection(t *testing.T) {
 	if got := string((*rawjson.Selection)(nil).Append(nil, object)); got != object {
 		t.Errorf("no selection: got %s", got)
 	}
-}
-
-// FuzzCutList holds our cutter against encoding/json: whatever it accepts, it cuts into the same objects.
-func FuzzCutList(f *testing.F) {
-	f.Add([]byte(page))
-	f.Add([]byte(`{"data":[{"a":"\\"},{"b":"\\\""}],"has_more":false}`))
-	f.Add([]byte(`{"data":[1,"x",null,[],{}]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		original := bytes.Clone(body)
-		var list rawjson.List
-		if err := rawjson.CutList(&list, body); err != nil {
-			if errors.Is(err, rawjson.ErrEmpty) && len(bytes.TrimSpace(original)) > 0 {
-				t.Fatal("a body that is not empty passed for empty")
-			}
-			return
-		}
-		for _, object := range list.Objects {
-			var compact bytes.Buffer
-			if err := json.Compact(&compact, []byte(object.Raw)); err != nil {
-				t.Fatalf("cut %q, which is not JSON: %v", object.Raw, err)
-			}
-			if compact.String() != object.Raw {
-				t.Fatalf("%q is not compact", object.Raw)
-			}
-			if !bytes.Contains(appendCompactByStandard(t, original), []byte(object.Raw)) {
-				t.Fatalf("%q is not in the page", object.Raw)
-			}
-		}
-	})
-}
-
-func appendCompactByStandard(t *testing.T, body []byte) []byte {
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, body); err != nil {
-		t.Fatalf("accepted what encoding/json refuses: %v", err)
-	}
-	return compact.Bytes()
 }

@@ -1,0 +1,161 @@
+package rawjson_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// grammar holds what each rule of RFC 8259 allows, and what is next to it.
+var grammar = []string{
+	``, ` `, "\t\n\r ", "\v", "\f", "\u00a0", "\ufeff{}", `null`, `nul`, `nulL`, `nullx`, `true`, `tru`, `false`, `fals`, `falsE`, `True`, `NaN`,
+	`{}`, `{ }`, `{`, `}`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a" : 1 }`, `{"a":1,}`, `{,"a":1}`, `{"a"1}`, `{"a":1 "b":2}`, `{a:1}`, `{1:1}`, `{"a":1]`,
+	`{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `[]`, `[ ]`, `[`, `]`, `[1`, `[1,`, `[1,]`, `[,1]`, `[1 2]`, `[1}`, `[[[[]]]]`, `[[[[]]]`, `1 2`, `{} {}`, `{}x`,
+	`0`, `-0`, `-`, `+1`, `01`, `-01`, `1.`, `.1`, `1.0`, `1.0.0`, `1e`, `1e+`, `1e+1`, `1E-01`, `1e1.0`, `1e1e1`, `-1.25e-07`, `0x1`, `1_0`, `1d1`, `1D1`, `1f1`, `12345678`,
+	`123456789`, `12345678.12345678e12345678`, `1234567/`, `1234567:`, `9007199254740993`,
+	`""`, `"`, `"\`, `"\"`, `"\\"`, `"\\\"`, `"\/\b\f\n\r\t"`, `"\a"`, `"\u"`, `"\u00e`, `"\u00e9"`, `"\u00E9"`, `"\u00g9"`, `"\u+123"`, `"\U0001"`,
+	`"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"\ud83d\ud83d"`, `"\ud83d\u0041"`, `"\ud83dx"`, `"\ud83d\ude0`, `"\ud83d\`,
+	"\"\x00\"", "\"\x1f\"", "\"\x20\"", "\"\x7f\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xc3\"", "\"é\"", "\"€\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"",
+	"\"😀\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"1234567\xff\"", "\"12345678\x1f\"", `"1234567\"`, `"12345678\"`, `"1234567"`, `"12345678"`, "\"\ufffd\"",
+	"\x00", "null\x00", "{\"a\":1}\x00\x00",
+	`{"data":[1,"x",null,[],{}]}`, `{"data":[{"a":"\\"},{"b":"\\\""}],"has_more":false}`, `{"data":[],"data":[{"id":"a","id":1}],"has_more":true,"has_more":"true"}`,
+	`{"data":{},"has_more":true}`, `{"data":[{"id":"\u0061","object":7,"created":1e3},{"\u0069d":"x"}]}`, `{"data":[{"id":"a"},]}`, `{"data":[{"id":"a",}]}`, `{"data":[{"id" }]}`,
+	`[{"data":[{"id":"a"}]}]`, `{"a":{"data":[{"id":"a"}],"has_more":true}}`,
+}
+
+// FuzzCutList holds the cutter against jsontext, which others test: both accept the same bodies, and make the same of
+// them.
+func FuzzCutList(f *testing.F) {
+	f.Add([]byte(page))
+	for _, text := range grammar {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, spare := range []int{0, 3, 64} { // bytes behind the body, which it must not matter what is in
+			copied := append(append(make([]byte, 0, len(body)+spare), body...), bytes.Repeat([]byte(`"`), spare)...)
+			checkCut(t, body, copied[:len(body)])
+		}
+	})
+}
+
+func TestNesting(t *testing.T) {
+	for _, depth := range []int{9_997, 9_998, 9_999, 10_000, 10_001} {
+		for _, body := range []string{
+			strings.Repeat("[", depth) + strings.Repeat("]", depth),
+			strings.Repeat(`{"":`, depth) + "0" + strings.Repeat("}", depth),
+			`{"data":[` + strings.Repeat("[", depth-2) + strings.Repeat("]", depth-2) + `]}`,
+			`{"data":[{"a":` + strings.Repeat("[", depth-3) + strings.Repeat("]", depth-3) + `}]}`,
+		} {
+			checkCut(t, []byte(body), []byte(body))
+		}
+	}
+}
+
+// checkCut cuts body, a copy of original.
+func checkCut(t *testing.T, original, body []byte) {
+	t.Helper()
+	want := jsontext.Value(bytes.Clone(original))
+	valid := want.IsValid(jsontext.AllowDuplicateNames(true))
+	compact, err := rawjson.Compact(body)
+	if valid != (err == nil) {
+		t.Fatalf("%q: valid: %v; got the error %v", original, valid, err)
+	}
+	var list rawjson.List
+	listErr := rawjson.CutList(&list, body)
+	if !bytes.Equal(original, body) {
+		t.Fatalf("%q was overwritten with %q", original, body)
+	}
+	if !valid {
+		empty := len(bytes.Trim(original, " \t\r\n")) == 0
+		if errors.Is(err, rawjson.ErrEmpty) != empty || listErr == nil || listErr.Error() != err.Error() {
+			t.Fatalf("%q: got the errors %v and %v", original, err, listErr)
+		}
+		return
+	}
+	if err := want.Compact(jsontext.AllowDuplicateNames(true)); err != nil || string(want) != compact {
+		t.Fatalf("got  %s\nwant %s, %v", compact, want, err)
+	}
+	wantList, isList := cutByTokens(t, compact)
+	if isList != (listErr == nil) {
+		t.Fatalf("%q: a list: %v; got the error %v", original, isList, listErr)
+	}
+	var embedded rawjson.List
+	if err := rawjson.CutCompactList(&embedded, compact); isList != (err == nil) {
+		t.Fatalf("%q: a list: %v; got the error %v of the compact list", original, isList, err)
+	}
+	if !isList {
+		return
+	}
+	for how, got := range map[string]rawjson.List{"CutList": list, "CutCompactList": embedded} {
+		if got.HasMore != wantList.HasMore || !slices.Equal(got.Objects, wantList.Objects) {
+			t.Fatalf("%s of %q:\n%s", how, original, cmp.Diff(wantList, got))
+		}
+	}
+}
+
+// cutByTokens cuts a valid page with jsontext. It tells whether it is a list.
+func cutByTokens(t *testing.T, page string) (list rawjson.List, isList bool) {
+	t.Helper()
+	for name, value := range membersByTokens(t, page) {
+		switch {
+		case name == `"data"` && value[0] == '[':
+			isList = true
+			for _, element := range elementsByTokens(t, value) {
+				object := rawjson.Object{Raw: element}
+				for name, value := range membersByTokens(t, element) {
+					switch name {
+					case `"id"`:
+						object.ID = rawjson.String(value)
+					case `"object"`:
+						object.Type = rawjson.String(value)
+					case `"created"`:
+						object.Created = rawjson.Int(value)
+					}
+				}
+				list.Objects = append(list.Objects, object)
+			}
+		case name == `"has_more"`:
+			list.HasMore = value == "true"
+		}
+	}
+	return list, isList
+}
+
+// membersByTokens yields the members of an object, their names quoted. Anything but an object has none.
+func membersByTokens(t *testing.T, object string) func(func(name, value string) bool) {
+	return func(yield func(name, value string) bool) {
+		if object[0] != '{' {
+			return
+		}
+		for inner := elementsByTokens(t, object); len(inner) > 0; inner = inner[2:] {
+			if !yield(inner[0], inner[1]) {
+				return
+			}
+		}
+	}
+}
+
+// elementsByTokens gives the values in an array, or the names and values in an object.
+func elementsByTokens(t *testing.T, value string) []string {
+	t.Helper()
+	decoder := jsontext.NewDecoder(strings.NewReader(value), jsontext.AllowDuplicateNames(true))
+	if _, err := decoder.ReadToken(); err != nil {
+		t.Fatal(err)
+	}
+	var inner []string
+	for decoder.PeekKind() != ']' && decoder.PeekKind() != '}' {
+		v, err := decoder.ReadValue()
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner = append(inner, string(v))
+	}
+	return inner
+}

@@ -1,0 +1,280 @@
+package rawjson
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, in one pass. Its
+// methods take the positions in src and out where they begin, and give those where they ended; bad as the first means
+// that src is not valid there.
+//
+// Zeros follow the text in src, as many as a word has bytes. They are valid nowhere in JSON, so every token ends before
+// them, and words can be read, and written, wherever the text goes on. What is written beyond the end of a token is
+// overwritten by the next.
+type scanner struct {
+	src, out []byte
+}
+
+const (
+	// word is how many bytes are looked at at once.
+	word = 8
+	// bad is the position behind what is not valid.
+	bad = -1
+	// maxDepth is how deep arrays and objects may be nested; jsontext allows the same.
+	maxDepth = 10_000
+)
+
+// value scans the value that begins at src[i], within depth arrays and objects.
+func (s *scanner) value(i, n, depth int) (int, int) {
+	switch s.src[i] {
+	case '"':
+		return s.text(i, n)
+	case '{':
+		return s.object(i, n, depth+1)
+	case '[':
+		return s.array(i, n, depth+1)
+	case 'n':
+		return s.literal(i, n, "null")
+	case 't':
+		return s.literal(i, n, "true")
+	case 'f':
+		return s.literal(i, n, "false")
+	}
+	return s.number(i, n)
+}
+
+func (s *scanner) object(i, n, depth int) (int, int) {
+	if depth > maxDepth {
+		return bad, n
+	}
+	i, n, more := s.open(i, n, '}')
+	for more {
+		if i, n = s.name(i, n); i == bad {
+			break
+		}
+		if i, n = s.value(i, n, depth); i == bad {
+			break
+		}
+		i, n, more = s.next(i, n, '}')
+	}
+	return i, n
+}
+
+func (s *scanner) array(i, n, depth int) (int, int) {
+	if depth > maxDepth {
+		return bad, n
+	}
+	i, n, more := s.open(i, n, ']')
+	for more {
+		if i, n = s.value(i, n, depth); i == bad {
+			break
+		}
+		i, n, more = s.next(i, n, ']')
+	}
+	return i, n
+}
+
+// open scans the bracket that begins an object or array, and the other one if it is empty. Otherwise there is more.
+func (s *scanner) open(i, n int, end byte) (int, int, bool) {
+	s.out[n] = s.src[i]
+	i, n = s.space(i+1), n+1
+	if s.src[i] != end {
+		return i, n, true
+	}
+	s.out[n] = end
+	return i + 1, n + 1, false
+}
+
+// name scans the name of a member, and goes on to its value.
+func (s *scanner) name(i, n int) (int, int) {
+	if s.src[i] != '"' {
+		return bad, n
+	}
+	i, n = s.text(i, n)
+	if i == bad {
+		return bad, n
+	}
+	if s.src[i] != ':' {
+		if i = s.space(i); s.src[i] != ':' {
+			return bad, n
+		}
+	}
+	s.out[n] = ':'
+	i, n = i+1, n+1
+	if s.src[i] == ' ' { // one, as a rule
+		i++
+	}
+	if s.src[i] <= ' ' {
+		i = s.space(i)
+	}
+	return i, n
+}
+
+// next scans what follows an element of an object or array: a comma, behind which there is more, or the end.
+func (s *scanner) next(i, n int, end byte) (int, int, bool) {
+	if s.src[i] <= ' ' {
+		i = s.space(i)
+	}
+	c := s.src[i]
+	s.out[n] = c
+	switch c {
+	case ',':
+		return s.space(i + 1), n + 1, true
+	case end:
+		return i + 1, n + 1, false
+	}
+	return bad, n, false
+}
+
+// space skips white space: mostly the end of a line and the indentation of the next.
+func (s *scanner) space(i int) int {
+	src := s.src
+	for {
+		if c := src[i]; c > ' ' || c != '\n' && c != ' ' && c != '\t' && c != '\r' {
+			return i
+		}
+		i++
+		blanks := binary.LittleEndian.Uint64(src[i:]) ^ (ones * ' ')
+		for blanks == 0 {
+			i += word
+			blanks = binary.LittleEndian.Uint64(src[i:]) ^ (ones * ' ')
+		}
+		i += firstByte(blanks)
+	}
+}
+
+// ones has the value 1 in each byte of a word, and highs the highest bit.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// firstByte is the index of the first byte of a word that is not zero.
+func firstByte(w uint64) int { return bits.TrailingZeros64(w) / 8 }
+
+// text scans a string, a word at a time as long as it is plain ASCII.
+func (s *scanner) text(i, n int) (int, int) {
+	src, out := s.src, s.out
+	out[n] = '"'
+	i, n = i+1, n+1
+	for {
+		w := binary.LittleEndian.Uint64(src[i:])
+		binary.LittleEndian.PutUint64(out[n:], w)
+		// The highest bit of a byte is set here if it is a control character, a quote, a backslash or not ASCII. Borrows
+		// come behind the first such one only.
+		special := (w | (w - ones*' ') | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones)) & highs
+		if special == 0 {
+			i, n = i+word, n+word
+			continue
+		}
+		plain := firstByte(special)
+		i, n = i+plain, n+plain
+		var size int
+		switch c := src[i]; {
+		case c == '"':
+			return i + 1, n + 1
+		case c == '\\':
+			size = escape(src[i:])
+		case c >= utf8.RuneSelf:
+			if _, size = utf8.DecodeRune(src[i:]); size == 1 { // not UTF-8
+				return bad, n
+			}
+		}
+		if size == 0 { // a control character, or no escape
+			return bad, n
+		}
+		copy(out[n:], src[i:i+size])
+		i, n = i+size, n+size
+	}
+}
+
+// escape gives the length of the escape that src begins with, or 0 if it is none.
+func escape(src []byte) int {
+	switch src[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		r, ok := unicodeEscape(src)
+		if !ok {
+			return 0
+		}
+		if !utf16.IsSurrogate(r) {
+			return 6
+		}
+		if second, ok := unicodeEscape(src[6:]); ok && utf16.DecodeRune(r, second) != utf8.RuneError {
+			return 12 // a pair; half of one is not UTF-16
+		}
+	}
+	return 0
+}
+
+// unicodeEscape gives the code unit of an escape such as \u00e9.
+func unicodeEscape(src []byte) (rune, bool) {
+	if src[0] != '\\' || src[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(src[2:6]), 16, 16)
+	return rune(unit), err == nil
+}
+
+func (s *scanner) literal(i, n int, literal string) (int, int) {
+	if string(s.src[i:min(i+len(literal), len(s.src))]) != literal {
+		return bad, n
+	}
+	return i + len(literal), n + copy(s.out[n:], literal)
+}
+
+func (s *scanner) number(i, n int) (int, int) {
+	src, out := s.src, s.out
+	if src[i] == '-' {
+		out[n] = '-'
+		i, n = i+1, n+1
+	}
+	if src[i] == '0' {
+		out[n] = '0'
+		i, n = i+1, n+1
+	} else if i, n = s.digits(i, n); i == bad {
+		return bad, n
+	}
+	if src[i] == '.' {
+		out[n] = '.'
+		if i, n = s.digits(i+1, n+1); i == bad {
+			return bad, n
+		}
+	}
+	if src[i] == 'e' || src[i] == 'E' {
+		out[n] = src[i]
+		i, n = i+1, n+1
+		if src[i] == '+' || src[i] == '-' {
+			out[n] = src[i]
+			i, n = i+1, n+1
+		}
+		return s.digits(i, n)
+	}
+	return i, n
+}
+
+// digits scans at least one digit, a word at a time.
+func (s *scanner) digits(i, n int) (int, int) {
+	src, out := s.src, s.out
+	for start := i; ; {
+		w := binary.LittleEndian.Uint64(src[i:])
+		binary.LittleEndian.PutUint64(out[n:], w)
+		// The highest bit of a byte is set here if it is below '0' or above '9'; carries and borrows come behind the first
+		// such one only.
+		others := (w | (w - ones*'0') | (w + ones*(0x7f-'9'))) & highs
+		if others == 0 {
+			i, n = i+word, n+word
+			continue
+		}
+		i, n = i+firstByte(others), n+firstByte(others)
+		if i == start {
+			return bad, n
+		}
+		return i, n
+	}
+}
