@@ -1,0 +1,23 @@
+package destination_test
+
+import (
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/client/destination"
+)
+
+func TestIn(t *testing.T) {
+	for name, want := range map[string]string{
+		"sqlite:stripe.db":     "sqlite:/etc/p/stripe.db",
+		"sqlite:../s.db?x=y":   "sqlite:/etc/s.db?x=y",
+		"jsonl:lines":          "jsonl:/etc/p/lines",
+		"sqlite:/var/s.db":     "sqlite:/var/s.db",
+		"sqlite:":              "sqlite:",
+		"postgres://u@host/db": "postgres://u@host/db",
+		"stripe.db":            "stripe.db",
+	} {
+		if got := destination.In("/etc/p", name); got != want {
+			t.Errorf("In(%q) = %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// saveInterval is the time between two looks into the log at how far a run is.
+const saveInterval = 5 * time.Second
+
+// observer watches a run and logs it. A log that cannot be written does not end the run; it is told at the end.
+type observer struct {
+	run  *runlog.Run
+	log  *runlog.Store
+	ctx  context.Context //nolint:containedctx // an observer lives as long as one call of Sync, whose Observe has no context
+	hide func(string) string
+	err  error
+
+	index  map[[2]string]int // of run.Streams, by stream and account
+	before effort            // of the Reads that ended
+	now    effort            // of the Read under way
+	saved  time.Time
+}
+
+// effort is what a Read cost at the source.
+type effort struct {
+	requests, retries int64
+	waited            time.Duration
+}
+
+func (e effort) plus(o effort) effort {
+	return effort{e.requests + o.requests, e.retries + o.retries, e.waited + o.waited}
+}
+
+// stream finds a stream of the run.
+func (o *observer) stream(name, account string) *runlog.Stream {
+	key := [2]string{name, account}
+	i, ok := o.index[key]
+	if !ok {
+		if o.index == nil {
+			o.index = map[[2]string]int{}
+		}
+		i = len(o.run.Streams)
+		o.index[key] = i
+		o.run.Streams = append(o.run.Streams, runlog.Stream{Stream: name, Account: account, Status: "not begun"})
+	}
+	return &o.run.Streams[i]
+}
+
+// observe sees a message of the sync.
+func (o *observer) observe(m *connectorv1.ReadResponse) {
+	switch m := m.GetMessage().(type) {
+	case *connectorv1.ReadResponse_Records:
+		o.stream(m.Records.GetStream(), m.Records.GetAccount()).Extracted += int64(len(m.Records.GetRecords()))
+	case *connectorv1.ReadResponse_StreamStatus:
+		s := m.StreamStatus
+		o.stream(s.GetStream(), s.GetAccount()).Status = statusWord(s.GetStatus())
+		if s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_INCOMPLETE && s.GetFailure() != nil {
+			o.entry("error", s.GetStream(), s.GetAccount(), s.GetFailure().GetMessage())
+		}
+	case *connectorv1.ReadResponse_Log:
+		level := strings.ToLower(strings.TrimPrefix(m.Log.GetLevel().String(), "LOG_LEVEL_"))
+		o.entry(level, m.Log.GetStream(), m.Log.GetAccount(), m.Log.GetMessage())
+	case *connectorv1.ReadResponse_Progress:
+		if m.Progress.GetRequests() < o.now.requests { // another Read began
+			o.before, o.now = o.before.plus(o.now), effort{}
+		}
+		o.now.requests, o.now.retries = m.Progress.GetRequests(), m.Progress.GetRetries()
+		o.save()
+	case *connectorv1.ReadResponse_Summary:
+		o.summary(m.Summary)
+	}
+}
+
+// summary takes what the end of a Read tells.
+func (o *observer) summary(s *connectorv1.Summary) {
+	o.now = effort{}
+	o.before = o.before.plus(effort{s.GetRequests(), s.GetRetries(), s.GetWaited().AsDuration()})
+	for _, stream := range s.GetStreams() {
+		if w := stream.GetWatermark(); w != nil {
+			o.stream(stream.GetStream(), stream.GetAccount()).Watermark = w.AsTime()
+		}
+	}
+}
+
+// save stores how far the run is, now and then.
+func (o *observer) save() {
+	if time.Since(o.saved) < saveInterval {
+		return
+	}
+	o.saved = time.Now()
+	o.total()
+	o.note(o.log.Save(o.ctx, o.run))
+}
+
+// note keeps the first error of the log.
+func (o *observer) note(err error) { o.err = cmp.Or(o.err, err) }
+
+// total puts the effort of all Reads into the run.
+func (o *observer) total() {
+	sum := o.before.plus(o.now)
+	o.run.Requests, o.run.Retries, o.run.Waited = sum.requests, sum.retries, sum.waited
+}
+
+func (o *observer) entry(level, stream, account, message string) {
+	o.note(o.log.Add(o.ctx, o.run.ID, runlog.Entry{
+		At: time.Now(), Level: level, Stream: stream, Account: account, Message: o.hide(message)}))
+}
+
+// end puts the sync's own report into the run. Nil means that it did not begin.
+func (o *observer) end(report *client.Report) {
+	o.total()
+	if report == nil {
+		return
+	}
+	o.run.Reads = report.Reads
+	streams := make([]runlog.Stream, 0, len(report.Streams))
+	for _, s := range report.Streams {
+		seen := o.stream(s.Stream, s.Account)
+		streams = append(streams, runlog.Stream{
+			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,
+			Loaded: s.Upserts, Deleted: s.Deletes, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
+			Error: o.hide(s.Failure.GetMessage()),
+		})
+	}
+	o.run.Streams = streams
+}

@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// failure is the error of a run, without secrets.
+type failure struct {
+	class, message string
+	passing        bool          // whether another run may succeed without a change
+	after          time.Duration // to wait at least
+	cause          error
+}
+
+func (f *failure) Error() string { return f.message }
+func (f *failure) Unwrap() error { return f.cause }
+
+// run does one run and logs it.
+func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt int) error {
+	logging := context.WithoutCancel(ctx) // the end is logged also when it comes early
+	run := &runlog.Run{Pipeline: p.Name, Slot: slot, Attempt: attempt, Process: process(), Started: time.Now()}
+	if err := r.Log.Begin(logging, run); err != nil {
+		return err
+	}
+	resolved, err := p.Resolve(r.Getenv)
+	if err != nil {
+		resolved = &Resolved{}
+		err = &failure{class: "CONFIG", message: err.Error()}
+	}
+	o := &observer{run: run, log: r.Log, ctx: logging, hide: resolved.Hide}
+	o.entry("info", "", "", fmt.Sprintf("Attempt %d of at most %d for %s.", attempt, p.Attempts, slot.UTC().Format(time.RFC3339)))
+	var report *client.Report
+	if err == nil {
+		report, err = r.sync(ctx, p, resolved, o)
+	}
+	o.end(report)
+	run.Ended = time.Now()
+	total := run.Total()
+	switch f, _ := errors.AsType[*failure](err); {
+	case ctx.Err() != nil:
+		run.Status, err = runlog.Stopped, ctx.Err()
+		o.entry("info", "", "", "The process was asked to end. What was stored is in order; the next run goes on from there.")
+	case f != nil:
+		f.message = resolved.Hide(f.message)
+		run.Status, run.Class, run.Error = runlog.Failed, f.class, f.message
+		o.entry("error", "", "", f.message)
+	default:
+		run.Status = runlog.Succeeded
+		r.tell(p, "run %d succeeded in %s: %d records extracted, %d rows loaded, %d deleted", run.ID,
+			run.Ended.Sub(run.Started).Round(100*time.Millisecond), total.Extracted, total.Loaded, total.Deleted)
+	}
+	if saved := errors.Join(r.Log.Save(logging, run), o.err); saved != nil {
+		return errors.Join(err, saved)
+	}
+	return err
+}
+
+// sync opens the destination and syncs into it. Its errors are a *failure.
+func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *observer) (*client.Report, error) {
+	d, err := destination.Open(ctx, destination.In(p.folder, resolved.Destination))
+	if err != nil {
+		return nil, asFailure(err)
+	}
+	report, err := r.Service.Sync(ctx, client.SyncOptions{
+		Config: resolved.Config, Destination: d, Selection: p.Selection, Observe: o.observe,
+	})
+	if err = errors.Join(err, d.Close()); err != nil {
+		return report, asFailure(err)
+	}
+	return report, nil
+}
+
+// asFailure tells apart who failed: the service says so itself, so all else is the destination.
+func asFailure(err error) *failure {
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return &failure{class: "DESTINATION", message: err.Error(), passing: true, cause: err}
+	}
+	return &failure{
+		class: strings.TrimPrefix(e.Failure.GetClass().String(), "FAILURE_CLASS_"), message: err.Error(),
+		passing: e.Retryable(), after: e.RetryAfter(), cause: err,
+	}
+}
+
+// statusWord gives the status of a stream for people.
+func statusWord(s connectorv1.RunStatus) string {
+	switch s {
+	case connectorv1.RunStatus_RUN_STATUS_UNSPECIFIED:
+		return "not begun"
+	case connectorv1.RunStatus_RUN_STATUS_STARTED:
+		return "running"
+	}
+	return strings.ToLower(strings.TrimPrefix(s.String(), "RUN_STATUS_"))
+}

@@ -1,0 +1,159 @@
+package pipeline
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// Resolved is what a pipeline needs to run: secrets, not references to them.
+type Resolved struct {
+	Config      *structpb.Struct
+	Destination string
+	secrets     []string
+}
+
+// Hide takes the secrets out of a text.
+func (r *Resolved) Hide(text string) string {
+	for _, s := range r.secrets {
+		text = strings.ReplaceAll(text, s, "[secret]")
+	}
+	return text
+}
+
+// Resolve looks up the environment variables and files that a pipeline refers to, and does so again each time, so that new
+// keys count from the next run on.
+func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
+	l := lookup{getenv: getenv, folder: p.folder}
+	config, _ := l.resolve(p.config, "config").(map[string]any)
+	to, _ := l.resolve(p.destination, "destination").(string)
+	if len(l.missing) > 0 {
+		return nil, fmt.Errorf("pipeline %s: %s", p.Name, strings.Join(l.missing, "; "))
+	}
+	s, err := structpb.NewStruct(config)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline %s: config: %w", p.Name, err)
+	}
+	// The longest first, so that one that holds another is hidden whole.
+	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })
+	return &Resolved{s, to, l.secrets}, nil
+}
+
+// lookup finds what references stand for.
+type lookup struct {
+	getenv  func(string) string
+	folder  string
+	secrets []string
+	missing []string
+}
+
+// variable is a reference in a text. The first alternative is the way to write one that is none.
+var variable = regexp.MustCompile(`\$\$\{|\$\{([^}]*)\}?`)
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// shortest is the length below which a text is not hidden: it would make nonsense of messages, and is no secret.
+const shortest = 6
+
+func (l *lookup) found(value string) string {
+	if len(value) >= shortest && !slices.Contains(l.secrets, value) {
+		l.secrets = append(l.secrets, value)
+	}
+	return value
+}
+
+func (l *lookup) env(name, at string) string {
+	value := strings.TrimSpace(l.getenv(name))
+	if value == "" {
+		l.missing = append(l.missing, fmt.Sprintf("%s names the environment variable %s, which is not set: export it before the start", at, name))
+	}
+	return l.found(value)
+}
+
+func (l *lookup) file(path, at string) string {
+	content, err := os.ReadFile(within(l.folder, path))
+	value := strings.TrimSpace(string(content))
+	if err != nil {
+		l.missing = append(l.missing, fmt.Sprintf("%s names a file that cannot be read: %s", at, err))
+	} else if value == "" {
+		l.missing = append(l.missing, fmt.Sprintf("%s names the file %s, which is empty", at, path))
+	}
+	return l.found(value)
+}
+
+func (l *lookup) resolve(value any, at string) any {
+	switch v := value.(type) {
+	case string:
+		return variable.ReplaceAllStringFunc(v, func(reference string) string {
+			if reference == "$${" {
+				return "${"
+			}
+			return l.env(reference[2:len(reference)-1], at)
+		})
+	case []any:
+		list := make([]any, len(v))
+		for i, member := range v {
+			list[i] = l.resolve(member, at+"["+strconv.Itoa(i)+"]")
+		}
+		return list
+	case map[string]any:
+		if kind, of, ok := reference(v); ok && kind == "env" {
+			return l.env(of, at)
+		} else if ok {
+			return l.file(of, at)
+		}
+		object := map[string]any{}
+		for name, member := range v {
+			object[name] = l.resolve(member, at+"."+name)
+		}
+		return object
+	}
+	return value
+}
+
+// reference reads {env: NAME} and {file: PATH}.
+func reference(object map[string]any) (kind, of string, ok bool) {
+	if len(object) != 1 {
+		return "", "", false
+	}
+	for _, kind := range []string{"env", "file"} {
+		if of, ok := object[kind].(string); ok {
+			return kind, of, true
+		}
+	}
+	return "", "", false
+}
+
+// checkReferences finds references that are malformed. They are not looked up.
+func (t *tree) checkReferences(value any, path ...string) []Problem {
+	var problems []Problem
+	const form = "has a reference that is malformed: write ${NAME} with the name of an environment variable, or $${ for the text ${"
+	switch v := value.(type) {
+	case string:
+		for _, m := range variable.FindAllStringSubmatch(v, -1) {
+			if m[0] != "$${" && (!strings.HasSuffix(m[0], "}") || !variableName.MatchString(m[1])) {
+				problems = append(problems, t.problem(form, path...))
+			}
+		}
+	case []any:
+		for i, member := range v {
+			problems = append(problems, t.checkReferences(member, append(slices.Clone(path), strconv.Itoa(i))...)...)
+		}
+	case map[string]any:
+		if kind, of, ok := reference(v); ok {
+			if kind == "env" && !variableName.MatchString(of) {
+				problems = append(problems, t.problem("is no name of an environment variable: write one such as STRIPE_API_KEY", append(slices.Clone(path), kind)...))
+			}
+			return problems
+		}
+		for name, member := range v {
+			problems = append(problems, t.checkReferences(member, append(slices.Clone(path), name)...)...)
+		}
+	}
+	return problems
+}
