@@ -19,6 +19,13 @@ type Source interface {
 	Read(ctx context.Context, req ReadRequest, sink Sink) (Summary, error)
 }
 
+// Identifier is a [Source] that can tell accounts apart.
+type Identifier interface {
+	// Identify gives the same name for all configurations that read one account by one key, and another for any other.
+	// Nothing secret can be told from it. It is empty if the configuration is no good.
+	Identify(config Config) string
+}
+
 // Config is a configuration as the user wrote it: one JSON object. Empty means that none came. It holds secrets, so it
 // prints as nothing.
 type Config json.RawMessage

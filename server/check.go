@@ -9,10 +9,15 @@ import (
 
 // Check tells whether a configuration works. A configuration that does not is an answer, not an error.
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
-	hidden := s.secretsOf(req.GetConfig())
+	config, unresolved := s.resolve(ctx, req.GetConfig())
+	hidden := s.secretsOf(config)
 	if err := checkVersion(req.GetProtocolVersion()); err != nil {
 		return nil, toStatus(err, hidden)
 	}
+	if unresolved != nil {
+		return checkResponse(connector.CheckResult{Problems: []*connector.Failure{connector.AsFailure(unresolved)}}, hidden), nil
+	}
+	req.Config = config
 	check, err := parseCheck(req)
 	if err != nil {
 		return nil, toStatus(err, hidden)

@@ -12,7 +12,12 @@ import (
 func (s *service) Discover(
 	ctx context.Context, req *connectorv1.DiscoverRequest,
 ) (*connectorv1.DiscoverResponse, error) {
-	hidden := s.secretsOf(req.GetConfig())
+	config, err := s.resolve(ctx, req.GetConfig())
+	hidden := s.secretsOf(config)
+	if err != nil {
+		return nil, toStatus(err, hidden)
+	}
+	req.Config = config
 	response, err := s.discover(ctx, req, hidden)
 	if err != nil {
 		return nil, toStatus(err, hidden)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -17,21 +18,26 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// callInterceptors gives what wraps every call, outermost first. Recovery comes last, so that the others see a panic as
-// the error that it becomes.
-func callInterceptors(logger *slog.Logger) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
+// callInterceptors gives what wraps every call, outermost first: refused calls are counted and logged too, and recovery
+// comes last, so that the others see a panic as the error that it becomes.
+func callInterceptors(opts Options, running *atomic.Int64) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	// Start and finish only: payloads hold secrets and customers' data.
+	logger := opts.Logger
 	events := logging.WithLogOnEvents(logging.StartCall, logging.FinishCall)
 	lines, worthLogging := slogger(logger), selector.MatchFunc(logged)
 	recovered := recovery.WithRecoveryHandlerContext(recoverer(logger))
+	countUnary, countStream := counted(running)
+	guardUnary, guardStream := guards(opts)
 	unary := []grpc.UnaryServerInterceptor{
+		countUnary,
 		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, events), worthLogging),
-		recovery.UnaryServerInterceptor(recovered),
 	}
+	unary = append(append(unary, guardUnary...), recovery.UnaryServerInterceptor(recovered))
 	stream := []grpc.StreamServerInterceptor{
+		countStream,
 		selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, events), worthLogging),
-		recovery.StreamServerInterceptor(recovered),
 	}
+	stream = append(append(stream, guardStream...), recovery.StreamServerInterceptor(recovered))
 	return unary, stream
 }
 

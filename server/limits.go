@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,9 +13,6 @@ const (
 	maxStreamsPerConnection = 256
 	// maxHeaderBytes bounds the headers of one request; gRPC's own default is 16 MiB.
 	maxHeaderBytes = 64 << 10
-	// handshakeTimeout is how long a new connection may take to say something sensible.
-	handshakeTimeout = 20 * time.Second
-
 	// Requests are small, so fixed windows of the least size cost no speed, and a client cannot make the server hold
 	// more than this. They bound what is received, not what is sent.
 	streamWindow     = 64 << 10
@@ -24,14 +22,15 @@ const (
 	// answers pings.
 	pingAfter   = time.Minute
 	pingTimeout = 20 * time.Second
-	// minClientPing is the shortest interval at which clients may ping, also between calls: the shortest that grpc-go's
-	// client can be set to.
-	minClientPing = 10 * time.Second
+	// readBuffer is what a connection reads at once, whether it has calls or not: requests are small.
+	readBuffer = 8 << 10
 )
 
-func serverOptions(opts Options) []grpc.ServerOption {
-	unary, stream := callInterceptors(opts.Logger)
+func serverOptions(opts Options, running *atomic.Int64) []grpc.ServerOption {
+	unary, stream := callInterceptors(opts, running)
 	return []grpc.ServerOption{
+		grpc.Creds(opts.Credentials),
+		grpc.InTapHandle(tapper(opts.HandshakeTimeout)),
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 		grpc.MaxRecvMsgSize(opts.MaxRecvBytes),
@@ -40,9 +39,28 @@ func serverOptions(opts Options) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxStreamsPerConnection),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
-		grpc.ConnectionTimeout(handshakeTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.ConnectionTimeout(opts.HandshakeTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: pingAfter, Timeout: pingTimeout,
+			MaxConnectionIdle: opts.ConnectionIdle, MaxConnectionAge: opts.ConnectionAge, MaxConnectionAgeGrace: opts.ConnectionAgeGrace,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: opts.MinPing, PermitWithoutStream: true}),
+		grpc.WaitForHandlers(true),
+	}
+}
+
+// probeOptions are those of the server that answers for health alone.
+func probeOptions(opts Options) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(1 << 10),
+		grpc.MaxHeaderListSize(8 << 10),
+		grpc.MaxConcurrentStreams(8),
+		grpc.ConnectionTimeout(opts.HandshakeTimeout),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: pingAfter, Timeout: pingTimeout, MaxConnectionIdle: opts.ConnectionIdle,
+		}),
 		grpc.WaitForHandlers(true),
 	}
 }

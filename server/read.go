@@ -15,8 +15,17 @@ import (
 func (s *service) Read(
 	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) error {
-	hidden := s.secretsOf(req.GetConfig())
-	return toStatus(s.read(stream.Context(), req, stream, hidden), hidden)
+	ctx := stream.Context()
+	config, err := s.resolve(ctx, req.GetConfig())
+	hidden := s.secretsOf(config)
+	if err == nil {
+		req.Config = config
+		err = s.read(ctx, req, stream, hidden)
+	}
+	if failure := cutOff(ctx); failure != nil {
+		err = failure
+	}
+	return toStatus(err, hidden)
 }
 
 func (s *service) read(
@@ -34,12 +43,18 @@ func (s *service) read(
 		return err
 	}
 	read.Drain = s.drain
+	leave, err := s.reads.enter(s.identify(read.Config))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	out := &sink{
 		stream: stream,
 		packer: packer{
 			format: req.GetRecordFormat(), batchBytes: s.opts.BatchBytes, maxBytes: s.opts.MaxMessageBytes,
 		},
 		hidden: hidden,
+		stall:  watchStall(ctx, s.opts.StallTimeout),
 	}
 	summary, err := s.source.Read(ctx, read, out)
 	if err != nil {

@@ -3,11 +3,17 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -19,6 +25,13 @@ const (
 	defaultMaxMessageBytes = 4 << 20 // what a gRPC client receives unless it was told otherwise
 	defaultBatchBytes      = 64 << 10
 	maxBatchBytes          = 1 << 20
+
+	defaultHandshakeTimeout   = 20 * time.Second
+	defaultStallTimeout       = 10 * time.Minute
+	defaultConnectionIdle     = 15 * time.Minute
+	defaultConnectionAge      = 30 * time.Minute
+	defaultConnectionAgeGrace = 24 * time.Hour
+	defaultMinPing            = 10 * time.Second // the shortest that grpc-go's client can be set to
 )
 
 // Options are the settings of a [Server]. The zero value works.
@@ -35,12 +48,43 @@ type Options struct {
 	// BatchBytes is the size that messages with several records do not exceed. Zero means 64 KiB; more than 1 MiB means
 	// 1 MiB, more than MaxMessageBytes means MaxMessageBytes.
 	BatchBytes int
+
+	// Credentials secure the connections, as [LoadTLS] makes them. Nil means clear text.
+	Credentials credentials.TransportCredentials
+	// Tokens let in the clients that show no certificate. Nil means that none is asked for.
+	Tokens *Tokens
+	// Health and Reflection tell who may ask for health and for reflection. Zero means whoever may call the connector.
+	Health, Reflection Access
+	// Secrets are what configurations may name. Nil means that they hold their secrets themselves. The caller closes it.
+	Secrets *SecretsDir
+
+	// MaxReads bounds the Reads that run at once, MaxReadsPerAccount those of one account, if the source is a
+	// [connector.Identifier]. Others are refused with RESOURCE_EXHAUSTED and a time to wait. Zero means no bound.
+	MaxReads, MaxReadsPerAccount int
+	// MaxConnections bounds the open connections of each listener; others wait for one to close. Zero means no bound.
+	MaxConnections int
+	// HandshakeTimeout is how long a new connection may take to be of use, and then each call to bring its request.
+	// Zero means 20 s.
+	HandshakeTimeout time.Duration
+	// StallTimeout is how long a message of a Read may wait for its client before the Read is ended with UNAVAILABLE.
+	// Zero means 10 minutes.
+	StallTimeout time.Duration
+	// ConnectionIdle is how long a connection without calls is kept. Zero means 15 minutes.
+	ConnectionIdle time.Duration
+	// ConnectionAge is when a client is asked to connect anew, so that its calls spread over servers that came later;
+	// calls that run may go on for ConnectionAgeGrace. Zero means 30 minutes, and a day.
+	ConnectionAge, ConnectionAgeGrace time.Duration
+	// MinPing is the shortest interval at which clients may ping. Zero means 10 s.
+	MinPing time.Duration
 }
 
 // Server serves one source. Make it with [New], run it with [Server.Serve], end it with [Server.Shutdown].
 type Server struct {
 	grpc      *grpc.Server
+	probes    *grpc.Server // answers for health alone, in clear text
 	health    *healthService
+	opts      Options
+	running   atomic.Int64  // calls
 	drain     chan struct{} // closed when draining begins
 	drainOnce sync.Once
 }
@@ -49,30 +93,58 @@ type Server struct {
 func New(source connector.Source, opts Options) *Server {
 	opts = opts.withDefaults()
 	drain := make(chan struct{})
-	s := &Server{
-		grpc:   grpc.NewServer(serverOptions(opts)...),
-		health: newHealthService(drain),
-		drain:  drain,
-	}
+	s := &Server{health: newHealthService(drain), opts: opts, drain: drain}
+	s.grpc = grpc.NewServer(serverOptions(opts, &s.running)...)
 	connectorv1.RegisterConnectorServiceServer(s.grpc, newService(source, opts, drain))
-	s.health.register(s.grpc)
-	reflection.Register(s.grpc) // v1, and v1alpha for older tools
+	if opts.Health != Closed {
+		s.health.register(s.grpc)
+	}
+	if opts.Reflection != Closed {
+		reflection.Register(s.grpc) // v1, and v1alpha for older tools
+	}
+	s.probes = grpc.NewServer(probeOptions(opts)...)
+	s.health.register(s.probes)
 	return s
 }
 
 // Serve answers calls on listener, which it closes, until Shutdown. It returns nil after Shutdown, and otherwise the
 // reason why it ended. It may be called for several listeners at once.
 func (s *Server) Serve(listener net.Listener) error {
+	if s.opts.MaxConnections > 0 {
+		// x/net keeps count of what is accepted and closed, as few lines of our own would not in all cases.
+		listener = netutil.LimitListener(listener, s.opts.MaxConnections)
+	}
 	if err := s.grpc.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
 }
 
+// ServeHealth answers for health alone, in clear text and to everybody, on a listener of its own: probes of a cluster
+// speak no TLS and know no token. Otherwise it is like Serve.
+func (s *Server) ServeHealth(listener net.Listener) error {
+	if err := s.probes.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// CutOffError tells that calls were cut off at the end, because they took longer than Shutdown was given.
+type CutOffError struct {
+	Calls int
+	cause error
+}
+
+func (e *CutOffError) Error() string { return fmt.Sprintf("%d calls were cut off", e.Calls) }
+
+// Unwrap gives the error of Shutdown's context.
+func (e *CutOffError) Unwrap() error { return e.cause }
+
 // Shutdown ends the server: health turns NOT_SERVING, new Reads are refused with UNAVAILABLE and a hint to retry, and
-// the calls that are running may end. When ctx is done before they did, they are cancelled, and Shutdown returns the
-// context's error. Either way no call is running any more when it returns.
+// those that are running are told to end at their next checkpoint. Calls that still run when ctx is done are cancelled,
+// and the error is a [*CutOffError]. Either way no call is running any more when it returns.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.probes.Stop() // probes hear of the drain until it is over
 	s.startDrain()
 	ended := make(chan struct{})
 	go func() {
@@ -83,10 +155,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		s.grpc.Stop()
-		<-ended
-		return ctx.Err()
 	}
+	calls := int(s.running.Load()) // none if clients only have not taken what their calls left behind
+	s.grpc.Stop()
+	<-ended
+	if calls > 0 {
+		return &CutOffError{Calls: calls, cause: ctx.Err()}
+	}
+	return nil
 }
 
 // startDrain tells load balancers and callers to go elsewhere. Calls that are running go on.
@@ -112,6 +188,17 @@ func (o Options) withDefaults() Options {
 	}
 	if o.BatchBytes <= 0 {
 		o.BatchBytes = defaultBatchBytes
+	}
+	if o.Credentials == nil {
+		o.Credentials = insecure.NewCredentials()
+	}
+	for value, ifZero := range map[*time.Duration]time.Duration{
+		&o.HandshakeTimeout: defaultHandshakeTimeout, &o.StallTimeout: defaultStallTimeout, &o.MinPing: defaultMinPing,
+		&o.ConnectionIdle: defaultConnectionIdle, &o.ConnectionAge: defaultConnectionAge, &o.ConnectionAgeGrace: defaultConnectionAgeGrace,
+	} {
+		if *value <= 0 {
+			*value = ifZero
+		}
 	}
 	o.BatchBytes = min(o.BatchBytes, maxBatchBytes, o.MaxMessageBytes)
 	return o

@@ -259,8 +259,15 @@ func TestOptionsDefaults(t *testing.T) {
 			if got.Logger == nil {
 				t.Error("no logger")
 			}
-			if got.Logger = nil; got != test.want {
-				t.Errorf("%+v, want %+v", got, test.want)
+			sizes := Options{
+				Version: got.Version, MaxRecvBytes: got.MaxRecvBytes, MaxMessageBytes: got.MaxMessageBytes, BatchBytes: got.BatchBytes,
+			}
+			if sizes != test.want {
+				t.Errorf("%+v, want %+v", sizes, test.want)
+			}
+			if got.Credentials == nil || got.StallTimeout <= 0 || got.HandshakeTimeout <= 0 || got.ConnectionIdle <= 0 ||
+				got.ConnectionAge <= 0 || got.ConnectionAgeGrace <= 0 || got.MinPing <= 0 {
+				t.Errorf("something has no default: %+v", got)
 			}
 		})
 	}

@@ -21,10 +21,24 @@ type service struct {
 	opts    Options
 	drain   <-chan struct{}
 	schemas schemas
+	schema  map[string]any // spec's ConfigSchema
+	reads   admission
 }
 
 func newService(source connector.Source, opts Options, drain <-chan struct{}) *service {
-	return &service{source: source, spec: source.Spec(), opts: opts, drain: drain}
+	spec := source.Spec()
+	return &service{
+		source: source, spec: spec, opts: opts, drain: drain, schema: schemaOf(spec.ConfigSchema),
+		reads: admission{most: opts.MaxReads, mostOfAccount: opts.MaxReadsPerAccount},
+	}
+}
+
+// identify names the account that a configuration reads, if the source can tell.
+func (s *service) identify(config connector.Config) string {
+	if source, ok := s.source.(connector.Identifier); ok {
+		return source.Identify(config)
+	}
+	return ""
 }
 
 // secretsOf collects what must not leave with a call that brought config.

@@ -15,12 +15,14 @@ type sink struct {
 	stream grpc.ServerStreamingServer[connectorv1.ReadResponse]
 	packer packer
 	hidden secrets
+	stall  stall
 }
 
 var _ connector.Sink = (*sink)(nil)
 
 // Send puts m onto the stream, and blocks while the client is slow. Once it blocks, only the end of the call wakes it,
-// not that of ctx: gRPC cannot take back a message that it has begun to send. A batch with a record that cannot be
+// not that of ctx: gRPC cannot take back a message that it has begun to send. A client that takes nothing for too long
+// ends the call. A batch with a record that cannot be
 // carried is refused as a whole, before any of it was sent.
 func (s *sink) Send(ctx context.Context, m connector.Message) error {
 	switch m := m.(type) {
@@ -67,6 +69,8 @@ func (s *sink) send(ctx context.Context, response *connectorv1.ReadResponse) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	s.stall.begin()
+	defer s.stall.end()
 	if err := s.stream.Send(response); err != nil {
 		return sendError(s.stream.Context(), err)
 	}

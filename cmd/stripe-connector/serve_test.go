@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stripe-connector/stripe-connector/server"
 )
 
 func TestServe(t *testing.T) {
@@ -17,7 +21,7 @@ func TestServe(t *testing.T) {
 	ctx, signal := context.WithCancel(t.Context())
 	service := newWorld(t, fakeSource{})
 	ended := make(chan error, 1)
-	go func() { ended <- service.serveOn(ctx, listener, nil, time.Minute) }()
+	go func() { ended <- service.serveOn(ctx, listener, nil, &serving{drain: time.Minute}) }()
 
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_API_KEY"] = plantedKey
@@ -33,7 +37,7 @@ func TestServe(t *testing.T) {
 		t.Error(err)
 	}
 	says(t, service.err, `"msg":"serving"`)
-	says(t, service.err, `"msg":"ended"`)
+	says(t, service.err, `"msg":"ended, with all calls done"`)
 	for line := range strings.Lines(service.err.String()) {
 		if !strings.HasPrefix(line, "{") {
 			t.Errorf("not a line of JSON: %s", line)
@@ -58,4 +62,88 @@ func TestVersion(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.runs(t, exitOK, "version")
 	says(t, w.out, "stripe-connector ")
+}
+
+func TestServeRefusesClearText(t *testing.T) {
+	loopback, all := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, &net.TCPAddr{IP: net.IPv6unspecified}
+	tests := map[string]struct {
+		address net.Addr
+		flags   serving
+		refused bool
+	}{
+		"loopback":                {loopback, serving{}, false},
+		"loopback of IPv6":        {&net.TCPAddr{IP: net.IPv6loopback}, serving{}, false},
+		"everywhere":              {all, serving{}, true},
+		"another machine's":       {&net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, serving{}, true},
+		"everywhere, insecure":    {all, serving{insecure: true}, false},
+		"everywhere, with TLS":    {all, serving{tls: server.TLSFiles{Cert: "tls.crt"}}, false},
+		"everywhere, with tokens": {all, serving{tokens: "tokens"}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := test.flags.checkClearText(test.address)
+			if (err != nil) != test.refused {
+				t.Errorf("got %v", err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), "--tls-cert") || !strings.Contains(err.Error(), "--insecure")) {
+				t.Errorf("%v does not say how to mend it", err)
+			}
+		})
+	}
+}
+
+func TestServeRefusesFlags(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"key alone":               {[]string{"--tls-key", "k"}, exitFailure, "--tls-cert and --tls-key go together"},
+		"authorities without TLS": {[]string{"--tls-client-ca", "ca"}, exitFailure, "--tls-client-ca asks for TLS"},
+		"certificate not there":   {[]string{"--tls-cert", "/nowhere/c", "--tls-key", "/nowhere/k"}, exitFailure, "/nowhere/c"},
+		"tokens not there":        {[]string{"--tokens", "/nowhere/tokens"}, exitFailure, "/nowhere/tokens"},
+		"secrets not there":       {[]string{"--secrets-dir", "/nowhere/secrets"}, exitFailure, "/nowhere/secrets"},
+		"access":                  {[]string{"--health", "ajar"}, exitUsage, "choose one of guarded, open, off"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fakeSource{})
+			w.runs(t, test.code, append([]string{"serve", "--listen", "127.0.0.1:0"}, test.args...)...)
+			says(t, w.err, test.want)
+		})
+	}
+}
+
+// TestHealthListen has a service that asks for tokens, health included, and answers probes on an address of their own.
+func TestHealthListen(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("token-of-the-pipeline"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var listeners [2]net.Listener
+	for i := range listeners {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners[i] = listener
+	}
+	ctx, signal := context.WithCancel(t.Context())
+	service := newWorld(t, fakeSource{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- service.serveOn(ctx, listeners[0], listeners[1], &serving{drain: time.Minute, tokens: tokens})
+	}()
+	w := newWorld(t, fakeSource{})
+	w.environment["STRIPE_CONNECTOR_LISTEN"] = listeners[0].Addr().String()
+	w.runs(t, exitFailure, "healthcheck")
+	says(t, w.err, "asks for a bearer token")
+	w.environment["STRIPE_CONNECTOR_HEALTH_LISTEN"] = listeners[1].Addr().String()
+	w.environment["STRIPE_CONNECTOR_TLS_CERT"] = "not of the health listener"
+	w.runs(t, exitOK, "healthcheck")
+	signal()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	w.runs(t, exitFailure, "healthcheck")
 }

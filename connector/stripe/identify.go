@@ -1,0 +1,20 @@
+package stripe
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+var _ connector.Identifier = (*Source)(nil)
+
+// Identify names what a configuration reads, by a hash of the key, the connected account and where Stripe is reached.
+func (s *Source) Identify(raw connector.Config) string {
+	c, err := s.parseConfig(raw)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(c.APIKey + "\x00" + c.Account + "\x00" + c.APIBase))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+)
+
+// TLSFiles names the PEM files of a server. They are read again when their content changes.
+type TLSFiles struct {
+	// Cert is the server's certificate, followed by the intermediate ones.
+	Cert string
+	// Key is the private key of Cert.
+	Key string
+	// ClientCA holds the authorities that may vouch for clients. Empty means that clients need no certificate.
+	ClientCA string
+	// TokensToo lets in clients without a certificate, for [Options.Tokens] to ask for a token instead.
+	TokensToo bool
+}
+
+// LoadTLS makes the credentials of a server. Connections that are open keep to the files of their handshake.
+func LoadTLS(files TLSFiles, logger *slog.Logger) (credentials.TransportCredentials, error) {
+	paths := []string{files.Cert, files.Key}
+	if files.ClientCA != "" {
+		paths = append(paths, files.ClientCA)
+	}
+	current, err := reload(logger, files.parse, paths...)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(&tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.get(), nil },
+	}), nil
+}
+
+// parse makes the configuration of the next handshakes.
+func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
+	pair, err := tls.X509KeyPair(contents[0], contents[1])
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{pair},
+		NextProtos:   []string{"h2"},
+		// Connections live long, and a ticket would let a client in past authorities that are gone.
+		SessionTicketsDisabled: true,
+	}
+	if f.ClientCA == "" {
+		return config, nil
+	}
+	config.ClientCAs = x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(contents[2]) {
+		return nil, errors.New("the file of client authorities holds no certificate in PEM")
+	}
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	if f.TokensToo {
+		config.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return config, nil
+}
+
+// certified tells whether the client of a call has shown a certificate that was verified.
+func certified(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	return ok && len(info.State.VerifiedChains) > 0
+}
