@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,23 +15,36 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// chargePage is a page of n charges as Stripe answers it, indented. Some capacity is left behind it, as behind a body
-// that was read.
+// chargePage is a page of n charges as Stripe answers it, indented.
 func chargePage(n int) []byte {
 	stripe := stripetest.New(stripetest.Options{Objects: map[string]int{"*": 10, "/v1/charges": n}})
 	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/charges?limit=100", nil)
 	request.Header.Set("Authorization", "Bearer "+liveKey)
 	recorder := httptest.NewRecorder()
 	stripe.ServeHTTP(recorder, request)
-	return slices.Grow(recorder.Body.Bytes(), bytes.MinRead)
+	return recorder.Body.Bytes()
 }
 
 // cutter cuts pages with rawjson, as the connector does.
-type cutter struct{ list rawjson.List }
+type cutter struct {
+	rawjson.Cutter
+	list rawjson.List
+	body bytes.Buffer
+}
 
+// cut works on a copy, since the page is overwritten.
 func (c *cutter) cut(page []byte) (int, error) {
-	err := rawjson.CutList(&c.list, page)
+	err := c.CutList(&c.list, c.led(page))
 	return len(c.list.Objects), err
+}
+
+// led copies a page, with what is to come before it.
+func (c *cutter) led(page []byte) []byte {
+	c.body.Reset()
+	c.body.Grow(rawjson.Lead + len(page) + bytes.MinRead)
+	c.body.Write(make([]byte, rawjson.Lead))
+	c.body.Write(page)
+	return c.body.Bytes()
 }
 
 // cutEncodingJSON does the same with encoding/json, as one would: it does not even compact the objects.
@@ -156,7 +168,7 @@ func measurePage(_ context.Context, each time.Duration) (pageEfforts, error) {
 	result := pageEfforts{Bytes: len(hundred)}
 	var ours, small cutter
 	var list rawjson.List
-	if err := rawjson.CutList(&list, hundred); err != nil {
+	if err := ours.CutList(&list, ours.led(hundred)); err != nil {
 		return result, err
 	}
 	fields := selector{selection: rawjson.Select(someFields()...)}

@@ -34,8 +34,9 @@ func BenchmarkCompact(b *testing.B) {
 	b.Run("rawjson", func(b *testing.B) {
 		b.ReportAllocs()
 		b.SetBytes(int64(len(page)))
+		var c cutter
 		for b.Loop() {
-			if _, err := rawjson.Compact(page); err != nil {
+			if _, err := c.Compact(c.led(page)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -74,11 +75,11 @@ func BenchmarkSelect(b *testing.B) {
 
 func cutPage(t testing.TB, n int) []rawjson.Object {
 	t.Helper()
-	var list rawjson.List
-	if err := rawjson.CutList(&list, chargePage(n)); err != nil {
+	var c cutter
+	if _, err := c.cut(chargePage(n)); err != nil {
 		t.Fatal(err)
 	}
-	return list.Objects
+	return c.list.Objects
 }
 
 // TestSameWork makes sure that what is compared does the same.

@@ -31,6 +31,7 @@ func serverOptions(opts Options, running *atomic.Int64) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.Creds(opts.Credentials),
 		grpc.InTapHandle(tapper(opts.HandshakeTimeout)),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 		grpc.MaxRecvMsgSize(opts.MaxRecvBytes),

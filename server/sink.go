@@ -45,12 +45,12 @@ func (s *sink) Send(ctx context.Context, m connector.Message) error {
 }
 
 func (s *sink) sendRecords(ctx context.Context, batch *connector.RecordBatch) error {
-	responses, err := s.packer.pack(batch)
+	parcels, err := s.packer.pack(batch)
 	if err != nil {
 		return err
 	}
-	for _, response := range responses {
-		if err := s.send(ctx, response); err != nil {
+	for _, p := range parcels {
+		if err := s.send(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -65,13 +65,14 @@ func (s *sink) sendSummary(ctx context.Context, summary connector.Summary) error
 	return s.send(ctx, response)
 }
 
-func (s *sink) send(ctx context.Context, response *connectorv1.ReadResponse) error {
+// send sends a ReadResponse or a parcel.
+func (s *sink) send(ctx context.Context, message any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.stall.begin()
 	defer s.stall.end()
-	if err := s.stream.Send(response); err != nil {
+	if err := s.stream.SendMsg(message); err != nil {
 		return sendError(s.stream.Context(), err)
 	}
 	return nil

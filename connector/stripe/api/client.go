@@ -97,9 +97,9 @@ type Page struct {
 // List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
 func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page, error) {
 	page := &Page{}
-	err := c.get(ctx, path, query, func(asOf time.Time, body []byte) error {
+	err := c.get(ctx, path, query, func(asOf time.Time, b *buffer) error {
 		page.AsOf = asOf
-		return rawjson.CutList(&page.List, body)
+		return b.cutter.CutList(&page.List, b.Bytes())
 	})
 	return page, err
 }
@@ -107,8 +107,8 @@ func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page
 // Get reads one object. An error is a *connector.Failure or the context's.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
 	var object rawjson.Object
-	err := c.get(ctx, path, query, func(_ time.Time, body []byte) error {
-		compact, err := rawjson.Compact(body)
+	err := c.get(ctx, path, query, func(_ time.Time, b *buffer) error {
+		compact, err := b.cutter.Compact(b.Bytes())
 		object = rawjson.CutObject(compact)
 		return err
 	})
@@ -117,7 +117,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjso
 
 // get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
 // the body, only copies.
-func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, []byte) error) error {
+func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, *buffer) error) error {
 	endpoint := endpointOf(path)
 	turn, err := c.limiter().acquire(ctx, endpoint, &c.Meter) // a long queue costs nothing of the retries' budget
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, parse f
 const maxBody = 64 << 20
 
 // attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
-func (c *Client) attempt(ctx context.Context, turn permit, path string, query url.Values, parse func(time.Time, []byte) error) error {
+func (c *Client) attempt(ctx context.Context, turn permit, path string, query url.Values, parse func(time.Time, *buffer) error) error {
 	var status int
 	var header http.Header
 	defer func() { turn.release(status, header) }()
@@ -158,21 +158,21 @@ func (c *Client) attempt(ctx context.Context, turn permit, path string, query ur
 	defer res.Body.Close()
 	status, header = res.StatusCode, res.Header
 
-	body, err := bodies.take(ctx, res)
+	answer, err := bodies.take(ctx, res)
 	if err != nil {
 		return c.unreachable(ctx, err)
 	}
-	defer bodies.give(body)
-	if _, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
+	defer bodies.give(answer)
+	if _, err := answer.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
 		return c.brokenOff(ctx, res, err)
 	}
-	if body.Len() > maxBody {
+	if len(answer.body()) > maxBody {
 		return c.garbled(res, fmt.Errorf("more than %d bytes", maxBody))
 	}
 	if res.StatusCode != http.StatusOK {
-		return c.refused(res, body.Bytes())
+		return c.refused(res, answer.body())
 	}
-	if err := parse(asOf, body.Bytes()); err != nil {
+	if err := parse(asOf, answer); err != nil {
 		return c.garbled(res, err)
 	}
 	return nil

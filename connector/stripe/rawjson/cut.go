@@ -1,18 +1,16 @@
 package rawjson
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// cutter cuts a body while scanning it.
-type cutter struct {
+// Lead is how many bytes, of any content, come before a body that is to be cut: it is cut where it is, and nothing is
+// copied but what remains of it.
+const Lead = word
+
+// Cutter validates, compacts and cuts bodies, one at a time. The zero value works. It may be used again.
+type Cutter struct {
 	scanner
 	marks   []mark
 	isList  bool
@@ -29,49 +27,13 @@ type span struct{ from, to int }
 
 func (s span) of(page string) string { return page[s.from:s.to] }
 
-// cutters keeps what was allocated for the next body: pages follow each other closely, and are of a size.
-var cutters = sync.Pool{New: func() any { return new(cutter) }}
-
-// keptOut is the largest buffer that is kept: a page has some hundred KB.
-const keptOut = 1 << 20
-
-// newCutter gives a cutter of body, which is to be released.
-func newCutter(body []byte) *cutter {
-	c := cutters.Get().(*cutter)
-	c.src = append(body, make([]byte, word)...)
-	if len(c.out) < len(c.src) {
-		c.out = make([]byte, len(c.src)+len(c.src)/8)
-	}
-	c.marks, c.isList, c.hasMore = c.marks[:0], false, false
-	return c
-}
-
-func (c *cutter) release() {
-	c.src = nil
-	if len(c.out) <= keptOut {
-		cutters.Put(c)
-	}
-}
-
-// compact scans body, one value that is scanned like this, and gives what was written.
-func (c *cutter) compact(body []byte, like func(i, n, depth int) (int, int)) (string, error) {
-	i := c.space(0)
-	if i == len(body) {
-		return "", ErrEmpty
-	}
-	i, n := like(i, 0, 0)
-	if i != bad {
-		i = c.space(i)
-	}
-	if i != len(body) {
-		return "", invalid(body)
-	}
-	return string(c.out[:n]), nil
-}
-
-func (c *cutter) cutList(list *List, body []byte) error {
+// CutList validates a list response and cuts it into list, whose slice is reused. The response is led by [Lead] bytes;
+// all of these, and their spare capacity, are overwritten. The objects share one string and no memory with them. An
+// error means that the response is empty, not valid JSON in UTF-8, or not a list.
+func (c *Cutter) CutList(list *List, led []byte) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
-	page, err := c.compact(body, c.list)
+	c.marks, c.isList, c.hasMore = c.marks[:0], false, false
+	page, err := c.scan(led, c.list)
 	if err != nil {
 		return err
 	}
@@ -88,8 +50,40 @@ func (c *cutter) cutList(list *List, body []byte) error {
 	return nil
 }
 
+// Compact validates one JSON value in UTF-8 and gives it without the white space between tokens. It is led and
+// overwritten as by [Cutter.CutList].
+func (c *Cutter) Compact(led []byte) (string, error) { return c.scan(led, c.value) }
+
+// scan scans one value, as like does, and gives it compact.
+func (c *Cutter) scan(led []byte, like func(i, n, depth int) (int, int)) (string, error) {
+	length := len(led) - Lead
+	c.out = append(led, make([]byte, word)...)
+	c.src = c.out[Lead:]
+	defer func() { c.src, c.out = nil, nil }()
+	i := c.space(0)
+	if i == length {
+		return "", ErrEmpty
+	}
+	i, n := like(i, 0, 0)
+	if i == bad {
+		return "", c.invalid(length)
+	}
+	if i = c.space(i); i < length {
+		return "", fmt.Errorf("the body has more than one JSON value, or garbage, at byte %d", i)
+	}
+	return string(c.out[:n]), nil
+}
+
+// invalid says where a body stops being JSON, without quoting it: it may hold a customer's data.
+func (c *Cutter) invalid(length int) error {
+	if c.failed >= length {
+		return fmt.Errorf("the body of %d bytes is truncated JSON", length)
+	}
+	return fmt.Errorf("the body of %d bytes is not valid JSON at byte %d", length, c.failed)
+}
+
 // list scans what should be a list, and marks its elements.
-func (c *cutter) list(i, n, depth int) (int, int) {
+func (c *Cutter) list(i, n, depth int) (int, int) {
 	if c.src[i] != '{' {
 		return c.value(i, n, depth)
 	}
@@ -120,7 +114,7 @@ func (c *cutter) list(i, n, depth int) (int, int) {
 }
 
 // elements scans the elements of a list, and marks them.
-func (c *cutter) elements(i, n int) (int, int) {
+func (c *Cutter) elements(i, n int) (int, int) {
 	i, n, more := c.open(i, n, ']')
 	for more {
 		m := mark{raw: span{from: n}}
@@ -140,7 +134,7 @@ func (c *cutter) elements(i, n int) (int, int) {
 }
 
 // element scans an object of a list, and marks what identifies it.
-func (c *cutter) element(i, n int, m *mark) (int, int) {
+func (c *Cutter) element(i, n int, m *mark) (int, int) {
 	i, n, more := c.open(i, n, '}')
 	for more {
 		name := n
@@ -162,20 +156,4 @@ func (c *cutter) element(i, n int, m *mark) (int, int) {
 		i, n, more = c.next(i, n, '}')
 	}
 	return i, n
-}
-
-// lenient is how invalid looks at bodies: names that occur twice are harmless here, and costly to look for.
-var lenient = jsontext.AllowDuplicateNames(true)
-
-// invalid says where body stops being JSON, without quoting it: it may hold a customer's data.
-func invalid(body []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(body), lenient)
-	_, err := decoder.ReadValue()
-	if err == nil {
-		return fmt.Errorf("the body has more than one JSON value, or white space and garbage, after byte %d", decoder.InputOffset())
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the body of %d bytes is truncated JSON", len(body))
-	}
-	return fmt.Errorf("the body of %d bytes is not valid JSON at byte %d", len(body), decoder.InputOffset())
 }

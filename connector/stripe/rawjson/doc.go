@@ -1,6 +1,6 @@
 // Package rawjson cuts, looks up and selects parts of JSON without decoding the rest.
 //
-// [CutList] validates, compacts and cuts a list response of Stripe in one pass over its bytes; everything else works on
+// [Cutter.CutList] validates, compacts and cuts a list response of Stripe in one pass over its bytes; everything else works on
 // such compact, valid JSON and trusts it. Numbers, escapes and the order of members stay as the source wrote them, so a
 // field that nobody has seen before passes through whole.
 package rawjson

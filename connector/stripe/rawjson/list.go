@@ -22,17 +22,8 @@ var (
 	ErrNotList = errors.New("the body is not a list")
 )
 
-// CutList validates body, a list response, and cuts it into list, whose slice is reused. The objects share one string
-// and no memory with body, whose spare capacity is overwritten: without a few bytes of it, body is copied first. An
-// error means that body is empty, not valid JSON in UTF-8, or not a list.
-func CutList(list *List, body []byte) error {
-	c := newCutter(body)
-	defer c.release()
-	return c.cutList(list, body)
-}
-
-// CutCompactList is CutList for a list that is compact already, such as one embedded in an object. It looks at each byte
-// once.
+// CutCompactList cuts a list that is valid and compact already, such as one embedded in an object, as
+// [Cutter.CutList] does. It looks at each byte once.
 func CutCompactList(list *List, page string) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
 	if len(page) < 2 || page[0] != '{' {
@@ -113,12 +104,4 @@ func cutObject(s string, start int) (Object, int) {
 	}
 	object.Raw = s[start : i+1]
 	return object, i + 1
-}
-
-// Compact validates body as one JSON value in UTF-8 and gives it without the white space between tokens. The spare
-// capacity of body is overwritten: without a few bytes of it, body is copied first.
-func Compact(body []byte) (string, error) {
-	c := newCutter(body)
-	defer c.release()
-	return c.compact(body, c.value)
 }

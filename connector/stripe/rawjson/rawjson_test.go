@@ -25,9 +25,12 @@ const page = `{
 }
 `
 
+// led gives a body led as the cutter wants it, in memory of its own.
+func led[T string | []byte](body T) []byte { return append(make([]byte, rawjson.Lead), body...) }
+
 func TestCutList(t *testing.T) {
 	var list rawjson.List
-	if err := rawjson.CutList(&list, []byte(page)); err != nil {
+	if err := new(rawjson.Cutter).CutList(&list, led(page)); err != nil {
 		t.Fatal(err)
 	}
 	want := rawjson.List{HasMore: true, Objects: []rawjson.Object{
@@ -66,7 +69,7 @@ func TestCutListRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var list rawjson.List
-			err := rawjson.CutList(&list, []byte(test.body))
+			err := new(rawjson.Cutter).CutList(&list, led(test.body))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
@@ -81,7 +84,7 @@ func TestCutListOfTruncatedPagesAlwaysFails(t *testing.T) {
 	whole := strings.TrimSpace(page)
 	for n := range len(whole) {
 		var list rawjson.List
-		if err := rawjson.CutList(&list, []byte(whole[:n])); err == nil {
+		if err := new(rawjson.Cutter).CutList(&list, led(whole[:n])); err == nil {
 			t.Fatalf("the first %d bytes of a page passed for a page", n)
 		}
 	}

@@ -10,13 +10,17 @@ import (
 
 // scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, in one pass. Its
 // methods take the positions in src and out where they begin, and give those where they ended; bad as the first means
-// that src is not valid there.
+// that src is not valid.
 //
-// Zeros follow the text in src, as many as a word has bytes. They are valid nowhere in JSON, so every token ends before
-// them, and words can be read, and written, wherever the text goes on. What is written beyond the end of a token is
-// overwritten by the next.
+// Words are read and written wherever the text goes on, whatever else they hold:
+//   - Zeros follow the text in src, as many as a word has bytes. They are valid nowhere in JSON, so every token ends
+//     before them.
+//   - What is written beyond the end of a token is overwritten by the next.
+//   - src and out share memory: out begins a word earlier. Since what is compact is never longer, a word that is written
+//     ends where the one that was read for it began, or before.
 type scanner struct {
 	src, out []byte
+	failed   int // where src turned out not to be valid
 }
 
 const (
@@ -27,6 +31,12 @@ const (
 	// maxDepth is how deep arrays and objects may be nested; jsontext allows the same.
 	maxDepth = 10_000
 )
+
+// fail tells that src is not valid at i.
+func (s *scanner) fail(i, n int) (int, int) {
+	s.failed = i
+	return bad, n
+}
 
 // value scans the value that begins at src[i], within depth arrays and objects.
 func (s *scanner) value(i, n, depth int) (int, int) {
@@ -49,7 +59,7 @@ func (s *scanner) value(i, n, depth int) (int, int) {
 
 func (s *scanner) object(i, n, depth int) (int, int) {
 	if depth > maxDepth {
-		return bad, n
+		return s.fail(i, n)
 	}
 	i, n, more := s.open(i, n, '}')
 	for more {
@@ -66,7 +76,7 @@ func (s *scanner) object(i, n, depth int) (int, int) {
 
 func (s *scanner) array(i, n, depth int) (int, int) {
 	if depth > maxDepth {
-		return bad, n
+		return s.fail(i, n)
 	}
 	i, n, more := s.open(i, n, ']')
 	for more {
@@ -92,7 +102,7 @@ func (s *scanner) open(i, n int, end byte) (int, int, bool) {
 // name scans the name of a member, and goes on to its value.
 func (s *scanner) name(i, n int) (int, int) {
 	if s.src[i] != '"' {
-		return bad, n
+		return s.fail(i, n)
 	}
 	i, n = s.text(i, n)
 	if i == bad {
@@ -100,7 +110,7 @@ func (s *scanner) name(i, n int) (int, int) {
 	}
 	if s.src[i] != ':' {
 		if i = s.space(i); s.src[i] != ':' {
-			return bad, n
+			return s.fail(i, n)
 		}
 	}
 	s.out[n] = ':'
@@ -127,7 +137,8 @@ func (s *scanner) next(i, n int, end byte) (int, int, bool) {
 	case end:
 		return i + 1, n + 1, false
 	}
-	return bad, n, false
+	i, n = s.fail(i, n)
+	return i, n, false
 }
 
 // space skips white space: mostly the end of a line and the indentation of the next.
@@ -181,11 +192,11 @@ func (s *scanner) text(i, n int) (int, int) {
 			size = escape(src[i:])
 		case c >= utf8.RuneSelf:
 			if _, size = utf8.DecodeRune(src[i:]); size == 1 { // not UTF-8
-				return bad, n
+				return s.fail(i, n)
 			}
 		}
 		if size == 0 { // a control character, or no escape
-			return bad, n
+			return s.fail(i, n)
 		}
 		copy(out[n:], src[i:i+size])
 		i, n = i+size, n+size
@@ -223,7 +234,10 @@ func unicodeEscape(src []byte) (rune, bool) {
 
 func (s *scanner) literal(i, n int, literal string) (int, int) {
 	if string(s.src[i:min(i+len(literal), len(s.src))]) != literal {
-		return bad, n
+		for k := 0; s.src[i] == literal[k]; k++ {
+			i++
+		}
+		return s.fail(i, n)
 	}
 	return i + len(literal), n + copy(s.out[n:], literal)
 }
@@ -273,7 +287,7 @@ func (s *scanner) digits(i, n int) (int, int) {
 		}
 		i, n = i+firstByte(others), n+firstByte(others)
 		if i == start {
-			return bad, n
+			return s.fail(i, n)
 		}
 		return i, n
 	}
