@@ -4,6 +4,7 @@ TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.release=$(VERSION)
 IMAGE ?= stripe-connector:$(VERSION)
+FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this help
@@ -47,8 +48,12 @@ release-proto: ## Take today's protocol as the one that later ones must not brea
 	$(TOOL) buf build -o proto/released.binpb --exclude-source-info
 
 .PHONY: fuzz
-fuzz: ## Fuzz the page cutter for a while
-	go test ./connector/stripe/rawjson -run '^$$' -fuzz FuzzCutList -fuzztime 1m
+fuzz: ## Fuzz every target, each for FUZZTIME (1m, or a count such as 100000x)
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^\./(.*)/[^/]+:func (.*)|\1 \2|' | sort | \
+	while read -r folder target; do \
+		echo "== $$folder $$target"; \
+		go test "./$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+	done
 
 .PHONY: bench
 bench: ## Compare speed and requests with other ways to read the same, and write docs/benchmarks.md

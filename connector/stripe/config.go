@@ -124,7 +124,11 @@ func (p *configParser) start() time.Time {
 		}
 		start = parsed
 	}
-	return start.AddDate(0, 0, -days).UTC().Truncate(time.Second)
+	start = start.AddDate(0, 0, -days).UTC().Truncate(time.Second)
+	if epoch := time.Unix(0, 0).UTC(); start.Before(epoch) { // nothing was created earlier, and Stripe takes no negative times
+		return epoch
+	}
+	return start
 }
 
 func parseDate(text string) (time.Time, error) {

@@ -63,6 +63,9 @@ func (s *second) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("%s is not a time such as 2024-01-31T00:00:00Z", text)
 	}
+	if year := t.UTC().Year(); year < 0 || year > 9999 { // what RFC 3339 cannot say in UTC could not be read again
+		return fmt.Errorf("%s is not in the years 0 to 9999 of UTC", text)
+	}
 	*s = second(t.Unix())
 	return nil
 }
