@@ -27,7 +27,8 @@ func (*LogEntry) message()        {}
 // StateCheckpoint is a state that covers every record of its stream sent before it.
 type StateCheckpoint struct {
 	StreamState
-	Records int64 // records of the stream since its previous state in this Read
+	Records   int64     // records of the stream since its previous state in this Read
+	Watermark time.Time // changes are applied up to here; zero if unknown. For metrics and logs; it is not sent
 }
 
 // StreamStatus tells what became of a stream.

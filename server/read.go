@@ -56,10 +56,13 @@ func (s *service) read(
 		hidden: hidden,
 		stall:  watchStall(ctx, s.opts.StallTimeout),
 	}
-	summary, err := s.source.Read(ctx, read, out)
+	counted := newExtraction(out, s.opts.Observer)
+	defer counted.end(ctx, s.opts.Logger, hidden)
+	summary, err := s.source.Read(ctx, read, counted)
 	if err != nil {
 		return err
 	}
+	counted.finish(ctx, summary)
 	if err := out.sendSummary(ctx, summary); err != nil {
 		return err
 	}

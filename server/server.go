@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,13 @@ const (
 
 // Options are the settings of a [Server]. The zero value works.
 type Options struct {
-	// Logger takes one line when a call starts, one when it ends, and one for each panic. Nil means no logs.
+	// Logger takes one line when a call starts, one when it ends, one for each stream of a Read, and one for each panic.
+	// Nil means no logs.
 	Logger *slog.Logger
+	// Observer is told what Reads send. Nil means nobody.
+	Observer Observer
+	// GRPC are further options, such as a handler of statistics, or interceptors, which come outermost.
+	GRPC []grpc.ServerOption
 	// Version is the connector's build, for Spec. Empty means "devel".
 	Version string
 	// MaxRecvBytes is the largest request accepted. Zero means 4 MiB.
@@ -94,7 +100,7 @@ func New(source connector.Source, opts Options) *Server {
 	opts = opts.withDefaults()
 	drain := make(chan struct{})
 	s := &Server{health: newHealthService(drain), opts: opts, drain: drain}
-	s.grpc = grpc.NewServer(serverOptions(opts, &s.running)...)
+	s.grpc = grpc.NewServer(append(slices.Clone(opts.GRPC), serverOptions(opts, &s.running)...)...)
 	connectorv1.RegisterConnectorServiceServer(s.grpc, newService(source, opts, drain))
 	if opts.Health != Closed {
 		s.health.register(s.grpc)
@@ -165,6 +171,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
+// Draining tells whether the server takes no new Reads any more.
+func (s *Server) Draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+// GetServiceInfo names the methods that the server answers, for those who count calls of each.
+func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
+
 // startDrain tells load balancers and callers to go elsewhere. Calls that are running go on.
 func (s *Server) startDrain() {
 	s.drainOnce.Do(func() {
@@ -176,6 +195,9 @@ func (s *Server) startDrain() {
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
 	}
 	if o.Version == "" {
 		o.Version = "devel"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
@@ -262,11 +263,11 @@ func TestOptionsDefaults(t *testing.T) {
 			sizes := Options{
 				Version: got.Version, MaxRecvBytes: got.MaxRecvBytes, MaxMessageBytes: got.MaxMessageBytes, BatchBytes: got.BatchBytes,
 			}
-			if sizes != test.want {
-				t.Errorf("%+v, want %+v", sizes, test.want)
+			if diff := cmp.Diff(test.want, sizes); diff != "" {
+				t.Error(diff)
 			}
 			if got.Credentials == nil || got.StallTimeout <= 0 || got.HandshakeTimeout <= 0 || got.ConnectionIdle <= 0 ||
-				got.ConnectionAge <= 0 || got.ConnectionAgeGrace <= 0 || got.MinPing <= 0 {
+				got.ConnectionAge <= 0 || got.ConnectionAgeGrace <= 0 || got.MinPing <= 0 || got.Observer == nil {
 				t.Errorf("something has no default: %+v", got)
 			}
 		})

@@ -17,6 +17,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Retry says how patiently requests are made again; the zero value means the defaults.
 	Retry api.Retry
+	// Observer is told of the requests to Stripe; nil means nobody.
+	Observer connector.Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// PageSize is how many objects a page has at most; zero means 100, the most that Stripe gives. Less is for tests.
@@ -33,7 +35,10 @@ type Source struct {
 	limits  *api.Limits
 }
 
-var _ connector.Source = (*Source)(nil)
+var (
+	_ connector.Source = (*Source)(nil)
+	_ connector.Paced  = (*Source)(nil)
+)
 
 // New makes a Source.
 func New(o Options) *Source {
@@ -52,6 +57,9 @@ func New(o Options) *Source {
 	return &Source{options: o, streams: streams(), permits: make(permits, extraWorkers), limits: api.NewLimits()}
 }
 
+// Pace tells of the rate at which Stripe is asked at present.
+func (s *Source) Pace() connector.Pace { return s.limits.Pace() }
+
 // client gives the edge to the account of a configuration.
 func (s *Source) client(c config, retry api.Retry) *api.Client {
 	return api.New(api.Options{
@@ -61,6 +69,7 @@ func (s *Source) client(c config, retry api.Retry) *api.Client {
 		Transport: api.ReadOnly(s.options.Transport),
 		Retry:     retry,
 		Limits:    s.limits,
+		Observer:  s.options.Observer,
 
 		MaxRequestsPerSecond: c.MaxRate,
 	})

@@ -10,6 +10,7 @@ import (
 
 	stripe "github.com/stripe/stripe-go/v76"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
@@ -22,11 +23,12 @@ const DefaultBase = stripe.APIURL
 // Options say whose data a Client reads, and how patiently.
 type Options struct {
 	Key       string
-	Account   string            // a connected account; empty for the key's own
-	Base      string            // empty means DefaultBase
-	Transport http.RoundTripper // from NewTransport; shared by all clients of a process
-	Retry     Retry             // the zero value means the defaults
-	Limits    *Limits           // from NewLimits; shared by all clients of a process; nil means its own
+	Account   string             // a connected account; empty for the key's own
+	Base      string             // empty means DefaultBase
+	Transport http.RoundTripper  // from NewTransport; shared by all clients of a process
+	Retry     Retry              // the zero value means the defaults
+	Limits    *Limits            // from NewLimits; shared by all clients of a process; nil means its own
+	Observer  connector.Observer // nil means none
 
 	// MaxRequestsPerSecond caps the rate of the account, whose Clients share it: that of the last one made holds. More
 	// than Stripe documents (https://docs.stripe.com/rate-limits) tells that it raised the account's limits. 0 means
@@ -53,6 +55,9 @@ func New(o Options) *Client {
 	}
 	if o.Limits == nil {
 		o.Limits = NewLimits()
+	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
 	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(o.Base),
@@ -119,20 +124,22 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjso
 // the body, only copies.
 func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, *buffer) error) error {
 	endpoint := endpointOf(path)
-	turn, err := c.limiter().acquire(ctx, endpoint, &c.Meter) // a long queue costs nothing of the retries' budget
+	turn, err := c.turn(ctx, endpoint) // a long queue costs nothing of the retries' budget
 	if err != nil {
 		return err
 	}
-	held := true
-	return c.retry(ctx, func() error {
-		if !held {
-			if turn, err = c.limiter().acquire(ctx, endpoint, &c.Meter); err != nil {
+	attempts := 0
+	return c.retry(ctx, endpoint, func() error {
+		if attempts++; attempts > 1 {
+			if turn, err = c.turn(ctx, endpoint); err != nil {
 				return err
 			}
 		}
-		held = false
 		c.Meter.requests.Add(1)
-		return c.attempt(ctx, turn, path, query, parse)
+		o := c.observe(endpoint, attempts)
+		err := c.attempt(ctx, turn, path, query, o, parse)
+		o.end(ctx, err)
+		return err
 	})
 }
 
@@ -140,7 +147,9 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, parse f
 const maxBody = 64 << 20
 
 // attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
-func (c *Client) attempt(ctx context.Context, turn permit, path string, query url.Values, parse func(time.Time, *buffer) error) error {
+func (c *Client) attempt(
+	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse func(time.Time, *buffer) error,
+) error {
 	var status int
 	var header http.Header
 	defer func() { turn.release(status, header) }()
@@ -157,6 +166,7 @@ func (c *Client) attempt(ctx context.Context, turn permit, path string, query ur
 	}
 	defer res.Body.Close()
 	status, header = res.StatusCode, res.Header
+	o.answered(status, header)
 
 	answer, err := bodies.take(ctx, res)
 	if err != nil {

@@ -2,8 +2,9 @@ package api
 
 import "strings"
 
-// endpointOf names the operation that a path belongs to, as Stripe's limits know it: the path with "{}" for each id, so
-// that all GET /v1/charges/{id} are one. Where ids stand is told by their place, since they may look like anything.
+// endpointOf names the operation that a path belongs to, as Stripe's limits know it: the path with "{parent}" for each
+// id in it and "{id}" for one at its end, so that all GET /v1/charges/{id} are one. Where ids stand is told by their
+// place, since they may look like anything.
 func endpointOf(path string) string {
 	parts := strings.Split(path, "/") // "", "v1", "charges", "ch_1"
 	id := 3
@@ -15,7 +16,10 @@ func endpointOf(path string) string {
 	}
 	for ; id < len(parts); id += 2 {
 		if !isOperation(parts[id]) {
-			parts[id] = "{}"
+			parts[id] = "{parent}"
+			if id == len(parts)-1 {
+				parts[id] = "{id}"
+			}
 		}
 	}
 	return strings.Join(parts, "/")

@@ -20,6 +20,7 @@ type limiter struct {
 // endpoint is a gate with those who wait before it.
 type endpoint struct {
 	gate
+	name    string
 	waiting []waiter
 	turn    uint64 // of the request that passed last
 }
@@ -50,7 +51,7 @@ func (l *limiter) limit(c ceilings) {
 func (l *limiter) endpoint(name string) *endpoint {
 	e := l.endpoints[name]
 	if e == nil {
-		e = &endpoint{gate: newGate(l.ceilings.of(name), l.account.bucket.now)}
+		e = &endpoint{gate: newGate(l.ceilings.of(name), l.account.bucket.now), name: name}
 		l.endpoints[name] = e
 	}
 	return e

@@ -17,22 +17,22 @@ func TestEndpointOf(t *testing.T) {
 	tests := map[string]string{
 		"/v1/charges":                                     "/v1/charges",
 		"/v1/charges/search":                              "/v1/charges/search",
-		"/v1/charges/ch_1":                                "/v1/charges/{}",
-		"/v1/coupons/gold":                                "/v1/coupons/{}",
-		"/v1/invoices/in_1/lines":                         "/v1/invoices/{}/lines",
-		"/v1/invoices/a%20b%2Fc%3Fd/lines":                "/v1/invoices/{}/lines",
+		"/v1/charges/ch_1":                                "/v1/charges/{id}",
+		"/v1/coupons/gold":                                "/v1/coupons/{id}",
+		"/v1/invoices/in_1/lines":                         "/v1/invoices/{parent}/lines",
+		"/v1/invoices/a%20b%2Fc%3Fd/lines":                "/v1/invoices/{parent}/lines",
 		"/v1/invoices/upcoming/lines":                     "/v1/invoices/upcoming/lines",
 		"/v1/billing/meters":                              "/v1/billing/meters",
-		"/v1/billing/meters/mtr_1/event_summaries":        "/v1/billing/meters/{}/event_summaries",
-		"/v1/application_fees/fee_1/refunds/fr_1":         "/v1/application_fees/{}/refunds/{}",
-		"/v1/checkout/sessions/cs_test_1/line_items":      "/v1/checkout/sessions/{}/line_items",
+		"/v1/billing/meters/mtr_1/event_summaries":        "/v1/billing/meters/{parent}/event_summaries",
+		"/v1/application_fees/fee_1/refunds/fr_1":         "/v1/application_fees/{parent}/refunds/{id}",
+		"/v1/checkout/sessions/cs_test_1/line_items":      "/v1/checkout/sessions/{parent}/line_items",
 		"/v1/balance":                                     "/v1/balance",
-		"/v1/test_helpers/test_clocks/clock_1":            "/v1/test_helpers/test_clocks/{}",
-		"/v1/reporting/report_types/balance.summary.1":    "/v1/reporting/report_types/{}",
-		"/v1/treasury/financial_accounts/fa_1/features":   "/v1/treasury/financial_accounts/{}/features",
-		"/v1/customers/cus_1/cash_balance_transactions":   "/v1/customers/{}/cash_balance_transactions",
+		"/v1/test_helpers/test_clocks/clock_1":            "/v1/test_helpers/test_clocks/{id}",
+		"/v1/reporting/report_types/balance.summary.1":    "/v1/reporting/report_types/{id}",
+		"/v1/treasury/financial_accounts/fa_1/features":   "/v1/treasury/financial_accounts/{parent}/features",
+		"/v1/customers/cus_1/cash_balance_transactions":   "/v1/customers/{parent}/cash_balance_transactions",
 		"/v1/credit_notes/preview/lines":                  "/v1/credit_notes/preview/lines",
-		"/v1/financial_connections/accounts/fca_1/owners": "/v1/financial_connections/accounts/{}/owners",
+		"/v1/financial_connections/accounts/fca_1/owners": "/v1/financial_connections/accounts/{parent}/owners",
 		"/": "/",
 		"":  "",
 	}
@@ -58,7 +58,8 @@ func TestEndpointOfEveryOperation(t *testing.T) {
 			continue
 		}
 		operations++
-		if got, want := endpointOf(parameter.ReplaceAllString(path, "x_1")), parameter.ReplaceAllString(path, "{}"); got != want {
+		want := regexp.MustCompile(`\{parent\}$`).ReplaceAllString(parameter.ReplaceAllString(path, "{parent}"), "{id}")
+		if got := endpointOf(parameter.ReplaceAllString(path, "x_1")); got != want {
 			t.Errorf("%s is taken for %s", want, got)
 		}
 	}

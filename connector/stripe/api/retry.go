@@ -29,7 +29,7 @@ func orDefault(d, or time.Duration) time.Duration {
 }
 
 // retry calls attempt until it succeeds, fails for good, or the budget is spent. It honours ctx also while it waits.
-func (c *Client) retry(ctx context.Context, attempt func() error) error {
+func (c *Client) retry(ctx context.Context, endpoint string, attempt func() error) error {
 	policy := c.options.Retry
 	exponential := backoff.NewExponentialBackOff()
 	exponential.InitialInterval = orDefault(policy.Initial, 500*time.Millisecond)
@@ -55,7 +55,10 @@ func (c *Client) retry(ctx context.Context, attempt func() error) error {
 	},
 		backoff.WithBackOff(waits),
 		backoff.WithMaxElapsedTime(orDefault(policy.Budget, 2*time.Minute)),
-		backoff.WithNotify(func(_ error, d time.Duration) { c.Meter.retry(time.Now(), d) }),
+		backoff.WithNotify(func(_ error, d time.Duration) {
+			c.Meter.retry(time.Now(), d)
+			c.options.Observer.Waited(ctx, connector.Wait{Endpoint: endpoint, Cause: connector.WaitForRetry, Took: d})
+		}),
 	)
 	return err
 }

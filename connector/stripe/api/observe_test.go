@@ -1,0 +1,140 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+)
+
+// told keeps what an Observer is told.
+type told struct {
+	mu       sync.Mutex
+	requests []connector.Request
+	waits    []connector.Wait
+}
+
+func (o *told) Requested(_ context.Context, r connector.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.requests = append(o.requests, r)
+}
+
+func (o *told) Waited(_ context.Context, w connector.Wait) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waits = append(o.waits, w)
+}
+
+// TestObserverIsTold has a Stripe that refuses for many reasons, one of which repeats the key.
+func TestObserverIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limited := func(reason string) http.Header {
+			return http.Header{"Content-Type": {"application/json"}, "Stripe-Rate-Limited-Reason": {reason}}
+		}
+		const refusal = `{"error":{"type":"api_error","message":"no"}}`
+		answers := []func(*http.Request) *http.Response{
+			func(req *http.Request) *http.Response { return answer(req, 429, limited("endpoint-rate"), refusal) },
+			func(req *http.Request) *http.Response { return answer(req, 429, limited(key), refusal) },
+			func(req *http.Request) *http.Response { return answer(req, 429, nil, refusal) },
+			func(req *http.Request) *http.Response { return answer(req, 503, limited("global-rate"), refusal) },
+			func(req *http.Request) *http.Response { return nil },
+			func(req *http.Request) *http.Response { return answer(req, 200, nil, "{") },
+			func(req *http.Request) *http.Response { return answer(req, 200, nil, list) },
+		}
+		attempts, observer := 0, &told{}
+		c := api.New(api.Options{
+			Key: key, Observer: observer, Retry: api.Retry{Initial: time.Second, Max: time.Second},
+			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				time.Sleep(time.Millisecond)
+				attempts++
+				if res := answers[attempts-1](req); res != nil {
+					return res, nil
+				}
+				return nil, http.ErrServerClosed
+			}),
+		})
+		began := time.Now()
+		if _, err := c.List(t.Context(), "/v1/invoices/in_secret/lines", nil); err != nil {
+			t.Fatal(err)
+		}
+		var want []connector.Request
+		for i, end := range []connector.Request{
+			{Status: 429, Limit: "endpoint-rate", Class: connector.RateLimit},
+			{Status: 429, Limit: "other", Class: connector.RateLimit},
+			{Status: 429, Limit: "unnamed", Class: connector.RateLimit},
+			{Status: 503, Class: connector.Transient},
+			{Class: connector.Transient},
+			{Status: 200, Class: connector.Transient},
+			{Status: 200},
+		} {
+			end.Endpoint, end.Attempt, end.Took = "/v1/invoices/{parent}/lines", i+1, time.Millisecond
+			want = append(want, end)
+		}
+		got := observer.requests
+		last := began
+		for i := range got {
+			if got[i].Began.Before(last) || got[i].Began.After(time.Now()) {
+				t.Errorf("request %d began at %s", i, got[i].Began)
+			}
+			last, got[i].Began = got[i].Began, time.Time{}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		var waited time.Duration
+		causes := map[connector.WaitCause]int{}
+		for _, w := range observer.waits {
+			waited += w.Took
+			causes[w.Cause]++
+			if w.Endpoint != "/v1/invoices/{parent}/lines" {
+				t.Errorf("waited for %s", w.Endpoint)
+			}
+		}
+		if waited != c.Meter.Waited() || causes[connector.WaitForRetry] != len(answers)-1 {
+			t.Errorf("waited %s for %v, and the meter says %s", waited, causes, c.Meter.Waited())
+		}
+	})
+}
+
+func TestPaceSumsUpAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits, refuse := api.NewLimits(), false
+		transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+			if refuse {
+				return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {"global-rate"}, "Stripe-Should-Retry": {"false"}},
+					`{"error":{"type":"api_error","message":"no"}}`), nil
+			}
+			return answer(req, 200, nil, list), nil
+		})
+		first := api.New(api.Options{Key: "sk_live_1", Transport: transport, Limits: limits})
+		second := api.New(api.Options{Key: "sk_test_2", Transport: transport, Limits: limits})
+		for _, c := range []*api.Client{first, second} {
+			if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		full := limits.Pace()
+		if full.Accounts != 2 || full.Ceiling != 125 || full.Allowed < 0.9*125 || full.Allowed > 125 || full.InFlight != 0 || full.Waiting != 0 {
+			t.Errorf("at full rate: %+v", full)
+		}
+		refuse = true
+		if _, err := first.List(t.Context(), "/v1/charges", nil); err == nil {
+			t.Error("it was not refused")
+		}
+		if pace := limits.Pace(); pace.Allowed >= full.Allowed || pace.Ceiling != full.Ceiling {
+			t.Errorf("after a refusal: %+v, before: %+v", pace, full)
+		}
+		time.Sleep(time.Hour)
+		if pace := limits.Pace(); pace != (connector.Pace{}) {
+			t.Errorf("an hour later: %+v", pace)
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// Observer is told what Reads send and how they end, for metrics. It is called from many goroutines at once, and holds
+// them up. Streams are named as the source names them, so they are few.
+type Observer interface {
+	// ReadBegan tells of a Read that was let in, and ReadEnded of its end, whatever that was.
+	ReadBegan()
+	ReadEnded()
+	// RecordsSent tells of records that left, all of one operation: at most twice for a batch.
+	RecordsSent(stream string, operation connector.Operation, sent Count)
+	// WatermarkReached tells up to when the changes of a stream are applied once all that was sent is stored.
+	WatermarkReached(stream string, watermark time.Time)
+	// StreamEnded tells what became of a stream. class is that of its failure; zero if it had none.
+	StreamEnded(stream string, status connector.Status, class connector.Class)
+}
+
+// Count is a number of records and of the bytes of JSON in them.
+type Count struct{ Records, Bytes int64 }
+
+func (c *Count) add(other Count) {
+	c.Records += other.Records
+	c.Bytes += other.Bytes
+}
+
+// nobody is the Observer where there is none.
+type nobody struct{}
+
+func (nobody) ReadBegan()                                            {}
+func (nobody) ReadEnded()                                            {}
+func (nobody) RecordsSent(string, connector.Operation, Count)        {}
+func (nobody) WatermarkReached(string, time.Time)                    {}
+func (nobody) StreamEnded(string, connector.Status, connector.Class) {}
