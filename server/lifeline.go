@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -9,7 +10,11 @@ import (
 
 	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -85,22 +90,36 @@ type stall struct {
 }
 
 // watchStall makes the stall of a Read.
-func watchStall(ctx context.Context, timeout time.Duration) stall {
-	line, ok := ctx.Value(lifelineKey{}).(*lifeline)
+func watchStall(stream grpc.ServerStream, timeout time.Duration) stall {
+	line, ok := stream.Context().Value(lifelineKey{}).(*lifeline)
 	if !ok {
 		return stall{}
 	}
 	timer := time.AfterFunc(timeout, func() {
-		line.cut(&connector.Failure{
-			Class: connector.Transient,
-			Message: fmt.Sprintf("The client took nothing for %s, so the Read was ended: go on from the last state received.",
-				timeout),
-			Retryable: true,
-		})
+		reason := stalled(timeout)
+		// gRPC itself ends the call with a bare CANCELLED once the Send wakes. Details that come in the trailer by hand
+		// complete it, as long as they have the same code.
+		if details, err := proto.Marshal(status.Convert(reason).Proto()); err == nil {
+			stream.SetTrailer(metadata.Pairs("grpc-status-details-bin", string(details)))
+		}
+		line.cut(&cutError{reason})
 	})
 	timer.Stop()
 	return stall{timer: timer, timeout: timeout}
 }
+
+// stalled is the error of a call whose client takes nothing. It is the client's doing, and nothing is lost.
+func stalled(timeout time.Duration) error {
+	return failureStatus(codes.Canceled, &connector.Failure{
+		Class: connector.Transient,
+		Message: fmt.Sprintf("The client took nothing for %s, so the Read was ended: go on from the last state received.",
+			timeout),
+		Retryable: true,
+	}, secrets{})
+}
+
+// cutError is the cause of a context that the server itself ended, with the error that the call ends with.
+type cutError struct{ error }
 
 // begin notes that a message waits for the client.
 func (s stall) begin() {
@@ -116,8 +135,10 @@ func (s stall) end() {
 	}
 }
 
-// cutOff gives the reason for which the server itself ended the call of ctx; nil if it did not.
-func cutOff(ctx context.Context) *connector.Failure {
-	failure, _ := context.Cause(ctx).(*connector.Failure) //nolint:errorlint // it is a cause as it was given, never wrapped
-	return failure
+// cutOff gives the error of a call that the server itself ended; nil if it did not.
+func cutOff(ctx context.Context) error {
+	if cut, ok := errors.AsType[*cutError](context.Cause(ctx)); ok {
+		return cut.error
+	}
+	return nil
 }

@@ -22,8 +22,8 @@ func (s *service) Read(
 		req.Config = config
 		err = s.read(ctx, req, stream, hidden)
 	}
-	if failure := cutOff(ctx); failure != nil {
-		err = failure
+	if cut := cutOff(ctx); cut != nil {
+		return cut
 	}
 	return toStatus(err, hidden)
 }
@@ -54,7 +54,7 @@ func (s *service) read(
 			format: req.GetRecordFormat(), batchBytes: s.opts.BatchBytes, maxBytes: s.opts.MaxMessageBytes,
 		},
 		hidden: hidden,
-		stall:  watchStall(ctx, s.opts.StallTimeout),
+		stall:  watchStall(stream, s.opts.StallTimeout),
 	}
 	counted := newExtraction(out, s.opts.Observer)
 	defer counted.end(ctx, s.opts.Logger, hidden)
