@@ -8,6 +8,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/jsonl"
+	"github.com/stripe-connector/stripe-connector/client/destination/postgres"
 	"github.com/stripe-connector/stripe-connector/client/destination/sqlite"
 )
 
@@ -15,17 +16,38 @@ import (
 type scheme struct {
 	name    string
 	example string
-	open    func(ctx context.Context, path string) (client.Destination, error)
+	// open takes what is before the options, and takes the options that it knows.
+	open func(ctx context.Context, path string, o *options) (client.Destination, error)
 }
 
 // schemes gives every kind of destination.
 func schemes() []scheme {
+	toPostgres := func(ctx context.Context, path string, o *options) (client.Destination, error) {
+		opts := postgres.Options{
+			Schema: o.text("schema"), SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append"),
+		}
+		address := o.rest("postgres:" + path) // sslmode and the like are for the driver
+		if err := o.wrong(); err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, address, opts)
+	}
 	return []scheme{
-		{"sqlite", "sqlite:stripe.db", func(ctx context.Context, path string) (client.Destination, error) {
-			return sqlite.Open(ctx, path)
+		{"sqlite", "sqlite:stripe.db", func(ctx context.Context, path string, o *options) (client.Destination, error) {
+			opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
+			if err := o.unknown(); err != nil {
+				return nil, err
+			}
+			return sqlite.Open(ctx, path, opts)
 		}},
-		{"jsonl", "jsonl:folder", func(_ context.Context, path string) (client.Destination, error) {
-			return jsonl.Open(path)
+		{"postgres", "postgres://user@host/database", toPostgres},
+		{"postgresql", "postgresql://user@host/database", toPostgres},
+		{"jsonl", "jsonl:folder", func(_ context.Context, path string, o *options) (client.Destination, error) {
+			opts := jsonl.Options{Compression: jsonl.Compression(o.text("compress")), Rotate: o.size("rotate")}
+			if err := o.unknown(); err != nil {
+				return nil, err
+			}
+			return jsonl.Open(path, opts)
 		}},
 	}
 }
@@ -34,32 +56,78 @@ func schemes() []scheme {
 func Examples() []string {
 	var examples []string
 	for _, s := range schemes() {
-		examples = append(examples, s.example)
+		if s.name != "postgresql" { // another spelling
+			examples = append(examples, s.example)
+		}
 	}
 	return examples
 }
 
-// Open opens the destination with this name: a scheme, a colon, and what the scheme takes. The caller closes it.
+// Open opens the destination with this name: a scheme, a colon, what the scheme takes, and options. The caller closes it.
 //
-//	sqlite:FILE   a SQLite database, with a table for each stream (package sqlite)
-//	jsonl:FOLDER  a folder with a file of JSON Lines for each stream (package jsonl)
+//	sqlite:FILE?deletes=soft                 a SQLite database, with a table for each stream (package sqlite)
+//	postgres://USER@HOST/DATABASE?schema=x   a PostgreSQL database, with a table for each stream (package postgres)
+//	jsonl:FOLDER?compress=zstd&rotate=64MB   a folder with files of JSON Lines for each stream (package jsonl)
+//
+// Options of databases: deletes=hard (the default) removes the rows of objects that the source has no more, deletes=soft
+// marks them; mode=append keeps every version of every object instead of the newest; schema is PostgreSQL's, and whatever
+// else is there goes to its driver, such as sslmode=verify-full. Options of jsonl: compress=gzip or zstd, and rotate, the
+// size at which a file is followed by another.
+//
+// Options begin at the last question mark. A file whose name has one needs another at the end.
 func Open(ctx context.Context, name string) (client.Destination, error) {
 	known := strings.Join(Examples(), " or ")
 	kind, path, found := strings.Cut(name, ":")
 	if !found {
-		return nil, fmt.Errorf("destination %q does not say of which kind it is: write it as %s", name, known)
+		return nil, fmt.Errorf("destination %q does not say of which kind it is: write it as %s", Redacted(name), known)
 	}
 	all := schemes()
 	i := slices.IndexFunc(all, func(s scheme) bool { return s.name == kind })
 	if i < 0 {
 		return nil, fmt.Errorf("there is no destination of kind %q: write it as %s", kind, known)
 	}
-	if path == "" {
-		return nil, fmt.Errorf("destination %q names no path: write it as %s", name, all[i].example)
-	}
-	d, err := all[i].open(ctx, path)
+	path, o, err := parseOptions(path)
 	if err != nil {
-		return nil, fmt.Errorf("open destination %q: %w", name, err)
+		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
+	}
+	if path == "" {
+		return nil, fmt.Errorf("destination %q names no path: write it as %s", Redacted(name), all[i].example)
+	}
+	d, err := all[i].open(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
 	}
 	return d, nil
+}
+
+// Redacted gives the name of a destination without any password that is in it, to show to people.
+func Redacted(name string) string {
+	scheme, rest, found := strings.Cut(name, "://")
+	if !found {
+		if !strings.HasPrefix(name, "postgres") {
+			return name
+		}
+		kind, _, _ := strings.Cut(name, ":")
+		return kind + ":…" // of a form that tells nothing of where a password is
+	}
+	at := strings.LastIndexByte(rest, '@') // a password may have one, too
+	if at >= 0 {
+		user, _, _ := strings.Cut(rest[:at], ":")
+		rest = user + rest[at:]
+	}
+	path, query, found := strings.Cut(rest, "?")
+	if !found {
+		return scheme + "://" + rest
+	}
+	var shown []string
+	for option := range strings.SplitSeq(query, "&") {
+		key, _, _ := strings.Cut(option, "=")
+		if slices.Contains([]string{"schema", "deletes", "mode", "sslmode", "host", "port", "user", "dbname"}, key) {
+			shown = append(shown, option)
+		}
+	}
+	if shown != nil {
+		path += "?" + strings.Join(shown, "&")
+	}
+	return scheme + "://" + path
 }

@@ -10,7 +10,11 @@ import (
 
 func TestOpen(t *testing.T) {
 	folder := t.TempDir()
-	for _, name := range []string{"sqlite:" + filepath.Join(folder, "a.db"), "jsonl:" + filepath.Join(folder, "lines")} {
+	for _, name := range []string{
+		"sqlite:" + filepath.Join(folder, "a.db"), "sqlite:" + filepath.Join(folder, "b.db?deletes=soft"),
+		"sqlite:" + filepath.Join(folder, "c.db?mode=append&deletes=hard"), "sqlite:" + filepath.Join(folder, "why?.db?"),
+		"jsonl:" + filepath.Join(folder, "lines"), "jsonl:" + filepath.Join(folder, "packed?compress=zstd&rotate=64MB"),
+	} {
 		d, err := destination.Open(t.Context(), name)
 		if err != nil {
 			t.Fatalf("open %s: %v", name, err)
@@ -23,10 +27,17 @@ func TestOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	tests := map[string]struct{ destination, want string }{
-		"no kind":      {"stripe.db", "does not say of which kind it is: write it as sqlite:stripe.db or jsonl:folder"},
-		"nothing":      {"", "write it as sqlite:stripe.db or jsonl:folder"},
+		"no kind":      {"stripe.db", "does not say of which kind it is: write it as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
+		"nothing":      {"", "write it as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
 		"unknown kind": {"mysql:x", `there is no destination of kind "mysql": write it as sqlite:stripe.db`},
 		"no path":      {"jsonl:", "names no path: write it as jsonl:folder"},
+		"option":       {"sqlite:a.db?color=red", `there is no option "color"`},
+		"choice":       {"sqlite:a.db?deletes=never", `option deletes is "never": write hard or soft`},
+		"twice":        {"sqlite:a.db?mode=append&mode=upsert", "option mode is there 2 times"},
+		"size":         {"jsonl:x?rotate=often", `option rotate is "often": write a size, such as 64MB`},
+		"compression":  {"jsonl:x?compress=rar", `there is no compression "rar": write gzip or zstd`},
+		"not of jsonl": {"jsonl:x?deletes=soft", `there is no option "deletes"`},
+		"both":         {"sqlite:a.db?deletes=soft&mode=append", "leave deletes=soft out"},
 		"a folder":     {"sqlite:" + t.TempDir(), "is a folder"},
 	}
 	for name, test := range tests {
@@ -36,5 +47,29 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %v, want something with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestPasswordsStayOut(t *testing.T) {
+	tests := map[string]string{
+		"postgres://me:pa55word@127.0.0.1:1/db?schema=s":           "postgres://me@127.0.0.1:1/db?schema=s",
+		"postgres://me:p@ss@pa55word@127.0.0.1:1/db":               "postgres://me@127.0.0.1:1/db",
+		"postgresql://127.0.0.1:1/db?password=pa55word&mode=upset": "postgresql://127.0.0.1:1/db?mode=upset",
+		"postgres://me:pa55word%zz@127.0.0.1:1/db?deletes=hard":    "postgres://me@127.0.0.1:1/db?deletes=hard",
+		"postgres:host=127.0.0.1 port=1 password=pa55word":         "postgres:…",
+		"postgres://me@127.0.0.1:1/db?password=pa55word%zz":        "postgres://me@127.0.0.1:1/db",
+	}
+	for name, want := range tests {
+		if got := destination.Redacted(name); got != want {
+			t.Errorf("got %q of %q, want %q", got, name, want)
+		}
+		d, err := destination.Open(t.Context(), name)
+		if err == nil {
+			_ = d.Close()
+			t.Fatalf("%s was opened", name)
+		}
+		if strings.Contains(err.Error(), "pa55word") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want it with %q and without the password", err, want)
+		}
 	}
 }

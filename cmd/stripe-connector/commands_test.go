@@ -84,7 +84,7 @@ func TestFailures(t *testing.T) {
 		"check": {`{"api_key":"refused"}`, []string{"check", "--config", "-"},
 			"The key was refused: make a new one.\n  Stripe's id of the request, for its support: req_1\n"},
 		"folder in a file":    {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "jsonl:" + os.DevNull + "/x"}, "open destination"},
-		"unknown destination": {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "x.db"}, "write it as sqlite:stripe.db or jsonl:folder"},
+		"unknown destination": {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "x.db"}, "write it as sqlite:stripe.db or postgres:"},
 		"no service":          {`{"api_key":"` + plantedKey + `"}`, []string{"discover", "--config", "-", "--target", "127.0.0.1:1"}, "Check that it runs and that the target is right."},
 		"not healthy":         {"", []string{"healthcheck", "--target", "127.0.0.1:1"}, "127.0.0.1:1 is not healthy: The service cannot be reached"},
 		"port in use":         {"", []string{"serve", "--listen", "256.0.0.1:1"}, "choose another address with --listen"},

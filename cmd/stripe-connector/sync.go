@@ -17,8 +17,16 @@ const syncHelp = `Reads streams into a destination, from the state that it keeps
 stopped at any moment and run again; no row is lost. Passing failures are waited out.
 
 Destinations:
-  sqlite:FILE    a SQLite database with a table for each stream
-  jsonl:FOLDER   a folder with a file of JSON Lines for each stream
+  sqlite:FILE                    a SQLite database with a table for each stream
+  postgres://USER@HOST/DATABASE  a PostgreSQL database with a table for each stream, in ?schema=NAME (default: public);
+                                 the password is taken from PGPASSWORD or ~/.pgpass
+  jsonl:FOLDER                   a folder with files of JSON Lines for each stream
+
+Options follow a question mark, with & between them:
+  deletes=soft    databases: mark the rows of objects that Stripe has no more (_deleted_at) instead of removing them
+  mode=append     databases: keep every version of every object instead of the newest
+  compress=zstd   jsonl: compress the files, with zstd or gzip
+  rotate=64MB     jsonl: begin another file when one is so large
 
 Progress is on stderr: bars if it is a terminal, lines if not. The report, a table with a line for each stream, is on
 stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.`
@@ -30,11 +38,13 @@ func (a *app) sync() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Read streams into a database file, going on from the last time",
+		Short: "Read streams into a database or files, going on from the last time",
 		Long:  syncHelp,
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
   stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer
+  stripe-connector sync --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe&deletes=soft'
+  stripe-connector sync --config config.json --to 'jsonl:lines?compress=zstd&rotate=64MB'
   stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

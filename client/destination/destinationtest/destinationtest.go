@@ -4,6 +4,7 @@ package destinationtest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -17,14 +18,39 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
+// Mode is what a destination does with the former versions of a row.
+type Mode string
+
+// The modes.
+const (
+	Replace Mode = "replace" // keeps the newest version, and removes rows that the source has no more
+	Mark    Mode = "mark"    // keeps the newest version, and marks such rows
+	Keep    Mode = "keep"    // keeps all versions
+)
+
 // Subject is a kind of destination to prove.
 type Subject struct {
+	// Modes are those that it has.
+	Modes []Mode
 	// New gives the place of a new, empty destination.
 	New func(t *testing.T) (place string)
 	// Open opens the destination at a place, which Close may have closed before.
-	Open func(place string) (client.Destination, error)
-	// Rows reads all rows of a destination that is closed: by [Key], the record as JSON with its members sorted.
-	Rows func(place string) (map[string]string, error)
+	Open func(place string, mode Mode) (client.Destination, error)
+	// Rows reads all rows of a destination that is closed, in no order.
+	Rows func(place string, mode Mode) ([]Row, error)
+	// Extra counts the rows that hold something for which they have no column. Nil if the destination has no columns.
+	Extra func(place string) (int, error)
+}
+
+// Row is a row of a destination.
+type Row struct {
+	Stream, Account, ID string
+	// Data is the record as JSON with its members sorted. Of a DELETE that Keep keeps, only the operation counts.
+	Data string
+	// Deleted tells that Mark marked the row, or that Keep keeps it of a DELETE.
+	Deleted bool
+	// Arrival is the place among the versions, for Keep.
+	Arrival int64
 }
 
 // Key names a row.
@@ -57,11 +83,20 @@ func Data(id string, version int) string {
 		id, version, version, version, version)
 }
 
-// step is one record of what a stream sends.
+// step is one thing that a stream sends.
 type step struct {
-	id     string
-	remove bool
+	what       what
+	id         string
+	generation int64
 }
+
+type what int
+
+const (
+	upsert what = iota
+	remove
+	complete // the end of the generation
+)
 
 // lane is what one stream of one account sends, and how far it got.
 type lane struct {
@@ -73,42 +108,25 @@ type lane struct {
 
 // Run proves a destination with random syncs that are cut off at random places.
 func Run(t *testing.T, s Subject) {
-	t.Run("cut off anywhere", func(t *testing.T) {
-		rapid.Check(t, func(rt *rapid.T) {
-			place := s.New(t)
-			lanes := drawLanes(rt)
-			d := begin(rt, s, place, lanes)
-			for range rapid.IntRange(0, 12).Draw(rt, "actions") {
-				switch rapid.SampledFrom([]string{"rows", "rows and state", "begin again", "reopen"}).Draw(rt, "action") {
-				case "rows":
-					send(rt, d, lanes, rapid.IntRange(1, 4).Draw(rt, "count"), false)
-				case "rows and state":
-					send(rt, d, lanes, rapid.IntRange(0, 4).Draw(rt, "count"), true)
-				case "begin again":
-					resume(rt, d, lanes)
-				case "reopen":
-					closed(rt, d)
-					d = begin(rt, s, place, lanes)
-				}
-			}
-			send(rt, d, lanes, 1000, true)
-			closed(rt, d)
-			got, err := s.Rows(place)
-			if err != nil {
-				rt.Fatal(err)
-			}
-			if diff := cmp.Diff(want(lanes), got); diff != "" {
-				rt.Fatalf("rows differ from those of an undisturbed sync (-want +got):\n%s", diff)
-			}
+	for _, mode := range s.Modes {
+		t.Run("cut off anywhere, "+string(mode), func(t *testing.T) {
+			t.Parallel() // it waits for the disk
+			rapid.Check(t, func(rt *rapid.T) { cutOff(rt, s, s.New(t), mode) })
 		})
+	}
+	t.Run("schemas grow", func(t *testing.T) {
+		if s.Extra == nil {
+			t.Skip("it has no columns")
+		}
+		grow(t, s)
 	})
 	t.Run("one sync at a time", func(t *testing.T) {
 		place := s.New(t)
-		first, err := s.Open(place)
+		first, err := s.Open(place, s.Modes[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second, err := s.Open(place); err == nil {
+		if second, err := s.Open(place, s.Modes[0]); err == nil {
 			_ = second.Close()
 			t.Error("a second Open succeeded while the first was not closed")
 		}
@@ -118,24 +136,87 @@ func Run(t *testing.T, s Subject) {
 	})
 }
 
+func cutOff(t *rapid.T, s Subject, place string, mode Mode) {
+	lanes := drawLanes(t)
+	d := begin(t, s, place, mode, lanes)
+	for range rapid.IntRange(0, 12).Draw(t, "actions") {
+		switch rapid.SampledFrom([]string{"rows", "rows and state", "begin again", "reopen"}).Draw(t, "action") {
+		case "rows":
+			send(t, d, lanes, rapid.IntRange(1, 4).Draw(t, "count"), false)
+		case "rows and state":
+			send(t, d, lanes, rapid.IntRange(0, 4).Draw(t, "count"), true)
+		case "begin again":
+			resume(t, d, lanes)
+		case "reopen":
+			closed(t, d)
+			d = begin(t, s, place, mode, lanes)
+		}
+	}
+	for left := true; left; {
+		send(t, d, lanes, 1000, true)
+		left = slices.ContainsFunc(lanes, func(l *lane) bool { return l.next < len(l.steps) })
+	}
+	closed(t, d)
+	rows, err := s.Rows(place, mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want(lanes, mode), named(rows, mode)); diff != "" {
+		t.Fatalf("rows differ from those of an undisturbed sync (-want +got):\n%s", diff)
+	}
+}
+
+// named gives what to compare of rows. The versions of one object are in order; those of different objects need not be.
+func named(rows []Row, mode Mode) map[string][]string {
+	slices.SortStableFunc(rows, func(a, b Row) int { return int(a.Arrival - b.Arrival) })
+	all := map[string][]string{}
+	for _, r := range rows {
+		version := r.Data
+		if r.Deleted && mode == Keep {
+			version = ""
+		}
+		if r.Deleted {
+			version = "deleted " + version
+		}
+		key := Key(r.Stream, r.Account, r.ID)
+		all[key] = append(all[key], version)
+	}
+	return all
+}
+
 func drawLanes(t *rapid.T) []*lane {
 	var lanes []*lane
 	for _, stream := range Streams() {
 		for _, account := range []string{"", "acct_1"} {
+			generation := int64(1)
 			steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+				drawn := rapid.IntRange(0, 9).Draw(t, "what")
 				return step{
-					id:     "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
-					remove: rapid.IntRange(0, 3).Draw(t, "remove") == 0,
+					what: map[bool]what{true: remove, false: upsert}[drawn < 2],
+					id:   "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
+					// For now: 1 ends a generation, 2 begins another without an end.
+					generation: map[int]int64{8: 1, 9: 2}[drawn],
 				}
 			}), 0, 15).Draw(t, "steps")
+			for i := range steps {
+				switch steps[i].generation {
+				case 1:
+					steps[i].what, steps[i].generation = complete, generation
+					generation++
+					continue
+				case 2:
+					generation++
+				}
+				steps[i].generation = generation
+			}
 			lanes = append(lanes, &lane{stream: stream.GetName(), account: account, steps: steps})
 		}
 	}
 	return lanes
 }
 
-func begin(t *rapid.T, s Subject, place string, lanes []*lane) client.Destination {
-	d, err := s.Open(place)
+func begin(t *rapid.T, s Subject, place string, mode Mode, lanes []*lane) client.Destination {
+	d, err := s.Open(place, mode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,15 +242,26 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 	}
 }
 
-// send commits up to count records of each lane.
+// send commits up to count steps of each lane. The end of a generation comes with a state only.
 func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool) {
 	var c client.Commit
 	for _, l := range lanes {
-		batch := &connectorv1.RecordBatch{Stream: l.stream, Account: l.account}
+		var batch *connectorv1.RecordBatch
 		for range min(count, len(l.steps)-l.next) {
+			s := l.steps[l.next]
+			if s.what == complete {
+				if state {
+					c.Completed = append(c.Completed, client.Completion{Stream: l.stream, Account: l.account, Generation: s.generation})
+					l.next++
+				}
+				break
+			}
+			if batch.GetGeneration() != s.generation {
+				batch = &connectorv1.RecordBatch{Stream: l.stream, Account: l.account, Generation: s.generation}
+				c.Records = append(c.Records, batch)
+			}
 			batch.Records = append(batch.Records, l.record())
 		}
-		c.Records = append(c.Records, batch)
 		if state {
 			l.saved = l.next
 			content, err := structpb.NewStruct(map[string]any{"next": l.next})
@@ -193,25 +285,52 @@ func (l *lane) record() *connectorv1.Record {
 		Data:      Data(s.id, l.next),
 		AsOf:      timestamppb.New(time.Unix(int64(l.next), 0)),
 	}
-	if s.remove {
+	if s.what == remove {
 		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE, fmt.Sprintf(`{"id":%q}`, s.id)
 	}
 	l.next++
 	return r
 }
 
-func want(lanes []*lane) map[string]string {
-	rows := map[string]string{}
+// want gives the rows of an undisturbed sync.
+func want(lanes []*lane, mode Mode) map[string][]string {
+	all := map[string][]string{}
 	for _, l := range lanes {
+		generations := map[string]int64{} // of the objects that the source has
+		gone := func(id string) {
+			key := Key(l.stream, l.account, id)
+			_, known := generations[id]
+			delete(generations, id)
+			switch {
+			case mode == Replace:
+				delete(all, key)
+			case mode == Keep:
+				all[key] = append(all[key], "deleted ")
+			case known:
+				all[key] = []string{"deleted " + all[key][0]}
+			}
+		}
 		for i, s := range l.steps {
-			if s.remove {
-				delete(rows, Key(l.stream, l.account, s.id))
-			} else {
-				rows[Key(l.stream, l.account, s.id)] = Data(s.id, i)
+			key := Key(l.stream, l.account, s.id)
+			switch s.what {
+			case upsert:
+				generations[s.id] = s.generation
+				if mode != Keep {
+					delete(all, key)
+				}
+				all[key] = append(all[key], Data(s.id, i))
+			case remove:
+				gone(s.id)
+			case complete:
+				for id, generation := range generations {
+					if generation < s.generation {
+						gone(id)
+					}
+				}
 			}
 		}
 	}
-	return rows
+	return all
 }
 
 func closed(t *rapid.T, d client.Destination) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -27,7 +28,7 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) ([
 			if e.Stream != stream.GetName() {
 				continue
 			}
-			if err := d.open(e); err != nil {
+			if err := d.goOn(e); err != nil {
 				return nil, explain(d.folder, err)
 			}
 			if e.State == nil {
@@ -46,7 +47,7 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) ([
 // open opens a file that the ledger knows, at the size noted there.
 func (d *Destination) open(e *entry) error {
 	k := key{e.Stream, e.Account}
-	path := filepath.Join(d.folder, k.path())
+	path := filepath.Join(d.folder, e.File)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
@@ -67,19 +68,60 @@ func (d *Destination) open(e *entry) error {
 	return err
 }
 
-// begin opens a file that the ledger does not know. It is noted there before its first line, so that a file which is not
-// ours is never mistaken for one and cut.
-func (d *Destination) begin(k key) error {
+// goOn opens the last file of a stream, or has another follow it if that is of another compression.
+func (d *Destination) goOn(e *entry) error {
+	if err := d.open(e); err != nil {
+		return err
+	}
+	if strings.HasSuffix(e.File, ".jsonl"+d.suffix) {
+		return nil
+	}
+	if err := d.follow(e); err != nil {
+		return err
+	}
+	return d.ledger.write()
+}
+
+// follow has another file follow that of an entry, once the ledger is written: it is noted there before its first line, so
+// that a file which is not ours is never mistaken for one and cut.
+func (d *Destination) follow(e *entry) error {
+	k := key{e.Stream, e.Account}
+	file := k.path(e.Part+1, d.suffix)
+	if err := d.vacant(file); err != nil {
+		return err
+	}
+	e.File, e.Part, e.Size = file, e.Part+1, 0
+	last := d.files[k]
+	delete(d.files, k)
+	return last.Close()
+}
+
+// ready opens the file that lines of k go to.
+func (d *Destination) ready(k key) error {
+	if d.files[k] != nil {
+		return nil
+	}
 	if !d.begun[k.stream] {
 		return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
 	}
-	path := filepath.Join(d.folder, k.path())
+	if e := d.ledger.find(k); e != nil {
+		return d.open(e)
+	}
+	if err := d.vacant(k.path(0, d.suffix)); err != nil {
+		return err
+	}
+	e := d.ledger.add(k, d.suffix)
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(d.folder, e.File)), 0o755); err != nil {
+		return err
+	}
+	return errors.Join(d.ledger.write(), d.open(e))
+}
+
+// vacant refuses a place where there is a file already.
+func (d *Destination) vacant(file string) error {
+	path := filepath.Join(d.folder, file)
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		return fmt.Errorf("%s is there and was not written by a sync: move it away, or choose another folder", path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	e := d.ledger.add(k)
-	return errors.Join(d.ledger.write(), d.open(e))
+	return nil
 }

@@ -2,7 +2,6 @@ package jsonl
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -15,63 +14,103 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
+// keptBytes bounds the memory that is kept for the lines of a file.
+const keptBytes = 1 << 20
+
 // Commit appends the records to their files and then, in one step, notes the states and the sizes of their files. Files
 // whose state does not come with them keep the size noted.
 func (d *Destination) Commit(_ context.Context, c client.Commit) error {
+	return explain(d.folder, d.commit(c))
+}
+
+func (d *Destination) commit(c client.Commit) error {
+	for k, lines := range d.lines {
+		if d.lines[k] = lines[:0]; cap(lines) > keptBytes {
+			delete(d.lines, k)
+		}
+	}
 	for _, batch := range c.Records {
-		if err := d.write(batch); err != nil {
-			return explain(d.folder, err)
+		k := key{batch.GetStream(), batch.GetAccount()}
+		if err := d.ready(k); err != nil {
+			return err
+		}
+		for _, record := range batch.GetRecords() {
+			var err error
+			if d.lines[k], err = appendLine(d.lines[k], batch, record); err != nil {
+				return err
+			}
+		}
+	}
+	covered := map[key]bool{} // by a state
+	for _, completion := range c.Completed {
+		k := key{completion.Stream, completion.Account}
+		if err := d.ready(k); err != nil {
+			return err
+		}
+		if e := d.ledger.find(k); completion.Generation > e.Completed {
+			d.lines[k] = fmt.Appendf(d.lines[k], "{\"operation\":\"COMPLETE\",\"generation\":%d}\n", completion.Generation)
+			e.Completed = completion.Generation
+			covered[k] = true
 		}
 	}
 	for _, state := range c.States {
-		if err := d.note(state); err != nil {
-			return explain(d.folder, err)
+		k := key{state.GetStream(), state.GetAccount()}
+		if err := d.ready(k); err != nil {
+			return err
 		}
+		content, err := protojson.Marshal(state.GetState())
+		if err != nil {
+			return fmt.Errorf("encode the state of %s: %w", k.stream, err)
+		}
+		d.ledger.find(k).State = content
+		covered[k] = true
 	}
-	if len(c.States) == 0 {
+	if err := d.write(); err != nil {
+		return err
+	}
+	if len(covered) == 0 {
 		return nil
 	}
-	return explain(d.folder, d.ledger.write())
+	for k := range covered {
+		if err := d.note(k); err != nil {
+			return err
+		}
+	}
+	return d.ledger.write()
 }
 
-// write appends the records of a batch to their file.
-func (d *Destination) write(batch *connectorv1.RecordBatch) error {
-	k := key{batch.GetStream(), batch.GetAccount()}
-	if d.files[k] == nil {
-		if err := d.begin(k); err != nil {
+// write appends the lines to their files.
+func (d *Destination) write() error {
+	for k, lines := range d.lines {
+		if len(lines) == 0 {
+			continue
+		}
+		packed, err := d.packer.pack(lines)
+		if err != nil {
+			return fmt.Errorf("compress lines of %s: %w", k.stream, err)
+		}
+		if _, err := d.files[k].Write(packed); err != nil {
 			return err
 		}
 	}
-	d.buffer = d.buffer[:0]
-	for _, record := range batch.GetRecords() {
-		var err error
-		if d.buffer, err = appendLine(d.buffer, batch, record); err != nil {
-			return err
-		}
-	}
-	_, err := d.files[k].Write(d.buffer)
-	return err
+	return nil
 }
 
-// note puts a state and the size of its file into the ledger, after the file has reached the disk.
-func (d *Destination) note(state *connectorv1.StreamState) error {
-	k := key{state.GetStream(), state.GetAccount()}
-	if d.files[k] == nil {
-		if err := d.begin(k); err != nil {
-			return err
-		}
-	}
-	content, err := protojson.Marshal(state.GetState())
-	if err != nil {
-		return fmt.Errorf("encode the state of %s: %w", k.stream, err)
-	}
+// note puts the size of a file into the ledger, after it has reached the disk, and lets another follow if it is large.
+func (d *Destination) note(k key) error {
 	if err := d.files[k].Sync(); err != nil {
 		return err
 	}
+	size, err := d.files[k].Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
 	e := d.ledger.find(k)
-	e.State = json.RawMessage(content)
-	e.Size, err = d.files[k].Seek(0, io.SeekCurrent)
-	return err
+	e.Size = size
+	if d.rotate > 0 && size >= d.rotate {
+		return d.follow(e)
+	}
+	return nil
 }
 
 // appendLine appends a record as one line.

@@ -12,21 +12,36 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
+// Options are those of the files. The zero value works.
+type Options struct {
+	// Compression is that of the files. Files of another compression that are there stay, and new ones follow them.
+	Compression Compression
+	// Rotate is the size in bytes at which, at the next state, a file is followed by another. Zero means never.
+	Rotate int64
+}
+
 // Destination is one folder, open for one sync. It implements client.Destination.
 type Destination struct {
 	folder string
+	rotate int64
+	suffix string // of the names of files, for their compression
+	packer packer
 	lock   *filelock.Lock
 	ledger *ledger
 	files  map[key]*os.File // open, at the end of what is known
 	begun  map[string]bool  // streams
-	buffer []byte           // used again for each commit
+	lines  map[key][]byte   // of the commit under way; their memory is used again
 }
 
 // key identifies a file.
 type key struct{ stream, account string }
 
 // Open opens the folder, and makes it if it is not there. It fails if another sync has it open.
-func Open(folder string) (*Destination, error) {
+func Open(folder string, opts Options) (*Destination, error) {
+	suffix, err := opts.Compression.suffix()
+	if err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s is a file: name a folder", folder)
 	}
@@ -37,7 +52,10 @@ func Open(folder string) (*Destination, error) {
 	if err != nil {
 		return nil, explain(folder, err)
 	}
-	d := &Destination{folder: folder, lock: lock, files: map[key]*os.File{}}
+	d := &Destination{
+		folder: folder, rotate: opts.Rotate, suffix: suffix, packer: packer{compression: opts.Compression},
+		lock: lock, files: map[key]*os.File{}, lines: map[key][]byte{},
+	}
 	if d.ledger, err = readLedger(filepath.Join(folder, "_state.json")); err != nil {
 		_ = d.Close()
 		return nil, explain(folder, err)
@@ -59,10 +77,14 @@ func (d *Destination) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-// path gives the file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
+// path gives a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
 // folder or mean another file is escaped.
-func (k key) path() string {
-	name := safe(k.stream) + ".jsonl"
+func (k key) path(part int, suffix string) string {
+	name := safe(k.stream)
+	if part > 0 {
+		name += fmt.Sprintf(".%04d", part)
+	}
+	name += ".jsonl" + suffix
 	if k.account == "" {
 		return name
 	}
@@ -72,8 +94,8 @@ func (k key) path() string {
 // safe escapes a name so that it is one element of a path and not one of ours, which begin with an underscore.
 func safe(name string) string {
 	name = url.PathEscape(name)
-	name = strings.ReplaceAll(name, ":", "%3A")
-	if name == "" || name[0] == '.' || name[0] == '_' {
+	name = strings.NewReplacer(":", "%3A", ".", "%2E").Replace(name) // dots set parts apart
+	if name == "" || name[0] == '_' {
 		return "%" + name
 	}
 	return name

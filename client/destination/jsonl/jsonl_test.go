@@ -1,10 +1,11 @@
 package jsonl_test
 
 import (
-	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,78 +25,147 @@ import (
 )
 
 func TestKeepsThePromise(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{
-		New: func(t *testing.T) string {
-			folder, err := os.MkdirTemp(t.TempDir(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			return filepath.Join(folder, "lines")
-		},
-		Open: func(place string) (client.Destination, error) { return jsonl.Open(place) },
-		Rows: rows,
-	})
+	for name, options := range map[string]jsonl.Options{
+		"one file": {}, "gzip": {Compression: jsonl.Gzip}, "zstd, rotated": {Compression: jsonl.Zstd, Rotate: 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for the disk
+			destinationtest.Run(t, destinationtest.Subject{
+				Modes: []destinationtest.Mode{destinationtest.Replace},
+				New: func(t *testing.T) string {
+					folder, err := os.MkdirTemp(t.TempDir(), "")
+					if err != nil {
+						t.Fatal(err)
+					}
+					return filepath.Join(folder, "lines")
+				},
+				Open: func(place string, _ destinationtest.Mode) (client.Destination, error) {
+					return jsonl.Open(place, options)
+				},
+				Rows: func(place string, _ destinationtest.Mode) ([]destinationtest.Row, error) { return rows(place) },
+			})
+		})
+	}
 }
 
-// rows applies the lines of every file, and refuses a line that comes twice: destinationtest sends no two alike.
-func rows(place string) (map[string]string, error) {
-	all := map[string]string{}
+// rows applies the lines of every file, in order, and refuses a line that comes twice: destinationtest sends no two alike.
+func rows(place string) ([]destinationtest.Row, error) {
+	lines := map[string][]string{} // by path without the part
 	err := filepath.WalkDir(place, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".jsonl" {
+		if err != nil || entry.IsDir() || entry.Name()[0] == '_' {
 			return err
 		}
+		content, err := unpacked(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		stream, rest, _ := strings.Cut(entry.Name(), ".")
+		at, read := filepath.Join(filepath.Dir(path), stream), strings.SplitAfter(content, "\n")
+		if strings.HasPrefix(rest, "jsonl") { // the first part, which sorts last
+			lines[at] = append(read, lines[at]...)
+		} else {
+			lines[at] = append(lines[at], read...)
+		}
+		return nil
+	})
+	var all []destinationtest.Row
+	for at, lines := range lines {
 		account := ""
-		if parent := filepath.Dir(path); parent != place {
+		if parent := filepath.Dir(at); parent != place {
 			account = filepath.Base(parent)
 		}
 		stream := "charges"
-		if !strings.HasPrefix(entry.Name(), stream) {
+		if !strings.HasPrefix(filepath.Base(at), stream) {
 			stream = destinationtest.Streams()[1].GetName()
 		}
-		return apply(all, path, stream, account)
-	})
+		left, err := apply(lines)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
+		for id, data := range left {
+			all = append(all, destinationtest.Row{Stream: stream, Account: account, ID: id, Data: data})
+		}
+	}
 	return all, err
 }
 
-func apply(all map[string]string, path, stream, account string) error {
+// unpacked reads a file, compressed or not.
+func unpacked(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer file.Close()
+	var content []byte
+	switch info, err := file.Stat(); {
+	case err != nil || info.Size() == 0:
+		return "", err
+	case strings.HasSuffix(path, ".gz"):
+		unzip, err := gzip.NewReader(file)
+		if err != nil {
+			return "", err
+		}
+		content, err = io.ReadAll(unzip)
+		return string(content), err
+	case strings.HasSuffix(path, ".zst"):
+		decoder, err := zstd.NewReader(file)
+		if err != nil {
+			return "", err
+		}
+		defer decoder.Close()
+		content, err = io.ReadAll(decoder)
+		return string(content), err
+	}
+	content, err = io.ReadAll(file)
+	return string(content), err
+}
+
+// apply gives the data that is left, by id.
+func apply(lines []string) (map[string]string, error) {
+	data, generations := map[string]string{}, map[string]int64{}
 	seen := map[string]bool{}
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
+	for _, text := range lines {
+		if text == "" {
+			continue
+		}
 		var line struct {
-			Operation string
-			AsOf      string `json:"as_of"`
-			Data      json.RawMessage
+			Operation  string
+			Generation int64
+			Data       json.RawMessage
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			return nil, err
 		}
-		if seen[lines.Text()] {
-			return fmt.Errorf("%s: line comes twice: %s", path, lines.Text())
+		if seen[text] {
+			return nil, fmt.Errorf("line comes twice: %s", text)
 		}
-		seen[lines.Text()] = true
+		seen[text] = true
+		if line.Operation == "COMPLETE" {
+			for id, generation := range generations {
+				if generation < line.Generation {
+					delete(data, id)
+					delete(generations, id)
+				}
+			}
+			continue
+		}
 		var object struct{ ID string }
 		if err := json.Unmarshal(line.Data, &object); err != nil {
-			return err
+			return nil, err
 		}
-		key := destinationtest.Key(stream, account, object.ID)
+		data[object.ID], generations[object.ID] = string(line.Data), line.Generation
 		if line.Operation == "DELETE" {
-			delete(all, key)
-		} else {
-			all[key] = string(line.Data)
+			delete(data, object.ID)
+			delete(generations, object.ID)
 		}
 	}
-	return lines.Err()
+	return data, nil
 }
 
 // begun opens a folder with one stream.
 func begun(t *testing.T, folder, stream string) *jsonl.Destination {
 	t.Helper()
-	d, err := jsonl.Open(folder)
+	d, err := jsonl.Open(folder, jsonl.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,19 +251,19 @@ func TestRefuses(t *testing.T) {
 	t.Run("a file", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")
 		write(t, path, "")
-		_, err := jsonl.Open(path)
+		_, err := jsonl.Open(path, jsonl.Options{})
 		wantError(t, err, "is a file: name a folder")
 	})
 	t.Run("another program's state", func(t *testing.T) {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, "_state.json"), "nonsense")
-		_, err := jsonl.Open(folder)
+		_, err := jsonl.Open(folder, jsonl.Options{})
 		wantError(t, err, "is not a state file of this program")
 	})
 	t.Run("a state of a later version", func(t *testing.T) {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, "_state.json"), `{"version":2}`)
-		_, err := jsonl.Open(folder)
+		_, err := jsonl.Open(folder, jsonl.Options{})
 		wantError(t, err, "has version 2")
 	})
 	t.Run("a file that is not ours", func(t *testing.T) {
@@ -208,8 +279,8 @@ func TestRefuses(t *testing.T) {
 	})
 	t.Run("a file that lost lines", func(t *testing.T) {
 		folder := t.TempDir()
-		write(t, filepath.Join(folder, "_state.json"), `{"version":1,"streams":[{"stream":"charges","size":9,"state":{}}]}`)
-		d, err := jsonl.Open(folder)
+		write(t, filepath.Join(folder, "_state.json"), `{"version":1,"streams":[{"stream":"charges","file":"charges.jsonl","size":9,"state":{}}]}`)
+		d, err := jsonl.Open(folder, jsonl.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

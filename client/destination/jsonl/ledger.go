@@ -25,8 +25,12 @@ type ledger struct {
 type entry struct {
 	Stream  string          `json:"stream"`
 	Account string          `json:"account,omitempty"`
-	Size    int64           `json:"size"`            // of the file when the state was stored
+	File    string          `json:"file"`            // the last one, relative to the folder
+	Part    int             `json:"part,omitempty"`  // its number
+	Size    int64           `json:"size"`            // of that file when the state was stored
 	State   json.RawMessage `json:"state,omitempty"` // absent before the first
+	// Completed is the last generation that was read to its end.
+	Completed int64 `json:"completed,omitempty"`
 }
 
 // readLedger reads the file at path; there is nothing known if there is no file.
@@ -59,8 +63,8 @@ func (l *ledger) find(k key) *entry {
 }
 
 // add makes an entry of a file that holds nothing yet.
-func (l *ledger) add(k key) *entry {
-	e := &entry{Stream: k.stream, Account: k.account}
+func (l *ledger) add(k key, suffix string) *entry {
+	e := &entry{Stream: k.stream, Account: k.account, File: k.path(0, suffix)}
 	l.Entries = append(l.Entries, e)
 	return e
 }

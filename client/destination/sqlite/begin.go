@@ -4,25 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
-
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin makes the tables of the streams, or adds the columns that they lack, and reads the states.
+// Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
+// versions that no state covers: they come again.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
 	var states []*connectorv1.StreamState
-	folded := map[string]string{}
 	for _, stream := range streams {
-		lower := strings.ToLower(stream.GetName())
-		if other, taken := folded[lower]; taken {
-			return nil, fmt.Errorf("streams %s and %s differ only in case, which names of tables ignore: leave one out",
-				other, stream.GetName())
-		}
-		folded[lower] = stream.GetName()
 		if err := d.beginTable(ctx, stream); err != nil {
 			return nil, explain(d.path, err)
 		}
@@ -36,153 +27,154 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 }
 
 func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream) error {
-	t, err := layOut(stream)
+	layout, err := rows.LayOut(stream, d.opts)
 	if err != nil {
 		return err
 	}
-	if err := d.migrate(ctx, t); err != nil {
+	for i, c := range layout.Columns {
+		if c.Kind == rows.JSON { // which SQLite keeps as text
+			layout.Columns[i].Kind = rows.Text
+		}
+	}
+	t := &table{Table: layout}
+	marked, err := d.migrate(ctx, t)
+	if err != nil {
 		return err
 	}
-	if former := d.tables[t.stream]; former != nil {
+	if former := d.tables[t.Stream]; former != nil {
 		if err := former.close(); err != nil {
 			return err
 		}
 	}
-	d.tables[t.stream] = t
-	return t.prepare(ctx, d.conn)
-}
-
-// migrate makes the table, or adds to it what it lacks. Columns that the schema no longer names stay and stay filled.
-func (d *Destination) migrate(ctx context.Context, t *table) error {
-	have, key, err := d.tableInfo(ctx, t.stream)
-	if err != nil {
-		return err
-	}
-	if len(have) == 0 {
-		_, err := d.conn.ExecContext(ctx, createTable(t))
-		return err
-	}
-	if !slices.EqualFunc(key, t.primaryKey(), strings.EqualFold) || !hasOwnColumns(have) {
-		return fmt.Errorf("table %s was made by something else, or has another primary key: rename it, or choose another file",
-			t.stream)
-	}
-	wanted := t.columns
-	t.columns = slices.Clone(wanted[:t.keys])
-	for _, c := range have {
-		t.add(c)
-	}
-	for _, c := range wanted {
-		if !t.add(c) {
-			continue
-		}
-		if err := d.addColumn(ctx, t.stream, c); err != nil {
+	d.tables[t.Stream] = t
+	if d.opts.Append {
+		_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
+			"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
+			rows.Quote(t.Name), rows.StateTable), t.Stream)
+		if err != nil {
 			return err
 		}
+	}
+	return t.prepare(ctx, d.conn, d.opts, marked)
+}
+
+// migrate makes the table, or adds to it what it lacks and widens what is too narrow. It tells whether the table has
+// _deleted_at.
+func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err error) {
+	have, key, err := d.tableInfo(ctx, t.Name)
+	if err != nil {
+		return false, err
+	}
+	if len(have) == 0 {
+		_, err := d.conn.ExecContext(ctx, create(t.Table, d.opts))
+		return d.opts.SoftDeletes, err
+	}
+	if err := d.recognize(t, have, key); err != nil {
+		return false, err
+	}
+	marked = has(have, rows.DeletedAt)
+	if d.opts.SoftDeletes && !marked {
+		marked = true
+		if _, err := d.conn.ExecContext(ctx, "ALTER TABLE "+rows.Quote(t.Name)+" ADD COLUMN "+declare(rows.DeletedAt)); err != nil {
+			return false, err
+		}
+	}
+	have = slices.DeleteFunc(have, func(c rows.Column) bool { return c.Name[0] == '_' })
+	former := map[string]rows.Kind{}
+	for _, c := range have {
+		former[c.Name] = c.Kind
+	}
+	add, widen, err := t.Meet(have, func(column string) (rounded bool, err error) {
+		err = d.conn.QueryRowContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
+			rows.Quote(t.Name), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
+		return rounded, err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, c := range add {
+		if err := d.transaction(ctx, func() error { return d.addColumn(ctx, t.Name, c) }); err != nil {
+			return false, err
+		}
+	}
+	for _, c := range widen {
+		if slices.Contains(t.PrimaryKey(), c.Name) {
+			continue // a column of SQLite's takes values of any type, and one that is a key cannot be made anew
+		}
+		if err := d.transaction(ctx, func() error { return d.widen(ctx, t.Name, c, former[c.Name]) }); err != nil {
+			return false, err
+		}
+	}
+	return marked, nil
+}
+
+// recognize refuses a table that is not one of ours made with the same options.
+func (d *Destination) recognize(t *table, have []rows.Column, key []string) error {
+	for _, name := range []string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt} {
+		if !has(have, name) {
+			return fmt.Errorf("table %s was made by something else: rename it, or choose another file", t.Name)
+		}
+	}
+	if has(have, rows.Arrival) != d.opts.Append {
+		return fmt.Errorf("table %s was made %s mode=append: sync as then, rename the table, or choose another file",
+			t.Name, map[bool]string{true: "without", false: "with"}[d.opts.Append])
+	}
+	if !d.opts.Append && !slices.Equal(key, t.PrimaryKey()) {
+		return fmt.Errorf("table %s has another primary key: rename it, or choose another file", t.Name)
 	}
 	return nil
 }
 
-func createTable(t *table) string {
-	var columns []string
-	for i, c := range t.columns {
-		declared := quote(c.name) + " " + string(c.kind)
-		if i < t.keys {
-			declared += " NOT NULL"
-		}
-		columns = append(columns, declared)
-	}
-	columns = append(columns, ownColumns()...)
-	return fmt.Sprintf("CREATE TABLE %s (\n\t%s,\n\tPRIMARY KEY (%s)\n)",
-		quote(t.stream), strings.Join(columns, ",\n\t"), strings.Join(t.primaryKey(), ", "))
+func has(have []rows.Column, name string) bool {
+	return slices.ContainsFunc(have, func(c rows.Column) bool { return c.Name == name })
 }
 
-// hasOwnColumns tells whether a table has the columns that all of ours have.
-func hasOwnColumns(have []column) bool {
-	for _, own := range []string{accountColumn, asOfColumn, extraColumn} {
-		if !slices.ContainsFunc(have, func(c column) bool { return c.name == own }) {
-			return false
-		}
-	}
-	return true
-}
-
-// tableInfo gives the columns of a table, and those of its primary key, quoted. Both are empty if there is no such table.
-func (d *Destination) tableInfo(ctx context.Context, name string) (columns []column, key []string, err error) {
-	rows, err := d.conn.QueryContext(ctx, "SELECT name, type, pk FROM pragma_table_info(?)", name)
+// tableInfo gives the columns of a table, and those of its primary key. Both are empty if there is no such table.
+func (d *Destination) tableInfo(ctx context.Context, name string) (columns []rows.Column, key []string, err error) {
+	found, err := d.conn.QueryContext(ctx, "SELECT name, type, pk FROM pragma_table_info(?)", name)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer rows.Close()
+	defer found.Close()
 	positions := map[int]string{}
-	for rows.Next() {
-		var c column
+	for found.Next() {
+		var name, kind string
 		var position int
-		if err := rows.Scan(&c.name, &c.kind, &position); err != nil {
+		if err := found.Scan(&name, &kind, &position); err != nil {
 			return nil, nil, err
 		}
-		columns = append(columns, c)
+		columns = append(columns, rows.Column{Path: name, Name: name, Kind: kindOf(kind)})
 		if position > 0 {
-			positions[position] = quote(c.name)
+			positions[position] = name
 		}
 	}
 	for i := 1; i <= len(positions); i++ {
 		key = append(key, positions[i])
 	}
-	return columns, key, rows.Err()
-}
-
-// addColumn adds a column and moves there what _extra held of it, in one transaction.
-func (d *Destination) addColumn(ctx context.Context, name string, c column) error {
-	statements := []string{fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", quote(name), quote(c.name), c.kind)}
-	if !strings.ContainsAny(c.name, `"\`) { // in a path of SQLite's JSON functions, these could not be told apart
-		path := "'$.\"" + strings.ReplaceAll(c.name, "'", "''") + "\"'"
-		statements = append(statements, fmt.Sprintf(
-			"UPDATE %[1]s SET %[2]s = _extra ->> %[3]s, _extra = nullif(json_remove(_extra, %[3]s), '{}') "+
-				"WHERE json_type(_extra, %[3]s) IN (%[4]s)", quote(name), quote(c.name), path, c.kind.jsonTypes()))
-	}
-	return d.transaction(ctx, func() error {
-		for _, s := range statements {
-			if _, err := d.conn.ExecContext(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// jsonTypes lists what SQLite's json_type calls the values that a column can hold as they are.
-func (k kind) jsonTypes() string {
-	switch k {
-	case integer:
-		return "'null', 'integer'"
-	case real:
-		return "'null', 'integer', 'real'"
-	case boolean:
-		return "'null', 'true', 'false'"
-	}
-	return "'null', 'text', 'object', 'array'"
+	return columns, key, found.Err()
 }
 
 // states reads what is stored of a stream.
 func (d *Destination) states(ctx context.Context, stream string) ([]*connectorv1.StreamState, error) {
-	rows, err := d.conn.QueryContext(ctx,
-		"SELECT account, state FROM "+stateTable+" WHERE stream = ? ORDER BY account", stream)
+	found, err := d.conn.QueryContext(ctx,
+		"SELECT account, state, completed FROM "+rows.StateTable+" WHERE stream = ? ORDER BY account", stream)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer found.Close()
 	var states []*connectorv1.StreamState
-	for rows.Next() {
-		state := &connectorv1.StreamState{Stream: stream, State: &structpb.Struct{}}
-		var content string
-		if err := rows.Scan(&state.Account, &content); err != nil {
+	for found.Next() {
+		var account, content string
+		var completed int64
+		if err := found.Scan(&account, &content, &completed); err != nil {
 			return nil, err
 		}
-		if err := protojson.Unmarshal([]byte(content), state.GetState()); err != nil {
-			return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream anew",
-				stream, stateTable)
+		state, err := rows.DecodeState(stream, account, content)
+		if err != nil {
+			return nil, err
 		}
+		d.completed[lane{stream, account}] = completed
 		states = append(states, state)
 	}
-	return states, rows.Err()
+	return states, found.Err()
 }

@@ -3,60 +3,83 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/go-json-experiment/json/jsontext"
-	"google.golang.org/protobuf/encoding/protojson"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Commit stores records and states in one transaction.
+// asOfLayout is that of instants: SQLite's own functions of time take it.
+const asOfLayout = "2006-01-02T15:04:05.000Z"
+
+// Commit stores records and states, and removes what did not come back, in one transaction.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
+	now := d.now().UTC().Format(asOfLayout)
 	err := d.transaction(ctx, func() error {
-		var s splitter
 		for _, batch := range c.Records {
-			if err := d.apply(ctx, &s, batch); err != nil {
+			if err := d.apply(ctx, batch, now); err != nil {
 				return err
 			}
 		}
 		for _, state := range c.States {
-			if err := d.store(ctx, state); err != nil {
+			if err := d.store(ctx, state, now); err != nil {
+				return err
+			}
+		}
+		for _, completion := range c.Completed {
+			if err := d.complete(ctx, completion, now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		for _, completion := range c.Completed {
+			d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+		}
+	}
 	return explain(d.path, err)
 }
 
 // apply stores the records of a batch. The context is looked at once per batch: the driver would start a goroutine for
 // each statement that can be cancelled.
-func (d *Destination) apply(ctx context.Context, s *splitter, batch *connectorv1.RecordBatch) error {
+func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch, now string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	t := d.tables[batch.GetStream()]
 	if t == nil {
-		return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it",
-			batch.GetStream())
+		return rows.Unasked(batch.GetStream())
 	}
 	ctx = context.WithoutCancel(ctx)
 	for _, record := range batch.GetRecords() {
-		if err := s.split(t, batch.GetAccount(), record, t.args); err != nil {
+		width := len(t.Columns)
+		if err := d.splitter.Split(t.Table, batch, record, t.values[:width+rows.OwnValues]); err != nil {
 			return err
 		}
+		own := t.values[width:]
+		deletedAt := now
+		if at, ok := own[rows.AsOfAt].(time.Time); ok {
+			deletedAt = at.Format(asOfLayout)
+			own[rows.AsOfAt] = deletedAt
+		}
+		own[rows.OwnValues] = now
 		var err error
-		switch record.GetOperation() {
-		case connectorv1.Operation_OPERATION_UPSERT:
-			_, err = t.upsert.ExecContext(ctx, t.args...)
-		case connectorv1.Operation_OPERATION_DELETE:
-			t.args[t.keys] = batch.GetAccount()
-			_, err = t.remove.ExecContext(ctx, t.args[:t.keys+1]...)
+		switch operation := record.GetOperation(); {
+		case operation != connectorv1.Operation_OPERATION_UPSERT && operation != connectorv1.Operation_OPERATION_DELETE:
+			err = rows.Unknown(t.Stream, operation)
+		case d.opts.Append:
+			own[rows.OwnValues+1] = strings.TrimPrefix(operation.String(), "OPERATION_")
+			_, err = t.insert.ExecContext(ctx, t.values...)
+		case operation == connectorv1.Operation_OPERATION_UPSERT:
+			_, err = t.insert.ExecContext(ctx, t.values...)
+		case d.opts.SoftDeletes:
+			_, err = t.remove.ExecContext(ctx, slices.Concat([]any{deletedAt}, t.values[:t.Keys], []any{batch.GetAccount()})...)
 		default:
-			err = fmt.Errorf("record of %s has operation %s, which this version does not know: update it",
-				t.stream, record.GetOperation())
+			_, err = t.remove.ExecContext(ctx, append(t.values[:t.Keys:t.Keys], batch.GetAccount())...)
 		}
 		if err != nil {
 			return err
@@ -65,17 +88,48 @@ func (d *Destination) apply(ctx context.Context, s *splitter, batch *connectorv1
 	return nil
 }
 
-// store stores a state.
-func (d *Destination) store(ctx context.Context, state *connectorv1.StreamState) error {
-	content, err := protojson.Marshal(state.GetState())
+// complete removes or marks the rows of generations before that which was read to its end, once.
+func (d *Destination) complete(ctx context.Context, c client.Completion, now string) error {
+	t := d.tables[c.Stream]
+	if t == nil {
+		return rows.Unasked(c.Stream)
+	}
+	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
+		return nil
+	}
+	if t.complete != nil {
+		if _, err := t.complete.ExecContext(ctx, now, c.Account, c.Generation); err != nil {
+			return err
+		}
+	}
+	arrived, err := d.arrived(ctx, c.Stream)
 	if err != nil {
-		return fmt.Errorf("encode the state of %s: %w", state.GetStream(), err)
+		return err
 	}
-	compact := jsontext.Value(content)
-	if err := compact.Compact(); err != nil { // protojson's white space varies from build to build
-		return fmt.Errorf("encode the state of %s: %w", state.GetStream(), err)
+	_, err = d.conn.ExecContext(ctx, "UPDATE "+rows.StateTable+" SET completed = ?, arrived = ? WHERE stream = ? AND account = ?",
+		c.Generation, arrived, c.Stream, c.Account)
+	return err
+}
+
+// arrived gives, in append mode, the last version stored.
+func (d *Destination) arrived(ctx context.Context, stream string) (arrived int64, err error) {
+	if t := d.tables[stream]; d.opts.Append && t != nil {
+		err = d.conn.QueryRowContext(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+rows.Quote(t.Name)).Scan(&arrived)
 	}
-	_, err = d.state.ExecContext(ctx, state.GetStream(), state.GetAccount(), string(compact))
+	return arrived, err
+}
+
+// store stores a state.
+func (d *Destination) store(ctx context.Context, state *connectorv1.StreamState, now string) error {
+	content, err := rows.EncodeState(state)
+	if err != nil {
+		return err
+	}
+	arrived, err := d.arrived(ctx, state.GetStream())
+	if err != nil {
+		return err
+	}
+	_, err = d.state.ExecContext(ctx, state.GetStream(), state.GetAccount(), content, now, arrived)
 	return err
 }
 

@@ -1,16 +1,24 @@
 // Package sqlite is a destination: a SQLite database in one file, written without cgo, with a table for each stream.
 //
 // A table has a column for each property of the stream's schema: INTEGER, REAL, BOOLEAN (0 or 1) or TEXT, in which nested
-// values are JSON. Instants stay as the source sends them, at Stripe seconds since 1970. Three more columns are ours:
+// values are JSON. Instants stay as the source sends them, at Stripe seconds since 1970. More columns are ours:
 //
-//	_account  the account that the row belongs to, empty for the key's own; part of the primary key
-//	_as_of    when the source said so, in UTC: the object was at least this new
-//	_extra    a JSON object of what has no column: fields that the schema does not name, and values of another type
-//	          than their column's. NULL if there are none
+//	_account     the account that the row belongs to, empty for the key's own; part of the primary key
+//	_generation  the generation in which the row came last: it grows when a stream is read anew from the beginning
+//	_as_of       when the source said so, in UTC: the object was at least this new
+//	_event_id    the event that caused this version; NULL if the object was listed
+//	_extra       a JSON object of what has no column: fields that the schema does not name, and values of another type
+//	             than their column's. NULL if there are none
+//	_synced_at   when the row was stored, in UTC
+//	_deleted_at  with soft deletes: since when the source has the object no more; NULL if it has it
+//	_arrival     in append mode: a number that grows with each version that came; the primary key
+//	_operation   in append mode: UPSERT, or DELETE of an object that the source has no more, with the key alone
 //
-// So nothing that the source sends is lost. A property whose name cannot be a column's (two that differ only in case, or
-// one of ours) has none. When the schema grows, columns are added, and what _extra held of them moves there.
+// So nothing that the source sends is lost. When a schema grows, columns are added, and what _extra held of them moves
+// there; a column whose type becomes wider is made anew. Names of tables and columns are those of the source as long as
+// they are lower-case letters, digits and underscores; others are made so, with letters of their hash at the end.
 //
-// Rows and states are stored in the same transaction; the states are in the table _stripe_connector_state. A file takes
-// one sync at a time; it can be read meanwhile.
+// Rows and states are stored in the same transaction; the states are in the table _stripe_connector_state. What was read
+// to its end in a later generation loses the rows of older ones, in the transaction that says so. A file takes one sync at
+// a time; it can be read meanwhile.
 package sqlite

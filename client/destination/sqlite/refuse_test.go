@@ -26,7 +26,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			d, err := sqlite.Open(t.Context(), test.path)
+			d, err := sqlite.Open(t.Context(), test.path, sqlite.Options{})
 			if err == nil {
 				_ = d.Close()
 				t.Fatal("got no error")
@@ -45,12 +45,8 @@ func TestBeginRefuses(t *testing.T) {
 		streams []*connectorv1.Stream
 		want    string
 	}{
-		"no key":              {nil, []*connectorv1.Stream{stream(t, "a", id)}, "no primary key"},
-		"names of SQLite":     {nil, []*connectorv1.Stream{stream(t, "sqlite_x", id, "id")}, "cannot be the name of a table"},
-		"the table of states": {nil, []*connectorv1.Stream{stream(t, "_Stripe_connector_state", id, "id")}, "cannot be the name"},
-		"differ in case":      {nil, []*connectorv1.Stream{stream(t, "a", id, "id"), stream(t, "A", id, "id")}, "differ only in case"},
-		"key of ours":         {nil, []*connectorv1.Stream{stream(t, "a", id, "_extra")}, "cannot be the name of a column"},
-		"another key":         {stream(t, "a", id, "id"), []*connectorv1.Stream{stream(t, "a", id, "id", "n")}, "another primary key"},
+		"no key":      {nil, []*connectorv1.Stream{stream(t, "a", id)}, "no primary key"},
+		"another key": {stream(t, "a", id, "id"), []*connectorv1.Stream{stream(t, "a", id, "id", "n")}, "another primary key"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +54,7 @@ func TestBeginRefuses(t *testing.T) {
 			if test.before != nil {
 				load(t, path, test.before)
 			}
-			d, err := sqlite.Open(t.Context(), path)
+			d, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +87,7 @@ func TestCommitRefusesAllOrNothing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "stripe.db")
-			d, err := sqlite.Open(t.Context(), path)
+			d, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

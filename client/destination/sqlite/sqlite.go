@@ -8,14 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
-
-// stateTable holds the states.
-const stateTable = "_stripe_connector_state"
 
 // setUp makes the file ready. With a write-ahead log, readers do not wait for us nor we for them; NORMAL loses at most the
 // newest transactions when the machine loses power, rows and states alike.
@@ -23,30 +22,45 @@ const setUp = `
 PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS ` + stateTable + ` (
+CREATE TABLE IF NOT EXISTS ` + rows.StateTable + ` (
 	stream TEXT NOT NULL,
 	account TEXT NOT NULL,
 	state TEXT NOT NULL,
 	stored_at TEXT NOT NULL,
+	completed INTEGER NOT NULL DEFAULT 0, -- the last generation read to its end
+	arrived INTEGER NOT NULL DEFAULT 0,   -- in append mode: the last version that the state covers
 	PRIMARY KEY (stream, account)
 )`
 
-const putState = `INSERT INTO ` + stateTable + ` (stream, account, state, stored_at)
-VALUES (?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
-ON CONFLICT (stream, account) DO UPDATE SET state = excluded.state, stored_at = excluded.stored_at`
+const putState = `INSERT INTO ` + rows.StateTable + ` (stream, account, state, stored_at, arrived) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (stream, account) DO UPDATE SET
+	state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived`
+
+// Options are those of the tables. The zero value works.
+type Options = rows.Options
 
 // Destination is one database file, open for one sync. It implements client.Destination.
 type Destination struct {
-	path   string
-	lock   *filelock.Lock
-	db     *sql.DB
-	conn   *sql.Conn // the only one, so that statements stay prepared
-	state  *sql.Stmt
-	tables map[string]*table // by stream; those begun
+	path      string
+	opts      Options
+	now       func() time.Time
+	lock      *filelock.Lock
+	db        *sql.DB
+	conn      *sql.Conn // the only one, so that statements stay prepared
+	state     *sql.Stmt
+	tables    map[string]*table // by stream; those begun
+	completed map[lane]int64    // generations
+	splitter  rows.Splitter
 }
 
+// lane is a stream of an account.
+type lane struct{ stream, account string }
+
 // Open opens the database in the file at path, and makes it if it is not there. It fails if another sync has it open.
-func Open(ctx context.Context, path string) (*Destination, error) {
+func Open(ctx context.Context, path string, opts Options) (*Destination, error) {
+	if err := opts.Check(); err != nil {
+		return nil, err
+	}
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
@@ -54,7 +68,9 @@ func Open(ctx context.Context, path string) (*Destination, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	d := &Destination{path: path, lock: lock, tables: map[string]*table{}}
+	d := &Destination{
+		path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[lane]int64{},
+	}
 	if err := d.connect(ctx); err != nil {
 		_ = d.Close()
 		return nil, explain(path, err)

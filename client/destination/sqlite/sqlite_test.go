@@ -22,6 +22,7 @@ import (
 
 func TestKeepsThePromise(t *testing.T) {
 	destinationtest.Run(t, destinationtest.Subject{
+		Modes: []destinationtest.Mode{destinationtest.Replace, destinationtest.Mark, destinationtest.Keep},
 		New: func(t *testing.T) string {
 			folder, err := os.MkdirTemp(t.TempDir(), "")
 			if err != nil {
@@ -29,18 +30,41 @@ func TestKeepsThePromise(t *testing.T) {
 			}
 			return filepath.Join(folder, "rows?#%.db")
 		},
-		Open: func(place string) (client.Destination, error) { return sqlite.Open(t.Context(), place) },
-		Rows: func(place string) (map[string]string, error) {
-			rows := map[string]string{}
-			for _, stream := range destinationtest.Streams() {
-				for _, row := range query(t, place, `SELECT * FROM "`+strings.ReplaceAll(stream.GetName(), `"`, `""`)+`"`) {
-					key := destinationtest.Key(stream.GetName(), row["_account"].(string), row["id"].(string))
-					rows[key] = object(t, row)
+		Open: func(place string, mode destinationtest.Mode) (client.Destination, error) {
+			return sqlite.Open(t.Context(), place,
+				sqlite.Options{SoftDeletes: mode == destinationtest.Mark, Append: mode == destinationtest.Keep})
+		},
+		Rows: func(place string, _ destinationtest.Mode) ([]destinationtest.Row, error) {
+			var all []destinationtest.Row
+			for _, name := range tables(t, place) {
+				stream := name
+				if odd := destinationtest.Streams()[1].GetName(); strings.HasPrefix(name, "odd") {
+					stream = odd
+				}
+				for _, row := range query(t, place, "SELECT * FROM "+name) {
+					arrival, _ := row["_arrival"].(int64)
+					all = append(all, destinationtest.Row{Stream: stream, Account: row["_account"].(string), ID: row["id"].(string),
+						Data: object(t, row), Deleted: row["_deleted_at"] != nil || row["_operation"] == "DELETE", Arrival: arrival})
 				}
 			}
-			return rows, nil
+			return all, nil
+		},
+		Extra: func(place string) (n int, err error) {
+			for _, name := range tables(t, place) {
+				n += len(query(t, place, "SELECT 1 FROM "+name+" WHERE _extra IS NOT NULL"))
+			}
+			return n, nil
 		},
 	})
+}
+
+// tables names those of streams.
+func tables(t *testing.T, place string) []string {
+	var names []string
+	for _, row := range query(t, place, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'") {
+		names = append(names, row["name"].(string))
+	}
+	return names
 }
 
 // object puts a row of destinationtest together again.
@@ -56,8 +80,8 @@ func object(t *testing.T, row map[string]any) string {
 		if strings.HasPrefix(name, "_") || value == nil {
 			continue
 		}
-		if name == "nest" {
-			value = json.RawMessage(value.(string))
+		if text, ok := value.(string); ok && strings.HasPrefix(text, "{") {
+			value = json.RawMessage(text)
 		}
 		members[name] = value
 	}
@@ -120,7 +144,7 @@ func stream(t *testing.T, name, properties string, key ...string) *connectorv1.S
 // load opens the file, stores records, and closes it.
 func load(t *testing.T, path string, s *connectorv1.Stream, records ...string) {
 	t.Helper()
-	d, err := sqlite.Open(t.Context(), path)
+	d, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +156,7 @@ func load(t *testing.T, path string, s *connectorv1.Stream, records ...string) {
 	if _, err := d.Begin(t.Context(), []*connectorv1.Stream{s}); err != nil {
 		t.Fatal(err)
 	}
-	batch := &connectorv1.RecordBatch{Stream: s.GetName()}
+	batch := &connectorv1.RecordBatch{Stream: s.GetName(), Generation: 3}
 	for _, data := range records {
 		operation := connectorv1.Operation_OPERATION_UPSERT
 		if rest, found := strings.CutPrefix(data, "-"); found {
@@ -169,7 +193,7 @@ func TestColumns(t *testing.T) {
 		"other type":         {`{"id":"a","amount":"12","paid":1}`, map[string]any{"_extra": `{"amount":"12","paid":1}`}},
 		"integer too large":  {`{"id":"a","amount":92233720368547758080}`, map[string]any{"_extra": `{"amount":92233720368547758080}`}},
 		"would be rounded":   {`{"id":"a","rate":9007199254740993}`, map[string]any{"_extra": `{"rate":9007199254740993}`}},
-		"names that clash":   {`{"id":"a","twin":"1","Twin":"2","_extra":"3"}`, map[string]any{"Twin": "2", "_extra": `{"twin":"1","_extra":"3"}`}},
+		"names that clash":   {`{"id":"a","twin":"1","Twin":"2","_extra":"3"}`, map[string]any{"twin": "1", "twin_eac9f8c2": "2", "extra_23339f47": "3"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +209,11 @@ func TestColumns(t *testing.T) {
 					got[column] = value
 				}
 			}
-			test.want["id"], test.want["_account"], test.want["_as_of"] = "a", "", "2023-11-14T22:13:20.000Z"
+			if _, err := time.Parse(time.RFC3339, got["_synced_at"].(string)); err != nil {
+				t.Error(err)
+			}
+			delete(got, "_synced_at")
+			test.want["_generation"], test.want["id"], test.want["_account"], test.want["_as_of"] = int64(3), "a", "", "2023-11-14T22:13:20.000Z"
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -200,8 +228,8 @@ func TestCompositeAndNestedKeys(t *testing.T) {
 	load(t, path, s,
 		`{"id":"1","invoice":{"id":"a"}}`, `{"id":"1","invoice":{"id":"b"}}`, `{"id":"1","invoice":{"id":"a"},"v":2}`, // replaces the first
 		`-{"id":"1","invoice":{"id":"b"}}`)
-	got := query(t, path, `SELECT "invoice.id", id, invoice, _extra FROM lines`)
-	want := []map[string]any{{"invoice.id": "a", "id": "1", "invoice": `{"id":"a"}`, "_extra": `{"v":2}`}}
+	got := query(t, path, `SELECT invoice_id_c6419fc9, id, invoice, _extra FROM lines`)
+	want := []map[string]any{{"invoice_id_c6419fc9": "a", "id": "1", "invoice": `{"id":"a"}`, "_extra": `{"v":2}`}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -214,7 +242,7 @@ func TestSchemaGrows(t *testing.T) {
 	load(t, path, stream(t, "charges",
 		`{"id":{"type":"string"},"amount":{"type":"integer"},"it's":{"type":"string"},"paid":{"type":"boolean"}}`, "id"),
 		`{"id":"c","gone":3,"amount":6}`)
-	got := query(t, path, `SELECT id, gone, amount, "it's", paid, _extra FROM charges ORDER BY id`)
+	got := query(t, path, `SELECT id, gone, amount, it_s_24ceef1c AS "it's", paid, _extra FROM charges ORDER BY id`)
 	want := []map[string]any{
 		{"id": "a", "gone": int64(1), "amount": int64(5), "it's": "x", "paid": int64(1), "_extra": `{"kept":"k"}`},
 		{"id": "b", "gone": nil, "amount": nil, "it's": nil, "paid": nil, "_extra": `{"amount":"odd"}`},

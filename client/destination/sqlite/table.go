@@ -8,138 +8,147 @@ import (
 	"slices"
 	"strings"
 
-	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// The columns that every table has beside those of the records, in the order of the arguments.
-const (
-	accountColumn = "_account"
-	asOfColumn    = "_as_of"
-	extraColumn   = "_extra"
-)
-
-// ownColumns declares them.
-func ownColumns() []string {
-	return []string{
-		quote(accountColumn) + " TEXT NOT NULL DEFAULT ''", quote(asOfColumn) + " TEXT", quote(extraColumn) + " TEXT",
-	}
-}
-
-// table is the table of one stream: how its columns lie, and the statements that fill it.
+// table is a table of the database with the statements that fill it.
 type table struct {
-	stream         string
-	columns        []column         // the keys first
-	keys           int              // how many of them are keys
-	member         map[string]int   // the column of a top-level member
-	nested         map[string][]int // the key columns below a top-level member
-	upsert, remove *sql.Stmt
-	args           []any // of upsert, used again for each row
+	*rows.Table
+	insert   *sql.Stmt // of a version, replacing the former one unless all are kept
+	remove   *sql.Stmt // nil in append mode
+	complete *sql.Stmt // removes or marks what did not come back; nil where that cannot be told
+	values   []any     // of insert, used again for each row
 }
 
-// layOut gives the table that a stream's schema asks for.
-func layOut(stream *connectorv1.Stream) (*table, error) {
-	t := &table{stream: stream.GetName()}
-	if err := checkTableName(t.stream); err != nil {
-		return nil, err
+// own gives what is ours in the order of the values: see rows.AccountAt.
+var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt}
+
+// declare gives the DDL of a column that is ours.
+func declare(name string) string {
+	switch name {
+	case rows.Account:
+		return rows.Quote(name) + " TEXT NOT NULL DEFAULT ''"
+	case rows.Generation:
+		return rows.Quote(name) + " INTEGER NOT NULL DEFAULT 0"
 	}
-	if len(stream.GetPrimaryKey()) == 0 {
-		return nil, fmt.Errorf("stream %s has no primary key, by which rows of a table are replaced: leave it out", t.stream)
-	}
-	for _, path := range stream.GetPrimaryKey() {
-		if !t.add(column{path, kindOf(schemaAt(stream.GetJsonSchema(), path))}) {
-			return nil, fmt.Errorf("key %q of stream %s cannot be the name of a column: leave the stream out", path, t.stream)
-		}
-	}
-	t.keys = len(t.columns)
-	properties := stream.GetJsonSchema().GetFields()["properties"].GetStructValue().GetFields()
-	names := make([]string, 0, len(properties))
-	for name := range properties {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		t.add(column{name, kindOf(properties[name].GetStructValue())}) // without a column it is kept in _extra
-	}
-	return t, nil
+	return rows.Quote(name) + " TEXT"
 }
 
-// add appends a column, unless the table has one of that name or cannot have it. SQLite's names ignore case.
-func (t *table) add(c column) bool {
-	taken := func(name string) bool { return strings.EqualFold(name, c.name) }
-	if c.name == "" || strings.ContainsRune(c.name, 0) || slices.ContainsFunc(t.columns, func(have column) bool {
-		return taken(have.name)
-	}) || slices.ContainsFunc([]string{accountColumn, asOfColumn, extraColumn}, taken) {
-		return false
+// declared gives the DDL's type of a kind.
+func declared(k rows.Kind) string {
+	switch k {
+	case rows.Integer:
+		return "INTEGER"
+	case rows.Real:
+		return "REAL"
+	case rows.Boolean:
+		return "BOOLEAN"
 	}
-	t.columns = append(t.columns, c)
-	return true
+	return "TEXT"
 }
 
-// prepare makes the statements, once the table in the database has all columns.
-func (t *table) prepare(ctx context.Context, conn *sql.Conn) (err error) {
-	t.member, t.nested = map[string]int{}, map[string][]int{}
-	for i, c := range t.columns {
-		if top, _, below := strings.Cut(c.name, "."); below && i < t.keys {
-			t.nested[top] = append(t.nested[top], i)
-		} else {
-			t.member[c.name] = i
+// kindOf is the other way round.
+func kindOf(declared string) rows.Kind {
+	for _, k := range []rows.Kind{rows.Integer, rows.Real, rows.Boolean} {
+		if strings.EqualFold(declared, k.String()) {
+			return k
 		}
 	}
-	var names, updates, conditions []string
-	for i, c := range t.columns {
-		names = append(names, quote(c.name))
-		if i < t.keys {
-			conditions = append(conditions, quote(c.name)+" = ?")
-		} else {
-			updates = append(updates, quote(c.name)+" = excluded."+quote(c.name))
-		}
-	}
-	for _, own := range []string{asOfColumn, extraColumn} {
-		updates = append(updates, quote(own)+" = excluded."+quote(own))
-	}
-	conditions = append(conditions, quote(accountColumn)+" = ?")
-	names = append(names, quote(accountColumn), quote(asOfColumn), quote(extraColumn))
-	t.args = make([]any, len(names))
+	return rows.Text
+}
 
-	t.upsert, err = conn.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s",
-		quote(t.stream), strings.Join(names, ", "), strings.Repeat("?, ", len(names)-1)+"?",
-		strings.Join(t.primaryKey(), ", "), strings.Join(updates, ", ")))
-	if err != nil {
+// create gives the statement that makes a table.
+func create(t *rows.Table, opts Options) string {
+	var columns []string
+	if opts.Append {
+		columns = append(columns, rows.Quote(rows.Arrival)+" INTEGER PRIMARY KEY AUTOINCREMENT")
+	}
+	for i, c := range t.Columns {
+		column := rows.Quote(c.Name) + " " + declared(c.Kind)
+		if i < t.Keys {
+			column += " NOT NULL"
+		}
+		columns = append(columns, column)
+	}
+	for _, name := range opts.Own() {
+		columns = append(columns, declare(name))
+	}
+	if !opts.Append {
+		columns = append(columns, "PRIMARY KEY ("+rows.QuoteAll(t.PrimaryKey())+")")
+	}
+	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", rows.Quote(t.Name), strings.Join(columns, ",\n\t"))
+}
+
+// prepare makes the statements, once the table in the database has all columns. Marked says whether it has _deleted_at.
+func (t *table) prepare(ctx context.Context, conn *sql.Conn, opts Options, marked bool) (err error) {
+	name, names := rows.Quote(t.Name), append(t.Names(), own[:]...)
+	t.values = make([]any, len(names), len(names)+1)
+	if opts.Append {
+		t.values, names = t.values[:len(names)+1], append(names, rows.Operation)
+	}
+	insert := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", name, rows.QuoteAll(names), strings.Repeat("?, ", len(names)-1)+"?")
+	if !opts.Append {
+		insert += fmt.Sprintf(" ON CONFLICT (%s) DO UPDATE SET %s", rows.QuoteAll(t.PrimaryKey()), t.replace(names, marked))
+	}
+	if t.insert, err = conn.PrepareContext(ctx, insert); err != nil {
 		return err
 	}
-	t.remove, err = conn.PrepareContext(ctx,
-		fmt.Sprintf("DELETE FROM %s WHERE %s", quote(t.stream), strings.Join(conditions, " AND ")))
+	remove, complete := "DELETE FROM "+name+" WHERE ", "DELETE FROM "+name+" WHERE _account = ?2 AND _generation < ?3"
+	switch {
+	case opts.Append && t.Keys == 0:
+		return nil
+	case opts.Append:
+		t.complete, err = conn.PrepareContext(ctx, t.vanished())
+		return err
+	case opts.SoftDeletes:
+		remove = "UPDATE " + name + " SET _deleted_at = ? WHERE _deleted_at IS NULL AND "
+		complete = "UPDATE " + name + " SET _deleted_at = ?1 WHERE _deleted_at IS NULL AND _account = ?2 AND _generation < ?3"
+	}
+	if t.remove, err = conn.PrepareContext(ctx, remove+t.matchesKey()); err != nil {
+		return err
+	}
+	t.complete, err = conn.PrepareContext(ctx, complete)
 	return err
 }
 
-// primaryKey gives the quoted columns of the primary key. The account is last, so that keys alone use its index, too.
-func (t *table) primaryKey() []string {
-	var names []string
-	for _, c := range t.columns[:t.keys] {
-		names = append(names, quote(c.name))
+// replace sets what a newer version of a row changes.
+func (t *table) replace(names []string, marked bool) string {
+	var sets []string
+	for _, name := range names {
+		if !slices.Contains(t.PrimaryKey(), name) {
+			sets = append(sets, rows.Quote(name)+" = excluded."+rows.Quote(name))
+		}
 	}
-	return append(names, quote(accountColumn))
+	if marked {
+		sets = append(sets, "_deleted_at = NULL")
+	}
+	return strings.Join(sets, ", ")
+}
+
+func (t *table) matchesKey() string {
+	var conditions []string
+	for _, key := range t.PrimaryKey() {
+		conditions = append(conditions, rows.Quote(key)+" = ?")
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// vanished appends a DELETE for each object whose newest version is of an older generation. A second time it finds none.
+func (t *table) vanished() string {
+	keys := rows.QuoteAll(t.Names()[:t.Keys])
+	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _synced_at, _operation)
+SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT %[2]s, _generation, _operation,
+	row_number() OVER (PARTITION BY %[2]s ORDER BY _arrival DESC) AS age FROM %[1]s WHERE _account = ?2)
+WHERE age = 1 AND _operation = 'UPSERT' AND _generation < ?3`, rows.Quote(t.Name), keys)
 }
 
 // close gives the statements back.
 func (t *table) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{t.upsert, t.remove} {
+	for _, s := range []*sql.Stmt{t.insert, t.remove, t.complete} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
 	}
 	return errors.Join(errs...)
 }
-
-// checkTableName refuses names that SQLite or we keep for ourselves.
-func checkTableName(name string) error {
-	lower := strings.ToLower(name)
-	if name == "" || strings.ContainsRune(name, 0) || strings.HasPrefix(lower, "sqlite_") || lower == stateTable {
-		return fmt.Errorf("stream %q cannot be the name of a table: leave it out", name)
-	}
-	return nil
-}
-
-// quote makes any name safe in a statement.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -1,0 +1,47 @@
+package rows
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// StateTable is the name of the table of states.
+const StateTable = "_stripe_connector_state"
+
+// EncodeState gives a state as compact JSON.
+func EncodeState(state *connectorv1.StreamState) (string, error) {
+	content, err := protojson.Marshal(state.GetState())
+	compact := jsontext.Value(content)
+	if err == nil {
+		err = compact.Compact() // protojson's white space varies from build to build
+	}
+	if err != nil {
+		return "", fmt.Errorf("encode the state of %s: %w", state.GetStream(), err)
+	}
+	return string(compact), nil
+}
+
+// DecodeState is the other way round.
+func DecodeState(stream, account, content string) (*connectorv1.StreamState, error) {
+	state := &connectorv1.StreamState{Stream: stream, Account: account, State: &structpb.Struct{}}
+	if err := protojson.Unmarshal([]byte(content), state.GetState()); err != nil {
+		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream anew",
+			stream, StateTable)
+	}
+	return state, nil
+}
+
+// Unasked is the error of records of a stream that Begin did not name.
+func Unasked(stream string) error {
+	return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", stream)
+}
+
+// Unknown is the error of an operation that is not of the protocol.
+func Unknown(stream string, operation connectorv1.Operation) error {
+	return fmt.Errorf("record of %s has operation %s, which this version does not know: update it", stream, operation)
+}

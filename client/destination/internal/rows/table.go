@@ -1,0 +1,128 @@
+package rows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Column is one that holds a value of the record.
+type Column struct {
+	Path string // of the field, dotted where it is a key below the top level
+	Name string // in the database
+	Kind Kind
+}
+
+// Table is the table of one stream.
+type Table struct {
+	Stream  string
+	Name    string
+	Columns []Column // the keys first
+	Keys    int      // how many of them are keys
+
+	member map[string]int   // the column of a top-level member
+	nested map[string][]int // the key columns below a top-level member
+}
+
+// LayOut gives the table that a stream's schema asks for.
+func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
+	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName())}
+	if len(stream.GetPrimaryKey()) == 0 && !opts.Append {
+		return nil, fmt.Errorf("stream %s has no primary key, by which rows of a table are replaced: leave it out, or use mode=append",
+			t.Stream)
+	}
+	for _, path := range stream.GetPrimaryKey() {
+		t.add(path, kindOf(schemaAt(stream.GetJsonSchema(), path)))
+	}
+	t.Keys = len(t.Columns)
+	properties := stream.GetJsonSchema().GetFields()["properties"].GetStructValue().GetFields()
+	names := make([]string, 0, len(properties))
+	for name := range properties {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		t.add(name, kindOf(properties[name].GetStructValue()))
+	}
+	t.index()
+	return t, nil
+}
+
+// add appends a column, unless the table has it.
+func (t *Table) add(path string, kind Kind) {
+	if t.find(SafeName(path)) < 0 {
+		t.Columns = append(t.Columns, Column{path, SafeName(path), kind})
+	}
+}
+
+func (t *Table) find(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+}
+
+// index notes where the members of a record go.
+func (t *Table) index() {
+	t.member, t.nested = map[string]int{}, map[string][]int{}
+	for i, c := range t.Columns {
+		if top, _, below := strings.Cut(c.Path, "."); below && i < t.Keys {
+			t.nested[top] = append(t.nested[top], i)
+		} else {
+			t.member[c.Path] = i
+		}
+	}
+}
+
+// Meet fits the table to one that is in the database already, with these columns, ours left out. It tells what to do
+// there: which columns to add and which to make of a wider kind. Columns that the schema names no longer stay, and stay
+// filled. Rounds tells whether a column of integers has one that a float64 would round: it becomes text then.
+func (t *Table) Meet(have []Column, rounds func(column string) (bool, error)) (add, widen []Column, err error) {
+	inDatabase := map[string]bool{}
+	for _, c := range have {
+		inDatabase[c.Name] = true
+		i := t.find(c.Name)
+		if i < 0 {
+			if plain(c.Name) {
+				t.Columns = append(t.Columns, Column{c.Name, c.Name, c.Kind})
+			}
+			continue
+		}
+		kind := Wider(c.Kind, t.Columns[i].Kind)
+		if c.Kind == Integer && kind == Real {
+			rounded, err := rounds(c.Name)
+			if err != nil {
+				return nil, nil, err
+			}
+			if rounded {
+				kind = Text
+			}
+		}
+		t.Columns[i].Kind = kind
+		if kind != c.Kind {
+			widen = append(widen, t.Columns[i])
+		}
+	}
+	for _, c := range t.Columns {
+		if !inDatabase[c.Name] {
+			add = append(add, c)
+		}
+	}
+	t.index()
+	return add, widen, nil
+}
+
+// Names gives the names of the columns.
+func (t *Table) Names() []string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// PrimaryKey gives the names of the columns that identify a row. The account is last, so that keys alone use its index,
+// too.
+func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
+
+// KeyIndex gives the name of an index on the primary key where that is not one already.
+func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }

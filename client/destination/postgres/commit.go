@@ -1,0 +1,249 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Commit stores records and states, and removes what did not come back, in one transaction.
+func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	var staged []*table // now, which a rollback takes back
+	err := pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
+		for _, batches := range byStream(c.Records) {
+			t := d.tables[batches[0].GetStream()]
+			if t == nil {
+				return rows.Unasked(batches[0].GetStream())
+			}
+			if !t.staged {
+				staged = append(staged, t)
+			}
+			if err := d.load(ctx, tx, t, batches); err != nil {
+				return fmt.Errorf("load %s: %w", t.Stream, err)
+			}
+		}
+		for _, state := range c.States {
+			if err := d.store(ctx, tx, state); err != nil {
+				return err
+			}
+		}
+		for _, completion := range c.Completed {
+			if err := d.complete(ctx, tx, completion); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for _, t := range staged {
+			t.staged = false
+		}
+		return d.explain(err)
+	}
+	for _, completion := range c.Completed {
+		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+	}
+	return nil
+}
+
+// patient gives a context that ends some time after ctx: the driver closes the connection when a context ends, and what is
+// read already is worth storing.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-later.Done():
+		}
+	})
+	return later, func() { stop(); cancel() }
+}
+
+// byStream gathers the batches of each stream, in order.
+func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
+	var all [][]*connectorv1.RecordBatch
+	at := map[string]int{}
+	for _, b := range batches {
+		i, ok := at[b.GetStream()]
+		if !ok {
+			i = len(all)
+			at[b.GetStream()] = i
+			all = append(all, nil)
+		}
+		all[i] = append(all[i], b)
+	}
+	return all
+}
+
+// load stores the records of a stream.
+func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
+	if d.opts.Append {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.names, &versions{d: d, t: t, batches: batches})
+		return err
+	}
+	if !t.staged {
+		if _, err := tx.Exec(ctx, t.createStage()); err != nil {
+			return err
+		}
+		t.staged = true
+	}
+	source := &newest{versions: versions{d: d, t: t, batches: batches}, seen: map[string]connectorv1.Operation{}}
+	names := append(t.names[:len(t.names):len(t.names)], "_gone")
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
+		return err
+	}
+	var statements []string
+	if source.upserts {
+		statements = append(statements, t.merge())
+	}
+	if source.deletions {
+		statements = append(statements, t.remove(d.opts))
+	}
+	for _, statement := range append(statements, "TRUNCATE "+t.stage()) {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// versions gives every record of a stream as a row, in order.
+type versions struct {
+	d       *Destination
+	t       *table
+	batches []*connectorv1.RecordBatch
+	record  int // the next of the first batch
+	values  []any
+	err     error
+}
+
+// Next implements pgx.CopyFromSource.
+func (v *versions) Next() bool {
+	for len(v.batches) > 0 && v.record == len(v.batches[0].GetRecords()) {
+		v.batches, v.record = v.batches[1:], 0
+	}
+	if len(v.batches) == 0 || v.err != nil {
+		return false
+	}
+	operation := v.split(v.batches[0], v.batches[0].GetRecords()[v.record])
+	v.record++
+	v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
+	return v.err == nil
+}
+
+// split sets the values of a record, and leaves one more place.
+func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
+	width := len(v.t.Columns) + rows.OwnValues
+	if v.values == nil {
+		v.values = make([]any, width+1)
+	}
+	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:width])
+	switch record.GetOperation() {
+	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
+	default:
+		v.err = rows.Unknown(v.t.Stream, record.GetOperation())
+	}
+	return record.GetOperation()
+}
+
+// Values implements pgx.CopyFromSource.
+func (v *versions) Values() ([]any, error) { return v.values, nil }
+
+// Err implements pgx.CopyFromSource.
+func (v *versions) Err() error { return v.err }
+
+// newest gives the last version of each row only, since a statement cannot replace a row twice: it goes through the records
+// from the end and leaves out what it has seen. A deletion that marks its row is preceded by the version that it marks.
+type newest struct {
+	versions
+	seen               map[string]connectorv1.Operation // the one given last, by key
+	key                []byte
+	upserts, deletions bool
+}
+
+// Next implements pgx.CopyFromSource.
+func (n *newest) Next() bool {
+	for n.err == nil {
+		last := len(n.batches) - 1
+		if last < 0 {
+			return false
+		}
+		batch := n.batches[last]
+		left := len(batch.GetRecords()) - n.record // record counts from the end
+		if left == 0 {
+			n.batches, n.record = n.batches[:last], 0
+			continue
+		}
+		n.record++
+		operation := n.split(batch, batch.GetRecords()[left-1])
+		if n.err != nil {
+			return false
+		}
+		n.key = n.t.AppendKey(n.key[:0], n.values)
+		gone := operation == connectorv1.Operation_OPERATION_DELETE
+		if given, ok := n.seen[string(n.key)]; ok &&
+			(gone || given == connectorv1.Operation_OPERATION_UPSERT || !n.d.opts.SoftDeletes) {
+			continue
+		}
+		n.seen[string(n.key)] = operation
+		n.values[len(n.values)-1] = gone
+		n.deletions, n.upserts = n.deletions || gone, n.upserts || !gone
+		return true
+	}
+	return false
+}
+
+// store stores a state.
+func (d *Destination) store(ctx context.Context, tx pgx.Tx, state *connectorv1.StreamState) error {
+	content, err := rows.EncodeState(state)
+	if err != nil {
+		return err
+	}
+	arrived := "0"
+	if t := d.tables[state.GetStream()]; d.opts.Append && t != nil {
+		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO "+rows.StateTable+" (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
+		arrived+") ON CONFLICT (stream, account) DO UPDATE SET "+
+		"state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived",
+		state.GetStream(), state.GetAccount(), content)
+	return err
+}
+
+// complete removes or marks the rows of generations before that which was read to its end, once.
+func (d *Destination) complete(ctx context.Context, tx pgx.Tx, c client.Completion) error {
+	t := d.tables[c.Stream]
+	if t == nil {
+		return rows.Unasked(c.Stream)
+	}
+	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
+		return nil
+	}
+	if t.Keys > 0 {
+		if _, err := tx.Exec(ctx, t.complete(d.opts), c.Account, c.Generation); err != nil {
+			return err
+		}
+	}
+	arrived := "arrived"
+	if d.opts.Append {
+		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
+	}
+	_, err := tx.Exec(ctx, "UPDATE "+rows.StateTable+" SET completed = $1, arrived = "+arrived+
+		" WHERE stream = $2 AND account = $3", c.Generation, c.Stream, c.Account)
+	return err
+}

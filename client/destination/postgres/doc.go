@@ -1,0 +1,14 @@
+// Package postgres is a destination: a schema of a PostgreSQL database, with a table for each stream.
+//
+// The tables are those of package sqlite, with PostgreSQL's types: bigint, double precision, boolean, text, and jsonb for
+// nested values; instants that are ours are timestamptz. What jsonb and text cannot hold (NUL, halves of surrogate pairs)
+// is in _extra, which is of type json for that reason.
+//
+// Records are copied into a temporary table with COPY and merged from there with one INSERT … ON CONFLICT, which is several
+// times faster than inserting rows; the benchmarks of this package say how much. Rows, states and removals of a commit
+// are one transaction, and the states are in the table _stripe_connector_state of the same schema. An advisory lock lets
+// one sync at a time have a schema.
+//
+// A password is best left out of the address: it is taken from PGPASSWORD or the file ~/.pgpass, as psql does. One in the
+// address never reaches an error.
+package postgres

@@ -1,0 +1,112 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/postgres"
+	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const password = "pa55word"
+
+func TestOpenRefuses(t *testing.T) {
+	server := postgrestest.Start(t, "max_connections=20")
+	query(t, server, "public", "CREATE ROLE reader LOGIN")
+	host := strings.TrimPrefix(server.URL(""), "postgres://tester@/postgres")
+	tests := map[string]struct{ address, want string }{
+		"malformed":   {"postgres://user:" + password + "@host:port/db", "cannot be understood: write it as"},
+		"escapes":     {"postgres://user:" + password + "%zz@host/db", "cannot be understood"},
+		"sslmode":     {"postgres://user:" + password + "@host/db?sslmode=perhaps", "cannot be understood"},
+		"nobody":      {"postgres://user:" + password + "@127.0.0.1:1/db", "database db at 127.0.0.1:1 cannot be reached: check that it runs"},
+		"no database": {"postgres://tester:" + password + "@/nowhere" + host, "there is no database nowhere"},
+		"no user":     {"postgres://stranger:" + password + "@/postgres" + host, "refuses user stranger: check the user and the password"},
+		"no rights":   {"postgres://reader:" + password + "@/postgres" + host, "the user may not write to schema public"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d, err := postgres.Open(t.Context(), test.address, postgres.Options{})
+			if err == nil {
+				_ = d.Close()
+				t.Fatal("got no error")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %q, want something with %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), password) {
+				t.Errorf("the error tells the password: %s", err)
+			}
+		})
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	server := postgrestest.Start(t)
+	const id = `{"id":{"type":"string"}}`
+	tests := map[string]struct {
+		before  string // a statement
+		opts    postgres.Options
+		stream  *connectorv1.Stream
+		records []string
+		want    string
+	}{
+		"no key":      {"SELECT", postgres.Options{}, stream(t, "a", id), nil, "no primary key"},
+		"not ours":    {"CREATE TABLE a (id text PRIMARY KEY)", postgres.Options{}, stream(t, "a", id, "id"), nil, "was made by something else"},
+		"other type":  {"ALTER TABLE made ADD COLUMN n date", postgres.Options{}, stream(t, "made", id, "id"), nil, "column n of table made"},
+		"other key":   {"SELECT", postgres.Options{}, stream(t, "made", id, "id", "n"), nil, "has another primary key"},
+		"other mode":  {"SELECT", postgres.Options{Append: true}, stream(t, "made", id, "id"), nil, "was made without mode=append"},
+		"both":        {"SELECT", postgres.Options{Append: true, SoftDeletes: true}, stream(t, "made", id, "id"), nil, "leave deletes=soft out"},
+		"no JSON":     {"SELECT", postgres.Options{}, stream(t, "made", id, "id"), []string{`{"id":"good"}`, `{"id":`}, "is not a JSON object"},
+		"key is null": {"SELECT", postgres.Options{}, stream(t, "made", id, "id"), []string{`{"id":"good"}`, `{"id":null}`}, `no value of its key "id"`},
+		"a view depends": {"CREATE VIEW v AS SELECT n FROM made", postgres.Options{},
+			stream(t, "made", `{"id":{"type":"string"},"n":{"type":"string"}}`, "id"), nil, "drop what depends on it"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			schema := strings.ReplaceAll(t.Name(), "/", " ")
+			made := stream(t, "made", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id")
+			if name == "other type" {
+				made = stream(t, "made", id, "id")
+			}
+			if err := load(t, server, postgres.Options{Schema: schema}, made); err != nil {
+				t.Fatal(err)
+			}
+			query(t, server, schema, test.before)
+			test.opts.Schema = schema
+			err := load(t, server, test.opts, test.stream, test.records...)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want something with %q", err, test.want)
+			}
+			if rows := query(t, server, schema, "SELECT * FROM made"); len(rows) > 0 {
+				t.Errorf("%d rows were stored, want none", len(rows))
+			}
+		})
+	}
+}
+
+// TestLockIsPerSchema opens two schemas at once, and one twice.
+func TestLockIsPerSchema(t *testing.T) {
+	server := postgrestest.Start(t)
+	open := func(schema string) (client.Destination, error) {
+		return postgres.Open(t.Context(), server.URL(""), postgres.Options{Schema: schema, LockWait: time.Millisecond})
+	}
+	first, err := open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := open("b")
+	if err != nil {
+		t.Fatalf("another schema is locked, too: %v", err)
+	}
+	if _, err := open("a"); err == nil || !strings.Contains(err.Error(), "another sync is writing to schema a") {
+		t.Errorf("got %v, want that another sync is at work", err)
+	}
+	for _, d := range []client.Destination{first, other} {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+)
+
+// table is a table of the database, and how it is filled.
+type table struct {
+	*rows.Table
+	marked bool     // it has _deleted_at
+	staged bool     // its staging table is there
+	names  []string // of the columns in the order of a row's values
+}
+
+// own gives what is ours in the order of the values: see rows.AccountAt.
+var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
+
+// declare gives the DDL of a column that is ours.
+func declare(name string) string {
+	switch name {
+	case rows.Account:
+		return name + " text NOT NULL DEFAULT ''"
+	case rows.Generation:
+		return name + " bigint NOT NULL DEFAULT 0"
+	case rows.AsOf, rows.DeletedAt:
+		return name + " timestamptz"
+	case rows.SyncedAt:
+		return name + " timestamptz NOT NULL DEFAULT now()"
+	case rows.Extra:
+		return name + " json"
+	}
+	return name + " text"
+}
+
+// types gives the type of each kind, as the catalog of PostgreSQL spells it.
+var types = map[rows.Kind]string{
+	rows.Integer: "bigint", rows.Real: "double precision", rows.Boolean: "boolean", rows.Text: "text", rows.JSON: "jsonb",
+}
+
+// kindOf is the other way round.
+func kindOf(name string) (rows.Kind, bool) {
+	for kind, t := range types {
+		if t == name {
+			return kind, true
+		}
+	}
+	return 0, false
+}
+
+// create gives the statement that makes the table.
+func (t *table) create(opts rows.Options) string {
+	var columns []string
+	if opts.Append {
+		columns = append(columns, rows.Arrival+" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+	}
+	for i, c := range t.Columns {
+		column := rows.Quote(c.Name) + " " + types[c.Kind]
+		if i < t.Keys {
+			column += " NOT NULL"
+		}
+		columns = append(columns, column)
+	}
+	for _, name := range opts.Own() {
+		columns = append(columns, declare(name))
+	}
+	if !opts.Append {
+		columns = append(columns, "PRIMARY KEY ("+rows.QuoteAll(t.PrimaryKey())+")")
+	}
+	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", rows.Quote(t.Name), strings.Join(columns, ",\n\t"))
+}
+
+// stage names the temporary table that the rows of a commit are copied to.
+func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
+
+func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
+
+// createStage makes it: the columns of the values, and whether the row is a deletion.
+func (t *table) createStage() string {
+	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
+		rows.Quote(t.stageName()), rows.QuoteAll(t.names), rows.Quote(t.Name))
+}
+
+// merge moves the staged rows into the table: those that are there are replaced.
+func (t *table) merge() string {
+	var sets []string
+	for _, name := range t.names {
+		if !slices.Contains(t.PrimaryKey(), name) {
+			sets = append(sets, rows.Quote(name)+" = excluded."+rows.Quote(name))
+		}
+	}
+	sets = append(sets, "_synced_at = excluded._synced_at")
+	if t.marked {
+		sets = append(sets, "_deleted_at = NULL")
+	}
+	return fmt.Sprintf("INSERT INTO %s (%[2]s) SELECT %[2]s FROM %s WHERE NOT _gone ON CONFLICT (%s) DO UPDATE SET %s",
+		rows.Quote(t.Name), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
+}
+
+// remove removes or marks the rows that the staged deletions name.
+func (t *table) remove(opts rows.Options) string {
+	var same []string
+	for _, key := range t.PrimaryKey() {
+		same = append(same, "t."+rows.Quote(key)+" = s."+rows.Quote(key))
+	}
+	conditions := strings.Join(same, " AND ")
+	if opts.SoftDeletes {
+		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s "+
+			"WHERE s._gone AND t._deleted_at IS NULL AND %s", rows.Quote(t.Name), t.stage(), conditions)
+	}
+	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", rows.Quote(t.Name), t.stage(), conditions)
+}
+
+// complete removes or marks the rows of an account ($1) of generations before one ($2); in append mode it appends a DELETE
+// for each object whose newest version is of an older generation. A second time it finds none.
+func (t *table) complete(opts rows.Options) string {
+	name := rows.Quote(t.Name)
+	switch {
+	case opts.Append:
+		keys := rows.QuoteAll(t.Names()[:t.Keys])
+		return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _operation)
+SELECT %[2]s, $1, $2, 'DELETE' FROM (SELECT DISTINCT ON (%[2]s) %[2]s, _generation, _operation
+	FROM %[1]s WHERE _account = $1 ORDER BY %[2]s, _arrival DESC) AS newest
+WHERE _operation = 'UPSERT' AND _generation < $2`, name, keys)
+	case opts.SoftDeletes:
+		return "UPDATE " + name + " SET _deleted_at = now() WHERE _account = $1 AND _generation < $2 AND _deleted_at IS NULL"
+	}
+	return "DELETE FROM " + name + " WHERE _account = $1 AND _generation < $2"
+}
+
+// literal makes any text safe in a statement.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

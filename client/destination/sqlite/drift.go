@@ -1,0 +1,68 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+)
+
+// addColumn adds a column and moves there what _extra held of it.
+func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column) error {
+	if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s %s", rows.Quote(table), rows.Quote(c.Name), declared(c.Kind)); err != nil {
+		return err
+	}
+	return d.gather(ctx, table, c)
+}
+
+// widen makes a column anew with a wider type, which SQLite cannot change, and moves there what _extra held of it.
+func (d *Destination) widen(ctx context.Context, table string, c rows.Column, former rows.Kind) error {
+	name, next := rows.Quote(c.Name), rows.Quote("_wider_"+c.Name)
+	value := "CAST(" + name + " AS " + declared(c.Kind) + ")"
+	if former == rows.Boolean { // as JSON has them
+		value = "CASE " + name + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
+	}
+	for _, statement := range []string{
+		"ALTER TABLE %[1]s ADD COLUMN %[3]s %[4]s", "UPDATE %[1]s SET %[3]s = %[5]s",
+		"ALTER TABLE %[1]s DROP COLUMN %[2]s", "ALTER TABLE %[1]s RENAME COLUMN %[3]s TO %[2]s",
+	} {
+		statement = strings.ReplaceAll(statement, "%[1]s", rows.Quote(table))
+		statement = strings.NewReplacer("%[2]s", name, "%[3]s", next, "%[4]s", declared(c.Kind), "%[5]s", value).Replace(statement)
+		if err := d.exec(ctx, "%s", statement); err != nil {
+			return fmt.Errorf("make column %s of table %s wider: %w", c.Name, table, err)
+		}
+	}
+	return d.gather(ctx, table, c)
+}
+
+// gather moves into a column what _extra holds of it and the column can hold now.
+func (d *Destination) gather(ctx context.Context, table string, c rows.Column) error {
+	if strings.ContainsAny(c.Path, `"\`) { // in a path of SQLite's JSON functions, these could not be told apart
+		return nil
+	}
+	path := `'$."` + strings.ReplaceAll(c.Path, "'", "''") + `"'`
+	return d.exec(ctx, `UPDATE %[1]s SET
+	%[2]s = CASE json_type(_extra, %[3]s) WHEN 'text' THEN _extra ->> %[3]s WHEN 'null' THEN NULL ELSE %[4]s END,
+	_extra = nullif(json_remove(_extra, %[3]s), '{}')
+WHERE json_type(_extra, %[3]s) IN (%[5]s)`, rows.Quote(table), rows.Quote(c.Name), path,
+		map[bool]string{true: "_extra -> ", false: "_extra ->> "}[declared(c.Kind) == "TEXT"]+path, movable(c.Kind, path))
+}
+
+// movable lists what SQLite's json_type calls the values that a column can hold as they are.
+func movable(k rows.Kind, path string) string {
+	switch k {
+	case rows.Integer:
+		return "'null', 'integer'"
+	case rows.Real:
+		return fmt.Sprintf("'null', 'real', CASE WHEN abs(_extra ->> %s) <= %d THEN 'integer' END", path, int64(rows.Exact))
+	case rows.Boolean:
+		return "'null', 'true', 'false'"
+	}
+	return "'null', 'text', 'object', 'array', 'integer', 'real', 'true', 'false'"
+}
+
+func (d *Destination) exec(ctx context.Context, statement string, names ...any) error {
+	_, err := d.conn.ExecContext(ctx, fmt.Sprintf(statement, names...))
+	return err
+}
