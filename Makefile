@@ -8,7 +8,7 @@ FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/stripe-connector
@@ -62,6 +62,18 @@ bench: ## Compare speed and requests with other ways to read the same, and write
 .PHONY: image
 image: ## Build the container image (docker, podman or buildah)
 	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: try-containers
+try-containers: ## Build the image and run it for real, where a container engine is at hand
+	deploy/try-containers.sh
+
+.PHONY: chart
+chart: ## Check the Helm chart
+	deploy/check-chart.sh
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities that the code reaches; their database needs the network
+	$(TOOL) govulncheck ./... || { echo "vuln: FAILED: vulnerabilities are listed above, or their database could not be reached" >&2; exit 1; }
 
 .PHONY: ci
 ci: ## Run what continuous integration runs
