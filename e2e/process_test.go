@@ -61,9 +61,9 @@ type process struct {
 var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 // startProcess runs `serve` on a free port, and stops it with the test.
-func startProcess(t *testing.T, base string) *process {
+func startProcess(t *testing.T, base string, args ...string) *process {
 	t.Helper()
-	cmd := command(t, "serve", "--listen", "127.0.0.1:0", "--allow-api-base", base)
+	cmd := command(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-api-base", base}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

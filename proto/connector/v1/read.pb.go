@@ -191,7 +191,8 @@ const (
 	RunStatus_RUN_STATUS_RUNNING RunStatus = 2
 	// Everything asked for was sent, and the last state says so.
 	RunStatus_RUN_STATUS_COMPLETE RunStatus = 3
-	// Work is left; the last state says which. With a failure: that is why. Without: a limit of the request was reached.
+	// Work is left; the last state says which. With a failure: that is why. Without: a limit of the request was reached, or
+	// the server drains.
 	RunStatus_RUN_STATUS_INCOMPLETE RunStatus = 4
 	// The key may not read it or the account has no such product; the failure says why. The others go on.
 	RunStatus_RUN_STATUS_SKIPPED RunStatus = 5

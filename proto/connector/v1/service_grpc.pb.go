@@ -58,13 +58,19 @@ const (
 //
 //	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
 //	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
-//	UNAUTHENTICATED      the source refused the credentials (FAILURE_CLASS_AUTH)
+//	UNAUTHENTICATED      the source refused the credentials, or this server the caller's token (FAILURE_CLASS_AUTH)
 //	PERMISSION_DENIED    the credentials are good and may not do this (FAILURE_CLASS_PERMISSION)
 //	RESOURCE_EXHAUSTED   the source's or this server's limits (FAILURE_CLASS_RATE_LIMIT), or a request that is too large
 //	UNAVAILABLE          the source cannot be reached, or this server is draining; try again (FAILURE_CLASS_TRANSIENT)
 //	DATA_LOSS            the source sent what cannot be carried or understood (FAILURE_CLASS_SOURCE_DATA)
 //	INTERNAL             a bug in the connector (FAILURE_CLASS_SYSTEM)
-//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing
+//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing; a Read whose client takes nothing for long is cancelled too
+//
+// # Secrets
+//
+// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds, instead
+// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service does not have, or that the caller may not
+// use, is a wrong field of the configuration.
 type ConnectorServiceClient interface {
 	// Spec tells what configuration the connector takes and what it can do. It needs nothing and reaches nothing.
 	Spec(ctx context.Context, in *SpecRequest, opts ...grpc.CallOption) (*SpecResponse, error)
@@ -77,7 +83,8 @@ type ConnectorServiceClient interface {
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request; otherwise it is that of the first stream that failed.
+	// skipped, or was ended early by a limit of the request or because the server drains; otherwise it is that of the first
+	// stream that failed. A Read that was ended early says has_more: go on with another, from the last states.
 	// INVALID_ARGUMENT names the field of the request that is wrong, before any record is sent.
 	//
 	// Never put a retrying interceptor on Read: it would begin the stream again after messages were delivered. Resume
@@ -175,13 +182,19 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //
 //	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
 //	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
-//	UNAUTHENTICATED      the source refused the credentials (FAILURE_CLASS_AUTH)
+//	UNAUTHENTICATED      the source refused the credentials, or this server the caller's token (FAILURE_CLASS_AUTH)
 //	PERMISSION_DENIED    the credentials are good and may not do this (FAILURE_CLASS_PERMISSION)
 //	RESOURCE_EXHAUSTED   the source's or this server's limits (FAILURE_CLASS_RATE_LIMIT), or a request that is too large
 //	UNAVAILABLE          the source cannot be reached, or this server is draining; try again (FAILURE_CLASS_TRANSIENT)
 //	DATA_LOSS            the source sent what cannot be carried or understood (FAILURE_CLASS_SOURCE_DATA)
 //	INTERNAL             a bug in the connector (FAILURE_CLASS_SYSTEM)
-//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing
+//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing; a Read whose client takes nothing for long is cancelled too
+//
+// # Secrets
+//
+// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds, instead
+// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service does not have, or that the caller may not
+// use, is a wrong field of the configuration.
 type ConnectorServiceServer interface {
 	// Spec tells what configuration the connector takes and what it can do. It needs nothing and reaches nothing.
 	Spec(context.Context, *SpecRequest) (*SpecResponse, error)
@@ -194,7 +207,8 @@ type ConnectorServiceServer interface {
 	Discover(context.Context, *DiscoverRequest) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request; otherwise it is that of the first stream that failed.
+	// skipped, or was ended early by a limit of the request or because the server drains; otherwise it is that of the first
+	// stream that failed. A Read that was ended early says has_more: go on with another, from the last states.
 	// INVALID_ARGUMENT names the field of the request that is wrong, before any record is sent.
 	//
 	// Never put a retrying interceptor on Read: it would begin the stream again after messages were delivered. Resume
