@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // Read reads streams and hands each message to handle, in order, the summary included. While handle runs, nothing more
-// than gRPC's windows is received. An error of handle ends the Read and is returned as it is.
+// than gRPC's windows is received. An error of handle ends the Read and is returned as it is. The strings of a message
+// share memory: whoever keeps one of them for long clones it.
 //
 // The summary is nil if the Read did not come to an orderly end. Both are set if it did, and a stream failed. Read does
 // not try again: Sync does, or the caller, with the last states that were stored.
@@ -25,7 +27,7 @@ func (c *Client) Read(
 		req = proto.CloneOf(req)
 		req.ProtocolVersion = ProtocolVersion
 	}
-	stream, err := c.service.Read(ctx, req)
+	stream, err := c.service.Read(ctx, req, grpc.ForceCodecV2(newCodec()))
 	if err != nil {
 		return nil, asError(ctx, err)
 	}

@@ -232,14 +232,19 @@ func unicodeEscape(src []byte) (rune, bool) {
 	return rune(unit), err == nil
 }
 
+// literal scans null, true or false. Their last four bytes are compared, and written, at once.
 func (s *scanner) literal(i, n int, literal string) (int, int) {
-	if string(s.src[i:min(i+len(literal), len(s.src))]) != literal {
+	last := len(literal) - 4
+	end := binary.LittleEndian.Uint32(s.src[i+last:])
+	if end != uint32(literal[last])|uint32(literal[last+1])<<8|uint32(literal[last+2])<<16|uint32(literal[last+3])<<24 {
 		for k := 0; s.src[i] == literal[k]; k++ {
 			i++
 		}
 		return s.fail(i, n)
 	}
-	return i + len(literal), n + copy(s.out[n:], literal)
+	s.out[n] = literal[0]
+	binary.LittleEndian.PutUint32(s.out[n+last:], end)
+	return i + len(literal), n + len(literal)
 }
 
 func (s *scanner) number(i, n int) (int, int) {
