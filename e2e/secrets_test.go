@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,10 +16,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -514,3 +517,83 @@ func (r *recorder) interrupt(t *testing.T, cmd *exec.Cmd) {
 		t.Error("it succeeded")
 	}
 }
+
+// TestSecretsOfService has a service in a process of its own that holds keys and tokens in files. It is called with good and
+// bad names and tokens, loses a file, and crashes: nothing that it says, prints or leaves behind has a key or token in it.
+func TestSecretsOfService(t *testing.T) {
+	t.Parallel()
+	key, refused, token, other := plant("secret file"), plant("refused secret file"), plant("token"), plant("another token")
+	heard, folder := &recorder{}, t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	secretsDir := filepath.Join(folder, "secrets")
+	if err := os.Mkdir(secretsDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file("secrets/prod", key+"\n")
+	file("secrets/refused", refused+"\n")
+	tokens := file("tokens", token+"\n"+other+" refused\n")
+	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"*": 3}, Keys: map[string]stripetest.Key{key: {}}})
+	loud := parrot(t, 403, parrotError)
+	address := freeAddress(t)
+	cmd := command(t, "serve", "--listen", address, "--allow-api-base", stripe.URL, "--allow-api-base", loud,
+		"--secrets-dir", secretsDir, "--tokens", tokens)
+	cmd.Stdout, cmd.Stderr = heard, heard
+	startInBackground(t, cmd, false, "", address)
+
+	as := func(token string) connectorv1.ConnectorServiceClient {
+		return dial(t, address, grpc.WithPerRPCCredentials(bearer(token)))
+	}
+	named := func(name any, base string) *connectorv1.ReadRequest {
+		return &connectorv1.ReadRequest{
+			Config:  configuration(t, map[string]any{"api_key": map[string]any{"secret": name}, "api_base": base}),
+			Streams: selectStreams("charges", "customers"),
+		}
+	}
+	all := read(t, as(token), named("prod", stripe.URL))
+	if all.err != nil || len(all.records("charges")) != 3 {
+		t.Fatalf("the named secret does not work: %v", all.err)
+	}
+	for _, m := range all.messages {
+		heard.message(m)
+	}
+	for _, req := range []*connectorv1.ReadRequest{
+		named("prod", loud), named("refused", loud), named("missing", stripe.URL), named("../tokens", stripe.URL),
+		named(tokens, stripe.URL), named(key, stripe.URL), named(token, stripe.URL), named(5, stripe.URL), named("prod", "https://"+key),
+	} {
+		for _, token := range []string{token, other} {
+			heard.checks(t, as(token), req)
+			heard.discovers(t, as(token), req)
+			heard.reads(t, as(token), req)
+		}
+	}
+	for _, bad := range []string{token[:30], token + "0", key} {
+		heard.reads(t, as(bad), named("prod", stripe.URL))
+	}
+	file("tokens", token+" "+key+"!\nnonsense "+other)
+	file("secrets/prod", "")
+	time.Sleep(1100 * time.Millisecond) // so that the file of tokens is looked at again
+	heard.reads(t, as(token), named("prod", stripe.URL))
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil { // the stacks of all goroutines, as in a crash
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	checkWords(t, heard.String(), "finished call", "cannot reload", "cannot read a secret", "SIGQUIT", "goroutine ", "does not have", "may not use", "does not know")
+	for _, secret := range []string{key, refused, token, other} {
+		checkSecret(t, heard, secret)
+	}
+}
+
+// bearer sends a token with each call.
+type bearer string
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+
+func (bearer) RequireTransportSecurity() bool { return false }
