@@ -1,0 +1,108 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+)
+
+//go:embed report.html
+var pageText string
+
+// mostRuns is the number of runs in the page's table.
+const mostRuns = 50
+
+// page is what the template takes.
+type page struct {
+	Since, Until string
+	Sections     []section
+}
+
+// section is that of one pipeline.
+type section struct {
+	Pipeline
+	Rate            string
+	Rows, Durations chart
+	Ages            []age
+	MoreAges        int
+	Latest          []runlog.Run
+	MoreRuns        int
+	Troubles        []trouble
+	Stale           string // the age of the oldest rows
+}
+
+// trouble is what failed lately, and how to mend it.
+type trouble struct {
+	Where, Message string
+	Count          int
+	Last           time.Time
+}
+
+// WriteHTML writes the report as a page that needs nothing else.
+func (r *Report) WriteHTML(w io.Writer) error {
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"n": thousands, "bytes": bytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
+		"when": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return t.UTC().Format("2006-01-02 15:04")
+		},
+		"seconds": func(s float64) string { return lasted(time.Duration(s * float64(time.Second))) },
+		"took":    func(run runlog.Run) string { return lasted(run.Duration(r.Until)) },
+	}).Parse(pageText)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	p := page{Since: r.Since.UTC().Format(time.DateOnly), Until: r.Until.UTC().Format("2006-01-02 15:04 UTC")}
+	for _, of := range r.Pipelines {
+		p.Sections = append(p.Sections, r.section(of))
+	}
+	if err := t.Execute(w, p); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+func (r *Report) section(p Pipeline) section {
+	s := section{Pipeline: p, Rate: "–", Stale: "–",
+		Rows: rowsChart(p, r.Since, r.Until), Durations: durationChart(p, r.Since, r.Until), Troubles: troubles(p)}
+	if done := p.Succeeded + p.Failed; done > 0 {
+		s.Rate = fmt.Sprintf("%.0f %%", 100*float64(p.Succeeded)/float64(done))
+	}
+	s.Ages, s.MoreAges = ages(p, r.Until)
+	if len(s.Ages) > 0 {
+		s.Stale = s.Ages[0].Text
+	}
+	s.Latest = p.Runs[:min(mostRuns, len(p.Runs))]
+	s.MoreRuns = len(p.Runs) - len(s.Latest)
+	return s
+}
+
+// troubles gathers the errors of the runs, and why streams are not complete now; equal ones once.
+func troubles(p Pipeline) []trouble {
+	var all []trouble
+	index := map[string]int{}
+	for _, run := range p.Runs {
+		if run.Error == "" {
+			continue
+		}
+		i, ok := index[run.Error]
+		if !ok {
+			i = len(all)
+			index[run.Error] = i
+			all = append(all, trouble{Where: fmt.Sprintf("run %d", run.ID), Message: run.Error, Last: run.Started})
+		}
+		all[i].Count++
+	}
+	for _, s := range p.Streams {
+		if s.Error != "" {
+			all = append(all, trouble{Where: s.Title() + ", " + s.Status, Message: s.Error})
+		}
+	}
+	return all
+}

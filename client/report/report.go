@@ -1,0 +1,150 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+)
+
+// Report is what pipelines did between two instants.
+type Report struct {
+	Since     time.Time  `json:"since"`
+	Until     time.Time  `json:"until"`
+	Pipelines []Pipeline `json:"pipelines"`
+}
+
+// Pipeline is what one pipeline did.
+type Pipeline struct {
+	Name string `json:"name"`
+	// Runs are the newest first; Succeeded and Failed count them. Those that are running or were stopped are neither; one
+	// that was lost has failed.
+	Runs      []runlog.Run `json:"runs"`
+	Succeeded int          `json:"succeeded"`
+	Failed    int          `json:"failed"`
+	// The counts are of all runs.
+	Extracted int64 `json:"extracted"`
+	Loaded    int64 `json:"loaded"`
+	Deleted   int64 `json:"deleted"`
+	Bytes     int64 `json:"bytes"`
+	Requests  int64 `json:"requests"`
+	Retries   int64 `json:"retries"`
+	// Waited is in seconds.
+	Waited float64 `json:"waited_seconds"`
+	// Streams are in alphabetical order.
+	Streams []Stream `json:"streams"`
+	// Days are those with runs, the oldest first.
+	Days []Day `json:"days"`
+}
+
+// Stream is what became of one stream of one account over all runs.
+type Stream struct {
+	Stream  string `json:"stream"`
+	Account string `json:"account,omitempty"`
+	// Status and Error are of the newest run that has the stream.
+	Status    string `json:"status"`
+	Error     string `json:"error,omitempty"`
+	Extracted int64  `json:"extracted"`
+	Loaded    int64  `json:"loaded"`
+	Deleted   int64  `json:"deleted"`
+	Bytes     int64  `json:"bytes"`
+	// Seconds is the time that the stream took in all runs.
+	Seconds float64 `json:"duration_seconds"`
+	// FreshAt is the instant up to which the rows are those of the source: the latest watermark or, where the service tells
+	// none, when the newest run that completed the stream began. Zero if none did.
+	FreshAt time.Time `json:"fresh_at,omitzero"`
+}
+
+// Day is what was loaded on one day, in UTC.
+type Day struct {
+	Date string `json:"date"` // as 2024-01-31
+	// Loaded counts rows by stream. Those of the accounts of a stream are added up.
+	Loaded map[string]int64 `json:"loaded"`
+}
+
+// New makes a report of runs, the newest first as [runlog.Store.Runs] gives them. All of them started between since and
+// until.
+func New(runs []runlog.Run, since, until time.Time) *Report {
+	r := &Report{Since: since, Until: until, Pipelines: []Pipeline{}}
+	byName := map[string][]runlog.Run{}
+	for _, run := range runs {
+		byName[run.Pipeline] = append(byName[run.Pipeline], run)
+	}
+	for name, runs := range byName {
+		r.Pipelines = append(r.Pipelines, newPipeline(name, runs))
+	}
+	slices.SortFunc(r.Pipelines, func(a, b Pipeline) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+func newPipeline(name string, runs []runlog.Run) Pipeline {
+	p := Pipeline{Name: name, Runs: runs}
+	streams := map[[2]string]*Stream{}
+	days := map[string]map[string]int64{}
+	for _, run := range runs {
+		switch run.Status {
+		case runlog.Succeeded:
+			p.Succeeded++
+		case runlog.Failed, runlog.Lost:
+			p.Failed++
+		}
+		total := run.Total()
+		p.Extracted += total.Extracted
+		p.Loaded += total.Loaded
+		p.Deleted += total.Deleted
+		p.Bytes += total.Bytes
+		p.Requests += run.Requests
+		p.Retries += run.Retries
+		p.Waited += run.Waited.Seconds()
+		date := run.Started.UTC().Format(time.DateOnly)
+		if days[date] == nil {
+			days[date] = map[string]int64{}
+		}
+		for _, s := range run.Streams {
+			if s.Loaded > 0 {
+				days[date][s.Stream] += s.Loaded
+			}
+			key := [2]string{s.Stream, s.Account}
+			if streams[key] == nil {
+				streams[key] = &Stream{Stream: s.Stream, Account: s.Account, Status: s.Status, Error: s.Error}
+			}
+			streams[key].add(run, s)
+		}
+	}
+	for _, s := range streams {
+		p.Streams = append(p.Streams, *s)
+	}
+	slices.SortFunc(p.Streams, func(a, b Stream) int {
+		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Account, b.Account))
+	})
+	for date, loaded := range days {
+		p.Days = append(p.Days, Day{date, loaded})
+	}
+	slices.SortFunc(p.Days, func(a, b Day) int { return cmp.Compare(a.Date, b.Date) })
+	return p
+}
+
+// add counts what a run did with the stream.
+func (s *Stream) add(run runlog.Run, of runlog.Stream) {
+	s.Extracted += of.Extracted
+	s.Loaded += of.Loaded
+	s.Deleted += of.Deleted
+	s.Bytes += of.Bytes
+	s.Seconds += of.Duration.Seconds()
+	fresh := of.Watermark
+	if fresh.IsZero() && of.Status == "complete" {
+		fresh = run.Started
+	}
+	if fresh.After(s.FreshAt) {
+		s.FreshAt = fresh
+	}
+}
+
+// Title names a stream for people.
+func (s Stream) Title() string {
+	if s.Account == "" {
+		return s.Stream
+	}
+	return s.Stream + " of " + s.Account
+}
