@@ -59,6 +59,16 @@ func streams(all []chosen) []*connectorv1.Stream {
 	return list
 }
 
+// Streams gives the streams of a catalog that the selection chooses, in the order in which they are read; their schemas hold
+// only the fields selected. The error is an [*Error] whose violations name what is wrong in the selection.
+func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream, error) {
+	all, err := s.of(catalog)
+	if err != nil {
+		return nil, err
+	}
+	return streams(all), nil
+}
+
 // of applies the selection to a catalog. Streams are in the order of the patterns, then of the catalog. A pattern that
 // matches nothing is an error: it is a slip of the pen more often than not.
 func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
@@ -106,17 +105,11 @@ func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	return p.Schedule.First(last.Slot, now)
 }
 
-// errHeld is the error of a pipeline that another process is running.
-var errHeld = errors.New("another process is running it, so this one leaves it alone: `stripe-connector runs` shows how far it is")
-
 // turn runs a pipeline for a slot, and again if that fails for a reason that may pass. The error is that of the last run.
 func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err error) {
-	lock, err := filelock.Acquire(r.File.RunLog + "." + p.Name + ".lock")
-	if errors.Is(err, filelock.ErrHeld) {
-		return errHeld
-	}
+	lock, err := r.File.lock(ctx, p.Name)
 	if err != nil {
-		return fmt.Errorf("lock the pipeline: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	last, err := r.Log.Last(ctx, p.Name)

@@ -244,6 +244,29 @@ func TestARunOfADeadProcessIsLostAndTakenUp(t *testing.T) {
 	})
 }
 
+func TestReapMarksTheDeadAndLeavesTheLiving(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		r, done := h.runner(sleepy(time.Hour), "")
+		defer done()
+		if err := r.Log.Begin(t.Context(), &runlog.Run{Pipeline: "other", Slot: time.Now(), Attempt: 1, Started: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		var once sync.WaitGroup
+		once.Go(func() {
+			if err := r.Once(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Minute)
+		if err := r.File.Reap(t.Context(), r.Log); err != nil {
+			t.Error(err)
+		}
+		want(t, h.runs(r), "00:00 1 lost", "00:00 1 running")
+		once.Wait()
+		want(t, h.runs(r), "00:00 1 lost", "00:00 1 succeeded")
+	})
+}
+
 func TestOneRunAtATime(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house) {
 		var running, most atomic.Int64

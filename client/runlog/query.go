@@ -13,6 +13,8 @@ type Filter struct {
 	ID int64
 	// Pipeline is the one whose runs are wanted.
 	Pipeline string
+	// Status is that of the runs wanted.
+	Status Status
 	// Since leaves out the runs that started before it.
 	Since time.Time
 	// Limit is the most runs to give: the newest.
@@ -41,6 +43,9 @@ func (s *Store) runs(ctx context.Context, f Filter) ([]Run, error) {
 	}
 	if f.Pipeline != "" {
 		add("pipeline = ?", f.Pipeline)
+	}
+	if f.Status != "" {
+		add("status = ?", f.Status)
 	}
 	if !f.Since.IsZero() {
 		add("started >= ?", format(f.Since))

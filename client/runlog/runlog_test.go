@@ -114,6 +114,7 @@ func TestFilter(t *testing.T) {
 		"limit":    {runlog.Filter{Limit: 3}, []int64{4, 3, 2}},
 		"since":    {runlog.Filter{Since: time.Date(2024, 1, 31, 13, 2, 1, 0, time.UTC)}, []int64{4, 3}},
 		"id":       {runlog.Filter{ID: 2}, []int64{2}},
+		"status":   {runlog.Filter{Status: runlog.Running}, nil},
 		"none":     {runlog.Filter{Pipeline: "c"}, nil},
 	}
 	for name, test := range tests {

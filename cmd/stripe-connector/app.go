@@ -21,7 +21,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	terminal       bool // whether stderr is one
+	terminal       bool                   // whether stderr is one
+	hidden         func() (string, error) // reads a line from the terminal that stdin is, without showing it; nil if it is none
 	source         func(allowedAPIBases []string) connector.Source
 }
 
@@ -51,8 +52,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return a.explain(ctx, err)
 }
 
-const rootHelp = `stripe-connector replicates Stripe accounts: as a gRPC service for an orchestrator (serve), or by itself into a
-database file (sync).
+const rootHelp = `stripe-connector replicates Stripe accounts: as a gRPC service for an orchestrator (serve), by itself into a database
+file (sync), or by schedules, with a log and reports (init, run, runs, logs, report).
 
 Commands that read call a running service with --target; without it they run the service in their own process, through
 gRPC all the same.
@@ -71,12 +72,13 @@ func (a *app) root() *cobra.Command {
 		Long:  rootHelp,
 		Example: `  stripe-connector demo
   STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
+  stripe-connector init && stripe-connector run
   stripe-connector serve --listen 127.0.0.1:50051`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
 	}
-	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.simulate(), a.demo(),
-		a.healthcheck(), a.version())
+	root.AddCommand(a.initialize(), a.runPipelines(), a.runs(), a.logs(), a.loadingReport(), a.serve(), a.spec(), a.check(),
+		a.discover(), a.read(), a.sync(), a.simulate(), a.demo(), a.healthcheck(), a.version())
 	return root
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +14,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests or, in the processes that tests start, a command line.
+func TestMain(m *testing.M) {
+	if delay := os.Getenv(childDelay); delay != "" {
+		os.Exit(child(delay))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // plantedKey must never be printed.
 const plantedKey = "sk_test_Planted4Secret"

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // cron expressions name time zones, and not every machine has them
 
 	"golang.org/x/term"
 
@@ -28,5 +29,17 @@ func main() {
 			return stripe.New(stripe.Options{AllowedAPIBases: allowedAPIBases})
 		},
 	}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	restore := func() {}
+	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
+		a.hidden = func() (string, error) {
+			line, err := term.ReadPassword(stdin)
+			return string(line), err
+		}
+		if state, err := term.GetState(stdin); err == nil {
+			restore = func() { _ = term.Restore(stdin, state) } // what is typed is shown again, also after Ctrl-C at the key
+		}
+	}
+	code := a.run(ctx, os.Args[1:])
+	restore()
+	os.Exit(code)
 }
