@@ -4,6 +4,10 @@
 // file of its own:
 //
 //	interceptors.go   one log line when a call starts and one when it ends, never a payload; panics become INTERNAL
+//	lifeline.go       a context that the server can end: of clients that send no request, or take nothing
+//	tokens.go, tls.go who may call; the files are read again when they change (reload.go)
+//	named.go          secrets of a folder in the place of their names in the configuration
+//	admission.go      how many Reads at once
 //	version.go        does the caller speak our protocol?
 //	parse.go          proto to connector types, with every wrong field of a request reported at once
 //	spec.go, check.go, discover.go, read.go   one RPC each

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
@@ -146,4 +147,48 @@ func TestHealthListen(t *testing.T) {
 		t.Error(err)
 	}
 	w.runs(t, exitFailure, "healthcheck")
+}
+
+// stubborn is a source whose Reads end with their call only.
+type stubborn struct {
+	fakeSource
+	began chan struct{}
+}
+
+func (s stubborn) Read(ctx context.Context, _ connector.ReadRequest, _ connector.Sink) (connector.Summary, error) {
+	close(s.began)
+	<-ctx.Done()
+	return connector.Summary{}, ctx.Err()
+}
+
+// TestServeTellsOfCallsCutOff has a Read that heeds no drain: the exit code and the last line of the log tell.
+func TestServeTellsOfCallsCutOff(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := stubborn{began: make(chan struct{})}
+	ctx, signal := context.WithCancel(t.Context())
+	service := newWorld(t, source)
+	ended := make(chan error, 1)
+	go func() { ended <- service.serveOn(ctx, listener, nil, &serving{drain: time.Millisecond}) }()
+	read := make(chan int, 1)
+	w := newWorld(t, fakeSource{})
+	w.environment["STRIPE_API_KEY"] = plantedKey
+	go func() {
+		read <- w.run(t.Context(), []string{"read", "--target", listener.Addr().String(), "--streams", "apples"})
+	}()
+	<-source.began
+	signal()
+	if code := service.explain(ctx, <-ended); code != exitFailure {
+		t.Errorf("exit code %d, want %d", code, exitFailure)
+	}
+	lines := strings.Split(strings.TrimSpace(service.err.String()), "\n")
+	says(t, service.err, `"msg":"draining"`)
+	if last := lines[len(lines)-1]; !strings.Contains(last, `"msg":"ended, with calls cut off`) || !strings.Contains(last, `"calls":1`) {
+		t.Errorf("the last line is %s", last)
+	}
+	if code := <-read; code != exitFailure {
+		t.Errorf("the Read ended with exit code %d", code)
+	}
 }
