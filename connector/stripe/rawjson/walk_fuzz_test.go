@@ -23,7 +23,7 @@ func decoded(text string) (compact string, value any, ok bool) {
 	if !jsontext.Value(text).IsValid() {
 		return "", nil, false
 	}
-	compact, err := rawjson.Compact([]byte(text))
+	compact, err := new(rawjson.Cutter).Compact(led(text))
 	if err != nil {
 		return "", nil, false
 	}
