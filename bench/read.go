@@ -44,7 +44,7 @@ func drain(ctx context.Context, o order) (delivery, error) {
 	}
 	bytes := 0
 	m, err := measured(func() error {
-		_, err := service.Read(ctx, request, func(m *connectorv1.ReadResponse) error {
+		_, err := service.ReadOnce(ctx, request, func(m *connectorv1.ReadResponse) error {
 			batch := m.GetRecords()
 			for _, record := range batch.GetRecords() {
 				bytes += len(record.GetData())

@@ -46,7 +46,7 @@ func TestErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeService{streams: []string{"a"}, records: 1, page: 1,
 				before: func(int, string, int) error { return test.err }}
-			summary, err := connect(t, f).Read(t.Context(),
+			summary, err := connect(t, f).ReadOnce(t.Context(),
 				&connectorv1.ReadRequest{Streams: []*connectorv1.ConfiguredStream{{Stream: "a"}}},
 				func(*connectorv1.ReadResponse) error { return nil })
 			e, ok := errors.AsType[*client.Error](err)
@@ -65,7 +65,7 @@ func TestErrors(t *testing.T) {
 
 func TestReadWithoutSummaryIsAnError(t *testing.T) {
 	c := connect(t, silent{})
-	_, err := c.Read(t.Context(), &connectorv1.ReadRequest{}, func(*connectorv1.ReadResponse) error { return nil })
+	_, err := c.ReadOnce(t.Context(), &connectorv1.ReadRequest{}, func(*connectorv1.ReadResponse) error { return nil })
 	if e, ok := errors.AsType[*client.Error](err); !ok || !e.Retryable() {
 		t.Errorf("got %v, want a retryable *Error", err)
 	}
@@ -74,7 +74,7 @@ func TestReadWithoutSummaryIsAnError(t *testing.T) {
 func TestReadEndsWithItsHandler(t *testing.T) {
 	enough := errors.New("enough")
 	f := &fakeService{streams: []string{"a"}, records: 1 << 30, page: 1}
-	_, err := connect(t, f).Read(t.Context(),
+	_, err := connect(t, f).ReadOnce(t.Context(),
 		&connectorv1.ReadRequest{Streams: []*connectorv1.ConfiguredStream{{Stream: "a"}}},
 		func(*connectorv1.ReadResponse) error { return enough })
 	if !errors.Is(err, enough) {

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/health" // asks replicas whether they take calls, as serviceConfig says
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -24,9 +24,13 @@ const (
 	keepaliveTimeout = 20 * time.Second
 )
 
-// serviceConfig has gRPC try the calls again that are answered at once. Read is absent on purpose: gRPC or an interceptor
-// would begin it from the same state again, whereas Sync resumes it from the last one stored.
-const serviceConfig = `{"methodConfig":[{
+// serviceConfig has gRPC spread calls over the replicas that a name stands for, leave out those that say they end, and
+// try the calls again that are answered at once. Read is absent from these on purpose: gRPC or an interceptor would begin
+// it from the same state again, whereas Read and Sync of this package resume it from the last one stored.
+const serviceConfig = `{
+	"loadBalancingConfig":[{"round_robin":{}}],
+	"healthCheckConfig":{"serviceName":"connector.v1.ConnectorService"},
+	"methodConfig":[{
 	"name":[
 		{"service":"connector.v1.ConnectorService","method":"Spec"},
 		{"service":"connector.v1.ConnectorService","method":"Check"},
@@ -34,10 +38,22 @@ const serviceConfig = `{"methodConfig":[{
 	"retryPolicy":{"maxAttempts":4,"initialBackoff":"0.2s","maxBackoff":"2s","backoffMultiplier":2,
 		"retryableStatusCodes":["UNAVAILABLE"]}}]}`
 
-// Options are the settings of a connection. The zero value works.
+// Options are the settings of a connection. The zero value works: plaintext to a target on this machine, and TLS with the
+// system's certificate authorities to any other, since every request carries the configuration and so the API key.
 type Options struct {
-	// Credentials secure the connection. Nil means plaintext to a target on this machine and TLS with the system's
-	// certificate authorities to any other, since every request carries the configuration and so the API key.
+	// CAFile is a PEM file of the certificate authorities to trust instead of the system's. It asks for TLS, also to a
+	// target on this machine.
+	CAFile string
+	// CertFile and KeyFile are PEM files of a certificate to show to a service that asks for one (mutual TLS), and of its
+	// key. They are read anew for each connection, so that they may be replaced. They ask for TLS, too.
+	CertFile, KeyFile string
+	// ServerName is the name that the service's certificate must have. Empty means the target's host.
+	ServerName string
+	// Token is sent with each call as "authorization: Bearer TOKEN". It is never sent in plaintext to another machine.
+	Token string
+	// TokenFile is a file with the token instead, which is read anew for each call, so that it may be replaced.
+	TokenFile string
+	// Credentials secure the connection in another way, instead of the files above.
 	Credentials credentials.TransportCredentials
 	// DialOptions are applied after those of this package.
 	DialOptions []grpc.DialOption
@@ -45,23 +61,30 @@ type Options struct {
 
 // Dial makes a client of the service at target, which is "host:port" or any target that gRPC understands. It does not
 // wait for the connection. The caller closes the client.
+//
+// A name that stands for several addresses, such as that of a headless service in Kubernetes, is balanced: each call goes
+// to the next replica that is healthy, and a Read that its replica ends goes on at another.
 func Dial(target string, opts Options) (*Client, error) {
-	creds := opts.Credentials
-	if creds == nil {
-		creds = credentials.NewTLS(nil)
-		if local(target) {
-			creds = insecure.NewCredentials()
-		}
+	creds, err := opts.transport(target)
+	if err != nil {
+		return nil, fmt.Errorf("dial %q: %w", target, err)
 	}
-	dialOptions := append([]grpc.DialOption{
+	dialOptions := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(connectionWindow),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-	}, opts.DialOptions...)
-	conn, err := grpc.NewClient(target, dialOptions...)
+	}
+	if opts.Token != "" || opts.TokenFile != "" {
+		token, err := opts.token(target, creds)
+		if err != nil {
+			return nil, fmt.Errorf("dial %q: %w", target, err)
+		}
+		dialOptions = append(dialOptions, grpc.WithPerRPCCredentials(token))
+	}
+	conn, err := grpc.NewClient(target, append(dialOptions, opts.DialOptions...)...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %q: %w", target, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -175,6 +177,7 @@ func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client 
 	listener := bufconn.Listen(1 << 20)
 	s := grpc.NewServer()
 	connectorv1.RegisterConnectorServiceServer(s, f)
+	healthpb.RegisterHealthServer(s, healthy())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(listener) }()
 	c, err := client.Dial("passthrough:///memory", client.Options{
@@ -195,4 +198,11 @@ func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client 
 		}
 	})
 	return c
+}
+
+// healthy tells that the connector takes calls, as the service does.
+func healthy() *health.Server {
+	h := health.NewServer()
+	h.SetServingStatus(connectorv1.ConnectorService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	return h
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination"
@@ -116,6 +117,7 @@ func serveTCP(t *testing.T, f connectorv1.ConnectorServiceServer) (target string
 	}
 	s := grpc.NewServer()
 	connectorv1.RegisterConnectorServiceServer(s, f)
+	healthpb.RegisterHealthServer(s, healthy())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(listener) }()
 	t.Cleanup(func() {

@@ -12,13 +12,13 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Read reads streams and hands each message to handle, in order, the summary included. While handle runs, nothing more
+// ReadOnce reads streams and hands each message to handle, in order, the summary included. While handle runs, nothing more
 // than gRPC's windows is received. An error of handle ends the Read and is returned as it is. The strings of a message
 // share memory: whoever keeps one of them for long clones it.
 //
-// The summary is nil if the Read did not come to an orderly end. Both are set if it did, and a stream failed. Read does
-// not try again: Sync does, or the caller, with the last states that were stored.
-func (c *Client) Read(
+// The summary is nil if the Read did not come to an orderly end. Both are set if it did, and a stream failed. It does not
+// try again: Read and Sync do, or the caller, with the last states that were stored.
+func (c *Client) ReadOnce(
 	ctx context.Context, req *connectorv1.ReadRequest, handle func(*connectorv1.ReadResponse) error,
 ) (*connectorv1.Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)

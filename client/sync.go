@@ -134,7 +134,7 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	load.committed = r.tally.committed
 	load.advanced = func() { r.fruit = true }
 	var refused error // by the destination: what it could not store it would not store now
-	summary, err := r.client.Read(ctx, &connectorv1.ReadRequest{
+	summary, err := r.client.ReadOnce(ctx, &connectorv1.ReadRequest{
 		Config:       r.opts.Config,
 		Streams:      configure(rest),
 		States:       states,

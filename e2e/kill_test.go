@@ -3,46 +3,95 @@ package e2e
 import (
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	_ "modernc.org/sqlite" // the driver of the destination's files
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
+	_ "modernc.org/sqlite"             // the driver of the destination's files
 
+	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestKilledSync kills a sync at random moments and runs it again until it comes to its end: the rows are those of an
-// undisturbed sync.
+// kills is how often TestKilledSync kills.
+var kills = flag.Int("kills", 8, "how often TestKilledSync kills the syncing process, for each destination")
+
+// place is where a sync of the test goes, and how to look at it.
+type place struct {
+	destination      string
+	driver, database string
+	rows             string // a statement for the rows of table %s as JSON with members in order, without what differs between syncs
+}
+
+// TestKilledSync kills syncing processes at random moments while the data changes, and lets the last one end undisturbed
+// after the last change: the rows are those of the source, and those of a sync that was never disturbed.
 func TestKilledSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
+	const ours = "'_as_of', '_generation', '_event_id', '_synced_at'"
+	t.Run("sqlite", func(t *testing.T) {
+		folder := t.TempDir()
+		killSyncs(t, func(name string) place {
+			file := filepath.Join(folder, name+".db")
+			return place{"sqlite:" + file, "sqlite", file, ""}
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		server := postgrestest.Start(t)
+		killSyncs(t, func(name string) place {
+			return place{server.URL("schema=" + name), "pgx", server.URL("search_path=" + name),
+				"SELECT (to_jsonb(t) - ARRAY[" + ours + "])::text FROM %s AS t"}
+		})
+	})
+}
+
+// tables gives the lists of Stripe that the test syncs, by stream.
+var tables = map[string]string{
+	"charges": "/v1/charges", "customers": "/v1/customers", "invoices": "/v1/invoices", "coupons": "/v1/coupons",
+	"invoice_line_items": "/v1/invoices/{invoice}/lines", "subscriptions": "/v1/subscriptions",
+}
+
+func killSyncs(t *testing.T, at func(name string) place) {
 	stripe := simulate(t, stripetest.Options{
-		Objects: map[string]int{"/v1/charges": 3000, "/v1/invoices": 1500, "/v1/subscriptions": 800, "*": 20},
+		Objects: map[string]int{"/v1/charges": 2000, "/v1/invoices": 600, "/v1/subscriptions": 300, "/v1/customers": 300, "*": 20},
 		Latency: func(string) time.Duration { return 3 * time.Millisecond },
 	})
 	config := writeConfig(t, stripe.URL)
-	streams := "charges,customers,invoice_line_items,invoices,subscription_items,subscriptions"
-	folder := t.TempDir()
-	undisturbed, killed := filepath.Join(folder, "undisturbed.db"), filepath.Join(folder, "killed.db")
-	sync := func(file string) *exec.Cmd {
-		return command(t, "sync", "--config", config, "--streams", streams, "--to", "sqlite:"+file)
+	var streams []string
+	for stream := range tables {
+		streams = append(streams, stream)
 	}
-	if out, err := sync(undisturbed).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	slices.Sort(streams)
+	sync := func(to place) *exec.Cmd {
+		return command(t, "sync", "--config", config, "--select", strings.Join(streams, ","), "--to", to.destination)
 	}
+	undisturbed := func(to place) time.Duration {
+		begun := time.Now()
+		if out, err := sync(to).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return time.Since(begun)
+	}
+	longest := undisturbed(at("before")) // and the program is built
 
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	kills := 0
-	for longest := 200 * time.Millisecond; ; longest += longest / 20 {
-		cmd := sync(killed)
+	stop, stopped := make(chan struct{}), make(chan int, 1)
+	go func() { stopped <- change(stripe.Account, seed, stop) }()
+	killed, completed := 0, 0
+	for killed < *kills {
+		cmd := sync(at("killed"))
+		var said strings.Builder
+		cmd.Stderr = &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -50,33 +99,97 @@ func TestKilledSync(t *testing.T) {
 		err := cmd.Wait()
 		timer.Stop()
 		if err == nil {
-			break
+			completed++
+			continue
 		}
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != -1 {
-			t.Fatalf("seed %d: a sync that was not killed ended with %v", seed, err)
+			t.Fatalf("seed %d: a sync that was not killed ended with %v: %s", seed, err, said.String())
 		}
-		kills++
+		killed++
 	}
-	if kills < 3 {
-		t.Errorf("seed %d: only %d kills", seed, kills)
-	}
-	for table := range strings.SplitSeq(streams, ",") {
-		if diff := cmp.Diff(dump(t, undisturbed, table), dump(t, killed, table)); diff != "" {
-			t.Errorf("seed %d, after %d kills, %s differs: %s", seed, kills, table, diff)
+	close(stop)
+	t.Logf("seed %d: %d kills, %d syncs that came to their end before, %d changes", seed, killed, completed, <-stopped)
+
+	undisturbed(at("killed")) // ends what the last one had begun, with what it read before the last changes,
+	undisturbed(at("killed")) // and reads what changed
+	undisturbed(at("after"))
+	for stream, list := range tables {
+		got := rowsOf(t, at("killed"), stream)
+		if diff := cmp.Diff(rowsOf(t, at("after"), stream), got); diff != "" {
+			t.Errorf("seed %d: %s differs from that of an undisturbed sync: %s", seed, stream, diff)
+		}
+		if n := len(slices.Collect(keys(stripe.Account, list))); n != len(got) {
+			t.Errorf("seed %d: %s has %d rows, and the source %d objects", seed, stream, len(got), n)
+		}
+		for id := range keys(stripe.Account, list) {
+			if !slices.ContainsFunc(got, func(row string) bool { return strings.Contains(row, `"id": "`+id+`"`) }) {
+				t.Errorf("seed %d: %s lacks %s", seed, stream, id)
+			}
 		}
 	}
-	t.Logf("%d kills", kills)
 }
 
-// dump gives the rows of a table, in order of their keys, without what differs from one Read to the next.
+func keys(a *stripetest.Account, list string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for id := range a.Truth(list) {
+			if !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// change creates, updates and deletes objects until it is told to stop, and gives the number of changes.
+func change(a *stripetest.Account, seed uint64, stop <-chan struct{}) int {
+	random := rand.New(rand.NewPCG(seed, 1))
+	var ids []string
+	for _, list := range []string{"/v1/charges", "/v1/customers", "/v1/coupons", "/v1/subscriptions"} {
+		ids = slices.AppendSeq(ids, keys(a, list))
+	}
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for changes := 0; ; {
+		select {
+		case <-stop:
+			return changes
+		case <-ticker.C:
+		}
+		var err error
+		id := ids[random.IntN(len(ids))]
+		switch drawn := random.IntN(20); {
+		case drawn == 0:
+			err = a.Delete(id) // or not, where Stripe deletes no such objects
+		case drawn < 4:
+			id, err = a.Create([]string{"/v1/charges", "/v1/customers", "/v1/coupons", "/v1/invoices"}[drawn])
+			ids = append(ids, id)
+		default:
+			err = a.Update(id)
+		}
+		if err == nil {
+			changes++
+		}
+	}
+}
+
+// dump gives the rows of a table in a SQLite file, sorted.
 func dump(t *testing.T, file, table string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", file)
+	return rowsOf(t, place{destination: file, driver: "sqlite", database: file}, table)
+}
+
+// rowsOf gives the rows of a table, sorted, without what differs between syncs.
+func rowsOf(t *testing.T, at place, table string) []string {
+	t.Helper()
+	db, err := sql.Open(at.driver, at.database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.Query("SELECT * FROM " + table + " ORDER BY 1, 2") //nolint:gosec // the table's name is ours
+	statement := fmt.Sprintf(at.rows, table)
+	if at.rows == "" {
+		statement = "SELECT * FROM " + table
+	}
+	rows, err := db.QueryContext(t.Context(), statement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +209,13 @@ func dump(t *testing.T, file, table string) []string {
 		}
 		var row strings.Builder
 		for i, column := range columns {
-			if column != "_as_of" {
-				fmt.Fprintf(&row, "%s=%v ", column, *values[i].(*any))
+			value := *values[i].(*any)
+			switch {
+			case len(columns) == 1:
+				fmt.Fprint(&row, value)
+			case slices.Contains([]string{"_as_of", "_generation", "_event_id", "_synced_at"}, column):
+			default:
+				fmt.Fprintf(&row, "%q: %#v ", column, value)
 			}
 		}
 		all = append(all, row.String())
@@ -106,7 +224,8 @@ func dump(t *testing.T, file, table string) []string {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatalf("%s of %s is empty", table, file)
+		t.Fatalf("%s of %s is empty", table, at.destination)
 	}
+	slices.Sort(all)
 	return all
 }

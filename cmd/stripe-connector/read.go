@@ -36,7 +36,7 @@ func (a *app) read() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = service.Read(cmd.Context(), req,
+				_, err = service.ReadOnce(cmd.Context(), req,
 					func(m *connectorv1.ReadResponse) error { return printLine(a.stdout, m) })
 				return err
 			})

@@ -24,11 +24,19 @@ const pipeBytes = 1 << 20
 const shutdownTime = 5 * time.Second
 
 // call holds the flags of the commands that call the service.
-type call struct{ target, configPath string }
+type call struct {
+	target, configPath string
+	dial               client.Options
+}
 
 func (c *call) addTarget(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.target, "target", "",
 		"`host:port` of a running service; in plaintext on this machine, over TLS elsewhere (default: run it in-process)")
+	flags := cmd.Flags()
+	flags.StringVar(&c.dial.CAFile, "ca-file", "", "PEM `file` of the authorities that the service's certificate is trusted from")
+	flags.StringVar(&c.dial.CertFile, "cert-file", "", "PEM `file` of a certificate to show to the service, with --key-file")
+	flags.StringVar(&c.dial.KeyFile, "key-file", "", "PEM `file` of that certificate's key")
+	flags.StringVar(&c.dial.TokenFile, "token-file", "", "`file` of a token to send to the service")
 }
 
 func (c *call) addConfig(cmd *cobra.Command) {
@@ -51,7 +59,7 @@ func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, d
 	if c.target == "" {
 		return a.inProcess(ctx, apiBase(config), do)
 	}
-	service, err := client.Dial(c.target, client.Options{})
+	service, err := client.Dial(c.target, c.dial)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,188 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Handlers take what a Read brings, one call at a time and in order. While one runs, nothing more than gRPC's windows is
+// received. An error of one ends the Read and is returned as it is. Those that are nil are not called.
+type Handlers struct {
+	// Records takes a batch: apply the records in their order, by primary key. After an interruption those since the last
+	// state come again.
+	Records func(context.Context, *connectorv1.RecordBatch) error
+	// State takes a state that covers every record of its stream and account so far. Once it has returned nil, the state
+	// counts as committed, with these records: the Read is resumed from there, and another Read may be begun from there.
+	State func(context.Context, *connectorv1.StreamState) error
+	// Other sees the rest: statuses, progress, logs. It must not change the message.
+	Other func(*connectorv1.ReadResponse)
+}
+
+// Read reads streams to their end, from the states in the request. A Read that ends early for a passing reason, or because
+// its replica shuts down, goes on from the last states that were committed, after a rest of half a second that doubles to
+// 30 s, or as long as the service asks for. Read gives up after five attempts in a row that committed no new state.
+//
+// The summary adds up all attempts; it is nil if none came to an orderly end, and the error is then an [*Error], the
+// context's or a handler's. Both are set if a stream failed for good. A limit in the request ends the Read as it says, with
+// has_more in the summary. [Client.ReadOnce] does not resume.
+func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handlers) (*connectorv1.Summary, error) {
+	r := &reading{handlers: h, req: proto.CloneOf(req), tally: newTally(), begun: time.Now()}
+	pace := newPace(SyncOptions{})
+	var failed error // of the first attempt in which a stream failed for good
+	for {
+		left := len(r.req.GetStreams())
+		r.fruit, r.refused = false, nil
+		summary, err := c.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
+			r.refused = r.take(ctx, m)
+			return r.refused
+		})
+		r.add(summary)
+		if r.refused != nil {
+			return r.summary, r.refused
+		}
+		if err != nil && !passing(err) {
+			if summary == nil {
+				return r.summary, err
+			}
+			failed = cmp.Or(failed, err)
+		}
+		if err == nil && r.limited() {
+			return r.summary, failed
+		}
+		rest := r.rest()
+		if len(rest) == 0 {
+			return r.summary, cmp.Or(failed, r.exhausted(err))
+		}
+		if err == nil {
+			err = workLeft(rest)
+		}
+		if err := pace.rest(ctx, err, r.fruit || len(rest) < left, r.other); err != nil {
+			return r.summary, err
+		}
+	}
+}
+
+// reading is one Read with all its attempts.
+type reading struct {
+	handlers Handlers
+	req      *connectorv1.ReadRequest // of the next attempt
+	tally    *tally
+	summary  *connectorv1.Summary
+	begun    time.Time
+	fruit    bool  // whether the attempt under way committed a state that is new
+	refused  error // by a handler
+}
+
+// take hands over one message.
+func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
+	switch m := m.GetMessage().(type) {
+	case *connectorv1.ReadResponse_Records:
+		r.tally.touch(m.Records.GetStream(), m.Records.GetAccount())
+		if r.req.GetRecordLimit() > 0 {
+			r.req.RecordLimit = max(r.req.GetRecordLimit()-int64(len(m.Records.GetRecords())), 1)
+		}
+		if r.handlers.Records != nil {
+			return r.handlers.Records(ctx, m.Records)
+		}
+		return nil
+	case *connectorv1.ReadResponse_State:
+		if r.handlers.State != nil {
+			if err := r.handlers.State(ctx, m.State.GetState()); err != nil {
+				return err
+			}
+		}
+		r.commit(m.State.GetState())
+		return nil
+	case *connectorv1.ReadResponse_StreamStatus:
+		r.tally.status(m.StreamStatus)
+	}
+	r.other(m)
+	return nil
+}
+
+// commit has the next attempt begin from a state.
+func (r *reading) commit(state *connectorv1.StreamState) {
+	i := slices.IndexFunc(r.req.GetStates(), func(s *connectorv1.StreamState) bool {
+		return s.GetStream() == state.GetStream() && s.GetAccount() == state.GetAccount()
+	})
+	if i < 0 {
+		r.req.States = append(r.req.GetStates(), state)
+		r.fruit = true
+		return
+	}
+	r.fruit = r.fruit || !proto.Equal(r.req.GetStates()[i], state)
+	r.req.States[i] = state
+}
+
+func (r *reading) other(m *connectorv1.ReadResponse) {
+	if r.handlers.Other != nil {
+		r.handlers.Other(m)
+	}
+}
+
+// limited tells whether the request has a limit that ends a Read with work left.
+func (r *reading) limited() bool { return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil }
+
+// rest leaves in the request the streams that another attempt could bring further, and gives them.
+func (r *reading) rest() []chosen {
+	var all []chosen
+	for _, s := range r.req.GetStreams() {
+		all = append(all, chosen{stream: &connectorv1.Stream{Name: s.GetStream()}})
+	}
+	rest := r.tally.unfinished(all)
+	asked := func(stream string) bool {
+		return slices.ContainsFunc(rest, func(c chosen) bool { return c.stream.GetName() == stream })
+	}
+	r.req.Streams = slices.DeleteFunc(r.req.GetStreams(), func(s *connectorv1.ConfiguredStream) bool { return !asked(s.GetStream()) })
+	r.req.States = slices.DeleteFunc(r.req.GetStates(), func(s *connectorv1.StreamState) bool { return !asked(s.GetStream()) })
+	if limit := r.req.GetSoftDeadline(); limit != nil {
+		r.req.SoftDeadline = durationpb.New(max(limit.AsDuration()-time.Since(r.begun), time.Second))
+	}
+	return rest
+}
+
+// exhausted is the error of an attempt that left nothing to do although it failed: of a stream that no attempt will mend.
+func (r *reading) exhausted(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Retryable() && r.summary != nil {
+		return nil // the streams are complete, and only the way back broke
+	}
+	return err
+}
+
+// add adds the summary of an attempt to those before.
+func (r *reading) add(s *connectorv1.Summary) {
+	r.tally.summary(s)
+	if s == nil || r.summary == nil {
+		r.summary = cmp.Or(s, r.summary)
+		return
+	}
+	sum := proto.CloneOf(r.summary)
+	for _, stream := range s.GetStreams() {
+		i := slices.IndexFunc(sum.GetStreams(), func(have *connectorv1.StreamSummary) bool {
+			return have.GetStream() == stream.GetStream() && have.GetAccount() == stream.GetAccount()
+		})
+		if i < 0 {
+			sum.Streams = append(sum.GetStreams(), stream)
+			continue
+		}
+		newer, older := proto.CloneOf(stream), sum.GetStreams()[i]
+		newer.Upserts += older.GetUpserts()
+		newer.Deletes += older.GetDeletes()
+		newer.Bytes += older.GetBytes()
+		sum.Streams[i] = newer
+	}
+	sum.Requests += s.GetRequests()
+	sum.Retries += s.GetRetries()
+	sum.Waited = durationpb.New(sum.GetWaited().AsDuration() + s.GetWaited().AsDuration())
+	sum.Duration = durationpb.New(time.Since(r.begun))
+	sum.HasMore = s.GetHasMore()
+	r.summary = sum
+}
