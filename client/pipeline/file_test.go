@@ -104,7 +104,7 @@ func TestResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
-		"pipeline zebra: config.api_key names the environment variable ZEBRA_KEY, which is not set",
+		"config.api_key names the environment variable ZEBRA_KEY, which is not set",
 		"destination names the environment variable ACME_DATABASE, which is not set",
 	} {
 		if _, err := f.Pipelines[i].Resolve(getenv); err == nil || !strings.Contains(err.Error(), want) {

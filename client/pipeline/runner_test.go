@@ -303,6 +303,27 @@ func TestOneRunAtATime(t *testing.T) {
 	})
 }
 
+func TestASlotIsRunByOneProcessOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		var both sync.WaitGroup
+		for range 2 {
+			r, done := h.runner(sleepy(time.Second/2), "    schedule: {every: 1h, anchor: 12:00}\n")
+			both.Go(func() {
+				defer done()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour+time.Minute)
+				defer cancel()
+				if err := r.Run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		r, done := h.runner(sleepy(0), "")
+		defer done()
+		want(t, h.runs(r), "00:00 1 succeeded", "01:00 1 succeeded", "02:00 1 succeeded")
+	})
+}
+
 func TestCounts(t *testing.T) {
 	h := newHouse(t)
 	watermark := time.Date(2024, 1, 31, 13, 0, 0, 0, time.UTC)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -33,11 +34,11 @@ func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
 	config, _ := l.resolve(p.config, "config").(map[string]any)
 	to, _ := l.resolve(p.destination, "destination").(string)
 	if len(l.missing) > 0 {
-		return nil, fmt.Errorf("pipeline %s: %s", p.Name, strings.Join(l.missing, "; "))
+		return nil, errors.New(strings.Join(l.missing, "; "))
 	}
 	s, err := structpb.NewStruct(config)
 	if err != nil {
-		return nil, fmt.Errorf("pipeline %s: config: %w", p.Name, err)
+		return nil, fmt.Errorf("config: %w", err)
 	}
 	// The longest first, so that one that holds another is hidden whole.
 	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })

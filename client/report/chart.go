@@ -70,9 +70,27 @@ func niceStep(v float64) float64 {
 	return 10 * power
 }
 
-// rowsChart draws the rows loaded on each day from since to until, by stream.
+// fewestDays is the number of days that the chart of rows shows at least.
+const fewestDays = 7
+
+// begin gives when the first run began.
+func begin(p Pipeline) time.Time {
+	if len(p.Runs) == 0 {
+		return time.Time{}
+	}
+	return p.Runs[len(p.Runs)-1].Started
+}
+
+// rowsChart draws the rows loaded on each day, by stream: from since or the first run on, whichever is later.
 func rowsChart(p Pipeline, since, until time.Time) chart {
 	c := newChart()
+	week := until.AddDate(0, 0, 1-fewestDays)
+	if first := begin(p); first.Before(week) {
+		week = first
+	}
+	if week.After(since) {
+		since = week
+	}
 	totals := map[string]int64{}
 	byDate := map[string]Day{}
 	for _, d := range p.Days {
@@ -137,8 +155,8 @@ func datesBetween(since, until time.Time) []string {
 	return dates
 }
 
-// durationChart draws how long each run took.
-func durationChart(p Pipeline, since, until time.Time) chart {
+// durationChart draws how long each run took, from the first one on.
+func durationChart(p Pipeline, until time.Time) chart {
 	c := newChart()
 	longest := time.Second
 	for _, run := range p.Runs {
@@ -149,15 +167,18 @@ func durationChart(p Pipeline, since, until time.Time) chart {
 		unit, name = time.Minute, "min"
 	}
 	to := c.scale(longest.Seconds()/unit.Seconds(), func(v float64) string { return fmt.Sprintf("%g %s", v, name) })
-	since = since.UTC().Truncate(24 * time.Hour)
-	span := until.Sub(since).Seconds()
+	since := begin(p).UTC()
+	span := max(until.Sub(since), time.Minute)
+	across := func(t time.Time) float64 {
+		return left + edge + (plotWidth-2*edge)*t.Sub(since).Seconds()/span.Seconds()
+	}
 	seen := map[string]bool{}
 	for _, run := range p.Runs {
 		d := run.Duration(until)
 		class := string(run.Status)
 		seen[class] = true
 		c.Marks = append(c.Marks, mark{
-			X: left + 6 + (plotWidth-12)*run.Started.Sub(since).Seconds()/span, Y: c.Floor - to(d.Seconds()/unit.Seconds()), R: 4, Class: class,
+			X: across(run.Started), Y: c.Floor - to(d.Seconds()/unit.Seconds()), R: 4, Class: class,
 			Title: fmt.Sprintf("run %d, %s: %s, %s, %s rows", run.ID, run.Started.UTC().Format("2006-01-02 15:04 UTC"), class,
 				d.Round(100*time.Millisecond), thousands(run.Total().Loaded)),
 		})
@@ -167,14 +188,22 @@ func durationChart(p Pipeline, since, until time.Time) chart {
 			c.Legend = append(c.Legend, legend{string(status), string(status)})
 		}
 	}
-	dates := datesBetween(since, until)
-	for i, date := range dates {
-		if i%(len(dates)/10+1) == 0 {
-			c.Columns = append(c.Columns, tick{left + 6 + (plotWidth-12)*float64(i)*24*3600/span, date[5:]})
-		}
+	layout := "01-02"
+	if span < 3*24*time.Hour {
+		layout = "01-02 15:04"
+	}
+	for i := range timeTicks {
+		t := since.Add(span / (timeTicks - 1) * time.Duration(i))
+		c.Columns = append(c.Columns, tick{across(t), t.Format(layout)})
 	}
 	return c
 }
+
+// timeTicks is the number of labels on the axis of a chart of instants, and edge the room for half of one.
+const (
+	timeTicks = 5
+	edge      = 32.0
+)
 
 // age is a bar of the chart of freshness.
 type age struct {

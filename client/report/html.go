@@ -25,7 +25,8 @@ type page struct {
 // section is that of one pipeline.
 type section struct {
 	Pipeline
-	Rate            string
+	Rate            string // of the runs that succeeded or failed
+	Finished        int
 	Rows, Durations chart
 	Ages            []age
 	MoreAges        int
@@ -70,9 +71,9 @@ func (r *Report) WriteHTML(w io.Writer) error {
 
 func (r *Report) section(p Pipeline) section {
 	s := section{Pipeline: p, Rate: "–", Stale: "–",
-		Rows: rowsChart(p, r.Since, r.Until), Durations: durationChart(p, r.Since, r.Until), Troubles: troubles(p)}
-	if done := p.Succeeded + p.Failed; done > 0 {
-		s.Rate = fmt.Sprintf("%.0f %%", 100*float64(p.Succeeded)/float64(done))
+		Rows: rowsChart(p, r.Since, r.Until), Durations: durationChart(p, r.Until), Troubles: troubles(p)}
+	if s.Finished = p.Succeeded + p.Failed; s.Finished > 0 {
+		s.Rate = fmt.Sprintf("%.0f %%", 100*float64(p.Succeeded)/float64(s.Finished))
 	}
 	s.Ages, s.MoreAges = ages(p, r.Until)
 	if len(s.Ages) > 0 {

@@ -122,7 +122,7 @@ func TestPageOfNothing(t *testing.T) {
 		t.Errorf("got %s", html)
 	}
 	running := []runlog.Run{{ID: 1, Pipeline: "new", Status: runlog.Running, Started: until.Add(-time.Second)}}
-	if html := page(t, report.New(running, since, until)); !strings.Contains(html, "<b>–</b><span class=\"soft\">of 1 run succeeded</span>") {
+	if html := page(t, report.New(running, since, until)); !strings.Contains(html, "<b>–</b><span class=\"soft\">of 0 runs succeeded</span>") {
 		t.Errorf("got %s", html)
 	}
 }

@@ -71,7 +71,7 @@ func TestRunCheck(t *testing.T) {
 		t.Error("a check made the destination")
 	}
 	for want, content := range map[string]string{
-		"pipeline a: config.api_key names the environment variable NONE, which is not set": `{config: {api_key: {env: NONE}}, destination: "sqlite:a.db"}`,
+		"config.api_key names the environment variable NONE, which is not set": `{config: {api_key: {env: NONE}}, destination: "sqlite:a.db"}`,
 		"destination is of no kind that there is: write it as sqlite:stripe.db":            `{config: {api_key: k}, destination: a.db}`,
 		`There is no stream "aples". Did you mean "apples"?`:                               `{config: {api_key: k}, destination: "sqlite:a.db", select: [aples]}`,
 		"The key was refused: make a new one.":                                             `{config: {api_key: refused}, destination: "sqlite:a.db"}`,
