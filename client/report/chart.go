@@ -202,7 +202,7 @@ func durationChart(p Pipeline, until time.Time) chart {
 // timeTicks is the number of labels on the axis of a chart of instants, and edge the room for half of one.
 const (
 	timeTicks = 5
-	edge      = 32.0
+	edge      = 38.0
 )
 
 // age is a bar of the chart of freshness.

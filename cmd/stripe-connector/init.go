@@ -75,7 +75,10 @@ type setup struct {
 // run asks everything and writes the file.
 func (s *setup) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{s.askKey, s.askStreams, s.askDestination, s.askSchedule} {
-		if err := step(ctx); err != nil {
+		if err := step(ctx); errors.Is(err, context.Canceled) {
+			s.complain("Interrupted. No pipeline was written.")
+			return failedError{err}
+		} else if err != nil {
 			return err
 		}
 	}
