@@ -18,6 +18,7 @@ type Stream struct {
 	Freshness        Freshness
 	EmitsDeletes     bool
 	Parent           string // the stream whose objects carry this one's; may be empty
+	ParentField      string // path of the field with the parent's key, which DeleteMatching matches; empty without a parent
 	Relations        []Relation
 	Permission       string // what a restricted key needs, in the source's words
 	DocumentationURL string

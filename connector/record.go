@@ -24,6 +24,7 @@ type Operation int
 
 // The operations.
 const (
-	Upsert Operation = iota + 1
-	Delete
+	Upsert         Operation = iota + 1
+	Delete                   // the row with the primary key of Data is gone
+	DeleteMatching           // all rows whose fields equal those of Data are gone; those that are still there follow before the next state
 )

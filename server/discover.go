@@ -66,6 +66,7 @@ func (s *service) protoStream(stream connector.Stream, hidden secrets) (*connect
 		JsonSchema:         schema,
 		PrimaryKey:         stream.PrimaryKey,
 		CursorField:        stream.CursorField,
+		ParentField:        stream.ParentField,
 		SupportedSyncModes: enums[connectorv1.SyncMode](stream.SyncModes),
 		Freshness:          connectorv1.Freshness(stream.Freshness),
 		EmitsDeletes:       stream.EmitsDeletes,

@@ -137,6 +137,7 @@ func TestEnumNumbers(t *testing.T) {
 	for got, want := range map[string]string{
 		connectorv1.Operation(connector.Upsert).String():                 "OPERATION_UPSERT",
 		connectorv1.Operation(connector.Delete).String():                 "OPERATION_DELETE",
+		connectorv1.Operation(connector.DeleteMatching).String():         "OPERATION_DELETE_MATCHING",
 		connectorv1.LogLevel(connector.Info).String():                    "LOG_LEVEL_INFO",
 		connectorv1.LogLevel(connector.Warning).String():                 "LOG_LEVEL_WARNING",
 		connectorv1.LogLevel(connector.Error).String():                   "LOG_LEVEL_ERROR",

@@ -75,6 +75,7 @@ func (r *run) advance(p *pass, s *span, objects []rawjson.Object, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.id.Sequence++
+	p.note(objects)
 	if last {
 		p.remove(s)
 		return

@@ -22,6 +22,11 @@ type config struct {
 	Account string    // empty for the key's own
 	APIBase string    // empty for Stripe's own
 	MaxRate float64   // requests per second; 0 for the limits that Stripe documents
+
+	Lookback   second // lookback_days
+	UpdateMode string // auto, payload or reread
+	Overlap    second // how long an event may take to become visible
+	Settling   second // how old an event must be to be looked for
 }
 
 // mode is "live" or "test": the key decides.
@@ -34,6 +39,17 @@ func (c config) mode() string {
 
 // maxLookbackDays bounds lookback_days.
 const maxLookbackDays = 600
+
+// Events become visible some seconds after they were created, seldom more than ten. A sweep leaves out those that are
+// younger than the settling lag, and looks again for those that appeared in what the last sweep had looked at.
+const (
+	defaultOverlap  = 300
+	maxOverlap      = 24 * 60 * 60
+	defaultSettling = 2
+	maxSettling     = 10 * 60
+)
+
+const day = second(24 * time.Hour / time.Second)
 
 var (
 	keyPattern     = regexp.MustCompile(`^(sk|rk)_(live|test)_[0-9A-Za-z_]+$`)
@@ -49,12 +65,18 @@ func (s *Source) parseConfig(raw connector.Config) (config, error) {
 		}
 	}
 	p := &configParser{members: members, now: s.options.Now()}
+	lookback := p.wholeNumber("lookback_days", "days", 0, maxLookbackDays)
 	c := config{
 		APIKey:  p.apiKey(),
-		Start:   p.start(),
+		Start:   p.start(lookback),
 		Account: p.account(),
 		APIBase: p.apiBase(s.options.AllowedAPIBases),
 		MaxRate: p.maxRate(),
+
+		Lookback:   second(lookback) * day,
+		UpdateMode: p.updateMode(),
+		Overlap:    second(p.wholeNumber("events_overlap_seconds", "seconds", defaultOverlap, maxOverlap)),
+		Settling:   second(p.wholeNumber("events_settling_seconds", "seconds", defaultSettling, maxSettling)),
 	}
 	p.refuseUnknown()
 	if len(p.violations) > 0 {
@@ -111,8 +133,7 @@ func (p *configParser) apiKey() string {
 }
 
 // start gives the first second to read: start_date (default: a year ago) less lookback_days.
-func (p *configParser) start() time.Time {
-	days := p.lookbackDays()
+func (p *configParser) start(lookbackDays int) time.Time {
 	start := p.now.AddDate(-1, 0, 0)
 	if text := p.text("start_date"); text != "" {
 		parsed, err := parseDate(text)
@@ -124,7 +145,7 @@ func (p *configParser) start() time.Time {
 		}
 		start = parsed
 	}
-	start = start.AddDate(0, 0, -days).UTC().Truncate(time.Second)
+	start = start.AddDate(0, 0, -lookbackDays).UTC().Truncate(time.Second)
 	if epoch := time.Unix(0, 0).UTC(); start.Before(epoch) { // nothing was created earlier, and Stripe takes no negative times
 		return epoch
 	}
@@ -138,16 +159,36 @@ func parseDate(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-func (p *configParser) lookbackDays() int {
-	var days float64
-	if !p.take("lookback_days", "a whole number of days", &days) {
-		return 0
+// wholeNumber takes a number from 0 to most; absent if there is none.
+func (p *configParser) wholeNumber(field, unit string, absent, most int) int {
+	var n float64
+	if !p.take(field, "a whole number of "+unit, &n) {
+		return absent
 	}
-	if days != float64(int(days)) || days < 0 || days > maxLookbackDays {
-		p.wrong("lookback_days", "is %v: choose a whole number from 0 to %d.", days, maxLookbackDays)
-		return 0
+	if n != float64(int(n)) || n < 0 || n > float64(most) {
+		p.wrong(field, "is %v: choose a whole number from 0 to %d.", n, most)
+		return absent
 	}
-	return int(days)
+	return int(n)
+}
+
+// The ways to apply a change that an event tells of.
+const (
+	updateAuto    = "auto"    // the event's payload where it is of the pinned version and complete, else the object is read again
+	updatePayload = "payload" // the payload, whatever its version
+	updateReread  = "reread"
+)
+
+func (p *configParser) updateMode() string {
+	mode := p.text("update_mode")
+	switch mode {
+	case "":
+		return updateAuto
+	case updateAuto, updatePayload, updateReread:
+	default:
+		p.wrong("update_mode", "is %s: choose auto, payload or reread.", echo(mode))
+	}
+	return mode
 }
 
 func (p *configParser) account() string {
@@ -191,4 +232,7 @@ func (p *configParser) refuseUnknown() {
 	}
 }
 
-var configFields = []string{"account", "api_base", "api_key", "lookback_days", "max_requests_per_second", "start_date"}
+var configFields = []string{
+	"account", "api_base", "api_key", "events_overlap_seconds", "events_settling_seconds", "lookback_days",
+	"max_requests_per_second", "start_date", "update_mode",
+}

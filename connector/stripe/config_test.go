@@ -28,7 +28,7 @@ func TestParseConfig(t *testing.T) {
 		want config
 	}{
 		"least":     {`{"api_key":"rk_test_1"}`, config{APIKey: "rk_test_1", Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
-		"lookback":  {`{"api_key":"rk_test_1","lookback_days":600}`, config{APIKey: "rk_test_1", Start: time.Date(2021, 10, 23, 12, 30, 15, 0, time.UTC)}},
+		"lookback":  {`{"api_key":"rk_test_1","lookback_days":600}`, config{APIKey: "rk_test_1", Lookback: 600 * day, Start: time.Date(2021, 10, 23, 12, 30, 15, 0, time.UTC)}},
 		"date":      {`{"api_key":"rk_test_1","start_date":"2024-01-31"}`, config{APIKey: "rk_test_1", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 		"time":      {`{"api_key":"rk_test_1","start_date":"2024-01-31T01:00:00+02:00"}`, config{APIKey: "rk_test_1", Start: time.Date(2024, 1, 30, 23, 0, 0, 0, time.UTC)}},
 		"nulls":     {`{"api_key":"rk_test_1","start_date":null,"account":null,"api_base":null,"lookback_days":null}`, config{APIKey: "rk_test_1", Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
@@ -42,6 +42,7 @@ func TestParseConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			test.want.UpdateMode, test.want.Overlap, test.want.Settling = updateAuto, defaultOverlap, defaultSettling
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -28,8 +28,9 @@ type emitter struct {
 	now     func() time.Time
 	account string
 	mode    string
+	owner   owner
+	follow  bool
 	outputs []*output // in the order of the request
-	passes  []*pass
 	warned  map[*member]bool
 
 	heartbeat          time.Duration
@@ -42,19 +43,24 @@ type progress struct {
 	status    connector.Status
 	failure   *connector.Failure
 	upserts   int64
+	deletes   int64
 	bytes     int64
 	sinceLast int64 // records since the last state
 	pages     int   // pages since the last state
 	lastState time.Time
-	state     json.RawMessage // the last state that was sent
+	state     json.RawMessage   // the last state that was sent
+	current   state             // what that says
+	listed    bool              // its lists are read, as far as they are to be
+	seen      map[string]second // events that were applied, by the hash of their id, with their time
+	floor     second            // events before it may be older than records that an earlier Read sent
 }
 
 // done tells whether the output gets no more records.
 func (p *progress) done() bool { return p.status >= connector.Complete }
 
-func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass, outputs []*output, sink connector.Sink, meter *api.Meter) *emitter {
+func (s *Source) newEmitter(c config, req connector.ReadRequest, outputs []*output, sink connector.Sink, meter *api.Meter) *emitter {
 	e := &emitter{
-		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), passes: passes, outputs: outputs,
+		sink: sink, meter: meter, now: s.options.Now, account: c.Account, mode: c.mode(), follow: req.Follow, outputs: outputs,
 		warned:             map[*member]bool{},
 		heartbeat:          s.options.Heartbeat,
 		checkpointPages:    req.CheckpointPages,
@@ -73,11 +79,43 @@ func (s *Source) newEmitter(c config, req connector.ReadRequest, passes []*pass,
 func (e *emitter) begin(ctx context.Context, p *pass) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, out := range p.outputs {
+	return e.start(ctx, p.outputs)
+}
+
+// beginEvents tells that streams are being read of which only events tell.
+func (e *emitter) beginEvents(ctx context.Context, outputs []*output) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.start(ctx, outputs)
+}
+
+func (e *emitter) start(ctx context.Context, outputs []*output) error {
+	if err := e.notices(ctx, outputs); err != nil {
+		return err
+	}
+	for _, out := range outputs {
 		out.lastState = e.now()
+		if out.status != 0 {
+			continue // a second round of the same Read
+		}
 		if err := e.status(ctx, out, connector.Started, nil); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// notices tells what the user should know about outputs.
+func (e *emitter) notices(ctx context.Context, outputs []*output) error {
+	for _, out := range outputs {
+		if out.notice == "" {
+			continue
+		}
+		err := e.sink.Send(ctx, &connector.LogEntry{Level: connector.Warning, Stream: out.stream.Name, Account: e.account, Message: out.notice})
+		if err != nil {
+			return err
+		}
+		out.notice = ""
 	}
 	return nil
 }
@@ -86,7 +124,7 @@ func (e *emitter) begin(ctx context.Context, p *pass) error {
 func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func()) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.harvest(ctx, p, h); err != nil {
+	if err := e.harvest(ctx, p.outputs, h); err != nil {
 		return err
 	}
 	advance()
@@ -99,14 +137,14 @@ func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func())
 	return e.checkpoint(ctx, p)
 }
 
-// flush sends records of a page that is not complete yet. No state covers them before it is.
-func (e *emitter) flush(ctx context.Context, p *pass, h *harvest) error {
+// flush sends records that no state covers yet: of a page, or of changes, that are not complete.
+func (e *emitter) flush(ctx context.Context, outputs []*output, h *harvest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.harvest(ctx, p, h)
+	return e.harvest(ctx, outputs, h)
 }
 
-func (e *emitter) harvest(ctx context.Context, p *pass, h *harvest) error {
+func (e *emitter) harvest(ctx context.Context, outputs []*output, h *harvest) error {
 	h.project()
 	for m, example := range h.strange {
 		err := e.warn(ctx, m, fmt.Sprintf("%s lists %s, which does not belong there: such objects are left out.", m.stream.Path, example))
@@ -114,7 +152,7 @@ func (e *emitter) harvest(ctx context.Context, p *pass, h *harvest) error {
 			return err
 		}
 	}
-	for _, out := range p.outputs {
+	for _, out := range outputs {
 		if err := e.records(ctx, out, h.records[out]); err != nil {
 			return err
 		}
@@ -144,10 +182,14 @@ func (e *emitter) records(ctx context.Context, out *output, records []connector.
 	if err != nil {
 		return err
 	}
-	out.upserts += int64(len(records))
 	out.sinceLast += int64(len(records))
 	for _, record := range records {
 		out.bytes += int64(len(record.Data))
+		if record.Operation == connector.Upsert {
+			out.upserts++
+		} else {
+			out.deletes++
+		}
 	}
 	return nil
 }
@@ -184,20 +226,77 @@ func (e *emitter) checkpoint(ctx context.Context, p *pass) error {
 		if out.done() {
 			continue
 		}
-		encoded, err := json.Marshal(p.state(out, e.mode))
-		if err != nil {
-			return fmt.Errorf("encode the state of %s: %w", out.stream.Name, err)
-		}
-		err = e.sink.Send(ctx, &connector.StateCheckpoint{
-			StreamState: connector.StreamState{Stream: out.stream.Name, Account: e.account, State: encoded},
-			Records:     out.sinceLast,
-		})
-		if err != nil {
+		if err := e.sendState(ctx, out, p.state(out, e.mode)); err != nil {
 			return err
 		}
-		out.state, out.lastState, out.sinceLast, out.pages = encoded, e.now(), 0, 0
 	}
 	return nil
+}
+
+func (e *emitter) sendState(ctx context.Context, out *output, s state) error {
+	s.Owner = e.owner
+	encoded, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode the state of %s: %w", out.stream.Name, err)
+	}
+	err = e.sink.Send(ctx, &connector.StateCheckpoint{
+		StreamState: connector.StreamState{Stream: out.stream.Name, Account: e.account, State: encoded},
+		Records:     out.sinceLast,
+	})
+	if err != nil {
+		return err
+	}
+	out.state, out.current, out.lastState, out.sinceLast, out.pages = encoded, s, e.now(), 0, 0
+	return nil
+}
+
+// changed lets outputs advance over events whose records were sent, and sends their states.
+func (e *emitter) changed(ctx context.Context, outputs []*output, advance func(*output)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, out := range outputs {
+		if out.done() {
+			continue
+		}
+		advance(out)
+		next := out.current
+		next.Changes = out.changes
+		if err := e.sendState(ctx, out, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end tells what became of outputs: complete, or left with work by a limit of the request or a failure.
+func (e *emitter) end(ctx context.Context, outputs []*output, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	status, failure := outcome(err)
+	for _, out := range outputs {
+		if out.done() {
+			continue
+		}
+		if err := e.status(ctx, out, status, failure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outcome is the status that an error means for a stream.
+func outcome(err error) (connector.Status, *connector.Failure) {
+	switch {
+	case err == nil:
+		return connector.Complete, nil
+	case errors.Is(err, errEnough):
+		return connector.Incomplete, nil
+	}
+	failure := connector.AsFailure(err)
+	if failure.Class == connector.PermissionError {
+		return connector.Skipped, failure
+	}
+	return connector.Incomplete, failure
 }
 
 // sent gives the number of records sent so far.
@@ -206,23 +305,23 @@ func (e *emitter) sent() int64 {
 	defer e.mu.Unlock()
 	var n int64
 	for _, out := range e.outputs {
-		n += out.upserts
+		n += out.upserts + out.deletes
 	}
 	return n
 }
 
-// finish tells what became of the streams of a pass that ended, with a failure or, if err is nil, complete.
+// finish tells what became of the streams of a pass that ended, with a failure or, if err is nil, complete: those of which
+// events tell more are not done yet.
 func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	status, failure := connector.Complete, (*connector.Failure)(nil)
-	switch {
-	case errors.Is(err, errEnough):
-		status = connector.Incomplete
-	case err != nil:
-		status, failure = connector.Incomplete, connector.AsFailure(err)
-		if failure.Class == connector.PermissionError {
-			status = connector.Skipped
+	status, failure := outcome(err)
+	if err == nil {
+		for _, out := range p.outputs {
+			out.listed = true
+			if out.changes != nil {
+				out.changes.Reread = max(out.changes.Reread, second(e.now().Unix())+1)
+			}
 		}
 	}
 	if status != connector.Skipped && (err == nil || p.touched()) {
@@ -231,7 +330,7 @@ func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
 		}
 	}
 	for _, out := range p.outputs {
-		if out.done() {
+		if out.done() || err == nil && (out.swept || out.resumed && out.incremental) {
 			continue
 		}
 		if err := e.status(ctx, out, status, failure); err != nil {

@@ -31,6 +31,11 @@ type member struct {
 	refused      atomic.Pointer[connector.Failure] // why the key may not list it
 }
 
+// follows tells whether a change of its parent can be one of any stream of m.
+func (m *member) follows() bool {
+	return slices.ContainsFunc(m.outputs, func(out *output) bool { return out.stream.follows() })
+}
+
 // refusal tells why the key may not list m, or an endpoint above it; nil if it may.
 func (m *member) refusal() *connector.Failure {
 	for ; m != nil; m = m.parent {
@@ -55,16 +60,20 @@ func (m *member) list(at place) (string, url.Values) {
 	return path, query
 }
 
-// gatherer turns the objects of one page into records of all outputs of its pass.
+// gatherer turns the objects of one page, or one object that changed, into records of outputs.
 type gatherer struct {
-	run  *run
-	pass *pass
+	run      *run
+	outputs  []*output
+	from, to second // for RangeParams
+	change   bool   // the objects changed: only children that follow are gathered, and they replace those sent before
 
 	mu      sync.Mutex // parents are asked for their children side by side
 	harvest *harvest
 }
 
-func (r *run) gatherer(p *pass) *gatherer { return &gatherer{run: r, pass: p, harvest: newHarvest()} }
+func (r *run) gatherer(p *pass) *gatherer {
+	return &gatherer{run: r, outputs: p.outputs, from: p.from, to: p.to, harvest: newHarvest("")}
+}
 
 // gather keeps the objects of a page of m and gathers all that is below them.
 func (g *gatherer) gather(ctx context.Context, m *member, objects []rawjson.Object, at place, asOf time.Time) error {
@@ -72,6 +81,9 @@ func (g *gatherer) gather(ctx context.Context, m *member, objects []rawjson.Obje
 		return err
 	}
 	for _, child := range m.children {
+		if g.change && !child.follows() {
+			continue
+		}
 		if err := g.below(ctx, child, objects, asOf); err != nil {
 			return err
 		}
@@ -88,8 +100,15 @@ func (g *gatherer) keep(ctx context.Context, m *member, objects []rawjson.Object
 		return nil
 	}
 	full := g.harvest
-	g.harvest = newHarvest()
-	return g.run.emitter.flush(ctx, g.pass, full)
+	g.harvest = full.next()
+	return g.run.emitter.flush(ctx, g.outputs, full)
+}
+
+// replace lets what is gathered of the children of a parent from now on take the place of those sent before.
+func (g *gatherer) replace(m *member, parent string, asOf time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.harvest.replace(m, parent, asOf)
 }
 
 // below gathers the children of these objects. Those that are embedded cost nothing; the others are listed side by
@@ -102,12 +121,18 @@ func (g *gatherer) below(ctx context.Context, child *member, objects []rawjson.O
 	requests, ctx := errgroup.WithContext(ctx)
 	requests.SetLimit(parallelParents)
 	for _, object := range objects {
-		if object.Type != child.parentObject || object.ID == "" || child.closed() || !child.stream.mayHave(object) {
+		if object.Type != child.parentObject || object.ID == "" || child.closed() {
+			continue
+		}
+		if g.change {
+			g.replace(child, object.ID, asOf)
+		}
+		if !child.stream.mayHave(object) {
 			continue
 		}
 		first, err := carried(child.stream, object)
 		for _, id := range across {
-			at := place{parent: object, across: id, from: g.pass.from, to: g.pass.to, pageSize: g.run.pageSize}
+			at := place{parent: object, across: id, from: g.from, to: g.to, pageSize: g.run.pageSize}
 			if err == nil && first.HasMore {
 				requests.Go(func() error { return g.pages(ctx, child, at, first, asOf) })
 			} else if err == nil {

@@ -17,10 +17,57 @@ type harvest struct {
 	records map[*output][]connector.Record
 	strange map[*member]string // an example of what was listed and does not belong
 	bytes   int
+	event   string             // the id of the event that caused it all; empty if it was listed
+	wanted  func(*output) bool // which outputs to keep records of; nil for all
 }
 
-func newHarvest() *harvest {
-	return &harvest{records: map[*output][]connector.Record{}, strange: map[*member]string{}}
+func newHarvest(event string) *harvest {
+	return &harvest{records: map[*output][]connector.Record{}, strange: map[*member]string{}, event: event}
+}
+
+// next gives an empty harvest of the same kind.
+func (h *harvest) next() *harvest {
+	empty := newHarvest(h.event)
+	empty.wanted = h.wanted
+	return empty
+}
+
+func (h *harvest) wants(out *output) bool { return h.wanted == nil || h.wanted(out) }
+
+// replace adds that the children of a parent are gone, of whom those that are still there follow.
+func (h *harvest) replace(m *member, parent string, asOf time.Time) {
+	for _, out := range m.outputs {
+		key := out.stream.parentKey()
+		if key == "" || !h.wants(out) {
+			continue
+		}
+		h.add(out, connector.Record{
+			Data: rawjson.WithMember("{}", key, rawjson.Quote(parent)), Operation: connector.DeleteMatching, AsOf: asOf, Key: parent,
+		})
+	}
+}
+
+// remove adds that an object of an output is gone.
+func (h *harvest) remove(out *output, raw, id string, asOf time.Time) {
+	key := rawjson.Select(out.stream.primaryKey()...).Append(nil, raw)
+	h.add(out, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: id})
+}
+
+// append adds what another harvest gave.
+func (h *harvest) append(other *harvest) {
+	for out, records := range other.records {
+		h.records[out] = append(h.records[out], records...)
+	}
+	for m, example := range other.strange {
+		h.strange[m] = example
+	}
+	h.bytes += other.bytes
+}
+
+func (h *harvest) add(out *output, record connector.Record) {
+	record.EventID = h.event
+	h.bytes += len(record.Data)
+	h.records[out] = append(h.records[out], record)
 }
 
 // keep makes records of objects that m lists.
@@ -31,16 +78,14 @@ func (h *harvest) keep(m *member, objects []rawjson.Object, at place, asOf time.
 		}
 	}
 	for _, out := range m.outputs {
-		records := h.records[out]
-		for _, object := range objects {
-			if object.Type != out.stream.Object || object.ID == "" {
-				continue
-			}
-			raw := complete(m, object.Raw, at)
-			h.bytes += len(raw)
-			records = append(records, connector.Record{Data: raw, Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+		if !h.wants(out) {
+			continue
 		}
-		h.records[out] = records
+		for _, object := range objects {
+			if object.Type == out.stream.Object && object.ID != "" {
+				h.add(out, connector.Record{Data: complete(m, object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+			}
+		}
 	}
 }
 

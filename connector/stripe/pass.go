@@ -3,6 +3,8 @@ package stripe
 import (
 	"slices"
 	"sync"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
 // pass is one reading of one endpoint, for all selected streams that live on it: the endpoint's own and the children
@@ -19,8 +21,9 @@ type pass struct {
 	spans   []*span // what is left, whether a worker has it or not
 	pages   int     // that arrived
 	splits  int
-	workers int   // how many read spans of the pass
-	err     error // why it failed
+	workers int    // how many read spans of the pass
+	pending second // the creation of the oldest object that came and can still change without an event; 0 for none
+	err     error  // why it failed
 }
 
 // remove takes a span that was read to its end out of what is left.
@@ -67,6 +70,8 @@ func (p *pass) state(out *output, mode string) state {
 		To:         p.to,
 		Pass:       p.id,
 		Windows:    windows,
+		Pending:    p.pending,
+		Changes:    out.changes,
 	}
 }
 
@@ -82,6 +87,19 @@ func (p *pass) fraction() float64 {
 		rest += s.rest()
 	}
 	return 1 - float64(rest)/float64(p.to-p.from)
+}
+
+// note remembers the oldest object of a page that can still change without an event.
+func (p *pass) note(objects []rawjson.Object) {
+	if p.root.PendingField == "" {
+		return
+	}
+	for _, object := range objects {
+		value, _ := rawjson.Lookup(object.Raw, p.root.PendingField)
+		if at := p.root.createdAt(object); rawjson.String(value) == p.root.PendingValue && (p.pending == 0 || at < p.pending) {
+			p.pending = at
+		}
+	}
 }
 
 // touched tells whether the pass emitted anything.

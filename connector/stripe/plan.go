@@ -13,25 +13,39 @@ import (
 
 // output is one selected stream in a Read.
 type output struct {
-	stream     *stream
-	selection  *rawjson.Selection // nil: everything
-	generation int64
-	given      *state // the state of the request; nil if there was none
-	member     *member
+	stream      *stream
+	selection   *rawjson.Selection // nil: everything
+	incremental bool
+	swept       bool // incremental, and events tell of changes
+	generation  int64
+	given       *state   // where it goes on; nil if from the beginning
+	givenAs     string   // the path of that in the request
+	changes     *changes // of swept streams
+	notice      string   // what the user should know when it begins
+	resumed     bool     // its lists were begun by an earlier Read
+	unreachable bool     // no events can be had: its lists are to be read again
+	member      *member
+	pass        *pass // that reads it, or did; nil if only events do
 
 	progress // what became of it so far; belongs to the emitter
 }
 
-// plan turns a request into passes, and gives their outputs in the order of the request. The error is a *connector.Failure that names every wrong field.
+// plan turns a request into passes, and gives their outputs in the order of the request. The error is a
+// *connector.Failure that names every wrong field.
 func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*pass, []*output, error) {
-	p := planner{source: s, config: c, mu: mu, now: second(s.options.Now().Unix())}
+	p := s.planner(c, mu)
 	p.setRange(req.From, req.To)
 	p.selectStreams(req.Streams)
 	p.takeStates(req.States)
+	p.follow(req)
 	if len(p.violations) > 0 {
 		return nil, nil, connector.Invalid(p.violations...)
 	}
-	return p.passes(), p.outputs, nil
+	return p.passes(p.outputs), p.outputs, nil
+}
+
+func (s *Source) planner(c config, mu *sync.Mutex) *planner {
+	return &planner{source: s, config: c, mu: mu, now: second(s.options.Now().Unix())}
 }
 
 // planner gathers outputs and what is wrong with the request.
@@ -65,15 +79,21 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 			p.wrong(field, "names %q a second time: name each stream once.", stream.Stream)
 			continue
 		}
+		incremental := stream.SyncMode == connector.Incremental
+		if incremental && p.bounded {
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is INCREMENTAL, and the request has a time_range: leave one of them out. An incremental read covers all that changed since its state.")
+		}
 		p.outputs = append(p.outputs, &output{
-			stream:     row,
-			generation: 1,
-			selection:  p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields),
+			stream:      row,
+			incremental: incremental,
+			swept:       incremental && p.source.streams.swept(row),
+			generation:  1,
+			selection:   p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental),
 		})
 	}
 }
 
-func (p *planner) selectFields(row *stream, at string, fields []string) *rawjson.Selection {
+func (p *planner) selectFields(row *stream, at string, fields []string, incremental bool) *rawjson.Selection {
 	if len(fields) == 0 {
 		return nil
 	}
@@ -86,6 +106,9 @@ func (p *planner) selectFields(row *stream, at string, fields []string) *rawjson
 	paths := slices.Concat(fields, row.primaryKey())
 	if row.Cursor != "" {
 		paths = append(paths, row.Cursor)
+	}
+	if key := row.parentKey(); incremental && key != "" {
+		paths = append(paths, key) // else its rows could not be replaced by parent
 	}
 	return rawjson.Select(paths...)
 }
@@ -113,48 +136,149 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)
 			continue
 		}
-		parsed, err := parseState(given.State, p.config.mode())
+		parsed, err := parseState(given.State, p.config.mode(), p.now)
 		if err != nil {
 			p.wrong(at+".state", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
 		}
-		out.resume(&parsed, p.bounded)
+		out.given, out.givenAs = &parsed, at+".state"
 	}
 }
 
-// resume lets a stream go on from a state, or begin anew if that was complete. Only reading everything anew makes a new
-// generation: rows outside the bounds of a request must not seem to be gone.
-func (o *output) resume(given *state, bounded bool) {
-	o.given = given
-	o.generation = given.Generation
-	if len(given.Windows) == 0 && !bounded {
-		o.generation++
+// follow refuses what a Read that never ends cannot do.
+func (p *planner) follow(req connector.ReadRequest) {
+	if !req.Follow {
+		return
 	}
+	for i, out := range p.outputs {
+		if !out.incremental {
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: with follow, choose INCREMENTAL.")
+		}
+	}
+}
+
+// part is what some streams read together: from one endpoint, from one point on.
+type part struct {
+	root          *stream
+	pass          string // the pass to go on with; empty for a new one
+	goesOn        bool   // what was covered before stays, and only this is read:
+	from, covered second // what was created between these, since the start date was moved back
+	trail         second // what was created from here on
 }
 
 // passes groups the outputs: those of one endpoint that begin go together, and so do those that one pass left behind.
-func (p *planner) passes() []*pass {
-	type group struct {
-		root *stream
-		pass string // the pass to go on with; empty for a new one
-	}
-	var order []group
-	grouped := map[group][]*output{}
-	for _, out := range p.outputs {
-		g := group{root: p.source.streams.root(out.stream)}
-		if out.given != nil && len(out.given.Windows) > 0 {
-			g.pass = p.leadsTo(out.given.Pass)
+// Outputs that only events concern have no pass.
+func (p *planner) passes(outputs []*output) []*pass {
+	var order []part
+	parts := map[part][]*output{}
+	for _, out := range outputs {
+		g, lists := p.begin(out)
+		if !lists {
+			continue
 		}
-		if grouped[g] == nil {
+		if parts[g] == nil {
 			order = append(order, g)
 		}
-		grouped[g] = append(grouped[g], out)
+		parts[g] = append(parts[g], out)
 	}
 	passes := make([]*pass, len(order))
 	for i, g := range order {
-		passes[i] = p.pass(g.root, grouped[g], g.pass != "")
+		passes[i] = p.pass(g, parts[g])
 	}
 	return passes
+}
+
+// begin decides where an output goes on, and tells whether it has lists to read.
+func (p *planner) begin(out *output) (part, bool) {
+	g := part{root: p.source.streams.root(out.stream)}
+	given := out.given
+	out.resumed = false
+	if given == nil {
+		p.anew(out)
+		return g, true
+	}
+	out.generation = given.Generation
+	if out.swept {
+		out.changes = p.changesOf(given)
+	}
+	switch {
+	case out.unreachable:
+		out.unreachable = false
+		p.again(out)
+		return g, true
+	case out.swept && out.changes.From < p.now-mostAway:
+		out.notice = fmt.Sprintf("The last sync is too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", out.changes.Until)
+		p.again(out)
+		return g, true
+	case len(given.Windows) > 0:
+		out.resumed = true
+		g.pass = p.leadsTo(given.Pass)
+		return g, true
+	case !out.incremental || p.source.streams.freshness(out.stream) == connector.ByFull:
+		if p.bounded { // rows outside the bounds of the request must not seem to be gone
+			p.anew(out)
+			return g, true
+		}
+		p.again(out)
+		return g, true
+	}
+	g.goesOn, g.covered, g.from, g.trail = true, given.From, given.From, p.now
+	if g.root.Cursor != "" {
+		g.from, g.trail = min(given.From, p.earliest(g.root)), p.trail(out, g.root)
+	}
+	return g, g.trail < p.now || g.from < g.covered
+}
+
+// anew lets an output begin at the beginning.
+func (p *planner) anew(out *output) {
+	out.changes = nil
+	if out.swept {
+		from := p.now - p.config.Overlap
+		out.changes = &changes{From: from, Until: from}
+	}
+}
+
+// again lets an output begin at the beginning in a new generation, so that rows that do not come back can be removed.
+// Those of a stream that outlives its objects stay.
+func (p *planner) again(out *output) {
+	generation := out.generation
+	if !out.stream.appendOnly() {
+		generation++
+	}
+	p.anew(out)
+	out.generation = generation
+}
+
+// mostAway is how old the oldest event to look for may be: Stripe keeps them for 30 days, and a sweep takes some time.
+const mostAway = 29 * day
+
+// changesOf gives where the sweep of a stream goes on. A state without changes, of a full refresh or of an older
+// version, goes on from the end of its range.
+func (p *planner) changesOf(given *state) *changes {
+	if given.Changes == nil {
+		from := given.To - p.config.Overlap
+		return &changes{From: from, Until: from, Reread: p.now + 1}
+	}
+	c := *given.Changes
+	return &c
+}
+
+// trail gives the creation time from which a stream's list is read again; the future if it is not.
+func (p *planner) trail(out *output, root *stream) second {
+	from, until := p.now, out.given.To
+	if out.changes != nil {
+		until = max(until, out.changes.Until)
+	}
+	if root.NewUnannounced {
+		from = out.given.To - lateListing
+	}
+	if p.config.Lookback > 0 {
+		from = min(from, until-p.config.Lookback)
+	}
+	if pending := out.given.Pending; pending > 0 {
+		from = min(from, pending)
+	}
+	return max(from, out.given.From)
 }
 
 // leadsTo gives the pass that a stream goes on with: its own, or that of another stream which went on from there.
@@ -167,17 +291,30 @@ func (p *planner) leadsTo(id passID) string {
 	return id.ID
 }
 
-func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
+func (p *planner) pass(g part, outputs []*output) *pass {
 	result := &pass{
-		root:    root,
+		root:    g.root,
 		outputs: outputs,
 		mu:      p.mu,
 		id:      passID{ID: rand.Text()[:8], Streams: len(outputs)},
-		from:    p.earliest(root),
+		from:    p.earliest(g.root),
 		to:      p.to,
 	}
-	result.family = p.family(root, nil, outputs)
-	if !resumed {
+	for _, out := range outputs {
+		out.pass = result
+	}
+	result.family = p.source.streams.family(g.root, nil, outputs)
+	switch {
+	case g.goesOn:
+		result.from = g.from
+		if g.from < g.covered {
+			result.spans = append(result.spans, newSpan(window{From: g.from, To: g.covered}))
+		}
+		if g.trail < p.now {
+			result.spans = append(result.spans, newSpan(window{From: g.trail, To: p.now}))
+		}
+		return result
+	case g.pass == "":
 		result.spans = []*span{newSpan(window{From: result.from, To: result.to})}
 		return result
 	}
@@ -193,7 +330,7 @@ func (p *planner) pass(root *stream, outputs []*output, resumed bool) *pass {
 	for _, w := range furthestBehind.Windows {
 		result.spans = append(result.spans, newSpan(w))
 	}
-	result.to = furthestBehind.To
+	result.to, result.pending = furthestBehind.To, furthestBehind.Pending
 	if result.from < furthestBehind.From && !p.bounded { // the start date was moved back meanwhile
 		result.spans = append(result.spans, newSpan(window{From: result.from, To: furthestBehind.From}))
 		return result
@@ -224,21 +361,21 @@ func (p *planner) earliest(root *stream) second {
 }
 
 // family gives the endpoint of a stream with those of its descendants that lead to an output; nil if none does.
-func (p *planner) family(endpoint *stream, parent *member, outputs []*output) *member {
-	m := &member{stream: endpoint, parent: parent, objects: p.source.streams.objects(endpoint)}
+func (t table) family(endpoint *stream, parent *member, outputs []*output) *member {
+	m := &member{stream: endpoint, parent: parent, objects: t.objects(endpoint)}
 	for _, out := range outputs {
 		if out.stream.sameEndpoint(endpoint) {
 			m.outputs = append(m.outputs, out)
 			out.member = m
 		}
 	}
-	for i := range p.source.streams {
-		row := &p.source.streams[i]
+	for i := range t {
+		row := &t[i]
 		if !row.sameEndpoint(endpoint) {
 			continue
 		}
-		for _, below := range p.source.streams.endpoints(row.Name) {
-			if child := p.family(below, m, outputs); child != nil {
+		for _, below := range t.endpoints(row.Name) {
+			if child := t.family(below, m, outputs); child != nil {
 				child.parentObject = row.Object
 				m.children = append(m.children, child)
 			}

@@ -121,11 +121,11 @@ func summarize(passes []*pass) []any {
 
 const (
 	whole  = `[{"from":"2024-01-01T00:00:00Z","to":"2024-06-15T12:30:15Z"}]`
-	behind = `{"version":1,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	behind = `{"version":2,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]}`
-	ahead = `{"version":1,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	ahead = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
-	finished = `{"version":1,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
 	windowBehind = `[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]`
 )
@@ -226,8 +226,11 @@ func TestParseStateRefuses(t *testing.T) {
 	tests := map[string]struct{ state, problem string }{
 		"no JSON":           {`x`, "is not a state"},
 		"a list":            {`[]`, "is not a state"},
-		"another version":   {swap(`"version":1`, `"version":2`).Replace(behind), "version 2"},
+		"another version":   {swap(`"version":2`, `"version":3`).Replace(behind), "version 3"},
 		"unknown member":    {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
+		"the future":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
+		"future changes":    {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
+		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes end"},
 		"live data":         {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
 		"no generation":     {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
 		"not a time":        {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
@@ -238,7 +241,7 @@ func TestParseStateRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseState(json.RawMessage(test.state), "test")
+			_, err := parseState(json.RawMessage(test.state), "test", second(testNow.Unix()))
 			if err == nil || !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("got %v, want %q", err, test.problem)
 			}
@@ -248,7 +251,7 @@ func TestParseStateRefuses(t *testing.T) {
 
 func TestStatesSurviveARoundTrip(t *testing.T) {
 	for _, text := range []string{behind, ahead, finished} {
-		parsed, err := parseState(json.RawMessage(text), "test")
+		parsed, err := parseState(json.RawMessage(text), "test", second(testNow.Unix()))
 		if err != nil {
 			t.Fatal(err)
 		}

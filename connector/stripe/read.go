@@ -14,24 +14,36 @@ import (
 
 // run is one Read.
 type run struct {
+	source      *Source
+	config      config
 	streams     table
 	mode        string
 	newestFirst bool
 	pageSize    int
+	now         func() time.Time
 	client      *api.Client
 	emitter     *emitter
 	across      acrossIDs
 	permits     permits
-	workers     *errgroup.Group
+	workers     *errgroup.Group // of the round
 
 	recordLimit  int64         // 0 for none
 	softDeadline time.Duration // 0 for none
 	drain        <-chan struct{}
 	cutShort     context.CancelFunc
 
-	mu     sync.Mutex // guards what the passes have left, and active
-	passes []*pass
-	active int // workers
+	follow         bool
+	followInterval time.Duration
+	updateMode     string
+	overlap        second
+	settling       second
+	outputs        []*output
+	readAgain      map[readingOf]second // when changes were read again in this Read
+
+	mu     sync.Mutex    // guards what the passes have left, active and ended
+	passes []*pass       // of the round
+	active int           // workers
+	ended  chan struct{} // closed when a limit of the request is reached
 }
 
 // Read sends the records of the configured streams.
@@ -41,15 +53,22 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 		return connector.Summary{}, err
 	}
 	r := &run{
-		streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
+		source: s, config: c, streams: s.streams, mode: c.mode(), client: s.client(c, s.options.Retry), permits: s.permits,
 		newestFirst: req.NewestFirst, pageSize: s.options.PageSize, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
-		drain: req.Drain,
+		drain: req.Drain, now: s.options.Now, follow: req.Follow, followInterval: req.FollowInterval,
+		updateMode: c.UpdateMode, overlap: c.Overlap, settling: c.Settling,
+		readAgain: map[readingOf]second{}, ended: make(chan struct{}),
 	}
-	var outputs []*output
-	if r.passes, outputs, err = s.plan(c, req, &r.mu); err != nil {
+	if r.followInterval == 0 {
+		r.followInterval = defaultFollowInterval
+	}
+	if r.passes, r.outputs, err = s.plan(c, req, &r.mu); err != nil {
 		return connector.Summary{}, err
 	}
-	r.emitter = s.newEmitter(c, req, r.passes, outputs, sink, &r.client.Meter)
+	r.emitter = s.newEmitter(c, req, r.outputs, sink, &r.client.Meter)
+	if r.emitter.owner, err = r.verifyOwner(ctx); err != nil {
+		return connector.Summary{}, err
+	}
 	began := s.options.Now()
 	if err := r.all(ctx); err != nil {
 		return connector.Summary{}, err
@@ -57,32 +76,38 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	return r.emitter.summary(s.options.Now().Sub(began)), nil
 }
 
-// all reads the passes with as many workers as the rate has use for. An error ends the Read; failures of single streams
-// do not.
+// all reads the lists and the events. An error ends the Read; failures of single streams do not.
 func (r *run) all(ctx context.Context) error {
 	besideCtx, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	defer func() { stop(); beside.Wait() }()
 	beside.Go(func() { r.emitter.heartbeats(besideCtx) })
 
-	workers, workCtx := errgroup.WithContext(ctx)
-	r.workers = workers
-	workCtx, r.cutShort = context.WithCancel(workCtx)
-	defer r.cutShort()
+	workCtx, cutShort := context.WithCancel(ctx)
+	r.cutShort = cutShort
+	defer cutShort()
 	if r.softDeadline > 0 {
 		defer time.AfterFunc(r.softDeadline, r.enough).Stop()
 		defer time.AfterFunc(r.softDeadline+softDeadlineGrace, r.cutShort).Stop()
 	}
 	beside.Go(func() { r.heedDrain(besideCtx) })
+	err := r.rounds(workCtx)
+	if err != nil && (ctx.Err() != nil || !r.stopped() || !errors.Is(err, context.Canceled)) {
+		return err
+	}
+	return r.leave(ctx)
+}
+
+// lists reads the passes of a round with as many workers as the rate has use for.
+func (r *run) lists(ctx context.Context) error {
+	workers, workCtx := errgroup.WithContext(ctx)
+	r.workers = workers
 	first, span := r.next()
 	workers.Go(func() error { return r.work(workCtx, first, span) })
 	for range firstWorkers - 1 {
 		r.recruit(workCtx)
 	}
-	if err := workers.Wait(); err != nil {
-		return err
-	}
-	return r.leave(ctx)
+	return workers.Wait()
 }
 
 // errEnough is why a pass ends when a limit of the request is reached.
@@ -96,10 +121,23 @@ const softDeadlineGrace = 5 * time.Second
 func (r *run) enough() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.stopped() {
+		close(r.ended)
+	}
 	for _, p := range r.passes {
 		if p.err == nil && !p.ended() {
 			p.err = errEnough
 		}
+	}
+}
+
+// stopped tells whether a limit of the request is reached.
+func (r *run) stopped() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -115,7 +153,7 @@ func (r *run) heedDrain(ctx context.Context) {
 	}
 }
 
-// leave tells what became of the passes that enough ended.
+// leave tells what became of the streams that enough ended.
 func (r *run) leave(ctx context.Context) error {
 	for _, p := range r.passes {
 		if !errors.Is(p.err, errEnough) {
@@ -128,7 +166,7 @@ func (r *run) leave(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.emitter.end(ctx, r.outputs, errEnough)
 }
 
 // ends tells whether an error concerns the whole Read: the caller is gone, the sink is broken, or the key is refused.

@@ -33,15 +33,14 @@ func (e *emitter) progress() *connector.Progress {
 		Retries:      e.meter.Retries(),
 		WaitingUntil: e.meter.WaitingUntil(e.now()),
 	}
-	for _, p := range e.passes {
-		for _, out := range p.outputs {
-			m.Records += out.upserts
-			m.Fraction += p.fraction() / float64(len(e.outputs))
-			if out.status == connector.Started || out.status == connector.Running {
-				m.Streams = append(m.Streams, connector.StreamProgress{
-					Stream: out.stream.Name, Account: e.account, Records: out.upserts, Fraction: p.fraction(),
-				})
-			}
+	for _, out := range e.outputs {
+		records, fraction := out.upserts+out.deletes, out.fraction()
+		m.Records += records
+		m.Fraction += fraction / float64(len(e.outputs))
+		if out.status == connector.Started || out.status == connector.Running {
+			m.Streams = append(m.Streams, connector.StreamProgress{
+				Stream: out.stream.Name, Account: e.account, Records: records, Fraction: fraction,
+			})
 		}
 	}
 	return m
@@ -61,10 +60,31 @@ func (e *emitter) summary(duration time.Duration) connector.Summary {
 		}
 		s.Streams = append(s.Streams, connector.StreamSummary{
 			Stream: out.stream.Name, Account: e.account, Status: out.status, Failure: out.failure,
-			Upserts: out.upserts, Bytes: out.bytes, Generation: out.generation, State: out.finalState(),
+			Upserts: out.upserts, Deletes: out.deletes, Bytes: out.bytes, Watermark: out.watermark(), Generation: out.generation, State: out.finalState(),
 		})
 	}
 	return s
+}
+
+// fraction gives the part of the stream's lists that is read.
+func (o *output) fraction() float64 {
+	if o.pass == nil {
+		return 1
+	}
+	return o.pass.fraction()
+}
+
+// watermark gives the moment up to which changes are applied; zero if unknown.
+func (o *output) watermark() time.Time {
+	switch {
+	case o.status != connector.Complete:
+		return time.Time{}
+	case o.changes != nil:
+		return o.changes.Until.time()
+	case o.current.To > 0:
+		return o.current.To.time()
+	}
+	return time.Time{}
 }
 
 // finalState gives the last state sent, or the one given if none was; nil if there is neither.

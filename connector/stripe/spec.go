@@ -15,10 +15,10 @@ func (s *Source) Spec() connector.Spec {
 		Source:           "stripe",
 		ConfigSchema:     configSchema,
 		DocumentationURL: "https://docs.stripe.com/api",
-		SyncModes:        []connector.SyncMode{connector.FullRefresh},
+		SyncModes:        []connector.SyncMode{connector.FullRefresh, connector.Incremental},
 		Capabilities: []connector.Capability{
 			connector.FieldSelection, connector.TimeRangeLimit, connector.RecordLimit, connector.SoftDeadline,
-			connector.PriorityOrder, connector.Checkpoints,
+			connector.PriorityOrder, connector.Checkpoints, connector.Follow,
 		},
 	}
 }

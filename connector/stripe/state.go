@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// stateVersion is the version of the states that this build writes, and the only one that it reads.
-const stateVersion = 1
+// stateVersion is the version of the states that this build writes. It reads those of version 1 too, which knew no
+// changes and no owner: an incremental read goes on from them by sweeping from the end of their range.
+const stateVersion = 2
 
 // state is how far a stream was read. It is complete if no window is left.
 type state struct {
@@ -20,6 +21,27 @@ type state struct {
 	To         second   `json:"to"`
 	Pass       passID   `json:"pass"`
 	Windows    []window `json:"windows"` // what is left to read
+	// Pending is the creation of the oldest object that can still change without an event; zero if there is none.
+	Pending second   `json:"pending,omitzero"`
+	Changes *changes `json:"changes,omitempty"` // of incremental reads of a stream that events tell about
+	Owner   owner    `json:"owner,omitzero"`
+}
+
+// changes is how far the changes of a stream are applied. Of the events from From on and before Until, those in Seen are;
+// any other became visible late. Events before From are no longer looked for.
+type changes struct {
+	From  second   `json:"from"`
+	Until second   `json:"until"`
+	Seen  []string `json:"seen,omitempty"` // hashes of ids
+	// Reread is when records of the stream were last read from Stripe: they may be newer than the payload of an event
+	// before it, so such objects are read again.
+	Reread second `json:"reread,omitzero"`
+}
+
+// owner is whose data a state is about, as far as it is known.
+type owner struct {
+	Account string `json:"account,omitempty"` // the key's own
+	Key     string `json:"key,omitempty"`     // a hash of the key that last read it: with another, the account is asked for
 }
 
 // passID says which pass wrote a state, and when. The streams of one endpoint are read in one pass. States of one pass
@@ -52,10 +74,13 @@ func (p passID) led(later passID) bool {
 // second is a Unix time in whole seconds. It is written as RFC 3339, for people.
 type second int64
 
+// String gives s as RFC 3339.
+func (s second) String() string { return s.time().Format(time.RFC3339) }
+
+func (s second) time() time.Time { return time.Unix(int64(s), 0).UTC() }
+
 // MarshalJSON writes s as RFC 3339.
-func (s second) MarshalJSON() ([]byte, error) {
-	return json.Marshal(time.Unix(int64(s), 0).UTC().Format(time.RFC3339))
-}
+func (s second) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // UnmarshalJSON reads RFC 3339.
 func (s *second) UnmarshalJSON(text []byte) error {
@@ -71,15 +96,15 @@ func (s *second) UnmarshalJSON(text []byte) error {
 }
 
 // parseState reads a state that this connector wrote for a key of the given mode. The error says what is wrong with it.
-func parseState(raw json.RawMessage, mode string) (state, error) {
+func parseState(raw json.RawMessage, mode string, now second) (state, error) {
 	var version struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(raw, &version); err != nil {
 		return state{}, fmt.Errorf("is not a state of this connector: %w", err)
 	}
-	if version.Version != stateVersion {
-		return state{}, fmt.Errorf("has version %d, and this connector reads version %d", version.Version, stateVersion)
+	if version.Version < 1 || version.Version > stateVersion {
+		return state{}, fmt.Errorf("has version %d, and this connector reads versions 1 to %d: use the release that wrote it, or a newer one", version.Version, stateVersion)
 	}
 	var s state
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -90,10 +115,14 @@ func parseState(raw json.RawMessage, mode string) (state, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return state{}, fmt.Errorf("is damaged: something follows it")
 	}
-	return s, s.validate(mode)
+	s.Version = stateVersion
+	return s, s.validate(mode, now)
 }
 
-func (s state) validate(mode string) error {
+// clockSkew is how far the clocks of the machines that take turns in reading a stream may differ.
+const clockSkew = second(10 * time.Minute / time.Second)
+
+func (s state) validate(mode string, now second) error {
 	switch {
 	case s.Mode != mode:
 		return fmt.Errorf("is about %q data, and the key reads %q data", s.Mode, mode)
@@ -101,6 +130,18 @@ func (s state) validate(mode string) error {
 		return fmt.Errorf("is damaged: generation %d", s.Generation)
 	case s.From > s.To:
 		return fmt.Errorf("is damaged: its range ends before it begins")
+	case s.To > now+clockSkew:
+		return fmt.Errorf("is from the future: it covers everything until %s. Look at the clock of this machine", s.To)
+	}
+	if c := s.Changes; c != nil {
+		switch {
+		case c.From > c.Until:
+			return fmt.Errorf("is damaged: its changes end before they begin")
+		case c.Until > now+clockSkew || c.Reread > now+clockSkew:
+			return fmt.Errorf("is from the future: its changes are applied until %s. Look at the clock of this machine", max(c.Until, c.Reread))
+		case len(c.Seen) > mostSeen:
+			return fmt.Errorf("is damaged: it remembers %d events", len(c.Seen))
+		}
 	}
 	for i, w := range s.Windows {
 		inside := s.From <= w.From && w.From <= w.To && w.To <= s.To

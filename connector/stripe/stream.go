@@ -42,6 +42,8 @@ type stream struct {
 	ParentParams map[string]string
 	// ParentField is set to the parent's id in each record, where Stripe leaves it out.
 	ParentField string
+	// ParentKey is the field that holds the parent's id where ParentField is empty.
+	ParentKey string
 	// Needs is a field of the parent without which it certainly has none of these; its value must be NeedsValue unless
 	// that is empty. Parents that lack it cost no request.
 	Needs, NeedsValue string
@@ -52,10 +54,21 @@ type stream struct {
 	// RangeParams are the parameters that take the bounds of the time to read, as Unix seconds of whole days.
 	RangeParams []string
 
-	// Events are the types that tell of changes; * stands for one word.
+	// Events are the types that tell of changes; * stands for one word. What an event of the type is about is told by the
+	// type of its object: this stream's own, or one that names the parent whose children changed.
 	Events []string
 	// Deleted are those among them that tell that an object is gone.
 	Deleted []string
+	// Via are types of events about another object, with the parameter of the list by which that one's are asked for.
+	Via map[string]string
+	// FollowsParent: a change of the parent can be one of these as well, although they have events of their own.
+	FollowsParent bool
+	// Unannounced: no event tells of every change, so that everything is read again at each sync.
+	Unannounced bool
+	// NewUnannounced: no event tells of every creation, so that the newest are listed at each sync.
+	NewUnannounced bool
+	// PendingField has PendingValue as long as an object can still change without an event; such objects are listed again.
+	PendingField, PendingValue string
 	// Permission is what a restricted key needs, by its name in Stripe's errors; empty where it is not known for sure.
 	Permission string
 	// Doc is the page of Stripe's documentation about the object, below https://docs.stripe.com/api/.

@@ -59,8 +59,7 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 			continue
 		}
 		t.Run(row.Name, func(t *testing.T) {
-			p := planner{source: source, config: testConfig(t)}
-			family := p.family(row, nil, everything(source, row))
+			family := source.streams.family(row, nil, everything(source, row))
 			parent := rawjson.CutObject(`{"id":"parent_1","ownership":"fcaowns_1"}`)
 			path, query := family.list(place{parent: parent, across: "mtr_1", from: 1, to: 86401})
 			expectObjects(t, client, row, path, query)

@@ -221,8 +221,11 @@ type Stream struct {
 	Availability Availability `protobuf:"varint,13,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
 	// Why not, if availability is UNAVAILABLE.
 	UnavailableReason *Failure `protobuf:"bytes,14,opt,name=unavailable_reason,json=unavailableReason,proto3" json:"unavailable_reason,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The path of the field that holds the key of the parent's row, such as "invoice": what OPERATION_DELETE_MATCHING
+	// matches. Empty if there is no parent.
+	ParentField   string `protobuf:"bytes,15,opt,name=parent_field,json=parentField,proto3" json:"parent_field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Stream) Reset() {
@@ -351,6 +354,13 @@ func (x *Stream) GetUnavailableReason() *Failure {
 		return x.UnavailableReason
 	}
 	return nil
+}
+
+func (x *Stream) GetParentField() string {
+	if x != nil {
+		return x.ParentField
+	}
+	return ""
 }
 
 // Relation says that a field holds a key of another stream.
@@ -486,7 +496,7 @@ var File_connector_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_connector_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconnector/v1/catalog.proto\x12\fconnector.v1\x1a\x1aconnector/v1/failure.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x83\x05\n" +
+	"\x1aconnector/v1/catalog.proto\x12\fconnector.v1\x1a\x1aconnector/v1/failure.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa6\x05\n" +
 	"\x06Stream\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x128\n" +
@@ -506,7 +516,8 @@ const file_connector_v1_catalog_proto_rawDesc = "" +
 	"permission\x12+\n" +
 	"\x11documentation_url\x18\f \x01(\tR\x10documentationUrl\x12>\n" +
 	"\favailability\x18\r \x01(\x0e2\x1a.connector.v1.AvailabilityR\favailability\x12D\n" +
-	"\x12unavailable_reason\x18\x0e \x01(\v2\x15.connector.v1.FailureR\x11unavailableReason\"]\n" +
+	"\x12unavailable_reason\x18\x0e \x01(\v2\x15.connector.v1.FailureR\x11unavailableReason\x12!\n" +
+	"\fparent_field\x18\x0f \x01(\tR\vparentField\"]\n" +
 	"\bRelation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12#\n" +

@@ -136,6 +136,9 @@ const (
 	Operation_OPERATION_UPSERT Operation = 1
 	// The object is gone: remove the row with that primary key.
 	Operation_OPERATION_DELETE Operation = 2
+	// All rows whose fields equal those in the data are gone, such as {"invoice":"in_1"}: the children of one parent, by the
+	// stream's parent_field. Those that are still there follow before the stream's next state.
+	Operation_OPERATION_DELETE_MATCHING Operation = 3
 )
 
 // Enum value maps for Operation.
@@ -144,11 +147,13 @@ var (
 		0: "OPERATION_UNSPECIFIED",
 		1: "OPERATION_UPSERT",
 		2: "OPERATION_DELETE",
+		3: "OPERATION_DELETE_MATCHING",
 	}
 	Operation_value = map[string]int32{
-		"OPERATION_UNSPECIFIED": 0,
-		"OPERATION_UPSERT":      1,
-		"OPERATION_DELETE":      2,
+		"OPERATION_UNSPECIFIED":     0,
+		"OPERATION_UPSERT":          1,
+		"OPERATION_DELETE":          2,
+		"OPERATION_DELETE_MATCHING": 3,
 	}
 )
 
@@ -802,9 +807,10 @@ func (x *RecordBatch) GetRecords() []*Record {
 // Record is one version of one object.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object as compact JSON, if record_format is JSON. For a DELETE, at least the primary key.
+	// The object as compact JSON, if record_format is JSON. For a DELETE, at least the primary key; for a DELETE_MATCHING,
+	// the field to match.
 	Data string `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	// The object, if record_format is STRUCT. For a DELETE, at least the primary key.
+	// The object, if record_format is STRUCT, as in data.
 	DataStruct *structpb.Struct `protobuf:"bytes,2,opt,name=data_struct,json=dataStruct,proto3" json:"data_struct,omitempty"`
 	// What to do with it.
 	Operation Operation `protobuf:"varint,3,opt,name=operation,proto3,enum=connector.v1.Operation" json:"operation,omitempty"`
@@ -1753,11 +1759,12 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\x14RECORD_FORMAT_STRUCT\x10\x02*?\n" +
 	"\bPriority\x12\x18\n" +
 	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15PRIORITY_NEWEST_FIRST\x10\x01*R\n" +
+	"\x15PRIORITY_NEWEST_FIRST\x10\x01*q\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OPERATION_UPSERT\x10\x01\x12\x14\n" +
-	"\x10OPERATION_DELETE\x10\x02*\xa3\x01\n" +
+	"\x10OPERATION_DELETE\x10\x02\x12\x1d\n" +
+	"\x19OPERATION_DELETE_MATCHING\x10\x03*\xa3\x01\n" +
 	"\tRunStatus\x12\x1a\n" +
 	"\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12RUN_STATUS_STARTED\x10\x01\x12\x16\n" +

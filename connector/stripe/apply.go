@@ -1,0 +1,219 @@
+package stripe
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// atOnce is how many changes are applied side by side, and their records held until all are there.
+const atOnce = 100
+
+// apply sends the records that the events of a stretch, the newest first, mean.
+func (s *sweep) apply(ctx context.Context, events []event) error {
+	if err := s.record(ctx, events); err != nil {
+		return err
+	}
+	// What an event carries of a child comes before what its parent's deletion or a new list takes away.
+	var order [3][]*change
+	for _, c := range s.changes(events) {
+		switch {
+		case !c.gone() && !c.carries(s.run.updateMode):
+			order[2] = append(order[2], c)
+		case c.role == childObject:
+			order[0] = append(order[0], c)
+		default:
+			order[1] = append(order[1], c)
+		}
+	}
+	for _, changes := range order {
+		for len(changes) > 0 {
+			n := min(atOnce, len(changes))
+			if err := s.applyAll(ctx, changes[:n]); err != nil {
+				return err
+			}
+			changes = changes[n:]
+		}
+	}
+	return nil
+}
+
+// record sends the events themselves, oldest first, where they are a stream.
+func (s *sweep) record(ctx context.Context, events []event) error {
+	for _, out := range s.outputs {
+		if !out.stream.appendOnly() {
+			continue
+		}
+		h := newHarvest("")
+		for i := range events {
+			e := &events[len(events)-1-i]
+			if !out.applied(e) {
+				h.add(out, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: second(e.Created).time(), Key: e.ID})
+			}
+		}
+		if err := s.run.emitter.flush(ctx, s.outputs, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyAll applies changes side by side and sends their records in order.
+func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
+	harvests := make([]*harvest, len(changes))
+	requests, requestsCtx := errgroup.WithContext(ctx)
+	requests.SetLimit(max(1, s.run.client.AllWorkers()))
+	for i, c := range changes {
+		requests.Go(func() (err error) {
+			harvests[i], err = s.applyOne(requestsCtx, c)
+			if failure, ok := asFailure(err); ok && failure.Class == connector.PermissionError {
+				return s.run.emitter.end(requestsCtx, slices.Collect(maps.Keys(c.outs)), err) // the others go on
+			}
+			return err
+		})
+	}
+	if err := requests.Wait(); err != nil {
+		return err
+	}
+	all := newHarvest("")
+	for i, h := range harvests {
+		all.append(h)
+		if changes[i].asked {
+			s.remember(changes[i])
+		}
+	}
+	return s.run.emitter.flush(ctx, s.outputs, all)
+}
+
+// remember notes when a change was read again: events before that have nothing newer.
+func (s *sweep) remember(c *change) {
+	for out := range c.outs {
+		s.run.readAgain[readingOf{out, c.subject}] = c.readAt
+		out.changes.Reread = max(out.changes.Reread, c.readAt)
+	}
+}
+
+// applyOne gives the records that a change means.
+func (s *sweep) applyOne(ctx context.Context, c *change) (*harvest, error) {
+	e := c.newest()
+	g := &gatherer{run: s.run, outputs: s.outputs, change: true, harvest: newHarvest(e.ID)}
+	g.harvest.wanted = func(out *output) bool { return c.outs[out] }
+	asOf := c.at.time()
+	var err error
+	switch {
+	case c.gone():
+		g.gone(c.member, e.about, asOf)
+	case !c.carries(s.run.updateMode):
+		c.asked, c.readAt = true, second(s.run.now().Unix())+1
+		err = g.again(ctx, c, e)
+	case c.role == childObject:
+		parent := parentOf(c.stream, e.about)
+		if parent == "" {
+			break // of nobody whose children are listed
+		}
+		err = g.keep(ctx, c.member, []rawjson.Object{e.about}, place{parent: rawjson.Object{ID: parent}}, asOf)
+	default:
+		err = g.gather(ctx, c.member, []rawjson.Object{e.about}, place{}, asOf)
+	}
+	return g.harvest, err
+}
+
+// gone takes an object away, and all that was below it.
+func (g *gatherer) gone(m *member, object rawjson.Object, asOf time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, out := range m.outputs {
+		if g.harvest.wants(out) && (out.stream.Object == object.Type || object.Type == "") {
+			g.harvest.remove(out, object.Raw, object.ID, asOf)
+		}
+	}
+	for _, child := range m.children {
+		g.harvest.replace(child, object.ID, asOf)
+	}
+}
+
+// again reads what changed from Stripe.
+func (g *gatherer) again(ctx context.Context, c *change, e *event) error {
+	switch c.role {
+	case partOfList:
+		for _, out := range c.member.outputs {
+			if param := out.stream.Via[e.kind]; param != "" {
+				return g.part(ctx, c.member, param, c.id)
+			}
+		}
+		return nil
+	case allChildren:
+		return g.children(ctx, c.member, c.id)
+	case childObject:
+		if parent := parentOf(c.stream, e.about); parent != "" {
+			return g.children(ctx, c.member, parent)
+		}
+		return nil
+	case ownObject:
+	}
+	return g.retrieve(ctx, c.member, c.id)
+}
+
+// retrieve reads one object again, with the children that follow it.
+func (g *gatherer) retrieve(ctx context.Context, m *member, id string) error {
+	query := url.Values{}
+	for _, child := range m.children {
+		if child.stream.Expand && child.follows() {
+			query.Add("expand[]", child.stream.Embedded)
+		}
+	}
+	asOf := time.Now()
+	object, err := g.run.client.Get(ctx, m.stream.retrieve(place{}, id), query)
+	deleted, _ := rawjson.Lookup(object.Raw, "deleted")
+	if api.HasNone(err) || err == nil && deleted == "true" {
+		g.harvest.wanted = nil // it is gone for whoever had it
+		g.gone(m, rawjson.Object{ID: id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(id))}, asOf)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.gather(ctx, m, []rawjson.Object{object}, place{}, asOf)
+}
+
+// children lists what is below a parent again.
+func (g *gatherer) children(ctx context.Context, m *member, parent string) error {
+	at := place{pageSize: g.run.pageSize, parent: rawjson.Object{ID: parent, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(parent))}}
+	asOf := time.Now()
+	g.replace(m, parent, asOf)
+	return g.pages(ctx, m, at, rawjson.List{HasMore: true}, asOf)
+}
+
+// part lists the part of a root's list that a parameter names.
+func (g *gatherer) part(ctx context.Context, m *member, param, id string) error {
+	path, query := m.list(place{pageSize: g.run.pageSize})
+	query.Set(param, id)
+	for {
+		page, err := g.run.client.List(ctx, path, query)
+		if api.IsCursorGone(err) && query.Has("starting_after") {
+			query.Del("starting_after")
+			continue
+		}
+		if api.HasNone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := g.gather(ctx, m, page.Objects, place{}, page.AsOf); err != nil {
+			return err
+		}
+		if !page.HasMore || len(page.Objects) == 0 {
+			return nil
+		}
+		query.Set("starting_after", page.Objects[len(page.Objects)-1].ID)
+	}
+}
