@@ -1,0 +1,15 @@
+//go:build !windows
+
+package postgres_test
+
+import "syscall"
+
+// cpuTime gives the seconds of CPU time that this process has used, the server's not.
+func cpuTime() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	return seconds(usage.Utime) + seconds(usage.Stime)
+}
