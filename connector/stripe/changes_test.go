@@ -2,7 +2,9 @@ package stripe_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,12 +197,6 @@ func TestIncrementalReadsYieldTheTruth(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 12}})
 	r.sync()
 	r.expectTruth()
-	ok := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	for round := range 3 {
 		r.clock = r.clock.Add(time.Hour)
 		create := must[string](t)
@@ -215,12 +211,12 @@ func TestIncrementalReadsYieldTheTruth(t *testing.T) {
 		create(r.stripe.Create("/v1/balance_transactions"))
 		r.clock = r.clock.Add(time.Minute)
 		for _, path := range []string{"/v1/charges", "/v1/customers", "/v1/subscriptions", "/v1/invoices", "/v1/coupons", "/v1/refunds", "/v1/transfers"} {
-			ok(r.stripe.Update(r.ids(path)[round]))
-			ok(r.stripe.Update(r.ids(path)[round+1]))
-			ok(r.stripe.Update(r.ids(path)[round+1]))
+			ok(t, r.stripe.Update(r.ids(path)[round]))
+			ok(t, r.stripe.Update(r.ids(path)[round+1]))
+			ok(t, r.stripe.Update(r.ids(path)[round+1]))
 		}
 		for _, path := range []string{"/v1/customers", "/v1/subscriptions", "/v1/invoices", "/v1/coupons", "/v1/invoices/{invoice}/lines", "/v1/radar/value_lists"} {
-			ok(r.stripe.Delete(r.ids(path)[round+2]))
+			ok(t, r.stripe.Delete(r.ids(path)[round+2]))
 		}
 		r.clock = r.clock.Add(time.Minute)
 		sink, summary := r.sync()
@@ -254,4 +250,176 @@ func TestIdleReadCostsOneRequest(t *testing.T) {
 		t.Errorf("%d requests: %v", n, r.stripe.Requests())
 	}
 	r.expectTruth()
+}
+
+// configure sets a member of the configuration.
+func (r *replica) configure(name, value string) {
+	r.config = strings.TrimSuffix(r.config, "}") + fmt.Sprintf(`,%q:%s}`, name, value)
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPayloadOrReadAgain(t *testing.T) {
+	tests := map[string]struct {
+		options stripetest.Options
+		mode    string
+		again   int // requests besides that for the events
+	}{
+		"the pinned version": {mode: `"auto"`, again: 0},
+		"another version":    {options: stripetest.Options{OldEvents: 1}, mode: `"auto"`, again: 3},
+		"always again":       {mode: `"reread"`, again: 3},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newReplica(t, test.options, "charges")
+			r.configure("update_mode", test.mode)
+			r.sync()
+			for i := range 3 {
+				r.clock = r.clock.Add(time.Minute)
+				ok(t, r.stripe.Update(r.ids("/v1/charges")[i]))
+				ok(t, r.stripe.Update(r.ids("/v1/charges")[0]))
+				r.clock = r.clock.Add(time.Minute)
+				ok(t, r.stripe.Update(r.ids("/v1/charges")[i]))
+			}
+			r.clock = r.clock.Add(time.Minute)
+			r.stripe.ResetRequests()
+			r.sync()
+			if n := r.stripe.RequestCount("/v1/charges/{id}"); n != test.again || r.stripe.RequestCount("") != n+1 {
+				t.Errorf("%d objects read again, want %d: %v", n, test.again, r.stripe.Requests())
+			}
+			r.expectTruth()
+		})
+	}
+}
+
+func TestAwayForTooLong(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10}}, "coupons", "events", "radar_value_lists")
+	r.sync()
+	before := len(r.rows["events"])
+	ok(t, r.stripe.Delete(r.ids("/v1/coupons")[3]))
+	r.clock = r.clock.AddDate(0, 0, 40)
+	sink, _ := r.sync()
+	r.expectTruth()
+	if got := r.stripe.RequestCount("/v1/coupons"); got != 2 {
+		t.Errorf("coupons were listed %d times, want 2", got)
+	}
+	var warned []string
+	for _, m := range sink.messages {
+		if m, isLog := m.(*connector.LogEntry); isLog && m.Level == connector.Warning {
+			warned = append(warned, m.Stream)
+		}
+	}
+	if diff := cmp.Diff([]string{"coupons", "events"}, warned); diff != "" {
+		t.Errorf("warnings: %s", diff)
+	}
+	if len(r.rows["events"]) < before {
+		t.Error("events were lost that Stripe does not keep any more")
+	}
+}
+
+func TestKeyWithoutEvents(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10}, Keys: map[string]stripetest.Key{
+		"rk_test_narrow": {Permissions: []string{"rak_coupon_read", "rak_plan_read"}},
+	}}, "coupons", "plans")
+	r.config = strings.Replace(r.config, "sk_test_123", "rk_test_narrow", 1)
+	for round := range 3 {
+		sink, summary := r.sync()
+		for _, s := range summary.Streams {
+			if s.Status != connector.Complete || s.Generation != int64(round+1) {
+				t.Errorf("%s is %s in generation %d: %v", s.Stream, s.Status, s.Generation, s.Failure)
+			}
+		}
+		warnings := 0
+		for _, m := range sink.messages {
+			if m, isLog := m.(*connector.LogEntry); isLog && m.Level == connector.Warning && strings.Contains(m.Message, "may not read events") {
+				warnings++
+			}
+		}
+		if warnings != 2 {
+			t.Errorf("%d warnings, want one for each stream", warnings)
+		}
+		r.expectTruth()
+		r.clock = r.clock.Add(time.Hour)
+		ok(t, r.stripe.Delete(r.ids("/v1/coupons")[0]))
+	}
+}
+
+func TestStateOfAnotherAccount(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 3}}, "coupons")
+	r.sync()
+	other := newReplica(t, stripetest.Options{Seed: 7, Objects: map[string]int{"*": 3}}, "coupons")
+	other.config = strings.Replace(other.config, "sk_test_123", "sk_test_456", 1)
+	req := connector.ReadRequest{
+		Config:  connector.Config(other.config),
+		Streams: []connector.ConfiguredStream{{Stream: "coupons", SyncMode: connector.Incremental}},
+		States:  []connector.StreamState{r.states["coupons"]},
+	}
+	_, err := other.source.Read(t.Context(), req, &recorder{})
+	failure, isFailure := errors.AsType[*connector.Failure](err)
+	if !isFailure || failure.Class != connector.ConfigError || len(failure.Violations) != 1 || failure.Violations[0].Field != "states[0].state" {
+		t.Errorf("got %v", err)
+	}
+	// A new key of the same account is as good as the old.
+	r.config = strings.Replace(r.config, "sk_test_123", "sk_test_456", 1)
+	r.clock = r.clock.Add(time.Hour)
+	r.stripe.ResetRequests()
+	r.sync()
+	if r.stripe.RequestCount("/v1/account") != 1 || r.stripe.RequestCount("/v1/coupons") != 0 {
+		t.Errorf("%v", r.stripe.Requests())
+	}
+}
+
+func TestStatesOfFullRefreshGoOn(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10}}, "charges", "coupons")
+	req := connector.ReadRequest{Config: connector.Config(r.config), Streams: selected("charges", "coupons")}
+	sink := &recorder{}
+	if _, err := r.source.Read(t.Context(), req, sink); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range sink.messages {
+		r.apply(m)
+	}
+	r.clock = r.clock.Add(time.Hour)
+	ok(t, r.stripe.Update(r.ids("/v1/charges")[1]))
+	ok(t, r.stripe.Delete(r.ids("/v1/coupons")[1]))
+	r.clock = r.clock.Add(time.Hour)
+	r.stripe.ResetRequests()
+	r.sync()
+	r.expectTruth()
+	if r.stripe.RequestCount("/v1/charges") != 0 {
+		t.Error("charges were read again from the beginning")
+	}
+}
+
+func TestLongStretchesOfEvents(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10, "/v1/charges": 400}}, "charges", "events")
+	r.sync()
+	ids := r.ids("/v1/charges")
+	for i := range 5000 {
+		if i%7 == 0 {
+			r.clock = r.clock.Add(time.Duration(i%31) * time.Second)
+		}
+		ok(t, r.stripe.Update(ids[(i*i)%len(ids)]))
+	}
+	r.clock = r.clock.Add(time.Minute)
+	r.stripe.ResetRequests()
+	sink, _ := r.sync()
+	r.expectTruth()
+	if n, least := r.stripe.RequestCount("/v1/events"), 50; n > least+10 {
+		t.Errorf("%d requests for events, the least are %d", n, least)
+	}
+	states := 0
+	for _, m := range sink.messages {
+		if m, isState := m.(*connector.StateCheckpoint); isState && m.Stream == "charges" {
+			states++
+		}
+	}
+	if states < 4 {
+		t.Errorf("%d states on the way", states)
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stripe/stripe-mock/embedded"
+
+	"github.com/stripe-connector/stripe-connector/connector"
 )
 
 var update = flag.Bool("update", false, "rewrite generated parts of documents")
@@ -253,11 +255,11 @@ func TestReadmeTable(t *testing.T) {
 func streamsTable(streams table) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>The %d streams</summary>\n\n", len(streams))
-	b.WriteString("| stream | endpoint | primary key | read |\n|---|---|---|---|\n")
+	b.WriteString("| stream | endpoint | primary key | read | changes |\n|---|---|---|---|---|\n")
 	for i := range streams {
 		s := &streams[i]
-		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s |\n",
-			s.Name, s.Doc, s.Path, strings.Join(s.primaryKey(), ", "), howRead(s))
+		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s |\n",
+			s.Name, s.Doc, s.Path, strings.Join(s.primaryKey(), ", "), howRead(s), howFresh(streams, s))
 	}
 	b.WriteString("\n</details>\n\n<details><summary>List endpoints that are no streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
 	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
@@ -265,6 +267,23 @@ func streamsTable(streams table) string {
 	}
 	b.WriteString("\n</details>\n")
 	return b.String()
+}
+
+// howFresh tells how changes come through.
+func howFresh(streams table, s *stream) string {
+	switch {
+	case s.appendOnly():
+		return "new ones"
+	case streams.freshness(s) == connector.ByEvents:
+		return "events"
+	case streams.freshness(s) == connector.ByTrailing && streams.swept(s):
+		return "events, and the newest again"
+	case streams.freshness(s) == connector.ByTrailing && s.PendingField != "":
+		return "the newest again, and those that are " + s.PendingValue
+	case streams.freshness(s) == connector.ByTrailing:
+		return "the newest again"
+	}
+	return "all again"
 }
 
 // howRead tells which requests a stream costs.

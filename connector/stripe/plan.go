@@ -23,7 +23,8 @@ type output struct {
 	changes     *changes // of swept streams
 	notice      string   // what the user should know when it begins
 	resumed     bool     // its lists were begun by an earlier Read
-	unreachable bool     // no events can be had: its lists are to be read again
+	eventless   bool     // the key may not read events
+	unreachable bool     // and so its lists are to be read again
 	member      *member
 	pass        *pass // that reads it, or did; nil if only events do
 

@@ -34,7 +34,7 @@ func (r *run) rounds(ctx context.Context) error {
 		}
 		again := r.unfinished()
 		if len(again) == 0 {
-			if !r.follow {
+			if !r.follow || r.stopped() {
 				return nil
 			}
 			if !r.rest(ctx, r.followInterval) {
@@ -58,7 +58,7 @@ func (r *run) round(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.stopped() && r.swept() { // one that nothing was done for yet gets on all the same
+	if r.stopped() && !r.untouched() {
 		return nil
 	}
 	return r.sweepReady(ctx)
@@ -133,6 +133,9 @@ func (r *run) sweepReady(ctx context.Context) error {
 		return nil // leave tells
 	}
 	r.forget(ready)
+	if err != nil && r.follow {
+		r.enough() // what follows is to begin again as a whole
+	}
 	if r.recordLimit > 0 && r.emitter.sent() >= r.recordLimit {
 		r.enough()
 	}
@@ -145,7 +148,9 @@ func (r *run) withoutEvents(ctx context.Context, ready []*output, failure *conne
 	var done []*output
 	r.emitter.mu.Lock()
 	for _, out := range ready {
-		out.notice = message + failure.Message
+		if !out.eventless {
+			out.notice, out.eventless = message+failure.Message, true
+		}
 		if out.pass != nil && !out.resumed || out.stream.appendOnly() {
 			done = append(done, out)
 			continue
@@ -175,9 +180,9 @@ func (r *run) beginSwept(ctx context.Context) error {
 	return r.emitter.beginEvents(ctx, outputs)
 }
 
-// swept tells whether a sweep came to an end, or nothing is to be swept.
-func (r *run) swept() bool {
-	return !slices.ContainsFunc(r.outputs, func(out *output) bool { return out.swept && out.pass == nil && out.state == nil })
+// untouched tells whether a stream waits for its first sweep: so that a Read gets on however soon it is to end.
+func (r *run) untouched() bool {
+	return slices.ContainsFunc(r.outputs, func(out *output) bool { return out.swept && out.pass == nil && out.state == nil })
 }
 
 // unfinished gives the streams that need another round: their lists were read, but not from this Read's beginning, or

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
@@ -172,7 +173,15 @@ func parseEvent(object rawjson.Object) event {
 // filter gives the parameters that leave out events which concern none of the outputs, if those are of few types.
 func (t table) filter(outputs []*output) url.Values {
 	var wanted []string
-	for _, kind := range eventTypes() {
+	known := eventTypes()
+	for _, out := range outputs {
+		for _, kind := range out.stream.Events {
+			if !strings.Contains(kind, "*") && !slices.Contains(known, kind) {
+				return nil // newer than the version whose names are known
+			}
+		}
+	}
+	for _, kind := range known {
 		if slices.ContainsFunc(outputs, func(out *output) bool { return t.concerns(out.stream, kind) }) {
 			wanted = append(wanted, kind)
 		}
