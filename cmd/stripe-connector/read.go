@@ -28,9 +28,13 @@ func (a *app) read() *cobra.Command {
   stripe-connector read --config config.json --catalog catalog.json --state state.json
   stripe-connector read --config config.json --streams charges > out.jsonl   # and, to go on from there:
   stripe-connector read --config config.json --streams charges --state out.jsonl
+  stripe-connector read --config config.json --streams charges --follow --state out.jsonl
   stripe-connector read --config config.json --streams charges | jq -c '.records.records[]?.data | fromjson'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.follow && !cmd.Flags().Changed("sync-mode") {
+				o.mode = "incremental"
+			}
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
 				req, err := o.request(a, config)
 				if err != nil {
@@ -49,6 +53,8 @@ func (a *app) read() *cobra.Command {
 	flags.StringVar(&o.catalogPath, "catalog", "", "JSON `file` with the streams to read, or - for stdin")
 	flags.StringVar(&o.statePath, "state", "", "JSON `file` with the states to go on from, or - for stdin")
 	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
+	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
+	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")
 	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
 	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
 	cmd.MarkFlagsOneRequired("streams", "catalog")

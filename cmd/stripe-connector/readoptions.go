@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -15,6 +17,8 @@ type readOptions struct {
 	streams                []string
 	catalogPath, statePath string
 	mode, format           string
+	follow                 bool
+	interval               time.Duration
 }
 
 // request makes the request.
@@ -27,7 +31,10 @@ func (o *readOptions) request(a *app, config *structpb.Struct) (*connectorv1.Rea
 	if err != nil {
 		return nil, err
 	}
-	req := &connectorv1.ReadRequest{Config: config, RecordFormat: connectorv1.RecordFormat(format)}
+	req := &connectorv1.ReadRequest{Config: config, RecordFormat: connectorv1.RecordFormat(format), Follow: o.follow}
+	if o.interval != 0 {
+		req.FollowInterval = durationpb.New(o.interval)
+	}
 	for _, name := range o.streams {
 		req.Streams = append(req.Streams, &connectorv1.ConfiguredStream{Stream: name})
 	}

@@ -50,6 +50,7 @@ type progress struct {
 	lastState time.Time
 	state     json.RawMessage   // the last state that was sent
 	current   state             // what that says
+	reported  bool              // that it is complete, in a Read that follows
 	listed    bool              // its lists are read, as far as they are to be
 	seen      map[string]second // events that were applied, by the hash of their id, with their time
 	floor     second            // events before it may be older than records that an earlier Read sent
@@ -250,8 +251,12 @@ func (e *emitter) sendState(ctx context.Context, out *output, s state) error {
 	return nil
 }
 
-// changed lets outputs advance over events whose records were sent, and sends their states.
-func (e *emitter) changed(ctx context.Context, outputs []*output, advance func(*output)) error {
+// idleStates is how often the states of a Read that follows are sent while nothing changes.
+const idleStates = 30 * time.Second
+
+// changed lets outputs advance over events whose records were sent, and sends the states that are due: those that cover
+// records, and all of them at the end of a sweep.
+func (e *emitter) changed(ctx context.Context, outputs []*output, swept bool, advance func(*output)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, out := range outputs {
@@ -259,6 +264,10 @@ func (e *emitter) changed(ctx context.Context, outputs []*output, advance func(*
 			continue
 		}
 		advance(out)
+		age := e.now().Sub(out.lastState)
+		if out.sinceLast == 0 && (!swept && age < e.checkpointInterval || e.follow && out.reported && age < idleStates) {
+			continue
+		}
 		next := out.current
 		next.Changes = out.changes
 		if err := e.sendState(ctx, out, next); err != nil {
@@ -275,6 +284,10 @@ func (e *emitter) end(ctx context.Context, outputs []*output, err error) error {
 	status, failure := outcome(err)
 	for _, out := range outputs {
 		if out.done() {
+			continue
+		}
+		if out.status == connector.Started && out.reported && err == nil {
+			out.status = connector.Complete // nothing came since that was said
 			continue
 		}
 		if err := e.status(ctx, out, status, failure); err != nil {
@@ -346,7 +359,7 @@ func (e *emitter) status(ctx context.Context, out *output, status connector.Stat
 		named.Stream, named.Account = out.stream.Name, e.account
 		failure = &named
 	}
-	out.status, out.failure = status, failure
+	out.status, out.failure, out.reported = status, failure, status == connector.Complete
 	return e.sink.Send(ctx, &connector.StreamStatus{
 		Stream: out.stream.Name, Account: e.account, Status: status, Failure: failure, Generation: out.generation,
 	})

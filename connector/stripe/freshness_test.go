@@ -1,7 +1,6 @@
 package stripe
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +88,7 @@ func TestFilterOfEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := streams.filter(outputs(test.streams...))
 			if joined := strings.Join(got["types[]"], " "); joined != test.want {
-				t.Errorf("got %q, want %q", url.Values(got).Encode(), test.want)
+				t.Errorf("got %q, want %q", got.Encode(), test.want)
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func (r *run) verifyOwner(ctx context.Context) (owner, error) {
 	case err == nil && account.ID != "":
 		own.Account = account.ID
 	default:
-		return own, nil //nolint:nilerr // such a key may read the rest all the same
+		return own, nil // such a key may read the rest all the same
 	}
 	var violations []connector.Violation
 	for _, out := range r.outputs {

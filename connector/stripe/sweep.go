@@ -93,7 +93,7 @@ func (s *sweep) stretch(ctx context.Context, from, until second) error {
 	if err := s.apply(ctx, events); err != nil {
 		return err
 	}
-	return s.run.emitter.changed(ctx, s.outputs, func(out *output) { out.advance(until, s.run.overlap) })
+	return s.run.emitter.changed(ctx, s.outputs, until == s.until, func(out *output) { out.advance(until, s.run.overlap) })
 }
 
 // list gives the events of a stretch of time, the newest first, or into how many parts it is to be cut.
