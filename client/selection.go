@@ -170,6 +170,9 @@ func choose(stream *connectorv1.Stream, fields []string) chosen {
 	if len(fields) == 0 {
 		return chosen{stream: stream}
 	}
+	if parent := stream.GetParentField(); parent != "" {
+		fields = append(slices.Clone(fields), parent) // by which the source says that the children of a parent are gone
+	}
 	keep := map[string]bool{}
 	for _, p := range slices.Concat(fields, stream.GetPrimaryKey(), []string{stream.GetCursorField()}) {
 		top, _, _ := strings.Cut(p, ".")

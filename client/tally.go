@@ -45,10 +45,10 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	c := t.touch(batch.GetStream(), batch.GetAccount())
 	for _, r := range batch.GetRecords() {
 		c.Bytes += int64(len(r.GetData()))
-		if r.GetOperation() == connectorv1.Operation_OPERATION_DELETE {
-			c.Deletes++
-		} else {
+		if r.GetOperation() == connectorv1.Operation_OPERATION_UPSERT {
 			c.Upserts++
+		} else {
+			c.Deletes++
 		}
 	}
 }

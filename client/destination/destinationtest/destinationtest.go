@@ -61,10 +61,11 @@ func Streams() []*connectorv1.Stream {
 	schema, err := structpb.NewStruct(map[string]any{
 		"type": "object",
 		"properties": map[string]any{
-			"id":   map[string]any{"type": "string"},
-			"n":    map[string]any{"type": "integer"},
-			"name": map[string]any{"type": []any{"string", "null"}},
-			"nest": map[string]any{"type": "object"},
+			"id":     map[string]any{"type": "string"},
+			"n":      map[string]any{"type": "integer"},
+			"name":   map[string]any{"type": []any{"string", "null"}},
+			"nest":   map[string]any{"type": "object"},
+			"parent": map[string]any{"type": "string"},
 		},
 	})
 	if err != nil {
@@ -72,16 +73,19 @@ func Streams() []*connectorv1.Stream {
 	}
 	var streams []*connectorv1.Stream
 	for _, name := range []string{"charges", "odd \"name\"; --"} {
-		streams = append(streams, &connectorv1.Stream{Name: name, PrimaryKey: []string{"id"}, JsonSchema: schema})
+		streams = append(streams, &connectorv1.Stream{Name: name, PrimaryKey: []string{"id"}, ParentField: "parent", JsonSchema: schema})
 	}
 	return streams
 }
 
 // Data gives a record with a member that the schema does not name.
 func Data(id string, version int) string {
-	return fmt.Sprintf(`{"id":%q,"n":%d,"name":"it's \"%d\"","nest":{"a":[%d]},"unseen":"%d"}`,
-		id, version, version, version, version)
+	return fmt.Sprintf(`{"id":%q,"n":%d,"name":"it's \"%d\"","nest":{"a":[%d]},"parent":%q,"unseen":"%d"}`,
+		id, version, version, version, parent(version), version)
 }
+
+// parent names the parent of a version of a record. There are two.
+func parent(version int) string { return "p_" + strconv.Itoa(version%2) }
 
 // step is one thing that a stream sends.
 type step struct {
@@ -95,6 +99,7 @@ type what int
 const (
 	upsert what = iota
 	remove
+	matching // the removal of all that have the same parent as the step
 	complete // the end of the generation
 )
 
@@ -192,7 +197,7 @@ func drawLanes(t *rapid.T) []*lane {
 			steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 				drawn := rapid.IntRange(0, 9).Draw(t, "what")
 				return step{
-					what: map[bool]what{true: remove, false: upsert}[drawn < 2],
+					what: map[int]what{0: remove, 1: remove, 2: matching}[drawn], // else upsert
 					id:   "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
 					// For now: 1 ends a generation, 2 begins another without an end.
 					generation: map[int]int64{8: 1, 9: 2}[drawn],
@@ -288,6 +293,9 @@ func (l *lane) record() *connectorv1.Record {
 	if s.what == remove {
 		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE, fmt.Sprintf(`{"id":%q}`, s.id)
 	}
+	if s.what == matching {
+		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE_MATCHING, fmt.Sprintf(`{"parent":%q}`, parent(l.next))
+	}
 	l.next++
 	return r
 }
@@ -297,6 +305,7 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 	all := map[string][]string{}
 	for _, l := range lanes {
 		generations := map[string]int64{} // of the objects that the source has
+		parents := map[string]string{}
 		gone := func(id string) {
 			key := Key(l.stream, l.account, id)
 			_, known := generations[id]
@@ -314,13 +323,19 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 			key := Key(l.stream, l.account, s.id)
 			switch s.what {
 			case upsert:
-				generations[s.id] = s.generation
+				generations[s.id], parents[s.id] = s.generation, parent(i)
 				if mode != Keep {
 					delete(all, key)
 				}
 				all[key] = append(all[key], Data(s.id, i))
 			case remove:
 				gone(s.id)
+			case matching:
+				for id := range generations {
+					if parents[id] == parent(i) {
+						gone(id)
+					}
+				}
 			case complete:
 				for id, generation := range generations {
 					if generation < s.generation {

@@ -121,6 +121,8 @@ func appendLine(b []byte, batch *connectorv1.RecordBatch, record *connectorv1.Re
 		b = append(b, `"UPSERT"`...)
 	case connectorv1.Operation_OPERATION_DELETE:
 		b = append(b, `"DELETE"`...)
+	case connectorv1.Operation_OPERATION_DELETE_MATCHING:
+		b = append(b, `"DELETE_MATCHING"`...)
 	default:
 		return nil, fmt.Errorf("record of %s has operation %s, which this version does not know: update it",
 			batch.GetStream(), record.GetOperation())

@@ -5,7 +5,7 @@
 //	{"operation":"UPSERT","as_of":"2024-01-02T03:04:05Z","event_id":"evt_1","generation":1,"data":{"id":"ch_1",…}}
 //
 // A later line for a key replaces the earlier ones; an operation DELETE, whose data holds at least the key, removes them;
-// and {"operation":"COMPLETE","generation":2} removes all that came in generations before. Members that are empty are left
+// DELETE_MATCHING removes those whose members equal all in its data, the children of a parent that was read again; and {"operation":"COMPLETE","generation":2} removes all that came in generations before. Members that are empty are left
 // out. Streams of connected accounts are in a folder for each account.
 //
 // Files may be compressed, and followed by others when they reach a size: charges.jsonl.zst, charges.0001.jsonl.zst, ….

@@ -149,9 +149,18 @@ func apply(lines []string) (map[string]string, error) {
 			}
 			continue
 		}
-		var object struct{ ID string }
+		var object struct{ ID, Parent string }
 		if err := json.Unmarshal(line.Data, &object); err != nil {
 			return nil, err
+		}
+		if line.Operation == "DELETE_MATCHING" {
+			for id, content := range data {
+				if strings.Contains(content, `"parent":"`+object.Parent+`"`) {
+					delete(data, id)
+					delete(generations, id)
+				}
+			}
+			continue
 		}
 		data[object.ID], generations[object.ID] = string(line.Data), line.Generation
 		if line.Operation == "DELETE" {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,8 +94,7 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 // load stores the records of a stream.
 func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	if d.opts.Append {
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.names, &versions{d: d, t: t, batches: batches})
-		return err
+		return d.loadVersions(ctx, tx, t, batches)
 	}
 	if !t.staged {
 		if _, err := tx.Exec(ctx, t.createStage()); err != nil {
@@ -102,9 +102,19 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 		}
 		t.staged = true
 	}
-	source := &newest{versions: versions{d: d, t: t, batches: batches}, seen: map[string]connectorv1.Operation{}}
+	source := &newest{reader: reader{d: d, t: t}, batches: batches, seen: map[string]int16{}}
 	names := append(t.names[:len(t.names):len(t.names)], "_gone")
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
+	if err := source.copyTo(ctx, tx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
+		return err
+	}
+	// What was there before these records is matched first: the rows that came after are merged later, and those that came
+	// before are left out of what was staged, or staged to be marked.
+	for _, m := range source.matches {
+		for _, one := range m.found {
+			source.queue(one.batch, one.record, m.columns, one.values)
+		}
+	}
+	if err := source.sendQueue(ctx, tx); err != nil {
 		return err
 	}
 	var statements []string
@@ -122,58 +132,149 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	return nil
 }
 
-// versions gives every record of a stream as a row, in order.
-type versions struct {
-	d       *Destination
-	t       *table
-	batches []*connectorv1.RecordBatch
-	record  int // the next of the first batch
-	values  []any
-	err     error
+// loadVersions appends every record of a stream. A DELETE_MATCHING looks at those before it, so that it parts them.
+func (d *Destination) loadVersions(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
+	source := &versions{reader: reader{d: d, t: t}, batches: batches}
+	for source.more() {
+		if err := source.copyTo(ctx, tx, pgx.Identifier{t.Name}, t.names, source); err != nil {
+			return err
+		}
+		for source.more() && source.matching() {
+			batch := source.batches[0]
+			record := batch.GetRecords()[source.record]
+			columns, values, err := d.splitter.Match(t.Table, record)
+			if err != nil {
+				return err
+			}
+			source.queue(batch, record, columns, values)
+			source.record++
+		}
+		if err := source.sendQueue(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Next implements pgx.CopyFromSource.
-func (v *versions) Next() bool {
-	for len(v.batches) > 0 && v.record == len(v.batches[0].GetRecords()) {
-		v.batches, v.record = v.batches[1:], 0
+// reader turns the records of a stream into rows to copy.
+type reader struct {
+	d      *Destination
+	t      *table
+	values []any
+	err    error
+	batch  pgx.Batch // of removals
+}
+
+// copyTo copies rows. An error of a record is given as it is, not in the server's words for what came of it.
+func (r *reader) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
+	_, err := tx.CopyFrom(ctx, to, names, source)
+	if r.err != nil {
+		return r.err
 	}
-	if len(v.batches) == 0 || v.err != nil {
-		return false
+	return err
+}
+
+// queue notes a removal of what matches.
+func (r *reader) queue(batch *connectorv1.RecordBatch, record *connectorv1.Record, columns []int, values []any) {
+	args := []any{batch.GetAccount(), batch.GetGeneration()}
+	if !r.d.opts.Append {
+		args[1] = nil
+		if at := record.GetAsOf(); at != nil {
+			args[1] = at.AsTime()
+		}
 	}
-	operation := v.split(v.batches[0], v.batches[0].GetRecords()[v.record])
-	v.record++
-	v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
-	return v.err == nil
+	r.batch.Queue(r.t.removeMatching(columns, r.d.opts), append(args, values...)...)
+}
+
+// sendQueue does the removals, in one round trip.
+func (r *reader) sendQueue(ctx context.Context, tx pgx.Tx) error {
+	if r.batch.Len() == 0 {
+		return nil
+	}
+	err := tx.SendBatch(ctx, &r.batch).Close()
+	r.batch = pgx.Batch{}
+	return err
 }
 
 // split sets the values of a record, and leaves one more place.
-func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
-	width := len(v.t.Columns) + rows.OwnValues
-	if v.values == nil {
-		v.values = make([]any, width+1)
-	}
-	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:width])
+func (r *reader) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
 	switch record.GetOperation() {
 	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
 	default:
-		v.err = rows.Unknown(v.t.Stream, record.GetOperation())
+		r.err = rows.Unknown(r.t.Stream, record.GetOperation())
+		return 0
 	}
+	width := len(r.t.Columns) + rows.OwnValues
+	if r.values == nil {
+		r.values = make([]any, width+1)
+	}
+	r.err = r.d.splitter.Split(r.t.Table, batch, record, r.values[:width])
 	return record.GetOperation()
 }
 
 // Values implements pgx.CopyFromSource.
-func (v *versions) Values() ([]any, error) { return v.values, nil }
+func (r *reader) Values() ([]any, error) { return r.values, nil }
 
 // Err implements pgx.CopyFromSource.
-func (v *versions) Err() error { return v.err }
+func (r *reader) Err() error { return r.err }
+
+// versions gives every record of a stream as a row, in order, up to the next DELETE_MATCHING.
+type versions struct {
+	reader
+	batches []*connectorv1.RecordBatch
+	record  int // the next of the first batch
+}
+
+// more tells whether there is another record.
+func (v *versions) more() bool {
+	for len(v.batches) > 0 && v.record == len(v.batches[0].GetRecords()) {
+		v.batches, v.record = v.batches[1:], 0
+	}
+	return len(v.batches) > 0
+}
+
+// matching tells whether the next record is a DELETE_MATCHING.
+func (v *versions) matching() bool {
+	return v.batches[0].GetRecords()[v.record].GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING
+}
+
+// Next implements pgx.CopyFromSource.
+func (v *versions) Next() bool {
+	if v.err != nil || !v.more() || v.matching() {
+		return false
+	}
+	operation := v.split(v.batches[0], v.batches[0].GetRecords()[v.record])
+	v.record++
+	if v.err != nil {
+		return false
+	}
+	v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
+	return true
+}
 
 // newest gives the last version of each row only, since a statement cannot replace a row twice: it goes through the records
 // from the end and leaves out what it has seen. A deletion that marks its row is preceded by the version that it marks.
 type newest struct {
-	versions
-	seen               map[string]connectorv1.Operation // the one given last, by key
+	reader
+	batches            []*connectorv1.RecordBatch
+	record             int              // how many of the last batch were read, from its end
+	seen               map[string]int16 // what was given last, by key
 	key                []byte
+	matches            []*match
 	upserts, deletions bool
+}
+
+// match is what the DELETE_MATCHING records read so far say of the same columns.
+type match struct {
+	columns []int
+	found   []found
+	gone    map[string]bool // by values and account
+}
+
+type found struct {
+	batch  *connectorv1.RecordBatch
+	record *connectorv1.Record
+	values []any
 }
 
 // Next implements pgx.CopyFromSource.
@@ -184,26 +285,82 @@ func (n *newest) Next() bool {
 			return false
 		}
 		batch := n.batches[last]
-		left := len(batch.GetRecords()) - n.record // record counts from the end
+		left := len(batch.GetRecords()) - n.record
 		if left == 0 {
 			n.batches, n.record = n.batches[:last], 0
 			continue
 		}
 		n.record++
-		operation := n.split(batch, batch.GetRecords()[left-1])
-		if n.err != nil {
+		if n.take(batch, batch.GetRecords()[left-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// take tells whether a record is to be copied.
+func (n *newest) take(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
+	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
+		n.err = n.note(batch, record)
+		return false
+	}
+	operation := n.split(batch, record)
+	if n.err != nil {
+		return false
+	}
+	n.key = n.t.AppendKey(n.key[:0], n.values)
+	given, seen := n.seen[string(n.key)]
+	what := stagedUpsert
+	switch {
+	case operation == connectorv1.Operation_OPERATION_DELETE:
+		what = stagedDelete
+		if seen {
 			return false
 		}
-		n.key = n.t.AppendKey(n.key[:0], n.values)
-		gone := operation == connectorv1.Operation_OPERATION_DELETE
-		if given, ok := n.seen[string(n.key)]; ok &&
-			(gone || given == connectorv1.Operation_OPERATION_UPSERT || !n.d.opts.SoftDeletes) {
-			continue
+	case seen && (given != stagedDelete || !n.d.opts.SoftDeletes):
+		return false
+	case n.matched(batch):
+		if !n.d.opts.SoftDeletes {
+			return false
 		}
-		n.seen[string(n.key)] = operation
-		n.values[len(n.values)-1] = gone
-		n.deletions, n.upserts = n.deletions || gone, n.upserts || !gone
-		return true
+		if !seen {
+			what = stagedMarked
+		}
+	}
+	n.seen[string(n.key)] = what
+	n.values[len(n.values)-1] = what
+	n.upserts = n.upserts || what != stagedDelete
+	n.deletions = n.deletions || what != stagedUpsert
+	return true
+}
+
+// note notes a DELETE_MATCHING.
+func (n *newest) note(batch *connectorv1.RecordBatch, record *connectorv1.Record) error {
+	columns, values, err := n.d.splitter.Match(n.t.Table, record)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(n.matches, func(m *match) bool { return slices.Equal(m.columns, columns) })
+	if i < 0 {
+		i = len(n.matches)
+		n.matches = append(n.matches, &match{columns: columns, gone: map[string]bool{}})
+	}
+	m := n.matches[i]
+	m.found = append(m.found, found{batch, record, values})
+	m.gone[string(rows.AppendValues(nil, append(slices.Clone(values), batch.GetAccount())))] = true
+	return nil
+}
+
+// matched tells whether a later record says that rows with such values are gone.
+func (n *newest) matched(batch *connectorv1.RecordBatch) bool {
+	for _, m := range n.matches {
+		values := make([]any, 0, len(m.columns)+1)
+		for _, column := range m.columns {
+			values = append(values, n.values[column])
+		}
+		if m.gone[string(rows.AppendValues(nil, append(values, batch.GetAccount())))] {
+			return true
+		}
 	}
 	return false
 }

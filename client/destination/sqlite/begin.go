@@ -47,6 +47,12 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 		}
 	}
 	d.tables[t.Stream] = t
+	if t.Parent != "" {
+		if err := d.exec(ctx, "CREATE INDEX IF NOT EXISTS %s ON %s (%s)",
+			rows.Quote(t.ParentIndex()), rows.Quote(t.Name), rows.Quote(t.Parent)); err != nil {
+			return err
+		}
+	}
 	if d.opts.Append {
 		_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
 			"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
@@ -94,6 +100,11 @@ func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err e
 	}
 	for _, c := range add {
 		if err := d.transaction(ctx, func() error { return d.addColumn(ctx, t.Name, c) }); err != nil {
+			return false, err
+		}
+	}
+	if len(widen) > 0 { // the index may be on one of them; Begin makes it again
+		if err := d.exec(ctx, "DROP INDEX IF EXISTS %s", rows.Quote(t.ParentIndex())); err != nil {
 			return false, err
 		}
 	}

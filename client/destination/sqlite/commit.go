@@ -56,6 +56,12 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 	}
 	ctx = context.WithoutCancel(ctx)
 	for _, record := range batch.GetRecords() {
+		if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
+			if err := d.removeMatching(ctx, t, batch, record, now); err != nil {
+				return err
+			}
+			continue
+		}
 		width := len(t.Columns)
 		if err := d.splitter.Split(t.Table, batch, record, t.values[:width+rows.OwnValues]); err != nil {
 			return err
@@ -86,6 +92,23 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 		}
 	}
 	return nil
+}
+
+// removeMatching removes or marks the rows that have certain values; in append mode it appends a DELETE for each object
+// whose newest version has them.
+func (d *Destination) removeMatching(
+	ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, now string,
+) error {
+	columns, values, err := d.splitter.Match(t.Table, record)
+	if err != nil {
+		return err
+	}
+	if at := record.GetAsOf(); at != nil && !d.opts.Append {
+		now = at.AsTime().Format(asOfLayout)
+	}
+	args := append([]any{now, batch.GetAccount(), batch.GetGeneration()}, values...)
+	_, err = d.conn.ExecContext(ctx, t.removeMatching(columns, d.opts), args...)
+	return err
 }
 
 // complete removes or marks the rows of generations before that which was read to its end, once.

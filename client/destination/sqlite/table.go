@@ -133,13 +133,32 @@ func (t *table) matchesKey() string {
 	return strings.Join(conditions, " AND ")
 }
 
+// removeMatching gives the statement that removes or marks rows of an account (?2) with values (?4 and on) in these columns.
+// It is prepared for each record: there is one for each parent that changed.
+func (t *table) removeMatching(columns []int, opts Options) string {
+	var conditions []string
+	for i, column := range columns {
+		conditions = append(conditions, fmt.Sprintf("%s = ?%d", rows.Quote(t.Columns[column].Name), i+4))
+	}
+	matching := strings.Join(conditions, " AND ")
+	switch {
+	case opts.Append:
+		return t.appendDeletes(matching)
+	case opts.SoftDeletes:
+		return "UPDATE " + rows.Quote(t.Name) + " SET _deleted_at = ?1 WHERE _deleted_at IS NULL AND _account = ?2 AND " + matching
+	}
+	return "DELETE FROM " + rows.Quote(t.Name) + " WHERE _account = ?2 AND " + matching
+}
+
 // vanished appends a DELETE for each object whose newest version is of an older generation. A second time it finds none.
-func (t *table) vanished() string {
+func (t *table) vanished() string { return t.appendDeletes("_generation < ?3") }
+
+// appendDeletes appends a DELETE for each object of an account (?2) whose newest version meets a condition.
+func (t *table) appendDeletes(condition string) string {
 	keys := rows.QuoteAll(t.Names()[:t.Keys])
 	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _synced_at, _operation)
-SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT %[2]s, _generation, _operation,
-	row_number() OVER (PARTITION BY %[2]s ORDER BY _arrival DESC) AS age FROM %[1]s WHERE _account = ?2)
-WHERE age = 1 AND _operation = 'UPSERT' AND _generation < ?3`, rows.Quote(t.Name), keys)
+SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT *, row_number() OVER (PARTITION BY %[2]s ORDER BY _arrival DESC) AS age FROM %[1]s WHERE _account = ?2)
+WHERE age = 1 AND _operation = 'UPSERT' AND %[3]s`, rows.Quote(t.Name), keys, condition)
 }
 
 // close gives the statements back.

@@ -25,26 +25,9 @@ func (t *Table) Values() []any { return make([]any, len(t.Columns)+OwnValues) }
 
 // Split fills values with those of a record. Every key of the table is set, or the record is refused.
 func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *connectorv1.Record, values []any) error {
-	clear(values)
-	s.extra = s.extra[:0]
-	var misfit string // a key that its column cannot hold
-	err := s.members(record.GetData(), func(name, raw string) {
-		for _, i := range t.nested[name] {
-			values[i] = nestedKey(t.Columns[i], raw)
-		}
-		if i, ok := t.member[name]; ok {
-			if stored, fits := t.Columns[i].Kind.value(raw); fits {
-				values[i] = stored
-				return
-			}
-			if i < t.Keys {
-				misfit = name
-			}
-		}
-		s.addExtra(name, raw)
-	})
+	misfit, err := s.fill(t, record, values)
 	if err != nil {
-		return fmt.Errorf("record of %s is not a JSON object: %w", t.Stream, err)
+		return err
 	}
 	for i, c := range t.Columns[:t.Keys] {
 		if values[i] == nil {
@@ -68,6 +51,50 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 		own[ExtraAt] = string(append(s.extra, '}'))
 	}
 	return nil
+}
+
+// Match gives what a DELETE_MATCHING asks for: the places of columns, and the values that rows must have there to be gone.
+func (s *Splitter) Match(t *Table, record *connectorv1.Record) (columns []int, values []any, err error) {
+	all := t.Values()
+	if _, err := s.fill(t, record, all); err != nil {
+		return nil, nil, err
+	}
+	for i := range t.Columns {
+		if all[i] != nil {
+			columns, values = append(columns, i), append(values, all[i])
+		}
+	}
+	if len(s.extra) > 0 || len(columns) == 0 {
+		return nil, nil, fmt.Errorf("the source asks to remove rows of %s by a field that has no column: "+
+			"select more fields of the stream, or all", t.Stream)
+	}
+	return columns, values, nil
+}
+
+// fill sets the values of the columns that a record has, and gathers the rest in extra. It tells of a key that its column
+// cannot hold.
+func (s *Splitter) fill(t *Table, record *connectorv1.Record, values []any) (misfit string, err error) {
+	clear(values)
+	s.extra = s.extra[:0]
+	err = s.members(record.GetData(), func(name, raw string) {
+		for _, i := range t.nested[name] {
+			values[i] = nestedKey(t.Columns[i], raw)
+		}
+		if i, ok := t.member[name]; ok {
+			if stored, fits := t.Columns[i].Kind.value(raw); fits {
+				values[i] = stored
+				return
+			}
+			if i < t.Keys {
+				misfit = name
+			}
+		}
+		s.addExtra(name, raw)
+	})
+	if err != nil {
+		return "", fmt.Errorf("record of %s is not a JSON object: %w", t.Stream, err)
+	}
+	return misfit, nil
 }
 
 // members calls visit with the name and the JSON of each member of an object.
@@ -133,7 +160,12 @@ func nestedKey(c Column, raw string) any {
 
 // AppendKey appends what identifies a row, given its values, in a form that no two rows share.
 func (t *Table) AppendKey(b []byte, values []any) []byte {
-	for _, v := range append(values[:t.Keys:t.Keys], values[len(t.Columns)+AccountAt]) {
+	return AppendValues(b, append(values[:t.Keys:t.Keys], values[len(t.Columns)+AccountAt]))
+}
+
+// AppendValues appends values in such a form.
+func AppendValues(b []byte, values []any) []byte {
+	for _, v := range values {
 		switch v := v.(type) {
 		case string:
 			b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')

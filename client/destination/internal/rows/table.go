@@ -21,6 +21,9 @@ type Table struct {
 	Name    string
 	Columns []Column // the keys first
 	Keys    int      // how many of them are keys
+	// Parent is the column by whose values rows are removed, if it is not the first key; empty if there is none. It has an
+	// index.
+	Parent string
 
 	member map[string]int   // the column of a top-level member
 	nested map[string][]int // the key columns below a top-level member
@@ -45,6 +48,9 @@ func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 	slices.Sort(names)
 	for _, name := range names {
 		t.add(name, kindOf(properties[name].GetStructValue()))
+	}
+	if parent := SafeName(stream.GetParentField()); stream.GetParentField() != "" && t.find(parent) > 0 {
+		t.Parent = parent
 	}
 	t.index()
 	return t, nil
@@ -123,6 +129,9 @@ func (t *Table) Names() []string {
 // PrimaryKey gives the names of the columns that identify a row. The account is last, so that keys alone use its index,
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
+
+// ParentIndex gives the name of the index on Parent.
+func (t *Table) ParentIndex() string { return SafeName(t.Name + " by parent") }
 
 // KeyIndex gives the name of an index on the primary key where that is not one already.
 func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }
