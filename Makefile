@@ -75,6 +75,14 @@ chart: ## Check the Helm chart
 vuln: ## Look for known vulnerabilities that the code reaches; their database needs the network
 	$(TOOL) govulncheck ./... || { echo "vuln: FAILED: vulnerabilities are listed above, or their database could not be reached" >&2; exit 1; }
 
+.PHONY: licenses
+licenses: build ## List what the binary is made of, and fail on a licence that is not allowed
+	@go -C tools run ./sbom ../bin/stripe-connector >/dev/null
+
+.PHONY: sbom
+sbom: build ## Write bin/stripe-connector.spdx.json, the binary's bill of materials
+	go -C tools run ./sbom ../bin/stripe-connector >bin/stripe-connector.spdx.json
+
 .PHONY: ci
 ci: ## Run what continuous integration runs
 	.ci/run

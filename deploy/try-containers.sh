@@ -58,8 +58,9 @@ echo "building with $engine in $base"
 	--build-arg GOSUMDB="$(go env GOSUMDB)" -t "$image" . >"$work/build.log" 2>&1 || { tail -20 "$work/build.log" >&2; exit 1; }
 
 bytes=$("$engine" image inspect --format '{{.Size}}' "$image")
-echo "the image has $((bytes / 1000000)) MB (at most $mostMB)"
-[ $((bytes / 1000000)) -lt "$mostMB" ]
+pulled=$("$engine" save "$image" | gzip -c | wc -c)
+echo "the image has $((bytes / 1000000)) MB unpacked, and $((pulled / 1000000)) MB to pull (at most $mostMB)"
+[ $((pulled / 1000000)) -lt "$mostMB" ] || { echo "the image is too large" >&2; exit 1; }
 user=$("$engine" image inspect --format '{{.Config.User}}' "$image")
 [ "$user" = 65532:65532 ] || { echo "the image runs as $user" >&2; exit 1; }
 
