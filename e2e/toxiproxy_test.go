@@ -73,7 +73,7 @@ func newWay(t *testing.T, proxies *toxiproxy.Client, name, upstream string) way 
 // toxic is a kind of disturbance, as https://github.com/Shopify/toxiproxy#toxics describes them.
 type toxic struct {
 	kind string
-	// breaks says that no connection survives it, however little is sent.
+	// breaks says that no connection survives it, however little is sent: resets and limits wait for data.
 	breaks     bool
 	attributes func(*rand.Rand) toxiproxy.Attributes
 }
@@ -99,7 +99,7 @@ func toxics() []toxic {
 		{"timeout", true, func(r *rand.Rand) toxiproxy.Attributes {
 			return toxiproxy.Attributes{"timeout": between(r, 0, 100)} // 0: silence until it is taken away
 		}},
-		{"reset_peer", true, func(r *rand.Rand) toxiproxy.Attributes {
+		{"reset_peer", false, func(r *rand.Rand) toxiproxy.Attributes {
 			return toxiproxy.Attributes{"timeout": between(r, 0, 50)}
 		}},
 		{"limit_data", false, func(r *rand.Rand) toxiproxy.Attributes {
