@@ -111,6 +111,8 @@ func killSyncs(t *testing.T, at func(name string) place) {
 	close(stop)
 	t.Logf("seed %d: %d kills, %d syncs that came to their end before, %d changes", seed, killed, completed, <-stopped)
 
+	time.Sleep(4 * time.Second) // events are looked for once they are two seconds old
+
 	undisturbed(at("killed")) // ends what the last one had begun, with what it read before the last changes,
 	undisturbed(at("killed")) // and reads what changed
 	undisturbed(at("after"))
