@@ -93,11 +93,11 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	return s.run.emitter.flush(ctx, s.outputs, all)
 }
 
-// remember notes when a change was read again: events before that have nothing newer.
+// remember notes when a change was read again: events well before that have nothing newer.
 func (s *sweep) remember(c *change) {
 	for out := range c.outs {
 		s.run.readAgain[readingOf{out, c.subject}] = c.readAt
-		out.changes.Reread = max(out.changes.Reread, c.readAt)
+		out.changes.Reread = max(out.changes.Reread, c.readAt+readMargin)
 	}
 }
 
@@ -112,7 +112,7 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*harvest, error) {
 	case c.gone():
 		g.gone(c.member, e.about, asOf)
 	case !c.carries(s.run.updateMode):
-		c.asked, c.readAt = true, second(s.run.now().Unix())+1
+		c.asked, c.readAt = true, second(s.run.now().Unix())
 		err = g.again(ctx, c, e)
 	case c.role == childObject:
 		parent := parentOf(c.stream, e.about)

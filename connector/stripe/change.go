@@ -141,12 +141,17 @@ func (s *sweep) add(c *change, e *event, out *output, news bool) {
 	if !slices.Contains(c.events, e) {
 		c.events = append(c.events, e)
 	}
-	if read, ok := s.run.readAgain[readingOf{out, c.subject}]; ok && c.at < read || !news {
+	read, ok := s.run.readAgain[readingOf{out, c.subject}]
+	if !news || ok && c.at < read-readMargin {
 		return
 	}
 	c.outs[out] = true
-	c.late = c.late || c.at < out.floor || c.at < out.changes.Until
+	c.late = c.late || c.at < out.floor || c.at < out.changes.Until || ok && c.at <= read+readMargin
 }
+
+// readMargin is how far Stripe's clock, by which events are stamped, and that of this machine, by which readings are, may
+// differ without harm: an event that is nearer to a reading may be older or newer.
+const readMargin = second(5)
 
 // settle leaves out changes that are news to nobody, or that another of the same stretch contains.
 func (s *sweep) settle(all []*change, known map[subject]*change) []*change {

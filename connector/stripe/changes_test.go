@@ -392,7 +392,7 @@ func TestStatesOfFullRefreshGoOn(t *testing.T) {
 	r.sync()
 	r.expectTruth()
 	if r.stripe.RequestCount("/v1/charges") != 0 {
-		t.Error("charges were read again from the beginning")
+		t.Errorf("charges were read again from the beginning: %v", r.stripe.Requests())
 	}
 }
 

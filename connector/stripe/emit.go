@@ -333,7 +333,7 @@ func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
 		for _, out := range p.outputs {
 			out.listed = true
 			if out.changes != nil {
-				out.changes.Reread = max(out.changes.Reread, second(e.now().Unix())+1)
+				out.changes.Reread = max(out.changes.Reread, second(e.now().Unix())+readMargin)
 			}
 		}
 	}

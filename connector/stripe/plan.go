@@ -258,7 +258,7 @@ const mostAway = 29 * day
 func (p *planner) changesOf(given *state) *changes {
 	if given.Changes == nil {
 		from := given.To - p.config.Overlap
-		return &changes{From: from, Until: from, Reread: p.now + 1}
+		return &changes{From: from, Until: from, Reread: p.now + readMargin}
 	}
 	c := *given.Changes
 	return &c

@@ -244,7 +244,7 @@ func (r *run) forget(outputs []*output) {
 		oldest = min(oldest, out.changes.From)
 	}
 	for key, at := range r.readAgain {
-		if at <= oldest {
+		if at+readMargin < oldest {
 			delete(r.readAgain, key)
 		}
 	}

@@ -19,6 +19,7 @@ const eventsPath = "/v1/events"
 const (
 	fairPages = 8
 	mostPages = 20
+	mostParts = 4 // at once: the newest events may be denser than the others
 )
 
 // mostNamedTypes is how many types the list of events can be asked for by name (https://docs.stripe.com/api/events/list).
@@ -93,6 +94,9 @@ func (s *sweep) stretch(ctx context.Context, from, until second) error {
 	if err := s.apply(ctx, events); err != nil {
 		return err
 	}
+	if s.run.recordLimit > 0 && s.run.emitter.sent() >= s.run.recordLimit {
+		s.run.enough()
+	}
 	return s.run.emitter.changed(ctx, s.outputs, until == s.until, func(out *output) { out.advance(until, s.run.overlap) })
 }
 
@@ -133,10 +137,10 @@ func parts(newest []event, pages int, from, until second) int {
 	rest := second(newest[len(newest)-1].Created) - from
 	covered := max(until-from-rest, 1)
 	estimate := float64(pages) * float64(until-from) / float64(covered)
-	if until-from < 2 || estimate <= mostPages && pages < mostPages {
+	if until-from < 2 || pages < 2 || estimate <= mostPages && pages < mostPages {
 		return 1
 	}
-	return int(min(max(estimate/fairPages, 2), float64(until-from)))
+	return int(min(max(estimate/fairPages, 2), mostParts, float64(until-from)))
 }
 
 func (s *sweep) query(from, until second, after string) url.Values {

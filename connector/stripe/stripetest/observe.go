@@ -36,6 +36,7 @@ type observer struct {
 	lock                 sync.Mutex
 	counts               map[Endpoint]int
 	number               uint64
+	since                uint64 // requests up to this number count no more
 	inFlight, mostFlight int
 	violations           []string
 }
@@ -52,7 +53,9 @@ func (o *observer) begin() uint64 {
 func (o *observer) end(x *exchange) {
 	e := Endpoint{x.request.Method, x.pattern, x.status}
 	o.lock.Lock()
-	o.counts[e]++
+	if x.number > o.since {
+		o.counts[e]++
+	}
 	o.inFlight--
 	o.lock.Unlock()
 	options := &x.stripe.options
@@ -94,11 +97,11 @@ func (s *Stripe) RequestCount(path string) int {
 	return n
 }
 
-// ResetRequests sets all counts to zero.
+// ResetRequests sets all counts to zero. Requests that are under way count no more: a client may have their answer already.
 func (s *Stripe) ResetRequests() {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
-	s.observer.counts = map[Endpoint]int{}
+	s.observer.counts, s.observer.since = map[Endpoint]int{}, s.observer.number
 	s.observer.mostFlight = s.observer.inFlight
 }
 
