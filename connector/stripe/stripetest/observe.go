@@ -79,11 +79,24 @@ func (o *observer) violation(what string) {
 	o.violations = append(o.violations, what)
 }
 
-// Requests returns how many requests there were, by method, pattern of the path and status.
+// Requests returns how many requests there were, by method, pattern of the path and status. A request counts when it ends,
+// a little later than its client has the answer, so that those under way are given a moment.
 func (s *Stripe) Requests() map[Endpoint]int {
+	for range 100 {
+		if s.observer.idle() {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
 	return maps.Clone(s.observer.counts)
+}
+
+func (o *observer) idle() bool {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	return o.inFlight == 0
 }
 
 // RequestCount returns how many requests there were to a pattern, or to all where it is "".
