@@ -22,7 +22,7 @@ import (
 )
 
 // kills is how often TestKilledSync kills.
-var kills = flag.Int("kills", 8, "how often TestKilledSync kills the syncing process, for each destination")
+var kills = flag.Int("kills", 5, "how often TestKilledSync kills the syncing process, for each destination")
 
 // place is where a sync of the test goes, and how to look at it.
 type place struct {
@@ -62,7 +62,7 @@ var tables = map[string]string{
 
 func killSyncs(t *testing.T, at func(name string) place) {
 	stripe := simulate(t, stripetest.Options{
-		Objects: map[string]int{"/v1/charges": 2000, "/v1/invoices": 600, "/v1/subscriptions": 300, "/v1/customers": 300, "*": 20},
+		Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 250, "/v1/subscriptions": 100, "/v1/customers": 200, "*": 20},
 		Latency: func(string) time.Duration { return 3 * time.Millisecond },
 	})
 	config := writeConfig(t, stripe.URL)
