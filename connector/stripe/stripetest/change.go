@@ -23,7 +23,9 @@ func (a *Account) Update(id string, fields ...Fields) error {
 	if variant >= 0 && t.store.kind.tied() {
 		t.store.parent.revise(t.ordinal/stride, -1)
 	}
-	a.announce(t, "", uint32(a.stripe.now()))
+	now := uint32(a.stripe.now())
+	a.announceThrough(t, t.store.kind.told.updated, now)
+	a.announce(t, "", now)
 	return nil
 }
 

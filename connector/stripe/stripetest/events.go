@@ -97,6 +97,10 @@ func (r *renderer) event(t ref, level int, s *slot) {
 		r.line(level)
 		r.buf = append(r.buf, '}')
 	case slotEventObject:
+		if e.kind == e.object.store.kind.events.deleted {
+			r.released = e.object.store.kind.released
+		}
 		r.object(e.object, e.revision, nil, level, e.old)
+		r.released = ""
 	}
 }

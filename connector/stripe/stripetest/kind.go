@@ -32,8 +32,14 @@ type kind struct {
 	lists map[string]embedded
 	// events are the types of the events that a creation, an update and a deletion cause; "" where there is none.
 	events events
+	// through is a relation to an object that tells of changes of this one by events of its own, named by told, and that
+	// changes with it.
+	through string
+	told    events
 	// deletable objects can be deleted for good.
 	deletable bool
+	// released is the relation that the event of a deletion shows as null: such objects are only detached.
+	released string
 	// hidden kinds cannot be read themselves: they are parents only.
 	hidden bool
 }

@@ -56,7 +56,8 @@ func customerKinds() []kind {
 			deletable: true, events: events{"customer.tax_id.created", "customer.tax_id.updated", "customer.tax_id.deleted"}},
 		{name: "tax_id", prefix: "txi_", n: 2, deletable: true, relations: []relation{to("customer", 0, "customer")}},
 		{name: "payment_method", prefix: "pm_", parent: "customer", parentField: "customer", few: [2]int{0, 2}, many: 13, deletable: true,
-			events: events{"payment_method.attached", "payment_method.updated", "payment_method.detached"}},
+			// https://docs.stripe.com/api/payment_methods/detach
+			released: "customer", events: events{"payment_method.attached", "payment_method.updated", "payment_method.detached"}},
 		{name: "customer_balance_transaction", prefix: "cbtxn_", parent: "customer", parentField: "customer", few: [2]int{0, 2}, many: 14,
 			relations: []relation{to("invoice", 0, "invoice"), to("credit_note", 0, "credit_note")}},
 		{name: "customer_cash_balance_transaction", prefix: "ccsbtxn_", parent: "customer", parentField: "customer", few: [2]int{0, 1}, many: 4,

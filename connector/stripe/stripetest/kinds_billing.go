@@ -67,7 +67,10 @@ func paymentKinds() []kind {
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0),
 				newest("balance_transaction", "balance_transaction", "source"), to("failure_balance_transaction", 0, "balance_transaction"),
 				to("transfer_reversal", 0, "transfer_reversal"), to("source_transfer_reversal", 0, "transfer_reversal")},
-			events: events{"", "charge.refund.updated", ""}},
+			events: events{"", "charge.refund.updated", ""},
+			// Only refunds of cash balances have an event of their own when they are made, at this API version; the charge tells
+			// of all: https://docs.stripe.com/api/events/types#event_types-charge.refunded.
+			through: "charge", told: events{created: "charge.refunded"}},
 		{name: "dispute", prefix: "dp_", n: 10,
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0)},
 			events:    events{"charge.dispute.created", "charge.dispute.updated", ""}},
@@ -77,7 +80,9 @@ func paymentKinds() []kind {
 			events: events{"setup_intent.created", "setup_intent.succeeded", ""}},
 		{name: "setup_attempt", prefix: "setatt_", n: 20,
 			relations: []relation{to("setup_intent", 100, "setup_intent"), via("customer", "setup_intent", 0),
-				{field: "payment_method", kinds: []string{"payment_method"}, odds: 100, always: true}}},
+				{field: "payment_method", kinds: []string{"payment_method"}, odds: 100, always: true}},
+			// https://docs.stripe.com/api/events/types#event_types-setup_intent.setup_failed
+			through: "setup_intent", told: events{"setup_intent.setup_failed", "setup_intent.setup_failed", ""}},
 		{name: "review", prefix: "prv_", n: 5,
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0)},
 			events:    events{"review.opened", "review.closed", ""}},

@@ -127,18 +127,42 @@ func (s *store) addChild(parent ref, now uint32) (ref, error) {
 func (a *Account) announceCreation(t ref, now uint32) {
 	s := t.store
 	switch {
-	case s.kind.name == "refund":
-		// Only refunds of cash balances have an event of their own at this API version; the charge tells of all.
-		// https://docs.stripe.com/api/events/types#event_types-charge.refunded
-		if charge, ok := s.resolve(t.ordinal, s.kind.relation("charge")); ok {
-			charge.store.revise(charge.ordinal, -1)
-			a.emit("charge.refunded", charge, charge.store.revision(charge.ordinal), now)
-		}
+	case s.kind.through != "":
+		a.announceThrough(t, s.kind.told.created, now)
 	case s.kind.tied():
 		a.announce(ref{s.parent, t.ordinal / stride}, childEvent(s.kind.name), now)
 	default:
 		a.emit(s.kind.events.created, t, s.revision(t.ordinal), now)
 	}
+}
+
+// announceThrough changes the object that tells of another one, which becomes the newest that it has, and emits its event.
+func (a *Account) announceThrough(t ref, kind string, now uint32) {
+	if kind == "" {
+		return
+	}
+	teller, ok := t.store.resolve(t.ordinal, t.store.kind.relation(t.store.kind.through))
+	if !ok || !teller.store.alive(teller.ordinal) {
+		return
+	}
+	for i := range teller.store.kind.relations {
+		r := &teller.store.kind.relations[i]
+		if r.newest != t.store.kind.through || r.kinds[0] != t.store.kind.name {
+			continue
+		}
+		if latest, ok := teller.store.resolve(teller.ordinal, r); ok && latest.store.before(latest.ordinal, t.ordinal) > 0 {
+			continue
+		}
+		if teller.store.changes.links[teller.ordinal] == nil {
+			teller.store.changes.links[teller.ordinal] = map[string]ref{}
+		}
+		teller.store.changes.links[teller.ordinal][r.field] = t
+	}
+	teller.store.revise(teller.ordinal, -1)
+	if told := teller.store.kind.events.updated; t.scalar("status") == `"succeeded"` && strings.HasSuffix(told, ".succeeded") {
+		kind = told // of a setup attempt
+	}
+	a.emit(kind, teller, teller.store.revision(teller.ordinal), now)
 }
 
 // childEvent is the event of a parent that tells of a new child, where it is not the parent's update.

@@ -234,3 +234,62 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// TestOthersTellOfChanges makes and changes objects whose changes only the events of another object tell of.
+func TestOthersTellOfChanges(t *testing.T) {
+	for path, want := range map[string]struct{ relation, teller, created, updated string }{
+		"/v1/refunds": {"charge", "/v1/charges", "charge.refunded", "charge.refund.updated"},
+		"/v1/financial_connections/transactions": {"account", "/v1/financial_connections/accounts",
+			"financial_connections.account.refreshed_transactions", "financial_connections.account.refreshed_transactions"},
+		"/v1/setup_attempts": {"setup_intent", "/v1/setup_intents", "setup_intent.setup_failed", "setup_intent.setup_failed"},
+	} {
+		c := newClock()
+		s := New(c.options())
+		teller := newestID(s, want.teller)
+		told := func(kind string) {
+			t.Helper()
+			text := fetch[struct {
+				Data []struct {
+					Type string
+					Data struct{ Object map[string]any }
+				}
+			}](t, s, "/v1/events?limit=1").Data[0]
+			text.Type = strings.Replace(text.Type, "setup_intent.succeeded", "setup_intent.setup_failed", 1)
+			if id := text.Data.Object["id"]; text.Type != kind || id != teller && kind != "charge.refund.updated" {
+				t.Errorf("%s: told by %s of %s, want %s of %s", path, text.Type, id, kind, teller)
+			}
+			if attempt := text.Data.Object["latest_attempt"]; path == "/v1/setup_attempts" && attempt != newestID(s, path) {
+				t.Errorf("the latest attempt is %v", attempt)
+			}
+		}
+		id, err := s.Create(path, Fields{want.relation: teller})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told(want.created)
+		c.wait(time.Second)
+		if err := s.Update(id); err != nil {
+			t.Fatal(err)
+		}
+		told(want.updated)
+	}
+}
+
+// TestDetachedPaymentMethod finds in the event of a detachment that the payment method has no customer any more.
+func TestDetachedPaymentMethod(t *testing.T) {
+	s := New(newClock().options())
+	id, err := s.Create("/v1/customers/" + newestID(s, "/v1/customers") + "/payment_methods")
+	if err == nil {
+		err = s.Delete(id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, texts := readAll(t, s, "/v1/events", "type=payment_method.detached", "1")
+	object := decode[struct {
+		Data struct{ Object map[string]any }
+	}](t, texts[events[0]]).Data.Object
+	if customer, there := object["customer"]; object["id"] != id || customer != nil || !there {
+		t.Errorf("detached: %v", object)
+	}
+}

@@ -13,6 +13,8 @@ type renderer struct {
 	live bool
 	// nesting counts objects within objects.
 	nesting int
+	// released, where set, is a relation to show as null.
+	released string
 }
 
 // tooDeep is where objects within objects end. Nothing that Stripe allows to expand reaches it.
@@ -94,7 +96,7 @@ func (r *renderer) id(t ref) {
 // related writes the id of the object that a relation points to, or the object if it is expanded or always in full.
 func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 	target, ok := t.store.resolve(t.ordinal, s.relation)
-	if !ok {
+	if !ok || s.relation.field == r.released {
 		r.buf = append(r.buf, s.missing...)
 		return
 	}
