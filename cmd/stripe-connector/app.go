@@ -23,7 +23,7 @@ type app struct {
 	getenv         func(string) string
 	terminal       bool                   // whether stderr is one
 	hidden         func() (string, error) // reads a line from the terminal that stdin is, without showing it; nil if it is none
-	source         func(allowedAPIBases []string) connector.Source
+	source         func(allowedAPIBases []string, observer connector.Observer) connector.Source
 }
 
 // run runs the command line and gives the exit code.

@@ -57,7 +57,7 @@ func newWorld(t *testing.T, source connector.Source) *world {
 	w.app = &app{
 		stdin: strings.NewReader(""), stdout: w.out, stderr: w.err,
 		getenv: func(name string) string { return w.environment[name] },
-		source: func(allowed []string) connector.Source {
+		source: func(allowed []string, _ connector.Observer) connector.Source {
 			if source != nil {
 				return source
 			}

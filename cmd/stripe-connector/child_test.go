@@ -34,7 +34,7 @@ func child(delay string) int {
 		panic(err)
 	}
 	a := &app{stdin: strings.NewReader(""), stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		source: func([]string) connector.Source { return slowSource{delay: d} }}
+		source: func([]string, connector.Observer) connector.Source { return slowSource{delay: d} }}
 	return a.run(ctx, os.Args[1:])
 }
 

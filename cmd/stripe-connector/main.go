@@ -25,8 +25,8 @@ func main() {
 		stderr:   os.Stderr,
 		getenv:   os.Getenv,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
-		source: func(allowedAPIBases []string) connector.Source {
-			return stripe.New(stripe.Options{AllowedAPIBases: allowedAPIBases})
+		source: func(allowedAPIBases []string, observer connector.Observer) connector.Source {
+			return stripe.New(stripe.Options{AllowedAPIBases: allowedAPIBases, Observer: observer})
 		},
 	}
 	restore := func() {}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/server"
+	"github.com/stripe-connector/stripe-connector/server/watch"
 )
 
 // defaultListen is where serve listens and healthcheck looks.
@@ -30,6 +31,8 @@ the names of the secrets that its bearer may use (none: all). All these files ar
 A configuration may name a file of --secrets-dir instead of holding a key: {"api_key": {"secret": "stripe-prod"}}. It may
 name another api_base than Stripe's own only if it is allowed here.
 
+` + watchingHelp + `
+
 The exit code is 0 after a signal, and 1 if it could not listen or had to cut calls off; the last line of the log tells.`
 
 // serving holds the flags of serve.
@@ -42,6 +45,7 @@ type serving struct {
 	allowed              []string
 	drain                time.Duration
 	limits               server.Options
+	watching             watching
 }
 
 func (a *app) serve() *cobra.Command {
@@ -52,7 +56,7 @@ func (a *app) serve() *cobra.Command {
 		Long:  serveHelp,
 		Example: `  stripe-connector serve
   stripe-connector serve --listen 0.0.0.0:50051 --tls-cert tls.crt --tls-key tls.key --tokens tokens --health-listen 0.0.0.0:50052
-  stripe-connector serve --secrets-dir /var/run/secrets/stripe --drain 1m
+  stripe-connector serve --secrets-dir /var/run/secrets/stripe --drain 1m --metrics-listen 127.0.0.1:9464
   stripe-connector serve --allow-api-base http://127.0.0.1:12111`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listenAndServe(cmd.Context(), s) },
@@ -71,6 +75,7 @@ func (a *app) serve() *cobra.Command {
 	flags.StringSliceVar(&s.allowed, "allow-api-base", nil, "`URL` that configurations may name as api_base (repeatable)")
 	flags.DurationVar(&s.drain, "drain", 30*time.Second, "`time` that running calls have to end after a signal")
 	s.limitFlags(cmd)
+	s.watching.flags(cmd)
 	return cmd
 }
 
@@ -96,16 +101,32 @@ func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
 	}
+	at := listeners{calls: listener}
 	if err := s.checkClearText(listener.Addr()); err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, at.close())
 	}
-	var health net.Listener
 	if s.healthListen != "" {
-		if health, err = new(net.ListenConfig).Listen(ctx, "tcp", s.healthListen); err != nil {
-			return errors.Join(fmt.Errorf("cannot listen, so choose another address with --health-listen: %w", err), listener.Close())
+		if at.health, err = new(net.ListenConfig).Listen(ctx, "tcp", s.healthListen); err != nil {
+			return errors.Join(fmt.Errorf("cannot listen, so choose another address with --health-listen: %w", err), at.close())
 		}
 	}
-	return a.serveOn(ctx, listener, health, s)
+	if at.metrics, err = s.watching.open(ctx); err != nil {
+		return errors.Join(err, at.close())
+	}
+	return a.serveOn(ctx, at, s)
+}
+
+// listeners are where serve answers: for all calls, and, unless nil, for health alone, and for metrics over HTTP.
+type listeners struct{ calls, health, metrics net.Listener }
+
+func (l listeners) close() error {
+	var errs []error
+	for _, listener := range []net.Listener{l.calls, l.health, l.metrics} {
+		if listener != nil {
+			errs = append(errs, listener.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkClearText refuses to let keys and customers' data travel in clear text beyond this machine, unless told.
@@ -149,31 +170,44 @@ func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(
 	return o, closeAll, nil
 }
 
-// serveOn serves until ctx is done. It closes the listeners, of which health may be nil.
-func (a *app) serveOn(ctx context.Context, listener, health net.Listener, flags *serving) error {
-	logger := slog.New(slog.NewJSONHandler(a.stderr, nil))
+// serveOn serves until ctx is done. It closes the listeners.
+func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
+	logger := slog.New(watch.Logs(slog.NewJSONHandler(a.stderr, nil)))
 	options, closeAll, err := flags.options(logger)
 	defer closeAll()
 	if err != nil {
-		if health != nil {
-			_ = health.Close()
-		}
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, at.close())
 	}
-	s := server.New(a.source(flags.allowed), options)
+	tracer, flush, err := a.tracing(ctx, logger)
+	defer flush()
+	if err != nil {
+		return errors.Join(err, at.close())
+	}
+	watched := watch.New(watch.Options{Version: buildVersion(), Tracer: tracer})
+	options.Observer, options.GRPC = watched, watched.ServerOptions()
+	source := a.source(flags.allowed, watched)
+	s := server.New(source, options)
+	watched.Serving(source, s)
+
 	serving, ended := errgroup.WithContext(ctx)
-	serving.Go(func() error { return s.Serve(listener) })
-	if health != nil {
-		serving.Go(func() error { return s.ServeHealth(health) })
+	serving.Go(func() error { return s.Serve(at.calls) })
+	if at.health != nil {
+		serving.Go(func() error { return s.ServeHealth(at.health) })
 	}
-	logger.Info("serving", "address", listener.Addr().String(), "version", buildVersion(),
-		"tls", options.Credentials != nil, "tokens", options.Tokens != nil)
+	page := watchPage(watched.Handler(s.Draining, flags.watching.profiles))
+	if at.metrics != nil {
+		serving.Go(func() error { return servePage(page, at.metrics) })
+		logger.Info("serving metrics", "address", at.metrics.Addr().String(), "pprof", flags.watching.profiles)
+	}
+	logger.Info("serving", "address", at.calls.Addr().String(), "version", buildVersion(),
+		"tls", options.Credentials != nil, "tokens", options.Tokens != nil, "traces", tracer != nil)
 	<-ended.Done() // by a signal, or because serving failed
 	logger.Info("draining", "limit", flags.drain.String())
 	began := time.Now()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
 	defer cancel()
 	shutdown := s.Shutdown(limit)
+	_ = page.Close() // only now: it tells of the drain until it is over
 	if err := serving.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -22,7 +22,7 @@ func TestServe(t *testing.T) {
 	ctx, signal := context.WithCancel(t.Context())
 	service := newWorld(t, fakeSource{})
 	ended := make(chan error, 1)
-	go func() { ended <- service.serveOn(ctx, listener, nil, &serving{drain: time.Minute}) }()
+	go func() { ended <- service.serveOn(ctx, listeners{calls: listener}, &serving{drain: time.Minute}) }()
 
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_API_KEY"] = plantedKey
@@ -121,25 +121,25 @@ func TestHealthListen(t *testing.T) {
 	if err := os.WriteFile(tokens, []byte("token-of-the-pipeline"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var listeners [2]net.Listener
-	for i := range listeners {
+	var at [2]net.Listener
+	for i := range at {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		listeners[i] = listener
+		at[i] = listener
 	}
 	ctx, signal := context.WithCancel(t.Context())
 	service := newWorld(t, fakeSource{})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- service.serveOn(ctx, listeners[0], listeners[1], &serving{drain: time.Minute, tokens: tokens})
+		ended <- service.serveOn(ctx, listeners{calls: at[0], health: at[1]}, &serving{drain: time.Minute, tokens: tokens})
 	}()
 	w := newWorld(t, fakeSource{})
-	w.environment["STRIPE_CONNECTOR_LISTEN"] = listeners[0].Addr().String()
+	w.environment["STRIPE_CONNECTOR_LISTEN"] = at[0].Addr().String()
 	w.runs(t, exitFailure, "healthcheck")
 	says(t, w.err, "asks for a bearer token")
-	w.environment["STRIPE_CONNECTOR_HEALTH_LISTEN"] = listeners[1].Addr().String()
+	w.environment["STRIPE_CONNECTOR_HEALTH_LISTEN"] = at[1].Addr().String()
 	w.environment["STRIPE_CONNECTOR_TLS_CERT"] = "not of the health listener"
 	w.runs(t, exitOK, "healthcheck")
 	signal()
@@ -171,7 +171,7 @@ func TestServeTellsOfCallsCutOff(t *testing.T) {
 	ctx, signal := context.WithCancel(t.Context())
 	service := newWorld(t, source)
 	ended := make(chan error, 1)
-	go func() { ended <- service.serveOn(ctx, listener, nil, &serving{drain: time.Millisecond}) }()
+	go func() { ended <- service.serveOn(ctx, listeners{calls: listener}, &serving{drain: time.Millisecond}) }()
 	read := make(chan int, 1)
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_API_KEY"] = plantedKey

@@ -69,7 +69,7 @@ func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, d
 // inProcess runs the service while do runs.
 func (a *app) inProcess(ctx context.Context, allowedAPIBases []string, do func(*client.Client) error) error {
 	listener := bufconn.Listen(pipeBytes)
-	s := server.New(a.source(allowedAPIBases), server.Options{Version: buildVersion()})
+	s := server.New(a.source(allowedAPIBases, nil), server.Options{Version: buildVersion()})
 	var serving errgroup.Group
 	serving.Go(func() error { return s.Serve(listener) })
 	service, err := client.Dial("passthrough:///in-process", client.Options{

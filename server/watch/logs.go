@@ -1,0 +1,28 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Logs gives a handler that adds the trace and the span of a call to the lines of its log.
+func Logs(next slog.Handler) slog.Handler { return logs{next} }
+
+type logs struct{ slog.Handler }
+
+// Handle writes a line.
+func (l logs) Handle(ctx context.Context, r slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		r = r.Clone()
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// WithAttrs keeps the handler around the other.
+func (l logs) WithAttrs(attrs []slog.Attr) slog.Handler { return logs{l.Handler.WithAttrs(attrs)} }
+
+// WithGroup keeps the handler around the other.
+func (l logs) WithGroup(name string) slog.Handler { return logs{l.Handler.WithGroup(name)} }

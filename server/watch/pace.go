@@ -1,0 +1,36 @@
+package watch
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// pace collects the rate of a source when it is asked for.
+type pace struct{ source connector.Paced }
+
+var (
+	paceAccounts = gauge("connector_source_accounts_in_use", "Accounts that were read in the last 90 seconds, by key.")
+	paceCeiling  = gauge("connector_source_ceiling_requests_per_second", "Requests per second that the source is known to allow, over all accounts in use.")
+	paceAllowed  = gauge("connector_source_allowed_requests_per_second", "Requests per second that the connector allows itself now, over all accounts in use: less than the ceiling once it was refused.")
+	paceInFlight = gauge("connector_source_requests_in_flight", "Requests that wait for their answer.")
+	paceWaiting  = gauge("connector_source_requests_waiting", "Requests that wait for their turn at the rate allowed.")
+)
+
+func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+
+// Describe names the metrics.
+func (p pace) Describe(descriptions chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(p, descriptions)
+}
+
+// Collect asks the source once for all of them.
+func (p pace) Collect(metrics chan<- prometheus.Metric) {
+	now := p.source.Pace()
+	for description, value := range map[*prometheus.Desc]float64{
+		paceAccounts: float64(now.Accounts), paceCeiling: now.Ceiling, paceAllowed: now.Allowed,
+		paceInFlight: float64(now.InFlight), paceWaiting: float64(now.Waiting),
+	} {
+		metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value)
+	}
+}

@@ -1,0 +1,32 @@
+package watch
+
+import (
+	"io"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Handler answers /metrics, /healthz (always: the process answers), /readyz (503 while draining tells so) and, if
+// profiles is true, /debug/pprof. Whoever reaches it may look; it tells no secret and no customer's data.
+func (w *Watch) Handler(draining func() bool, profiles bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{Registry: w.registry}))
+	mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(out, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(out http.ResponseWriter, _ *http.Request) {
+		if draining() {
+			http.Error(out, "draining", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(out, "ok\n")
+	})
+	if profiles {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // the command line is nobody's business
+	}
+	return mux
+}

@@ -1,0 +1,81 @@
+package watch
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/server"
+)
+
+// reads counts what Reads send and how they end.
+type reads struct {
+	running   prometheus.Gauge
+	records   *prometheus.CounterVec
+	bytes     *prometheus.CounterVec
+	watermark *prometheus.GaugeVec
+	ended     *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+}
+
+func newReads() reads {
+	return reads{
+		running: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "connector_reads_running", Help: "Reads that run.",
+		}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_records_sent_total", Help: "Records sent.",
+		}, []string{"stream", "operation"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_record_bytes_sent_total", Help: "Bytes of JSON in the records sent.",
+		}, []string{"stream", "operation"}),
+		watermark: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "connector_stream_watermark_timestamp_seconds",
+			Help: "Unix time up to which changes are applied, as the Read said that told of it last: time() minus this is the lag.",
+		}, []string{"stream"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_streams_ended_total", Help: "Streams of Reads that ended, by what became of them.",
+		}, []string{"stream", "status"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_stream_failures_total", Help: "Streams of Reads that ended with a failure, by its class.",
+		}, []string{"stream", "class"}),
+	}
+}
+
+func (r *reads) all() []prometheus.Collector {
+	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures}
+}
+
+// ReadBegan counts a Read that runs.
+func (r *reads) ReadBegan() { r.running.Inc() }
+
+// ReadEnded counts it no more.
+func (r *reads) ReadEnded() { r.running.Dec() }
+
+// RecordsSent counts records.
+func (r *reads) RecordsSent(stream string, operation connector.Operation, sent server.Count) {
+	word := "upsert"
+	if operation == connector.Delete {
+		word = "delete"
+	}
+	r.records.WithLabelValues(stream, word).Add(float64(sent.Records))
+	r.bytes.WithLabelValues(stream, word).Add(float64(sent.Bytes))
+}
+
+// WatermarkReached keeps the watermark of a stream.
+func (r *reads) WatermarkReached(stream string, watermark time.Time) {
+	r.watermark.WithLabelValues(stream).Set(float64(watermark.Unix()))
+}
+
+// StreamEnded counts what became of streams.
+func (r *reads) StreamEnded(stream string, status connector.Status, class connector.Class) {
+	r.ended.WithLabelValues(stream, strings.ToLower(status.String())).Inc()
+	if class != 0 {
+		r.failures.WithLabelValues(stream, classWord(class)).Inc()
+	}
+}
+
+// classWord gives the word for a class in labels.
+func classWord(class connector.Class) string { return strings.ToLower(class.String()) }

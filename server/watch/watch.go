@@ -1,0 +1,92 @@
+package watch
+
+import (
+	"runtime"
+
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus" // counts calls as dashboards know them
+	"github.com/prometheus/client_golang/prometheus"                             // the format that everybody scrapes
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc" // spans of calls, and whose children they are
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/grpc"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/server"
+)
+
+// Options are the settings of a [Watch]. The zero value works.
+type Options struct {
+	// Version is the connector's build. Empty means "devel".
+	Version string
+	// Tracer makes the spans; nil means that there are none.
+	Tracer trace.TracerProvider
+}
+
+// Watch counts what a connector does, and traces it. Make it with [New], give it to the source and to the server, and
+// then call [Watch.Serving].
+type Watch struct {
+	registry *prometheus.Registry
+	calls    *grpcprom.ServerMetrics
+	spans    trace.TracerProvider
+	tracer   trace.Tracer
+	reads
+	requests
+}
+
+var (
+	_ server.Observer    = (*Watch)(nil)
+	_ connector.Observer = (*Watch)(nil)
+)
+
+// New makes a Watch with a registry of its own.
+func New(o Options) *Watch {
+	if o.Version == "" {
+		o.Version = "devel"
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider()
+	}
+	w := &Watch{
+		registry: prometheus.NewRegistry(),
+		calls:    grpcprom.NewServerMetrics(),
+		spans:    o.Tracer,
+		tracer:   o.Tracer.Tracer("github.com/stripe-connector/stripe-connector"),
+		reads:    newReads(),
+		requests: newRequests(),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "connector_build_info", Help: "1, with the build in the labels.",
+	}, []string{"version", "go_version"})
+	build.WithLabelValues(o.Version, runtime.Version()).Set(1)
+	w.registry.MustRegister(
+		w.calls, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w.registry.MustRegister(w.reads.all()...)
+	w.registry.MustRegister(w.requests.all()...)
+	return w
+}
+
+// ServerOptions are what the gRPC server needs to be watched: calls are counted and traced, except that probes of health,
+// which come every few seconds for ever, make no spans.
+func (w *Watch) ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(w.calls.UnaryServerInterceptor()),
+		grpc.ChainStreamInterceptor(w.calls.StreamServerInterceptor()),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(
+			otelgrpc.WithTracerProvider(w.spans),
+			otelgrpc.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
+			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())),
+		)),
+	}
+}
+
+// Serving completes the metrics once there are a source and a server: the rate of the source, if it is a
+// [connector.Paced], and a zero for each method of the server, so that the first failure of a kind is an increase.
+func (w *Watch) Serving(source connector.Source, s *server.Server) {
+	w.calls.InitializeMetrics(s)
+	if paced, ok := source.(connector.Paced); ok {
+		w.registry.MustRegister(pace{paced})
+	}
+}
