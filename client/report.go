@@ -26,7 +26,7 @@ type StreamReport struct {
 	// Failure says why, if the stream is INCOMPLETE after a failure or SKIPPED.
 	Failure *connectorv1.Failure
 	// Upserts and Deletes count records that the destination committed. Those that came again after an interruption are
-	// counted again.
+	// counted again. One that deletes all rows of a parent counts once, however many there were.
 	Upserts, Deletes int64
 	// Bytes counts those of the records' JSON.
 	Bytes int64

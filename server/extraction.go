@@ -70,10 +70,10 @@ func (e *extraction) count(batch *connector.RecordBatch) {
 	var upserts, deletes Count
 	for i := range batch.Records {
 		record := Count{Records: 1, Bytes: int64(len(batch.Records[i].Data))}
-		if batch.Records[i].Operation == connector.Delete {
-			deletes.add(record)
-		} else {
+		if batch.Records[i].Operation == connector.Upsert {
 			upserts.add(record)
+		} else {
+			deletes.add(record)
 		}
 	}
 	s := e.at(batch.Stream, batch.Account)

@@ -73,24 +73,21 @@ func Streams() []*connectorv1.Stream {
 	}
 	var streams []*connectorv1.Stream
 	for _, name := range []string{"charges", "odd \"name\"; --"} {
-		streams = append(streams, &connectorv1.Stream{Name: name, PrimaryKey: []string{"id"}, ParentField: "parent", JsonSchema: schema})
+		streams = append(streams, &connectorv1.Stream{Name: name, PrimaryKey: []string{"id"}, JsonSchema: schema, ParentField: "parent"})
 	}
 	return streams
 }
 
 // Data gives a record with a member that the schema does not name.
-func Data(id string, version int) string {
+func Data(id, parent string, version int) string {
 	return fmt.Sprintf(`{"id":%q,"n":%d,"name":"it's \"%d\"","nest":{"a":[%d]},"parent":%q,"unseen":"%d"}`,
-		id, version, version, version, parent(version), version)
+		id, version, version, version, parent, version)
 }
-
-// parent names the parent of a version of a record. There are two.
-func parent(version int) string { return "p_" + strconv.Itoa(version%2) }
 
 // step is one thing that a stream sends.
 type step struct {
 	what       what
-	id         string
+	id, parent string
 	generation int64
 }
 
@@ -99,7 +96,7 @@ type what int
 const (
 	upsert what = iota
 	remove
-	matching // the removal of all that have the same parent as the step
+	replace  // all rows of the parent are gone
 	complete // the end of the generation
 )
 
@@ -107,8 +104,9 @@ const (
 type lane struct {
 	stream, account string
 	steps           []step
-	next            int // the first step not sent
-	saved           int // the first step that no state covers
+	next            int   // the first step not sent
+	saved           int   // the first step that no state covers
+	commits         []int // where commits ended
 }
 
 // Run proves a destination with random syncs that are cut off at random places.
@@ -118,6 +116,9 @@ func Run(t *testing.T, s Subject) {
 			t.Parallel() // it waits for the disk
 			rapid.Check(t, func(rt *rapid.T) { cutOff(rt, s, s.New(t), mode) })
 		})
+	}
+	for _, mode := range s.Modes {
+		t.Run("parents, "+string(mode), func(t *testing.T) { parents(t, s, mode) })
 	}
 	t.Run("schemas grow", func(t *testing.T) {
 		if s.Extra == nil {
@@ -195,10 +196,11 @@ func drawLanes(t *rapid.T) []*lane {
 		for _, account := range []string{"", "acct_1"} {
 			generation := int64(1)
 			steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-				drawn := rapid.IntRange(0, 9).Draw(t, "what")
+				drawn := rapid.IntRange(0, 11).Draw(t, "what")
 				return step{
-					what: map[int]what{0: remove, 1: remove, 2: matching}[drawn], // else upsert
-					id:   "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
+					what:   map[int]what{0: remove, 1: remove, 10: replace, 11: replace}[drawn], // or upsert
+					id:     "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
+					parent: "parent_" + strconv.Itoa(rapid.IntRange(0, 1).Draw(t, "parent")),
 					// For now: 1 ends a generation, 2 begins another without an end.
 					generation: map[int]int64{8: 1, 9: 2}[drawn],
 				}
@@ -244,6 +246,7 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 			t.Fatalf("state of %q says %d, want %d", key, got[key], l.saved)
 		}
 		l.next = l.saved
+		l.commits = slices.DeleteFunc(l.commits, func(end int) bool { return end > l.saved })
 	}
 }
 
@@ -267,6 +270,7 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 			}
 			batch.Records = append(batch.Records, l.record())
 		}
+		l.commits = append(l.commits, l.next)
 		if state {
 			l.saved = l.next
 			content, err := structpb.NewStruct(map[string]any{"next": l.next})
@@ -287,29 +291,35 @@ func (l *lane) record() *connectorv1.Record {
 	s := l.steps[l.next]
 	r := &connectorv1.Record{
 		Operation: connectorv1.Operation_OPERATION_UPSERT,
-		Data:      Data(s.id, l.next),
+		Data:      Data(s.id, s.parent, l.next),
 		AsOf:      timestamppb.New(time.Unix(int64(l.next), 0)),
 	}
-	if s.what == remove {
+	switch s.what {
+	case remove:
 		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE, fmt.Sprintf(`{"id":%q}`, s.id)
-	}
-	if s.what == matching {
-		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE_MATCHING, fmt.Sprintf(`{"parent":%q}`, parent(l.next))
+	case replace:
+		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE_MATCHING, fmt.Sprintf(`{"parent":%q}`, s.parent)
 	}
 	l.next++
 	return r
 }
 
-// want gives the rows of an undisturbed sync.
+// live is an object that the source has.
+type live struct {
+	generation int64
+	parent     string
+	at         int // the step that brought it
+}
+
+// want gives the rows of an undisturbed sync. Keep tells at the end of a commit what did not come back of a parent.
 func want(lanes []*lane, mode Mode) map[string][]string {
 	all := map[string][]string{}
 	for _, l := range lanes {
-		generations := map[string]int64{} // of the objects that the source has
-		parents := map[string]string{}
+		objects := map[string]live{}
 		gone := func(id string) {
 			key := Key(l.stream, l.account, id)
-			_, known := generations[id]
-			delete(generations, id)
+			_, known := objects[id]
+			delete(objects, id)
 			switch {
 			case mode == Replace:
 				delete(all, key)
@@ -319,30 +329,36 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 				all[key] = []string{"deleted " + all[key][0]}
 			}
 		}
+		replaced := map[string]int{} // the last step that said so, by parent
 		for i, s := range l.steps {
 			key := Key(l.stream, l.account, s.id)
 			switch s.what {
 			case upsert:
-				generations[s.id], parents[s.id] = s.generation, parent(i)
+				objects[s.id] = live{s.generation, s.parent, i}
 				if mode != Keep {
 					delete(all, key)
 				}
-				all[key] = append(all[key], Data(s.id, i))
+				all[key] = append(all[key], Data(s.id, s.parent, i))
 			case remove:
 				gone(s.id)
-			case matching:
-				for id := range generations {
-					if parents[id] == parent(i) {
-						gone(id)
-					}
-				}
+			case replace:
+				replaced[s.parent] = i
 			case complete:
-				for id, generation := range generations {
-					if generation < s.generation {
+				for id, object := range objects {
+					if object.generation < s.generation {
 						gone(id)
 					}
 				}
 			}
+			if mode == Keep && !slices.Contains(l.commits, i+1) {
+				continue
+			}
+			for id, object := range objects {
+				if at, ok := replaced[object.parent]; ok && object.at < at {
+					gone(id)
+				}
+			}
+			clear(replaced)
 		}
 	}
 	return all

@@ -150,5 +150,9 @@ func appendLine(b []byte, batch *connectorv1.RecordBatch, record *connectorv1.Re
 	if err := data.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil, fmt.Errorf("record of %s is not a JSON object: %w", batch.GetStream(), err)
 	}
+	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING && len(data) == len("{}") {
+		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING and no field to match, which would remove all rows: "+
+			"this is a bug in the service, please report it", batch.GetStream())
+	}
 	return append(append(b[:start], data...), "}\n"...), nil
 }

@@ -5,8 +5,10 @@
 //	{"operation":"UPSERT","as_of":"2024-01-02T03:04:05Z","event_id":"evt_1","generation":1,"data":{"id":"ch_1",…}}
 //
 // A later line for a key replaces the earlier ones; an operation DELETE, whose data holds at least the key, removes them;
-// DELETE_MATCHING removes those whose members equal all in its data, the children of a parent that was read again; and {"operation":"COMPLETE","generation":2} removes all that came in generations before. Members that are empty are left
-// out. Streams of connected accounts are in a folder for each account.
+// DELETE_MATCHING, such as {"operation":"DELETE_MATCHING","generation":1,"data":{"invoice":"in_1"}}, removes all those of
+// earlier lines whose fields equal the ones in its data, whatever their key; those that are still there follow in later
+// lines; and {"operation":"COMPLETE","generation":2} removes all that came in generations before. All of this is within one
+// file and those that follow it. Members that are empty are left out. Streams of connected accounts are in a folder for each account.
 //
 // Files may be compressed, and followed by others when they reach a size: charges.jsonl.zst, charges.0001.jsonl.zst, ….
 // A commit of lines is a gzip member or zstd frame of its own, which every program reads one after the other.

@@ -149,18 +149,15 @@ func apply(lines []string) (map[string]string, error) {
 			}
 			continue
 		}
-		var object struct{ ID, Parent string }
-		if err := json.Unmarshal(line.Data, &object); err != nil {
-			return nil, err
-		}
 		if line.Operation == "DELETE_MATCHING" {
-			for id, content := range data {
-				if strings.Contains(content, `"parent":"`+object.Parent+`"`) {
-					delete(data, id)
-					delete(generations, id)
-				}
+			if err := removeMatching(data, line.Data); err != nil {
+				return nil, err
 			}
 			continue
+		}
+		var object struct{ ID string }
+		if err := json.Unmarshal(line.Data, &object); err != nil {
+			return nil, err
 		}
 		data[object.ID], generations[object.ID] = string(line.Data), line.Generation
 		if line.Operation == "DELETE" {
@@ -169,6 +166,28 @@ func apply(lines []string) (map[string]string, error) {
 		}
 	}
 	return data, nil
+}
+
+// removeMatching removes the rows whose fields equal those of an object.
+func removeMatching(data map[string]string, object json.RawMessage) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return err
+	}
+	for id, row := range data {
+		var values map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(row), &values); err != nil {
+			return err
+		}
+		matches := true
+		for name, value := range fields {
+			matches = matches && string(values[name]) == string(value)
+		}
+		if matches {
+			delete(data, id)
+		}
+	}
+	return nil
 }
 
 // begun opens a folder with one stream.

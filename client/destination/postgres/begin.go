@@ -72,10 +72,10 @@ func (d *Destination) migrate(ctx context.Context, tx pgx.Tx, t *table, have []r
 			_, err = tx.Exec(ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s, %s)", rows.Quote(t.KeyIndex()),
 				rows.Quote(t.Name), rows.QuoteAll(t.PrimaryKey()), rows.Arrival))
 		}
-		if err == nil {
-			err = indexParent(ctx, tx, t)
+		if err != nil {
+			return err
 		}
-		return err
+		return d.indexParent(ctx, tx, t)
 	}
 	if err := d.recognize(ctx, tx, t, have); err != nil {
 		return err
@@ -106,17 +106,7 @@ func (d *Destination) migrate(ctx context.Context, tx pgx.Tx, t *table, have []r
 			return err
 		}
 	}
-	return indexParent(ctx, tx, t)
-}
-
-// indexParent has rows found by the parent whose children they are.
-func indexParent(ctx context.Context, tx pgx.Tx, t *table) error {
-	if t.Parent == "" {
-		return nil
-	}
-	_, err := tx.Exec(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s (%s)",
-		rows.Quote(t.ParentIndex()), rows.Quote(t.Name), rows.Quote(t.Parent)))
-	return err
+	return d.indexParent(ctx, tx, t)
 }
 
 // alter gives the statements that add and widen columns, all of a table at once so that it is rewritten at most once, and

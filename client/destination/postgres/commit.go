@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +93,11 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 // load stores the records of a stream.
 func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	if d.opts.Append {
-		return d.loadVersions(ctx, tx, t, batches)
+		source := &versions{d: d, t: t, batches: batches}
+		if err := source.copyTo(ctx, tx, pgx.Identifier{t.Name}, t.names, source); err != nil {
+			return err
+		}
+		return d.settle(ctx, tx, t, source)
 	}
 	if !t.staged {
 		if _, err := tx.Exec(ctx, t.createStage()); err != nil {
@@ -102,22 +105,16 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 		}
 		t.staged = true
 	}
-	source := &newest{reader: reader{d: d, t: t}, batches: batches, seen: map[string]int16{}}
+	source := &newest{versions: versions{d: d, t: t, batches: batches},
+		seen: map[string]connectorv1.Operation{}, replaced: map[string]any{}}
 	names := append(t.names[:len(t.names):len(t.names)], "_gone")
 	if err := source.copyTo(ctx, tx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
 		return err
 	}
-	// What was there before these records is matched first: the rows that came after are merged later, and those that came
-	// before are left out of what was staged, or staged to be marked.
-	for _, m := range source.matches {
-		for _, one := range m.found {
-			source.queue(one.batch, one.record, m.columns, one.values)
-		}
-	}
-	if err := source.sendQueue(ctx, tx); err != nil {
-		return err
-	}
 	var statements []string
+	if len(source.replaced) > 0 {
+		statements = append(statements, t.replace(d.opts)) // first: it concerns the rows that were there before
+	}
 	if source.upserts {
 		statements = append(statements, t.merge())
 	}
@@ -132,237 +129,148 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	return nil
 }
 
-// loadVersions appends every record of a stream. A DELETE_MATCHING looks at those before it, so that it parts them.
-func (d *Destination) loadVersions(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
-	source := &versions{reader: reader{d: d, t: t}, batches: batches}
-	for source.more() {
-		if err := source.copyTo(ctx, tx, pgx.Identifier{t.Name}, t.names, source); err != nil {
-			return err
-		}
-		for source.more() && source.matching() {
-			batch := source.batches[0]
-			record := batch.GetRecords()[source.record]
-			columns, values, err := d.splitter.Match(t.Table, record)
-			if err != nil {
-				return err
-			}
-			source.queue(batch, record, columns, values)
-			source.record++
-		}
-		if err := source.sendQueue(ctx, tx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// versions gives every record of a stream as a row, in order.
+type versions struct {
+	d       *Destination
+	t       *table
+	batches []*connectorv1.RecordBatch
+	record  int // the next of the first batch
+	values  []any
+	err     error
 
-// reader turns the records of a stream into rows to copy.
-type reader struct {
-	d      *Destination
-	t      *table
-	values []any
-	err    error
-	batch  pgx.Batch // of removals
+	given        int64         // rows
+	replacements []replacement // that came between them
 }
 
 // copyTo copies rows. An error of a record is given as it is, not in the server's words for what came of it.
-func (r *reader) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
+func (v *versions) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
 	_, err := tx.CopyFrom(ctx, to, names, source)
-	if r.err != nil {
-		return r.err
+	if v.err != nil {
+		return v.err
 	}
 	return err
-}
-
-// queue notes a removal of what matches.
-func (r *reader) queue(batch *connectorv1.RecordBatch, record *connectorv1.Record, columns []int, values []any) {
-	args := []any{batch.GetAccount(), batch.GetGeneration()}
-	if !r.d.opts.Append {
-		args[1] = nil
-		if at := record.GetAsOf(); at != nil {
-			args[1] = at.AsTime()
-		}
-	}
-	r.batch.Queue(r.t.removeMatching(columns, r.d.opts), append(args, values...)...)
-}
-
-// sendQueue does the removals, in one round trip.
-func (r *reader) sendQueue(ctx context.Context, tx pgx.Tx) error {
-	if r.batch.Len() == 0 {
-		return nil
-	}
-	err := tx.SendBatch(ctx, &r.batch).Close()
-	r.batch = pgx.Batch{}
-	return err
-}
-
-// split sets the values of a record, and leaves one more place.
-func (r *reader) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
-	switch record.GetOperation() {
-	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
-	default:
-		r.err = rows.Unknown(r.t.Stream, record.GetOperation())
-		return 0
-	}
-	width := len(r.t.Columns) + rows.OwnValues
-	if r.values == nil {
-		r.values = make([]any, width+1)
-	}
-	r.err = r.d.splitter.Split(r.t.Table, batch, record, r.values[:width])
-	return record.GetOperation()
-}
-
-// Values implements pgx.CopyFromSource.
-func (r *reader) Values() ([]any, error) { return r.values, nil }
-
-// Err implements pgx.CopyFromSource.
-func (r *reader) Err() error { return r.err }
-
-// versions gives every record of a stream as a row, in order, up to the next DELETE_MATCHING.
-type versions struct {
-	reader
-	batches []*connectorv1.RecordBatch
-	record  int // the next of the first batch
-}
-
-// more tells whether there is another record.
-func (v *versions) more() bool {
-	for len(v.batches) > 0 && v.record == len(v.batches[0].GetRecords()) {
-		v.batches, v.record = v.batches[1:], 0
-	}
-	return len(v.batches) > 0
-}
-
-// matching tells whether the next record is a DELETE_MATCHING.
-func (v *versions) matching() bool {
-	return v.batches[0].GetRecords()[v.record].GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING
 }
 
 // Next implements pgx.CopyFromSource.
 func (v *versions) Next() bool {
-	if v.err != nil || !v.more() || v.matching() {
-		return false
+	for v.err == nil && len(v.batches) > 0 {
+		batch := v.batches[0]
+		if v.record == len(batch.GetRecords()) {
+			v.batches, v.record = v.batches[1:], 0
+			continue
+		}
+		record := batch.GetRecords()[v.record]
+		v.record++
+		if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
+			v.note(batch, record)
+			continue
+		}
+		operation := v.split(batch, record)
+		v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
+		v.given++
+		return v.err == nil
 	}
-	operation := v.split(v.batches[0], v.batches[0].GetRecords()[v.record])
-	v.record++
-	if v.err != nil {
-		return false
-	}
-	v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
-	return true
+	return false
 }
+
+// split sets the values of a record, and leaves one more place.
+func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
+	width := len(v.t.Columns) + rows.OwnValues
+	v.makeRoom()
+	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:width])
+	switch record.GetOperation() {
+	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
+	default:
+		v.err = rows.Unknown(v.t.Stream, record.GetOperation())
+	}
+	return record.GetOperation()
+}
+
+// makeRoom makes the values of a row, and one more place.
+func (v *versions) makeRoom() {
+	if v.values == nil {
+		v.values = make([]any, len(v.t.Columns)+rows.OwnValues+1)
+	}
+}
+
+// Values implements pgx.CopyFromSource.
+func (v *versions) Values() ([]any, error) { return v.values, nil }
+
+// Err implements pgx.CopyFromSource.
+func (v *versions) Err() error { return v.err }
 
 // newest gives the last version of each row only, since a statement cannot replace a row twice: it goes through the records
 // from the end and leaves out what it has seen. A deletion that marks its row is preceded by the version that it marks.
+//
+// An OPERATION_DELETE_MATCHING is given once for each parent, for the rows that were in the table before. To those that came
+// in this commit before it, it is a deletion of each.
 type newest struct {
-	reader
-	batches            []*connectorv1.RecordBatch
-	record             int              // how many of the last batch were read, from its end
-	seen               map[string]int16 // what was given last, by key
+	versions
+	seen               map[string]connectorv1.Operation // the one given last, by key
+	replaced           map[string]any                   // parents of whom a later record says so, with its _as_of
 	key                []byte
-	matches            []*match
+	marked             *any // the _as_of of the version that the deletion given last marks; nil if that comes otherwise
 	upserts, deletions bool
-}
-
-// match is what the DELETE_MATCHING records read so far say of the same columns.
-type match struct {
-	columns []int
-	found   []found
-	gone    map[string]bool // by values and account
-}
-
-type found struct {
-	batch  *connectorv1.RecordBatch
-	record *connectorv1.Record
-	values []any
 }
 
 // Next implements pgx.CopyFromSource.
 func (n *newest) Next() bool {
 	for n.err == nil {
+		if n.marked != nil {
+			n.values[len(n.t.Columns)+rows.AsOfAt], n.marked = *n.marked, nil
+			return n.give(connectorv1.Operation_OPERATION_UPSERT)
+		}
 		last := len(n.batches) - 1
 		if last < 0 {
 			return false
 		}
 		batch := n.batches[last]
-		left := len(batch.GetRecords()) - n.record
+		left := len(batch.GetRecords()) - n.record // record counts from the end
 		if left == 0 {
 			n.batches, n.record = n.batches[:last], 0
 			continue
 		}
 		n.record++
 		if n.take(batch, batch.GetRecords()[left-1]) {
-			return true
+			return n.err == nil
 		}
 	}
 	return false
 }
 
-// take tells whether a record is to be copied.
+// take makes a row of a record, if there is one to give.
 func (n *newest) take(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
 	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
-		n.err = n.note(batch, record)
-		return false
+		return n.replace(batch, record)
 	}
 	operation := n.split(batch, record)
 	if n.err != nil {
 		return false
 	}
+	const upsert, remove = connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE
 	n.key = n.t.AppendKey(n.key[:0], n.values)
-	given, seen := n.seen[string(n.key)]
-	what := stagedUpsert
-	switch {
-	case operation == connectorv1.Operation_OPERATION_DELETE:
-		what = stagedDelete
-		if seen {
-			return false
-		}
-	case seen && (given != stagedDelete || !n.d.opts.SoftDeletes):
+	given, ok := n.seen[string(n.key)]
+	if ok && (operation == remove || given == upsert || !n.d.opts.SoftDeletes) {
 		return false
-	case n.matched(batch):
-		if !n.d.opts.SoftDeletes {
-			return false
-		}
-		if !seen {
-			what = stagedMarked
-		}
 	}
-	n.seen[string(n.key)] = what
-	n.values[len(n.values)-1] = what
-	n.upserts = n.upserts || what != stagedDelete
-	n.deletions = n.deletions || what != stagedUpsert
+	n.seen[string(n.key)] = operation
+	if deletedAt, replaced := n.replacedAt(batch); replaced && !ok && operation == upsert {
+		asOf := &n.values[len(n.t.Columns)+rows.AsOfAt]
+		if n.d.opts.SoftDeletes {
+			version := *asOf
+			n.marked = &version
+		}
+		*asOf, operation = deletedAt, remove
+	}
+	return n.give(operation)
+}
+
+// give completes the row.
+func (n *newest) give(operation connectorv1.Operation) bool {
+	gone := operation == connectorv1.Operation_OPERATION_DELETE
+	n.values[len(n.values)-1] = gone
+	n.deletions, n.upserts = n.deletions || gone, n.upserts || !gone
 	return true
-}
-
-// note notes a DELETE_MATCHING.
-func (n *newest) note(batch *connectorv1.RecordBatch, record *connectorv1.Record) error {
-	columns, values, err := n.d.splitter.Match(n.t.Table, record)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(n.matches, func(m *match) bool { return slices.Equal(m.columns, columns) })
-	if i < 0 {
-		i = len(n.matches)
-		n.matches = append(n.matches, &match{columns: columns, gone: map[string]bool{}})
-	}
-	m := n.matches[i]
-	m.found = append(m.found, found{batch, record, values})
-	m.gone[string(rows.AppendValues(nil, append(slices.Clone(values), batch.GetAccount())))] = true
-	return nil
-}
-
-// matched tells whether a later record says that rows with such values are gone.
-func (n *newest) matched(batch *connectorv1.RecordBatch) bool {
-	for _, m := range n.matches {
-		values := make([]any, 0, len(m.columns)+1)
-		for _, column := range m.columns {
-			values = append(values, n.values[column])
-		}
-		if m.gone[string(rows.AppendValues(nil, append(values, batch.GetAccount())))] {
-			return true
-		}
-	}
-	return false
 }
 
 // store stores a state.

@@ -78,16 +78,9 @@ func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
 
 func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
 
-// What is to be done with a staged row.
-const (
-	stagedUpsert int16 = iota // merge it
-	stagedDelete              // remove or mark the row with its key
-	stagedMarked              // merge it, then mark it
-)
-
-// createStage makes it: the columns of the values, and what is to be done.
+// createStage makes it: the columns of the values, and whether the row is a deletion.
 func (t *table) createStage() string {
-	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, 0::smallint AS _gone FROM %s WITH NO DATA",
+	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
 		rows.Quote(t.stageName()), rows.QuoteAll(t.names), rows.Quote(t.Name))
 }
 
@@ -103,7 +96,7 @@ func (t *table) merge() string {
 	if t.marked {
 		sets = append(sets, "_deleted_at = NULL")
 	}
-	return fmt.Sprintf("INSERT INTO %s (%[2]s) SELECT %[2]s FROM %s WHERE _gone <> 1 ON CONFLICT (%s) DO UPDATE SET %s",
+	return fmt.Sprintf("INSERT INTO %s (%[2]s) SELECT %[2]s FROM %s WHERE NOT _gone ON CONFLICT (%s) DO UPDATE SET %s",
 		rows.Quote(t.Name), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
 }
 
@@ -116,9 +109,9 @@ func (t *table) remove(opts rows.Options) string {
 	conditions := strings.Join(same, " AND ")
 	if opts.SoftDeletes {
 		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s "+
-			"WHERE s._gone <> 0 AND t._deleted_at IS NULL AND %s", rows.Quote(t.Name), t.stage(), conditions)
+			"WHERE s._gone AND t._deleted_at IS NULL AND %s", rows.Quote(t.Name), t.stage(), conditions)
 	}
-	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone <> 0 AND %s", rows.Quote(t.Name), t.stage(), conditions)
+	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", rows.Quote(t.Name), t.stage(), conditions)
 }
 
 // complete removes or marks the rows of an account ($1) of generations before one ($2); in append mode it appends a DELETE
@@ -127,37 +120,15 @@ func (t *table) complete(opts rows.Options) string {
 	name := rows.Quote(t.Name)
 	switch {
 	case opts.Append:
-		return t.appendDeletes("_generation < $2")
+		keys := rows.QuoteAll(t.Names()[:t.Keys])
+		return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _operation)
+SELECT %[2]s, $1, $2, 'DELETE' FROM (SELECT DISTINCT ON (%[2]s) %[2]s, _generation, _operation
+	FROM %[1]s WHERE _account = $1 ORDER BY %[2]s, _arrival DESC) AS newest
+WHERE _operation = 'UPSERT' AND _generation < $2`, name, keys)
 	case opts.SoftDeletes:
 		return "UPDATE " + name + " SET _deleted_at = now() WHERE _account = $1 AND _generation < $2 AND _deleted_at IS NULL"
 	}
 	return "DELETE FROM " + name + " WHERE _account = $1 AND _generation < $2"
-}
-
-// appendDeletes appends a DELETE for each object of an account ($1) whose newest version meets a condition, as of a
-// generation ($2).
-func (t *table) appendDeletes(condition string) string {
-	keys := rows.QuoteAll(t.Names()[:t.Keys])
-	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _operation)
-SELECT %[2]s, $1, $2, 'DELETE' FROM (SELECT DISTINCT ON (%[2]s) *
-	FROM %[1]s WHERE _account = $1 ORDER BY %[2]s, _arrival DESC) AS newest
-WHERE _operation = 'UPSERT' AND %[3]s`, rows.Quote(t.Name), keys, condition)
-}
-
-// removeMatching removes or marks ($2) the rows of an account ($1) that have values ($3 and on) in these columns.
-func (t *table) removeMatching(columns []int, opts rows.Options) string {
-	conditions := []string{"_account = $1"}
-	for i, column := range columns {
-		conditions = append(conditions, fmt.Sprintf("%s = $%d", rows.Quote(t.Columns[column].Name), i+3))
-	}
-	matching := strings.Join(conditions, " AND ")
-	switch {
-	case opts.Append:
-		return t.appendDeletes(matching)
-	case opts.SoftDeletes:
-		return "UPDATE " + rows.Quote(t.Name) + " SET _deleted_at = coalesce($2, now()) WHERE _deleted_at IS NULL AND " + matching
-	}
-	return "DELETE FROM " + rows.Quote(t.Name) + " WHERE $2::timestamptz IS NOT DISTINCT FROM $2 AND " + matching
 }
 
 // literal makes any text safe in a statement.

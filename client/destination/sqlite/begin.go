@@ -41,18 +41,15 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 	if err != nil {
 		return err
 	}
+	if err := d.indexParent(ctx, t); err != nil {
+		return err
+	}
 	if former := d.tables[t.Stream]; former != nil {
 		if err := former.close(); err != nil {
 			return err
 		}
 	}
 	d.tables[t.Stream] = t
-	if t.Parent != "" {
-		if err := d.exec(ctx, "CREATE INDEX IF NOT EXISTS %s ON %s (%s)",
-			rows.Quote(t.ParentIndex()), rows.Quote(t.Name), rows.Quote(t.Parent)); err != nil {
-			return err
-		}
-	}
 	if d.opts.Append {
 		_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
 			"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
@@ -103,14 +100,14 @@ func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err e
 			return false, err
 		}
 	}
-	if len(widen) > 0 { // the index may be on one of them; Begin makes it again
-		if err := d.exec(ctx, "DROP INDEX IF EXISTS %s", rows.Quote(t.ParentIndex())); err != nil {
-			return false, err
-		}
-	}
 	for _, c := range widen {
 		if slices.Contains(t.PrimaryKey(), c.Name) {
 			continue // a column of SQLite's takes values of any type, and one that is a key cannot be made anew
+		}
+		if name, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // it is made again for the new column
+			if err := d.exec(ctx, "DROP INDEX IF EXISTS %s", rows.Quote(name)); err != nil {
+				return false, err
+			}
 		}
 		if err := d.transaction(ctx, func() error { return d.widen(ctx, t.Name, c, former[c.Name]) }); err != nil {
 			return false, err

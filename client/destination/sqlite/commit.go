@@ -18,11 +18,15 @@ const asOfLayout = "2006-01-02T15:04:05.000Z"
 // Commit stores records and states, and removes what did not come back, in one transaction.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	now := d.now().UTC().Format(asOfLayout)
+	d.replacements = d.replacements[:0]
 	err := d.transaction(ctx, func() error {
 		for _, batch := range c.Records {
 			if err := d.apply(ctx, batch, now); err != nil {
 				return err
 			}
+		}
+		if err := d.settle(ctx); err != nil {
+			return err
 		}
 		for _, state := range c.States {
 			if err := d.store(ctx, state, now); err != nil {
@@ -57,7 +61,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 	ctx = context.WithoutCancel(ctx)
 	for _, record := range batch.GetRecords() {
 		if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
-			if err := d.removeMatching(ctx, t, batch, record, now); err != nil {
+			if err := d.replace(ctx, t, batch, record, now); err != nil {
 				return err
 			}
 			continue
@@ -92,23 +96,6 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 		}
 	}
 	return nil
-}
-
-// removeMatching removes or marks the rows that have certain values; in append mode it appends a DELETE for each object
-// whose newest version has them.
-func (d *Destination) removeMatching(
-	ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, now string,
-) error {
-	columns, values, err := d.splitter.Match(t.Table, record)
-	if err != nil {
-		return err
-	}
-	if at := record.GetAsOf(); at != nil && !d.opts.Append {
-		now = at.AsTime().Format(asOfLayout)
-	}
-	args := append([]any{now, batch.GetAccount(), batch.GetGeneration()}, values...)
-	_, err = d.conn.ExecContext(ctx, t.removeMatching(columns, d.opts), args...)
-	return err
 }
 
 // complete removes or marks the rows of generations before that which was read to its end, once.

@@ -14,6 +14,10 @@
 //	_arrival     in append mode: a number that grows with each version that came; the primary key
 //	_operation   in append mode: UPSERT, or DELETE of an object that the source has no more, with the key alone
 //
+// An OPERATION_DELETE_MATCHING removes or marks the rows of one parent, which an index finds; those that follow are there
+// again. In append mode it adds a DELETE for each object of the parent that did not come back in the same commit, so that
+// history tells of those only that are gone.
+//
 // So nothing that the source sends is lost. When a schema grows, columns are added, and what _extra held of them moves
 // there; a column whose type becomes wider is made anew. Names of tables and columns are those of the source as long as
 // they are lower-case letters, digits and underscores; others are made so, with letters of their hash at the end.

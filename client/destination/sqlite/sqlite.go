@@ -51,6 +51,8 @@ type Destination struct {
 	tables    map[string]*table // by stream; those begun
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
+
+	replacements []replacement // of the commit under way, in append mode
 }
 
 // lane is a stream of an account.

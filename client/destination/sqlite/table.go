@@ -16,6 +16,7 @@ type table struct {
 	*rows.Table
 	insert   *sql.Stmt // of a version, replacing the former one unless all are kept
 	remove   *sql.Stmt // nil in append mode
+	replaced *sql.Stmt // removes or marks the rows of a parent, or appends their deletion; nil where that cannot be told
 	complete *sql.Stmt // removes or marks what did not come back; nil where that cannot be told
 	values   []any     // of insert, used again for each row
 }
@@ -93,6 +94,9 @@ func (t *table) prepare(ctx context.Context, conn *sql.Conn, opts Options, marke
 	if t.insert, err = conn.PrepareContext(ctx, insert); err != nil {
 		return err
 	}
+	if err := t.prepareReplaced(ctx, conn, opts); err != nil {
+		return err
+	}
 	remove, complete := "DELETE FROM "+name+" WHERE ", "DELETE FROM "+name+" WHERE _account = ?2 AND _generation < ?3"
 	switch {
 	case opts.Append && t.Keys == 0:
@@ -133,38 +137,19 @@ func (t *table) matchesKey() string {
 	return strings.Join(conditions, " AND ")
 }
 
-// removeMatching gives the statement that removes or marks rows of an account (?2) with values (?4 and on) in these columns.
-// It is prepared for each record: there is one for each parent that changed.
-func (t *table) removeMatching(columns []int, opts Options) string {
-	var conditions []string
-	for i, column := range columns {
-		conditions = append(conditions, fmt.Sprintf("%s = ?%d", rows.Quote(t.Columns[column].Name), i+4))
-	}
-	matching := strings.Join(conditions, " AND ")
-	switch {
-	case opts.Append:
-		return t.appendDeletes(matching)
-	case opts.SoftDeletes:
-		return "UPDATE " + rows.Quote(t.Name) + " SET _deleted_at = ?1 WHERE _deleted_at IS NULL AND _account = ?2 AND " + matching
-	}
-	return "DELETE FROM " + rows.Quote(t.Name) + " WHERE _account = ?2 AND " + matching
-}
-
 // vanished appends a DELETE for each object whose newest version is of an older generation. A second time it finds none.
-func (t *table) vanished() string { return t.appendDeletes("_generation < ?3") }
-
-// appendDeletes appends a DELETE for each object of an account (?2) whose newest version meets a condition.
-func (t *table) appendDeletes(condition string) string {
+func (t *table) vanished() string {
 	keys := rows.QuoteAll(t.Names()[:t.Keys])
 	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _synced_at, _operation)
-SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT *, row_number() OVER (PARTITION BY %[2]s ORDER BY _arrival DESC) AS age FROM %[1]s WHERE _account = ?2)
-WHERE age = 1 AND _operation = 'UPSERT' AND %[3]s`, rows.Quote(t.Name), keys, condition)
+SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT %[2]s, _generation, _operation,
+	row_number() OVER (PARTITION BY %[2]s ORDER BY _arrival DESC) AS age FROM %[1]s WHERE _account = ?2)
+WHERE age = 1 AND _operation = 'UPSERT' AND _generation < ?3`, rows.Quote(t.Name), keys)
 }
 
 // close gives the statements back.
 func (t *table) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{t.insert, t.remove, t.complete} {
+	for _, s := range []*sql.Stmt{t.insert, t.remove, t.replaced, t.complete} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -25,9 +25,26 @@ func (t *Table) Values() []any { return make([]any, len(t.Columns)+OwnValues) }
 
 // Split fills values with those of a record. Every key of the table is set, or the record is refused.
 func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *connectorv1.Record, values []any) error {
-	misfit, err := s.fill(t, record, values)
+	clear(values)
+	s.extra = s.extra[:0]
+	var misfit string // a key that its column cannot hold
+	err := s.members(record.GetData(), func(name, raw string) {
+		for _, i := range t.nested[name] {
+			values[i] = nestedKey(t.Columns[i], raw)
+		}
+		if i, ok := t.member[name]; ok {
+			if stored, fits := t.Columns[i].Kind.value(raw); fits {
+				values[i] = stored
+				return
+			}
+			if i < t.Keys {
+				misfit = name
+			}
+		}
+		s.addExtra(name, raw)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("record of %s is not a JSON object: %w", t.Stream, err)
 	}
 	for i, c := range t.Columns[:t.Keys] {
 		if values[i] == nil {
@@ -51,50 +68,6 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 		own[ExtraAt] = string(append(s.extra, '}'))
 	}
 	return nil
-}
-
-// Match gives what a DELETE_MATCHING asks for: the places of columns, and the values that rows must have there to be gone.
-func (s *Splitter) Match(t *Table, record *connectorv1.Record) (columns []int, values []any, err error) {
-	all := t.Values()
-	if _, err := s.fill(t, record, all); err != nil {
-		return nil, nil, err
-	}
-	for i := range t.Columns {
-		if all[i] != nil {
-			columns, values = append(columns, i), append(values, all[i])
-		}
-	}
-	if len(s.extra) > 0 || len(columns) == 0 {
-		return nil, nil, fmt.Errorf("the source asks to remove rows of %s by a field that has no column: "+
-			"select more fields of the stream, or all", t.Stream)
-	}
-	return columns, values, nil
-}
-
-// fill sets the values of the columns that a record has, and gathers the rest in extra. It tells of a key that its column
-// cannot hold.
-func (s *Splitter) fill(t *Table, record *connectorv1.Record, values []any) (misfit string, err error) {
-	clear(values)
-	s.extra = s.extra[:0]
-	err = s.members(record.GetData(), func(name, raw string) {
-		for _, i := range t.nested[name] {
-			values[i] = nestedKey(t.Columns[i], raw)
-		}
-		if i, ok := t.member[name]; ok {
-			if stored, fits := t.Columns[i].Kind.value(raw); fits {
-				values[i] = stored
-				return
-			}
-			if i < t.Keys {
-				misfit = name
-			}
-		}
-		s.addExtra(name, raw)
-	})
-	if err != nil {
-		return "", fmt.Errorf("record of %s is not a JSON object: %w", t.Stream, err)
-	}
-	return misfit, nil
 }
 
 // members calls visit with the name and the JSON of each member of an object.
@@ -158,26 +131,55 @@ func nestedKey(c Column, raw string) any {
 	return stored
 }
 
-// AppendKey appends what identifies a row, given its values, in a form that no two rows share.
-func (t *Table) AppendKey(b []byte, values []any) []byte {
-	return AppendValues(b, append(values[:t.Keys:t.Keys], values[len(t.Columns)+AccountAt]))
+// Parent gives the value that a record with OPERATION_DELETE_MATCHING asks to match, in the form in which the column holds
+// it. A record that asks for anything else is refused: what it means must not be guessed at, nor must it remove all rows.
+func (s *Splitter) Parent(t *Table, record *connectorv1.Record) (value any, err error) {
+	fields := 0
+	err = s.members(record.GetData(), func(name, raw string) {
+		fields++
+		if t.Parent >= 0 && name == t.Columns[t.Parent].Path {
+			if stored, fits := t.Columns[t.Parent].Kind.value(raw); fits {
+				value = stored
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("record of %s is not a JSON object: %w", t.Stream, err)
+	case t.Parent < 0:
+		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING, and the stream has no parent field to match: "+
+			"this is a bug in the service, please report it", t.Stream)
+	case fields != 1 || value == nil:
+		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING and must have a value of the parent field %q and nothing "+
+			"else: this is a bug in the service, please report it", t.Stream, t.Columns[t.Parent].Path)
+	}
+	return value, nil
 }
 
-// AppendValues appends values in such a form.
-func AppendValues(b []byte, values []any) []byte {
-	for _, v := range values {
-		switch v := v.(type) {
-		case string:
-			b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')
-			b = append(b, v...)
-		case int64:
-			b = strconv.AppendInt(append(b, 'i'), v, 10)
-		case float64:
-			b = strconv.AppendFloat(append(b, 'f'), v, 'g', -1, 64)
-		case bool:
-			b = strconv.AppendBool(b, v)
-		}
-		b = append(b, ';')
+// AppendParent appends what identifies the parent of rows, in a form that no two share.
+func (t *Table) AppendParent(b []byte, account string, parent any) []byte {
+	return appendValue(appendValue(b, account), parent)
+}
+
+// AppendKey appends what identifies a row, given its values, in a form that no two rows share.
+func (t *Table) AppendKey(b []byte, values []any) []byte {
+	for _, v := range append(values[:t.Keys:t.Keys], values[len(t.Columns)+AccountAt]) {
+		b = appendValue(b, v)
 	}
 	return b
+}
+
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')
+		b = append(b, v...)
+	case int64:
+		b = strconv.AppendInt(append(b, 'i'), v, 10)
+	case float64:
+		b = strconv.AppendFloat(append(b, 'f'), v, 'g', -1, 64)
+	case bool:
+		b = strconv.AppendBool(b, v)
+	}
+	return append(b, ';')
 }

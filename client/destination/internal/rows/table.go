@@ -21,9 +21,7 @@ type Table struct {
 	Name    string
 	Columns []Column // the keys first
 	Keys    int      // how many of them are keys
-	// Parent is the column by whose values rows are removed, if it is not the first key; empty if there is none. It has an
-	// index.
-	Parent string
+	Parent  int      // the column of the stream's parent_field, which OPERATION_DELETE_MATCHING matches; -1 if there is none
 
 	member map[string]int   // the column of a top-level member
 	nested map[string][]int // the key columns below a top-level member
@@ -31,7 +29,7 @@ type Table struct {
 
 // LayOut gives the table that a stream's schema asks for.
 func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
-	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName())}
+	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName()), Parent: -1}
 	if len(stream.GetPrimaryKey()) == 0 && !opts.Append {
 		return nil, fmt.Errorf("stream %s has no primary key, by which rows of a table are replaced: leave it out, or use mode=append",
 			t.Stream)
@@ -49,8 +47,9 @@ func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 	for _, name := range names {
 		t.add(name, kindOf(properties[name].GetStructValue()))
 	}
-	if parent := SafeName(stream.GetParentField()); stream.GetParentField() != "" && t.find(parent) > 0 {
-		t.Parent = parent
+	if field := stream.GetParentField(); field != "" && !strings.Contains(field, ".") {
+		t.add(field, kindOf(schemaAt(stream.GetJsonSchema(), field))) // unless the schema names it, as it should
+		t.Parent = t.find(SafeName(field))
 	}
 	t.index()
 	return t, nil
@@ -130,8 +129,15 @@ func (t *Table) Names() []string {
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
-// ParentIndex gives the name of the index on Parent.
-func (t *Table) ParentIndex() string { return SafeName(t.Name + " by parent") }
-
 // KeyIndex gives the name of an index on the primary key where that is not one already.
 func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }
+
+// ParentIndex gives the name and the columns of an index that finds the rows of one parent; no columns if the table has no
+// parent, or a primary key that begins with it.
+func (t *Table) ParentIndex(opts Options) (name string, columns []string) {
+	if t.Parent < 0 || t.Parent == 0 && t.Keys > 0 && !opts.Append {
+		return "", nil
+	}
+	parent := t.Columns[t.Parent].Name
+	return SafeName(t.Name + " by " + parent), []string{parent, Account}
+}

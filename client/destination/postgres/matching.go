@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// replace makes the row of an OPERATION_DELETE_MATCHING, unless its parent has one: it has neither a key nor an answer to
+// whether it is gone.
+func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
+	parent, err := n.d.splitter.Parent(n.t.Table, record)
+	if err != nil {
+		n.err = err
+		return false
+	}
+	n.key = n.t.AppendParent(n.key[:0], batch.GetAccount(), parent)
+	if _, ok := n.replaced[string(n.key)]; ok {
+		return false
+	}
+	n.makeRoom()
+	clear(n.values)
+	n.values[n.t.Parent] = parent
+	own := n.values[len(n.t.Columns):]
+	own[rows.AccountAt] = batch.GetAccount()
+	if at := record.GetAsOf(); at != nil {
+		own[rows.AsOfAt] = at.AsTime()
+	}
+	n.replaced[string(n.key)] = own[rows.AsOfAt]
+	return true
+}
+
+// replacedAt tells whether a later record says that the rows of this one's parent are gone, and as of when.
+func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced bool) {
+	if len(n.replaced) == 0 {
+		return nil, false
+	}
+	asOf, replaced = n.replaced[string(n.t.AppendParent(nil, batch.GetAccount(), n.values[n.t.Parent]))]
+	return asOf, replaced
+}
+
+// replace removes or marks the rows of the parents that are staged for it.
+func (t *table) replace(opts rows.Options) string {
+	name := rows.Quote(t.Name)
+	conditions := fmt.Sprintf("s._gone IS NULL AND t.%[1]s = s.%[1]s AND t._account = s._account", rows.Quote(t.Columns[t.Parent].Name))
+	if opts.SoftDeletes {
+		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s WHERE t._deleted_at IS NULL AND %s",
+			name, t.stage(), conditions)
+	}
+	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE %s", name, t.stage(), conditions)
+}
+
+// replacement is an OPERATION_DELETE_MATCHING in append mode.
+type replacement struct {
+	account string
+	parent  any
+	batch   *connectorv1.RecordBatch
+	record  *connectorv1.Record
+	before  int64 // the rows of its commit that came before it
+}
+
+// note keeps an OPERATION_DELETE_MATCHING for later: which rows did not come back is known at the end of the commit.
+func (v *versions) note(batch *connectorv1.RecordBatch, record *connectorv1.Record) {
+	parent, err := v.d.splitter.Parent(v.t.Table, record)
+	v.err = err
+	v.replacements = append(v.replacements, replacement{batch.GetAccount(), parent, batch, record, v.given})
+}
+
+// settle appends, in append mode, a DELETE for each object of a replaced parent that did not come back in this commit.
+func (d *Destination) settle(ctx context.Context, tx pgx.Tx, t *table, v *versions) error {
+	if len(v.replacements) == 0 || t.Keys == 0 {
+		return nil
+	}
+	var accounts, parents []string
+	var generations, after []int64
+	var asOf []*time.Time
+	var events []*string
+	known := map[string]bool{}
+	for i := len(v.replacements) - 1; i >= 0; i-- { // the last of each parent says it all
+		r := v.replacements[i]
+		key := string(t.AppendParent(nil, r.account, r.parent))
+		if known[key] {
+			continue
+		}
+		known[key] = true
+		accounts, parents = append(accounts, r.account), append(parents, fmt.Sprint(r.parent))
+		generations, after = append(generations, r.batch.GetGeneration()), append(after, v.given-r.before)
+		var at *time.Time
+		if r.record.GetAsOf() != nil {
+			instant := r.record.GetAsOf().AsTime()
+			at = &instant
+		}
+		var event *string
+		if id := r.record.GetEventId(); id != "" {
+			event = &id
+		}
+		asOf, events = append(asOf, at), append(events, event)
+	}
+	_, err := tx.Exec(ctx, t.settle(), accounts, parents, generations, asOf, events, after)
+	return err
+}
+
+// settle appends a DELETE for each object whose newest version is of one of these parents and came before that was
+// replaced. Versions of one commit arrive with numbers that follow each other, so those after it are the last ones.
+func (t *table) settle() string {
+	var same []string
+	for _, key := range t.PrimaryKey() {
+		same = append(same, fmt.Sprintf("later.%[1]s = version.%[1]s", rows.Quote(key)))
+	}
+	var keys []string
+	for _, key := range t.Names()[:t.Keys] {
+		keys = append(keys, "version."+rows.Quote(key))
+	}
+	parent := t.Columns[t.Parent]
+	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _as_of, _event_id, _operation)
+SELECT %[3]s, version._account, parent.generation, parent.as_of, parent.event_id, 'DELETE'
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])
+	AS parent (account, id, generation, as_of, event_id, after)
+JOIN %[1]s AS version ON version.%[4]s = parent.id::%[5]s AND version._account = parent.account
+WHERE version._operation = 'UPSERT' AND version._arrival <= (SELECT max(_arrival) FROM %[1]s) - parent.after
+	AND NOT EXISTS (SELECT 1 FROM %[1]s AS later WHERE %[6]s AND later._arrival > version._arrival)`,
+		rows.Quote(t.Name), rows.QuoteAll(t.Names()[:t.Keys]), strings.Join(keys, ", "), rows.Quote(parent.Name), types[parent.Kind],
+		strings.Join(same, " AND "))
+}
+
+// indexParent makes the index by which the rows of a parent are found.
+func (d *Destination) indexParent(ctx context.Context, tx pgx.Tx, t *table) error {
+	name, columns := t.ParentIndex(d.opts)
+	if columns == nil {
+		return nil
+	}
+	_, err := tx.Exec(ctx, d.ifMissing(
+		fmt.Sprintf("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s)", literal(rows.Quote(d.schema)+"."+rows.Quote(name))),
+		fmt.Sprintf("CREATE INDEX %s ON %s (%s)", rows.Quote(name), rows.Quote(t.Name), rows.QuoteAll(columns))))
+	return err
+}

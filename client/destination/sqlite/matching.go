@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// replacement is an OPERATION_DELETE_MATCHING of the commit under way, in append mode.
+type replacement struct {
+	t       *table
+	values  []any // of the statement
+	arrived int64 // the last version that came before it
+}
+
+// replace removes or marks the rows of a parent. In append mode it but notes that: which of them did not come back is known
+// at the end of the commit.
+func (d *Destination) replace(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, now string) error {
+	parent, err := d.splitter.Parent(t.Table, record)
+	if err != nil || t.replaced == nil {
+		return err
+	}
+	var asOf, event any
+	deletedAt := now
+	if at := record.GetAsOf(); at != nil {
+		deletedAt = at.AsTime().Format(asOfLayout)
+		asOf = deletedAt
+	}
+	if id := record.GetEventId(); id != "" {
+		event = id
+	}
+	switch {
+	case d.opts.Append:
+		arrived, err := d.arrived(ctx, t.Stream)
+		if err != nil {
+			return err
+		}
+		values := []any{parent, batch.GetAccount(), now, batch.GetGeneration(), asOf, event}
+		d.replacements = append(d.replacements, replacement{t, values, arrived})
+		return nil
+	case d.opts.SoftDeletes:
+		_, err = t.replaced.ExecContext(ctx, parent, batch.GetAccount(), deletedAt)
+	default:
+		_, err = t.replaced.ExecContext(ctx, parent, batch.GetAccount())
+	}
+	return err
+}
+
+// settle appends, in append mode, a DELETE for each object of a replaced parent that did not come back in this commit.
+func (d *Destination) settle(ctx context.Context) error {
+	for _, r := range d.replacements {
+		if _, err := r.t.replaced.ExecContext(ctx, append(r.values, r.arrived)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareReplaced makes the statement for the rows of a parent (?1) of an account (?2).
+func (t *table) prepareReplaced(ctx context.Context, conn *sql.Conn, opts Options) (err error) {
+	if t.Parent < 0 || t.Keys == 0 {
+		return nil
+	}
+	name := rows.Quote(t.Name)
+	matches := rows.Quote(t.Columns[t.Parent].Name) + " = ?1 AND _account = ?2"
+	statement := "DELETE FROM " + name + " WHERE " + matches
+	switch {
+	case opts.Append:
+		var same []string
+		for _, key := range t.PrimaryKey() {
+			same = append(same, fmt.Sprintf("later.%[1]s = version.%[1]s", rows.Quote(key)))
+		}
+		keys := rows.QuoteAll(t.Names()[:t.Keys])
+		statement = fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _synced_at, _generation, _as_of, _event_id, _operation)
+SELECT %[2]s, ?2, ?3, ?4, ?5, ?6, 'DELETE' FROM %[1]s AS version WHERE %[3]s AND _arrival <= ?7 AND _operation = 'UPSERT'
+	AND NOT EXISTS (SELECT 1 FROM %[1]s AS later WHERE %[4]s AND later._arrival > version._arrival)`,
+			name, keys, matches, strings.Join(same, " AND "))
+	case opts.SoftDeletes:
+		statement = "UPDATE " + name + " SET _deleted_at = ?3 WHERE _deleted_at IS NULL AND " + matches
+	}
+	t.replaced, err = conn.PrepareContext(ctx, statement)
+	return err
+}
+
+// indexParent makes the indexes by which the rows of a parent are found, and in append mode the later versions of a row.
+func (d *Destination) indexParent(ctx context.Context, t *table) error {
+	name, columns := t.ParentIndex(d.opts)
+	if columns == nil {
+		return nil
+	}
+	const statement = "CREATE INDEX IF NOT EXISTS %s ON %s (%s)"
+	if d.opts.Append && t.Keys > 0 {
+		versions := rows.QuoteAll(append(t.PrimaryKey(), rows.Arrival))
+		if err := d.exec(ctx, statement, rows.Quote(t.KeyIndex()), rows.Quote(t.Name), versions); err != nil {
+			return err
+		}
+	}
+	return d.exec(ctx, statement, rows.Quote(name), rows.Quote(t.Name), rows.QuoteAll(columns))
+}
