@@ -124,11 +124,15 @@ type StreamSummary struct {
 	Bytes           int64 // of JSON in the records
 	Generation      int64
 	State           json.RawMessage
-	Watermark       time.Time // changes are applied up to here; zero if unknown
-	Reconciliation  *Reconciliation
+	Watermark       time.Time       // changes are applied up to here; zero if unknown
+	Reconciliation  *Reconciliation // with ReadRequest.Reconcile; nil if it came to no end
 }
 
-// Reconciliation counts the differences between a re-listed range and what was sent before.
+// Reconciliation counts the differences between a re-listed range and what was sent before, as far as events tell that.
+// Whatever differs is sent.
 type Reconciliation struct {
-	Listed, Missing, Stale, Extra int64
+	Listed  int64 // objects
+	Missing int64 // objects that had not been sent
+	Stale   int64 // objects that had been sent in another version
+	Extra   int64 // objects that had been sent and are there no more
 }

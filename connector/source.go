@@ -100,7 +100,7 @@ type ReadRequest struct {
 	RecordLimit    int64
 	SoftDeadline   time.Duration
 	NewestFirst    bool
-	Reconcile      bool
+	Reconcile      bool // compare From to To with what events told, and mend it
 
 	CheckpointInterval time.Duration // the longest time between two states of a stream whose records flow
 	CheckpointPages    int           // the most pages between two states of a stream

@@ -29,10 +29,11 @@ func (a *app) read() *cobra.Command {
   stripe-connector read --config config.json --streams charges > out.jsonl   # and, to go on from there:
   stripe-connector read --config config.json --streams charges --state out.jsonl
   stripe-connector read --config config.json --streams charges --follow --state out.jsonl
+  stripe-connector read --config config.json --streams charges --reconcile --state out.jsonl
   stripe-connector read --config config.json --streams charges | jq -c '.records.records[]?.data | fromjson'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.follow && !cmd.Flags().Changed("sync-mode") {
+			if (o.follow || o.reconcile) && !cmd.Flags().Changed("sync-mode") {
 				o.mode = "incremental"
 			}
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
@@ -55,6 +56,7 @@ func (a *app) read() *cobra.Command {
 	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
 	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
 	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")
+	flags.BoolVar(&o.reconcile, "reconcile", false, "list the last 29 days of the streams again, mend what events missed, and count it in the summary")
 	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
 	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
 	cmd.MarkFlagsOneRequired("streams", "catalog")

@@ -17,7 +17,7 @@ type readOptions struct {
 	streams                []string
 	catalogPath, statePath string
 	mode, format           string
-	follow                 bool
+	follow, reconcile      bool
 	interval               time.Duration
 }
 
@@ -31,7 +31,7 @@ func (o *readOptions) request(a *app, config *structpb.Struct) (*connectorv1.Rea
 	if err != nil {
 		return nil, err
 	}
-	req := &connectorv1.ReadRequest{Config: config, RecordFormat: connectorv1.RecordFormat(format), Follow: o.follow}
+	req := &connectorv1.ReadRequest{Config: config, RecordFormat: connectorv1.RecordFormat(format), Follow: o.follow, Reconcile: o.reconcile}
 	if o.interval != 0 {
 		req.FollowInterval = durationpb.New(o.interval)
 	}

@@ -171,9 +171,8 @@ func (g *gatherer) retrieve(ctx context.Context, m *member, id string) error {
 		}
 	}
 	asOf := time.Now()
-	object, err := g.run.client.Get(ctx, m.stream.retrieve(place{}, id), query)
-	deleted, _ := rawjson.Lookup(object.Raw, "deleted")
-	if api.HasNone(err) || err == nil && deleted == "true" {
+	object, gone, err := g.run.object(ctx, m, id, query)
+	if gone {
 		g.harvest.wanted = nil // it is gone for whoever had it
 		g.gone(m, rawjson.Object{ID: id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(id))}, asOf)
 		return nil
@@ -182,6 +181,16 @@ func (g *gatherer) retrieve(ctx context.Context, m *member, id string) error {
 		return err
 	}
 	return g.gather(ctx, m, []rawjson.Object{object}, place{}, asOf)
+}
+
+// object reads one object, or tells that it is gone.
+func (r *run) object(ctx context.Context, m *member, id string, query url.Values) (object rawjson.Object, gone bool, err error) {
+	object, err = r.client.Get(ctx, m.stream.retrieve(place{}, id), query)
+	if api.HasNone(err) {
+		return object, true, nil
+	}
+	deleted, _ := rawjson.Lookup(object.Raw, "deleted")
+	return object, err == nil && deleted == "true", err
 }
 
 // children lists what is below a parent again.

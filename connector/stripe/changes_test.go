@@ -67,7 +67,7 @@ func newReplica(t *testing.T, o stripetest.Options, streams ...string) *replica 
 }
 
 // sync reads once and applies what comes, and gives what that was.
-func (r *replica) sync() (*recorder, connector.Summary) {
+func (r *replica) sync(options ...func(*connector.ReadRequest)) (*recorder, connector.Summary) {
 	r.t.Helper()
 	req := connector.ReadRequest{Config: connector.Config(r.config)}
 	for _, stream := range r.streams {
@@ -75,6 +75,9 @@ func (r *replica) sync() (*recorder, connector.Summary) {
 		if state, ok := r.states[stream.Name]; ok {
 			req.States = append(req.States, state)
 		}
+	}
+	for _, option := range options {
+		option(&req)
 	}
 	sink := &recorder{}
 	summary, err := r.source.Read(r.t.Context(), req, sink)

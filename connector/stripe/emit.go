@@ -54,6 +54,9 @@ type progress struct {
 	listed    bool              // its lists are read, as far as they are to be
 	seen      map[string]second // events that were applied, by the hash of their id, with their time
 	floor     second            // events before it may be older than records that an earlier Read sent
+
+	caughtUp       bool                      // its changes are applied, and it waits to be compared
+	reconciliation *connector.Reconciliation // nil if it was not
 }
 
 // done tells whether the output gets no more records.
@@ -275,6 +278,42 @@ func (e *emitter) changed(ctx context.Context, outputs []*output, swept bool, ad
 		}
 	}
 	return nil
+}
+
+// await notes that outputs wait to be compared.
+func (e *emitter) await(outputs []*output) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, out := range outputs {
+		out.caughtUp = true
+	}
+}
+
+// reconciled notes what comparing outputs found; nil if it came to no end. A state covers what was sent meanwhile: it is
+// the one of the sweep, but that the payload of an event until now may be older than a record.
+func (e *emitter) reconciled(ctx context.Context, outputs []*output, counts *connector.Reconciliation) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, out := range outputs {
+		out.reconciliation = counts
+		if out.done() || out.sinceLast == 0 {
+			continue
+		}
+		out.changes.Reread = max(out.changes.Reread, second(e.now().Unix())+1)
+		next := out.current
+		next.Changes = out.changes
+		if err := e.sendState(ctx, out, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// log sends an entry about a stream, or about all.
+func (e *emitter) log(ctx context.Context, level connector.LogLevel, stream, message string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sink.Send(ctx, &connector.LogEntry{Level: level, Stream: stream, Account: e.account, Message: message})
 }
 
 // end tells what became of outputs: complete, or left with work by a limit of the request or a failure.

@@ -35,10 +35,15 @@ type output struct {
 // *connector.Failure that names every wrong field.
 func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*pass, []*output, error) {
 	p := s.planner(c, mu)
-	p.setRange(req.From, req.To)
+	if req.Reconcile {
+		p.setRange(time.Time{}, time.Time{}) // the request's range is that to compare
+	} else {
+		p.setRange(req.From, req.To)
+	}
 	p.selectStreams(req.Streams)
 	p.takeStates(req.States)
 	p.follow(req)
+	p.reconcile(req)
 	if len(p.violations) > 0 {
 		return nil, nil, connector.Invalid(p.violations...)
 	}

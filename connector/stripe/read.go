@@ -32,6 +32,10 @@ type run struct {
 	drain        <-chan struct{}
 	cutShort     context.CancelFunc
 
+	reconciles bool
+	compared   window // with reconciles
+	clamped    bool   // that is less than was asked for
+
 	follow         bool
 	followInterval time.Duration
 	updateMode     string
@@ -62,6 +66,8 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	if r.followInterval == 0 {
 		r.followInterval = defaultFollowInterval
 	}
+	r.reconciles = req.Reconcile
+	r.compared, r.clamped = compared(req, c, second(s.options.Now().Unix()))
 	if r.passes, r.outputs, err = s.plan(c, req, &r.mu); err != nil {
 		return connector.Summary{}, err
 	}
@@ -165,6 +171,9 @@ func (r *run) leave(ctx context.Context) error {
 		if err := r.emitter.finish(ctx, p, errEnough); err != nil {
 			return err
 		}
+	}
+	if err := r.notReconciled(ctx); err != nil {
+		return err
 	}
 	return r.emitter.end(ctx, r.outputs, errEnough)
 }

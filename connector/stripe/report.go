@@ -61,6 +61,7 @@ func (e *emitter) summary(duration time.Duration) connector.Summary {
 		s.Streams = append(s.Streams, connector.StreamSummary{
 			Stream: out.stream.Name, Account: e.account, Status: out.status, Failure: out.failure,
 			Upserts: out.upserts, Deletes: out.deletes, Bytes: out.bytes, Watermark: out.watermark(), Generation: out.generation, State: out.finalState(),
+			Reconciliation: out.reconciliation,
 		})
 	}
 	return s

@@ -35,7 +35,7 @@ func (r *run) rounds(ctx context.Context) error {
 		again := r.unfinished()
 		if len(again) == 0 {
 			if !r.follow || r.stopped() {
-				return nil
+				return r.reconcile(ctx)
 			}
 			if !r.rest(ctx, r.followInterval) {
 				return ctx.Err()
@@ -138,6 +138,10 @@ func (r *run) sweepReady(ctx context.Context) error {
 	}
 	if r.recordLimit > 0 && r.emitter.sent() >= r.recordLimit {
 		r.enough()
+	}
+	if err == nil && r.reconciles {
+		r.emitter.await(ready)
+		return nil
 	}
 	return r.emitter.end(ctx, ready, err)
 }

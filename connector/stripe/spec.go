@@ -18,7 +18,7 @@ func (s *Source) Spec() connector.Spec {
 		SyncModes:        []connector.SyncMode{connector.FullRefresh, connector.Incremental},
 		Capabilities: []connector.Capability{
 			connector.FieldSelection, connector.TimeRangeLimit, connector.RecordLimit, connector.SoftDeadline,
-			connector.PriorityOrder, connector.Checkpoints, connector.Follow,
+			connector.PriorityOrder, connector.Checkpoints, connector.Follow, connector.Reconcile,
 		},
 	}
 }

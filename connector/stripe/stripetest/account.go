@@ -13,6 +13,7 @@ type Account struct {
 	tag    string
 	stores map[string]*store
 	events []event
+	silent bool // changes emit no events
 }
 
 // ID returns the account's id, "acct_…".

@@ -8,6 +8,10 @@ import "fmt"
 func (a *Account) Update(id string, fields ...Fields) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
+	return a.update(id, fields)
+}
+
+func (a *Account) update(id string, fields []Fields) error {
 	t, ok := a.find(id)
 	if !ok || !t.store.alive(t.ordinal) {
 		return fmt.Errorf("update: no such object: %q", id)
@@ -35,6 +39,10 @@ func (a *Account) Update(id string, fields ...Fields) error {
 func (a *Account) Delete(id string) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
+	return a.delete(id)
+}
+
+func (a *Account) delete(id string) error {
 	t, ok := a.find(id)
 	if !ok || !t.store.alive(t.ordinal) {
 		return fmt.Errorf("delete: no such object: %q", id)

@@ -44,9 +44,9 @@ func (a *Account) initialEvents() {
 	a.stores["event"].initial = int32(len(a.events))
 }
 
-// emit adds an event, unless the kind is "".
+// emit adds an event, unless the kind is "" or the change is silent.
 func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
-	if kind == "" {
+	if kind == "" || a.silent {
 		return
 	}
 	s := a.stores["event"]

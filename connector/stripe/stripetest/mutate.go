@@ -16,6 +16,10 @@ type Fields map[string]any
 func (a *Account) Create(path string, fields ...Fields) (string, error) {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
+	return a.createIn(path, fields)
+}
+
+func (a *Account) createIn(path string, fields []Fields) (string, error) {
 	end, ids := a.stripe.model.match(splitPath(path))
 	if end == nil || end.single || end.route.search {
 		return "", fmt.Errorf("create: %q is not the path of a list", path)

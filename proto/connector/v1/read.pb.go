@@ -327,7 +327,7 @@ type ReadRequest struct {
 	FollowInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=follow_interval,json=followInterval,proto3" json:"follow_interval,omitempty"`
 	// Read only what was created in this range. Unset means the configuration's start date until now. A stream whose state
 	// has work left goes on with that, whatever the range; one that the source cannot filter is read whole. A bounded Read
-	// begins no new generation.
+	// begins no new generation, and reads no stream incrementally. With reconcile, the range is what is compared.
 	TimeRange *TimeRange `protobuf:"bytes,8,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
 	// Stop after about this many records (the page in hand is completed), with has_more in the summary. Zero means no
 	// limit.
@@ -338,7 +338,12 @@ type ReadRequest struct {
 	Priority Priority `protobuf:"varint,11,opt,name=priority,proto3,enum=connector.v1.Priority" json:"priority,omitempty"`
 	// How often states are sent.
 	CheckpointPolicy *CheckpointPolicy `protobuf:"bytes,12,opt,name=checkpoint_policy,json=checkpointPolicy,proto3" json:"checkpoint_policy,omitempty"`
-	// Re-list the configured range, compare ids and hashes with what events had told, and report the differences.
+	// Find out what events had missed: once all changes are applied, list the range again, compare ids and hashes with
+	// what the events of that time told, send what differs, and report it in the summary. The range is time_range, of
+	// times of creation, as far as events reach back (Stripe's reach 30 days; a log entry tells of a shorter range); unset
+	// means all of that. Every stream must be INCREMENTAL, with a state that has no work left, and one whose changes events
+	// tell; others are refused, and so is follow. If a limit of the request ends the comparison early, nothing is reported
+	// about it, and a log entry says so; the streams are complete all the same.
 	Reconcile     bool `protobuf:"varint,13,opt,name=reconcile,proto3" json:"reconcile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1457,7 +1462,8 @@ type StreamSummary struct {
 	State *structpb.Struct `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
 	// The instant up to which changes are applied. Unset if unknown.
 	Watermark *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	// With reconcile: what the comparison found.
+	// With reconcile: what the comparison found. Unset if it came to no end. Of a stream whose objects are below those of
+	// another one, it counts those of the topmost.
 	Reconciliation *Reconciliation `protobuf:"bytes,11,opt,name=reconciliation,proto3" json:"reconciliation,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1570,16 +1576,21 @@ func (x *StreamSummary) GetReconciliation() *Reconciliation {
 	return nil
 }
 
-// Reconciliation counts the differences between a re-listed range and what was sent before.
+// Reconciliation counts the differences between a re-listed range and what was sent before. The service keeps nothing
+// between calls, so it judges what was sent by the events that are still there: what it finds once, it finds, sends and
+// counts again until the object changes with an event or leaves the range. What events tell of an object after
+// the sweep is left to the next Read.
 type Reconciliation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Objects listed.
 	Listed int64 `protobuf:"varint,1,opt,name=listed,proto3" json:"listed,omitempty"`
-	// Objects that were listed and had not been sent.
+	// Objects that were listed and of which no event told, unless they were there when the stream's lists were read. They
+	// are sent with UPSERT.
 	Missing int64 `protobuf:"varint,2,opt,name=missing,proto3" json:"missing,omitempty"`
-	// Objects that were sent in another version than was listed.
+	// Objects of which the newest event shows another version than was listed. They are sent with UPSERT. Those whose
+	// newest event is in the shape of another API version are not compared.
 	Stale int64 `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
-	// Objects that were sent and are listed no more.
+	// Objects of which events told and which are there no more, although no event told that. They are sent with DELETE.
 	Extra         int64 `protobuf:"varint,4,opt,name=extra,proto3" json:"extra,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,33 @@
+package stripetest
+
+// Silent changes objects of an account without the events that Stripe should send.
+type Silent struct{ account *Account }
+
+// Silent gives the account's silent changes.
+func (a *Account) Silent() Silent { return Silent{a} }
+
+// Create creates an object as [Account.Create] does, without an event.
+func (s Silent) Create(path string, fields ...Fields) (id string, err error) {
+	s.quietly(func() { id, err = s.account.createIn(path, fields) })
+	return id, err
+}
+
+// Update changes an object as [Account.Update] does, without an event.
+func (s Silent) Update(id string, fields ...Fields) (err error) {
+	s.quietly(func() { err = s.account.update(id, fields) })
+	return err
+}
+
+// Delete deletes an object as [Account.Delete] does, without an event.
+func (s Silent) Delete(id string) (err error) {
+	s.quietly(func() { err = s.account.delete(id) })
+	return err
+}
+
+func (s Silent) quietly(change func()) {
+	s.account.stripe.lock.Lock()
+	defer s.account.stripe.lock.Unlock()
+	s.account.silent = true
+	defer func() { s.account.silent = false }()
+	change()
+}
