@@ -23,7 +23,7 @@ type requests struct {
 }
 
 func newRequests() requests {
-	return requests{
+	r := requests{
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_source_requests_total",
 			Help: "Requests made, by the class of their HTTP status; none if no answer came.",
@@ -47,6 +47,10 @@ func newRequests() requests {
 			Help: "Time waited, added up over all that waited: rate for a turn at the rate allowed, retry before a request was made again.",
 		}, []string{"cause"}),
 	}
+	for class := connector.ConfigError; class <= connector.System; class++ {
+		r.failures.WithLabelValues(classWord(class)) // zero, so that the first is an increase
+	}
+	return r
 }
 
 func (r *requests) all() []prometheus.Collector {

@@ -36,6 +36,9 @@ type Watch struct {
 	requests
 }
 
+// callBuckets are seconds: a Check takes less than one, a Read up to hours.
+var callBuckets = []float64{.01, .1, .5, 1, 5, 15, 60, 300, 1800, 7200, 21600}
+
 var (
 	_ server.Observer    = (*Watch)(nil)
 	_ connector.Observer = (*Watch)(nil)
@@ -51,7 +54,7 @@ func New(o Options) *Watch {
 	}
 	w := &Watch{
 		registry: prometheus.NewRegistry(),
-		calls:    grpcprom.NewServerMetrics(),
+		calls:    grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram(grpcprom.WithHistogramBuckets(callBuckets))),
 		spans:    o.Tracer,
 		tracer:   o.Tracer.Tracer("github.com/stripe-connector/stripe-connector"),
 		reads:    newReads(),
