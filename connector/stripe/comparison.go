@@ -15,7 +15,8 @@ import (
 // comparison compares what a root's list shows of a range with what events told of it, and mends what differs. One
 // goroutine at a time works at it.
 //
-// It holds 24 bytes for each object that was created in the range, and what a map needs besides; never an object.
+// It holds 24 bytes for each object that was created in the range, or that an event does not date, and what a map needs
+// besides; never an object.
 type comparison struct {
 	run     *run
 	root    *stream
@@ -45,6 +46,7 @@ const (
 	isMade    marks = 1 << iota // of the newest second is its creation,
 	isChanged                   // some other event,
 	isDeleted                   // and one that says that it is gone
+	isDated                     // an event shows that it was created in the range
 	isYoung                     // an event came after those that were applied: the next sweep tells
 	isLink                      // it is another object, whose events tell that the root's objects that name it changed
 	isKnown                     // it was listed, or asked for
@@ -66,7 +68,6 @@ func (r *run) comparison(family *member, asked window) *comparison {
 		c.covered.To = min(c.covered.To, out.current.To-lateListing)
 	}
 	c.From = max(c.From, c.covered.From)
-	c.To = min(c.To, c.until-r.overlap)
 	c.looked = c.until
 	return c
 }
@@ -97,11 +98,17 @@ func (c *comparison) note(e *event) {
 		}
 		return
 	}
-	if !c.root.tells(e.kind) || !c.contains(e.about) {
+	dated := c.contains(e.about)
+	undated := c.root.createdAt(e.about) == 0 // some versions call it by another name, and others keep it to themselves
+	if !c.root.tells(e.kind) || e.about.Type != c.root.Object || e.about.ID == "" || !dated && !undated {
 		return
 	}
 	key := c.hash(e.about.ID)
-	c.told[key] = c.with(c.told[key], e)
+	t := c.with(c.told[key], e)
+	if dated {
+		t.marks |= isDated
+	}
+	c.told[key] = t
 }
 
 // with gives what is told of an object once an older event, or one of the same second, is known too. In one second, a
@@ -252,7 +259,7 @@ func (c *comparison) lookAgain(ctx context.Context) error {
 }
 
 // suspect tells whether an object should have been listed and was not.
-func (t told) suspect() bool { return t.at != 0 && !t.is(isDeleted|isYoung|isLink|isKnown) }
+func (t told) suspect() bool { return t.is(isDated) && !t.is(isDeleted|isYoung|isKnown) }
 
 // suspicious tells whether there is any such object.
 func (c *comparison) suspicious() bool {
@@ -270,7 +277,7 @@ func (c *comparison) confirm(ctx context.Context, events []event) error {
 	var suspects []rawjson.Object
 	for _, e := range events {
 		key := c.hash(e.about.ID)
-		if t := c.told[key]; t.suspect() && c.contains(e.about) {
+		if t := c.told[key]; t.suspect() {
 			t.marks |= isKnown
 			c.told[key] = t
 			suspects = append(suspects, e.about)

@@ -14,7 +14,7 @@ import (
 
 func reconcile(req *connector.ReadRequest) { req.Reconcile = true }
 
-// reconciled are the streams of the catalog that can be reconciled: those about which the source does not complain.
+// reconcilable gives the streams of the catalog that can be reconciled: those about which the source does not complain.
 func (r *replica) reconcilable() []connector.Stream {
 	r.t.Helper()
 	var can []connector.Stream
@@ -48,7 +48,7 @@ func counts(summary connector.Summary) map[string]connector.Reconciliation {
 
 // TestReconcileFindsNothing reads all streams while events tell of everything, some in the shape of another version.
 func TestReconcileFindsNothing(t *testing.T) {
-	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 40}, OldEvents: 0.2, ShuffleTies: true})
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 120}, OldEvents: 0.2, ShuffleTies: true})
 	r.streams = r.reconcilable()
 	if len(r.streams) < 30 {
 		t.Errorf("only %d streams can be reconciled", len(r.streams))
@@ -80,7 +80,9 @@ func TestReconcileFindsNothing(t *testing.T) {
 	r.sync()
 	before := r.states["charges"]
 	// What changes now is not swept yet; it is no difference.
-	ok(t, r.stripe.Update(r.ids("/v1/charges")[0]))
+	for _, id := range r.ids("/v1/charges")[:8] {
+		ok(t, r.stripe.Update(id))
+	}
 	must[string](t)(r.stripe.Create("/v1/coupons"))
 	ok(t, r.stripe.Delete(r.ids("/v1/coupons")[1]))
 	sink, summary := r.sync(reconcile)
@@ -126,7 +128,8 @@ func TestReconcileMends(t *testing.T) {
 	ok(t, missed.Update(recent("/v1/charges", 1)))
 	ok(t, missed.Update(recent("/v1/invoices", 1)))
 	create(missed.Create("/v1/invoices/" + recent("/v1/invoices", 2) + "/lines"))
-	ok(t, missed.Delete(recent("/v1/coupons", 4)))
+	ok(t, missed.Delete(recent("/v1/invoices/"+recent("/v1/invoices", 4)+"/lines", 0)))
+	ok(t, missed.Delete(recent("/v1/coupons", 4))) // besides the two new ones
 	ok(t, missed.Delete(recent("/v1/invoices", 3)))
 	ok(t, r.stripe.Update(recent("/v1/charges", 2)))
 	r.clock = r.clock.Add(time.Hour)
@@ -141,26 +144,56 @@ func TestReconcileMends(t *testing.T) {
 		"customers":                     {Missing: 1},
 		"customer_balance_transactions": {Missing: 1},
 		"charges":                       {Stale: 1},
-		"invoices":                      {Stale: 2, Extra: 1},
-		"invoice_line_items":            {Stale: 2, Extra: 1},
+		"invoices":                      {Stale: 3, Extra: 1},
+		"invoice_line_items":            {Stale: 3, Extra: 1},
 	} {
 		want.Listed = found[name].Listed
 		if diff := cmp.Diff(want, found[name]); diff != "" || want.Listed < 5 {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	for name, want := range map[string]int{"coupons": 3, "customers": 1, "charges": 1, "invoices": 3} {
+	for name, want := range map[string]int{"coupons": 3, "customers": 1, "charges": 1, "invoices": 4} {
 		if got := len(sink.records(name)); got != want {
 			t.Errorf("%s: %d records, want %d", name, got, want)
 		}
 	}
 	r.expectTruth()
+	for _, name := range []string{"charges", "coupons"} {
+		if state := string(r.states[name].State); !strings.Contains(state, `"reread":"`+r.clock.Add(time.Second).Format(time.RFC3339)) {
+			t.Errorf("the payloads of older events are still trusted: %s", state)
+		}
+	}
 	// Events that come later find their place.
 	ok(t, r.stripe.Update(recent("/v1/invoices", 1)))
 	ok(t, r.stripe.Update(recent("/v1/charges", 1)))
 	r.clock = r.clock.Add(time.Hour)
 	r.sync()
 	r.expectTruth()
+}
+
+// TestReconcileIsPatient reads while lists lack some objects, and events are late.
+func TestReconcileIsPatient(t *testing.T) {
+	for name, options := range map[string]stripetest.Options{
+		"late events":     {EventDelay: 290 * time.Second},
+		"hidden at first": {ObjectDelay: 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options.Objects = map[string]int{"*": 100}
+			r := newReplica(t, options, "coupons")
+			r.clock = r.clock.Add(time.Hour)
+			r.sync()
+			for range 10 {
+				must[string](t)(r.stripe.Create("/v1/coupons"))
+			}
+			for _, wait := range []time.Duration{30 * time.Second, time.Minute, 10 * time.Minute} {
+				r.clock = r.clock.Add(wait)
+				_, summary := r.sync(reconcile)
+				if c := counts(summary)["coupons"]; c.Missing+c.Stale+c.Extra != 0 || c.Listed == 0 {
+					t.Errorf("%s later: found %+v", wait, c)
+				}
+			}
+		})
+	}
 }
 
 func TestReconcileWithinARange(t *testing.T) {
