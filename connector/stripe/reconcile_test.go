@@ -3,6 +3,7 @@ package stripe_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,31 +238,70 @@ func (r *recorder) told(words string) bool {
 }
 
 func TestReconcileEndsEarly(t *testing.T) {
-	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}}, "charges", "coupons")
+	drained := make(chan struct{})
+	close(drained)
+	for name, limit := range map[string]func(*connector.ReadRequest){
+		"record_limit":  func(req *connector.ReadRequest) { req.RecordLimit = 1 },
+		"soft_deadline": func(req *connector.ReadRequest) { req.SoftDeadline = time.Nanosecond },
+		"drain":         func(req *connector.ReadRequest) { req.Drain = drained },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var slowly atomic.Bool // the sweep takes some time, in which the limit is reached
+			r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}, Latency: func(string) time.Duration {
+				if slowly.Load() {
+					return 100 * time.Millisecond
+				}
+				return 0
+			}}, "charges", "coupons")
+			r.sync()
+			r.clock = r.clock.Add(time.Hour)
+			for range 5 {
+				must[string](t)(r.stripe.Silent().Create("/v1/coupons"))
+				ok(t, r.stripe.Update(r.ids("/v1/charges")[0]))
+			}
+			r.clock = r.clock.Add(time.Hour)
+			slowly.Store(true)
+			sink, summary := r.sync(reconcile, limit)
+			if found := counts(summary); len(found) != 0 || summary.HasMore {
+				t.Errorf("found %v, more to come: %t", found, summary.HasMore)
+			}
+			for _, s := range summary.Streams {
+				if s.Status != connector.Complete {
+					t.Errorf("%s is %s", s.Stream, s.Status)
+				}
+			}
+			if !sink.told("A limit of the request was reached") {
+				t.Error("nobody was told")
+			}
+			slowly.Store(false)
+			_, summary = r.sync(reconcile)
+			if found := counts(summary)["coupons"]; found.Missing != 5 {
+				t.Errorf("found %+v the second time", found)
+			}
+			r.expectTruth()
+		})
+	}
+}
+
+// TestReconcileOneOfTwo lists with a key that may read events and coupons, and no charges any more.
+func TestReconcileOneOfTwo(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}, Keys: map[string]stripetest.Key{
+		"sk_test_123":    {},
+		"rk_test_narrow": {Permissions: []string{"rak_coupon_read", "rak_event_read"}},
+	}}, "charges", "coupons")
 	r.sync()
+	r.config = strings.Replace(r.config, "sk_test_123", "rk_test_narrow", 1)
 	r.clock = r.clock.Add(time.Hour)
-	for range 5 {
-		must[string](t)(r.stripe.Silent().Create("/v1/coupons"))
-		ok(t, r.stripe.Update(r.ids("/v1/charges")[0]))
-	}
+	must[string](t)(r.stripe.Silent().Create("/v1/coupons"))
 	r.clock = r.clock.Add(time.Hour)
-	sink, summary := r.sync(reconcile, func(req *connector.ReadRequest) { req.RecordLimit = 1 })
-	if found := counts(summary); len(found) != 0 || summary.HasMore {
-		t.Errorf("found %v, more to come: %t", found, summary.HasMore)
+	_, summary := r.sync(reconcile)
+	found := counts(summary)
+	if len(found) != 1 || found["coupons"].Missing != 1 {
+		t.Errorf("found %+v", found)
 	}
-	for _, s := range summary.Streams {
-		if s.Status != connector.Complete {
-			t.Errorf("%s is %s", s.Stream, s.Status)
-		}
+	if charges := summary.Streams[0]; charges.Status != connector.Skipped || charges.Failure.Class != connector.PermissionError {
+		t.Errorf("charges is %s: %v", charges.Status, charges.Failure)
 	}
-	if !sink.told("A limit of the request was reached") {
-		t.Error("nobody was told")
-	}
-	_, summary = r.sync(reconcile)
-	if found := counts(summary)["coupons"]; found.Missing != 5 {
-		t.Errorf("found %+v the second time", found)
-	}
-	r.expectTruth()
 }
 
 func TestWhatCannotBeReconciled(t *testing.T) {
