@@ -61,6 +61,12 @@ func TestWatch(t *testing.T) {
 	if records := served.value("connector_records_sent_total", "stream", "charges", "operation", "upsert"); records != 300 {
 		t.Errorf("records of charges sent: %v, want 300", records)
 	}
+	if began := served.value("grpc_server_started_total", "grpc_method", "Read"); began != 4 {
+		t.Errorf("Reads that began: %v, want 4", began)
+	}
+	if ended := served.value("grpc_server_handled_total", "grpc_method", "Read", "grpc_code", "Unauthenticated"); ended != 1 {
+		t.Errorf("Reads whose key was refused: %v, want 1", ended)
+	}
 	if seen := served.value("connector_stream_watermark_timestamp_seconds", "stream", "charges"); time.Since(time.Unix(int64(seen), 0)) > time.Hour {
 		t.Errorf("the watermark is %v, want about now", seen)
 	}

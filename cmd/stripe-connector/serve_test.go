@@ -93,6 +93,16 @@ func TestServeRefusesClearText(t *testing.T) {
 	}
 }
 
+func TestServeRefusesVariables(t *testing.T) {
+	for name, value := range map[string]string{"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"} {
+		w := newWorld(t, fakeSource{})
+		w.environment["OTEL_EXPORTER_OTLP_ENDPOINT"], w.environment[name] = "http://127.0.0.1:4318", value
+		w.runs(t, exitFailure, "serve", "--listen", "127.0.0.1:0")
+		says(t, w.err, name+" is")
+		says(t, w.err, value)
+	}
+}
+
 func TestServeRefusesFlags(t *testing.T) {
 	tests := map[string]struct {
 		args []string
@@ -105,6 +115,8 @@ func TestServeRefusesFlags(t *testing.T) {
 		"tokens not there":        {[]string{"--tokens", "/nowhere/tokens"}, exitFailure, "/nowhere/tokens"},
 		"secrets not there":       {[]string{"--secrets-dir", "/nowhere/secrets"}, exitFailure, "/nowhere/secrets"},
 		"access":                  {[]string{"--health", "ajar"}, exitUsage, "choose one of guarded, open, off"},
+		"profiles nowhere":        {[]string{"--pprof"}, exitFailure, "give --metrics-listen too"},
+		"metrics not here":        {[]string{"--metrics-listen", "192.0.2.1:0"}, exitFailure, "choose another address with --metrics-listen"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
