@@ -263,7 +263,7 @@ func TestBadInputInReads(t *testing.T) {
 		"path that ends in a dot":  {fields("billing_details."), "streams[0].fields[0]", []string{"billing_details"}},
 		"path in another notation": {fields("billing_details/email"), "streams[0].fields[0]", []string{"billing_details/email"}},
 
-		"state of a later version":         {states(with(map[string]any{"version": 2})), "states[0].state", []string{"version 2", "reads version 1", "leave its state out"}},
+		"state of a later version":         {states(with(map[string]any{"version": 3})), "states[0].state", []string{"version 3", "reads versions 1 to 2", "leave its state out"}},
 		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].state", []string{"version 0", "leave its state out"}},
 		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].state", []string{"not a state of this connector", "leave its state out"}},
 		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].state", []string{`"live" data`, `"test" data`, "leave its state out"}},
