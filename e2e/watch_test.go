@@ -77,10 +77,10 @@ func TestWatch(t *testing.T) {
 	w.drains(t, stripe, config(key, stripe.URL))
 	w.traces(t)
 	stacks, logs, spans := w.stacks, w.log.String(), w.exported.String()
-	checkWords(t, logs, "read stream", "finished call", "trace_id", "drain")
+	checkWords(t, logs, "read stream", "finished call", "trace_id", "drain", "parse headers")
 	checkWords(t, stacks, "goroutine ")
 	for where, seen := range map[string]string{"metrics": text, "spans": spans, "log": logs, "stacks": stacks, "answers": heard.String()} {
-		for _, key := range []string{key, refused, restricted} {
+		for _, key := range []string{key, refused, restricted, plant("header")} {
 			if found := leak(seen, key); found != "" || seen == "" {
 				t.Errorf("the key %s came out in %s: %q", key, where, found)
 			}
@@ -108,7 +108,8 @@ func watch(t *testing.T, allowed ...string) *watched {
 	t.Cleanup(collector.Close)
 	address, page := freeAddress(t), freeAddress(t)
 	cmd := command(t, "serve", "--listen", address, "--metrics-listen", page, "--pprof", "--allow-api-base", strings.Join(allowed, ","))
-	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=watched")
+	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=watched",
+		"OTEL_EXPORTER_OTLP_HEADERS="+plant("header")) // which is malformed, and must not be repeated
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	startInBackground(t, cmd, false, "", address)
 	w.client, w.page = dial(t, address), "http://"+page

@@ -94,12 +94,14 @@ func TestServeRefusesClearText(t *testing.T) {
 }
 
 func TestServeRefusesVariables(t *testing.T) {
-	for name, value := range map[string]string{"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"} {
+	for name, value := range map[string]string{
+		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_EXPORTER_OTLP_ENDPOINT": "127.0.0.1:4318",
+	} {
 		w := newWorld(t, fakeSource{})
-		w.environment["OTEL_EXPORTER_OTLP_ENDPOINT"], w.environment[name] = "http://127.0.0.1:4318", value
+		w.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4318"
+		w.environment[name] = value
 		w.runs(t, exitFailure, "serve", "--listen", "127.0.0.1:0")
 		says(t, w.err, name+" is")
-		says(t, w.err, value)
 	}
 }
 
