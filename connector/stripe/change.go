@@ -221,6 +221,8 @@ func (c *change) carries(mode string) bool {
 	switch {
 	case c.role != ownObject && c.role != childObject || mode == updateReread:
 		return false
+	case c.member.deletes(e):
+		return false // it was made in the same second: before or after that
 	case mode == updatePayload:
 		return true
 	case c.late || !c.certain() || e.version != api.Version:

@@ -152,7 +152,8 @@ func TestEveryEventIsOfAStream(t *testing.T) {
 					matched, used[name] = true, true
 				}
 			}
-			if !matched && pattern != "entitlements.active_entitlement_summary.updated" { // newer than the document
+			undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"} // newer, and older
+			if !matched && !slices.Contains(undocumented, pattern) {
 
 				t.Errorf("%s: no event type matches %q", row.Name, pattern)
 			}

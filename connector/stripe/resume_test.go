@@ -382,6 +382,7 @@ func newUnruly(t *testing.T, density stripetest.Density, objects map[string]int)
 type disturbance struct {
 	kill    int  // the message at which the Read dies; -1 for none
 	cancel  bool // it dies of its context, and not of the sink
+	drain   bool // it does not die, but is told to end soon
 	lost    int  // of the last messages, how many were not stored
 	fault   stripetest.Fault
 	limit   int64

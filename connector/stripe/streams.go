@@ -136,9 +136,10 @@ func streams() table {
 		{Name: "identity_verification_sessions", Object: "identity.verification_session", Path: "/v1/identity/verification_sessions", Cursor: "created",
 			Events: []string{"identity.verification_session.*"},
 			Doc:    "identity/verification_sessions"},
-		// The filter is called created, the field date: https://docs.stripe.com/api/invoiceitems/list.
+		// The filter is called created, the field date: https://docs.stripe.com/api/invoiceitems/list. The type
+		// invoiceitem.updated is no longer documented, and may come all the same.
 		{Name: "invoice_items", Object: "invoiceitem", Path: "/v1/invoiceitems", Cursor: "date",
-			Events: []string{"invoiceitem.*"}, Deleted: []string{"invoiceitem.deleted"},
+			Events: []string{"invoiceitem.*", "invoiceitem.updated"}, Deleted: []string{"invoiceitem.deleted"},
 			Permission: "rak_invoice_read", Doc: "invoiceitems"},
 		// The ids of line items repeat across invoices.
 		{Name: "invoice_line_items", Object: "line_item", Path: "/v1/invoices/{parent}/lines", Key: []string{"invoice", "id"},

@@ -181,7 +181,7 @@ func (t table) filter(outputs []*output) url.Values {
 	for _, out := range outputs {
 		for _, kind := range out.stream.Events {
 			if !strings.Contains(kind, "*") && !slices.Contains(known, kind) {
-				return nil // newer than the version whose names are known
+				return nil // not of the version whose names are known
 			}
 		}
 	}

@@ -242,6 +242,18 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	}
 }
 
+func TestAnswersThatAreNoObject(t *testing.T) {
+	requests := 0
+	c := api.New(api.Options{Key: key, Retry: api.Retry{Initial: time.Millisecond}, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		requests++
+		return answer(req, http.StatusOK, nil, []string{`{"status":"ok"}`, ``, `[]`, `{"id":"ch_1","object":"charge"}`}[requests-1]), nil
+	})})
+	object, err := c.Get(t.Context(), "/v1/charges/ch_1", nil)
+	if err != nil || object.ID != "ch_1" || requests != 4 {
+		t.Errorf("got %+v, %v after %d requests", object, err, requests)
+	}
+}
+
 func TestUntrustedCertificateIsNoReasonToWait(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = nil

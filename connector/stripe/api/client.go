@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -109,12 +110,17 @@ func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page
 	return page, err
 }
 
+var errNotObject = errors.New("the body is not an object with an id")
+
 // Get reads one object. An error is a *connector.Failure or the context's.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
 	var object rawjson.Object
 	err := c.get(ctx, path, query, func(_ time.Time, b *buffer) error {
 		compact, err := b.cutter.Compact(b.Bytes())
 		object = rawjson.CutObject(compact)
+		if err == nil && object.ID == "" {
+			err = errNotObject
+		}
 		return err
 	})
 	return object, err

@@ -1,0 +1,157 @@
+package stripe_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// replicas keeps what incremental Reads send, as orchestrators do: rows by primary key, and the last state of each stream.
+type replicas struct {
+	streams map[string]connector.Stream
+	// strict stores the records of a stream only together with a state that covers them. Others store whatever they receive.
+	strict bool
+
+	tables map[string]*copyOf
+	wrong  []string
+}
+
+// copyOf is what is known of one stream.
+type copyOf struct {
+	state    *connector.StreamState
+	complete bool // the last Read that brought anything said so
+	rows     map[string]line
+	newest   map[string]int64 // the highest revision received of a key, also of rows that are gone
+	waiting  []received
+}
+
+type line struct {
+	data       string
+	generation int64
+}
+
+type received struct {
+	record     connector.Record
+	generation int64
+}
+
+func newReplicas(streams map[string]connector.Stream, strict bool) *replicas {
+	return &replicas{streams: streams, strict: strict, tables: map[string]*copyOf{}}
+}
+
+// request gives the streams that were selected so far, with their last states.
+func (r *replicas) request() (streams []connector.ConfiguredStream, states []connector.StreamState) {
+	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
+		streams = append(streams, connector.ConfiguredStream{Stream: name, SyncMode: connector.Incremental})
+		if state := r.tables[name].state; state != nil {
+			states = append(states, *state)
+		}
+	}
+	return streams, states
+}
+
+func (r *replicas) add(name string) {
+	if r.tables[name] == nil {
+		r.tables[name] = &copyOf{rows: map[string]line{}, newest: map[string]int64{}}
+	}
+}
+
+// store takes the messages of a Read that arrived.
+func (r *replicas) store(messages []connector.Message) {
+	for _, m := range messages {
+		switch m := m.(type) {
+		case *connector.RecordBatch:
+			t := r.tables[m.Stream]
+			for _, record := range m.Records {
+				t.waiting = append(t.waiting, received{record, m.Generation})
+			}
+			if !r.strict {
+				r.apply(m.Stream, t)
+			}
+		case *connector.StateCheckpoint:
+			state := m.StreamState
+			r.tables[m.Stream].state = &state
+			r.apply(m.Stream, r.tables[m.Stream])
+		case *connector.StreamStatus:
+			r.conclude(m)
+		}
+	}
+	for _, t := range r.tables {
+		t.waiting = nil
+	}
+}
+
+// conclude takes out what a complete generation did not bring again.
+func (r *replicas) conclude(m *connector.StreamStatus) {
+	t := r.tables[m.Stream]
+	t.complete = m.Status == connector.Complete
+	if !t.complete {
+		return
+	}
+	if len(t.waiting) > 0 {
+		r.complain("%s is complete, and no state covers its last %d records", m.Stream, len(t.waiting))
+	}
+	maps.DeleteFunc(t.rows, func(key string, row line) bool {
+		if m.Stream == "events" && row.generation < m.Generation {
+			r.complain("events: generation %d makes %s disappear", m.Generation, key)
+		}
+		return row.generation < m.Generation
+	})
+}
+
+// apply stores the records that wait, in the order received.
+func (r *replicas) apply(name string, t *copyOf) {
+	for _, arrived := range t.waiting {
+		data := arrived.record.Data
+		switch arrived.record.Operation {
+		case connector.Upsert:
+			key := r.key(name, data)
+			if before, now := t.newest[key], revision(data); now < before {
+				r.complain("%s %s: revision %d after %d", name, key, now, before)
+			} else {
+				t.newest[key] = now
+			}
+			if before := t.rows[key].generation; arrived.generation < before {
+				r.complain("%s %s: generation %d after %d", name, key, arrived.generation, before)
+			}
+			t.rows[key] = line{data, arrived.generation}
+		case connector.Delete:
+			delete(t.rows, r.key(name, data))
+		case connector.DeleteMatching:
+			maps.DeleteFunc(t.rows, func(_ string, row line) bool { return matches(row.data, data) })
+		default:
+			r.complain("%s: an unknown operation: %d", name, arrived.record.Operation)
+		}
+	}
+	t.waiting = nil
+}
+
+// matches tells whether a row has all the fields of another object, with the same values.
+func matches(row, fields string) bool {
+	for name, value := range rawjson.Members(fields) {
+		if has, _ := rawjson.Lookup(row, name); has != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *replicas) key(stream, data string) string {
+	var parts []string
+	for _, field := range r.streams[stream].PrimaryKey {
+		value, ok := rawjson.Lookup(data, field)
+		if !ok {
+			r.complain("%s: no %s in %s", stream, field, data)
+		}
+		parts = append(parts, strings.Trim(value, `"`))
+	}
+	return strings.Join(parts, "|")
+}
+
+func (r *replicas) complain(format string, args ...any) {
+	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+}

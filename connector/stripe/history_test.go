@@ -1,0 +1,446 @@
+package stripe_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// TestHistories lets Stripe change at random before, during and after incremental Reads that are disturbed at random, and
+// holds that what they send, applied in order, is the truth. Thousands of histories run with -rapid.checks=5000; rapid
+// prints the seed of one that fails, and the shortest that does.
+func TestHistories(t *testing.T) {
+	checks(t, "60")
+	streams := offered(t)
+	everything := histories(streams)
+	rapid.Check(t, func(r *rapid.T) {
+		everything.Draw(r, "history").play(r, streams)
+	})
+}
+
+// offered is the catalog, by name.
+func offered(t *testing.T) map[string]connector.Stream {
+	t.Helper()
+	catalog, err := stripe.New(stripe.Options{Transport: http.DefaultTransport}).
+		Discover(t.Context(), connector.DiscoverRequest{Config: connector.Config(`{"api_key":"sk_test_123"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams := map[string]connector.Stream{}
+	for _, stream := range catalog.Streams {
+		streams[stream.Name] = stream
+	}
+	return streams
+}
+
+// TestSingularHistories plays some that failed once, or that chance finds seldom.
+func TestSingularHistories(t *testing.T) {
+	streams := offered(t)
+	plain := func(verb verb, stream string) step { return step{verb: verb, stream: stream} }
+	pause := func(d time.Duration) step { return step{verb: wait, wait: d} }
+	read := step{verb: sync_, disturbed: quiet}
+	wrongContent := step{verb: sync_, disturbed: quiet}
+	wrongContent.disturbed.fault = stripetest.Fault{Kind: stripetest.WrongContent, Skip: 1, Times: 3}
+	tests := map[string]history{
+		"made and deleted in one second": {selected: []string{"coupons", "customers", "customer_tax_ids"}, steps: []step{
+			read, pause(time.Hour), plain(create, "coupons"), {verb: remove, stream: "coupons", n: 3}, plain(create, "customers"),
+			{verb: remove, stream: "customers", n: 3}, plain(create, "customer_tax_ids"),
+		}},
+		"an event that is not documented": {selected: []string{"invoice_items"}, steps: []step{
+			read, pause(time.Hour), plain(update, "invoice_items"),
+		}},
+		"something else than what was read again": {selected: []string{"charges"}, updateMode: "reread", steps: []step{
+			read, pause(time.Hour), plain(update, "charges"), pause(time.Minute), wrongContent,
+		}},
+		"away while a backfill was cut short": {selected: []string{"charges", "coupons"}, pageSize: 1, steps: []step{
+			{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}, plain(update, "charges"), {verb: remove, stream: "coupons", n: 1},
+			pause(40 * 24 * time.Hour),
+		}},
+	}
+	for name, h := range tests {
+		t.Run(name, func(t *testing.T) {
+			h.pool, h.seed = h.selected, 1
+			h.updateMode, h.pageSize = cmp.Or(h.updateMode, "auto"), cmp.Or(h.pageSize, 100)
+			h.play(t, streams)
+		})
+	}
+}
+
+// tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// play makes a history happen.
+func (h history) play(t tester, streams map[string]connector.Stream) {
+	p := newPlay(t, h, streams)
+	defer p.stripe.Close()
+	for _, s := range h.steps {
+		p.step(s)
+	}
+	p.check()
+	for _, violation := range p.stripe.Violations() {
+		t.Errorf("the simulated Stripe says: %s", violation)
+	}
+}
+
+// play is a history on its way.
+type play struct {
+	history
+	tester
+	streams map[string]connector.Stream
+	stripe  *stripetest.Stripe
+	config  connector.Config
+	copies  []*replicas // a strict one and one that is not
+
+	changing sync.Mutex // held while something changes at Stripe
+	lock     sync.Mutex // guards what changes during a Read
+	time     time.Time
+	requests int
+	during   []during
+	happened map[string]string // all events that Stripe ever had
+}
+
+const simulated = "http://stripe.test"
+
+func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
+	p := &play{history: h, tester: t, streams: streams, time: now, happened: map[string]string{}}
+	p.stripe = stripetest.New(stripetest.Options{
+		Seed: h.seed, Objects: h.objects(streams), Accounts: -1, Compact: true,
+		Start: now.AddDate(0, 0, -40), End: now, Now: p.now,
+		EventDelay: h.eventDelay, ObjectDelay: h.objectDelay, ShuffleTies: h.shuffle, OldEvents: h.oldEvents,
+		Observe: func(stripetest.Request) { p.observe() },
+	})
+	p.config = connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01","update_mode":%q}`,
+		simulated, h.updateMode))
+	p.copies = []*replicas{newReplicas(streams, true), newReplicas(streams, false)}
+	p.choose(h.selected...)
+	p.remember()
+	return p
+}
+
+func (p *play) now() time.Time {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.time
+}
+
+func (p *play) choose(names ...string) {
+	for _, r := range p.copies {
+		for _, name := range names {
+			r.add(name)
+		}
+	}
+}
+
+// observe makes happen what is to happen after so many requests of a Read.
+func (p *play) observe() {
+	p.lock.Lock()
+	p.requests++
+	var due []step
+	for _, d := range p.during {
+		if d.request == p.requests {
+			due = append(due, d.step)
+		}
+	}
+	p.lock.Unlock()
+	for _, s := range due {
+		p.step(s)
+	}
+}
+
+func (p *play) step(s step) {
+	switch s.verb {
+	case wait:
+		p.lock.Lock()
+		p.time = p.time.Add(s.wait)
+		p.lock.Unlock()
+		p.remember()
+	case choose:
+		p.choose(s.stream)
+	case sync_:
+		for _, r := range p.copies {
+			p.read(r, s.disturbed, s.during)
+		}
+	case check:
+		p.check()
+	default:
+		if err := p.change(s); err != nil {
+			p.Errorf("%v: %v", s, err)
+		}
+	}
+}
+
+// remember notes the events that Stripe has, for it forgets them.
+func (p *play) remember() {
+	for id, raw := range p.stripe.Truth("/v1/events") {
+		p.lock.Lock()
+		p.happened[id] = string(raw)
+		p.lock.Unlock()
+	}
+}
+
+// change changes something at Stripe. What cannot change, because there is none of it, does not.
+func (p *play) change(s step) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	stream := p.streams[s.stream]
+	_, path := path(stream)
+	if s.verb == create {
+		return p.create(stream, path, s.n)
+	}
+	ids := p.ids(stream)
+	if len(ids) == 0 {
+		return nil
+	}
+	id := ids[s.n%len(ids)]
+	if s.verb == remove {
+		return p.stripe.Delete(id)
+	}
+	return p.stripe.Update(id)
+}
+
+// ids lists the objects of a stream that can change.
+func (p *play) ids(stream connector.Stream) []string {
+	object, path := path(stream)
+	var ids []string
+	for id, raw := range p.stripe.Truth(path) {
+		kind, _ := rawjson.Lookup(string(raw), "object")
+		status, _ := rawjson.Lookup(string(raw), "status")
+		settled := stream.Name == "balance_transactions" && status != `"pending"`
+		if kind == rawjson.Quote(object) && !settled {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (p *play) create(stream connector.Stream, path string, n int) error {
+	fields := stripetest.Fields{}
+	if stream.Parent != "" {
+		parents := p.ids(p.streams[stream.Parent])
+		if len(parents) == 0 {
+			return nil
+		}
+		parent := parents[n%len(parents)]
+		if parameter.MatchString(path) {
+			if stream.Name == "bank_accounts" {
+				path = "/v1/customers/{customer}/bank_accounts"
+			}
+			path = parameter.ReplaceAllLiteralString(path, url.PathEscape(parent))
+		} else {
+			fields[stream.ParentField] = parent
+		}
+	}
+	_, err := p.stripe.Create(path, fields)
+	if err != nil && strings.Contains(err.Error(), "the most that it can have") {
+		return nil
+	}
+	return err
+}
+
+// read does one Read, with what happens to it.
+func (p *play) read(r *replicas, d disturbance, during []during) {
+	ctx, cancel := context.WithCancel(p.Context())
+	defer cancel()
+	p.lock.Lock()
+	p.requests, p.during = 0, during
+	p.lock.Unlock()
+	if d.fault.Times > 0 {
+		defer p.stripe.Inject(d.fault)()
+	}
+	drain := make(chan struct{})
+	sink := recorder{send: func(n int, _ connector.Message) error {
+		switch {
+		case d.kill < 0 || n != d.kill:
+		case d.drain:
+			close(drain)
+		case d.cancel:
+			cancel()
+		default:
+			return errKilled
+		}
+		return nil
+	}}
+	req := connector.ReadRequest{Config: p.config, RecordLimit: d.limit, Drain: drain, CheckpointPages: 1}
+	req.Streams, req.States = r.request()
+	source := stripe.New(stripe.Options{
+		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.now, PageSize: p.pageSize, Retry: d.retries,
+	})
+	summary, err := source.Read(ctx, req, &sink)
+	if err != nil && !errors.Is(err, errKilled) && !errors.Is(err, context.Canceled) {
+		p.Fatalf("Read: %v", err)
+	}
+	p.lock.Lock()
+	p.during = nil
+	p.lock.Unlock()
+	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
+	if d == quiet {
+		for _, s := range summary.Streams {
+			if s.Status != connector.Complete || summary.HasMore {
+				p.Errorf("after a quiet Read, %s is %v, more to come: %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)
+			}
+		}
+	}
+}
+
+// quiet is a Read that nothing happens to.
+var quiet = disturbance{kill: -1, retries: api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second}}
+
+// check waits until everything has become visible, reads, and compares with the truth.
+func (p *play) check() {
+	p.step(step{verb: wait, wait: p.eventDelay + p.objectDelay + 10*time.Second})
+	for _, r := range p.copies {
+		before := maps.Clone(r.tables)
+		p.read(r, quiet, nil)
+		for _, name := range slices.Sorted(maps.Keys(r.tables)) {
+			if name == "events" {
+				p.compareEvents(r, before[name])
+				continue
+			}
+			p.compare(r, name)
+		}
+		if len(r.wrong) > 0 {
+			p.Fatalf("stored only with states: %v\n%s", r.strict, strings.Join(r.wrong[:min(len(r.wrong), 8)], "\n"))
+		}
+	}
+}
+
+// compareEvents holds that the stream of events has all that Stripe has, and nothing that it never had.
+func (p *play) compareEvents(r *replicas, before *copyOf) {
+	for id := range p.stripe.Truth("/v1/events") {
+		if _, ok := r.tables["events"].rows[id]; !ok {
+			r.complain("events %s is missing", id)
+		}
+	}
+	for id := range before.rows {
+		if _, ok := r.tables["events"].rows[id]; !ok {
+			r.complain("events %s was lost", id)
+		}
+	}
+	for id := range r.tables["events"].rows {
+		if p.happened[id] == "" {
+			r.complain("events %s never happened", id)
+		}
+	}
+}
+
+// compare holds that a stream's rows are the truth.
+func (p *play) compare(r *replicas, name string) {
+	want, got := p.truth(r, p.streams[name]), r.tables[name].rows
+	for key, data := range want {
+		row, ok := got[key]
+		switch {
+		case !ok:
+			r.complain("%s %s is missing", name, key)
+		case row.data == data:
+		default:
+			if diff := gocmp.Diff(decoded(p, data), decoded(p, row.data)); diff != "" {
+				r.complain("%s %s is not the truth: %.1000s", name, key, diff)
+			}
+		}
+	}
+	for key := range got {
+		if _, ok := want[key]; !ok {
+			r.complain("%s %s is gone, and its row is not", name, key)
+		}
+	}
+}
+
+// decoded leaves out what is null: lists may say less than other answers.
+func decoded(p *play, data string) map[string]any {
+	var object map[string]any
+	if err := json.Unmarshal([]byte(data), &object); err != nil {
+		p.Fatalf("%v in %s", err, data)
+	}
+	maps.DeleteFunc(object, func(_ string, value any) bool { return value == nil })
+	return object
+}
+
+// truth gives the rows that a stream should have, with the ids of parents.
+func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
+	object, pattern := path(stream)
+	rows := map[string]string{}
+	collect := func(path, parent string) {
+		for _, raw := range p.stripe.Truth(path) {
+			data := string(raw)
+			if kind, _ := rawjson.Lookup(data, "object"); kind != rawjson.Quote(object) {
+				continue
+			}
+			if parent != "" && stream.ParentField != "" {
+				data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
+			}
+			rows[r.key(stream.Name, data)] = data
+		}
+	}
+	if stream.Parent == "" || !parameter.MatchString(pattern) {
+		collect(pattern, "")
+		return rows
+	}
+	_, parents := path(p.streams[stream.Parent])
+	for parent := range p.stripe.Truth(parents) {
+		collect(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), parent)
+	}
+	return rows
+}
+
+// inMemory takes requests to a handler without a network, so that histories are cheap.
+type inMemory struct{ handler http.Handler }
+
+// RoundTrip answers as a server would, broken connections included.
+func (m inMemory) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := request.Context().Err(); err != nil {
+		return nil, err
+	}
+	recorder := httptest.NewRecorder()
+	dropped := m.serve(recorder, request)
+	response := recorder.Result()
+	response.Request = request
+	if dropped {
+		response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(recorder.Body.Bytes()), broken{}))
+	}
+	return response, nil
+}
+
+func (m inMemory) serve(w http.ResponseWriter, request *http.Request) (dropped bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			if err, ok := reason.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+				panic(reason)
+			}
+			dropped = true
+		}
+	}()
+	m.handler.ServeHTTP(w, request)
+	return false
+}
+
+// broken is the end of a connection that broke.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,0 +1,271 @@
+package stripe_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// history is what happens at Stripe and to the Reads of it.
+type history struct {
+	seed                    uint64
+	pool                    []string // streams that live in it
+	selected                []string // those that are read from the first
+	eventDelay, objectDelay time.Duration
+	shuffle                 bool
+	oldEvents               float64
+	updateMode              string
+	pageSize                int
+	steps                   []step
+}
+
+// GoString tells a history in short lines.
+func (h history) GoString() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d\n\tselect %s",
+		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, strings.Join(h.selected, " "))
+	for _, s := range h.steps {
+		b.WriteString("\n\t" + s.String())
+	}
+	return b.String()
+}
+
+// step is one thing that happens.
+type step struct {
+	verb      verb
+	stream    string
+	n         int // which of them, or of its parents
+	wait      time.Duration
+	disturbed disturbance
+	during    []during
+}
+
+type verb int
+
+const (
+	update verb = iota
+	create
+	remove
+	wait
+	sync_
+	check
+	choose
+)
+
+// during is something that happens after so many requests of a Read.
+type during struct {
+	request int
+	step    step
+}
+
+func (s step) String() string {
+	switch s.verb {
+	case update, create, remove:
+		return fmt.Sprintf("%s %s %d", [...]string{"update", "create", "delete"}[s.verb], s.stream, s.n)
+	case wait:
+		return "wait " + s.wait.String()
+	case check:
+		return "check"
+	case choose:
+		return "select " + s.stream
+	case sync_:
+	}
+	text := "read" + s.disturbed.String()
+	for _, d := range s.during {
+		text += fmt.Sprintf(", %v after request %d", d.step, d.request)
+	}
+	return text
+}
+
+func (d disturbance) String() string {
+	text := ""
+	if d.kill >= 0 {
+		text += fmt.Sprintf(", %s at message %d", map[bool]string{true: "drain", false: "kill"}[d.drain], d.kill)
+	}
+	if d.lost > 0 {
+		text += fmt.Sprintf(", lose %d", d.lost)
+	}
+	if d.limit > 0 {
+		text += fmt.Sprintf(", limit %d", d.limit)
+	}
+	if d.fault.Times > 0 {
+		text += fmt.Sprintf(", fault %d after %d, %d times within %v", d.fault.Kind, d.fault.Skip, d.fault.Times, d.retries.Budget)
+	}
+	return text
+}
+
+// kindred are streams whose changes have to do with each other.
+var kindred = [][]string{
+	{"charges", "refunds", "disputes"},
+	{"customers", "cards", "bank_accounts", "customer_tax_ids", "customer_payment_methods", "customer_balance_transactions", "customer_cash_balance_transactions"},
+	{"invoices", "invoice_line_items", "invoice_items"},
+	{"subscriptions", "subscription_items", "customers"},
+	{"plans", "coupons", "products", "prices", "promotion_codes"},
+	{"transfers", "transfer_reversals"},
+	{"application_fees", "application_fee_refunds"},
+	{"balance_transactions"},
+	{"checkout_sessions", "checkout_session_line_items", "files"},
+	{"setup_intents", "setup_attempts"},
+	{"financial_connections_accounts", "financial_connections_transactions"},
+	{"credit_notes", "credit_note_line_items"},
+	{"quotes", "quote_line_items", "quote_computed_upfront_line_items"},
+	{"payment_links", "payment_link_line_items"},
+	{"radar_value_lists", "radar_value_list_items", "shipping_rates"},
+	{"issuing_cards", "issuing_tokens", "issuing_authorizations"},
+	{"payment_intents", "payouts", "topups", "reviews"},
+	{"identity_verification_sessions", "identity_verification_reports", "reporting_report_runs"},
+	{"test_helpers_test_clocks", "tax_rates", "subscription_schedules"},
+	{"treasury_financial_accounts", "treasury_inbound_transfers", "treasury_transactions"},
+}
+
+// deletable are the streams whose objects Stripe deletes; of subscriptions, it cancels them.
+var deletable = []string{
+	"bank_accounts", "cards", "coupons", "customer_payment_methods", "customer_tax_ids", "customers", "invoice_items",
+	"invoice_line_items", "invoices", "plans", "prices", "products", "radar_value_list_items", "radar_value_lists",
+	"subscription_items", "subscriptions", "test_helpers_test_clocks",
+}
+
+// steady are the streams whose objects never change once they are there, as far as anybody is told.
+var steady = []string{"events", "files", "identity_verification_reports"}
+
+// listedAgain are the streams whose objects are found in a list once an event tells that it has changed. The list may lag
+// behind the event by less than the settling lag only, which is there to be raised.
+var listedAgain = []string{"refunds", "setup_attempts", "financial_connections_transactions", "issuing_tokens", "treasury_inbound_transfers"}
+
+// needed are lists that others point to.
+var needed = map[string]string{
+	"refunds": "/v1/charges", "disputes": "/v1/charges", "subscription_items": "/v1/subscriptions", "subscriptions": "/v1/customers",
+	"promotion_codes": "/v1/coupons", "prices": "/v1/products", "issuing_tokens": "/v1/issuing/cards",
+}
+
+// objects says how many objects the lists have in the beginning.
+func (h history) objects(streams map[string]connector.Stream) map[string]int {
+	objects := map[string]int{"*": 0}
+	for _, name := range h.pool {
+		for stream := streams[name]; stream.Name != "events"; stream = streams[stream.Parent] {
+			if needed[stream.Name] != "" {
+				objects[needed[stream.Name]] = 3
+			}
+			if stream.Parent == "" {
+				_, path := path(stream)
+				objects[path] = 3
+				break
+			}
+		}
+	}
+	return objects
+}
+
+// histories makes histories at random.
+func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
+	return rapid.Custom(func(t *rapid.T) history {
+		h := history{
+			seed:        rapid.Uint64Range(1, 20).Draw(t, "seed"),
+			eventDelay:  rapid.SampledFrom([]time.Duration{0, 0, time.Second, 5 * time.Second, 40 * time.Second, 200 * time.Second}).Draw(t, "event delay"),
+			objectDelay: rapid.SampledFrom([]time.Duration{0, 0, 0, 2 * time.Second, 20 * time.Second}).Draw(t, "object delay"),
+			shuffle:     rapid.Bool().Draw(t, "shuffle"),
+			oldEvents:   rapid.SampledFrom([]float64{0, 0, 0.3, 1}).Draw(t, "old events"),
+			updateMode:  rapid.SampledFrom([]string{"auto", "auto", "auto", "reread"}).Draw(t, "update mode"),
+			pageSize:    rapid.SampledFrom([]int{100, 1, 3}).Draw(t, "page size"),
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "kinds") {
+			h.pool = append(h.pool, rapid.SampledFrom(kindred).Draw(t, "kindred")...)
+		}
+		if rapid.IntRange(0, 3).Draw(t, "events") == 3 {
+			h.pool = append(h.pool, "events")
+		}
+		slices.Sort(h.pool)
+		h.pool = slices.Compact(h.pool)
+		if slices.ContainsFunc(h.pool, func(name string) bool { return slices.Contains(listedAgain, name) }) {
+			h.objectDelay = min(h.objectDelay, time.Second)
+		}
+		h.selected = rapid.SliceOfNDistinct(rapid.SampledFrom(h.pool), 1, len(h.pool), rapid.ID).Draw(t, "selected")
+		slices.Sort(h.selected)
+		h.steps = rapid.SliceOfN(h.stepGenerator(), 1, 25).Draw(t, "steps")
+		return h
+	})
+}
+
+func (h history) stepGenerator() *rapid.Generator[step] {
+	changing := h.changeGenerator()
+	verbs := []verb{update, create, remove, update, create, remove, wait, wait, sync_, sync_, sync_, check, choose}
+	return rapid.Custom(func(t *rapid.T) step {
+		s := step{verb: rapid.SampledFrom(verbs).Draw(t, "verb")}
+		switch s.verb {
+		case update, create, remove:
+			return changing.Draw(t, "change")
+		case wait:
+			s.wait = rapid.SampledFrom([]time.Duration{
+				time.Second, time.Second, 3 * time.Second, 8 * time.Second, time.Minute, 5 * time.Minute, time.Hour, 80 * time.Hour, 31 * 24 * time.Hour,
+			}).Draw(t, "wait")
+		case choose:
+			s.stream = rapid.SampledFrom(h.pool).Draw(t, "stream")
+		case sync_:
+			s.disturbed = upsets.Draw(t, "disturbance")
+			s.during = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) during {
+				return during{request: rapid.IntRange(1, 12).Draw(t, "request"), step: changing.Draw(t, "change")}
+			}), 0, 4).Draw(t, "during")
+		case check:
+		}
+		return s
+	})
+}
+
+// changeGenerator makes changes that are possible, and short waits.
+func (h history) changeGenerator() *rapid.Generator[step] {
+	var possible []step
+	for _, name := range h.pool {
+		if !slices.Contains(steady, name) {
+			possible = append(possible, step{verb: update, stream: name})
+		}
+		if name != "events" {
+			possible = append(possible, step{verb: create, stream: name})
+		}
+		if slices.Contains(deletable, name) {
+			possible = append(possible, step{verb: remove, stream: name})
+		}
+	}
+	if len(possible) == 0 {
+		possible = append(possible, step{verb: wait})
+	}
+	return rapid.Custom(func(t *rapid.T) step {
+		s := rapid.SampledFrom(possible).Draw(t, "change")
+		s.n = rapid.IntRange(0, 4).Draw(t, "n")
+		if rapid.IntRange(0, 5).Draw(t, "pause") == 5 {
+			return step{verb: wait, wait: rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, 10 * time.Second}).Draw(t, "wait")}
+		}
+		return s
+	})
+}
+
+// upsets are what happens to Reads of a history: often nothing.
+var upsets = rapid.Custom(func(t *rapid.T) disturbance {
+	d := quiet
+	switch rapid.IntRange(0, 5).Draw(t, "upset") {
+	case 0, 1:
+	case 2:
+		d.kill = rapid.IntRange(0, 30).Draw(t, "kill")
+		d.cancel = rapid.Bool().Draw(t, "cancel")
+		d.lost = rapid.IntRange(0, 5).Draw(t, "lost")
+	case 3:
+		d.kill, d.drain = rapid.IntRange(0, 15).Draw(t, "drain"), true
+	case 4:
+		d.limit = rapid.Int64Range(1, 20).Draw(t, "limit")
+	case 5:
+		d.fault = stripetest.Fault{
+			Kind:  rapid.SampledFrom(faults).Draw(t, "fault"),
+			Skip:  rapid.IntRange(0, 12).Draw(t, "skip"),
+			Times: rapid.IntRange(1, 4).Draw(t, "times"),
+		}
+		d.retries = api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempt: 5 * time.Second}
+		d.retries.Budget = rapid.SampledFrom([]time.Duration{2 * time.Millisecond, 10 * time.Second}).Draw(t, "budget")
+	}
+	return d
+})
