@@ -46,7 +46,7 @@ func (s *store) appendID(buf []byte, ordinal int32) []byte {
 	case k.ids != nil:
 		return append(buf, k.ids[s.fixedIndex(ordinal)]...)
 	case k.chosen && ordinal%8 == 3:
-		return append(buf, chosenID(ordinal)...)
+		return append(buf, k.chosenID(ordinal)...)
 	}
 	core := mix(uint64(uint32(ordinal)) ^ s.seed)
 	buf = append(buf, k.prefix...)
@@ -67,10 +67,10 @@ func (s *store) appendID(buf []byte, ordinal int32) []byte {
 func (s *store) id(ordinal int32) string { return string(s.appendID(nil, ordinal)) }
 
 // chosenID is an id as a user may choose it for a coupon or a plan: with spaces, slashes and other characters that a
-// path has to escape (https://docs.stripe.com/api/coupons/create#create_coupon-id).
-func chosenID(ordinal int32) string {
+// path has to escape (https://docs.stripe.com/api/coupons/create#create_coupon-id). No two kinds share one.
+func (k *kind) chosenID(ordinal int32) string {
 	words := []string{"Summer Sale/2023", "50% off? yes & no", "Größe+1", "a/b c"}
-	return fmt.Sprintf("%s %d", words[int(ordinal)/8%len(words)], ordinal)
+	return fmt.Sprintf("%s, %s %d", words[int(ordinal)/8%len(words)], k.name, ordinal)
 }
 
 // ordinal returns the ordinal that an id of this store stands for. It does not say whether the object lives.
@@ -82,7 +82,7 @@ func (s *store) ordinal(id string) (int32, bool) {
 	if k.chosen {
 		if i := strings.LastIndexByte(id, ' '); i >= 0 {
 			n, err := strconv.ParseInt(id[i+1:], 10, 32)
-			return int32(n), err == nil && n >= 0 && n%8 == 3 && chosenID(int32(n)) == id
+			return int32(n), err == nil && n >= 0 && n%8 == 3 && k.chosenID(int32(n)) == id
 		}
 	}
 	suffix, ok := strings.CutPrefix(id, k.prefix)
