@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -317,6 +318,7 @@ func TestAwayForTooLong(t *testing.T) {
 			warned = append(warned, m.Stream)
 		}
 	}
+	slices.Sort(warned) // they begin side by side
 	if diff := cmp.Diff([]string{"coupons", "events"}, warned); diff != "" {
 		t.Errorf("warnings: %s", diff)
 	}

@@ -129,6 +129,7 @@ func (x *exchange) wait() bool {
 		select {
 		case <-x.request.Context().Done():
 		case <-x.stripe.closed:
+			panic(http.ErrAbortHandler) // to return would be to answer
 		}
 		return false
 	}
