@@ -71,6 +71,7 @@ func TestExtractionLog(t *testing.T) {
 		&connector.StreamStatus{Stream: "charges", Account: "acct_1", Status: connector.Started, Generation: 4},
 		&connector.RecordBatch{Stream: "charges", Account: "acct_1", Records: []connector.Record{
 			{Data: `{}`, Operation: connector.Upsert}, {Data: `{"a":1}`, Operation: connector.Delete}, {Data: `{"b":1}`, Operation: connector.Upsert},
+			{Data: `{"c":1}`, Operation: connector.DeleteMatching},
 		}},
 		&connector.StateCheckpoint{StreamState: connector.StreamState{Stream: "charges", Account: "acct_1", State: []byte(`{}`)}, Watermark: at},
 		&connector.StreamStatus{Stream: "charges", Account: "acct_1", Status: connector.Complete, Generation: 4},
@@ -86,8 +87,8 @@ func TestExtractionLog(t *testing.T) {
 		Requests: 5, Retries: 6, Waited: time.Second, HasMore: true,
 	}
 	charges := map[string]any{
-		"level": "INFO", "stream": "charges", "account": "acct_1", "status": "COMPLETE", "generation": 4.0, "upserts": 2.0, "deletes": 1.0,
-		"bytes": 16.0, "watermark": "2023-11-14T22:13:20Z",
+		"level": "INFO", "stream": "charges", "account": "acct_1", "status": "COMPLETE", "generation": 4.0, "upserts": 2.0, "deletes": 2.0,
+		"bytes": 23.0, "watermark": "2023-11-14T22:13:20Z",
 	}
 	refunds := map[string]any{
 		"level": "WARN", "stream": "refunds", "status": "INCOMPLETE", "generation": 1.0, "upserts": 0.0, "deletes": 0.0, "bytes": 0.0,
@@ -97,8 +98,8 @@ func TestExtractionLog(t *testing.T) {
 		"level": "INFO", "stream": "payouts", "status": "SKIPPED", "generation": 0.0, "upserts": 0.0, "deletes": 0.0, "bytes": 0.0,
 	}
 	cut := map[string]any{"level": "INFO", "stream": "charges", "account": "acct_1", "status": "INCOMPLETE", "generation": 4.0,
-		"upserts": 2.0, "deletes": 1.0, "bytes": 16.0, "watermark": "2023-11-14T22:13:20Z"}
-	sent := []string{"began", "charges: 2 of operation 1, 9 bytes", "charges: 1 of operation 2, 7 bytes", "charges: up to 1700000000"}
+		"upserts": 2.0, "deletes": 2.0, "bytes": 23.0, "watermark": "2023-11-14T22:13:20Z"}
+	sent := []string{"began", "charges: 2 of operation 1, 9 bytes", "charges: 2 of operation 2, 14 bytes", "charges: up to 1700000000"}
 	tests := map[string]struct {
 		source connector.Source
 		lines  []map[string]any
@@ -107,7 +108,7 @@ func TestExtractionLog(t *testing.T) {
 	}{
 		"orderly": {
 			reads(orderly, messages...), []map[string]any{charges, refunds, payouts},
-			map[string]any{"level": "WARN", "protocol": "grpc", "streams": 3.0, "records": 3.0, "bytes": 16.0, "requests": 5.0, "retries": 6.0,
+			map[string]any{"level": "WARN", "protocol": "grpc", "streams": 3.0, "records": 4.0, "bytes": 23.0, "requests": 5.0, "retries": 6.0,
 				"waited_ms": 1000.0, "has_more": true},
 			append(sent[:4:4], "charges: COMPLETE UNSPECIFIED", "refunds: INCOMPLETE TRANSIENT", "payouts: SKIPPED UNSPECIFIED", "ended"),
 		},
@@ -119,7 +120,7 @@ func TestExtractionLog(t *testing.T) {
 				}
 				return connector.Summary{}, err
 			}}, []map[string]any{cut},
-			map[string]any{"level": "ERROR", "protocol": "grpc", "streams": 1.0, "records": 3.0, "bytes": 16.0},
+			map[string]any{"level": "ERROR", "protocol": "grpc", "streams": 1.0, "records": 4.0, "bytes": 23.0},
 			append(sent[:4:4], "charges: INCOMPLETE UNSPECIFIED", "ended"),
 		},
 	}

@@ -428,3 +428,40 @@ func TestLongStretchesOfEvents(t *testing.T) {
 		t.Errorf("%d states on the way", states)
 	}
 }
+
+// TestWatermarks holds the watermarks of states, by which a Read that follows is watched, to those of the summary.
+func TestWatermarks(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 250}}, "charges", "tax_codes")
+	states := func(sink *recorder, stream string) (all []time.Time) {
+		for _, m := range sink.messages {
+			if state, ok := m.(*connector.StateCheckpoint); ok && state.Stream == stream {
+				all = append(all, state.Watermark)
+			}
+		}
+		return all
+	}
+	var before time.Time
+	for range 3 {
+		sink, summary := r.sync(func(req *connector.ReadRequest) { req.CheckpointPages = 1 })
+		first := before.IsZero()
+		for _, stream := range summary.Streams {
+			all := states(sink, stream.Stream)
+			if len(all) == 0 || !all[len(all)-1].Equal(stream.Watermark) || stream.Watermark.Before(r.clock.Add(-time.Hour)) {
+				t.Fatalf("%s ends with the watermark %s after states with %v, at %s", stream.Stream, stream.Watermark, all, r.clock)
+			}
+			if first && stream.Stream == "charges" && !all[0].IsZero() {
+				t.Errorf("%s: the first state has the watermark %s, while more is left to read", stream.Stream, all[0])
+			}
+			if !slices.IsSortedFunc(all, time.Time.Compare) {
+				t.Errorf("%s: the watermark went back: %v", stream.Stream, all)
+			}
+			if stream.Stream == "charges" {
+				if !stream.Watermark.After(before) {
+					t.Errorf("the watermark stays at %s", before)
+				}
+				before = stream.Watermark
+			}
+		}
+		r.clock = r.clock.Add(3 * time.Hour)
+	}
+}

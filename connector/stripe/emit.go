@@ -246,6 +246,7 @@ func (e *emitter) sendState(ctx context.Context, out *output, s state) error {
 	err = e.sink.Send(ctx, &connector.StateCheckpoint{
 		StreamState: connector.StreamState{Stream: out.stream.Name, Account: e.account, State: encoded},
 		Records:     out.sinceLast,
+		Watermark:   s.watermark(),
 	})
 	if err != nil {
 		return err

@@ -77,15 +77,12 @@ func (o *output) fraction() float64 {
 
 // watermark gives the moment up to which changes are applied; zero if unknown.
 func (o *output) watermark() time.Time {
-	switch {
-	case o.status != connector.Complete:
+	if o.status != connector.Complete {
 		return time.Time{}
-	case o.changes != nil:
-		return o.changes.Until.time()
-	case o.current.To > 0:
-		return o.current.To.time()
 	}
-	return time.Time{}
+	s := o.current
+	s.Changes = o.changes
+	return s.watermark()
 }
 
 // finalState gives the last state sent, or the one given if none was; nil if there is neither.

@@ -122,6 +122,19 @@ func parseState(raw json.RawMessage, mode string, now second) (state, error) {
 // clockSkew is how far the clocks of the machines that take turns in reading a stream may differ.
 const clockSkew = second(10 * time.Minute / time.Second)
 
+// watermark gives the moment up to which a state covers changes; zero if some of a list is left to read.
+func (s state) watermark() time.Time {
+	switch {
+	case len(s.Windows) > 0:
+		return time.Time{}
+	case s.Changes != nil:
+		return s.Changes.Until.time()
+	case s.To > 0:
+		return s.To.time()
+	}
+	return time.Time{}
+}
+
 func (s state) validate(mode string, now second) error {
 	switch {
 	case s.Mode != mode:
