@@ -46,7 +46,7 @@ func TestWatch(t *testing.T) {
 	heard := &recorder{}
 	ask := func(config map[string]any) {
 		heard.reads(t, w.client, &connectorv1.ReadRequest{
-			Config: configuration(t, config), Streams: selectStreams("charges", "customers", "invoice_line_items"),
+			Config: configuration(t, config), Streams: selectStreams("charges", "customers", "customer_balance_transactions", "invoice_line_items"),
 		})
 	}
 	for _, kind := range []stripetest.FaultKind{stripetest.RateLimited, stripetest.ServerError, stripetest.Dropped} {
@@ -77,6 +77,17 @@ func TestWatch(t *testing.T) {
 	w.drains(t, stripe, config(key, stripe.URL))
 	w.traces(t)
 	stacks, logs, spans := w.stacks, w.log.String(), w.exported.String()
+	if requests := served.value("connector_source_requests_total", "endpoint", "/v1/customers/{parent}/balance_transactions", "status", "2xx"); requests < 1 {
+		t.Errorf("requests of the balance of each customer: %v, want some", requests)
+	}
+	if !objectID.MatchString(heard.String()) {
+		t.Error("no id is found in records either")
+	}
+	for where, seen := range map[string]string{"metrics": text, "spans": spans} {
+		if found := objectID.FindString(seen); found != "" {
+			t.Errorf("the id %s came out in %s", found, where)
+		}
+	}
 	checkWords(t, logs, "read stream", "finished call", "trace_id", "drain", "parse headers")
 	checkWords(t, stacks, "goroutine ")
 	for where, seen := range map[string]string{"metrics": text, "spans": spans, "log": logs, "stacks": stacks, "answers": heard.String()} {
@@ -87,6 +98,9 @@ func TestWatch(t *testing.T) {
 		}
 	}
 }
+
+// objectID is what the ids of the objects that are read here look like, and those of accounts.
+var objectID = regexp.MustCompile(`\b(acct|ch|cus|il|in|re|evt)_[0-9A-Za-z]{8,}`)
 
 // watched is a service in a process of its own, and what is to be seen of it.
 type watched struct {
