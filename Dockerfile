@@ -3,12 +3,15 @@ ARG BUILD_IMAGE=golang:1.26-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 ARG VERSION=dev
+# A service needs no database, and without SQLite and PostgreSQL the image is a third smaller: each node pulls it. The commands
+# that need one say so; --build-arg TAGS= makes the full binary.
+ARG TAGS=service
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN go build -trimpath -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
+RUN go build -tags "${TAGS}" -trimpath -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
 
 # Nothing but the binary and the authorities that it trusts: no shell, no package manager.
 FROM scratch

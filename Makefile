@@ -3,6 +3,7 @@
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.release=$(VERSION)
+TAGS ?= service
 IMAGE ?= stripe-connector:$(VERSION)
 FUZZTIME ?= 1m
 
@@ -60,8 +61,16 @@ bench: ## Compare speed and requests with other ways to read the same, and write
 	go run ./bench --markdown docs/benchmarks.md
 
 .PHONY: image
-image: ## Build the container image (docker, podman or buildah)
-	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+image: ## Build the container image (docker, podman or buildah); with databases if TAGS is empty
+	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) --build-arg TAGS=$(TAGS) -t $(IMAGE) .
+
+.PHONY: image-size
+image-size: ## Check the binary of the image: its code, its tests, and that it stays below 25 MB
+	go vet -tags service ./...
+	go test -short -tags service ./cmd/stripe-connector ./client/destination
+	CGO_ENABLED=0 go build -tags service -trimpath -ldflags '$(LDFLAGS)' -o bin/stripe-connector-service ./cmd/stripe-connector
+	@bytes=$$(wc -c <bin/stripe-connector-service); echo "the binary of the image has $$bytes bytes"; \
+	[ "$$bytes" -lt 25000000 ] || { echo "image-size: FAILED: 25000000 is the most: see what came in with 'go version -m' and 'go tool nm -size -sort size'" >&2; exit 1; }
 
 .PHONY: try-containers
 try-containers: ## Build the image and run it for real, where a container engine is at hand

@@ -2,61 +2,43 @@ package destination
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/jsonl"
-	"github.com/stripe-connector/stripe-connector/client/destination/postgres"
-	"github.com/stripe-connector/stripe-connector/client/destination/sqlite"
 )
 
 // scheme is a kind of destination.
 type scheme struct {
 	name    string
 	example string
-	// open takes what is before the options, and takes the options that it knows.
+	// open takes what is before the options, and takes the options that it knows. It is nil if the build leaves the kind out.
 	open func(ctx context.Context, path string, o *options) (client.Destination, error)
 }
 
+// ErrNoDatabases is what Open says of databases in a build with the tag service, which has none of their drivers.
+var ErrNoDatabases = errors.New("this build has no databases: use the full one, " +
+	"go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest")
+
 // schemes gives every kind of destination.
 func schemes() []scheme {
-	toPostgres := func(ctx context.Context, path string, o *options) (client.Destination, error) {
-		opts := postgres.Options{
-			Schema: o.text("schema"), SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append"),
-		}
-		address := o.rest("postgres:" + path) // sslmode and the like are for the driver
-		if err := o.wrong(); err != nil {
+	return append(databases(), scheme{"jsonl", "jsonl:folder", func(_ context.Context, path string, o *options) (client.Destination, error) {
+		opts := jsonl.Options{Compression: jsonl.Compression(o.text("compress")), Rotate: o.size("rotate")}
+		if err := o.unknown(); err != nil {
 			return nil, err
 		}
-		return postgres.Open(ctx, address, opts)
-	}
-	return []scheme{
-		{"sqlite", "sqlite:stripe.db", func(ctx context.Context, path string, o *options) (client.Destination, error) {
-			opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
-			if err := o.unknown(); err != nil {
-				return nil, err
-			}
-			return sqlite.Open(ctx, path, opts)
-		}},
-		{"postgres", "postgres://user@host/database", toPostgres},
-		{"postgresql", "postgresql://user@host/database", toPostgres},
-		{"jsonl", "jsonl:folder", func(_ context.Context, path string, o *options) (client.Destination, error) {
-			opts := jsonl.Options{Compression: jsonl.Compression(o.text("compress")), Rotate: o.size("rotate")}
-			if err := o.unknown(); err != nil {
-				return nil, err
-			}
-			return jsonl.Open(path, opts)
-		}},
-	}
+		return jsonl.Open(path, opts)
+	}})
 }
 
 // Examples gives one name for each kind of destination, to show to people.
 func Examples() []string {
 	var examples []string
 	for _, s := range schemes() {
-		if s.name != "postgresql" { // another spelling
+		if s.open != nil && s.name != "postgresql" { // another spelling
 			examples = append(examples, s.example)
 		}
 	}
@@ -74,6 +56,8 @@ func Examples() []string {
 // else is there goes to its driver, such as sslmode=verify-full. Options of jsonl: compress=gzip or zstd, and rotate, the
 // size at which a file is followed by another.
 //
+// In a build with the tag service, databases give [ErrNoDatabases].
+//
 // Options begin at the last question mark. A file whose name has one needs another at the end.
 func Open(ctx context.Context, name string) (client.Destination, error) {
 	known := strings.Join(Examples(), " or ")
@@ -85,6 +69,9 @@ func Open(ctx context.Context, name string) (client.Destination, error) {
 	i := slices.IndexFunc(all, func(s scheme) bool { return s.name == kind })
 	if i < 0 {
 		return nil, fmt.Errorf("there is no destination of kind %q: write it as %s", kind, known)
+	}
+	if all[i].open == nil {
+		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), ErrNoDatabases)
 	}
 	path, o, err := parseOptions(path)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build !service
+
 package destination_test
 
 import (

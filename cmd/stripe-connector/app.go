@@ -67,18 +67,15 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "stripe-connector",
-		Short: "Replicate Stripe accounts over gRPC",
-		Long:  rootHelp,
-		Example: `  stripe-connector demo
-  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
-  stripe-connector init && stripe-connector run
-  stripe-connector serve --listen 127.0.0.1:50051`,
+		Use:               "stripe-connector",
+		Short:             "Replicate Stripe accounts over gRPC",
+		Long:              rootHelp + withoutDatabases,
+		Example:           rootExample,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
 	}
-	root.AddCommand(a.initialize(), a.runPipelines(), a.runs(), a.logs(), a.loadingReport(), a.serve(), a.spec(), a.check(),
-		a.discover(), a.read(), a.sync(), a.simulate(), a.demo(), a.healthcheck(), a.version())
+	root.AddCommand(a.databaseCommands()...)
+	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.simulate(), a.healthcheck(), a.version())
 	return root
 }

@@ -3,24 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
 )
-
-// TestMain runs the tests or, in the processes that tests start, a command line.
-func TestMain(m *testing.M) {
-	if delay := os.Getenv(childDelay); delay != "" {
-		os.Exit(child(delay))
-	}
-	goleak.VerifyTestMain(m)
-}
 
 // plantedKey must never be printed.
 const plantedKey = "sk_test_Planted4Secret"

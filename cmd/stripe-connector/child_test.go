@@ -1,3 +1,5 @@
+//go:build !service
+
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -24,6 +27,14 @@ import (
 const childDelay = "STRIPE_CONNECTOR_TEST_CHILD_DELAY"
 
 var kills = flag.Int("kills", 4, "how often to kill the process that runs pipelines")
+
+// TestMain runs the tests or, in the processes that tests start, a command line.
+func TestMain(m *testing.M) {
+	if delay := os.Getenv(childDelay); delay != "" {
+		os.Exit(child(delay))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // child is main in a process of its own.
 func child(delay string) int {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // cron expressions name time zones, and not every machine has them
 
 	"golang.org/x/term"
 

@@ -1,3 +1,5 @@
+//go:build !service
+
 package main
 
 import (
@@ -6,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // cron expressions name time zones, and not every machine has them
 
 	"github.com/spf13/cobra"
 

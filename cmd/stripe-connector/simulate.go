@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stripe-connector/stripe-connector/client/destination"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -42,8 +43,8 @@ func (a *app) simulate() *cobra.Command {
 			}
 			defer stripe.Close()
 			tell(a.stderr, "Simulated Stripe at %s until Ctrl-C. With the configuration in config.json:\n"+
-				"  stripe-connector sync --config config.json --to sqlite:stripe.db\n"+
-				"  stripe-connector serve --allow-api-base %s", stripe.URL, stripe.URL)
+				"  stripe-connector sync --config config.json --to %s\n"+
+				"  stripe-connector serve --allow-api-base %s", stripe.URL, destination.Examples()[0], stripe.URL)
 			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL, s.limits)); err != nil {
 				return err
 			}

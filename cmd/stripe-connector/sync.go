@@ -39,7 +39,7 @@ func (a *app) sync() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Read streams into a database or files, going on from the last time",
-		Long:  syncHelp,
+		Long:  syncHelp + withoutDatabases,
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
   stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer

@@ -1,0 +1,37 @@
+//go:build !service
+
+package destination
+
+import (
+	"context"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/postgres"
+	"github.com/stripe-connector/stripe-connector/client/destination/sqlite"
+)
+
+// databases gives the kinds of destinations that are databases. Their drivers are a third of a binary, so a build with the tag
+// service leaves them out.
+func databases() []scheme {
+	toPostgres := func(ctx context.Context, path string, o *options) (client.Destination, error) {
+		opts := postgres.Options{
+			Schema: o.text("schema"), SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append"),
+		}
+		address := o.rest("postgres:" + path) // sslmode and the like are for the driver
+		if err := o.wrong(); err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, address, opts)
+	}
+	return []scheme{
+		{"sqlite", "sqlite:stripe.db", func(ctx context.Context, path string, o *options) (client.Destination, error) {
+			opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
+			if err := o.unknown(); err != nil {
+				return nil, err
+			}
+			return sqlite.Open(ctx, path, opts)
+		}},
+		{"postgres", "postgres://user@host/database", toPostgres},
+		{"postgresql", "postgresql://user@host/database", toPostgres},
+	}
+}
