@@ -22,12 +22,23 @@ func (s *sweep) apply(ctx context.Context, events []event) error {
 	if err := s.record(ctx, events); err != nil {
 		return err
 	}
-	// What an event carries of a child comes before what its parent's deletion or a new list takes away.
-	var order [3][]*change
+	// What an event carries of a child comes before what its parent's deletion or a new list takes away. What is read again
+	// in a list comes before what is read by itself, so that of an object that is in both the newer comes last.
+	var order [4][]*change
+	lists := map[subject]*change{}
 	for _, c := range s.changes(events) {
+		again := !c.gone() && !c.carries(s.run.updateMode)
+		list, ofParent := c.siblings()
 		switch {
-		case !c.gone() && !c.carries(s.run.updateMode):
+		case again && ofParent && lists[list] != nil:
+			maps.Copy(lists[list].outs, c.outs) // one list is enough for all that changed below a parent
+		case again && ofParent:
+			lists[list] = c
 			order[2] = append(order[2], c)
+		case again && c.role == partOfList:
+			order[2] = append(order[2], c)
+		case again:
+			order[3] = append(order[3], c)
 		case c.role == childObject:
 			order[0] = append(order[0], c)
 		default:

@@ -168,6 +168,19 @@ func (s *sweep) settle(all []*change, known map[subject]*change) []*change {
 	})
 }
 
+// siblings gives the children that are listed to read a change again, if it is one below a parent.
+func (c *change) siblings() (subject, bool) {
+	switch c.role {
+	case allChildren:
+		return c.subject, true
+	case childObject:
+		parent := parentOf(c.stream, c.newest().about)
+		return subject{c.stream, allChildren, parent}, parent != ""
+	case ownObject, partOfList:
+	}
+	return subject{}, false
+}
+
 // newest gives the event whose object is the latest; of several in one second, a creation is the earliest. Between others
 // there is no telling.
 func (c *change) newest() *event {

@@ -465,3 +465,21 @@ func TestWatermarks(t *testing.T) {
 		r.clock = r.clock.Add(3 * time.Hour)
 	}
 }
+
+// TestSiblingsAreListedOnce changes several cards of a customer: one list tells of all.
+func TestSiblingsAreListedOnce(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 1, "/v1/customers/{customer}/cards": 3}}, "bank_accounts", "cards")
+	r.configure("update_mode", `"reread"`)
+	r.sync()
+	r.clock = r.clock.Add(time.Hour)
+	for _, id := range r.ids("/v1/customers/{customer}/cards") {
+		ok(t, r.stripe.Update(id))
+	}
+	r.clock = r.clock.Add(time.Minute)
+	r.stripe.ResetRequests()
+	r.sync()
+	r.expectTruth()
+	if n := r.stripe.RequestCount("/v1/customers/{customer}/sources"); n != 1 {
+		t.Errorf("the sources were listed %d times: %v", n, r.stripe.Requests())
+	}
+}
