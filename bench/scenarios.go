@@ -57,6 +57,7 @@ func scenarios() []scenario {
 		{"second", "100 ms and Stripe's limits, all objects in one second", limited(oneSecond)},
 		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas},
 		{"requests", "Requests against the theoretical minimum", requests},
+		{"changes", "Requests of incremental reads", changes},
 		{"wire", "The wire", wire},
 		{"page", "Cutting pages and selecting fields", page},
 	}

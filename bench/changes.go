@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// manyChanges is how many objects change between two incremental Reads.
+const manyChanges = 1000
+
+// changing are the lists whose objects change. Each change has one event.
+func changing() []string {
+	return []string{"charges", "coupons", "customers", "disputes", "invoices", "payment_intents", "payouts", "plans", "products", "transfers"}
+}
+
+// changes counts the requests of incremental Reads: of one that finds nothing, and of those that find many changes.
+func changes(ctx context.Context, _ *bench) (section, error) {
+	t := table{head: []string{"incremental read", "requests", "minimum", "ratio"}}
+	var worst float64
+	for _, c := range []struct {
+		name     string
+		old      float64 // the share of events of another API version
+		streams  []string
+		changes  int
+		expected func(pages, objects int) int
+	}{
+		{"of all streams that events tell of, nothing happened", 0, nil, 0, func(int, int) int { return 1 }},
+		{"of ten streams, 1,000 changes, events of this API version", 0, changing(), manyChanges, func(pages, _ int) int { return pages }},
+		{"of ten streams, 1,000 changes, events of another version", 1, changing(), manyChanges, func(pages, objects int) int { return pages + objects }},
+	} {
+		took, objects, err := countChanges(ctx, c.old, c.streams, c.changes)
+		if err != nil {
+			return section{}, fmt.Errorf("%s: %w", c.name, err)
+		}
+		least := c.expected((c.changes+99)/100, objects)
+		each := ratio(float64(took), float64(least))
+		worst = max(worst, each)
+		t.add(c.name, fmt.Sprint(took), fmt.Sprint(least), times(each))
+	}
+	return section{
+		setting: "Everything is read once; then objects change, drawn from their lists in turn, one in each second of the clock that the simulated Stripe and the source share; then all is read incrementally.",
+		tables:  []table{t},
+		remarks: []string{"The minimum is one request for each 100 events, at least one, and, where the payloads of the events are in the shape of another version, one for each object that changed, however often it did."},
+		targets: []target{atMost("requests of incremental reads, against the minimum: the worst", worst, 1.05, times)},
+	}, nil
+}
+
+// countChanges tells how many requests an incremental Read after some changes took, and how many objects had changed.
+// The source runs in this process: only Stripe's requests count.
+func countChanges(ctx context.Context, old float64, streams []string, n int) (requests, objects int, err error) {
+	clock := time.Now().UTC().Truncate(time.Second)
+	now := func() time.Time { return clock }
+	s := stripetest.NewServer(stripetest.Options{Now: now, OldEvents: old, Objects: map[string]int{"*": 150}})
+	defer s.Close()
+	source := stripe.New(stripe.Options{AllowedAPIBases: []string{s.URL}, Now: now})
+	config := connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, s.URL))
+	req := connector.ReadRequest{Config: config}
+	if req.Streams, err = incremental(ctx, source, config, streams); err != nil {
+		return 0, 0, err
+	}
+	latest := states{}
+	if _, err := source.Read(ctx, req, latest); err != nil {
+		return 0, 0, err
+	}
+	clock = clock.Add(10 * time.Minute) // past what the first Read is not sure of
+	changed := map[string]bool{}
+	ids := make([][]string, len(streams))
+	for i, name := range streams {
+		for id := range s.Truth("/v1/" + name) {
+			ids[i] = append(ids[i], id)
+		}
+	}
+	for i := range n {
+		of := ids[i%len(ids)]
+		id := of[i/len(ids)%60] // most change more than once
+		changed[streams[i%len(ids)]+id] = true
+		if err := s.Update(id); err != nil {
+			return 0, 0, err
+		}
+		clock = clock.Add(time.Second)
+	}
+	clock = clock.Add(time.Hour)
+	for _, state := range latest {
+		req.States = append(req.States, state)
+	}
+	s.ResetRequests()
+	_, err = source.Read(ctx, req, latest)
+	return s.RequestCount(""), len(changed), err
+}
+
+// incremental selects streams by name, or all that events tell of.
+func incremental(ctx context.Context, source connector.Source, config connector.Config, names []string) ([]connector.ConfiguredStream, error) {
+	catalog, err := source.Discover(ctx, connector.DiscoverRequest{Config: config})
+	if err != nil {
+		return nil, err
+	}
+	var selected []connector.ConfiguredStream
+	for _, stream := range catalog.Streams {
+		if slices.Contains(names, stream.Name) || names == nil && stream.Freshness == connector.ByEvents {
+			selected = append(selected, connector.ConfiguredStream{Stream: stream.Name, SyncMode: connector.Incremental})
+		}
+	}
+	return selected, nil
+}
+
+// states keeps the last state of each stream.
+type states map[string]connector.StreamState
+
+// Send takes a message.
+func (s states) Send(_ context.Context, m connector.Message) error {
+	if checkpoint, ok := m.(*connector.StateCheckpoint); ok {
+		s[checkpoint.Stream] = checkpoint.StreamState
+	}
+	return nil
+}
