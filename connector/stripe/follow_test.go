@@ -1,0 +1,105 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// delays measures how long changes take to arrive as records.
+type delays struct {
+	lock    sync.Mutex
+	under   map[string][]time.Time // by id, the times of the changes that did not arrive yet
+	took    []time.Duration
+	arrived map[string]int64 // the last revision
+}
+
+func (d *delays) changed(id string) {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	d.under[id] = append(d.under[id], time.Now())
+}
+
+func (d *delays) record(_ int, m connector.Message) error {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	batch, ok := m.(*connector.RecordBatch)
+	if !ok {
+		return nil
+	}
+	for _, r := range batch.Records {
+		for ; d.arrived[r.Key] < revision(r.Data); d.arrived[r.Key]++ {
+			d.took = append(d.took, time.Since(d.under[r.Key][0]))
+			d.under[r.Key] = d.under[r.Key][1:]
+		}
+	}
+	return nil
+}
+
+// TestFreshnessUnderFollow lets a Read follow with everything at its defaults while Stripe changes, each change becoming
+// visible within a second, on a clock of its own.
+func TestFreshnessUnderFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := stripetest.New(stripetest.Options{
+			Objects: map[string]int{"*": 0, "/v1/charges": 30, "/v1/coupons": 30}, EventDelay: time.Second, ShuffleTies: true, Accounts: -1,
+		})
+		defer server.Close()
+		source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
+		ctx, cancel := context.WithCancel(t.Context())
+		d := delays{under: map[string][]time.Time{}, arrived: map[string]int64{}}
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			_, err := source.Read(ctx, connector.ReadRequest{
+				Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`),
+				Follow: true,
+				Streams: []connector.ConfiguredStream{
+					{Stream: "charges", SyncMode: connector.Incremental}, {Stream: "coupons", SyncMode: connector.Incremental},
+				},
+			}, &recorder{send: d.record})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("Read: %v", err)
+			}
+		})
+		var ids []string
+		for _, path := range []string{"/v1/charges", "/v1/coupons"} {
+			for id := range server.Truth(path) {
+				if !strings.Contains(id, " ") {
+					ids = append(ids, id)
+				}
+			}
+		}
+		random := rand.New(rand.NewPCG(1, 1))
+		time.Sleep(time.Minute)
+		const changes = 500
+		for range changes {
+			time.Sleep(time.Duration(random.IntN(5000)) * time.Millisecond)
+			id := ids[random.IntN(len(ids))]
+			d.changed(id)
+			if err := server.Update(id); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		cancel()
+		reading.Wait()
+		if len(d.took) != changes {
+			t.Fatalf("%d of %d changes arrived", len(d.took), changes)
+		}
+		slices.Sort(d.took)
+		median, most := d.took[changes/2], d.took[changes-1]
+		t.Logf("from change to record: median %v, at most %v, in %d requests", median, most, server.RequestCount(""))
+		if median >= 10*time.Second || most >= 20*time.Second {
+			t.Errorf("changes took %v at the median, and up to %v", median, most)
+		}
+	})
+}
