@@ -27,11 +27,15 @@ type copyOf struct {
 	rows     map[string]line
 	newest   map[string]int64 // the highest revision received of a key, also of rows that are gone
 	waiting  []received
+	young    []string // keys of this Read that no state covers yet
 }
 
 type line struct {
 	data       string
 	generation int64
+	// doubtful rows came in a Read that died before a state covered them. The next Read goes on from before them and may
+	// use their generation again, so they can stay if they are gone from Stripe by then. Strict copies have none.
+	doubtful bool
 }
 
 type received struct {
@@ -74,15 +78,28 @@ func (r *replicas) store(messages []connector.Message) {
 			}
 		case *connector.StateCheckpoint:
 			state := m.StreamState
-			r.tables[m.Stream].state = &state
-			r.apply(m.Stream, r.tables[m.Stream])
+			t := r.tables[m.Stream]
+			t.state = &state
+			r.apply(m.Stream, t)
+			t.cover()
 		case *connector.StreamStatus:
 			r.conclude(m)
 		}
 	}
 	for _, t := range r.tables {
-		t.waiting = nil
+		t.waiting, t.young = nil, nil
 	}
+}
+
+// cover notes that a state covers whatever came before it.
+func (t *copyOf) cover() {
+	for _, key := range t.young {
+		if row, ok := t.rows[key]; ok {
+			row.doubtful = false
+			t.rows[key] = row
+		}
+	}
+	t.young = nil
 }
 
 // conclude takes out what a complete generation did not bring again.
@@ -118,7 +135,8 @@ func (r *replicas) apply(name string, t *copyOf) {
 			if before := t.rows[key].generation; arrived.generation < before {
 				r.complain("%s %s: generation %d after %d", name, key, arrived.generation, before)
 			}
-			t.rows[key] = line{data, arrived.generation}
+			t.rows[key] = line{data, arrived.generation, true}
+			t.young = append(t.young, key)
 		case connector.Delete:
 			delete(t.rows, r.key(name, data))
 		case connector.DeleteMatching:
