@@ -483,3 +483,56 @@ func TestSiblingsAreListedOnce(t *testing.T) {
 		t.Errorf("the sources were listed %d times: %v", n, r.stripe.Requests())
 	}
 }
+
+// TestLookback changes objects without a word: what was created in the last days is read again all the same.
+func TestLookback(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 300}}, "charges")
+	r.configure("lookback_days", "30")
+	r.sync()
+	r.clock = r.clock.Add(time.Hour)
+	ids := r.ids("/v1/charges") // the newest first
+	newest, oldest := ids[0], ids[len(ids)-1]
+	ok(t, r.stripe.Silent().Update(newest))
+	ok(t, r.stripe.Silent().Update(oldest))
+	r.clock = r.clock.Add(time.Minute)
+	sink, _ := r.sync()
+	var read []string
+	for _, record := range sink.records("charges") {
+		read = append(read, record.Key)
+	}
+	if !slices.Contains(read, newest) || slices.Contains(read, oldest) {
+		t.Errorf("read again: %v; want %s of today and not %s of a year ago", read, newest, oldest)
+	}
+	for id, raw := range r.stripe.Truth("/v1/charges") {
+		var want map[string]any
+		if err := json.Unmarshal(raw, &want); err != nil {
+			t.Fatal(err)
+		}
+		if id == newest && !includes(r.rows["charges"][id+" "].data, want) {
+			t.Errorf("the row of %s is %v", id, r.rows["charges"][id+" "].data)
+		}
+	}
+}
+
+// TestPendingObjectsAreReadAgain settles balance transactions, which no event tells of.
+func TestPendingObjectsAreReadAgain(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/balance_transactions": 60}}, "balance_transactions")
+	r.sync()
+	for range 2 {
+		r.clock = r.clock.Add(time.Hour)
+		settled := 0
+		for _, id := range r.ids("/v1/balance_transactions") {
+			if row := r.rows["balance_transactions"][id+" "]; row.data["status"] == "pending" && settled < 5 {
+				ok(t, r.stripe.Update(id)) // it looks otherwise then
+				settled++
+			}
+		}
+		if settled == 0 {
+			t.Fatal("nothing was pending")
+		}
+		must[string](t)(r.stripe.Create("/v1/balance_transactions"))
+		r.clock = r.clock.Add(time.Minute)
+		r.sync()
+		r.expectTruth()
+	}
+}
