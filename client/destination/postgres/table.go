@@ -53,24 +53,8 @@ func kindOf(name string) (rows.Kind, bool) {
 
 // create gives the statement that makes the table.
 func (t *table) create(opts rows.Options) string {
-	var columns []string
-	if opts.Append {
-		columns = append(columns, rows.Arrival+" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
-	}
-	for i, c := range t.Columns {
-		column := rows.Quote(c.Name) + " " + types[c.Kind]
-		if i < t.Keys {
-			column += " NOT NULL"
-		}
-		columns = append(columns, column)
-	}
-	for _, name := range opts.Own() {
-		columns = append(columns, declare(name))
-	}
-	if !opts.Append {
-		columns = append(columns, "PRIMARY KEY ("+rows.QuoteAll(t.PrimaryKey())+")")
-	}
-	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", rows.Quote(t.Name), strings.Join(columns, ",\n\t"))
+	arrival := rows.Arrival + " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+	return t.Create(opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
 }
 
 // stage names the temporary table that the rows of a commit are copied to.

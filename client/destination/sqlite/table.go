@@ -60,24 +60,8 @@ func kindOf(declared string) rows.Kind {
 
 // create gives the statement that makes a table.
 func create(t *rows.Table, opts Options) string {
-	var columns []string
-	if opts.Append {
-		columns = append(columns, rows.Quote(rows.Arrival)+" INTEGER PRIMARY KEY AUTOINCREMENT")
-	}
-	for i, c := range t.Columns {
-		column := rows.Quote(c.Name) + " " + declared(c.Kind)
-		if i < t.Keys {
-			column += " NOT NULL"
-		}
-		columns = append(columns, column)
-	}
-	for _, name := range opts.Own() {
-		columns = append(columns, declare(name))
-	}
-	if !opts.Append {
-		columns = append(columns, "PRIMARY KEY ("+rows.QuoteAll(t.PrimaryKey())+")")
-	}
-	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", rows.Quote(t.Name), strings.Join(columns, ",\n\t"))
+	arrival := rows.Quote(rows.Arrival) + " INTEGER PRIMARY KEY AUTOINCREMENT"
+	return t.Create(opts, arrival, declared, declare)
 }
 
 // prepare makes the statements, once the table in the database has all columns. Marked says whether it has _deleted_at.

@@ -129,6 +129,29 @@ func (t *Table) Names() []string {
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
+// Create writes the statement that makes the table. The databases differ in how the column of arrival is declared, in the
+// types of columns, and in the columns of the destination's own.
+func (t *Table) Create(opts Options, arrival string, kind func(Kind) string, own func(name string) string) string {
+	var columns []string
+	if opts.Append {
+		columns = append(columns, arrival)
+	}
+	for i, c := range t.Columns {
+		column := Quote(c.Name) + " " + kind(c.Kind)
+		if i < t.Keys {
+			column += " NOT NULL"
+		}
+		columns = append(columns, column)
+	}
+	for _, name := range opts.Own() {
+		columns = append(columns, own(name))
+	}
+	if !opts.Append {
+		columns = append(columns, "PRIMARY KEY ("+QuoteAll(t.PrimaryKey())+")")
+	}
+	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", Quote(t.Name), strings.Join(columns, ",\n\t"))
+}
+
 // KeyIndex gives the name of an index on the primary key where that is not one already.
 func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }
 
