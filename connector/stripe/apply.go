@@ -66,7 +66,7 @@ func (s *sweep) record(ctx context.Context, events []event) error {
 		h := newHarvest("")
 		for i := range events {
 			e := &events[len(events)-1-i]
-			if !out.applied(e) {
+			if !out.applied(e, s.now) {
 				h.add(out, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: second(e.Created).time(), Key: e.ID})
 			}
 		}
@@ -96,19 +96,32 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	}
 	all := newHarvest("")
 	for i, h := range harvests {
+		s.remember(changes[i], h)
 		all.append(h)
-		if changes[i].asked {
-			s.remember(changes[i])
-		}
 	}
 	return s.run.emitter.flush(ctx, s.outputs, all)
 }
 
-// remember notes when a change was read again: events well before that have nothing newer.
-func (s *sweep) remember(c *change) {
+// remember notes when a change was read again, as an object and in lists: events well before that have nothing newer. A
+// list that gave what it gave before has nothing to send.
+func (s *sweep) remember(c *change, h *harvest) {
+	note := func(of readingOf, sum uint64) {
+		s.run.readAgain[of] = reading{c.readAt, sum}
+		of.out.changes.Reread = max(of.out.changes.Reread, c.readAt+readMargin)
+	}
+	for _, list := range c.lists {
+		sum := h.sum(s.run.seed, list.out)
+		if before, ok := s.run.readAgain[list]; ok && before.sum == sum && !h.partial {
+			delete(h.records, list.out)
+		}
+		s.listed[list] = c.readAt
+		note(list, sum)
+	}
 	for out := range c.outs {
-		s.run.readAgain[readingOf{out, c.subject}] = c.readAt
-		out.changes.Reread = max(out.changes.Reread, c.readAt+readMargin)
+		listed := slices.ContainsFunc(c.lists, func(list readingOf) bool { return list.out == out })
+		if c.asked && !listed {
+			note(readingOf{out, c.subject}, 0)
+		}
 	}
 }
 
@@ -118,12 +131,13 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*harvest, error) {
 	g := &gatherer{run: s.run, outputs: s.outputs, change: true, harvest: newHarvest(e.ID)}
 	g.harvest.wanted = func(out *output) bool { return c.outs[out] }
 	asOf := c.at.time()
+	c.readAt = second(s.run.now().Unix())
 	var err error
 	switch {
 	case c.gone():
 		g.gone(c.member, e.about, asOf)
 	case !c.carries(s.run.updateMode):
-		c.asked, c.readAt = true, second(s.run.now().Unix())
+		c.asked = true
 		err = g.again(ctx, c, e)
 	case c.role == childObject:
 		parent := parentOf(c.stream, e.about)
@@ -134,6 +148,7 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*harvest, error) {
 	default:
 		err = g.gather(ctx, c.member, []rawjson.Object{e.about}, place{}, asOf)
 	}
+	c.lists = g.listed
 	return g.harvest, err
 }
 
@@ -181,7 +196,7 @@ func (g *gatherer) retrieve(ctx context.Context, m *member, id string) error {
 			query.Add("expand[]", child.stream.Embedded)
 		}
 	}
-	asOf := time.Now()
+	asOf := g.run.now()
 	object, gone, err := g.run.object(ctx, m, id, query)
 	if gone {
 		g.harvest.wanted = nil // it is gone for whoever had it
@@ -207,13 +222,14 @@ func (r *run) object(ctx context.Context, m *member, id string, query url.Values
 // children lists what is below a parent again.
 func (g *gatherer) children(ctx context.Context, m *member, parent string) error {
 	at := place{pageSize: g.run.pageSize, parent: rawjson.Object{ID: parent, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(parent))}}
-	asOf := time.Now()
+	asOf := g.run.now()
 	g.replace(m, parent, asOf)
 	return g.pages(ctx, m, at, rawjson.List{HasMore: true}, asOf)
 }
 
 // part lists the part of a root's list that a parameter names.
 func (g *gatherer) part(ctx context.Context, m *member, param, id string) error {
+	g.list(m, subject{m.stream, partOfList, id})
 	path, query := m.list(place{pageSize: g.run.pageSize})
 	query.Set(param, id)
 	for {

@@ -40,6 +40,12 @@ type readingOf struct {
 	subject subject
 }
 
+// reading is what is remembered of that.
+type reading struct {
+	at  second
+	sum uint64 // of the records that a list gave
+}
+
 // change is what the events of a stretch tell of one subject: the newest count.
 type change struct {
 	subject
@@ -49,8 +55,9 @@ type change struct {
 	outs   map[*output]bool // to which it is news
 	late   bool             // for some of them, records were read since: an event may be older than those
 
-	asked  bool // it was read again
-	readAt second
+	readAt second      // when it was applied
+	asked  bool        // it was read again then
+	lists  []readingOf // that were read
 }
 
 // targetsOf gives what an event concerns. Events of one type and object concern the same.
@@ -105,7 +112,11 @@ func (s *sweep) changes(events []event) []*change {
 			if !ok {
 				continue
 			}
-			news := !t.out.applied(e)
+			news := !t.out.applied(e, s.now)
+			if list, ok := t.list(e); ok && second(e.Created) >= s.now-s.run.overlap {
+				key := readingOf{t.out, list}
+				s.telling[key] = append(s.telling[key], moment{e.hash, second(e.Created)})
+			}
 			key := subject{t.member.stream, t.role, id}
 			c := known[key]
 			if c == nil {
@@ -114,7 +125,7 @@ func (s *sweep) changes(events []event) []*change {
 				all = append(all, c)
 			}
 			if second(e.Created) == c.at {
-				s.add(c, e, t.out, news)
+				s.add(c, e, t, news)
 			}
 		}
 	}
@@ -130,6 +141,22 @@ func (t target) subjectOf(e *event) (string, bool) {
 	return e.about.ID, e.about.ID != "" // a preview, as of invoice.upcoming, has none
 }
 
+// list gives what is listed to read again what an event tells about a target; false if it is part of an object.
+func (t target) list(e *event) (subject, bool) {
+	switch t.role {
+	case partOfList:
+		return subject{t.member.stream, partOfList, e.about.ID}, true
+	case ownObject:
+		return childrenOf(t.out.member.stream, e.about.ID), t.out.member != t.member
+	case childObject, allChildren:
+	}
+	parent := parentOf(t.member.stream, e.about)
+	return childrenOf(t.member.stream, parent), parent != ""
+}
+
+// childrenOf is what is below a parent at the endpoint of a stream.
+func childrenOf(s *stream, parent string) subject { return subject{s, allChildren, parent} }
+
 // parentOf gives the id of the parent that an object names.
 func parentOf(s *stream, object rawjson.Object) string {
 	value, _ := rawjson.Lookup(object.Raw, s.parentKey())
@@ -137,16 +164,22 @@ func parentOf(s *stream, object rawjson.Object) string {
 }
 
 // add takes an event of the newest second of a change.
-func (s *sweep) add(c *change, e *event, out *output, news bool) {
+func (s *sweep) add(c *change, e *event, t target, news bool) {
 	if !slices.Contains(c.events, e) {
 		c.events = append(c.events, e)
 	}
-	read, ok := s.run.readAgain[readingOf{out, c.subject}]
-	if !news || ok && c.at < read-readMargin {
+	var object, listed second // when they were read again
+	if list, ok := t.list(e); ok {
+		listed = s.run.readAgain[readingOf{t.out, list}].at
+	}
+	if c.role == ownObject {
+		object = s.run.readAgain[readingOf{t.out, c.subject}].at
+	}
+	if !news || c.at < object-readMargin || c.at < listed-s.run.overlap {
 		return
 	}
-	c.outs[out] = true
-	c.late = c.late || c.at < out.floor || c.at < out.changes.Until || ok && c.at <= read+readMargin
+	c.outs[t.out] = true
+	c.late = c.late || c.at < t.out.floor || c.at < t.out.changes.Until || c.at <= max(object, listed)+readMargin
 }
 
 // readMargin is how far Stripe's clock, by which events are stamped, and that of this machine, by which readings are, may
@@ -175,7 +208,7 @@ func (c *change) siblings() (subject, bool) {
 		return c.subject, true
 	case childObject:
 		parent := parentOf(c.stream, c.newest().about)
-		return subject{c.stream, allChildren, parent}, parent != ""
+		return childrenOf(c.stream, parent), parent != ""
 	case ownObject, partOfList:
 	}
 	return subject{}, false

@@ -53,6 +53,7 @@ type progress struct {
 	reported  bool              // that it is complete, in a Read that follows
 	listed    bool              // its lists are read, as far as they are to be
 	seen      map[string]second // events that were applied, by the hash of their id, with their time
+	awaited   map[string]second // events whose lists are to be read again, with when
 	floor     second            // events before it may be older than records that an earlier Read sent
 
 	caughtUp       bool                      // its changes are applied, and it waits to be compared

@@ -69,6 +69,7 @@ type gatherer struct {
 
 	mu      sync.Mutex // parents are asked for their children side by side
 	harvest *harvest
+	listed  []readingOf // if the objects changed: the lists that were read
 }
 
 func (r *run) gatherer(p *pass) *gatherer {
@@ -109,6 +110,17 @@ func (g *gatherer) replace(m *member, parent string, asOf time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.harvest.replace(m, parent, asOf)
+}
+
+// list notes that a list is read for the sake of a change.
+func (g *gatherer) list(m *member, of subject) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, out := range m.outputs {
+		if g.change && g.harvest.wants(out) {
+			g.listed = append(g.listed, readingOf{out, of})
+		}
+	}
 }
 
 // below gathers the children of these objects. Those that are embedded cost nothing; the others are listed side by
@@ -172,6 +184,7 @@ func carried(child *stream, parent rawjson.Object) (rawjson.List, error) {
 
 // pages gathers first and then lists the children that follow it.
 func (g *gatherer) pages(ctx context.Context, child *member, at place, list rawjson.List, asOf time.Time) error {
+	g.list(child, childrenOf(child.stream, at.parent.ID))
 	for {
 		if err := g.gather(ctx, child, list.Objects, at, asOf); err != nil {
 			return err

@@ -103,3 +103,71 @@ func TestFreshnessUnderFollow(t *testing.T) {
 		}
 	})
 }
+
+// TestLateListsUnderFollow lets lists show what events tell of a minute later than the events: it comes, and comes once,
+// in few requests.
+func TestLateListsUnderFollow(t *testing.T) {
+	for stream, parents := range map[string]string{"refunds": "/v1/charges", "setup_attempts": "/v1/setup_intents", "customer_payment_methods": "/v1/customers"} {
+		t.Run(stream, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := stripetest.New(stripetest.Options{
+					Objects: map[string]int{"*": 0, parents: 3}, ObjectDelay: time.Minute, Accounts: -1, Seed: 2,
+				})
+				defer server.Close()
+				arrived := map[string]int{}
+				sink := recorder{send: func(_ int, m connector.Message) error {
+					if batch, ok := m.(*connector.RecordBatch); ok {
+						for _, r := range batch.Records {
+							if r.Operation == connector.Upsert {
+								arrived[r.Key]++
+							}
+						}
+					}
+					return nil
+				}}
+				ctx, cancel := context.WithCancel(t.Context())
+				var reading sync.WaitGroup
+				reading.Go(func() {
+					_, err := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}}).Read(ctx, connector.ReadRequest{
+						Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`),
+						Follow: true, Streams: []connector.ConfiguredStream{{Stream: stream, SyncMode: connector.Incremental}},
+					}, &sink)
+					if !errors.Is(err, context.Canceled) {
+						t.Errorf("Read: %v", err)
+					}
+				})
+				time.Sleep(10 * time.Minute)
+				before := server.RequestCount("") - server.RequestCount("/v1/events")
+				id := createOne(t, server, stream, parents)
+				time.Sleep(20 * time.Minute)
+				requests := server.RequestCount("") - server.RequestCount("/v1/events") - before
+				cancel()
+				reading.Wait()
+				if arrived[id] != 1 {
+					t.Errorf("%s came %d times", id, arrived[id])
+				}
+				if requests > 6 { // an object and its list, as soon as the event is there, and twice again
+					t.Errorf("%d requests for one change", requests)
+				}
+			})
+		})
+	}
+}
+
+// createOne creates an object below one of its parents.
+func createOne(t *testing.T, server *stripetest.Stripe, stream, parents string) string {
+	t.Helper()
+	var parent string
+	for parent = range server.Truth(parents) {
+		break
+	}
+	path, fields := "/v1/"+stream, stripetest.Fields{strings.TrimSuffix(strings.TrimPrefix(parents, "/v1/"), "s"): parent}
+	if stream == "customer_payment_methods" {
+		path, fields = "/v1/customers/"+parent+"/payment_methods", stripetest.Fields{}
+	}
+	id, err := server.Create(path, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}

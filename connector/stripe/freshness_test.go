@@ -100,10 +100,10 @@ func TestSeenIsBounded(t *testing.T) {
 	for i := range 3 * mostSeen {
 		e := event{hash: hashID(string(rune(i)))}
 		e.Created = int64(1000 + i/2)
-		if out.applied(&e) {
+		if out.applied(&e, 0) {
 			t.Fatalf("event %d is new", i)
 		}
-		if !out.applied(&e) {
+		if !out.applied(&e, 0) {
 			t.Fatalf("event %d was applied", i)
 		}
 	}
@@ -114,7 +114,7 @@ func TestSeenIsBounded(t *testing.T) {
 	for i := range 3 * mostSeen {
 		e := event{hash: hashID(string(rune(i)))}
 		e.Created = int64(1000 + i/2)
-		if !out.applied(&e) {
+		if !out.applied(&e, 0) {
 			t.Errorf("event %d is taken for new: it is neither remembered nor before %d", i, out.changes.From)
 		}
 	}

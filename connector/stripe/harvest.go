@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type harvest struct {
 	records map[*output][]connector.Record
 	strange map[*member]string // an example of what was listed and does not belong
 	bytes   int
+	partial bool               // some was sent already
 	event   string             // the id of the event that caused it all; empty if it was listed
 	wanted  func(*output) bool // which outputs to keep records of; nil for all
 }
@@ -28,7 +30,7 @@ func newHarvest(event string) *harvest {
 // next gives an empty harvest of the same kind.
 func (h *harvest) next() *harvest {
 	empty := newHarvest(h.event)
-	empty.wanted = h.wanted
+	empty.wanted, empty.partial = h.wanted, true
 	return empty
 }
 
@@ -51,6 +53,17 @@ func (h *harvest) replace(m *member, parent string, asOf time.Time) {
 func (h *harvest) remove(out *output, raw, id string, asOf time.Time) {
 	key := rawjson.Select(out.stream.primaryKey()...).Append(nil, raw)
 	h.add(out, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: id})
+}
+
+// sum is a hash of what there is of an output.
+func (h *harvest) sum(seed maphash.Seed, out *output) uint64 {
+	var sum maphash.Hash
+	sum.SetSeed(seed)
+	for _, record := range h.records[out] {
+		sum.WriteByte(byte(record.Operation))
+		sum.WriteString(record.Data)
+	}
+	return sum.Sum64()
 }
 
 // append adds what another harvest gave.

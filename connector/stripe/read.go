@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -42,7 +43,8 @@ type run struct {
 	overlap        second
 	settling       second
 	outputs        []*output
-	readAgain      map[readingOf]second // when changes were read again in this Read
+	seed           maphash.Seed
+	readAgain      map[readingOf]reading // when changes were read again in this Read
 
 	mu     sync.Mutex    // guards what the passes have left, active and ended
 	passes []*pass       // of the round
@@ -61,7 +63,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 		newestFirst: req.NewestFirst, pageSize: s.options.PageSize, recordLimit: req.RecordLimit, softDeadline: req.SoftDeadline,
 		drain: req.Drain, now: s.options.Now, follow: req.Follow, followInterval: req.FollowInterval,
 		updateMode: c.UpdateMode, overlap: c.Overlap, settling: c.Settling,
-		readAgain: map[readingOf]second{}, ended: make(chan struct{}),
+		seed: maphash.MakeSeed(), readAgain: map[readingOf]reading{}, ended: make(chan struct{}),
 	}
 	if r.followInterval == 0 {
 		r.followInterval = defaultFollowInterval

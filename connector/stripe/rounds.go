@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -222,6 +223,7 @@ func (r *run) planAgain(outputs []*output) {
 	defer r.emitter.mu.Unlock()
 	p := r.source.planner(r.config, &r.mu)
 	p.setRange(time.Time{}, time.Time{})
+	maps.DeleteFunc(r.readAgain, func(of readingOf, _ reading) bool { return slices.Contains(outputs, of.out) })
 	for _, out := range outputs {
 		given := out.current
 		out.given, out.listed, out.seen = &given, false, nil
@@ -247,8 +249,8 @@ func (r *run) forget(outputs []*output) {
 	for _, out := range outputs {
 		oldest = min(oldest, out.changes.From)
 	}
-	for key, at := range r.readAgain {
-		if at+readMargin < oldest {
+	for key, read := range r.readAgain {
+		if read.at+readMargin < oldest {
 			delete(r.readAgain, key)
 		}
 	}

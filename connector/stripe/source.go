@@ -70,6 +70,7 @@ func (s *Source) client(c config, retry api.Retry) *api.Client {
 		Retry:     retry,
 		Limits:    s.limits,
 		Observer:  s.options.Observer,
+		Now:       s.options.Now,
 
 		MaxRequestsPerSecond: c.MaxRate,
 	})

@@ -135,10 +135,6 @@ var deletable = []string{
 // steady are the streams whose objects never change once they are there, as far as anybody is told.
 var steady = []string{"events", "files", "identity_verification_reports"}
 
-// listedAgain are the streams whose objects are found in a list once an event tells that it has changed. The list may lag
-// behind the event by less than the settling lag only, which is there to be raised.
-var listedAgain = []string{"refunds", "setup_attempts", "financial_connections_transactions", "issuing_tokens", "treasury_inbound_transfers"}
-
 // needed are lists that others point to.
 var needed = map[string]string{
 	"refunds": "/v1/charges", "disputes": "/v1/charges", "subscription_items": "/v1/subscriptions", "subscriptions": "/v1/customers",
@@ -169,7 +165,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 		h := history{
 			seed:        rapid.Uint64Range(1, 20).Draw(t, "seed"),
 			eventDelay:  rapid.SampledFrom([]time.Duration{0, 0, time.Second, 5 * time.Second, 40 * time.Second, 200 * time.Second}).Draw(t, "event delay"),
-			objectDelay: rapid.SampledFrom([]time.Duration{0, 0, 0, 2 * time.Second, 20 * time.Second}).Draw(t, "object delay"),
+			objectDelay: rapid.SampledFrom([]time.Duration{0, 0, 0, 2 * time.Second, 20 * time.Second, 250 * time.Second}).Draw(t, "object delay"),
 			shuffle:     rapid.Bool().Draw(t, "shuffle"),
 			oldEvents:   rapid.SampledFrom([]float64{0, 0, 0.3, 1}).Draw(t, "old events"),
 			updateMode:  rapid.SampledFrom([]string{"auto", "auto", "auto", "reread"}).Draw(t, "update mode"),
@@ -183,9 +179,6 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 		}
 		slices.Sort(h.pool)
 		h.pool = slices.Compact(h.pool)
-		if slices.ContainsFunc(h.pool, func(name string) bool { return slices.Contains(listedAgain, name) }) {
-			h.objectDelay = min(h.objectDelay, time.Second)
-		}
 		h.selected = rapid.SliceOfNDistinct(rapid.SampledFrom(h.pool), 1, len(h.pool), rapid.ID).Draw(t, "selected")
 		slices.Sort(h.selected)
 		h.steps = rapid.SliceOfN(h.stepGenerator(), 1, 25).Draw(t, "steps")

@@ -36,9 +36,11 @@ type sweep struct {
 	outputs  []*output
 	families []*member
 	filter   url.Values
+	now      second
 	until    second
 	targets  map[targetsKey][]target // what events of a type concern
-	reread   map[subject]bool        // what was read again in this sweep: it is newer than any of its events
+	telling  map[readingOf][]moment  // the events of the overlap that concern a list
+	listed   map[readingOf]second    // when lists were read in this sweep
 	begun    bool
 }
 
@@ -56,10 +58,12 @@ type event struct {
 func (r *run) sweepNow(ctx context.Context, outputs []*output) error {
 	s := &sweep{
 		run: r, outputs: outputs,
-		until:   second(r.now().Unix()) - r.settling,
+		now:     second(r.now().Unix()),
 		targets: map[targetsKey][]target{},
-		reread:  map[subject]bool{},
+		telling: map[readingOf][]moment{},
+		listed:  map[readingOf]second{},
 	}
+	s.until = s.now - r.settling
 	from := s.until
 	for _, out := range outputs {
 		from = min(from, out.changes.From)
@@ -94,6 +98,7 @@ func (s *sweep) stretch(ctx context.Context, from, until second) error {
 	if err := s.apply(ctx, events); err != nil {
 		return err
 	}
+	s.await()
 	if s.run.recordLimit > 0 && s.run.emitter.sent() >= s.run.recordLimit {
 		s.run.enough()
 	}

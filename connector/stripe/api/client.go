@@ -30,6 +30,8 @@ type Options struct {
 	Retry     Retry              // the zero value means the defaults
 	Limits    *Limits            // from NewLimits; shared by all clients of a process; nil means its own
 	Observer  connector.Observer // nil means none
+	// Now is the clock that tells when a page was asked for; nil means time.Now. Waits are measured by time.Now always.
+	Now func() time.Time
 
 	// MaxRequestsPerSecond caps the rate of the account, whose Clients share it: that of the last one made holds. More
 	// than Stripe documents (https://docs.stripe.com/rate-limits) tells that it raised the account's limits. 0 means
@@ -59,6 +61,9 @@ func New(o Options) *Client {
 	}
 	if o.Observer == nil {
 		o.Observer = nobody{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(o.Base),
@@ -165,7 +170,7 @@ func (c *Client) attempt(
 	if err != nil {
 		return err
 	}
-	asOf := time.Now()
+	asOf := c.options.Now()
 	res, err := c.http.Do(req)
 	if err != nil {
 		return c.unreachable(ctx, err)

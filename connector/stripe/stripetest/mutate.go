@@ -77,7 +77,7 @@ func (a *Account) create(s *store, fields Fields) (ref, error) {
 	if variant >= 0 {
 		s.changes.pinned[t.ordinal] = variant
 	}
-	if delay := uint64(a.stripe.options.ObjectDelay.Seconds()); delay > 0 && s.parent == nil {
+	if delay := uint64(a.stripe.options.ObjectDelay.Seconds()); delay > 0 && !s.kind.tied() {
 		s.changes.visible[t.ordinal] = int64(now) + int64(draw(s.seed, t.ordinal, 9)%(delay+1))
 	}
 	a.announceCreation(t, now)
