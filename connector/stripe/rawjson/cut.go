@@ -7,9 +7,10 @@ import (
 
 // Lead is how many bytes, of any content, come before a body that is to be cut: it is cut where it is, and nothing is
 // copied but what remains of it.
-const Lead = word
+const Lead = maxJoint
 
-// Cutter validates, compacts and cuts bodies, one at a time. The zero value works. It may be used again.
+// Cutter validates, compacts and cuts bodies, one at a time. The zero value works. It may be used again, and is the
+// faster the more alike the objects are that it has seen.
 type Cutter struct {
 	scanner
 	marks   []mark
@@ -19,7 +20,8 @@ type Cutter struct {
 
 // mark tells where an element of a list, and what identifies it, lie in what the scanner wrote.
 type mark struct {
-	raw, id, kind, created span
+	raw    span
+	values [kinds]span
 }
 
 // span is a part of what the scanner wrote. That of a member's value is empty if there is no such member.
@@ -44,7 +46,7 @@ func (c *Cutter) CutList(list *List, led []byte) error {
 	list.Objects = slices.Grow(list.Objects, len(c.marks))
 	for _, m := range c.marks {
 		list.Objects = append(list.Objects, Object{
-			Raw: m.raw.of(page), ID: String(m.id.of(page)), Type: String(m.kind.of(page)), Created: Int(m.created.of(page)),
+			Raw: m.raw.of(page), ID: String(m.values[toID].of(page)), Type: String(m.values[toType].of(page)), Created: Int(m.values[toCreated].of(page)),
 		})
 	}
 	return nil
@@ -55,16 +57,19 @@ func (c *Cutter) CutList(list *List, led []byte) error {
 func (c *Cutter) Compact(led []byte) (string, error) { return c.scan(led, c.value) }
 
 // scan scans one value, as like does, and gives it compact.
-func (c *Cutter) scan(led []byte, like func(i, n, depth int) (int, int)) (string, error) {
+func (c *Cutter) scan(led []byte, like func(i, n, depth int, inside *place) (int, int)) (string, error) {
 	length := len(led) - Lead
-	c.out = append(led, make([]byte, word)...)
+	if c.joints == nil || len(c.joints) == maxJoints { // from now on, others may be of more use
+		c.memory = newMemory()
+	}
+	c.out = append(led, make([]byte, maxJoint)...)
 	c.src = c.out[Lead:]
 	defer func() { c.src, c.out = nil, nil }()
 	i := c.space(0)
 	if i == length {
 		return "", ErrEmpty
 	}
-	i, n := like(i, 0, 0)
+	i, n := like(i, 0, 0, &c.root)
 	if i == bad {
 		return "", c.invalid(length)
 	}
@@ -83,9 +88,9 @@ func (c *Cutter) invalid(length int) error {
 }
 
 // list scans what should be a list, and marks its elements.
-func (c *Cutter) list(i, n, depth int) (int, int) {
+func (c *Cutter) list(i, n, depth int, inside *place) (int, int) {
 	if c.src[i] != '{' {
-		return c.value(i, n, depth)
+		return c.value(i, n, depth, inside)
 	}
 	i, n, more := c.open(i, n, '}')
 	for more {
@@ -98,9 +103,9 @@ func (c *Cutter) list(i, n, depth int) (int, int) {
 		isMore := string(c.out[name:n]) == `"has_more":`
 		if isData {
 			c.isList = true
-			i, n = c.elements(i, n)
+			i, n = c.elements(i, n, inside)
 		} else {
-			i, n = c.value(i, n, 1)
+			i, n = c.value(i, n, 1, &c.others[toValue].inside)
 		}
 		if i == bad {
 			break
@@ -114,14 +119,14 @@ func (c *Cutter) list(i, n, depth int) (int, int) {
 }
 
 // elements scans the elements of a list, and marks them.
-func (c *Cutter) elements(i, n int) (int, int) {
+func (c *Cutter) elements(i, n int, inside *place) (int, int) {
 	i, n, more := c.open(i, n, ']')
 	for more {
 		m := mark{raw: span{from: n}}
 		if c.src[i] == '{' {
-			i, n = c.element(i, n, &m)
+			i, n = c.object(i, n, 3, inside, &m.values)
 		} else {
-			i, n = c.value(i, n, 2)
+			i, n = c.value(i, n, 2, inside)
 		}
 		if i == bad {
 			break
@@ -129,31 +134,6 @@ func (c *Cutter) elements(i, n int) (int, int) {
 		m.raw.to = n
 		c.marks = append(c.marks, m)
 		i, n, more = c.next(i, n, ']')
-	}
-	return i, n
-}
-
-// element scans an object of a list, and marks what identifies it.
-func (c *Cutter) element(i, n int, m *mark) (int, int) {
-	i, n, more := c.open(i, n, '}')
-	for more {
-		name := n
-		if i, n = c.name(i, n); i == bad {
-			break
-		}
-		value := n
-		if i, n = c.value(i, n, 3); i == bad {
-			break
-		}
-		switch string(c.out[name:value]) {
-		case `"id":`:
-			m.id = span{value, n}
-		case `"object":`:
-			m.kind = span{value, n}
-		case `"created":`:
-			m.created = span{value, n}
-		}
-		i, n, more = c.next(i, n, '}')
 	}
 	return i, n
 }

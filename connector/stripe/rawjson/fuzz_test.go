@@ -39,26 +39,46 @@ func FuzzCutList(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, spare := range []int{0, 3, 64} { // bytes behind the body, which it must not matter what is in
-			checkCut(t, body, spare)
+			checkCut(t, new(rawjson.Cutter), body, spare)
+		}
+	})
+}
+
+// FuzzCutListAgain has one cutter cut a body when it remembers another.
+func FuzzCutListAgain(f *testing.F) {
+	for _, text := range grammar {
+		f.Add([]byte(page), []byte(text))
+	}
+	for _, likes := range likes {
+		for _, like := range likes {
+			f.Add([]byte(listOf(likes[0])), []byte(listOf(like)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		var cutter rawjson.Cutter
+		for _, body := range [][]byte{first, second, first, second[:len(second)/2]} {
+			checkCut(t, &cutter, body, 0)
 		}
 	})
 }
 
 func TestNesting(t *testing.T) {
+	var cutter rawjson.Cutter // which has seen one less, and with it all there is to remember
 	for _, depth := range []int{9_997, 9_998, 9_999, 10_000, 10_001} {
 		for _, body := range []string{
 			strings.Repeat("[", depth) + strings.Repeat("]", depth),
 			strings.Repeat(`{"":`, depth) + "0" + strings.Repeat("}", depth),
 			`{"data":[` + strings.Repeat("[", depth-2) + strings.Repeat("]", depth-2) + `]}`,
 			`{"data":[{"a":` + strings.Repeat("[", depth-3) + strings.Repeat("]", depth-3) + `}]}`,
+			`{"data":[` + strings.Repeat(`{"a":`, depth-2) + "0" + strings.Repeat("}", depth-2) + `]}`,
 		} {
-			checkCut(t, []byte(body), 0)
+			checkCut(t, &cutter, []byte(body), 0)
 		}
 	}
 }
 
 // checkCut cuts a copy of body that has quotes before and behind it.
-func checkCut(t *testing.T, body []byte, spare int) {
+func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 	t.Helper()
 	quoted := func() []byte {
 		led := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Lead), body, bytes.Repeat([]byte(`"`), spare))
@@ -66,10 +86,9 @@ func checkCut(t *testing.T, body []byte, spare int) {
 	}
 	want := jsontext.Value(bytes.Clone(body))
 	valid := want.IsValid(jsontext.AllowDuplicateNames(true))
-	var cutter rawjson.Cutter
 	compact, err := cutter.Compact(quoted())
 	if valid != (err == nil) {
-		t.Fatalf("%q: valid: %v; got the error %v", body, valid, err)
+		t.Fatalf("%.500q: valid: %v; got the error %v", body, valid, err)
 	}
 	var list rawjson.List
 	listErr := cutter.CutList(&list, quoted())
@@ -102,7 +121,7 @@ func checkCut(t *testing.T, body []byte, spare int) {
 }
 
 // cutByTokens cuts a valid page with jsontext. It tells whether it is a list.
-func cutByTokens(t *testing.T, page string) (list rawjson.List, isList bool) {
+func cutByTokens(t testing.TB, page string) (list rawjson.List, isList bool) {
 	t.Helper()
 	for name, value := range membersByTokens(t, page) {
 		switch {
@@ -130,7 +149,7 @@ func cutByTokens(t *testing.T, page string) (list rawjson.List, isList bool) {
 }
 
 // membersByTokens yields the members of an object, their names quoted. Anything but an object has none.
-func membersByTokens(t *testing.T, object string) func(func(name, value string) bool) {
+func membersByTokens(t testing.TB, object string) func(func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		if object[0] != '{' {
 			return
@@ -144,7 +163,7 @@ func membersByTokens(t *testing.T, object string) func(func(name, value string) 
 }
 
 // elementsByTokens gives the values in an array, or the names and values in an object.
-func elementsByTokens(t *testing.T, value string) []string {
+func elementsByTokens(t testing.TB, value string) []string {
 	t.Helper()
 	decoder := jsontext.NewDecoder(strings.NewReader(value), jsontext.AllowDuplicateNames(true))
 	if _, err := decoder.ReadToken(); err != nil {

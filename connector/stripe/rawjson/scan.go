@@ -13,19 +13,23 @@ import (
 // that src is not valid.
 //
 // Words are read and written wherever the text goes on, whatever else they hold:
-//   - Zeros follow the text in src, as many as a word has bytes. They are valid nowhere in JSON, so every token ends
-//     before them.
+//   - Zeros follow the text in src, as many as the longest joint has bytes. They are valid nowhere in JSON, so every token
+//     ends before them.
 //   - What is written beyond the end of a token is overwritten by the next.
-//   - src and out share memory: out begins a word earlier. Since what is compact is never longer, a word that is written
-//     ends where the one that was read for it began, or before.
+//   - src and out share memory: out begins as many bytes earlier. Since what is compact is never longer, what is written
+//     ends where the text that was read for it began, or before.
 type scanner struct {
 	src, out []byte
 	failed   int // where src turned out not to be valid
+	memory
+	unmarked [kinds]span // of objects that are no elements
 }
 
 const (
 	// word is how many bytes are looked at at once.
 	word = 8
+	// null is the word of the literal.
+	null = 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24
 	// bad is the position behind what is not valid.
 	bad = -1
 	// maxDepth is how deep arrays and objects may be nested; jsontext allows the same.
@@ -38,15 +42,15 @@ func (s *scanner) fail(i, n int) (int, int) {
 	return bad, n
 }
 
-// value scans the value that begins at src[i], within depth arrays and objects.
-func (s *scanner) value(i, n, depth int) (int, int) {
+// value scans the value that begins at src[i], within depth arrays and objects. Objects in it begin at the place inside.
+func (s *scanner) value(i, n, depth int, inside *place) (int, int) {
 	switch s.src[i] {
 	case '"':
 		return s.text(i, n)
 	case '{':
-		return s.object(i, n, depth+1)
+		return s.object(i, n, depth+1, inside, &s.unmarked)
 	case '[':
-		return s.array(i, n, depth+1)
+		return s.array(i, n, depth+1, inside)
 	case 'n':
 		return s.literal(i, n, "null")
 	case 't':
@@ -57,30 +61,50 @@ func (s *scanner) value(i, n, depth int) (int, int) {
 	return s.number(i, n)
 }
 
-func (s *scanner) object(i, n, depth int) (int, int) {
+// object scans an object that begins at the place in, and marks where its values are written, by their kind. It does at
+// once, and without calls, what there is most of: joints that are expected, and null.
+func (s *scanner) object(i, n, depth int, in *place, marks *[kinds]span) (int, int) {
 	if depth > maxDepth {
 		return s.fail(i, n)
 	}
-	i, n, more := s.open(i, n, '}')
-	for more {
-		if i, n = s.name(i, n); i == bad {
-			break
+	s.out[n] = '{'
+	i, n = i+1, n+1
+	for at := in; ; {
+		ahead, j := (*[maxJoint]byte)(s.src[i:]), at[0]
+		if j != nil && j.begins(ahead) && (j.size <= short || j.ends(ahead)) {
+			j.write((*[maxJoint]byte)(s.out[n:]))
+			i, n = i+j.size, n+j.written
+		} else if i, n, j = s.joint(i, n, at, in); i == bad {
+			return bad, n
 		}
-		if i, n = s.value(i, n, depth); i == bad {
-			break
+		if j.kind == toEnd {
+			return i, n
 		}
-		i, n, more = s.next(i, n, '}')
+		from := n
+		switch w := binary.LittleEndian.Uint32(s.src[i:]); {
+		case w == null:
+			binary.LittleEndian.PutUint32(s.out[n:], w)
+			i, n = i+len("null"), n+len("null")
+		case byte(w) == '"':
+			i, n = s.text(i, n)
+		default: // behind more white space, perhaps, than the joint has
+			i, n = s.value(s.space(i), n, depth, &j.inside)
+		}
+		if i == bad {
+			return bad, n
+		}
+		marks[j.kind] = span{from, n}
+		at = &j.behind
 	}
-	return i, n
 }
 
-func (s *scanner) array(i, n, depth int) (int, int) {
+func (s *scanner) array(i, n, depth int, inside *place) (int, int) {
 	if depth > maxDepth {
 		return s.fail(i, n)
 	}
 	i, n, more := s.open(i, n, ']')
 	for more {
-		if i, n = s.value(i, n, depth); i == bad {
+		if i, n = s.value(i, n, depth, inside); i == bad {
 			break
 		}
 		i, n, more = s.next(i, n, ']')
@@ -91,7 +115,12 @@ func (s *scanner) array(i, n, depth int) (int, int) {
 // open scans the bracket that begins an object or array, and the other one if it is empty. Otherwise there is more.
 func (s *scanner) open(i, n int, end byte) (int, int, bool) {
 	s.out[n] = s.src[i]
-	i, n = s.space(i+1), n+1
+	return s.first(i+1, n+1, end)
+}
+
+// first scans what follows the bracket that begins an object or array, as next does what follows an element.
+func (s *scanner) first(i, n int, end byte) (int, int, bool) {
+	i = s.space(i)
 	if s.src[i] != end {
 		return i, n, true
 	}
