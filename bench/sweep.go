@@ -9,7 +9,7 @@ import (
 const oneEach = 1
 
 // chosenSize is the size of the messages that the service sends.
-const chosenSize = 128 << 10
+const chosenSize = 256 << 10
 
 // cliff is what is left of the speed, from one size of message to a larger one, where there is a cliff. gRPC's own buffer
 // pool would leave a third of it.
@@ -93,11 +93,11 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 			"own settings. Ratios to one record per message; processor time per record, of server and client together unless it says otherwise.",
 			setup.Records, ready.Average),
 		tables:  []table{t},
-		remarks: []string{"The service sends messages of 128 KiB. With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
+		remarks: []string{"The service sends messages of 256 KiB. With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
 		targets: []target{
-			atLeast("records per second with 128 KiB, against one record per message",
+			atLeast("records per second with 256 KiB, against one record per message",
 				sums[chosenSize].against(sums[oneEach], measurement.rate), 1.8, times),
-			atMost("processor time per record with 128 KiB, against one record per message",
+			atMost("processor time per record with 256 KiB, against one record per message",
 				sums[chosenSize].against(sums[oneEach], measurement.cost), 0.55, times),
 			atLeast("records per second of any size, against the best of the smaller sizes", worst, cliff, times),
 		},

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxMessage is the largest message taken. The server packs messages of 128 KiB; a single larger object comes alone.
+	// maxMessage is the largest message taken. The server packs messages of 256 KiB; a single larger object comes alone.
 	maxMessage = 16 << 20
 	// Static windows bound what a slow reader makes the client hold; gRPC's dynamic ones grow to 16 MiB per stream.
 	streamWindow     = 128 << 10

@@ -11,15 +11,15 @@
 //	version.go        does the caller speak our protocol?
 //	parse.go          proto to connector types, with every wrong field of a request reported at once
 //	spec.go, check.go, discover.go, read.go   one RPC each
-//	sink.go, pack.go  messages of a Read onto the stream, records packed into messages of about 128 KiB
+//	sink.go, pack.go  messages of a Read onto the stream, records packed into messages of about 256 KiB
 //	errors.go         the only place that turns a [connector.Class] into a gRPC code
 //	secrets.go        the configuration's secrets, taken out of every text that leaves
 //
 // # Memory
 //
-// A Read holds the batch that its source handed over, and a few messages of 128 KiB that wait for the client; when the
-// client stops reading, Send blocks and so does the source. To keep that promise the package replaces gRPC's default
-// buffer pool (see pool.go) and leaves record data where the source put it: strings are shared, not copied.
+// A Read holds the batch that its source handed over, and a few messages of 256 KiB that wait for the client; when the
+// client stops reading, Send blocks and so does the source. To keep that promise the package encodes
+// records in buffers of its own (see pool.go) and leaves their data where the source put it: strings are shared, not copied.
 //
 // # Panics
 //

@@ -21,7 +21,7 @@ import (
 func TestStalledReadersCostLittle(t *testing.T) {
 	const (
 		connections, readsPerConnection = 10, 20
-		bound                           = 96 << 20
+		bound                           = 192 << 20
 	)
 	running := goleak.IgnoreCurrent()
 	var sent atomic.Int64
@@ -73,14 +73,14 @@ func TestStalledReadersCostLittle(t *testing.T) {
 	goleak.VerifyNone(t, running)
 }
 
-// endless makes a source that sends batches of about 64 KiB until it is stopped, each with data of its own, as pages of
-// a real source would be.
+// endless makes a source that sends batches of about 200 KB until it is stopped, each with data of its own, as pages of a
+// real source would be.
 func endless(sent *atomic.Int64) *fakeSource {
 	return &fakeSource{read: func(
 		ctx context.Context, _ connector.ReadRequest, sink connector.Sink,
 	) (connector.Summary, error) {
 		for {
-			if err := sink.Send(ctx, sized(repeat(2000, 32)...)); err != nil {
+			if err := sink.Send(ctx, sized(repeat(2000, 100)...)); err != nil {
 				return connector.Summary{}, err
 			}
 			sent.Add(1)

@@ -65,9 +65,9 @@ func TestPacking(t *testing.T) {
 	}{
 		"nothing":                    {nil, nil},
 		"one":                        {[]int{100}, []int{1}},
-		"a page of usual objects":    {repeat(2000, 100), []int{65, 35}},
-		"tiny objects":               {repeat(50, 3000), []int{2148, 852}},
-		"each larger than a batch":   {repeat(100<<10, 3), []int{1, 1, 1}},
+		"two pages of usual objects": {repeat(2000, 200), []int{130, 70}},
+		"tiny objects":               {repeat(50, 6000), []int{4297, 1703}},
+		"each larger than a batch":   {repeat(200<<10, 3), []int{1, 1, 1}},
 		"a large one travels alone":  {[]int{100, 100, large, 100}, []int{2, 1, 1}},
 		"a large one first and last": {[]int{large, 100, large}, []int{1, 1, 1}},
 	}

@@ -122,18 +122,20 @@ func appendInt(to []byte, field protowire.Number, n int64) []byte {
 }
 
 // codec is gRPC's for protobuf, and knows parcels.
-type codec struct{ encoding.CodecV2 }
+type codec struct {
+	encoding.CodecV2
+	outbox outbox
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+func newCodec() *codec { return &codec{CodecV2: encoding.GetCodecV2(proto.Name)} }
 
-// Marshal encodes a parcel in a buffer of the pool, which gets it back when it was sent.
-func (c codec) Marshal(message any) (mem.BufferSlice, error) {
+// Marshal encodes a parcel in a buffer of the outbox, which gets it back when it was sent.
+func (c *codec) Marshal(message any) (mem.BufferSlice, error) {
 	p, ok := message.(*parcel)
 	if !ok {
 		return c.CodecV2.Marshal(message)
 	}
-	pool := mem.DefaultBufferPool()
-	buffer := pool.Get(p.messageSize())
+	buffer := c.outbox.Get(p.messageSize())
 	*buffer = p.appendTo((*buffer)[:0])
-	return mem.BufferSlice{mem.NewBuffer(buffer, pool)}, nil
+	return mem.BufferSlice{mem.NewBuffer(buffer, &c.outbox)}, nil
 }

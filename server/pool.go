@@ -1,18 +1,22 @@
 package server
 
-import (
-	"google.golang.org/grpc/experimental"
-	"google.golang.org/grpc/mem"
-)
+import "sync"
 
-// init gives gRPC a buffer pool without the step from 32 KiB to 1 MiB that its own has. With that step, a message of
-// 33 KiB takes, clears and pins a buffer of 1 MiB, and 200 clients that stopped reading cost the server 880 MB; with
-// the tiers between, 102 MB. The codec takes its buffers from this process-wide pool and from no other, and gRPC
-// allows it to be set in an init only.
-func init() {
-	pool, err := mem.NewBinaryTieredBufferPool(8, 12, 14, 15, 16, 17, 18, 19, 20)
-	if err != nil {
-		panic(err) // exponents beyond the machine's word
+// outbox lends the buffers that parcels are encoded in. A stalled reader pins two of them, so they are not much larger than
+// their messages; those of gRPC's own pool have 1 MiB where a message has more than 32 KiB, and are cleared each time.
+type outbox struct{ idle sync.Pool }
+
+// outboxStep is what the sizes of buffers are multiples of, so that messages of about one size find them of use.
+const outboxStep = 16 << 10
+
+// Get gives a buffer that has room for size bytes, of any content.
+func (o *outbox) Get(size int) *[]byte {
+	if buffer, ok := o.idle.Get().(*[]byte); ok && cap(*buffer) >= size {
+		return buffer
 	}
-	experimental.SetDefaultBufferPool(pool)
+	buffer := make([]byte, 0, (size+outboxStep-1)/outboxStep*outboxStep)
+	return &buffer
 }
+
+// Put takes a buffer back.
+func (o *outbox) Put(buffer *[]byte) { o.idle.Put(buffer) }

@@ -24,7 +24,7 @@ import (
 const (
 	defaultMaxRecvBytes    = 4 << 20
 	defaultMaxMessageBytes = 4 << 20 // what a gRPC client receives unless it was told otherwise
-	defaultBatchBytes      = 128 << 10
+	defaultBatchBytes      = 256 << 10
 	maxBatchBytes          = 1 << 20
 
 	defaultHandshakeTimeout   = 20 * time.Second
@@ -51,7 +51,7 @@ type Options struct {
 	// MaxMessageBytes is the largest message sent. An object that needs a larger one fails its stream. Zero means
 	// 4 MiB, which a client accepts by default.
 	MaxMessageBytes int
-	// BatchBytes is the size that messages with several records do not exceed. Zero means 128 KiB; more than 1 MiB means
+	// BatchBytes is the size that messages with several records do not exceed. Zero means 256 KiB; more than 1 MiB means
 	// 1 MiB, more than MaxMessageBytes means MaxMessageBytes.
 	BatchBytes int
 

@@ -240,7 +240,7 @@ func TestOversizedRequest(t *testing.T) {
 
 func TestOptionsDefaults(t *testing.T) {
 	tests := map[string]struct{ in, want Options }{
-		"zero": {Options{}, Options{Version: "devel", MaxRecvBytes: 4 << 20, MaxMessageBytes: 4 << 20, BatchBytes: 128 << 10}},
+		"zero": {Options{}, Options{Version: "devel", MaxRecvBytes: 4 << 20, MaxMessageBytes: 4 << 20, BatchBytes: 256 << 10}},
 		"own": {
 			Options{Version: "1.2.0", MaxRecvBytes: 1, MaxMessageBytes: 3000, BatchBytes: 2000},
 			Options{Version: "1.2.0", MaxRecvBytes: 1, MaxMessageBytes: 3000, BatchBytes: 2000},

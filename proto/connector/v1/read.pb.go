@@ -735,7 +735,7 @@ func (*ReadResponse_Log) isReadResponse_Message() {}
 
 func (*ReadResponse_Summary) isReadResponse_Message() {}
 
-// RecordBatch holds records of one stream, in the order in which to apply them. About 128 KiB.
+// RecordBatch holds records of one stream, in the order in which to apply them. About 256 KiB.
 type RecordBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
