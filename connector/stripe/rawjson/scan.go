@@ -278,6 +278,13 @@ func (s *scanner) literal(i, n int, literal string) (int, int) {
 
 func (s *scanner) number(i, n int) (int, int) {
 	src, out := s.src, s.out
+	w := binary.LittleEndian.Uint64(src[i:])
+	if size := firstByte(otherThanDigits(w)); byte(w) != '0' && 0 < size && size < word {
+		if c := src[i+size]; c != '.' && c|' ' != 'e' { // a small one, as most are
+			binary.LittleEndian.PutUint64(out[n:], w)
+			return i + size, n + size
+		}
+	}
 	if src[i] == '-' {
 		out[n] = '-'
 		i, n = i+1, n+1
@@ -312,9 +319,7 @@ func (s *scanner) digits(i, n int) (int, int) {
 	for start := i; ; {
 		w := binary.LittleEndian.Uint64(src[i:])
 		binary.LittleEndian.PutUint64(out[n:], w)
-		// The highest bit of a byte is set here if it is below '0' or above '9'; carries and borrows come behind the first
-		// such one only.
-		others := (w | (w - ones*'0') | (w + ones*(0x7f-'9'))) & highs
+		others := otherThanDigits(w)
 		if others == 0 {
 			i, n = i+word, n+word
 			continue
@@ -326,3 +331,7 @@ func (s *scanner) digits(i, n int) (int, int) {
 		return i, n
 	}
 }
+
+// otherThanDigits sets the highest bit of a byte that is below '0' or above '9'. Carries and borrows come behind the first
+// such one only.
+func otherThanDigits(w uint64) uint64 { return (w | (w - ones*'0') | (w + ones*(0x7f-'9'))) & highs }
