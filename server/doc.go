@@ -18,8 +18,8 @@
 // # Memory
 //
 // A Read holds the batch that its source handed over, and a few messages of 256 KiB that wait for the client; when the
-// client stops reading, Send blocks and so does the source. To keep that promise the package encodes
-// records in buffers of its own (see pool.go) and leaves their data where the source put it: strings are shared, not copied.
+// client stops reading, Send blocks and so does the source. To keep that promise the package encodes records in buffers
+// of its own (see pool.go) and leaves their data where the source put it: strings are shared, not copied.
 //
 // # Panics
 //

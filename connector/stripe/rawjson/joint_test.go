@@ -2,6 +2,7 @@ package rawjson_test
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,6 +88,19 @@ func TestCutListOfTruncatedPagesThatAreKnown(t *testing.T) {
 			}
 			checkCut(t, &cutter, []byte(whole), 0)
 		})
+	}
+}
+
+// TestCutListOfChangingNames has a cutter see more names than it remembers, several times.
+func TestCutListOfChangingNames(t *testing.T) {
+	var cutter rawjson.Cutter
+	for page := range 30 {
+		objects := make([]string, 20)
+		for i := range objects {
+			n := strconv.Itoa(page*len(objects) + i)
+			objects[i] = `{ "id": "a` + n + `", "metadata": { "order ` + n + `": "1", "same": "2", "` + n + ` order": "3" }, "object": "b" }`
+		}
+		checkCut(t, &cutter, []byte(listOf(objects...)), 0)
 	}
 }
 
