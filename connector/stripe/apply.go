@@ -107,7 +107,7 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 func (s *sweep) remember(c *change, h *harvest) {
 	note := func(of readingOf, sum uint64) {
 		s.run.readAgain[of] = reading{c.readAt, sum}
-		of.out.changes.Reread = max(of.out.changes.Reread, c.readAt+readMargin)
+		of.out.readAt(c.readAt)
 	}
 	for _, list := range c.lists {
 		sum := h.sum(s.run.seed, list.out)

@@ -332,12 +332,14 @@ func TestKeyWithoutEvents(t *testing.T) {
 		"rk_test_narrow": {Permissions: []string{"rak_coupon_read", "rak_plan_read"}},
 	}}, "coupons", "plans")
 	r.config = strings.Replace(r.config, "sk_test_123", "rk_test_narrow", 1)
-	for round := range 3 {
+	generations := map[string]int64{}
+	for range 3 {
 		sink, summary := r.sync()
 		for _, s := range summary.Streams {
-			if s.Status != connector.Complete || s.Generation != int64(round+1) {
+			if s.Status != connector.Complete || s.Generation <= generations[s.Stream] {
 				t.Errorf("%s is %s in generation %d: %v", s.Stream, s.Status, s.Generation, s.Failure)
 			}
+			generations[s.Stream] = s.Generation
 		}
 		warnings := 0
 		for _, m := range sink.messages {

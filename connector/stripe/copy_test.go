@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
@@ -25,17 +26,14 @@ type copyOf struct {
 	state    *connector.StreamState
 	complete bool // the last Read that brought anything said so
 	rows     map[string]line
-	newest   map[string]int64 // the highest revision received of a key, also of rows that are gone
+	newest   map[string]int64     // the highest revision received of a key, also of rows that are gone
+	asOf     map[string]time.Time // that of the last record of a key
 	waiting  []received
-	young    []string // keys of this Read that no state covers yet
 }
 
 type line struct {
 	data       string
 	generation int64
-	// doubtful rows came in a Read that died before a state covered them. The next Read goes on from before them and may
-	// use their generation again, so they can stay if they are gone from Stripe by then. Strict copies have none.
-	doubtful bool
 }
 
 type received struct {
@@ -60,7 +58,7 @@ func (r *replicas) request() (streams []connector.ConfiguredStream, states []con
 
 func (r *replicas) add(name string) {
 	if r.tables[name] == nil {
-		r.tables[name] = &copyOf{rows: map[string]line{}, newest: map[string]int64{}}
+		r.tables[name] = &copyOf{rows: map[string]line{}, newest: map[string]int64{}, asOf: map[string]time.Time{}}
 	}
 }
 
@@ -81,25 +79,13 @@ func (r *replicas) store(messages []connector.Message) {
 			t := r.tables[m.Stream]
 			t.state = &state
 			r.apply(m.Stream, t)
-			t.cover()
 		case *connector.StreamStatus:
 			r.conclude(m)
 		}
 	}
 	for _, t := range r.tables {
-		t.waiting, t.young = nil, nil
+		t.waiting = nil
 	}
-}
-
-// cover notes that a state covers whatever came before it.
-func (t *copyOf) cover() {
-	for _, key := range t.young {
-		if row, ok := t.rows[key]; ok {
-			row.doubtful = false
-			t.rows[key] = row
-		}
-	}
-	t.young = nil
 }
 
 // conclude takes out what a complete generation did not bring again.
@@ -132,11 +118,15 @@ func (r *replicas) apply(name string, t *copyOf) {
 			} else {
 				t.newest[key] = now
 			}
+			at := arrived.record.AsOf.Truncate(time.Second) // as precise as events are
+			if at.Before(t.asOf[key]) && name != "events" { // which never change
+				r.complain("%s %s: as of %v after %v", name, key, at, t.asOf[key])
+			}
+			t.asOf[key] = at
 			if before := t.rows[key].generation; arrived.generation < before {
 				r.complain("%s %s: generation %d after %d", name, key, arrived.generation, before)
 			}
-			t.rows[key] = line{data, arrived.generation, true}
-			t.young = append(t.young, key)
+			t.rows[key] = line{data, arrived.generation}
 		case connector.Delete:
 			delete(t.rows, r.key(name, data))
 		case connector.DeleteMatching:

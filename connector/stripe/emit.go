@@ -135,6 +135,7 @@ func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func())
 	advance()
 	for _, out := range p.outputs {
 		out.pages++
+		out.readAt(second(e.now().Unix()))
 	}
 	if !e.due(p) {
 		return nil
@@ -373,9 +374,7 @@ func (e *emitter) finish(ctx context.Context, p *pass, err error) error {
 	if err == nil {
 		for _, out := range p.outputs {
 			out.listed = true
-			if out.changes != nil {
-				out.changes.Reread = max(out.changes.Reread, second(e.now().Unix())+readMargin)
-			}
+			out.readAt(second(e.now().Unix()))
 		}
 	}
 	if status != connector.Skipped && (err == nil || p.touched()) {

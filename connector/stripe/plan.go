@@ -51,7 +51,8 @@ func (s *Source) plan(c config, req connector.ReadRequest, mu *sync.Mutex) ([]*p
 }
 
 func (s *Source) planner(c config, mu *sync.Mutex) *planner {
-	return &planner{source: s, config: c, mu: mu, now: second(s.options.Now().Unix())}
+	now := s.options.Now()
+	return &planner{source: s, config: c, mu: mu, now: second(now.Unix()), stamp: now.UnixMilli()}
 }
 
 // planner gathers outputs and what is wrong with the request.
@@ -60,6 +61,7 @@ type planner struct {
 	config     config
 	mu         *sync.Mutex // of the run
 	now        second
+	stamp      int64  // now, in milliseconds
 	from, to   second // what passes that begin read
 	bounded    bool   // the request bounds that
 	outputs    []*output
@@ -93,7 +95,7 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 			stream:      row,
 			incremental: incremental,
 			swept:       incremental && p.source.streams.swept(row),
-			generation:  1,
+			generation:  firstGeneration,
 			selection:   p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental),
 		})
 	}
@@ -210,22 +212,18 @@ func (p *planner) begin(out *output) (part, bool) {
 	switch {
 	case out.unreachable:
 		out.unreachable = false
-		p.again(out)
+		p.anew(out)
 		return g, true
 	case out.swept && out.changes.From < p.now-mostAway:
 		out.notice = fmt.Sprintf("The last sync is too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", out.changes.Until)
-		p.again(out)
+		p.anew(out)
 		return g, true
 	case len(given.Windows) > 0:
 		out.resumed = true
 		g.pass = p.leadsTo(given.Pass)
 		return g, true
 	case !out.incremental || p.source.streams.freshness(out.stream) == connector.ByFull:
-		if p.bounded { // rows outside the bounds of the request must not seem to be gone
-			p.anew(out)
-			return g, true
-		}
-		p.again(out)
+		p.anew(out)
 		return g, true
 	}
 	g.goesOn, g.covered, g.from, g.trail = true, given.From, given.From, p.now
@@ -235,8 +233,13 @@ func (p *planner) begin(out *output) (part, bool) {
 	return g, g.trail < p.now || g.from < g.covered
 }
 
-// anew lets an output begin at the beginning.
+// anew lets an output begin at the beginning in a new generation, so that rows that do not come back can be removed: all
+// but those of a stream that outlives its objects, and those outside the bounds of the request. Generations are numbered by
+// the clock, in milliseconds, so that each is higher than any before, also than one of a Read that left no state.
 func (p *planner) anew(out *output) {
+	if !out.stream.appendOnly() && !p.bounded {
+		out.generation = max(out.generation+1, p.stamp)
+	}
 	out.changes = nil
 	if out.swept {
 		from := p.now - p.config.Overlap
@@ -244,16 +247,8 @@ func (p *planner) anew(out *output) {
 	}
 }
 
-// again lets an output begin at the beginning in a new generation, so that rows that do not come back can be removed.
-// Those of a stream that outlives its objects stay.
-func (p *planner) again(out *output) {
-	generation := out.generation
-	if !out.stream.appendOnly() {
-		generation++
-	}
-	p.anew(out)
-	out.generation = generation
-}
+// firstGeneration is that of streams of which no row is ever to be removed because it did not come back.
+const firstGeneration = 1
 
 // mostAway is how old the oldest event to look for may be: Stripe keeps them for 30 days, and a sweep takes some time.
 const mostAway = 29 * day

@@ -127,6 +127,7 @@ const (
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
 	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
+	fresh        = 1718454615000 // the generation of what begins at the end of whole
 	windowBehind = `[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]`
 )
 
@@ -137,15 +138,15 @@ func TestPlan(t *testing.T) {
 		states  map[string]string
 		want    []any
 	}{
-		"one":                         {[]string{"charges"}, nil, []any{streams{"charges": 1}, whole}},
-		"two endpoints":               {[]string{"charges", "refunds"}, nil, []any{streams{"charges": 1}, whole, streams{"refunds": 1}, whole}},
-		"a child with its parent":     {[]string{"invoice_line_items", "invoices"}, nil, []any{streams{"invoices": 1, "invoice_line_items": 1}, whole}},
-		"a child alone":               {[]string{"subscription_items"}, nil, []any{streams{"subscription_items": 1}, whole}},
+		"one":                         {[]string{"charges"}, nil, []any{streams{"charges": fresh}, whole}},
+		"two endpoints":               {[]string{"charges", "refunds"}, nil, []any{streams{"charges": fresh}, whole, streams{"refunds": fresh}, whole}},
+		"a child with its parent":     {[]string{"invoice_line_items", "invoices"}, nil, []any{streams{"invoices": fresh, "invoice_line_items": fresh}, whole}},
+		"a child alone":               {[]string{"subscription_items"}, nil, []any{streams{"subscription_items": fresh}, whole}},
 		"events reach back 30 days":   {[]string{"events"}, nil, []any{streams{"events": 1}, `[{"from":"2024-05-16T12:30:15Z","to":"2024-06-15T12:30:15Z"}]`}},
-		"a complete state":            {[]string{"invoices"}, map[string]string{"invoices": finished}, []any{streams{"invoices": 3}, whole}},
+		"a complete state":            {[]string{"invoices"}, map[string]string{"invoices": finished}, []any{streams{"invoices": fresh}, whole}},
 		"a state with work left":      {[]string{"invoices"}, map[string]string{"invoices": behind}, []any{streams{"invoices": 3}, windowBehind}},
 		"states of different moments": {[]string{"invoices", "invoice_line_items"}, map[string]string{"invoices": ahead, "invoice_line_items": behind}, []any{streams{"invoices": 2, "invoice_line_items": 3}, windowBehind}},
-		"a child that was added":      {[]string{"invoices", "invoice_line_items"}, map[string]string{"invoices": behind}, []any{streams{"invoices": 3}, windowBehind, streams{"invoice_line_items": 1}, whole}},
+		"a child that was added":      {[]string{"invoices", "invoice_line_items"}, map[string]string{"invoices": behind}, []any{streams{"invoices": 3}, windowBehind, streams{"invoice_line_items": fresh}, whole}},
 		"of different passes": {[]string{"invoices", "invoice_line_items"}, map[string]string{"invoices": behind, "invoice_line_items": strings.ReplaceAll(behind, `"id":"P"`, `"id":"Q"`)},
 			[]any{streams{"invoices": 3}, windowBehind, streams{"invoice_line_items": 3}, windowBehind}},
 		"an earlier start date": {[]string{"invoices"}, map[string]string{"invoices": strings.ReplaceAll(behind, "2024-01-01", "2024-02-01")},
@@ -233,6 +234,7 @@ func TestParseStateRefuses(t *testing.T) {
 		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes end"},
 		"live data":         {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
 		"no generation":     {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
+		"a huge generation": {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
 		"not a time":        {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
 		"range reversed":    {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2023-06-01T00:00:00Z","pass"`).Replace(behind), "range ends"},
 		"window outside":    {swap(`[{"from":"2024-01-01`, `[{"from":"2023-01-01`).Replace(behind), "windows[0]"},

@@ -262,7 +262,7 @@ func TestReadOfOneStreamInDetail(t *testing.T) {
 		t.Error(diff)
 	}
 	report := summary.Streams[0]
-	if report.Upserts != 250 || report.Generation != 1 || summary.Requests != 3 || summary.HasMore {
+	if report.Upserts != 250 || report.Generation != now.UnixMilli() || summary.Requests != 3 || summary.HasMore {
 		t.Errorf("got %+v", summary)
 	}
 	if n := w.MinRequests("/v1/charges"); int64(n) != summary.Requests {
@@ -273,13 +273,13 @@ func TestReadOfOneStreamInDetail(t *testing.T) {
 // A second Read with the final states of the first begins a new generation.
 func TestFullRefreshAgain(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 20}})
-	first, _ := w.read(t, connector.ReadRequest{Streams: selected("charges")})
-	second, summary := w.read(t, connector.ReadRequest{Streams: selected("charges"), States: first.states()})
-	if summary.Streams[0].Generation != 2 || len(second.records("charges")) != 20 {
-		t.Errorf("got %+v", summary.Streams[0])
+	first, before := w.read(t, connector.ReadRequest{Streams: selected("charges")})
+	second, after := w.read(t, connector.ReadRequest{Streams: selected("charges"), States: first.states()})
+	if after.Streams[0].Generation <= before.Streams[0].Generation || len(second.records("charges")) != 20 {
+		t.Errorf("got %+v after %+v", after.Streams[0], before.Streams[0])
 	}
 	for _, m := range second.messages {
-		if batch, ok := m.(*connector.RecordBatch); ok && batch.Generation != 2 {
+		if batch, ok := m.(*connector.RecordBatch); ok && batch.Generation != after.Streams[0].Generation {
 			t.Errorf("a batch of generation %d", batch.Generation)
 		}
 	}

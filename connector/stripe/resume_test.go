@@ -386,6 +386,7 @@ type disturbance struct {
 	lost    int  // of the last messages, how many were not stored
 	fault   stripetest.Fault
 	limit   int64
+	follow  int // after how many requests a Read that follows is canceled; 0 if it does not follow
 	retries api.Retry
 	beat    time.Duration
 }

@@ -160,7 +160,7 @@ func TestLimitsOfTheRequest(t *testing.T) {
 func TestTimeRange(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 1000, "*": 0}})
 	from, to := now.AddDate(0, -6, 0), now.AddDate(0, -3, 0)
-	whole, _ := w.read(t, connector.ReadRequest{Streams: selected("charges")})
+	whole, before := w.read(t, connector.ReadRequest{Streams: selected("charges")})
 	want := 0
 	for _, record := range whole.records("charges") {
 		if at := createdOf(t, record); at >= from.Unix() && at < to.Unix() {
@@ -171,8 +171,12 @@ func TestTimeRange(t *testing.T) {
 	if got := len(part.records("charges")); got != want || want == 0 {
 		t.Errorf("got %d records, want %d", got, want)
 	}
-	if g := summary.Streams[0].Generation; g != 1 {
+	if g := summary.Streams[0].Generation; g != before.Streams[0].Generation {
 		t.Errorf("a bounded Read began generation %d", g)
+	}
+	_, summary = w.read(t, connector.ReadRequest{Streams: selected("charges"), From: from, To: to})
+	if g := summary.Streams[0].Generation; g != 1 {
+		t.Errorf("a bounded Read without a state began generation %d, higher than whatever was read before", g)
 	}
 }
 

@@ -46,6 +46,13 @@ func (o *output) applied(e *event, now second) bool {
 	return seen
 }
 
+// readAt notes that records were read from Stripe: they may be newer than events until then.
+func (o *output) readAt(at second) {
+	if o.changes != nil {
+		o.changes.Reread = max(o.changes.Reread, at+readMargin)
+	}
+}
+
 // trustedList is how long after a change lists show it as a rule: they are eventually consistent, and once the overlap is
 // over they are taken to show it for certain.
 const trustedList = second(30)

@@ -16,7 +16,7 @@ const stateVersion = 2
 type state struct {
 	Version    int      `json:"version"`
 	Mode       string   `json:"mode"`       // "live" or "test": whose data it is about
-	Generation int64    `json:"generation"` // grows when the stream is read anew from the beginning
+	Generation int64    `json:"generation"` // when the stream was last read anew from the beginning, as Unix milliseconds
 	From       second   `json:"from"`       // the range of creation times that this generation covers, half-open
 	To         second   `json:"to"`
 	Pass       passID   `json:"pass"`
@@ -119,6 +119,9 @@ func parseState(raw json.RawMessage, mode string, now second) (state, error) {
 	return s, s.validate(mode, now)
 }
 
+// mostGeneration is the highest generation that JSON numbers hold exactly.
+const mostGeneration = 1 << 53
+
 // clockSkew is how far the clocks of the machines that take turns in reading a stream may differ.
 const clockSkew = second(10 * time.Minute / time.Second)
 
@@ -139,7 +142,7 @@ func (s state) validate(mode string, now second) error {
 	switch {
 	case s.Mode != mode:
 		return fmt.Errorf("is about %q data, and the key reads %q data", s.Mode, mode)
-	case s.Generation < 1:
+	case s.Generation < firstGeneration || s.Generation > mostGeneration:
 		return fmt.Errorf("is damaged: generation %d", s.Generation)
 	case s.From > s.To:
 		return fmt.Errorf("is damaged: its range ends before it begins")

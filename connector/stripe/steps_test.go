@@ -95,6 +95,9 @@ func (d disturbance) String() string {
 	if d.limit > 0 {
 		text += fmt.Sprintf(", limit %d", d.limit)
 	}
+	if d.follow > 0 {
+		text += fmt.Sprintf(", follow for %d requests", d.follow)
+	}
 	if d.fault.Times > 0 {
 		text += fmt.Sprintf(", fault %d after %d, %d times within %v", d.fault.Kind, d.fault.Skip, d.fault.Times, d.retries.Budget)
 	}
@@ -202,8 +205,9 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 			s.stream = rapid.SampledFrom(h.pool).Draw(t, "stream")
 		case sync_:
 			s.disturbed = upsets.Draw(t, "disturbance")
+			most := max(12, s.disturbed.follow)
 			s.during = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) during {
-				return during{request: rapid.IntRange(1, 12).Draw(t, "request"), step: changing.Draw(t, "change")}
+				return during{request: rapid.IntRange(1, most).Draw(t, "request"), step: changing.Draw(t, "change")}
 			}), 0, 4).Draw(t, "during")
 		case check:
 		}
@@ -241,7 +245,7 @@ func (h history) changeGenerator() *rapid.Generator[step] {
 // upsets are what happens to Reads of a history: often nothing.
 var upsets = rapid.Custom(func(t *rapid.T) disturbance {
 	d := quiet
-	switch rapid.IntRange(0, 5).Draw(t, "upset") {
+	switch rapid.IntRange(0, 6).Draw(t, "upset") {
 	case 0, 1:
 	case 2:
 		d.kill = rapid.IntRange(0, 30).Draw(t, "kill")
@@ -259,6 +263,9 @@ var upsets = rapid.Custom(func(t *rapid.T) disturbance {
 		}
 		d.retries = api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Attempt: 5 * time.Second}
 		d.retries.Budget = rapid.SampledFrom([]time.Duration{2 * time.Millisecond, 10 * time.Second}).Draw(t, "budget")
+	case 6:
+		d.follow = rapid.IntRange(10, 80).Draw(t, "follow")
+		d.lost = rapid.IntRange(0, 5).Draw(t, "lost")
 	}
 	return d
 })

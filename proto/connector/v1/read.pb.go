@@ -742,8 +742,8 @@ type RecordBatch struct {
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account that the records belong to. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// The generation that the records belong to: it grows when a stream is read anew from the beginning, so that rows of
-	// older generations that did not come back can be removed once the stream is COMPLETE.
+	// The generation that the records belong to: it grows when a stream is read anew from the beginning, with or without a
+	// state, so that rows of older generations that did not come back can be removed once the stream is COMPLETE.
 	Generation int64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The records.
 	Records       []*Record `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
