@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -17,6 +18,7 @@ func newServeWorker() worker {
 	var profile *os.File
 	return worker{
 		"start": handler(func(ctx context.Context, apiBase string) (string, error) {
+			debug.SetGCPercent(server.GCPercent)
 			return serve(ctx, stripe.New(stripe.Options{AllowedAPIBases: []string{apiBase}}), server.Options{})
 		}),
 		"profile": handler(func(_ context.Context, path string) (struct{}, error) {

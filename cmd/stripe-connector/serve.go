@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -97,6 +98,9 @@ func (s *serving) limitFlags(cmd *cobra.Command) {
 
 // listenAndServe opens what the flags name, and serves until ctx is done.
 func (a *app) listenAndServe(ctx context.Context, s *serving) error {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(server.GCPercent)
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
