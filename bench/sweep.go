@@ -31,7 +31,7 @@ func wire(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	defer sender.stop()
-	setup := wireSetup{Records: b.size(60_000, 15_000), Sizes: messageSizes()}
+	setup := wireSetup{Records: b.size(240_000, 15_000), Sizes: messageSizes()}
 	var ready wireReady
 	if err := sender.do("start", setup, &ready); err != nil {
 		return section{}, err
