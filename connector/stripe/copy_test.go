@@ -29,6 +29,7 @@ type copyOf struct {
 	newest   map[string]int64     // the highest revision received of a key, also of rows that are gone
 	asOf     map[string]time.Time // that of the last record of a key
 	waiting  []received
+	loose    []string // keys of records that no state covers
 }
 
 type line struct {
@@ -79,12 +80,18 @@ func (r *replicas) store(messages []connector.Message) {
 			t := r.tables[m.Stream]
 			t.state = &state
 			r.apply(m.Stream, t)
+			t.loose = nil
 		case *connector.StreamStatus:
 			r.conclude(m)
 		}
 	}
 	for _, t := range r.tables {
 		t.waiting = nil
+		for _, key := range t.loose { // the next Read knows nothing of these, and may send older ones first
+			delete(t.newest, key)
+			delete(t.asOf, key)
+		}
+		t.loose = nil
 	}
 }
 
@@ -123,6 +130,7 @@ func (r *replicas) apply(name string, t *copyOf) {
 				r.complain("%s %s: as of %v after %v", name, key, at, t.asOf[key])
 			}
 			t.asOf[key] = at
+			t.loose = append(t.loose, key)
 			if before := t.rows[key].generation; arrived.generation < before {
 				r.complain("%s %s: generation %d after %d", name, key, arrived.generation, before)
 			}

@@ -74,6 +74,8 @@ func TestSingularHistories(t *testing.T) {
 		"something else than what was read again": {selected: []string{"charges"}, updateMode: "reread", steps: []step{
 			read, pause(time.Hour), plain(update, "charges"), pause(time.Minute), wrongContent,
 		}},
+		"more children than an object shows": {selected: []string{"invoices", "invoice_line_items"}, steps: append(
+			[]step{read, pause(time.Hour)}, slices.Repeat([]step{plain(create, "invoice_line_items"), pause(time.Second)}, 15)...)},
 		"away while a backfill was cut short": {selected: []string{"charges", "coupons"}, pageSize: 1, steps: []step{
 			{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}, plain(update, "charges"), {verb: remove, stream: "coupons", n: 1},
 			pause(40 * 24 * time.Hour),

@@ -158,8 +158,8 @@ func (p *planner) follow(req connector.ReadRequest) {
 	if !req.Follow {
 		return
 	}
-	for i, out := range p.outputs {
-		if !out.incremental {
+	for i, configured := range req.Streams {
+		if out := p.output(configured.Stream); out != nil && !out.incremental {
 			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: with follow, choose INCREMENTAL.")
 		}
 	}

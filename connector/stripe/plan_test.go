@@ -207,6 +207,8 @@ func TestPlanRefuses(t *testing.T) {
 		"unselected state":         {connector.ReadRequest{Streams: configured("charges"), States: []connector.StreamState{state("invoices", behind)}}, map[string]string{"states[0].stream": "not among the streams"}},
 		"state twice":              {connector.ReadRequest{Streams: configured("invoices"), States: []connector.StreamState{state("invoices", behind), state("invoices", ahead)}}, map[string]string{"states[1].stream": "second time"}},
 		"state of another account": {connector.ReadRequest{Streams: configured("invoices"), States: []connector.StreamState{{Stream: "invoices", Account: "acct_1", State: json.RawMessage(behind)}}}, map[string]string{"states[0].account": "acct_1"}},
+		"follow to an end": {connector.ReadRequest{Follow: true, Streams: configured("x", "charges")},
+			map[string]string{"streams[0].stream": "no stream", "streams[1].sync_mode": "FULL_REFRESH"}},
 		"all at once": {connector.ReadRequest{Streams: configured("x", "charges"), States: []connector.StreamState{state("y", "{}"), state("charges", "{}")}},
 			map[string]string{"streams[0].stream": "no stream", "states[0].stream": "not among", "states[1].state": "version 0"}},
 	}
