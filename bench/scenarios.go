@@ -19,7 +19,7 @@ func (b *bench) rounds() int {
 	if b.quick {
 		return 1
 	}
-	return 3
+	return 5
 }
 
 // size gives a number for the whole run, or a smaller one for --quick.

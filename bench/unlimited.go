@@ -128,7 +128,7 @@ func (b *bench) unhurried(ctx context.Context, name string, w world) (*contest, 
 	}
 	defer c.stripe.stop()
 	c.sideBySide, c.unlimited = 8, true
-	for i := range b.size(5, 1) { // short and noisy ones
+	for i := range b.rounds() {
 		if err := c.round(ctx, fmt.Sprintf("%s-%d", name, i+1)); err != nil {
 			return nil, err
 		}

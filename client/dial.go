@@ -19,6 +19,9 @@ const (
 	// Static windows bound what a slow reader makes the client hold; gRPC's dynamic ones grow to 16 MiB per stream.
 	streamWindow     = 128 << 10
 	connectionWindow = 1 << 20
+	// readBuffer is what a connection reads at once: half a message of records, for a quarter of the system calls of gRPC's
+	// 32 KiB.
+	readBuffer = 128 << 10
 	// A Read sends a heartbeat every 10 s, so a ping is sent only when something is wrong.
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
@@ -73,6 +76,7 @@ func Dial(target string, opts Options) (*Client, error) {
 		grpc.WithTransportCredentials(creds),
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(connectionWindow),
+		grpc.WithReadBufferSize(readBuffer),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithDefaultServiceConfig(serviceConfig),
