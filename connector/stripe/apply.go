@@ -115,6 +115,9 @@ func (s *sweep) remember(c *change, h *harvest) {
 			delete(h.records, list.out)
 		}
 		s.listed[list] = c.readAt
+		if list.subject.role == partOfList {
+			list.out.parted = c.readAt
+		}
 		note(list, sum)
 	}
 	for out := range c.outs {

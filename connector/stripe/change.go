@@ -179,7 +179,7 @@ func (s *sweep) add(c *change, e *event, t target, news bool) {
 		return
 	}
 	c.outs[t.out] = true
-	c.late = c.late || c.at < t.out.floor || c.at < t.out.changes.Until || c.at <= max(object, listed)+readMargin
+	c.late = c.late || c.at < t.out.floor || c.at < t.out.changes.Until || c.at <= max(object, listed, t.out.parted)+readMargin
 }
 
 // readMargin is how far Stripe's clock, by which events are stamped, and that of this machine, by which readings are, may

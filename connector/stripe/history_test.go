@@ -186,6 +186,7 @@ func (p *play) observe() {
 func (p *play) step(s step) {
 	switch s.verb {
 	case wait:
+		p.remember()
 		p.lock.Lock()
 		p.time = p.time.Add(s.wait)
 		p.lock.Unlock()
