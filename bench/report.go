@@ -84,6 +84,10 @@ func times(x float64) string   { return fmt.Sprintf("%.2f×", x) }
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
 func seconds(x float64) string { return fmt.Sprintf("%.1f s", x) }
 func whole(x float64) string   { return fmt.Sprintf("%.0f", x) }
+func kibibytes(bytes int) string {
+	return fmt.Sprintf("%d KiB", bytes>>10)
+}
+
 func mebibytes(bytes int64) string {
 	return fmt.Sprintf("%d MiB", bytes>>20)
 }

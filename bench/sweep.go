@@ -81,7 +81,7 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 		if best == 0 { // the first of the sizes has no smaller one
 			best = speed
 		}
-		name := fmt.Sprintf("%d KiB", size>>10)
+		name := kibibytes(size)
 		if size == oneEach {
 			name = "one record"
 		}
@@ -93,11 +93,11 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 			"own settings. Ratios to one record per message; processor time per record, of server and client together unless it says otherwise.",
 			setup.Records, ready.Average),
 		tables:  []table{t},
-		remarks: []string{"The service sends messages of 256 KiB. With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
+		remarks: []string{"The service sends messages of " + kibibytes(chosenSize) + ". With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
 		targets: []target{
-			atLeast("records per second with 256 KiB, against one record per message",
+			atLeast("records per second with "+kibibytes(chosenSize)+", against one record per message",
 				sums[chosenSize].against(sums[oneEach], measurement.rate), 1.8, times),
-			atMost("processor time per record with 256 KiB, against one record per message",
+			atMost("processor time per record with "+kibibytes(chosenSize)+", against one record per message",
 				sums[chosenSize].against(sums[oneEach], measurement.cost), 0.55, times),
 			atLeast("records per second of any size, against the best of the smaller sizes", worst, cliff, times),
 		},

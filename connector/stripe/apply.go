@@ -115,8 +115,8 @@ func (s *sweep) remember(c *change, h *harvest) {
 			delete(h.records, list.out)
 		}
 		s.listed[list] = c.readAt
-		if list.subject.role == partOfList {
-			list.out.parted = c.readAt
+		if list.subject.role == partOfList { // any of its objects may be newer than events until now
+			list.out.floor = max(list.out.floor, c.readAt+readMargin+1)
 		}
 		note(list, sum)
 	}

@@ -113,11 +113,12 @@ func (s *sweep) changes(events []event) []*change {
 				continue
 			}
 			news := !t.out.applied(e, s.now)
-			if list, ok := t.list(e); ok && second(e.Created) >= s.now-s.run.overlap {
-				key := readingOf{t.out, list}
-				s.telling[key] = append(s.telling[key], moment{e.hash, second(e.Created)})
-			}
 			key := subject{t.member.stream, t.role, id}
+			list, listed := t.list(e, key)
+			if listed && second(e.Created) >= s.now-s.run.overlap {
+				of := readingOf{t.out, list}
+				s.telling[of] = append(s.telling[of], moment{e.hash, second(e.Created)})
+			}
 			c := known[key]
 			if c == nil {
 				c = &change{subject: key, member: t.member, at: second(e.Created), outs: map[*output]bool{}}
@@ -125,7 +126,7 @@ func (s *sweep) changes(events []event) []*change {
 				all = append(all, c)
 			}
 			if second(e.Created) == c.at {
-				s.add(c, e, t, news)
+				s.add(c, e, t.out, list, news)
 			}
 		}
 	}
@@ -141,17 +142,22 @@ func (t target) subjectOf(e *event) (string, bool) {
 	return e.about.ID, e.about.ID != "" // a preview, as of invoice.upcoming, has none
 }
 
-// list gives what is listed to read again what an event tells about a target; false if it is part of an object.
-func (t target) list(e *event) (subject, bool) {
+// list gives what is listed to read again, for the target, the subject of an event; false if it is no part of a list.
+func (t target) list(e *event, of subject) (subject, bool) {
 	switch t.role {
-	case partOfList:
-		return subject{t.member.stream, partOfList, e.about.ID}, true
+	case partOfList, allChildren:
+		return of, true
 	case ownObject:
-		return childrenOf(t.out.member.stream, e.about.ID), t.out.member != t.member
-	case childObject, allChildren:
+		return childrenOf(t.out.member.stream, of.id), t.out.member != t.member
+	case childObject:
 	}
-	parent := parentOf(t.member.stream, e.about)
-	return childrenOf(t.member.stream, parent), parent != ""
+	return siblingsOf(t.member.stream, e.about)
+}
+
+// siblingsOf is what is below the parent of an object; false if it names none.
+func siblingsOf(s *stream, object rawjson.Object) (subject, bool) {
+	parent := parentOf(s, object)
+	return childrenOf(s, parent), parent != ""
 }
 
 // childrenOf is what is below a parent at the endpoint of a stream.
@@ -163,23 +169,21 @@ func parentOf(s *stream, object rawjson.Object) string {
 	return rawjson.String(value)
 }
 
-// add takes an event of the newest second of a change.
-func (s *sweep) add(c *change, e *event, t target, news bool) {
+// add takes an event of the newest second of a change. The list is what would be read to read it again, if anything.
+func (s *sweep) add(c *change, e *event, out *output, list subject, news bool) {
 	if !slices.Contains(c.events, e) {
 		c.events = append(c.events, e)
 	}
-	var object, listed second // when they were read again
-	if list, ok := t.list(e); ok {
-		listed = s.run.readAgain[readingOf{t.out, list}].at
-	}
+	listed := s.run.readAgain[readingOf{out, list}].at // each zero if it was not
+	var object second
 	if c.role == ownObject {
-		object = s.run.readAgain[readingOf{t.out, c.subject}].at
+		object = s.run.readAgain[readingOf{out, c.subject}].at
 	}
 	if !news || c.at < object-readMargin || c.at < listed-s.run.overlap {
 		return
 	}
-	c.outs[t.out] = true
-	c.late = c.late || c.at < t.out.floor || c.at < t.out.changes.Until || c.at <= max(object, listed, t.out.parted)+readMargin
+	c.outs[out] = true
+	c.late = c.late || c.at < out.floor || c.at < out.changes.Until || c.at <= max(object, listed)+readMargin
 }
 
 // readMargin is how far Stripe's clock, by which events are stamped, and that of this machine, by which readings are, may
@@ -207,8 +211,7 @@ func (c *change) siblings() (subject, bool) {
 	case allChildren:
 		return c.subject, true
 	case childObject:
-		parent := parentOf(c.stream, c.newest().about)
-		return childrenOf(c.stream, parent), parent != ""
+		return siblingsOf(c.stream, c.newest().about)
 	case ownObject, partOfList:
 	}
 	return subject{}, false

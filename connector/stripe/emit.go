@@ -54,8 +54,7 @@ type progress struct {
 	listed    bool              // its lists are read, as far as they are to be
 	seen      map[string]second // events that were applied, by the hash of their id, with their time
 	awaited   map[string]second // events whose lists are to be read again, with when
-	parted    second            // when a part of its list was last read again: any of its objects may be newer than events before
-	floor     second            // events before it may be older than records that an earlier Read sent
+	floor     second            // events before it may be older than records that were sent
 
 	caughtUp       bool                      // its changes are applied, and it waits to be compared
 	reconciliation *connector.Reconciliation // nil if it was not

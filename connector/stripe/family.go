@@ -114,10 +114,13 @@ func (g *gatherer) replace(m *member, parent string, asOf time.Time) {
 
 // list notes that a list is read for the sake of a change.
 func (g *gatherer) list(m *member, of subject) {
+	if !g.change {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, out := range m.outputs {
-		if g.change && g.harvest.wants(out) {
+		if g.harvest.wants(out) {
 			g.listed = append(g.listed, readingOf{out, of})
 		}
 	}

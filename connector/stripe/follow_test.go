@@ -3,6 +3,7 @@ package stripe_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -46,6 +47,27 @@ func (d *delays) record(_ int, m connector.Message) error {
 	return nil
 }
 
+// follow has a Read follow with everything at its defaults. What it returns ends the Read.
+func follow(t *testing.T, server *stripetest.Stripe, sink connector.Sink, streams ...string) func() {
+	t.Helper()
+	req := connector.ReadRequest{Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), Follow: true}
+	for _, stream := range streams {
+		req.Streams = append(req.Streams, connector.ConfiguredStream{Stream: stream, SyncMode: connector.Incremental})
+	}
+	source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
+	ctx, cancel := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		if _, err := source.Read(ctx, req, sink); !errors.Is(err, context.Canceled) {
+			t.Errorf("Read: %v", err)
+		}
+	})
+	return func() {
+		cancel()
+		reading.Wait()
+	}
+}
+
 // TestFreshnessUnderFollow lets a Read follow with everything at its defaults while Stripe changes, each change becoming
 // visible within a second, on a clock of its own.
 func TestFreshnessUnderFollow(t *testing.T) {
@@ -54,22 +76,8 @@ func TestFreshnessUnderFollow(t *testing.T) {
 			Objects: map[string]int{"*": 0, "/v1/charges": 30, "/v1/coupons": 30}, EventDelay: time.Second, ShuffleTies: true, Accounts: -1,
 		})
 		defer server.Close()
-		source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
-		ctx, cancel := context.WithCancel(t.Context())
 		d := delays{under: map[string][]time.Time{}, arrived: map[string]int64{}}
-		var reading sync.WaitGroup
-		reading.Go(func() {
-			_, err := source.Read(ctx, connector.ReadRequest{
-				Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`),
-				Follow: true,
-				Streams: []connector.ConfiguredStream{
-					{Stream: "charges", SyncMode: connector.Incremental}, {Stream: "coupons", SyncMode: connector.Incremental},
-				},
-			}, &recorder{send: d.record})
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("Read: %v", err)
-			}
-		})
+		end := follow(t, server, &recorder{send: d.record}, "charges", "coupons")
 		var ids []string
 		for _, path := range []string{"/v1/charges", "/v1/coupons"} {
 			for id := range server.Truth(path) {
@@ -90,8 +98,7 @@ func TestFreshnessUnderFollow(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		cancel()
-		reading.Wait()
+		end()
 		if len(d.took) != changes {
 			t.Fatalf("%d of %d changes arrived", len(d.took), changes)
 		}
@@ -107,44 +114,34 @@ func TestFreshnessUnderFollow(t *testing.T) {
 // TestLateListsUnderFollow lets lists show what events tell of a minute later than the events: it comes, and comes once,
 // in few requests.
 func TestLateListsUnderFollow(t *testing.T) {
-	for stream, parents := range map[string]string{"refunds": "/v1/charges", "setup_attempts": "/v1/setup_intents", "customer_payment_methods": "/v1/customers"} {
+	tests := map[string]struct{ parents, path, field string }{ // of a path with the parent's id, or of a field that names it
+		"refunds":                  {"/v1/charges", "/v1/refunds", "charge"},
+		"setup_attempts":           {"/v1/setup_intents", "/v1/setup_attempts", "setup_intent"},
+		"customer_payment_methods": {"/v1/customers", "/v1/customers/%s/payment_methods", ""},
+	}
+	for stream, test := range tests {
 		t.Run(stream, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := stripetest.New(stripetest.Options{
-					Objects: map[string]int{"*": 0, parents: 3}, ObjectDelay: time.Minute, Accounts: -1, Seed: 2,
+					Objects: map[string]int{"*": 0, test.parents: 3}, ObjectDelay: time.Minute, Accounts: -1, Seed: 2,
 				})
 				defer server.Close()
-				arrived := map[string]int{}
-				sink := recorder{send: func(_ int, m connector.Message) error {
-					if batch, ok := m.(*connector.RecordBatch); ok {
-						for _, r := range batch.Records {
-							if r.Operation == connector.Upsert {
-								arrived[r.Key]++
-							}
-						}
-					}
-					return nil
-				}}
-				ctx, cancel := context.WithCancel(t.Context())
-				var reading sync.WaitGroup
-				reading.Go(func() {
-					_, err := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}}).Read(ctx, connector.ReadRequest{
-						Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`),
-						Follow: true, Streams: []connector.ConfiguredStream{{Stream: stream, SyncMode: connector.Incremental}},
-					}, &sink)
-					if !errors.Is(err, context.Canceled) {
-						t.Errorf("Read: %v", err)
-					}
-				})
+				var sink recorder
+				end := follow(t, server, &sink, stream)
 				time.Sleep(10 * time.Minute)
 				before := server.RequestCount("") - server.RequestCount("/v1/events")
-				id := createOne(t, server, stream, parents)
+				id := createBelow(t, server, test.parents, test.path, test.field)
 				time.Sleep(20 * time.Minute)
 				requests := server.RequestCount("") - server.RequestCount("/v1/events") - before
-				cancel()
-				reading.Wait()
-				if arrived[id] != 1 {
-					t.Errorf("%s came %d times", id, arrived[id])
+				end()
+				arrived := 0
+				for _, r := range sink.records(stream) {
+					if r.Operation == connector.Upsert && r.Key == id {
+						arrived++
+					}
+				}
+				if arrived != 1 {
+					t.Errorf("%s came %d times", id, arrived)
 				}
 				if requests > 6 { // an object and its list, as soon as the event is there, and twice again
 					t.Errorf("%d requests for one change", requests)
@@ -154,16 +151,18 @@ func TestLateListsUnderFollow(t *testing.T) {
 	}
 }
 
-// createOne creates an object below one of its parents.
-func createOne(t *testing.T, server *stripetest.Stripe, stream, parents string) string {
+// createBelow creates an object below one of its parents.
+func createBelow(t *testing.T, server *stripetest.Stripe, parents, path, field string) string {
 	t.Helper()
 	var parent string
 	for parent = range server.Truth(parents) {
 		break
 	}
-	path, fields := "/v1/"+stream, stripetest.Fields{strings.TrimSuffix(strings.TrimPrefix(parents, "/v1/"), "s"): parent}
-	if stream == "customer_payment_methods" {
-		path, fields = "/v1/customers/"+parent+"/payment_methods", stripetest.Fields{}
+	fields := stripetest.Fields{}
+	if field != "" {
+		fields[field] = parent
+	} else {
+		path = fmt.Sprintf(path, parent)
 	}
 	id, err := server.Create(path, fields)
 	if err != nil {
