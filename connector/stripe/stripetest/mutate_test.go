@@ -212,6 +212,36 @@ func TestBalanceTransactionsSettle(t *testing.T) {
 	}
 }
 
+// TestEmbeddedBalanceTransactionsStay as they are, for no event tells of their settling.
+func TestEmbeddedBalanceTransactionsStay(t *testing.T) {
+	c := newClock()
+	options := c.options()
+	options.Start, options.End = c.now.Add(-48*time.Hour), c.now
+	s := New(options)
+	pending := func() map[string]string {
+		found := map[string]string{}
+		for _, path := range []string{"/v1/issuing/authorizations", "/v1/disputes"} {
+			for id, raw := range s.Truth(path) {
+				var object struct {
+					Transactions []struct{ Status string } `json:"balance_transactions"`
+				}
+				if err := json.Unmarshal(raw, &object); err != nil {
+					t.Fatal(err)
+				}
+				if len(object.Transactions) > 0 && object.Transactions[0].Status == "pending" {
+					found[id] = string(raw)
+				}
+			}
+		}
+		return found
+	}
+	early := pending()
+	c.wait(4 * 24 * time.Hour)
+	if late := pending(); len(early) == 0 || !maps.Equal(early, late) {
+		t.Errorf("%d embed a pending balance transaction, later %d", len(early), len(late))
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	s, client := serve(t, newClock().options())
 	done := make(chan bool)

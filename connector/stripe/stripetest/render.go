@@ -103,8 +103,7 @@ func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 	below, expanded := e.at(s.path)
 	switch {
 	case s.kind == slotSnapshot:
-		// The object as it was in the beginning: a later change of a price does not show in old invoice lines.
-		r.object(target, 0, below, level, false)
+		r.snapshot(t, target, below, level)
 	case !expanded || target.store.kind.hidden:
 		r.id(target)
 	case !target.store.alive(target.ordinal):
@@ -112,6 +111,15 @@ func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 	default:
 		r.object(target, target.store.revision(target.ordinal), below, level, false)
 	}
+}
+
+// snapshot writes an object as it was in the beginning, at the time of the object t that embeds it: a later change of a
+// price does not show in old invoice lines, nor does a dispute change when a balance transaction of it settles.
+func (r *renderer) snapshot(t, target ref, e expansion, level int) {
+	now := r.now
+	r.now = int64(t.store.time(t.ordinal))
+	r.object(target, 0, e, level, false)
+	r.now = now
 }
 
 // deleted writes what remains of a deleted object.
