@@ -34,6 +34,11 @@ import (
 func TestHistories(t *testing.T) {
 	checks(t, "60")
 	streams := offered(t)
+	for name := range streams {
+		if name != "events" && !slices.ContainsFunc(kindred, func(group []string) bool { return slices.Contains(group, name) }) {
+			t.Errorf("no history has %s", name)
+		}
+	}
 	everything := histories(streams)
 	rapid.Check(t, func(r *rapid.T) {
 		everything.Draw(r, "history").play(r, streams)
@@ -90,6 +95,25 @@ func TestSingularHistories(t *testing.T) {
 	}
 }
 
+// TestEachChangeOfEachStream holds that one Read brings what one change made.
+func TestEachChangeOfEachStream(t *testing.T) {
+	streams := offered(t)
+	for name, stream := range streams {
+		h := history{seed: 1, pool: []string{name}, selected: []string{name}, updateMode: "auto", pageSize: 100}
+		for ; stream.Parent != ""; stream = streams[stream.Parent] {
+			h.pool = append(h.pool, stream.Parent)
+		}
+		if name == "billing_meter_event_summaries" {
+			h.pool = append(h.pool, "billing_meters")
+		}
+		h.steps = []step{{verb: check}}
+		for _, verb := range possible(name) {
+			h.steps = append(h.steps, step{verb: verb, stream: name, n: 1}, step{verb: check})
+		}
+		t.Run(name, func(t *testing.T) { h.play(t, streams) })
+	}
+}
+
 // tester is a *testing.T or a *rapid.T.
 type tester interface {
 	Context() context.Context
@@ -116,6 +140,7 @@ type play struct {
 	tester
 	streams map[string]connector.Stream
 	stripe  *stripetest.Stripe
+	account *stripetest.Account // that is read
 	config  connector.Config
 	copies  []*replicas // a strict one and one that is not
 
@@ -134,13 +159,20 @@ const simulated = "http://stripe.test"
 func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 	p := &play{history: h, tester: t, streams: streams, time: now, happened: map[string]string{}}
 	p.stripe = stripetest.New(stripetest.Options{
-		Seed: h.seed, Objects: h.objects(streams), Accounts: -1, Compact: true,
+		Seed: h.seed, Objects: h.objects(streams), Accounts: h.accounts(), Compact: true,
 		Start: now.AddDate(0, 0, -40), End: now, Now: p.now,
 		EventDelay: h.eventDelay, ObjectDelay: h.objectDelay, ShuffleTies: h.shuffle, OldEvents: h.oldEvents,
 		Observe: func(stripetest.Request) { p.observe() },
 	})
-	p.config = connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01","update_mode":%q}`,
-		simulated, h.updateMode))
+	config := fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01","update_mode":%q}`,
+		simulated, h.updateMode)
+	p.account = p.stripe.Account
+	if h.connected {
+		id := p.stripe.ConnectedAccounts()[0]
+		p.account = p.stripe.Connected(id)
+		config = rawjson.WithMember(config, "account", rawjson.Quote(id))
+	}
+	p.config = connector.Config(config)
 	p.copies = []*replicas{newReplicas(streams, true), newReplicas(streams, false)}
 	p.choose(h.selected...)
 	p.remember()
@@ -208,7 +240,7 @@ func (p *play) step(s step) {
 
 // remember notes the events that Stripe has, for it forgets them.
 func (p *play) remember() {
-	for id, raw := range p.stripe.Truth("/v1/events") {
+	for id, raw := range p.account.Truth("/v1/events") {
 		p.lock.Lock()
 		p.happened[id] = string(raw)
 		p.lock.Unlock()
@@ -230,25 +262,23 @@ func (p *play) change(s step) error {
 	}
 	id := ids[s.n%len(ids)]
 	if s.verb == remove {
-		return p.stripe.Delete(id)
+		return p.account.Delete(id)
 	}
-	return p.stripe.Update(id)
+	return p.account.Update(id)
 }
 
 // ids lists the objects of a stream that can change.
 func (p *play) ids(stream connector.Stream) []string {
 	object, path := path(stream)
 	var ids []string
-	for id, raw := range p.stripe.Truth(path) {
-		kind, _ := rawjson.Lookup(string(raw), "object")
-		status, _ := rawjson.Lookup(string(raw), "status")
-		settled := stream.Name == "balance_transactions" && status != `"pending"`
-		if kind == rawjson.Quote(object) && !settled {
+	for id, raw := range p.objects(path, object) {
+		status, _ := rawjson.Lookup(raw, "status")
+		if stream.Name != "balance_transactions" || status == `"pending"` {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return ids
 }
 
 func (p *play) create(stream connector.Stream, path string, n int) error {
@@ -268,7 +298,7 @@ func (p *play) create(stream connector.Stream, path string, n int) error {
 			fields[stream.ParentField] = parent
 		}
 	}
-	_, err := p.stripe.Create(path, fields)
+	_, err := p.account.Create(path, fields)
 	if err != nil && strings.Contains(err.Error(), "the most that it can have") {
 		return nil
 	}
@@ -348,7 +378,7 @@ func (p *play) check() {
 
 // compareEvents holds that the stream of events has all that Stripe has, and nothing that it never had.
 func (p *play) compareEvents(r *replicas, before *copyOf) {
-	for id := range p.stripe.Truth("/v1/events") {
+	for id := range p.account.Truth("/v1/events") {
 		if _, ok := r.tables["events"].rows[id]; !ok {
 			r.complain("events %s is missing", id)
 		}
@@ -401,27 +431,40 @@ func decoded(p *play, data string) map[string]any {
 func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	object, pattern := path(stream)
 	rows := map[string]string{}
-	collect := func(path, parent string) {
-		for _, raw := range p.stripe.Truth(path) {
-			data := string(raw)
-			if kind, _ := rawjson.Lookup(data, "object"); kind != rawjson.Quote(object) {
-				continue
+	if stream.Parent != "" && parameter.MatchString(pattern) && !strings.Contains(pattern, "{across}") {
+		_, parents := path(p.streams[stream.Parent])
+		for parent := range p.account.Truth(parents) {
+			for _, data := range p.objects(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), object) {
+				if stream.ParentField != "" {
+					data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
+				}
+				rows[r.key(stream.Name, data)] = data
 			}
-			if parent != "" && stream.ParentField != "" {
-				data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
-			}
-			rows[r.key(stream.Name, data)] = data
 		}
-	}
-	if stream.Parent == "" || !parameter.MatchString(pattern) {
-		collect(pattern, "")
 		return rows
 	}
-	_, parents := path(p.streams[stream.Parent])
-	for parent := range p.stripe.Truth(parents) {
-		collect(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), parent)
+	for id, data := range p.objects(pattern, object) {
+		if _, shown := rawjson.Lookup(data, stream.ParentField); stream.ParentField != "" && !shown {
+			parent := p.account.Relation(id, stream.ParentField)
+			if parent == "" {
+				continue // the parent was deleted
+			}
+			data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
+		}
+		rows[r.key(stream.Name, data)] = data
 	}
 	return rows
+}
+
+// objects gives what a list holds of one type of object, by id.
+func (p *play) objects(path, object string) map[string]string {
+	found := map[string]string{}
+	for id, raw := range p.account.Truth(path) {
+		if kind, _ := rawjson.Lookup(string(raw), "object"); kind == rawjson.Quote(object) {
+			found[id] = string(raw)
+		}
+	}
+	return found
 }
 
 // inMemory takes requests to a handler without a network, so that histories are cheap.

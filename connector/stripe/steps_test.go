@@ -23,14 +23,15 @@ type history struct {
 	oldEvents               float64
 	updateMode              string
 	pageSize                int
+	connected               bool // a connected account is read
 	steps                   []step
 }
 
 // GoString tells a history in short lines.
 func (h history) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d\n\tselect %s",
-		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, strings.Join(h.selected, " "))
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v\n\tselect %s",
+		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, strings.Join(h.selected, " "))
 	for _, s := range h.steps {
 		b.WriteString("\n\t" + s.String())
 	}
@@ -116,27 +117,48 @@ var kindred = [][]string{
 	{"balance_transactions"},
 	{"checkout_sessions", "checkout_session_line_items", "files"},
 	{"setup_intents", "setup_attempts"},
-	{"financial_connections_accounts", "financial_connections_transactions"},
+	{"financial_connections_accounts", "financial_connections_account_owners", "financial_connections_transactions"},
 	{"credit_notes", "credit_note_line_items"},
 	{"quotes", "quote_line_items", "quote_computed_upfront_line_items"},
 	{"payment_links", "payment_link_line_items"},
 	{"radar_value_lists", "radar_value_list_items", "shipping_rates"},
 	{"issuing_cards", "issuing_tokens", "issuing_authorizations"},
+	{"issuing_cardholders", "issuing_disputes", "issuing_personalization_designs", "issuing_physical_bundles", "issuing_settlements", "issuing_transactions"},
 	{"payment_intents", "payouts", "topups", "reviews"},
-	{"identity_verification_sessions", "identity_verification_reports", "reporting_report_runs"},
+	{"identity_verification_sessions", "identity_verification_reports", "reporting_report_runs", "reporting_report_types"},
 	{"test_helpers_test_clocks", "tax_rates", "subscription_schedules"},
-	{"treasury_financial_accounts", "treasury_inbound_transfers", "treasury_transactions"},
+	{"treasury_financial_accounts", "treasury_inbound_transfers", "treasury_transactions", "treasury_transaction_entries"},
+	{
+		"treasury_financial_accounts", "treasury_credit_reversals", "treasury_debit_reversals", "treasury_outbound_payments",
+		"treasury_outbound_transfers", "treasury_received_credits", "treasury_received_debits",
+	},
+	{"accounts", "capabilities", "external_account_bank_accounts", "external_account_cards", "persons"},
+	{"billing_meters", "customers", "billing_meter_event_summaries"},
+	{"entitlements_features", "customers", "entitlements_active_entitlements"},
+	{"subscriptions", "subscription_items", "usage_record_summaries"},
+	{"sources", "source_transactions", "payment_methods", "payment_method_configurations", "payment_method_domains", "apple_pay_domains"},
+	{"climate_orders", "climate_products", "climate_suppliers", "apps_secrets", "webhook_endpoints"},
+	{"terminal_configurations", "terminal_locations", "terminal_readers"},
+	{"tax_codes", "tax_ids", "tax_registrations", "country_specs", "exchange_rates"},
+	{"billing_portal_configurations", "file_links", "forwarding_requests", "radar_early_fraud_warnings", "sigma_scheduled_query_runs"},
 }
 
 // deletable are the streams whose objects Stripe deletes; of subscriptions, it cancels them.
 var deletable = []string{
-	"bank_accounts", "cards", "coupons", "customer_payment_methods", "customer_tax_ids", "customers", "invoice_items",
-	"invoice_line_items", "invoices", "plans", "prices", "products", "radar_value_list_items", "radar_value_lists",
-	"subscription_items", "subscriptions", "test_helpers_test_clocks",
+	"apple_pay_domains", "bank_accounts", "cards", "coupons", "customer_payment_methods", "customer_tax_ids", "customers",
+	"external_account_bank_accounts", "external_account_cards", "invoice_items", "invoice_line_items", "invoices", "persons", "plans",
+	"prices", "products", "radar_value_list_items", "radar_value_lists", "sources", "subscription_items", "subscriptions", "tax_ids",
+	"terminal_configurations", "terminal_locations", "terminal_readers", "test_helpers_test_clocks", "webhook_endpoints",
 }
 
 // steady are the streams whose objects never change once they are there, as far as anybody is told.
-var steady = []string{"events", "files", "identity_verification_reports"}
+var steady = []string{"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "sigma_scheduled_query_runs"}
+
+// given are the streams whose objects come with others or are there from the first.
+var given = []string{
+	"accounts", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs", "events",
+	"exchange_rates", "reporting_report_types", "tax_codes", "treasury_transaction_entries",
+}
 
 // needed are lists that others point to.
 var needed = map[string]string{
@@ -162,6 +184,14 @@ func (h history) objects(streams map[string]connector.Stream) map[string]int {
 	return objects
 }
 
+// accounts says how many connected accounts there are.
+func (h history) accounts() int {
+	if h.connected || slices.Contains(h.pool, "accounts") {
+		return 2
+	}
+	return -1
+}
+
 // histories makes histories at random.
 func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 	return rapid.Custom(func(t *rapid.T) history {
@@ -182,6 +212,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 		}
 		slices.Sort(h.pool)
 		h.pool = slices.Compact(h.pool)
+		h.connected = !slices.Contains(h.pool, "accounts") && rapid.IntRange(0, 5).Draw(t, "connected") == 5
 		h.selected = rapid.SliceOfNDistinct(rapid.SampledFrom(h.pool), 1, len(h.pool), rapid.ID).Draw(t, "selected")
 		slices.Sort(h.selected)
 		h.steps = rapid.SliceOfN(h.stepGenerator(), 1, 25).Draw(t, "steps")
@@ -215,25 +246,34 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 	})
 }
 
+// possible says how the objects of a stream can change.
+func possible(stream string) []verb {
+	var verbs []verb
+	if !slices.Contains(given, stream) {
+		verbs = append(verbs, create)
+	}
+	if !slices.Contains(steady, stream) {
+		verbs = append(verbs, update)
+	}
+	if slices.Contains(deletable, stream) {
+		verbs = append(verbs, remove)
+	}
+	return verbs
+}
+
 // changeGenerator makes changes that are possible, and short waits.
 func (h history) changeGenerator() *rapid.Generator[step] {
-	var possible []step
+	var all []step
 	for _, name := range h.pool {
-		if !slices.Contains(steady, name) {
-			possible = append(possible, step{verb: update, stream: name})
-		}
-		if name != "events" {
-			possible = append(possible, step{verb: create, stream: name})
-		}
-		if slices.Contains(deletable, name) {
-			possible = append(possible, step{verb: remove, stream: name})
+		for _, verb := range possible(name) {
+			all = append(all, step{verb: verb, stream: name})
 		}
 	}
-	if len(possible) == 0 {
-		possible = append(possible, step{verb: wait})
+	if len(all) == 0 {
+		all = append(all, step{verb: wait})
 	}
 	return rapid.Custom(func(t *rapid.T) step {
-		s := rapid.SampledFrom(possible).Draw(t, "change")
+		s := rapid.SampledFrom(all).Draw(t, "change")
 		s.n = rapid.IntRange(0, 4).Draw(t, "n")
 		if rapid.IntRange(0, 5).Draw(t, "pause") == 5 {
 			return step{verb: wait, wait: rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, 10 * time.Second}).Draw(t, "wait")}

@@ -28,6 +28,10 @@ func (b *builder) special(full, name string, n *node) (value, bool) {
 		return hole(slot{kind: slotTime, delta: settling}), true
 	case b.kind.name == "balance_transaction" && name == "status":
 		return hole(slot{kind: slotSettled, delta: settling}), true
+	case b.kind.name == "billing.meter_event_summary" && name == "start_time":
+		return hole(slot{kind: slotTime}), true // another one for each summary of a meter
+	case b.kind.name == "billing.meter_event_summary" && name == "end_time":
+		return hole(slot{kind: slotTime, delta: 24 * 3600}), true
 	case top && name == "status" && b.status != "":
 		return quoted(b.status), true
 	case top && name == "type" && b.sort != "":

@@ -71,6 +71,25 @@ func (a *Account) truth(route *route, parent *ref, yield func(string, json.RawMe
 	return true
 }
 
+// Relation returns the id of the living object that another one belongs or points to, also where answers do not show it: the
+// "customer" of an active entitlement, or of a summary of a billing meter. It is "" where there is none.
+func (a *Account) Relation(id, field string) string {
+	a.stripe.lock.RLock()
+	defer a.stripe.lock.RUnlock()
+	t, ok := a.find(id)
+	if !ok {
+		return ""
+	}
+	target, ok := ref{t.store.parent, t.ordinal / stride}, t.store.kind.parentField == field
+	if r := t.store.kind.relation(field); r != nil {
+		target, ok = t.store.resolve(t.ordinal, r)
+	}
+	if !ok || !target.store.alive(target.ordinal) {
+		return ""
+	}
+	return target.store.id(target.ordinal)
+}
+
 // Count returns how many objects Truth would yield.
 func (a *Account) Count(path string) int {
 	n := 0
