@@ -27,7 +27,7 @@ type joint struct {
 type words [maxJoint / word]uint64
 
 // place is somewhere that a joint stands, and has those that stood there, the latest first.
-type place [2]*joint
+type place [4]*joint
 
 // kind is what a joint leads to.
 type kind uint8
@@ -100,10 +100,12 @@ func (j *joint) write(out *[maxJoint]byte) {
 // joint scans the joint at a place in an object whose first place is in, but for the one that stood there last.
 func (s *scanner) joint(i, n int, at, in *place) (int, int, *joint) {
 	ahead := *(*[maxJoint]byte)(s.src[i:]) // a copy, which out cannot overwrite
-	if j := at[1]; j != nil && j.matches(&ahead) {
-		at[0], at[1] = j, at[0]
-		j.write((*[maxJoint]byte)(s.out[n:]))
-		return i + j.size, n + j.written, j
+	for k := 1; k < len(at) && at[k] != nil; k++ {
+		if j := at[k]; j.matches(&ahead) {
+			at.lead(j, k)
+			j.write((*[maxJoint]byte)(s.out[n:]))
+			return i + j.size, n + j.written, j
+		}
 	}
 	begin, from, to := i, n, toEnd
 	var more bool
@@ -123,11 +125,17 @@ func (s *scanner) joint(i, n int, at, in *place) (int, int, *joint) {
 	}
 	if size := i - begin; size <= maxJoint {
 		if j := s.remember(ahead[:size], s.out[from:n], to, in); j != nil {
-			at[0], at[1] = j, at[0]
+			at.lead(j, len(at)-1)
 			return i, n, j
 		}
 	}
 	return i, n, &s.others[to]
+}
+
+// lead puts a joint before the first n of a place, over the one behind them.
+func (p *place) lead(j *joint, n int) {
+	copy(p[1:n+1], p[:n])
+	p[0] = j
 }
 
 // remember gives the joint of a text, unless there are too many.
