@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"runtime"
 	"sync"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
 const (
-	// maxBodies is how many answers are read and cut at once in the process. Bodies come faster than they are cut, so
-	// more would only cost memory: hundreds of Reads may begin in the same moment.
+	// maxBodies is how many answers are read, or wait to be cut, at once in the process. Bodies come faster than they are
+	// cut, so more would only cost memory: hundreds of Reads may begin in the same moment.
 	maxBodies = 32
 	// newBody is how large a buffer begins, unless an answer tells how much it is: most pages have some hundred KB.
 	newBody = 256 << 10
@@ -19,14 +20,14 @@ const (
 	maxIdle = 16 << 20
 )
 
-// bodies lends the buffers that answers are read and cut in.
+// bodies lends the buffers that answers are read into, and cut in.
 var bodies = newBuffers(maxBodies, maxIdle)
 
-// buffer is what one answer is read into, and cut with.
-type buffer struct {
-	bytes.Buffer // led as the cutter wants it
-	cutter       rawjson.Cutter
-}
+// allCutters are those of the process.
+var allCutters = newCutters(runtime.GOMAXPROCS(0))
+
+// buffer is what one answer is read into, led as cutters want it.
+type buffer struct{ bytes.Buffer }
 
 // body is the answer.
 func (b *buffer) body() []byte { return b.Bytes()[rawjson.Lead:] }
@@ -88,4 +89,41 @@ func (b *buffers) give(buffer *buffer) {
 	}
 	b.mu.Unlock()
 	<-b.turns
+}
+
+// cutters lends what answers are cut with, to as many at once as there are processors: it is nothing but work. A cutter
+// learns what is alike in what it cuts, and the fewer there are the sooner each has.
+type cutters struct {
+	turns chan struct{}
+	mu    sync.Mutex
+	idle  []*rawjson.Cutter
+}
+
+func newCutters(n int) *cutters { return &cutters{turns: make(chan struct{}, n)} }
+
+// with lends a cutter to use, which must not keep it. The one that was used last is on top.
+func (c *cutters) with(use func(*rawjson.Cutter) error) error {
+	c.turns <- struct{}{}
+	defer func() { <-c.turns }()
+	cutter := c.pop()
+	defer c.push(cutter)
+	return use(cutter)
+}
+
+func (c *cutters) pop() *rawjson.Cutter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.idle) - 1
+	if last < 0 {
+		return &rawjson.Cutter{}
+	}
+	cutter := c.idle[last]
+	c.idle = c.idle[:last]
+	return cutter
+}
+
+func (c *cutters) push(cutter *rawjson.Cutter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = append(c.idle, cutter)
 }

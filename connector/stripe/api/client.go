@@ -108,9 +108,9 @@ type Page struct {
 // List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
 func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page, error) {
 	page := &Page{}
-	err := c.get(ctx, path, query, func(asOf time.Time, b *buffer) error {
+	err := c.get(ctx, path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
 		page.AsOf = asOf
-		return b.cutter.CutList(&page.List, b.Bytes())
+		return cutter.CutList(&page.List, led)
 	})
 	return page, err
 }
@@ -120,8 +120,8 @@ var errNotObject = errors.New("the body is not an object with an id")
 // Get reads one object. An error is a *connector.Failure or the context's.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
 	var object rawjson.Object
-	err := c.get(ctx, path, query, func(_ time.Time, b *buffer) error {
-		compact, err := b.cutter.Compact(b.Bytes())
+	err := c.get(ctx, path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
+		compact, err := cutter.Compact(led)
 		object = rawjson.CutObject(compact)
 		if err == nil && object.ID == "" {
 			err = errNotObject
@@ -131,9 +131,12 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjso
 	return object, err
 }
 
+// parse cuts an answer, led as the cutter wants it, to a request that was sent at a time.
+type parse func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
+
 // get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
 // the body, only copies.
-func (c *Client) get(ctx context.Context, path string, query url.Values, parse func(time.Time, *buffer) error) error {
+func (c *Client) get(ctx context.Context, path string, query url.Values, parse parse) error {
 	endpoint := endpointOf(path)
 	turn, err := c.turn(ctx, endpoint) // a long queue costs nothing of the retries' budget
 	if err != nil {
@@ -159,7 +162,7 @@ const maxBody = 64 << 20
 
 // attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
 func (c *Client) attempt(
-	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse func(time.Time, *buffer) error,
+	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse parse,
 ) error {
 	var status int
 	var header http.Header
@@ -193,7 +196,8 @@ func (c *Client) attempt(
 	if res.StatusCode != http.StatusOK {
 		return c.refused(res, answer.body())
 	}
-	if err := parse(asOf, answer); err != nil {
+	err = allCutters.with(func(cutter *rawjson.Cutter) error { return parse(asOf, cutter, answer.Bytes()) })
+	if err != nil {
 		return c.garbled(res, err)
 	}
 	return nil

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// readBuffer is how much a connection reads at once: a page takes a few system calls, not fifty.
-const readBuffer = 64 << 10
+// readBuffer is how much a connection reads ahead: the headers, and small answers as a whole. The rest of a large one is
+// read straight into the buffer that it is cut in.
+const readBuffer = 16 << 10
 
 // NewTransport gives a transport that keeps enough connections to fill Stripe's rate, speaks HTTP/2 where it is
 // offered, and refuses every method but GET. Make one for the process and share it.
