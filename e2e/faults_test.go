@@ -138,7 +138,7 @@ func TestFaultsForAWhile(t *testing.T) {
 // gone, another Read goes on from that state, and both together have all rows.
 func TestFaultsForEver(t *testing.T) {
 	t.Parallel()
-	const pages, good = 15, 12 // a state is due after ten pages
+	const pages, good = 15, 12
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ import (
 
 // The checkpoint policy, where the request has none.
 const (
-	defaultCheckpointPages    = 10
+	defaultCheckpointPages    = 50
 	defaultCheckpointInterval = 5 * time.Second
 )
 

@@ -3,6 +3,7 @@ package stripe
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +95,7 @@ func (h *harvest) keep(m *member, objects []rawjson.Object, at place, asOf time.
 		if !h.wants(out) {
 			continue
 		}
+		h.records[out] = slices.Grow(h.records[out], len(objects))
 		for _, object := range objects {
 			if object.Type == out.stream.Object && object.ID != "" {
 				h.add(out, connector.Record{Data: complete(m, object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
