@@ -40,7 +40,8 @@ func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest,
 	return c, nil
 }
 
-// round has each reader read once.
+// round has each reader read once, but for the afternoon solution after the first round: it takes long, and once is enough
+// for what is so far behind.
 func (c *contest) round(ctx context.Context, name string) error {
 	work := chore{APIBase: c.stripe.url, Key: liveKey, Pages: c.pages, Objects: total(c.data), Lists: c.data.paths()}
 	sequential, parallel := work, work
@@ -52,6 +53,9 @@ func (c *contest) round(ctx context.Context, name string) error {
 	}{
 		{sequentialName, "floor", sequential}, {floorName, "floor", parallel}, {afternoonName, "afternoon", sequential},
 	} {
+		if other.name == afternoonName && len(c.results[afternoonName]) > 0 {
+			continue
+		}
 		var m measurement
 		if err := c.bench.once(ctx, other.mode, "read", other.work, &m); err != nil {
 			return err
@@ -90,12 +94,13 @@ func (c *contest) objects() string {
 
 // cpu compares what records cost when nothing holds the readers up.
 func cpu(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "cpu", world{})
+	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // so many that it matters little how a process begins
 	if err != nil {
 		return section{}, err
 	}
 	return section{
-		setting: c.objects() + " The simulated Stripe answers at once and without limits. Ratios to the floor with 8 pages side by side.",
+		setting: c.objects() + " The simulated Stripe answers at once and without limits. Ratios to the floor with 8 pages side by side. " +
+			"The afternoon solution reads in the first round only.",
 		tables:  []table{c.table()},
 		remarks: []string{"Ours does what the floor does, and validates, compacts and cuts each page and sends it on over gRPC."},
 		targets: []target{
@@ -108,7 +113,7 @@ func cpu(ctx context.Context, b *bench) (section, error) {
 
 // compressed is cpu where answers are compressed.
 func compressed(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "gzip", world{Gzip: true})
+	c, err := b.unhurried(ctx, "gzip", world{Gzip: true}, b.size(60_000, 10_000))
 	if err != nil {
 		return section{}, err
 	}
@@ -121,8 +126,8 @@ func compressed(ctx context.Context, b *bench) (section, error) {
 }
 
 // unhurried has all readers read a typical account without latency or limits.
-func (b *bench) unhurried(ctx context.Context, name string, w world) (*contest, error) {
-	c, err := b.contestOn(ctx, typically(b.size(60_000, 10_000)), w)
+func (b *bench) unhurried(ctx context.Context, name string, w world, objects int) (*contest, error) {
+	c, err := b.contestOn(ctx, typically(objects), w)
 	if err != nil {
 		return nil, err
 	}
