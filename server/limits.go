@@ -24,9 +24,9 @@ const (
 	pingTimeout = 20 * time.Second
 	// readBuffer is what a connection reads at once, whether it has calls or not: requests are small.
 	readBuffer = 8 << 10
-	// writeBuffer is what a connection writes at once: half a message of records, for a quarter of the system calls of
-	// gRPC's 32 KiB. Connections share such buffers, and hold one only while they write.
-	writeBuffer = 128 << 10
+	// writeBuffer is what a connection writes at once: a message of records, for an eighth of the system calls of gRPC's
+	// 32 KiB. Connections share such buffers, and hold one only while they write.
+	writeBuffer = 256 << 10
 )
 
 func serverOptions(opts Options, running *atomic.Int64) []grpc.ServerOption {
