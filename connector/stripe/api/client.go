@@ -131,12 +131,12 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjso
 	return object, err
 }
 
-// parse cuts an answer, led as the cutter wants it, to a request that was sent at a time.
-type parse func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
+// parser cuts an answer, led as the cutter wants it, to a request that was sent at a time.
+type parser func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
 
 // get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
 // the body, only copies.
-func (c *Client) get(ctx context.Context, path string, query url.Values, parse parse) error {
+func (c *Client) get(ctx context.Context, path string, query url.Values, parse parser) error {
 	endpoint := endpointOf(path)
 	turn, err := c.turn(ctx, endpoint) // a long queue costs nothing of the retries' budget
 	if err != nil {
@@ -162,7 +162,7 @@ const maxBody = 64 << 20
 
 // attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
 func (c *Client) attempt(
-	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse parse,
+	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse parser,
 ) error {
 	var status int
 	var header http.Header
