@@ -152,7 +152,10 @@ var deletable = []string{
 }
 
 // steady are the streams whose objects never change once they are there, as far as anybody is told.
-var steady = []string{"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "sigma_scheduled_query_runs"}
+var steady = []string{
+	"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "sigma_scheduled_query_runs",
+	"treasury_received_debits",
+}
 
 // given are the streams whose objects come with others or are there from the first.
 var given = []string{
