@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -23,8 +22,7 @@ const (
 //
 // It upholds the invariant: a state goes out only after the records of every page that it covers.
 type emitter struct {
-	mu      sync.Mutex   // held while a message is sent: passes take turns
-	queue   atomic.Int32 // pages that wait for their turn
+	mu      sync.Mutex // held while a message is sent: passes take turns
 	sink    connector.Sink
 	meter   *api.Meter
 	now     func() time.Time
@@ -129,9 +127,7 @@ func (e *emitter) notices(ctx context.Context, outputs []*output) error {
 
 // page sends the records of a page, lets the pass advance over it, and sends the states that are due.
 func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func()) error {
-	e.queue.Add(1)
 	e.mu.Lock()
-	e.queue.Add(-1)
 	defer e.mu.Unlock()
 	if err := e.harvest(ctx, p.outputs, h); err != nil {
 		return err
@@ -146,9 +142,6 @@ func (e *emitter) page(ctx context.Context, p *pass, h *harvest, advance func())
 	}
 	return e.checkpoint(ctx, p)
 }
-
-// behind tells whether pages come faster than they are taken.
-func (e *emitter) behind() bool { return e.queue.Load() >= 2 }
 
 // flush sends records that no state covers yet: of a page, or of changes, that are not complete.
 func (e *emitter) flush(ctx context.Context, outputs []*output, h *harvest) error {

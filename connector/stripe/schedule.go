@@ -33,10 +33,10 @@ func (p permits) try() bool {
 
 func (p permits) giveBack() { <-p }
 
-// recruit adds a worker to the Read, if there is work for one, the rate that Stripe allows is not used yet, and pages are
-// taken as fast as they come. It is called after each page, so the number of workers can double with each round trip.
+// recruit adds a worker to the Read, if there is work for one and the rate that Stripe allows is not used yet. It is
+// called after each page, so the number of workers can double with each round trip.
 func (r *run) recruit(ctx context.Context) {
-	if r.emitter.behind() || !r.permits.try() {
+	if !r.permits.try() {
 		return
 	}
 	p, s := r.next()

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -202,33 +201,5 @@ func TestCursorThatIsDeleted(t *testing.T) {
 	}
 	if got := fmt.Sprint(w.Count("/v1/customers")); got != "349" {
 		t.Errorf("the simulated Stripe has %s customers", got)
-	}
-}
-
-// TestSlowReceiver takes pages more slowly than they come: workers that only held one more would cost memory for nothing.
-func TestSlowReceiver(t *testing.T) {
-	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 3_000}})
-	source := stripe.New(stripe.Options{AllowedAPIBases: []string{w.URL}, Transport: w.transport(t), Now: func() time.Time { return now }, PageSize: 10})
-	streams := []string{"charges", "coupons", "customers", "payouts", "topups"}
-	w.ResetRequests()
-	taken, ahead := 0, 0
-	sink := recorder{send: func(_ int, m connector.Message) error {
-		if _, ok := m.(*connector.RecordBatch); !ok {
-			return nil
-		}
-		time.Sleep(2 * time.Millisecond)
-		taken++
-		asked := 0
-		for _, n := range w.Requests() {
-			asked += n
-		}
-		ahead = max(ahead, asked-taken)
-		return nil
-	}}
-	if _, err := source.Read(t.Context(), connector.ReadRequest{Config: w.config, Streams: selected(streams...)}, &sink); err != nil {
-		t.Fatal(err)
-	}
-	if taken < 300*len(streams) || ahead > 14 {
-		t.Errorf("%d pages were taken, and up to %d more asked for", taken, ahead)
 	}
 }
