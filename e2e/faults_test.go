@@ -138,7 +138,7 @@ func TestFaultsForAWhile(t *testing.T) {
 // gone, another Read goes on from that state, and both together have all rows.
 func TestFaultsForEver(t *testing.T) {
 	t.Parallel()
-	const pages, good = 15, 12
+	const pages, good = 15, 12 // a state is due after ten pages
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +147,7 @@ func TestFaultsForEver(t *testing.T) {
 			client := dial(t, serve(t, stripe.URL, bounded(hasty, trouble.kind), io.Discard))
 			request := &connectorv1.ReadRequest{
 				Config: configuration(t, simulatedConfig(stripe.URL)), Streams: selectStreams("customers", "charges"),
+				CheckpointPolicy: everyTenPages(),
 			}
 			failed := read(t, client, request)
 			r := refusalOf(t, failed.err)

@@ -73,7 +73,9 @@ func TestRollingRestart(t *testing.T) {
 			targets.InitialState(state)
 			c, err := client.Dial(targets.Scheme()+":///all", client.Options{
 				Credentials: insecure.NewCredentials(),
-				DialOptions: []grpc.DialOption{soonAgain, grpc.WithResolvers(targets), grpc.WithDefaultServiceConfig(balanced)},
+				DialOptions: []grpc.DialOption{
+					soonAgain, saveOften, grpc.WithResolvers(targets), grpc.WithDefaultServiceConfig(balanced),
+				},
 			})
 			if err != nil {
 				return err

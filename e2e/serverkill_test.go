@@ -30,6 +30,27 @@ var soonAgain = grpc.WithConnectParams(grpc.ConnectParams{
 	Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}, MinConnectTimeout: time.Second,
 })
 
+// saveOften has Reads leave a state every ten pages, so that lists of a few dozen are resumed in their middle, too.
+var saveOften = grpc.WithChainStreamInterceptor(func(
+	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := streamer(ctx, desc, conn, method, opts...)
+	return savingOften{stream}, err
+})
+
+type savingOften struct{ grpc.ClientStream }
+
+func (s savingOften) SendMsg(message any) error {
+	if request, ok := message.(*connectorv1.ReadRequest); ok {
+		request.CheckpointPolicy = everyTenPages()
+	}
+	return s.ClientStream.SendMsg(message)
+}
+
+func everyTenPages() *connectorv1.CheckpointPolicy {
+	return &connectorv1.CheckpointPolicy{MaxPages: 10}
+}
+
 // startAt runs `serve` at an address. The caller ends it.
 func startAt(t *testing.T, address, base string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -41,7 +62,7 @@ func startAt(t *testing.T, address, base string, args ...string) *exec.Cmd {
 // syncTo syncs streams into a file, by a client in this process.
 func syncTo(t *testing.T, address, base, file string, streams []string) (*client.Report, error) {
 	t.Helper()
-	c, err := client.Dial(address, client.Options{DialOptions: []grpc.DialOption{soonAgain}})
+	c, err := client.Dial(address, client.Options{DialOptions: []grpc.DialOption{soonAgain, saveOften}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,7 +177,7 @@ func disturbedSync(
 		place = toStripe
 	}
 
-	c, err := client.Dial(toService.Listen, client.Options{DialOptions: []grpc.DialOption{soonAgain}})
+	c, err := client.Dial(toService.Listen, client.Options{DialOptions: []grpc.DialOption{soonAgain, saveOften}})
 	if err != nil {
 		t.Fatal(err)
 	}
