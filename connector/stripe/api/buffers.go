@@ -91,39 +91,21 @@ func (b *buffers) give(buffer *buffer) {
 	<-b.turns
 }
 
-// cutters lends what answers are cut with, to as many at once as there are processors: it is nothing but work. A cutter
+// cutters holds what answers are cut with, for as many at once as there are processors: it is nothing but work. A cutter
 // learns what is alike in what it cuts, and the fewer there are the sooner each has.
-type cutters struct {
-	turns chan struct{}
-	mu    sync.Mutex
-	idle  []*rawjson.Cutter
-}
+type cutters chan *rawjson.Cutter
 
-func newCutters(n int) *cutters { return &cutters{turns: make(chan struct{}, n)} }
-
-// with lends a cutter to use, which must not keep it. The one that was used last is on top.
-func (c *cutters) with(use func(*rawjson.Cutter) error) error {
-	c.turns <- struct{}{}
-	defer func() { <-c.turns }()
-	cutter := c.pop()
-	defer c.push(cutter)
-	return use(cutter)
-}
-
-func (c *cutters) pop() *rawjson.Cutter {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	last := len(c.idle) - 1
-	if last < 0 {
-		return &rawjson.Cutter{}
+func newCutters(n int) cutters {
+	c := make(cutters, n)
+	for range n {
+		c <- &rawjson.Cutter{}
 	}
-	cutter := c.idle[last]
-	c.idle = c.idle[:last]
-	return cutter
+	return c
 }
 
-func (c *cutters) push(cutter *rawjson.Cutter) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.idle = append(c.idle, cutter)
+// with lends a cutter to use, which must not keep it.
+func (c cutters) with(use func(*rawjson.Cutter) error) error {
+	cutter := <-c
+	defer func() { c <- cutter }()
+	return use(cutter)
 }
