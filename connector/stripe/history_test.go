@@ -271,7 +271,7 @@ func (p *play) change(s step) error {
 func (p *play) ids(stream connector.Stream) []string {
 	object, path := path(stream)
 	var ids []string
-	for id, raw := range p.objects(path, object) {
+	for id, raw := range p.listed(path, object) {
 		status, _ := rawjson.Lookup(raw, "status")
 		if stream.Name != "balance_transactions" || status == `"pending"` {
 			ids = append(ids, id)
@@ -434,7 +434,7 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	if stream.Parent != "" && parameter.MatchString(pattern) && !strings.Contains(pattern, "{across}") {
 		_, parents := path(p.streams[stream.Parent])
 		for parent := range p.account.Truth(parents) {
-			for _, data := range p.objects(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), object) {
+			for _, data := range p.listed(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), object) {
 				if stream.ParentField != "" {
 					data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
 				}
@@ -443,7 +443,7 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 		}
 		return rows
 	}
-	for id, data := range p.objects(pattern, object) {
+	for id, data := range p.listed(pattern, object) {
 		if _, shown := rawjson.Lookup(data, stream.ParentField); stream.ParentField != "" && !shown {
 			parent := p.account.Relation(id, stream.ParentField)
 			if parent == "" {
@@ -456,8 +456,8 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	return rows
 }
 
-// objects gives what a list holds of one type of object, by id.
-func (p *play) objects(path, object string) map[string]string {
+// listed gives what a list holds of one type of object, by id.
+func (p *play) listed(path, object string) map[string]string {
 	found := map[string]string{}
 	for id, raw := range p.account.Truth(path) {
 		if kind, _ := rawjson.Lookup(string(raw), "object"); kind == rawjson.Quote(object) {

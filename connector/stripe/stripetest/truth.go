@@ -80,10 +80,11 @@ func (a *Account) Relation(id, field string) string {
 	if !ok {
 		return ""
 	}
-	target, ok := ref{t.store.parent, t.ordinal / stride}, t.store.kind.parentField == field
-	if r := t.store.kind.relation(field); r != nil {
-		target, ok = t.store.resolve(t.ordinal, r)
+	r := t.store.kind.relation(field)
+	if r == nil {
+		return ""
 	}
+	target, ok := t.store.resolve(t.ordinal, r)
 	if !ok || !target.store.alive(target.ordinal) {
 		return ""
 	}
