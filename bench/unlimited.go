@@ -92,6 +92,9 @@ func (c *contest) objects() string {
 	return fmt.Sprintf("%d objects in %d lists, %d pages.", total(c.data), len(c.data), len(c.pages))
 }
 
+// afternoonOnce is what [contest.round] does.
+const afternoonOnce = "The afternoon solution reads in the first round only."
+
 // cpu compares what records cost when nothing holds the readers up.
 func cpu(ctx context.Context, b *bench) (section, error) {
 	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // so many that it matters little how a process begins
@@ -99,8 +102,7 @@ func cpu(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	return section{
-		setting: c.objects() + " The simulated Stripe answers at once and without limits. Ratios to the floor with 8 pages side by side. " +
-			"The afternoon solution reads in the first round only.",
+		setting: c.objects() + " The simulated Stripe answers at once and without limits. Ratios to the floor with 8 pages side by side. " + afternoonOnce,
 		tables:  []table{c.table()},
 		remarks: []string{"Ours does what the floor does, and validates, compacts and cuts each page and sends it on over gRPC."},
 		targets: []target{
@@ -119,7 +121,7 @@ func compressed(ctx context.Context, b *bench) (section, error) {
 	}
 	return section{
 		setting: c.objects() + " As before, but answers are compressed with gzip, as Stripe compresses them for those who accept it: and net/http does, for " +
-			"all of these readers.",
+			"all of these readers. " + afternoonOnce,
 		tables:  []table{c.table()},
 		remarks: []string{"Here every reader pays for taking the answers apart before it begins. The simulated Stripe is the bottleneck, so that speeds say little."},
 	}, nil
