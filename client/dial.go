@@ -16,9 +16,10 @@ import (
 const (
 	// maxMessage is the largest message taken. The server packs messages of 256 KiB; a single larger object comes alone.
 	maxMessage = 16 << 20
-	// Static windows bound what a slow reader makes the client hold; gRPC's dynamic ones grow to 16 MiB per stream.
-	streamWindow     = 128 << 10
-	connectionWindow = 1 << 20
+	// Static windows bound what a slow reader makes the client hold; gRPC's dynamic ones grow to 16 MiB per stream. Two
+	// messages of records fit into a stream's, so that the service writes one at once while another is being taken.
+	streamWindow     = 512 << 10
+	connectionWindow = 2 << 20
 	// readBuffer is what a connection reads at once: half a message of records, for a quarter of the system calls of gRPC's
 	// 32 KiB.
 	readBuffer = 128 << 10
