@@ -243,7 +243,13 @@ func TestSyncRefusesAStateThatCoversMoreThanCame(t *testing.T) {
 func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	f := &fakeService{streams: []string{"a"}, records: 1000, page: 10}
+	f := &fakeService{streams: []string{"a"}, records: 1000, page: 10, before: func(_ int, _ string, next int) error {
+		if next < 100 {
+			return nil
+		}
+		<-ctx.Done() // or else all might have come, and be taken, before the client notices that it was cancelled
+		return ctx.Err()
+	}}
 	m := newMemory()
 	checkpoints := 0
 	_, err := connect(t, f).Sync(ctx, client.SyncOptions{Destination: m, Observe: func(r *connectorv1.ReadResponse) {
