@@ -120,12 +120,28 @@ type StreamSummary struct {
 	Status          Status // Complete, Incomplete or Skipped
 	Failure         *Failure
 	Upserts         int64
-	Deletes         int64
+	Deletes         int64 // records with Delete
+	DeletesMatching int64 // records with DeleteMatching
+	Withheld        int64 // records that were not sent, since the caller does not accept their operation
 	Bytes           int64 // of JSON in the records
 	Generation      int64
 	State           json.RawMessage
 	Watermark       time.Time       // changes are applied up to here; zero if unknown
 	Reconciliation  *Reconciliation // with ReadRequest.Reconcile; nil if it came to no end
+	SetAside        []SetAside      // what could not be read and is missing, or stale, at the receiver; at most MaxSetAside
+	SetAsideTotal   int64           // how many that are, named or not
+}
+
+// MaxSetAside is the most objects of one stream that a summary names.
+const MaxSetAside = 20
+
+// SetAside names an object, or the children of an object, that could not be read. Its stream goes on without it and can
+// be COMPLETE; the state remembers it, and later Reads try it again, less and less often, until it can be read or is gone.
+type SetAside struct {
+	Key      string    // the object, such as "ch_123", or whose children, such as "lines of in_123"
+	Failure  *Failure  // why, the last time it was tried
+	Since    time.Time // when it was set aside
+	Attempts int64     // how often it was tried
 }
 
 // Reconciliation counts the differences between a re-listed range and what was sent before, as far as events tell that.

@@ -100,7 +100,9 @@ type ReadRequest struct {
 	RecordLimit    int64
 	SoftDeadline   time.Duration
 	NewestFirst    bool
-	Reconcile      bool // compare From to To with what events told, and mend it
+	Reconcile      bool // compare From to To with what events told, and repair it
+
+	AcceptedOperations []Operation // what the caller can apply; empty means all. Other records are counted, not sent
 
 	CheckpointInterval time.Duration // the longest time between two states of a stream whose records flow
 	CheckpointPages    int           // the most pages between two states of a stream
