@@ -1,0 +1,459 @@
+package emit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+)
+
+// recorder is a sink that writes down what it is sent, in short, and does what its hook says.
+type recorder struct {
+	mu    sync.Mutex
+	lines []string
+	hook  func(ctx context.Context, m connector.Message) error
+}
+
+func (r *recorder) Send(ctx context.Context, m connector.Message) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hook != nil {
+		if err := r.hook(ctx, m); err != nil {
+			return err
+		}
+	}
+	r.lines = append(r.lines, describe(m))
+	return nil
+}
+
+func (r *recorder) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.lines
+	r.lines = nil
+	return lines
+}
+
+func describe(m connector.Message) string {
+	switch m := m.(type) {
+	case *connector.RecordBatch:
+		return fmt.Sprintf("%s: %d records", m.Stream, len(m.Records))
+	case *connector.StateCheckpoint:
+		return fmt.Sprintf("%s: state %s after %d", m.Stream, m.State, m.Records)
+	case *connector.StreamStatus:
+		return fmt.Sprintf("%s: %s %d", m.Stream, m.Status, m.Generation)
+	case *connector.Progress:
+		return "heartbeat"
+	case *connector.LogEntry:
+		return "log: " + m.Message
+	}
+	return "?"
+}
+
+// counter is a stream whose cursor counts its records.
+type counter struct {
+	*emit.Stream
+	emitter *emit.Emitter
+	read    int
+}
+
+func newCounter(e *emit.Emitter, name string) *counter {
+	c := &counter{emitter: e}
+	c.Stream = e.Stream(emit.StreamOptions{Name: name, Checkpoint: func() (emit.Checkpoint, error) {
+		return emit.Checkpoint{State: json.RawMessage(fmt.Sprint(c.read))}, nil
+	}})
+	return c
+}
+
+func (c *counter) send(ctx context.Context, n int, states emit.States) error {
+	return c.emitter.Commit(ctx, emit.Commit{
+		Batches: []emit.Batch{{Stream: c.Stream, Records: records(n, connector.Upsert)}},
+		Streams: []*emit.Stream{c.Stream},
+		Advance: func() { c.read += n },
+		States:  states,
+	})
+}
+
+func records(n int, operation connector.Operation) []connector.Record {
+	all := make([]connector.Record, n)
+	for i := range all {
+		all[i] = connector.Record{Data: `{"id":1}`, Operation: operation}
+	}
+	return all
+}
+
+// quiet keeps heartbeats out of tests that are not about them.
+var quiet = emit.Options{Heartbeat: time.Hour}
+
+func TestLifeOfAStream(t *testing.T) {
+	sink := &recorder{}
+	e := emit.New(connector.ReadRequest{CheckpointPages: 2, CheckpointInterval: time.Hour}, sink, quiet)
+	c := newCounter(e, "a")
+	summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+		for _, step := range []func() error{
+			func() error { return c.Begin(ctx, 7) },
+			func() error { return c.send(ctx, 3, emit.StatesDue) },
+			func() error { return c.send(ctx, 2, emit.StatesDue) },
+			func() error { return c.send(ctx, 0, emit.StatesNow) },
+			func() error { return c.Complete(ctx) },
+			func() error { return c.send(ctx, 9, emit.StatesNow) }, // it has ended
+			func() error { return c.Complete(ctx) },
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"a: STARTED 7", "a: RUNNING 7", "a: 3 records", "a: 2 records", "a: state 5 after 5", "a: state 5 after 0", "a: COMPLETE 7",
+	}
+	if diff := cmp.Diff(want, sink.take()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	got := summary.Streams[0]
+	if got.Upserts != 5 || got.Bytes != 40 || got.Status != connector.Complete || string(got.State) != "5" || summary.HasMore {
+		t.Errorf("summary: %+v", summary)
+	}
+}
+
+// A state never covers a record that was not sent: whatever message the sink fails at.
+func TestInvariantWhereverTheSinkFails(t *testing.T) {
+	for failAt := range 12 {
+		var sent, covered int
+		n := 0
+		sink := &recorder{hook: func(_ context.Context, m connector.Message) error {
+			if n++; n > failAt {
+				return errors.New("broken pipe")
+			}
+			switch m := m.(type) {
+			case *connector.RecordBatch:
+				sent += len(m.Records)
+			case *connector.StateCheckpoint:
+				if _, err := fmt.Sscan(string(m.State), &covered); err != nil {
+					t.Error(err)
+				}
+			}
+			return nil
+		}}
+		e := emit.New(connector.ReadRequest{CheckpointPages: 1}, sink, quiet)
+		c := newCounter(e, "a")
+		_, err := e.Run(t.Context(), func(ctx context.Context) error {
+			_ = c.Begin(ctx, 1)
+			for range 5 {
+				_ = c.send(ctx, 2, emit.StatesDue) // a source that ignores errors
+			}
+			return c.Complete(ctx)
+		})
+		if err == nil || err.Error() != "broken pipe" {
+			t.Errorf("sink fails at message %d: Read ends with %v", failAt, err)
+		}
+		if covered > sent {
+			t.Errorf("sink fails at message %d: the last state covers %d records, and %d were sent", failAt, covered, sent)
+		}
+	}
+}
+
+// An error of the sink ends the Read with that error, of whatever class it is, and is no failure of the source's service.
+func TestSinkErrorEndsTheRead(t *testing.T) {
+	for _, sunk := range []error{
+		errors.New("closed"),
+		&connector.Failure{Class: connector.Transient, Message: "down"},
+		&connector.Failure{Class: connector.PermissionError, Message: "no"},
+		&connector.Failure{Class: connector.AuthError, Message: "no"},
+	} {
+		sink := &recorder{hook: func(_ context.Context, m connector.Message) error {
+			if _, ok := m.(*connector.RecordBatch); ok {
+				return sunk
+			}
+			return nil
+		}}
+		e := emit.New(connector.ReadRequest{}, sink, quiet)
+		c := newCounter(e, "a")
+		_, err := e.Run(t.Context(), func(ctx context.Context) error {
+			if err := c.Begin(ctx, 1); err != nil {
+				return err
+			}
+			err := c.send(ctx, 1, emit.StatesNow)
+			if _, ok := errors.AsType[*connector.Failure](err); ok {
+				t.Errorf("%v: the source takes the sink's error for a failure", sunk)
+			}
+			<-ctx.Done() // the sink's error ends the context
+			return nil
+		})
+		if err != sunk {
+			t.Errorf("the Read ends with %v, not with the sink's %v", err, sunk)
+		}
+	}
+}
+
+func TestRecordThatCannotBeCarriedEndsItsStreamOnly(t *testing.T) {
+	sink := &recorder{hook: func(_ context.Context, m connector.Message) error {
+		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == "a" {
+			return &connector.Failure{Class: connector.SourceData, Message: "too large"}
+		}
+		return nil
+	}}
+	e := emit.New(connector.ReadRequest{}, sink, quiet)
+	a, b := newCounter(e, "a"), newCounter(e, "b")
+	summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+		for _, c := range []*counter{a, b} {
+			if err := errors.Join(c.Begin(ctx, 1), c.send(ctx, 1, emit.StatesNow), c.Complete(ctx)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"a: STARTED 1", "a: RUNNING 1", "a: INCOMPLETE 1", "b: STARTED 1", "b: RUNNING 1", "b: 1 records", "b: state 1 after 1", "b: COMPLETE 1",
+	}
+	if diff := cmp.Diff(want, sink.take()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if !summary.HasMore || summary.Streams[0].Failure.Class != connector.SourceData {
+		t.Errorf("summary: %+v", summary)
+	}
+}
+
+func TestPanicsEndTheRead(t *testing.T) {
+	const secret = "customer@example.com"
+	for name, panics := range map[string]func(ctx context.Context){
+		"in read": func(context.Context) { panic(secret) },
+		"in a goroutine of a group": func(ctx context.Context) {
+			group, groupCtx := emit.NewGroup(ctx)
+			group.Go(func() error { <-groupCtx.Done(); return groupCtx.Err() })
+			group.Go(func() error { panic(secret) })
+			if err := group.Wait(); err != nil {
+				panic(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := emit.New(connector.ReadRequest{}, &recorder{}, quiet)
+			_, err := e.Run(t.Context(), func(ctx context.Context) error { panics(ctx); return nil })
+			failure, ok := errors.AsType[*connector.Failure](err)
+			if !ok || failure.Class != connector.System || !strings.Contains(failure.Internal, "emit_test.go") {
+				t.Fatalf("the Read ends with %#v", err)
+			}
+			if strings.Contains(failure.Message, ".go") || strings.Contains(failure.Message+failure.Internal, secret) {
+				t.Errorf("the failure says too much: %+v", failure)
+			}
+		})
+	}
+	t.Run("in the sink", func(t *testing.T) {
+		e := emit.New(connector.ReadRequest{}, &recorder{hook: func(context.Context, connector.Message) error { panic(1) }}, quiet)
+		c := newCounter(e, "a")
+		_, err := e.Run(t.Context(), func(ctx context.Context) error { _ = c.Begin(ctx, 1); return nil })
+		if failure, ok := errors.AsType[*connector.Failure](err); !ok || failure.Class != connector.System {
+			t.Fatalf("the Read ends with %#v", err)
+		}
+	})
+	t.Run("in a cursor", func(t *testing.T) {
+		e := emit.New(connector.ReadRequest{}, &recorder{}, quiet)
+		c := newCounter(e, "a")
+		_, err := e.Run(t.Context(), func(ctx context.Context) error {
+			return e.Commit(ctx, emit.Commit{Streams: []*emit.Stream{c.Stream}, Advance: func() { panic(1) }})
+		})
+		if failure, ok := errors.AsType[*connector.Failure](err); !ok || failure.Class != connector.System {
+			t.Fatalf("the Read ends with %#v", err)
+		}
+	})
+}
+
+func TestStatesByPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &recorder{}
+		e := emit.New(connector.ReadRequest{CheckpointPages: 1000, CheckpointInterval: 4 * time.Second}, sink, quiet)
+		c := newCounter(e, "a")
+		var at []time.Duration
+		began := time.Now()
+		_, err := e.Run(t.Context(), func(ctx context.Context) error {
+			_ = c.Begin(ctx, 1)
+			for range 300 {
+				time.Sleep(100 * time.Millisecond)
+				if err := c.send(ctx, 1, emit.StatesDue); err != nil {
+					return err
+				}
+				for _, line := range sink.take() {
+					if strings.Contains(line, "state") {
+						at = append(at, time.Since(began))
+					}
+				}
+			}
+			return c.Complete(ctx)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at[0] > time.Second {
+			t.Errorf("the first state came after %v: a client that lives a second makes no progress", at[0])
+		}
+		for i := 1; i < len(at); i++ {
+			if gap := at[i] - at[i-1]; gap > 4*time.Second {
+				t.Errorf("no state for %v, and the policy says 4s", gap)
+			}
+		}
+		if last := at[len(at)-1] - at[len(at)-2]; last != 4*time.Second {
+			t.Errorf("later states come every %v, not as seldom as the policy allows", last)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	drained := make(chan struct{})
+	close(drained)
+	for name, req := range map[string]connector.ReadRequest{
+		"record limit":  {RecordLimit: 10},
+		"soft deadline": {SoftDeadline: time.Minute},
+		"drain":         {Drain: drained},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := emit.New(req, &recorder{}, quiet)
+				c := newCounter(e, "a")
+				summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+					for !e.Stopped() {
+						time.Sleep(time.Second)
+						if err := errors.Join(c.Begin(ctx, 1), c.send(ctx, 1, emit.StatesNow)); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				got := summary.Streams
+				if err != nil || !summary.HasMore || got[0].Status != connector.Incomplete || got[0].Failure != nil {
+					t.Errorf("%+v, %v", summary, err)
+				}
+				if name == "record limit" && got[0].Upserts != 10 {
+					t.Errorf("%d records, and the limit is 10", got[0].Upserts)
+				}
+			})
+		})
+	}
+}
+
+// A source that hangs after its deadline is cut short.
+func TestCutShortAfterGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := emit.New(connector.ReadRequest{SoftDeadline: time.Minute}, &recorder{}, quiet)
+		newCounter(e, "a")
+		began := time.Now()
+		summary, err := e.Run(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		if err != nil || !summary.HasMore || time.Since(began) != time.Minute+emit.Grace {
+			t.Errorf("after %v: %+v, %v", time.Since(began), summary, err)
+		}
+	})
+}
+
+func TestHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &recorder{}
+		e := emit.New(connector.ReadRequest{}, sink, emit.Options{})
+		_, err := e.Run(t.Context(), func(context.Context) error { time.Sleep(21 * time.Second); return nil })
+		if err != nil || len(sink.take()) != 10 {
+			t.Errorf("%v, %v", sink.lines, err)
+		}
+	})
+}
+
+func TestOperationsThatTheCallerDoesNotAccept(t *testing.T) {
+	sink := &recorder{}
+	e := emit.New(connector.ReadRequest{AcceptedOperations: []connector.Operation{connector.Upsert}}, sink, quiet)
+	c := newCounter(e, "a")
+	summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+		_ = c.Begin(ctx, 1)
+		for range 2 {
+			all := append(records(2, connector.Upsert), append(records(1, connector.Delete), records(3, connector.DeleteMatching)...)...)
+			err := e.Commit(ctx, emit.Commit{Batches: []emit.Batch{{Stream: c.Stream, Records: all}}, Streams: []*emit.Stream{c.Stream}, Advance: func() {}, States: emit.StatesNow})
+			if err != nil {
+				return err
+			}
+		}
+		return c.Complete(ctx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs, carried int
+	for _, line := range sink.take() {
+		if strings.HasPrefix(line, "log:") {
+			logs++
+		}
+		if strings.HasSuffix(line, "2 records") {
+			carried++
+		}
+	}
+	if got := summary.Streams[0]; got.Withheld != 8 || got.Upserts != 4 || got.Deletes+got.DeletesMatching != 0 || logs != 1 || carried != 2 {
+		t.Errorf("%d log entries, %d batches, %+v", logs, carried, got)
+	}
+}
+
+// A Read that follows says COMPLETE again only if something came since, and repeats its states seldom while nothing does.
+func TestReopen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &recorder{}
+		e := emit.New(connector.ReadRequest{Follow: true}, sink, quiet)
+		c := newCounter(e, "a")
+		_, err := e.Run(t.Context(), func(ctx context.Context) error {
+			_ = c.Begin(ctx, 1)
+			for n := range 10 {
+				time.Sleep(5 * time.Second)
+				if err := errors.Join(c.send(ctx, n/9, emit.StatesNow), c.Complete(ctx)); err != nil {
+					return err
+				}
+				c.Reopen()
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			"a: STARTED 1", "a: state 0 after 0", "a: COMPLETE 1", "a: state 0 after 0",
+			"a: RUNNING 1", "a: 1 records", "a: state 1 after 1", "a: COMPLETE 1", "a: INCOMPLETE 1",
+		}
+		if diff := cmp.Diff(want, sink.take()); diff != "" {
+			t.Errorf("messages (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSkippedStreamKeepsItsGeneration(t *testing.T) {
+	e := emit.New(connector.ReadRequest{}, &recorder{}, quiet)
+	s := e.Stream(emit.StreamOptions{Name: "a", Given: json.RawMessage("3"), GivenGeneration: 5})
+	summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+		return errors.Join(s.Begin(ctx, 9), s.Fail(ctx, &connector.Failure{Class: connector.PermissionError}))
+	})
+	if got := summary.Streams[0]; err != nil || got.Generation != 5 || string(got.State) != "3" || got.Status != connector.Skipped {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// After cancellation the Read ends with the context's error, and nothing keeps running.
+func TestCancelledRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		e := emit.New(connector.ReadRequest{}, &recorder{}, emit.Options{})
+		time.AfterFunc(time.Minute, cancel)
+		_, err := e.Run(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the Read ends with %v", err)
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package emit
+
+import (
+	"context"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// heartbeats sends progress until ctx ends.
+func (e *Emitter) heartbeats(ctx context.Context) error {
+	ticks := time.NewTicker(e.heartbeat)
+	defer ticks.Stop()
+	var last connector.Progress
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+		if err := e.beat(ctx, &last); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+	}
+}
+
+// ignoreEnd returns err, or nil if ctx has ended.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// beat sends one heartbeat. last is the one before.
+func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.progress()
+	m.RecordsPerSecond = float64(m.Records-last.Records) / e.heartbeat.Seconds()
+	if gained := m.Fraction - last.Fraction; gained > 0 {
+		m.TimeLeft = time.Duration((1 - m.Fraction) / gained * float64(e.heartbeat))
+	}
+	*last = *m
+	return e.send(ctx, m)
+}
+
+func (e *Emitter) progress() *connector.Progress {
+	m := &connector.Progress{
+		Requests:     e.meter.Requests(),
+		Retries:      e.meter.Retries(),
+		WaitingUntil: e.meter.WaitingUntil(e.now()),
+	}
+	for _, s := range e.streams {
+		records, fraction := s.counts.sent(), s.fraction()
+		m.Records += records
+		m.Fraction += fraction / float64(len(e.streams))
+		if s.status == connector.Started || s.status == connector.Running {
+			m.Streams = append(m.Streams, connector.StreamProgress{
+				Stream: s.Name, Account: e.account, Records: records, Fraction: fraction,
+			})
+		}
+	}
+	return m
+}
+
+func (s *Stream) fraction() float64 {
+	switch {
+	case s.ended():
+		return 1
+	case s.Fraction == nil:
+		return 0
+	}
+	return s.Fraction()
+}
+
+// summary reports on a Read that came to an orderly end.
+func (e *Emitter) summary() connector.Summary {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := connector.Summary{
+		Requests: e.meter.Requests(),
+		Retries:  e.meter.Retries(),
+		Waited:   e.meter.Waited(),
+		Duration: e.now().Sub(e.policy.began),
+	}
+	for _, s := range e.streams {
+		m.HasMore = m.HasMore || s.status == connector.Incomplete
+		m.Streams = append(m.Streams, s.summary())
+	}
+	return m
+}
+
+func (s *Stream) summary() connector.StreamSummary {
+	m := connector.StreamSummary{
+		Stream: s.Name, Account: s.emitter.account, Status: s.status, Failure: s.failure,
+		Upserts: s.counts.upserts, Deletes: s.counts.deletes, DeletesMatching: s.counts.deletesMatching,
+		Withheld: s.counts.withheld, Bytes: s.counts.bytes, Generation: s.generation, State: s.Given,
+		Reconciliation: s.reconciliation,
+		SetAside:       s.setAside[:min(len(s.setAside), connector.MaxSetAside)],
+		SetAsideTotal:  int64(len(s.setAside)),
+	}
+	if s.state.State != nil {
+		m.State = s.state.State
+	}
+	if s.status == connector.Complete {
+		m.Watermark = s.state.Watermark
+	}
+	return m
+}

@@ -1,0 +1,229 @@
+package emit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// StreamOptions say what an Emitter has to know of a stream.
+type StreamOptions struct {
+	Name string
+	// Given is the state that the request gave, and GivenGeneration its generation; nil and zero if there was none.
+	Given           json.RawMessage
+	GivenGeneration int64
+	// Checkpoint returns how far the stream is. It is called while a commit of the stream is under way, so it sees the
+	// cursors as the last Advance left them; it must not call the Emitter.
+	Checkpoint func() (Checkpoint, error)
+	// Fraction returns the part of the stream that is read, 0 to 1; nil means that it is unknown until the stream ends. It
+	// may be called at any time and must not call the Emitter.
+	Fraction func() float64
+}
+
+// Checkpoint is a state to resume from, with the time up to which it covers changes; zero if that is unknown.
+type Checkpoint struct {
+	State     json.RawMessage
+	Watermark time.Time
+}
+
+// Stream is one stream of a Read. Its methods may be called from many goroutines, and do nothing once it has ended.
+type Stream struct {
+	emitter *Emitter
+	StreamOptions
+
+	// What follows is guarded by the Emitter's mutex.
+	generation     int64
+	status         connector.Status
+	failure        *connector.Failure
+	reopened       bool // COMPLETE was said, and nothing was sent since
+	counts         counts
+	sinceState     int64     // records sent since the last state
+	pages          int       // commits since the last state
+	stateAt        time.Time // when that was
+	state          Checkpoint
+	reconciliation *connector.Reconciliation
+	setAside       []connector.SetAside
+	withheld       bool // it was said that records are withheld
+}
+
+// counts add up what was sent for a stream.
+type counts struct{ upserts, deletes, deletesMatching, withheld, bytes int64 }
+
+func (c *counts) sent() int64 { return c.upserts + c.deletes + c.deletesMatching }
+
+func (c *counts) add(record connector.Record) {
+	c.bytes += int64(len(record.Data))
+	switch record.Operation {
+	case connector.Upsert:
+		c.upserts++
+	case connector.Delete:
+		c.deletes++
+	case connector.DeleteMatching:
+		c.deletesMatching++
+	}
+}
+
+// Stream registers a stream. The summary lists streams in the order in which they were registered.
+func (e *Emitter) Stream(o StreamOptions) *Stream {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := &Stream{emitter: e, StreamOptions: o, generation: o.GivenGeneration}
+	e.streams = append(e.streams, s)
+	return s
+}
+
+// Begin says that the stream is being read, in a generation. It may be called again, in a Read that reads a stream in
+// several rounds.
+func (s *Stream) Begin(ctx context.Context, generation int64) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	if s.ended() {
+		return nil
+	}
+	s.generation = generation
+	s.stateAt = s.emitter.now()
+	if s.status != 0 {
+		return nil
+	}
+	return s.say(ctx, connector.Started, nil)
+}
+
+// Complete ends the stream: everything asked for was sent, and the last state says so.
+func (s *Stream) Complete(ctx context.Context) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	if s.reopened {
+		s.reopened = false // nothing came since that was said
+		return nil
+	}
+	return s.end(ctx, connector.Complete, nil)
+}
+
+// Fail ends the stream INCOMPLETE. The failure of a stream that may not be read ends it SKIPPED.
+func (s *Stream) Fail(ctx context.Context, failure *connector.Failure) error {
+	if failure.Class == connector.PermissionError {
+		return s.Skip(ctx, failure)
+	}
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	return s.end(ctx, connector.Incomplete, failure)
+}
+
+// Skip ends the stream because it may not be read.
+func (s *Stream) Skip(ctx context.Context, failure *connector.Failure) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	return s.end(ctx, connector.Skipped, failure)
+}
+
+// Leave ends the stream INCOMPLETE without a failure: a limit of the request was reached.
+func (s *Stream) Leave(ctx context.Context) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	return s.end(ctx, connector.Incomplete, nil)
+}
+
+// Reopen says that more may come of a stream that is COMPLETE, in a Read that follows.
+func (s *Stream) Reopen() {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	s.reopened = s.reopened || s.emitter.follow && s.status == connector.Complete
+}
+
+// Ended reports whether the stream has ended, so that nothing more of it is sent.
+func (s *Stream) Ended() bool {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	return s.ended()
+}
+
+func (s *Stream) ended() bool { return s.status >= connector.Complete && !s.reopened }
+
+// Log sends an entry about the stream.
+func (s *Stream) Log(ctx context.Context, level connector.LogLevel, message string) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	return s.log(ctx, level, message)
+}
+
+// LogOnce sends an entry about the stream, unless one was sent under the same key in this Read.
+func (s *Stream) LogOnce(ctx context.Context, key string, level connector.LogLevel, message string) error {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	key = s.Name + "\x00" + key
+	if s.emitter.logged[key] {
+		return nil
+	}
+	s.emitter.logged[key] = true
+	return s.log(ctx, level, message)
+}
+
+func (s *Stream) log(ctx context.Context, level connector.LogLevel, message string) error {
+	return s.emitter.send(ctx, &connector.LogEntry{Level: level, Stream: s.Name, Account: s.emitter.account, Message: message})
+}
+
+// Reconciled notes what comparing the stream found, for the summary.
+func (s *Stream) Reconciled(found *connector.Reconciliation) {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	s.reconciliation = found
+}
+
+// SetAside notes what could not be read of the stream, for the summary. It replaces what was noted before.
+func (s *Stream) SetAside(what []connector.SetAside) {
+	s.emitter.mu.Lock()
+	defer s.emitter.mu.Unlock()
+	s.setAside = what
+}
+
+// end says how the stream ended, unless it has ended already. One that was never begun is STARTED first, or SKIPPED.
+func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
+	if s.ended() {
+		return nil
+	}
+	if s.status == 0 && status != connector.Skipped {
+		if err := s.say(ctx, connector.Started, nil); err != nil {
+			return err
+		}
+	}
+	return s.say(ctx, status, failure)
+}
+
+// say sends a status. A stream that is skipped before a state of it was sent keeps the generation that it had.
+func (s *Stream) say(ctx context.Context, status connector.Status, failure *connector.Failure) error {
+	if !legal(s.status, status) {
+		return &panicError{what: fmt.Sprintf("stream %s goes from %s to %s", s.Name, s.status, status)}
+	}
+	if failure != nil {
+		named := *failure
+		named.Stream, named.Account = s.Name, s.emitter.account
+		failure = &named
+	}
+	if status == connector.Skipped && s.state.State == nil {
+		s.generation = s.GivenGeneration
+	}
+	s.status, s.failure, s.reopened = status, failure, false
+	return s.emitter.send(ctx, &connector.StreamStatus{
+		Stream: s.Name, Account: s.emitter.account, Status: status, Failure: failure, Generation: s.generation,
+	})
+}
+
+// legal reports whether a stream may go from one status to another. From COMPLETE it goes on only when it was reopened.
+func legal(from, to connector.Status) bool {
+	switch to {
+	case connector.Started:
+		return from == 0
+	case connector.Running:
+		return from == connector.Started || from == connector.Complete
+	case connector.Complete:
+		return from == connector.Started || from == connector.Running
+	case connector.Incomplete:
+		return from == connector.Started || from == connector.Running || from == connector.Complete
+	case connector.Skipped:
+		return from <= connector.Complete
+	}
+	return false
+}
