@@ -6,6 +6,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
 // Options are the operator's choices. The zero value works.
@@ -32,7 +33,7 @@ type Source struct {
 	options Options
 	streams table
 	permits permits
-	limits  *api.Limits
+	limits  *limit.Registry
 }
 
 var (
@@ -54,7 +55,7 @@ func New(o Options) *Source {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	return &Source{options: o, streams: streams(), permits: make(permits, extraWorkers), limits: api.NewLimits()}
+	return &Source{options: o, streams: streams(), permits: make(permits, extraWorkers), limits: limit.NewRegistry()}
 }
 
 // Pace tells of the rate at which Stripe is asked at present.

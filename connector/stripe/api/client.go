@@ -12,6 +12,7 @@ import (
 	stripe "github.com/stripe/stripe-go/v76"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
@@ -28,14 +29,14 @@ type Options struct {
 	Base      string             // empty means DefaultBase
 	Transport http.RoundTripper  // from NewTransport; shared by all clients of a process
 	Retry     Retry              // the zero value means the defaults
-	Limits    *Limits            // from NewLimits; shared by all clients of a process; nil means its own
+	Limits    *limit.Registry    // shared by all clients of a process; nil means its own
 	Observer  connector.Observer // nil means none
 	// Now is the clock that tells when a page was asked for; nil means time.Now. Waits are measured by time.Now always.
 	Now func() time.Time
 
-	// MaxRequestsPerSecond caps the rate of the account, whose Clients share it: that of the last one made holds. More
-	// than Stripe documents (https://docs.stripe.com/rate-limits) tells that it raised the account's limits. 0 means
-	// the documented limits.
+	// MaxRequestsPerSecond caps the rate of the account. Its Clients share that rate; the cap of the last Client made
+	// holds. More than Stripe documents (https://docs.stripe.com/rate-limits) means that it raised the account's limits.
+	// 0 means the documented limits.
 	MaxRequestsPerSecond float64
 }
 
@@ -47,8 +48,8 @@ type Client struct {
 	scrub   scrubber
 	Meter   Meter
 
-	identity identity
-	ceilings ceilings
+	account  limit.Account // whose rate it shares
+	ceilings limit.Ceilings
 }
 
 // New makes a Client.
@@ -57,7 +58,7 @@ func New(o Options) *Client {
 		o.Base = DefaultBase
 	}
 	if o.Limits == nil {
-		o.Limits = NewLimits()
+		o.Limits = limit.NewRegistry()
 	}
 	if o.Observer == nil {
 		o.Observer = nobody{}
@@ -82,22 +83,22 @@ func New(o Options) *Client {
 		},
 		options:  o,
 		scrub:    newScrubber(o.Key),
-		identity: identify(o),
-		ceilings: documented(o.Key).capped(o.MaxRequestsPerSecond),
+		account:  limit.AccountOf(o.Key, o.Account, o.Base),
+		ceilings: limit.Documented(o.Key).Capped(o.MaxRequestsPerSecond),
 	}
-	c.limiter().limit(c.ceilings)
+	c.limiter().Limit(c.ceilings)
 	return c
 }
 
-// limiter gives the limiter of the account.
-func (c *Client) limiter() *limiter { return c.options.Limits.of(c.identity, c.ceilings) }
+// limiter returns the Limiter of the account.
+func (c *Client) limiter() *limit.Limiter { return c.options.Limits.Of(c.account, c.ceilings) }
 
-// Workers gives how many requests in flight to the endpoint of a path use its rate, at its present latency: 1 to 64.
-// More wait for no gain.
-func (c *Client) Workers(path string) int { return c.limiter().workersOf(endpointOf(path)) }
+// Workers returns how many requests in flight to the endpoint of a path it takes to use its rate, at its present
+// latency: 1 to 64. More would only wait.
+func (c *Client) Workers(path string) int { return c.limiter().WorkersOf(limit.Endpoint(path)) }
 
-// AllWorkers gives how many requests in flight, whatever their endpoints, use the rate of the account: 1 to 64.
-func (c *Client) AllWorkers() int { return c.limiter().workers() }
+// AllWorkers returns how many requests in flight, to any endpoints, it takes to use the rate of the account: 1 to 64.
+func (c *Client) AllWorkers() int { return c.limiter().Workers() }
 
 // Page is one answer of a list endpoint.
 type Page struct {
@@ -137,7 +138,7 @@ type parser func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
 // get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
 // the body, only copies.
 func (c *Client) get(ctx context.Context, path string, query url.Values, parse parser) error {
-	endpoint := endpointOf(path)
+	endpoint := limit.Endpoint(path)
 	turn, err := c.turn(ctx, endpoint) // a long queue costs nothing of the retries' budget
 	if err != nil {
 		return err
@@ -162,11 +163,11 @@ const maxBody = 64 << 20
 
 // attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
 func (c *Client) attempt(
-	ctx context.Context, turn permit, path string, query url.Values, o *observed, parse parser,
+	ctx context.Context, turn limit.Permit, path string, query url.Values, o *observed, parse parser,
 ) error {
 	var status int
 	var header http.Header
-	defer func() { turn.release(status, header) }()
+	defer func() { turn.Release(status, header) }()
 	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
 	defer cancel()
 	req, err := c.request(ctx, path, query)

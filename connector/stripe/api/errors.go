@@ -14,6 +14,7 @@ import (
 	stripe "github.com/stripe/stripe-go/v76"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
 // refusal is an error of Stripe's, with what decides about it here and is of no use to the user.
@@ -46,10 +47,10 @@ func IsCursorGone(err error) bool {
 	return ok && r.missing() && r.param == startingAfter
 }
 
-// isPacedRefusal tells whether err is a refusal at a limit that the limiter keeps to from now on.
+// isPacedRefusal reports whether err is a 429 for a limit that the limiter now enforces itself.
 func isPacedRefusal(err error) bool {
 	r, ok := errors.AsType[*refusal](err)
-	return ok && r.HTTPStatus == http.StatusTooManyRequests && isPaced(r.limit)
+	return ok && r.HTTPStatus == http.StatusTooManyRequests && limit.Paces(r.limit)
 }
 
 const startingAfter = "starting_after"
@@ -71,7 +72,7 @@ func (c *Client) refused(res *http.Response, body []byte) error {
 	}
 	failure.Message = advice(failure.Class) + " Stripe says: " + c.scrub.clean(decoded.Msg)
 	failure.Retryable = retryable(res, failure.Class)
-	return &refusal{Failure: failure, param: decoded.Param, words: decoded.Msg, limit: limitHit(res.Header)}
+	return &refusal{Failure: failure, param: decoded.Param, words: decoded.Msg, limit: limit.Hit(res.Header)}
 }
 
 // classify says who can mend an error of Stripe's. connected tells whether the request named a connected account.

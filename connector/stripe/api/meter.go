@@ -48,11 +48,7 @@ func (m *Meter) pace(now time.Time, d time.Duration) {
 }
 
 // paced counts such a wait, which took d.
-func (m *Meter) paced(d time.Duration) {
-	if d >= notable {
-		m.waited.Add(int64(d))
-	}
-}
+func (m *Meter) paced(d time.Duration) { m.waited.Add(int64(d)) }
 
 func (m *Meter) waitUntil(t time.Time) {
 	until := t.UnixNano()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
 // observed is a request of which the Observer is told when it ends.
@@ -24,7 +25,7 @@ func (c *Client) observe(endpoint string, attempt int) *observed {
 func (o *observed) answered(status int, header http.Header) {
 	o.request.Status = status
 	if status == http.StatusTooManyRequests {
-		o.request.Limit = knownLimit(limitHit(header))
+		o.request.Limit = limit.Label(limit.Hit(header))
 	}
 }
 
@@ -37,23 +38,12 @@ func (o *observed) end(ctx context.Context, err error) {
 	o.observer.Requested(ctx, o.request)
 }
 
-// knownLimit gives a rate limit by one of few names, since it becomes a label: whatever else the header says may be
-// anything. See https://docs.stripe.com/rate-limits.
-func knownLimit(hit string) string {
-	switch {
-	case isPaced(hit), hit == "resource-specific":
-		return hit
-	case hit == "":
-		return "unnamed" // a lock, or something in between
-	}
-	return "other"
-}
-
-// turn waits for the turn of a request.
-func (c *Client) turn(ctx context.Context, endpoint string) (permit, error) {
+// turn waits until a request may be sent.
+func (c *Client) turn(ctx context.Context, endpoint string) (limit.Permit, error) {
 	began := time.Now()
-	turn, err := c.limiter().acquire(ctx, endpoint, &c.Meter)
+	turn, err := c.limiter().Acquire(ctx, endpoint, func(about time.Duration) { c.Meter.pace(began, about) })
 	if took := time.Since(began); took >= notable {
+		c.Meter.paced(took)
 		c.options.Observer.Waited(ctx, connector.Wait{Endpoint: endpoint, Cause: connector.WaitForRate, Took: took})
 	}
 	return turn, err

@@ -14,7 +14,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// told keeps what an Observer is told.
+// told keeps what an Observer is told of.
 type told struct {
 	mu       sync.Mutex
 	requests []connector.Request
@@ -100,41 +100,6 @@ func TestObserverIsTold(t *testing.T) {
 		}
 		if waited != c.Meter.Waited() || causes[connector.WaitForRetry] != len(answers)-1 {
 			t.Errorf("waited %s for %v, and the meter says %s", waited, causes, c.Meter.Waited())
-		}
-	})
-}
-
-func TestPaceSumsUpAccounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		limits, refuse := api.NewLimits(), false
-		transport := roundTrip(func(req *http.Request) (*http.Response, error) {
-			if refuse {
-				return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {"global-rate"}, "Stripe-Should-Retry": {"false"}},
-					`{"error":{"type":"api_error","message":"no"}}`), nil
-			}
-			return answer(req, 200, nil, list), nil
-		})
-		first := api.New(api.Options{Key: "sk_live_1", Transport: transport, Limits: limits})
-		second := api.New(api.Options{Key: "sk_test_2", Transport: transport, Limits: limits})
-		for _, c := range []*api.Client{first, second} {
-			if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		full := limits.Pace()
-		if full.Accounts != 2 || full.Ceiling != 125 || full.Allowed < 0.9*125 || full.Allowed > 125 || full.InFlight != 0 || full.Waiting != 0 {
-			t.Errorf("at full rate: %+v", full)
-		}
-		refuse = true
-		if _, err := first.List(t.Context(), "/v1/charges", nil); err == nil {
-			t.Error("it was not refused")
-		}
-		if pace := limits.Pace(); pace.Allowed >= full.Allowed || pace.Ceiling != full.Ceiling {
-			t.Errorf("after a refusal: %+v, before: %+v", pace, full)
-		}
-		time.Sleep(time.Hour)
-		if pace := limits.Pace(); pace != (connector.Pace{}) {
-			t.Errorf("an hour later: %+v", pace)
 		}
 	})
 }

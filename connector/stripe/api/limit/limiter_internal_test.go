@@ -1,4 +1,4 @@
-package api
+package limit
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestEndpointOf(t *testing.T) {
+func TestEndpoint(t *testing.T) {
 	tests := map[string]string{
 		"/v1/charges":                                     "/v1/charges",
 		"/v1/charges/search":                              "/v1/charges/search",
@@ -37,7 +37,7 @@ func TestEndpointOf(t *testing.T) {
 		"":  "",
 	}
 	for path, want := range tests {
-		if got := endpointOf(path); got != want {
+		if got := Endpoint(path); got != want {
 			t.Errorf("%s is of %s, want %s", path, got, want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestEndpointOfEveryOperation(t *testing.T) {
 		}
 		operations++
 		want := regexp.MustCompile(`\{parent\}$`).ReplaceAllString(parameter.ReplaceAllString(path, "{parent}"), "{id}")
-		if got := endpointOf(parameter.ReplaceAllString(path, "x_1")); got != want {
+		if got := Endpoint(parameter.ReplaceAllString(path, "x_1")); got != want {
 			t.Errorf("%s is taken for %s", want, got)
 		}
 	}
@@ -68,7 +68,7 @@ func TestEndpointOfEveryOperation(t *testing.T) {
 	}
 }
 
-// TestBucketNeverPassesMore takes tokens as fast as they come while the bucket gives way and is changed at random.
+// TestBucketNeverPassesMore takes tokens as fast as they come while the bucket backs off and is changed at random.
 func TestBucketNeverPassesMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ceiling := rapid.Float64Range(0.1, 500).Draw(t, "ceiling")
@@ -105,34 +105,34 @@ func TestBucketNeverPassesMore(t *testing.T) {
 	})
 }
 
-func TestLimitsForgetIdleAccounts(t *testing.T) {
+func TestRegistryForgetsIdleAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := NewLimits()
-		connected := func(n int) Options { return Options{Key: "sk_test_1", Account: strconv.Itoa(n), Limits: limits} }
+		registry := NewRegistry()
+		of := func(n int) *Limiter { return registry.Of(AccountOf("sk_test_1", strconv.Itoa(n)), Documented("")) }
 		for n := range 1000 {
-			New(connected(n))
+			of(n)
 			time.Sleep(time.Second)
 		}
-		if n := len(limits.accounts); n > 200 {
+		if n := len(registry.accounts); n > 200 {
 			t.Errorf("keeps %d accounts", n)
 		}
-		c := New(connected(0))
-		turn, err := c.limiter().acquire(t.Context(), "/v1/charges", &c.Meter)
+		busy := of(0)
+		permit, err := busy.Acquire(t.Context(), "/v1/charges", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		New(connected(1))
-		if turn.limiter != c.limiter() || len(limits.accounts) != 2 {
-			t.Errorf("forgot an account in use, or keeps all %d", len(limits.accounts))
+		of(1)
+		if busy != of(0) || len(registry.accounts) != 2 {
+			t.Errorf("forgot an account in use, or keeps all %d", len(registry.accounts))
 		}
-		turn.release(0, nil)
+		permit.Release(0, nil)
 	})
 }
 
-// TestOneWhoLeavesInTheLastMomentTakesNothing lets a request pass that has been given up already.
+// TestOneWhoLeavesInTheLastMomentTakesNothing admits a request that has been given up already.
 func TestOneWhoLeavesInTheLastMomentTakesNothing(t *testing.T) {
-	l := newLimiter(documented(""), time.Now())
+	l := newLimiter(Documented(""), time.Now())
 	e, w := l.endpoint("/v1/charges"), make(waiter)
 	e.waiting = append(e.waiting, w)
 	l.admit()
@@ -144,26 +144,26 @@ func TestOneWhoLeavesInTheLastMomentTakesNothing(t *testing.T) {
 }
 
 func TestAFreePassageCostsNoMemory(t *testing.T) {
-	limits, id, c, meter := NewLimits(), identify(Options{}), documented("").capped(1e12), new(Meter)
+	registry, account, c := NewRegistry(), AccountOf("key", "acct_1"), Documented("").Capped(1e12)
 	if n := testing.AllocsPerRun(1000, func() {
-		turn, err := limits.of(id, c).acquire(t.Context(), "/v1/charges", meter)
+		permit, err := registry.Of(account, c).Acquire(t.Context(), "/v1/charges", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		turn.release(200, nil)
+		permit.Release(200, nil)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkPassage(b *testing.B) {
-	limits, id, c, meter := NewLimits(), identify(Options{}), documented("").capped(1e12), new(Meter)
+	registry, account, c := NewRegistry(), AccountOf("key", "acct_1"), Documented("").Capped(1e12)
 	b.ReportAllocs()
 	for b.Loop() {
-		turn, err := limits.of(id, c).acquire(b.Context(), "/v1/charges", meter)
+		permit, err := registry.Of(account, c).Acquire(b.Context(), "/v1/charges", nil)
 		if err != nil {
 			b.Fatal(err)
 		}
-		turn.release(200, nil)
+		permit.Release(200, nil)
 	}
 }

@@ -1,63 +1,13 @@
-package api_test
+package limit_test
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-const liveKey, sandboxKey = "rk_live_1", "rk_test_1"
-
-var endpoints = []string{"/v1/charges", "/v1/invoices", "/v1/customers", "/v1/events", "/v1/refunds", "/v1/payouts"}
-
-// readers read until their context ends.
-type readers struct{ sync.WaitGroup }
-
-// loop lists an endpoint again and again, n times side by side.
-func (r *readers) loop(ctx context.Context, c *api.Client, path string, n int) {
-	for range n {
-		r.Go(func() {
-			for ctx.Err() == nil {
-				_, _ = c.List(ctx, path, nil)
-			}
-		})
-	}
-}
-
-// pool does so as often side by side as the Client says that it is of use.
-func (r *readers) pool(ctx context.Context, c *api.Client, path string) {
-	r.Go(func() {
-		var pages sync.WaitGroup
-		defer pages.Wait()
-		free := make(chan struct{}, 64)
-		for flying := 0; ctx.Err() == nil; {
-			for ; flying < c.Workers(path); flying++ {
-				pages.Go(func() {
-					_, _ = c.List(ctx, path, nil)
-					free <- struct{}{}
-				})
-			}
-			<-free
-			flying--
-		}
-	})
-}
-
-// run lets the readers that start starts read for a while, and waits for them.
-func run(t *testing.T, d time.Duration, start func(ctx context.Context, r *readers)) {
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	var r readers
-	start(ctx, &r)
-	r.Wait()
-}
-
-// TestRateIsUsed holds what one process keeps up against what Stripe allows.
+// TestRateIsUsed compares the rate that one process sustains with the one that Stripe allows.
 func TestRateIsUsed(t *testing.T) {
 	tests := map[string]struct {
 		key       string
@@ -87,7 +37,7 @@ func TestRateIsUsed(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					o.account, o.endpoint = map[string]float64{liveKey: 100, sandboxKey: 25}[test.key], 25
 					s := newStrict(o.strictness)
-					c, _ := s.replica(test.key)
+					c := s.replica(test.key, 0)
 					run(t, time.Minute, func(ctx context.Context, r *readers) {
 						for _, path := range endpoints[:test.endpoints] {
 							if o.unlimited {
@@ -109,7 +59,7 @@ func TestRateIsUsed(t *testing.T) {
 	}
 }
 
-// TestReplicasShare lets processes that know nothing of each other read one account.
+// TestReplicasShare has processes that know nothing of each other read one account.
 func TestReplicasShare(t *testing.T) {
 	tests := map[string]struct {
 		key       string
@@ -137,19 +87,18 @@ func TestReplicasShare(t *testing.T) {
 					if test.key == sandboxKey {
 						s = newStrict(strictness{account: 25, endpoint: 25, windows: test.windows, latency: 100 * time.Millisecond, jitter: jitter})
 					}
-					counts := make([]*atomic.Int64, test.replicas)
+					replicas := make([]*client, test.replicas)
 					const span = 2 * time.Minute
 					run(t, test.late+span, func(ctx context.Context, r *readers) {
 						for i := range test.replicas {
-							var c *api.Client
-							c, counts[i] = s.replica(test.key)
+							replicas[i] = s.replica(test.key, 0)
 							for _, path := range endpoints[:test.endpoints] {
-								r.pool(ctx, c, path)
+								r.pool(ctx, replicas[i], path)
 							}
 							if i == 0 {
 								time.Sleep(test.late)
 								s.reset()
-								counts[0].Store(0)
+								replicas[0].passed.Store(0)
 							}
 						}
 					})
@@ -159,10 +108,11 @@ func TestReplicasShare(t *testing.T) {
 					if float64(passed) < 0.85*all || share > 0.02 {
 						t.Error("that is not as fast as Stripe allows")
 					}
-					for _, n := range counts {
-						t.Logf("one had %.1f %% of the rate", 100*float64(n.Load())/all)
-						if least := all / 3 / float64(test.replicas-1); float64(n.Load()) < least {
-							t.Errorf("one had only %d of %.0f requests", n.Load(), all)
+					for _, c := range replicas {
+						had := float64(c.passed.Load())
+						t.Logf("one had %.1f %% of the rate", 100*had/all)
+						if had < all/3/float64(test.replicas-1) {
+							t.Errorf("one had only %.0f of %.0f requests", had, all)
 						}
 					}
 				})

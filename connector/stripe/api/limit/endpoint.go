@@ -1,11 +1,11 @@
-package api
+package limit
 
 import "strings"
 
-// endpointOf names the operation that a path belongs to, as Stripe's limits know it: the path with "{parent}" for each
-// id in it and "{id}" for one at its end, so that all GET /v1/charges/{id} are one. Where ids stand is told by their
-// place, since they may look like anything.
-func endpointOf(path string) string {
+// Endpoint returns the name of the operation that a path belongs to, as Stripe's limits know it: the path with
+// "{parent}" for each id in it and "{id}" for one at its end, so that all GET /v1/charges/{id} are one. Ids are found by
+// their position, since they may look like anything.
+func Endpoint(path string) string {
 	parts := strings.Split(path, "/") // "", "v1", "charges", "ch_1"
 	id := 3
 	if len(parts) > 2 && isNamespace(parts[2]) {
@@ -25,7 +25,7 @@ func endpointOf(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// isNamespace tells whether the first word of a path groups several kinds of object, whose names follow it.
+// isNamespace reports whether the first word of a path is a group of several kinds of object, whose names follow it.
 func isNamespace(word string) bool {
 	switch word {
 	case "apple_pay", "apps", "balance", "billing", "billing_portal", "checkout", "climate", "entitlements",
@@ -36,7 +36,7 @@ func isNamespace(word string) bool {
 	return false
 }
 
-// isOperation tells whether a word that stands where ids do is none.
+// isOperation reports whether a word in the position of an id is not an id.
 func isOperation(word string) bool {
 	switch word {
 	case "find", "preview", "search", "upcoming":

@@ -1,15 +1,12 @@
-package api_test
+package limit_test
 
 import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
 // strictness says which limits a strict Stripe has (https://docs.stripe.com/rate-limits), and how slow it is.
@@ -21,7 +18,7 @@ type strictness struct {
 	latency, jitter         time.Duration
 }
 
-// strict is a Stripe that keeps to its limits and takes its time. It counts all requests since the last reset.
+// strict is a Stripe that enforces its limits and takes its time. It counts all requests since the last reset.
 type strict struct {
 	strictness
 	mu      sync.Mutex
@@ -59,7 +56,7 @@ func newGauge(perSecond, burst float64) *gauge {
 	return &gauge{bucket: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond*burst))), limit: perSecond}
 }
 
-// has tells whether there is room for one more request now.
+// has reports whether there is room for one more request now.
 func (g *gauge) has(now time.Time, windows bool) bool {
 	if !windows {
 		return g.bucket.TokensAt(now) >= 1
@@ -75,22 +72,19 @@ func (g *gauge) take(now time.Time) {
 	g.count++
 }
 
-// by is the Stripe as one more client sees it, which counts what it was let through with.
-func (s *strict) by(passed *atomic.Int64) http.RoundTripper {
-	return roundTrip(func(req *http.Request) (*http.Response, error) {
-		s.travel()
-		g, reason := s.arrive(req.URL.Path)
-		s.travel()
-		if reason != "" {
-			return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {reason}}, `{"error":{"code":"rate_limit"}}`), nil
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.all.running--
-		g.running--
-		passed.Add(1)
-		return answer(req, 200, nil, list), nil
-	})
+// answer answers a request: with an error 429 and the reason if it is over a limit.
+func (s *strict) answer(path string) (status int, header http.Header) {
+	s.travel()
+	g, reason := s.arrive(path)
+	s.travel()
+	if reason != "" {
+		return http.StatusTooManyRequests, http.Header{"Stripe-Rate-Limited-Reason": {reason}}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all.running--
+	g.running--
+	return http.StatusOK, nil
 }
 
 // travel takes half the latency.
@@ -144,7 +138,7 @@ func (s *strict) reset() {
 	s.passed, s.refused, s.highest = nil, map[string]int{}, 0
 }
 
-// counts gives the requests let pass and refused since the last reset.
+// counts returns the requests let pass and refused since the last reset.
 func (s *strict) counts() (passed, refused int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +148,7 @@ func (s *strict) counts() (passed, refused int) {
 	return len(s.passed), refused
 }
 
-// busiest gives the most requests let pass within a second, wherever it begins.
+// busiest returns the most requests let pass within a second, wherever it begins.
 func (s *strict) busiest() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,14 +160,4 @@ func (s *strict) busiest() int {
 		most = max(most, i-first+1)
 	}
 	return most
-}
-
-// replica is a process of its own that reads the account.
-func (s *strict) replica(key string, change ...func(*api.Options)) (*api.Client, *atomic.Int64) {
-	passed := new(atomic.Int64)
-	o := api.Options{Key: key, Transport: s.by(passed), Limits: api.NewLimits()}
-	for _, c := range change {
-		c(&o)
-	}
-	return api.New(o), passed
 }

@@ -1,29 +1,29 @@
-package api_test
+package limit_test
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
+// TestClientsOfAProcessShareOneBudget has ten clients with the same key read one account.
 func TestClientsOfAProcessShareOneBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{account: 25, endpoint: 25, latency: 100 * time.Millisecond})
-		limits := api.NewLimits()
-		share := func(o *api.Options) { o.Limits = limits }
-		counts := make([]*atomic.Int64, 10)
+		registry := limit.NewRegistry()
+		of := func(account limit.Account) *client {
+			return &client{Limiter: registry.Of(account, limit.Documented(sandboxKey)), answer: s.answer}
+		}
+		clients := make([]*client, 10)
 		run(t, time.Minute, func(ctx context.Context, r *readers) {
-			for i := range counts {
-				var c *api.Client
-				c, counts[i] = s.replica(sandboxKey, share)
-				r.pool(ctx, c, endpoints[0])
+			for i := range clients {
+				clients[i] = of(limit.AccountOf(sandboxKey))
+				r.pool(ctx, clients[i], endpoints[0])
 			}
-			c, _ := s.replica(sandboxKey, share, func(o *api.Options) { o.Account = "acct_2" })
-			if c.Workers(endpoints[0]) != 4 {
+			if of(limit.AccountOf(sandboxKey, "acct_2")).WorkersOf(endpoints[0]) != 4 {
 				t.Error("another account shares the budget")
 			}
 		})
@@ -31,19 +31,19 @@ func TestClientsOfAProcessShareOneBudget(t *testing.T) {
 		if float64(passed) < 0.92*25*60 || refused > 0 {
 			t.Errorf("%d passed, %d were refused", passed, refused)
 		}
-		for _, n := range counts {
-			if share := int64(passed / len(counts)); n.Load() < share/2 || n.Load() > share*2 {
-				t.Errorf("one had %d of %d", n.Load(), passed)
+		for _, c := range clients {
+			if n, fair := c.passed.Load(), int64(passed/len(clients)); n < fair/2 || n > fair*2 {
+				t.Errorf("one had %d of %d", n, passed)
 			}
 		}
 	})
 }
 
-// TestBigStreamsLeaveRoomForSmallOnes lets one stream want all, and looks at how long the others wait.
+// TestBigStreamsLeaveRoomForSmallOnes has one stream want everything, and measures how long another waits.
 func TestBigStreamsLeaveRoomForSmallOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{account: 25, endpoint: 25, latency: 100 * time.Millisecond})
-		c, _ := s.replica(sandboxKey)
+		c := s.replica(sandboxKey, 0)
 		var longest time.Duration
 		run(t, time.Minute, func(ctx context.Context, r *readers) {
 			r.loop(ctx, c, endpoints[0], 200)
@@ -51,7 +51,7 @@ func TestBigStreamsLeaveRoomForSmallOnes(t *testing.T) {
 				for ctx.Err() == nil {
 					time.Sleep(time.Second)
 					began := time.Now()
-					if _, err := c.List(ctx, endpoints[1], nil); err == nil {
+					if c.get(ctx, endpoints[1]) == nil {
 						longest = max(longest, time.Since(began))
 					}
 				}
@@ -82,8 +82,8 @@ func TestWorkersFollowLatency(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStrict(strictness{latency: test.latency})
-				c, _ := s.replica(liveKey)
-				if one, all := c.Workers("/v1/charges/ch_1"), c.AllWorkers(); one != 4 || all != 15 {
+				c := s.replica(liveKey, 0)
+				if one, all := c.WorkersOf("/v1/charges/{id}"), c.Workers(); one != 4 || all != 15 {
 					t.Errorf("began with %d of an endpoint and %d in all", one, all)
 				}
 				run(t, 20*time.Second, func(ctx context.Context, r *readers) {
@@ -91,7 +91,7 @@ func TestWorkersFollowLatency(t *testing.T) {
 						r.pool(ctx, c, path)
 					}
 				})
-				if one, all := c.Workers(endpoints[0]), c.AllWorkers(); one != test.one || all != test.all {
+				if one, all := c.WorkersOf(endpoints[0]), c.Workers(); one != test.one || all != test.all {
 					t.Errorf("got %d of an endpoint and %d in all, want %d and %d", one, all, test.one, test.all)
 				}
 			})
@@ -99,35 +99,18 @@ func TestWorkersFollowLatency(t *testing.T) {
 	}
 }
 
-// TestWorkersComeBack refuses for reasons of concurrency once, and looks at how many are of use then and later.
+// TestWorkersComeBack refuses for concurrency, and looks at how many workers are of use then and a minute later.
 func TestWorkersComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{latency: 800 * time.Millisecond, concurrent: 4})
-		c, _ := s.replica(liveKey)
+		c := s.replica(liveKey, 0)
 		run(t, 20*time.Second, func(ctx context.Context, r *readers) { r.pool(ctx, c, endpoints[0]) })
-		if all := c.AllWorkers(); all > 6 {
+		if all := c.Workers(); all > 6 {
 			t.Errorf("%d are of use where four may fly", all)
 		}
 		time.Sleep(time.Minute)
-		if all := c.AllWorkers(); all < 15 {
+		if all := c.Workers(); all < 15 {
 			t.Errorf("%d are of use a minute later", all)
-		}
-	})
-}
-
-func TestWaitsForTheLimitAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStrict(strictness{latency: 100 * time.Millisecond})
-		c, _ := s.replica(liveKey, func(o *api.Options) { o.MaxRequestsPerSecond = 0.1 })
-		run(t, 5*time.Second, func(ctx context.Context, r *readers) {
-			r.loop(ctx, c, endpoints[0], 2)
-			time.Sleep(time.Second)
-			if until := time.Until(c.Meter.WaitingUntil(time.Now())); until < 5*time.Second || until > 30*time.Second {
-				t.Errorf("the wait is said to end in %v", until)
-			}
-		})
-		if waited := c.Meter.Waited(); waited != 9900*time.Millisecond || c.Meter.Retries() != 0 || c.Meter.Requests() != 1 {
-			t.Errorf("waited %v with %d retries and %d requests", waited, c.Meter.Retries(), c.Meter.Requests())
 		}
 	})
 }

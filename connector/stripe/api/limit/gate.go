@@ -1,8 +1,8 @@
-package api
+package limit
 
 import "time"
 
-// gate is what a request passes: one of its account and one of its endpoint.
+// gate is what a request has to pass: one for its account and one for its endpoint.
 type gate struct {
 	bucket bucket
 	flight flight
@@ -12,7 +12,7 @@ func newGate(ceiling float64, now time.Time) gate {
 	return gate{newBucket(ceiling, now), newFlight(now)}
 }
 
-// advance lets the time pass until now.
+// advance moves the gate to the time now.
 func (g *gate) advance(now time.Time) {
 	g.bucket.advance(now)
 	g.flight.advance(now)
@@ -24,7 +24,7 @@ func (g *gate) enter() {
 	g.flight.running++
 }
 
-// giveBack takes back a request that was counted but is not sent.
+// giveBack reverts enter for a request that is not sent.
 func (g *gate) giveBack() {
 	g.bucket.tokens = min(g.bucket.tokens+1, g.bucket.burst())
 	g.flight.running--

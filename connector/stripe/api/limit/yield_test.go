@@ -1,4 +1,4 @@
-package api_test
+package limit_test
 
 import (
 	"context"
@@ -8,16 +8,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// TestRateFollowsStripe holds the rate that one process keeps up against limits that are not the documented ones.
+// TestRateFollowsStripe compares the rate that one process sustains with limits that are not the documented ones.
 func TestRateFollowsStripe(t *testing.T) {
 	tests := map[string]struct {
 		key       string
 		stripe    strictness
-		most      float64 // MaxRequestsPerSecond
+		most      float64 // requests per second; 0 means as documented
 		endpoints int
 		allowed   float64
 		refused   float64 // the share that may be
@@ -40,7 +38,7 @@ func TestRateFollowsStripe(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				test.stripe.latency += 100 * time.Millisecond
 				s := newStrict(test.stripe)
-				c, _ := s.replica(test.key, func(o *api.Options) { o.MaxRequestsPerSecond = test.most })
+				c := s.replica(test.key, test.most)
 				const span = 2 * time.Minute
 				run(t, span, func(ctx context.Context, r *readers) {
 					if test.endpoints < 0 {
@@ -68,8 +66,7 @@ func TestRateFollowsStripe(t *testing.T) {
 func TestRateRecoversWhenAnotherClientStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{account: 100, endpoint: 25, latency: 100 * time.Millisecond})
-		one, passed := s.replica(liveKey)
-		other, _ := s.replica(liveKey)
+		one, other := s.replica(liveKey, 0), s.replica(liveKey, 0)
 		run(t, 4*time.Minute, func(ctx context.Context, r *readers) {
 			leaving, cancel := context.WithTimeout(ctx, 2*time.Minute)
 			for _, path := range endpoints {
@@ -79,9 +76,9 @@ func TestRateRecoversWhenAnotherClientStops(t *testing.T) {
 			r.Go(func() {
 				defer cancel()
 				for minute := range 4 {
-					passed.Store(0)
+					one.passed.Store(0)
 					time.Sleep(time.Minute - time.Millisecond)
-					rate := float64(passed.Load()) / 60
+					rate := float64(one.passed.Load()) / 60
 					t.Logf("minute %d: %.1f/s", minute+1, rate)
 					if least := []float64{34, 34, 60, 92}[minute]; rate < least {
 						t.Errorf("minute %d: %.1f/s, want %.0f", minute+1, rate, least)
@@ -111,16 +108,17 @@ func TestRefusalsConcernWhatTheySay(t *testing.T) {
 				var refusing bool
 				var mu sync.Mutex
 				passed := map[string]int{}
-				c := api.New(api.Options{Key: liveKey, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				c := newStrict(strictness{}).replica(liveKey, 0)
+				c.answer = func(path string) (int, http.Header) {
 					time.Sleep(500 * time.Millisecond)
 					mu.Lock()
 					defer mu.Unlock()
-					if refusing && req.URL.Path == "/v1/charges" {
-						return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {test.reason}}, `{"error":{"code":"rate_limit"}}`), nil
+					if refusing && path == "/v1/charges" {
+						return 429, http.Header{"Stripe-Rate-Limited-Reason": {test.reason}}
 					}
-					passed[req.URL.Path]++
-					return answer(req, 200, nil, list), nil
-				})})
+					passed[path]++
+					return 200, nil
+				}
 				run(t, 15*time.Second, func(ctx context.Context, r *readers) {
 					for _, path := range endpoints[:4] {
 						r.loop(ctx, c, path, 100)
@@ -150,8 +148,8 @@ func TestRefusalsConcernWhatTheySay(t *testing.T) {
 func TestCancelEndsTheWaitForTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{latency: 100 * time.Millisecond})
-		c, _ := s.replica(liveKey, func(o *api.Options) { o.MaxRequestsPerSecond = 1 })
-		if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+		c := s.replica(liveKey, 1)
+		if err := c.get(t.Context(), "/v1/charges"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -160,50 +158,20 @@ func TestCancelEndsTheWaitForTheLimit(t *testing.T) {
 		var readers sync.WaitGroup
 		for range 50 {
 			readers.Go(func() {
-				if _, err := c.List(ctx, "/v1/charges", nil); !errors.Is(err, context.DeadlineExceeded) {
+				if err := c.get(ctx, "/v1/charges"); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v", err)
 				}
 			})
 		}
 		readers.Wait()
-		if waited := time.Since(began); waited != 500*time.Millisecond || c.Meter.Requests() != 1 {
-			t.Errorf("waited %v, made %d requests", waited, c.Meter.Requests())
+		if waited := time.Since(began); waited != 500*time.Millisecond || c.passed.Load() != 1 {
+			t.Errorf("waited %v, made %d requests", waited, c.passed.Load())
 		}
-		if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
+		if err := c.get(t.Context(), "/v1/charges"); err != nil {
 			t.Fatal(err)
 		}
 		if waited := time.Since(began); waited > 1200*time.Millisecond {
 			t.Errorf("those who left held up the next one until %v", waited)
 		}
 	})
-}
-
-func TestARefusedRequestIsSoonMadeAgain(t *testing.T) {
-	tests := map[string]struct {
-		reason      string
-		least, most time.Duration
-	}{
-		"the limiter gives way": {"global-rate", 0, 300 * time.Millisecond},
-		"it does not":           {"resource-specific", 250 * time.Millisecond, 900 * time.Millisecond},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var times []time.Time
-				c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
-					if times = append(times, time.Now()); len(times) < 7 {
-						return answer(req, 429, http.Header{"Stripe-Rate-Limited-Reason": {test.reason}}, `{"error":{"code":"rate_limit"}}`), nil
-					}
-					return answer(req, 200, nil, list), nil
-				}))
-				if _, err := c.List(t.Context(), "/v1/charges", nil); err != nil {
-					t.Fatal(err)
-				}
-				first, last := times[1].Sub(times[0]), times[6].Sub(times[5])
-				if first < test.least || first > test.most || last < 2*time.Second {
-					t.Errorf("made again after %v, and last after %v", first, last)
-				}
-			})
-		})
-	}
 }

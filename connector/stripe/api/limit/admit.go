@@ -1,23 +1,23 @@
-package api
+package limit
 
 import (
 	"math"
 	"time"
 )
 
-// What follows expects the limiter's lock to be held.
+// All methods in this file expect the Limiter's lock to be held.
 
-// advance lets the time pass until now, at every gate.
-func (l *limiter) advance(now time.Time) {
+// advance moves every gate to the time now.
+func (l *Limiter) advance(now time.Time) {
 	l.account.advance(now)
 	for _, e := range l.endpoints {
 		e.advance(now)
 	}
 }
 
-// admit lets all waiting requests pass that may, and sees to it that the next one is not forgotten: a request that waits
-// for tokens is woken by the timer, one that waits for a place in flight by whoever leaves it.
-func (l *limiter) admit() {
+// admit admits all waiting requests that may be sent. If the next one waits for tokens, the timer will wake it; if it
+// waits for a place in flight, the request that leaves it will.
+func (l *Limiter) admit() {
 	for {
 		e := l.next()
 		if e == nil {
@@ -40,16 +40,16 @@ func (l *limiter) admit() {
 	}
 }
 
-// tick is what the timer calls.
-func (l *limiter) tick() {
+// tick is called by the timer.
+func (l *Limiter) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advance(time.Now())
 	l.admit()
 }
 
-// next gives the endpoint whose turn it is: of those that may send, the one that did so longest ago.
-func (l *limiter) next() *endpoint {
+// next returns the endpoint whose turn it is: of those that may send, the one that did so longest ago.
+func (l *Limiter) next() *endpoint {
 	var next *endpoint
 	for _, e := range l.endpoints {
 		if len(e.waiting) > 0 && (next == nil || e.turn < next.turn) && l.open(e) {
@@ -59,17 +59,17 @@ func (l *limiter) next() *endpoint {
 	return next
 }
 
-// open tells whether a request to an endpoint may be sent now.
-func (l *limiter) open(e *endpoint) bool {
+// open reports whether a request to an endpoint may be sent now.
+func (l *Limiter) open(e *endpoint) bool {
 	return l.account.bucket.in() == 0 && e.bucket.in() == 0 && l.hasRoom(e)
 }
 
-func (l *limiter) hasRoom(e *endpoint) bool {
+func (l *Limiter) hasRoom(e *endpoint) bool {
 	return l.account.flight.running < l.most() && e.flight.running < l.mostOf(e)
 }
 
 // pass counts a request that is sent.
-func (l *limiter) pass(e *endpoint) {
+func (l *Limiter) pass(e *endpoint) {
 	l.account.enter()
 	e.enter()
 	l.turns++
@@ -78,8 +78,8 @@ func (l *limiter) pass(e *endpoint) {
 
 const never = time.Duration(math.MaxInt64)
 
-// untilNext gives the time until the buckets let the next waiting request pass.
-func (l *limiter) untilNext() time.Duration {
+// untilNext returns the time until the buckets admit the next waiting request.
+func (l *Limiter) untilNext() time.Duration {
 	wait := never
 	for _, e := range l.endpoints {
 		if len(e.waiting) > 0 && l.hasRoom(e) {
@@ -89,8 +89,8 @@ func (l *limiter) untilNext() time.Duration {
 	return wait
 }
 
-// expectedWait gives about the time that the last one in an endpoint's queue waits.
-func (l *limiter) expectedWait(e *endpoint) time.Duration {
+// expectedWait returns about the time that the last request in an endpoint's queue will wait.
+func (l *Limiter) expectedWait(e *endpoint) time.Duration {
 	all := 0
 	for _, other := range l.endpoints {
 		all += min(len(other.waiting), len(e.waiting)) // endpoints take turns
@@ -99,13 +99,13 @@ func (l *limiter) expectedWait(e *endpoint) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// most gives how many requests in flight use the account's rate.
-func (l *limiter) most() int {
+// most returns how many requests in flight use the account's rate.
+func (l *Limiter) most() int {
 	return l.account.flight.limit(l.account.bucket.rate, l.account.flight.expect())
 }
 
-// mostOf gives how many requests in flight use the rate of an endpoint.
-func (l *limiter) mostOf(e *endpoint) int {
+// mostOf returns how many requests in flight use the rate of an endpoint.
+func (l *Limiter) mostOf(e *endpoint) int {
 	latency := e.flight.expect()
 	if latency == 0 {
 		latency = l.account.flight.expect()
