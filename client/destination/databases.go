@@ -23,15 +23,16 @@ func databases() []scheme {
 		}
 		return postgres.Open(ctx, address, opts)
 	}
+	toSQLite := func(ctx context.Context, path string, o *options) (client.Destination, error) {
+		opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
+		if err := o.unknown(); err != nil {
+			return nil, err
+		}
+		return sqlite.Open(ctx, path, opts)
+	}
 	return []scheme{
-		{"sqlite", "sqlite:stripe.db", func(ctx context.Context, path string, o *options) (client.Destination, error) {
-			opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
-			if err := o.unknown(); err != nil {
-				return nil, err
-			}
-			return sqlite.Open(ctx, path, opts)
-		}},
-		{"postgres", "postgres://user@host/database", toPostgres},
-		{"postgresql", "postgresql://user@host/database", toPostgres},
+		{name: "sqlite", example: "sqlite:stripe.db", open: toSQLite},
+		{name: "postgres", example: "postgres://user@host/database", open: toPostgres},
+		{name: "postgresql", example: "postgresql://user@host/database", open: toPostgres},
 	}
 }

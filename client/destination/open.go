@@ -9,6 +9,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/jsonl"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // scheme is a kind of destination.
@@ -17,6 +18,8 @@ type scheme struct {
 	example string
 	// open takes what is before the options, and takes the options that it knows. It is nil if the build leaves the kind out.
 	open func(ctx context.Context, path string, o *options) (client.Destination, error)
+	// check takes the same, for Check. It is nil if the kind has none.
+	check func(ctx context.Context, path string, o *options, streams []*connectorv1.Stream) ([]client.Finding, error)
 }
 
 // ErrNoDatabases is what Open says of databases in a build with the tag service, which has none of their drivers.
@@ -25,7 +28,7 @@ var ErrNoDatabases = errors.New("this build has no databases: use the full one, 
 
 // schemes gives every kind of destination.
 func schemes() []scheme {
-	return append(databases(), scheme{"jsonl", "jsonl:folder", func(_ context.Context, path string, o *options) (client.Destination, error) {
+	return append(databases(), scheme{name: "jsonl", example: "jsonl:folder", open: func(_ context.Context, path string, o *options) (client.Destination, error) {
 		opts := jsonl.Options{Compression: jsonl.Compression(o.text("compress")), Rotate: o.size("rotate")}
 		if err := o.unknown(); err != nil {
 			return nil, err
@@ -60,31 +63,40 @@ func Examples() []string {
 //
 // Options begin at the last question mark. A file whose name has one needs another at the end.
 func Open(ctx context.Context, name string) (client.Destination, error) {
-	known := strings.Join(Examples(), " or ")
-	kind, path, found := strings.Cut(name, ":")
-	if !found {
-		return nil, fmt.Errorf("destination %q does not say of which kind it is: write it as %s", Redacted(name), known)
-	}
-	all := schemes()
-	i := slices.IndexFunc(all, func(s scheme) bool { return s.name == kind })
-	if i < 0 {
-		return nil, fmt.Errorf("there is no destination of kind %q: write it as %s", kind, known)
-	}
-	if all[i].open == nil {
-		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), ErrNoDatabases)
-	}
-	path, o, err := parseOptions(path)
+	s, path, o, err := find(name)
 	if err != nil {
-		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
+		return nil, err
 	}
-	if path == "" {
-		return nil, fmt.Errorf("destination %q names no path: write it as %s", Redacted(name), all[i].example)
-	}
-	d, err := all[i].open(ctx, path, o)
+	d, err := s.open(ctx, path, o)
 	if err != nil {
 		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
 	}
 	return d, nil
+}
+
+// find returns the kind of destination that a name asks for, with the path and the options in it.
+func find(name string) (scheme, string, *options, error) {
+	known := strings.Join(Examples(), " or ")
+	kind, path, found := strings.Cut(name, ":")
+	if !found {
+		return scheme{}, "", nil, fmt.Errorf("destination %q does not say of which kind it is: write it as %s", Redacted(name), known)
+	}
+	all := schemes()
+	i := slices.IndexFunc(all, func(s scheme) bool { return s.name == kind })
+	if i < 0 {
+		return scheme{}, "", nil, fmt.Errorf("there is no destination of kind %q: write it as %s", kind, known)
+	}
+	if all[i].open == nil {
+		return scheme{}, "", nil, fmt.Errorf("open destination %q: %w", Redacted(name), ErrNoDatabases)
+	}
+	path, o, err := parseOptions(path)
+	if err != nil {
+		return scheme{}, "", nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
+	}
+	if path == "" {
+		return scheme{}, "", nil, fmt.Errorf("destination %q names no path: write it as %s", Redacted(name), all[i].example)
+	}
+	return all[i], path, o, nil
 }
 
 // Redacted gives the name of a destination without any password that is in it, to show to people.
