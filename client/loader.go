@@ -27,6 +27,7 @@ type streamKey struct{ stream, account string }
 type loader struct {
 	destination Destination
 	committed   func(*connectorv1.RecordBatch) // told of each batch stored
+	refused     func(Refusal)                  // told of each record in these that was set aside
 	advanced    func()                         // told of each commit with a state that is new
 
 	streams   map[streamKey]*held
@@ -164,6 +165,7 @@ func (l *loader) commit(ctx context.Context, c Commit) error {
 	if len(c.Records) == 0 && len(c.States) == 0 && len(c.Completed) == 0 {
 		return nil
 	}
+	c.Refused = l.refused
 	if err := l.destination.Commit(ctx, c); err != nil {
 		return fmt.Errorf("store rows: %w", err)
 	}

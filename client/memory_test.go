@@ -24,7 +24,7 @@ func newMemory() *memory {
 	return &memory{rows: map[string]map[string]string{}, states: map[string]*connectorv1.StreamState{}}
 }
 
-func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
+func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) (client.Beginning, error) {
 	var states []*connectorv1.StreamState
 	for _, s := range streams {
 		if m.rows[s.GetName()] == nil {
@@ -34,7 +34,7 @@ func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) ([]*con
 			states = append(states, state)
 		}
 	}
-	return states, nil
+	return client.Beginning{States: states}, nil
 }
 
 func (m *memory) Commit(ctx context.Context, c client.Commit) error {

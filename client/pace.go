@@ -53,11 +53,8 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*con
 	if e, ok := errors.AsType[*Error](cause); ok {
 		wait = max(wait, e.RetryAfter())
 	}
-	tell(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
-		Level: connectorv1.LogLevel_LOG_LEVEL_WARNING,
-		Message: fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
-			wait.Round(time.Millisecond), cause),
-	}}})
+	tell(warning("", "", fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
+		wait.Round(time.Millisecond), cause)))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -68,8 +65,17 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*con
 	}
 }
 
-// passing tells whether an error may be gone at the next attempt.
+// passing reports whether an error may be gone at the next attempt.
 func passing(err error) bool {
+	if _, interrupted := errors.AsType[*Interruption](err); interrupted {
+		return true
+	}
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Retryable()
+}
+
+// warning returns a log entry of the client's own.
+func warning(stream, account, message string) *connectorv1.ReadResponse {
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
+		Level: connectorv1.LogLevel_LOG_LEVEL_WARNING, Stream: stream, Account: account, Message: message}}}
 }

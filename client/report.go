@@ -32,7 +32,15 @@ type StreamReport struct {
 	Bytes int64
 	// Duration is the time from the stream's first message to its last. Streams are read side by side.
 	Duration time.Duration
+	// Refused names records that the destination could not store and set aside, at most MaxRefused of them. Their rows are
+	// missing or stale; the stream is COMPLETE all the same.
+	Refused []Refusal
+	// RefusedTotal counts those records, named or not.
+	RefusedTotal int
 }
+
+// MaxRefused is the most records of one stream and account that a report names.
+const MaxRefused = 20
 
 // Total adds up the counts of all streams. Its Status is the worst of theirs.
 func (r *Report) Total() StreamReport {
@@ -43,6 +51,7 @@ func (r *Report) Total() StreamReport {
 		total.Upserts += s.Upserts
 		total.Deletes += s.Deletes
 		total.Bytes += s.Bytes
+		total.RefusedTotal += s.RefusedTotal
 		if s.Status != connectorv1.RunStatus_RUN_STATUS_COMPLETE && s.Status != connectorv1.RunStatus_RUN_STATUS_SKIPPED {
 			total.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
 		}

@@ -124,14 +124,17 @@ func workLeft(rest []chosen) *Error {
 // read does one Read of these streams, from the states that the destination holds, and tells whether it came to an
 // orderly end, which it can also do with an error: that of a stream.
 func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
-	states, err := r.opts.Destination.Begin(ctx, streams(rest))
+	begun, err := r.opts.Destination.Begin(ctx, streams(rest))
 	if err != nil {
 		return false, fmt.Errorf("begin in the destination: %w", err)
 	}
+	states := begun.States
+	r.notify(begun.Notices)
+	r.tally.begun(rest, begun.Refused)
 	r.reads++
 	r.fruit = false
 	load := newLoader(r.opts.Destination, states)
-	load.committed = r.tally.committed
+	load.committed, load.refused = r.tally.committed, r.tally.refuse
 	load.advanced = func() { r.fruit = true }
 	var refused error // by the destination: what it could not store it would not store now
 	summary, err := r.client.ReadOnce(ctx, &connectorv1.ReadRequest{
@@ -144,10 +147,15 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		return refused
 	})
 	if refused != nil {
+		r.tally.reopen(rest)
 		return false, refused
 	}
 	// What a state covers is stored also when the caller gave up: it was paid for.
 	if stored := load.finish(context.WithoutCancel(ctx), summary != nil); stored != nil {
+		r.tally.reopen(rest)
+		if passing(err) { // whether to go on is for the destination to say
+			err = nil
+		}
 		return false, errors.Join(err, stored)
 	}
 	r.tally.summary(summary)
@@ -171,6 +179,13 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 		r.observe(m)
 	}
 	return err
+}
+
+// notify reports what the destination found when it began.
+func (r *run) notify(notices []Notice) {
+	for _, n := range notices {
+		r.observe(warning(n.Stream, "", n.Message))
+	}
 }
 
 // observe shows a message to whoever looks on.

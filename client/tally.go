@@ -1,6 +1,8 @@
 package client
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -17,6 +19,7 @@ type tally struct {
 type count struct {
 	StreamReport
 	first, last time.Time
+	refused     map[string]Refusal // by key
 }
 
 func newTally() *tally { return &tally{streams: map[streamKey]*count{}} }
@@ -51,6 +54,40 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 			c.Deletes++
 		}
 	}
+}
+
+// begun replaces what is known of refused records of these streams by what the destination holds.
+func (t *tally) begun(streams []chosen, refused []Refusal) {
+	for _, key := range t.order {
+		if asked(streams, key.stream) {
+			t.streams[key].refused = nil
+		}
+	}
+	for _, r := range refused {
+		t.refuse(r)
+	}
+}
+
+// refuse notes a record that the destination set aside.
+func (t *tally) refuse(r Refusal) {
+	c := t.touch(r.Stream, r.Account)
+	if c.refused == nil {
+		c.refused = map[string]Refusal{}
+	}
+	c.refused[r.Key] = r
+}
+
+// reopen notes that what was received of these streams was not all stored, whatever the service said of them.
+func (t *tally) reopen(streams []chosen) {
+	for _, key := range t.order {
+		if c := t.streams[key]; asked(streams, key.stream) && c.Status == connectorv1.RunStatus_RUN_STATUS_COMPLETE {
+			c.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+		}
+	}
+}
+
+func asked(streams []chosen, name string) bool {
+	return slices.ContainsFunc(streams, func(c chosen) bool { return c.stream.GetName() == name })
 }
 
 // summary notes what the end of a Read says. Nil means that it did not come.
@@ -105,6 +142,10 @@ func (t *tally) report(selected []*connectorv1.Stream) *Report {
 			c := t.streams[key]
 			r := c.StreamReport
 			r.Duration = c.last.Sub(c.first)
+			r.RefusedTotal = len(c.refused)
+			for _, id := range slices.Sorted(maps.Keys(c.refused))[:min(len(c.refused), MaxRefused)] {
+				r.Refused = append(r.Refused, c.refused[id])
+			}
 			switch r.Status {
 			case connectorv1.RunStatus_RUN_STATUS_STARTED, connectorv1.RunStatus_RUN_STATUS_RUNNING:
 				r.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE

@@ -40,6 +40,12 @@ type Subject struct {
 	Rows func(place string, mode Mode) ([]Row, error)
 	// Extra counts the rows that hold something for which they have no column. Nil if the destination has no columns.
 	Extra func(place string) (int, error)
+	// Lose are what others may do to the rows of the stream "charges" so that its states no longer hold, such as dropping its
+	// table, by name. Begin must then return none for that stream and say so. They run while the destination is closed, and
+	// between two commits.
+	Lose map[string]func(t *testing.T, place string)
+	// Alter are what others may do to that stream's table without harm, such as adding a column of their own.
+	Alter map[string]func(t *testing.T, place string)
 }
 
 // Row is a row of a destination.
@@ -119,6 +125,10 @@ func Run(t *testing.T, s Subject) {
 	}
 	for _, mode := range s.Modes {
 		t.Run("parents, "+string(mode), func(t *testing.T) { parents(t, s, mode) })
+	}
+	for _, mode := range s.Modes {
+		t.Run("lost, "+string(mode), func(t *testing.T) { lost(t, s, mode) })
+		t.Run("altered, "+string(mode), func(t *testing.T) { altered(t, s, mode) })
 	}
 	t.Run("schemas grow", func(t *testing.T) {
 		if s.Extra == nil {
@@ -233,12 +243,15 @@ func begin(t *rapid.T, s Subject, place string, mode Mode, lanes []*lane) client
 
 // resume begins and checks that the states are the last ones stored.
 func resume(t *rapid.T, d client.Destination, lanes []*lane) {
-	states, err := d.Begin(t.Context(), Streams())
+	begun, err := d.Begin(t.Context(), Streams())
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, n := range begun.Notices {
+		t.Fatalf("nothing was disturbed, and it says of %s: %s", n.Stream, n.Message)
+	}
 	got := map[string]int{}
-	for _, s := range states {
+	for _, s := range begun.States {
 		got[Key(s.GetStream(), s.GetAccount(), "")] = int(s.GetState().GetFields()["next"].GetNumberValue())
 	}
 	for _, l := range lanes {

@@ -12,16 +12,16 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Begin takes away what the files of the streams hold beyond their states, and gives the states.
-func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
+func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	if err := d.closeFiles(); err != nil {
-		return nil, err
+		return begun, err
 	}
 	d.begun = map[string]bool{}
-	var states []*connectorv1.StreamState
 	for _, stream := range streams {
 		d.begun[stream.GetName()] = true
 		for _, e := range d.ledger.Entries {
@@ -29,19 +29,19 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) ([
 				continue
 			}
 			if err := d.goOn(e); err != nil {
-				return nil, explain(d.folder, err)
+				return begun, explain(d.folder, err)
 			}
 			if e.State == nil {
 				continue
 			}
 			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, State: &structpb.Struct{}}
 			if err := protojson.Unmarshal(e.State, state.GetState()); err != nil {
-				return nil, fmt.Errorf("state of %s in %s is not a JSON object: choose another folder", e.Stream, d.ledger.path)
+				return begun, fmt.Errorf("state of %s in %s is not a JSON object: choose another folder", e.Stream, d.ledger.path)
 			}
-			states = append(states, state)
+			begun.States = append(begun.States, state)
 		}
 	}
-	return states, nil
+	return begun, nil
 }
 
 // open opens a file that the ledger knows, at the size noted there.

@@ -8,33 +8,34 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
 // versions that no state covers: they come again.
-func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
+func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (client.Beginning, error) {
 	existing, err := d.existing(ctx)
 	if err != nil {
-		return nil, d.explain(err)
+		return client.Beginning{}, d.explain(err)
 	}
 	names := make([]string, len(streams))
 	for i, stream := range streams {
 		names[i] = stream.GetName()
 		layout, err := rows.LayOut(stream, d.opts)
 		if err != nil {
-			return nil, err
+			return client.Beginning{}, err
 		}
 		t := &table{Table: layout, marked: d.opts.SoftDeletes}
 		if former := d.tables[t.Stream]; former != nil && former.staged {
 			if _, err := d.conn.Exec(ctx, "DROP TABLE "+former.stage()); err != nil {
-				return nil, d.explain(err)
+				return client.Beginning{}, d.explain(err)
 			}
 		}
 		err = pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error { return d.migrate(ctx, tx, t, existing[t.Name]) })
 		if err != nil {
-			return nil, fmt.Errorf("prepare the table of %s: %w", t.Stream, d.explain(err))
+			return client.Beginning{}, fmt.Errorf("prepare the table of %s: %w", t.Stream, d.explain(err))
 		}
 		t.names = append(t.Names(), own[:]...)
 		if d.opts.Append {
@@ -43,7 +44,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 		d.tables[t.Stream] = t
 	}
 	states, err := d.states(ctx, names)
-	return states, d.explain(err)
+	return client.Beginning{States: states}, d.explain(err)
 }
 
 // existing gives the columns of every table of the schema, with the names of their types as paths.
@@ -87,7 +88,7 @@ func (d *Destination) migrate(ctx context.Context, tx pgx.Tx, t *table, have []r
 		statements = append(statements, "ALTER TABLE "+rows.Quote(t.Name)+" ADD COLUMN "+declare(rows.DeletedAt))
 	}
 	have = slices.DeleteFunc(slices.Clone(have), func(c rows.Column) bool { return c.Name[0] == '_' })
-	add, widen, err := t.Meet(have, func(column string) (rounded bool, err error) {
+	add, widen, _, err := t.Meet(have, nil, func(column string) (rounded bool, err error) {
 		err = tx.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
 			rows.Quote(t.Name), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
 		return rounded, err

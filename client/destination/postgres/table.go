@@ -54,7 +54,7 @@ func kindOf(name string) (rows.Kind, bool) {
 // create gives the statement that makes the table.
 func (t *table) create(opts rows.Options) string {
 	arrival := rows.Arrival + " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-	return t.Create(opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
+	return t.Create(opts, "", arrival, func(k rows.Kind) string { return types[k] }, declare)
 }
 
 // stage names the temporary table that the rows of a commit are copied to.

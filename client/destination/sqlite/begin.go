@@ -5,25 +5,31 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
 // versions that no state covers: they come again.
-func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) ([]*connectorv1.StreamState, error) {
-	var states []*connectorv1.StreamState
+func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
+	d.notices = nil
+	if _, err := d.conn.ExecContext(ctx, tables); err != nil {
+		return begun, explain(d.path, err)
+	}
 	for _, stream := range streams {
 		if err := d.beginTable(ctx, stream); err != nil {
-			return nil, explain(d.path, err)
+			return begun, explain(d.path, err)
 		}
 		stored, err := d.states(ctx, stream.GetName())
 		if err != nil {
-			return nil, explain(d.path, err)
+			return begun, explain(d.path, err)
 		}
-		states = append(states, stored...)
+		begun.States = append(begun.States, stored...)
 	}
-	return states, nil
+	begun.Notices = d.notices
+	d.version, err = d.schemaVersion(ctx)
+	return begun, explain(d.path, err)
 }
 
 func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream) error {
@@ -37,11 +43,29 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 		}
 	}
 	t := &table{Table: layout}
-	marked, err := d.migrate(ctx, t)
-	if err != nil {
-		return err
-	}
-	if err := d.indexParent(ctx, t); err != nil {
+	marked := false
+	if err := d.transaction(ctx, func() error {
+		now, err := d.find(ctx, t.Name)
+		if err != nil {
+			return err
+		}
+		was, err := d.examine(ctx, t, now)
+		if err != nil {
+			return err
+		}
+		if marked, err = d.migrate(ctx, t, now, was); err != nil {
+			return err
+		}
+		if err := d.indexParent(ctx, t); err != nil {
+			return err
+		}
+		if d.opts.Append {
+			if err := d.forgetUncovered(ctx, t); err != nil {
+				return err
+			}
+		}
+		return d.remember(ctx, t, was)
+	}); err != nil {
 		return err
 	}
 	if former := d.tables[t.Stream]; former != nil {
@@ -50,31 +74,31 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 		}
 	}
 	d.tables[t.Stream] = t
-	if d.opts.Append {
-		_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
-			"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
-			rows.Quote(t.Name), rows.StateTable), t.Stream)
-		if err != nil {
-			return err
-		}
-	}
 	return t.prepare(ctx, d.conn, d.opts, marked)
 }
 
-// migrate makes the table, or adds to it what it lacks and widens what is too narrow. It tells whether the table has
+// forgetUncovered removes the versions that no state covers.
+func (d *Destination) forgetUncovered(ctx context.Context, t *table) error {
+	_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
+		"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
+		rows.Quote(t.Name), rows.StateTable), t.Stream)
+	return err
+}
+
+// migrate makes the table, or adds to it what it lacks and widens what is too narrow. It reports whether the table has
 // _deleted_at.
-func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err error) {
-	have, key, err := d.tableInfo(ctx, t.Name)
-	if err != nil {
-		return false, err
-	}
-	if len(have) == 0 {
-		_, err := d.conn.ExecContext(ctx, create(t.Table, d.opts))
+func (d *Destination) migrate(ctx context.Context, t *table, now found, was *rows.Identity) (marked bool, err error) {
+	if now.missing() {
+		_, err := d.conn.ExecContext(ctx, create(t.Table, d.opts, rows.NewID()))
 		return d.opts.SoftDeletes, err
 	}
-	if err := d.recognize(t, have, key); err != nil {
+	if err := d.restoreOwn(ctx, t, &now, was); err != nil {
 		return false, err
 	}
+	if err := d.recognize(t, now.columns, now.key); err != nil {
+		return false, err
+	}
+	have := now.columns
 	marked = has(have, rows.DeletedAt)
 	if d.opts.SoftDeletes && !marked {
 		marked = true
@@ -87,7 +111,7 @@ func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err e
 	for _, c := range have {
 		former[c.Name] = c.Kind
 	}
-	add, widen, err := t.Meet(have, func(column string) (rounded bool, err error) {
+	add, widen, taken, err := t.Meet(have, was, func(column string) (rounded bool, err error) {
 		err = d.conn.QueryRowContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
 			rows.Quote(t.Name), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
 		return rounded, err
@@ -95,25 +119,45 @@ func (d *Destination) migrate(ctx context.Context, t *table) (marked bool, err e
 	if err != nil {
 		return false, err
 	}
+	for _, field := range taken {
+		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.Taken(t.Name, field)})
+	}
 	for _, c := range add {
-		if err := d.transaction(ctx, func() error { return d.addColumn(ctx, t.Name, c) }); err != nil {
+		if err := d.addColumn(ctx, t.Name, c); err != nil {
 			return false, err
 		}
 	}
 	for _, c := range widen {
 		if slices.Contains(t.PrimaryKey(), c.Name) {
-			continue // a column of SQLite's takes values of any type, and one that is a key cannot be made anew
+			continue // a column of SQLite's takes values of any type, and one that is a key cannot be replaced
 		}
 		if name, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // it is made again for the new column
 			if err := d.exec(ctx, "DROP INDEX IF EXISTS %s", rows.Quote(name)); err != nil {
 				return false, err
 			}
 		}
-		if err := d.transaction(ctx, func() error { return d.widen(ctx, t.Name, c, former[c.Name]) }); err != nil {
+		if err := d.widen(ctx, t.Name, c, former[c.Name]); err != nil {
 			return false, err
 		}
 	}
 	return marked, nil
+}
+
+// restoreOwn adds columns of ours that something else dropped.
+func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was *rows.Identity) error {
+	if was == nil {
+		return nil
+	}
+	for _, name := range d.opts.Own() {
+		if has(now.columns, name) || !slices.Contains(was.Columns, name) {
+			continue
+		}
+		if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s", rows.Quote(t.Name), declare(name)); err != nil {
+			return err
+		}
+		now.columns = append(now.columns, rows.Column{Path: name, Name: name, Kind: rows.Text})
+	}
+	return nil
 }
 
 // recognize refuses a table that is not one of ours made with the same options.
@@ -137,9 +181,9 @@ func has(have []rows.Column, name string) bool {
 	return slices.ContainsFunc(have, func(c rows.Column) bool { return c.Name == name })
 }
 
-// tableInfo gives the columns of a table, and those of its primary key. Both are empty if there is no such table.
+// tableInfo returns the columns of a table, and those of its primary key. Both are empty if there is no such table.
 func (d *Destination) tableInfo(ctx context.Context, name string) (columns []rows.Column, key []string, err error) {
-	found, err := d.conn.QueryContext(ctx, "SELECT name, type, pk FROM pragma_table_info(?)", name)
+	found, err := d.conn.QueryContext(ctx, "SELECT lower(name), type, pk FROM pragma_table_xinfo(?)", name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,11 +221,14 @@ func (d *Destination) states(ctx context.Context, stream string) ([]*connectorv1
 		if err := found.Scan(&account, &content, &completed); err != nil {
 			return nil, err
 		}
+		d.completed[lane{stream, account}] = completed
+		if content == "" { // forgotten, since the table was lost
+			continue
+		}
 		state, err := rows.DecodeState(stream, account, content)
 		if err != nil {
 			return nil, err
 		}
-		d.completed[lane{stream, account}] = completed
 		states = append(states, state)
 	}
 	return states, found.Err()

@@ -19,7 +19,11 @@ const asOfLayout = "2006-01-02T15:04:05.000Z"
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	now := d.now().UTC().Format(asOfLayout)
 	d.replacements = d.replacements[:0]
-	err := d.transaction(ctx, func() error {
+	var refilled map[*table]bool
+	err := d.transaction(ctx, func() (err error) {
+		if err := d.undisturbed(ctx, c); err != nil {
+			return err
+		}
 		for _, batch := range c.Records {
 			if err := d.apply(ctx, batch, now); err != nil {
 				return err
@@ -38,9 +42,13 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 				return err
 			}
 		}
-		return nil
+		refilled, err = d.refill(ctx, c)
+		return err
 	})
 	if err == nil {
+		for t, filled := range refilled {
+			t.identity.Filled = filled
+		}
 		for _, completion := range c.Completed {
 			d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
 		}

@@ -12,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
@@ -21,15 +22,24 @@ import (
 const setUp = `
 PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
+PRAGMA synchronous = NORMAL;` + tables
+
+// tables makes the tables of states and identities.
+const tables = `
 CREATE TABLE IF NOT EXISTS ` + rows.StateTable + ` (
 	stream TEXT NOT NULL,
 	account TEXT NOT NULL,
-	state TEXT NOT NULL,
+	state TEXT NOT NULL, -- empty if its table was lost
 	stored_at TEXT NOT NULL,
 	completed INTEGER NOT NULL DEFAULT 0, -- the last generation read to its end
 	arrived INTEGER NOT NULL DEFAULT 0,   -- in append mode: the last version that the state covers
 	PRIMARY KEY (stream, account)
+);
+CREATE TABLE IF NOT EXISTS ` + rows.TablesTable + ` (
+	stream TEXT NOT NULL PRIMARY KEY,
+	id TEXT NOT NULL,       -- also in the table's declaration
+	columns TEXT NOT NULL,  -- a JSON array of those that syncs made
+	filled INTEGER NOT NULL -- whether the table had rows after the last commit
 )`
 
 const putState = `INSERT INTO ` + rows.StateTable + ` (stream, account, state, stored_at, arrived) VALUES (?, ?, ?, ?, ?)
@@ -51,6 +61,8 @@ type Destination struct {
 	tables    map[string]*table // by stream; those begun
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
+	version   int64           // of the schema, when the tables were last looked at
+	notices   []client.Notice // of the Begin under way
 
 	replacements []replacement // of the commit under way, in append mode
 }

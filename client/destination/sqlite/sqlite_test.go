@@ -55,7 +55,32 @@ func TestKeepsThePromise(t *testing.T) {
 			}
 			return n, nil
 		},
+		Lose: map[string]func(*testing.T, string){
+			"dropped":                statements("DROP TABLE charges"),
+			"renamed":                statements("ALTER TABLE charges RENAME TO _mine"),
+			"emptied":                statements("DELETE FROM charges"),
+			"column dropped":         statements("ALTER TABLE charges DROP COLUMN name"),
+			"column of ours dropped": statements("ALTER TABLE charges DROP COLUMN _as_of"),
+			"column made again":      statements("ALTER TABLE charges DROP COLUMN n", "ALTER TABLE charges ADD COLUMN n INTEGER"),
+		},
+		Alter: map[string]func(*testing.T, string){
+			"a column":            statements("ALTER TABLE charges ADD COLUMN mine TEXT DEFAULT 'x'"),
+			"a column like ours":  statements("ALTER TABLE charges ADD COLUMN _mine NOT NULL DEFAULT 1"),
+			"a generated column":  statements("ALTER TABLE charges ADD COLUMN mine_twice AS (n * 2)"),
+			"an index and a view": statements("CREATE INDEX mine ON charges (n)", "CREATE VIEW few AS SELECT id FROM charges"),
+			"a vacuum":            statements("VACUUM"),
+		},
 	})
+}
+
+// statements runs some on a file.
+func statements(all ...string) func(*testing.T, string) {
+	return func(t *testing.T, place string) {
+		t.Helper()
+		for _, statement := range all {
+			query(t, place, statement)
+		}
+	}
 }
 
 // tables names those of streams.
@@ -77,7 +102,7 @@ func object(t *testing.T, row map[string]any) string {
 		}
 	}
 	for name, value := range row {
-		if strings.HasPrefix(name, "_") || value == nil {
+		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "mine") || value == nil {
 			continue
 		}
 		if text, ok := value.(string); ok && strings.HasPrefix(text, "{") {

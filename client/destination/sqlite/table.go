@@ -14,11 +14,12 @@ import (
 // table is a table of the database with the statements that fill it.
 type table struct {
 	*rows.Table
-	insert   *sql.Stmt // of a version, replacing the former one unless all are kept
-	remove   *sql.Stmt // nil in append mode
-	replaced *sql.Stmt // removes or marks the rows of a parent, or appends their deletion; nil where that cannot be told
-	complete *sql.Stmt // removes or marks what did not come back; nil where that cannot be told
-	values   []any     // of insert, used again for each row
+	identity rows.Identity // as of the last commit
+	insert   *sql.Stmt     // of a version, replacing the former one unless all are kept
+	remove   *sql.Stmt     // nil in append mode
+	replaced *sql.Stmt     // removes or marks the rows of a parent, or appends their deletion; nil where that cannot be told
+	complete *sql.Stmt     // removes or marks what did not come back; nil where that cannot be told
+	values   []any         // of insert, used again for each row
 }
 
 // own gives what is ours in the order of the values: see rows.AccountAt.
@@ -58,10 +59,10 @@ func kindOf(declared string) rows.Kind {
 	return rows.Text
 }
 
-// create gives the statement that makes a table.
-func create(t *rows.Table, opts Options) string {
+// create returns the statement that makes a table, with its ID in a comment that SQLite keeps.
+func create(t *rows.Table, opts Options, id string) string {
 	arrival := rows.Quote(rows.Arrival) + " INTEGER PRIMARY KEY AUTOINCREMENT"
-	return t.Create(opts, arrival, declared, declare)
+	return t.Create(opts, "/* stripe-connector "+id+" */", arrival, declared, declare)
 }
 
 // prepare makes the statements, once the table in the database has all columns. Marked says whether it has _deleted_at.

@@ -78,17 +78,32 @@ func (t *Table) index() {
 	}
 }
 
-// Meet fits the table to one that is in the database already, with these columns, ours left out. It tells what to do
-// there: which columns to add and which to make of a wider kind. Columns that the schema names no longer stay, and stay
-// filled. Rounds tells whether a column of integers has one that a float64 would round: it becomes text then.
-func (t *Table) Meet(have []Column, rounds func(column string) (bool, error)) (add, widen []Column, err error) {
+// Meet fits the table to the one in the database, which has these columns, those of [Options.Own] left out. It returns
+// what to do there: which columns to add and which to make of a wider kind.
+//
+// Columns that syncs made and the schema names no longer stay, and stay filled. All others are the user's, and are not
+// written to, whatever they hold and whatever their type; if one has the name that a field of the stream asks for, the
+// field has no column: its values are in _extra, and taken names it. Was is what is known of the table, or nil: then every
+// column that the schema names counts as made by syncs.
+//
+// Rounds reports whether a column of integers has one that a float64 would round: it becomes text then.
+func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (bool, error)) (add, widen []Column, taken []string, err error) {
 	inDatabase := map[string]bool{}
 	for _, c := range have {
 		inDatabase[c.Name] = true
 		i := t.find(c.Name)
-		if i < 0 {
-			if plain(c.Name) {
-				t.Columns = append(t.Columns, Column{c.Name, c.Name, c.Kind})
+		made := was != nil && slices.Contains(was.Columns, c.Name)
+		switch {
+		case i < 0 && made:
+			t.Columns = append(t.Columns, Column{c.Name, c.Name, c.Kind})
+			continue
+		case i < 0:
+			continue
+		case was != nil && !made && i >= t.Keys && i != t.Parent:
+			taken = append(taken, t.Columns[i].Path)
+			t.Columns = slices.Delete(t.Columns, i, i+1)
+			if t.Parent > i {
+				t.Parent--
 			}
 			continue
 		}
@@ -96,7 +111,7 @@ func (t *Table) Meet(have []Column, rounds func(column string) (bool, error)) (a
 		if c.Kind == Integer && kind == Real {
 			rounded, err := rounds(c.Name)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			if rounded {
 				kind = Text
@@ -113,7 +128,13 @@ func (t *Table) Meet(have []Column, rounds func(column string) (bool, error)) (a
 		}
 	}
 	t.index()
-	return add, widen, nil
+	return add, widen, taken, nil
+}
+
+// Taken is the notice about a field that has no column because the user's own has its name.
+func Taken(table, field string) string {
+	return fmt.Sprintf("Column %s of table %s was not made by a sync, so it is left alone, and the field %s is in _extra. "+
+		"To have the field in a column, rename yours.", SafeName(field), table, field)
 }
 
 // Names gives the names of the columns.
@@ -129,9 +150,9 @@ func (t *Table) Names() []string {
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
-// Create writes the statement that makes the table. The databases differ in how the column of arrival is declared, in the
-// types of columns, and in the columns of the destination's own.
-func (t *Table) Create(opts Options, arrival string, kind func(Kind) string, own func(name string) string) string {
+// Create writes the statement that makes the table, with a comment or none after its name. The databases differ in how the
+// column of arrival is declared, in the types of columns, and in the columns of the destination's own.
+func (t *Table) Create(opts Options, comment, arrival string, kind func(Kind) string, own func(name string) string) string {
 	var columns []string
 	if opts.Append {
 		columns = append(columns, arrival)
@@ -149,7 +170,7 @@ func (t *Table) Create(opts Options, arrival string, kind func(Kind) string, own
 	if !opts.Append {
 		columns = append(columns, "PRIMARY KEY ("+QuoteAll(t.PrimaryKey())+")")
 	}
-	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", Quote(t.Name), strings.Join(columns, ",\n\t"))
+	return fmt.Sprintf("CREATE TABLE %s %s (\n\t%s\n)", Quote(t.Name), comment, strings.Join(columns, ",\n\t"))
 }
 
 // KeyIndex gives the name of an index on the primary key where that is not one already.
