@@ -31,7 +31,8 @@ type Options struct {
 	Retry     Retry              // the zero value means the defaults
 	Limits    *limit.Registry    // shared by all clients of a process; nil means its own
 	Observer  connector.Observer // nil means none
-	// Now is the clock that tells when a page was asked for; nil means time.Now. Waits are measured by time.Now always.
+	// Now is the local clock; nil means time.Now. It only serves to measure Stripe's, see [Client.Now]. Waits are always
+	// measured by time.Now.
 	Now func() time.Time
 
 	// MaxRequestsPerSecond caps the rate of the account. Its Clients share that rate; the cap of the last Client made
@@ -45,6 +46,7 @@ type Client struct {
 	backend *stripe.BackendImplementation // builds requests and decodes errors
 	http    *http.Client
 	options Options
+	clock   *clock
 	scrub   scrubber
 	Meter   Meter
 
@@ -82,6 +84,7 @@ func New(o Options) *Client {
 			},
 		},
 		options:  o,
+		clock:    newClock(o.Now),
 		scrub:    newScrubber(o.Key),
 		account:  limit.AccountOf(o.Key, o.Account, o.Base),
 		ceilings: limit.Documented(o.Key).Capped(o.MaxRequestsPerSecond),
@@ -100,10 +103,24 @@ func (c *Client) Workers(path string) int { return c.limiter().WorkersOf(limit.E
 // AllWorkers returns how many requests in flight, to any endpoints, it takes to use the rate of the account: 1 to 64.
 func (c *Client) AllWorkers() int { return c.limiter().Workers() }
 
+// Now returns the time at Stripe, by the Date header of its answers, refusals included. Before the first answer it is the
+// local time.
+//
+// It is right to within 1 s and half a round trip: Date has whole seconds, and was written sometime between a request and
+// its answer. Further answers narrow that down. A local clock that is right within these bounds is taken at its word.
+func (c *Client) Now() time.Time { return c.clock.stripes(c.clock.local()) }
+
+// Skew returns by how much the local clock is ahead of Stripe's, as precisely as [Client.Now]; less than zero if it is
+// behind, and zero before the first answer.
+func (c *Client) Skew() time.Duration { return c.options.Now().Round(0).Sub(c.Now().Round(0)) }
+
+// Synced reports whether an answer has told Stripe's time.
+func (c *Client) Synced() bool { return c.clock.isSynced() }
+
 // Page is one answer of a list endpoint.
 type Page struct {
 	rawjson.List
-	AsOf time.Time // when the request was sent: the objects are at least this new
+	AsOf time.Time // Stripe's time when the request was sent: the objects are at least this new
 }
 
 // List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
@@ -174,7 +191,7 @@ func (c *Client) attempt(
 	if err != nil {
 		return err
 	}
-	asOf := c.options.Now()
+	sent := c.clock.local()
 	res, err := c.http.Do(req)
 	if err != nil {
 		return c.unreachable(ctx, err)
@@ -182,6 +199,9 @@ func (c *Client) attempt(
 	defer res.Body.Close()
 	status, header = res.StatusCode, res.Header
 	o.answered(status, header)
+	if isStripes(header) {
+		c.clock.answered(header, sent, c.clock.local())
+	}
 
 	answer, err := bodies.take(ctx, res)
 	if err != nil {
@@ -197,7 +217,7 @@ func (c *Client) attempt(
 	if res.StatusCode != http.StatusOK {
 		return c.refused(res, answer.body())
 	}
-	err = allCutters.with(func(cutter *rawjson.Cutter) error { return parse(asOf, cutter, answer.Bytes()) })
+	err = allCutters.with(func(cutter *rawjson.Cutter) error { return parse(c.clock.stripes(sent), cutter, answer.Bytes()) })
 	if err != nil {
 		return c.garbled(res, err)
 	}

@@ -148,6 +148,12 @@ func retryAfter(h http.Header) time.Duration {
 	return min(time.Duration(seconds)*time.Second, time.Minute)
 }
 
+// isStripes reports whether an answer comes from Stripe, and not from something in between. Stripe signs all its answers
+// with one of these headers, but for some about locks.
+func isStripes(header http.Header) bool {
+	return header.Get("Request-Id") != "" || header.Get("Stripe-Version") != ""
+}
+
 // notStripe is an error answer that is not Stripe's: HTML of something in between, or nothing at all.
 func (c *Client) notStripe(res *http.Response, body []byte) error {
 	failure := &connector.Failure{

@@ -1,0 +1,216 @@
+package api_test
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+)
+
+// skewed is a Stripe whose clock differs from the local one, behind a network that takes its time.
+type skewed struct {
+	ahead    time.Duration // of the local clock
+	way      time.Duration // that a request, or an answer, takes
+	header   http.Header   // overrides that of the answer
+	status   int           // 200 by default
+	withhold bool          // Request-Id
+}
+
+func (s *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
+	time.Sleep(s.way)
+	header := http.Header{
+		"Content-Type": {"application/json"},
+		"Date":         {time.Now().Add(s.ahead).UTC().Format(http.TimeFormat)},
+	}
+	time.Sleep(s.way)
+	for name, values := range s.header {
+		header[name] = values
+	}
+	status, body := 200, list
+	if s.status != 0 {
+		status, body = s.status, `{"error":{"type":"invalid_request_error","message":"no"}}`
+	}
+	res := answer(req, status, header, body)
+	if s.withhold {
+		res.Header.Del("Request-Id")
+	}
+	return res, nil
+}
+
+// ask makes one request, whose failure doesn't matter.
+func ask(t *testing.T, c *api.Client) *api.Page {
+	page, _ := c.List(t.Context(), "/v1/charges", nil)
+	return page
+}
+
+// wrong returns by how much a Client's idea of Stripe's time is wrong.
+func (s *skewed) wrong(c *api.Client) time.Duration {
+	return c.Now().Sub(time.Now().Add(s.ahead)).Abs()
+}
+
+func TestNowIsStripes(t *testing.T) {
+	tests := map[string]struct {
+		skewed
+		skew bool // the local clock is noticeably wrong
+	}{
+		"right":             {skewed{way: 50 * time.Millisecond}, false},
+		"ten minutes fast":  {skewed{ahead: -10 * time.Minute, way: 50 * time.Millisecond}, true},
+		"ten minutes slow":  {skewed{ahead: 10 * time.Minute, way: 50 * time.Millisecond}, true},
+		"years slow":        {skewed{ahead: 20 * 365 * 24 * time.Hour}, true},
+		"a slow network":    {skewed{ahead: -time.Hour, way: 4 * time.Second}, true},
+		"a refusal":         {skewed{ahead: time.Hour, status: 403}, true},
+		"an invalid key":    {skewed{ahead: time.Hour, status: 401}, true},
+		"in fractions":      {skewed{ahead: 10*time.Minute + 437*time.Millisecond, way: 3 * time.Millisecond}, true},
+		"an Age of nothing": {skewed{ahead: time.Hour, header: http.Header{"Age": {"0"}}}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // Date's second begins at any time
+				c := client(&test.skewed)
+				if c.Synced() || c.Skew() != 0 || !c.Now().Equal(time.Now()) {
+					t.Errorf("before the first answer: synced %v, skew %v, now %v", c.Synced(), c.Skew(), c.Now())
+				}
+				sent := time.Now().Add(test.ahead)
+				page := ask(t, c)
+				promise := time.Second + test.way
+				if wrong := test.wrong(c); wrong > promise || !c.Synced() {
+					t.Errorf("after one answer: wrong by %v, promised %v; synced %v", wrong, promise, c.Synced())
+				}
+				if skewed := c.Skew().Abs() > 2*time.Second; skewed != test.skew || test.skew && (c.Skew()+test.ahead).Abs() > promise {
+					t.Errorf("the skew is %v", c.Skew())
+				}
+				if page != nil && !page.AsOf.IsZero() && page.AsOf.Sub(sent).Abs() > promise {
+					t.Errorf("the page is as of %v, was asked for at %v", page.AsOf, sent)
+				}
+				for range 50 {
+					time.Sleep(time.Duration(rand.IntN(2000)) * time.Millisecond)
+					ask(t, c)
+				}
+				if wrong, promise := test.wrong(c), 150*time.Millisecond+test.way; wrong > promise {
+					t.Errorf("after many answers: wrong by %v, promised %v", wrong, promise)
+				}
+			})
+		})
+	}
+}
+
+// TestNowKeepsARightClock has a local clock that is right, and a Date that never says more than the second.
+func TestNowKeepsARightClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &skewed{way: 100 * time.Millisecond}
+		c := client(s)
+		for range 100 {
+			ask(t, c)
+			time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
+			if c.Skew() != 0 || !c.Now().Equal(time.Now()) {
+				t.Fatalf("the skew is %v", c.Skew())
+			}
+		}
+	})
+}
+
+func TestNowIgnoresWhatIsNotStripes(t *testing.T) {
+	old := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC).Format(http.TimeFormat)
+	tests := map[string]skewed{
+		"no Date":          {header: http.Header{"Date": nil}},
+		"an odd Date":      {header: http.Header{"Date": {"yesterday"}}},
+		"a cached answer":  {header: http.Header{"Date": {old}, "Age": {"30000000"}}},
+		"an odd Age":       {header: http.Header{"Date": {old}, "Age": {"old"}}},
+		"a proxy's answer": {header: http.Header{"Date": {old}, "Content-Type": {"text/html"}}, withhold: true, status: 403},
+	}
+	for name, odd := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := client(&odd)
+				ask(t, c)
+				if c.Synced() || c.Skew() != 0 {
+					t.Errorf("synced %v, skew %v", c.Synced(), c.Skew())
+				}
+			})
+		})
+	}
+}
+
+// TestNowSurvivesASingleWrongDate has a cache answer once in a while that does not say that it is one.
+func TestNowSurvivesASingleWrongDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &skewed{ahead: time.Hour, way: 10 * time.Millisecond}
+		c := client(s)
+		for i := range 30 {
+			s.header = nil
+			if i%3 == 2 {
+				s.header = http.Header{"Date": {time.Now().Add(-time.Duration(i) * time.Hour).UTC().Format(http.TimeFormat)}}
+			}
+			ask(t, c)
+			time.Sleep(time.Second)
+			if wrong := s.wrong(c); wrong > time.Second+s.way {
+				t.Fatalf("answer %d: wrong by %v", i, wrong)
+			}
+		}
+	})
+}
+
+// TestNowFollowsJumps changes Stripe's time, which looks no different from a local clock that jumps.
+func TestNowFollowsJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &skewed{way: 10 * time.Millisecond}
+		c := client(s)
+		for _, ahead := range []time.Duration{0, time.Hour, -time.Hour, 3 * time.Second, 0} {
+			s.ahead = ahead
+			for range 2 {
+				time.Sleep(time.Second)
+				ask(t, c)
+			}
+			if wrong := s.wrong(c); wrong > time.Second+s.way {
+				t.Errorf("%v ahead: wrong by %v", ahead, wrong)
+			}
+		}
+	})
+}
+
+// TestNowFollowsDrift has a local clock that loses 100 ms in a thousand seconds, for a day.
+func TestNowFollowsDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &skewed{way: 10 * time.Millisecond}
+		c := client(s)
+		for range 24 * 60 {
+			time.Sleep(time.Minute)
+			s.ahead += 6 * time.Millisecond
+			ask(t, c)
+			if wrong := s.wrong(c); wrong > time.Second+s.way {
+				t.Fatalf("%v ahead: wrong by %v", s.ahead, wrong)
+			}
+		}
+		if s.ahead < 8*time.Second {
+			t.Errorf("drifted by %v only", s.ahead)
+		}
+	})
+}
+
+// TestNowWithAClockOfItsOwn injects a clock that stands still, as tests do, and one that runs fast.
+func TestNowWithAClockOfItsOwn(t *testing.T) {
+	date := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", date.Format(http.TimeFormat))
+		w.Header().Set("Request-Id", "req_1")
+		_, _ = w.Write([]byte(list))
+	}))
+	defer server.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	for _, local := range []time.Time{date.Add(300 * time.Millisecond), date.Add(-42 * time.Hour)} {
+		c := api.New(api.Options{Key: key, Base: server.URL, Transport: transport, Now: func() time.Time { return local }})
+		page := ask(t, c)
+		if wrong := c.Now().Sub(date); wrong < 0 || wrong > time.Second {
+			t.Errorf("%v: Stripe's time is %v", local, c.Now())
+		}
+		if !page.AsOf.Equal(c.Now()) {
+			t.Errorf("%v: the page is as of %v", local, page.AsOf)
+		}
+	}
+}
