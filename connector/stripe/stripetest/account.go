@@ -14,6 +14,8 @@ type Account struct {
 	stores map[string]*store
 	events []event
 	silent bool // changes emit no events
+	// edits are what Distort changes; nil while there are none.
+	edits map[ref][]Edit
 }
 
 // ID returns the account's id, "acct_…".
@@ -84,7 +86,7 @@ func (s *Stripe) number(k *kind) (int, bool) {
 func (a *Account) find(id string) (ref, bool) {
 	for i := range a.stripe.model.kinds {
 		k := &a.stripe.model.kinds[i]
-		if k.ids == nil && !k.chosen && !strings.HasPrefix(id, k.prefix) {
+		if k.ids == nil && !k.chosen && !strings.HasPrefix(id, k.prefix) && a.stores[k.name].changes.byID == nil {
 			continue
 		}
 		if t, ok := a.stores[k.name].find(id); ok {
@@ -136,14 +138,6 @@ func (a *Account) embedded(t ref, revision int32, l *embedded) []ref {
 // (https://docs.stripe.com/api/subscriptions/list#list_subscriptions-status).
 func hiddenByDefault(t ref) bool {
 	return t.store.kind.name == "subscription" && t.scalar("status") == `"canceled"`
-}
-
-// listed says whether an object shows in lists yet.
-func (s *store) listed(ordinal int32, now int64) bool {
-	if len(s.changes.visible) == 0 {
-		return true
-	}
-	return s.changes.visible[ordinal] <= now
 }
 
 // scalar returns the JSON text of a top-level property that the object's variant decides, or "".

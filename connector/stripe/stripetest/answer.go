@@ -7,16 +7,17 @@ import (
 )
 
 // answer writes the answer to a request, whose key and account are known, into the renderer.
-func (a *Account) answer(r *renderer, end *endpoint, ids []string, values url.Values) *apiError {
+func (a *Account) answer(x *exchange, c *caller, r *renderer, values url.Values) *apiError {
+	end, ids := x.end, x.ids
 	if end.route == nil {
 		return a.answerAccount(r, values)
 	}
 	if end.single {
-		return a.answerObject(r, end.route, ids, values)
+		return a.answerObject(x, c, r, values)
 	}
 	var parent *ref
 	if end.route.nested() {
-		p, err := a.parentOf(end.route, ids[0])
+		p, err := a.visibleParent(end.route, ids[0])
 		if err != nil {
 			return err
 		}
@@ -29,9 +30,15 @@ func (a *Account) answer(r *renderer, end *endpoint, ids []string, values url.Va
 	if end.route.search {
 		return a.answerSearch(r, q, values)
 	}
-	items, more, err := a.page(q, parent)
+	if err := a.stripe.authorizeExpansion(x, c, q.expand); err != nil {
+		return err
+	}
+	items, more, err := x.page(a, q, parent)
 	if err != nil {
 		return err
+	}
+	if fault := a.stripe.faults.chooseContaining(x, items); fault != nil {
+		x.fault = fault
 	}
 	location := end.route.path
 	if parent != nil {
@@ -66,6 +73,15 @@ func (a *Account) parentOf(r *route, id string) (ref, *apiError) {
 	return t, nil
 }
 
+// visibleParent returns the object that a path names above a list, if it can be retrieved yet.
+func (a *Account) visibleParent(r *route, id string) (ref, *apiError) {
+	t, err := a.parentOf(r, id)
+	if err == nil && !t.store.retrievable(t.ordinal, a.stripe.now()) {
+		err = missing(http.StatusNotFound, t.store.kind.object, id, segmentName(r))
+	}
+	return t, err
+}
+
 // segmentName is the name of the placeholder, which Stripe's error names as the parameter.
 func segmentName(r *route) string {
 	_, rest, _ := strings.Cut(r.path, "{")
@@ -74,7 +90,8 @@ func segmentName(r *route) string {
 }
 
 // answerObject answers with one object.
-func (a *Account) answerObject(r *renderer, route *route, ids []string, values url.Values) *apiError {
+func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.Values) *apiError {
+	route, ids := x.end.route, x.ids
 	var names []string
 	for name := range values {
 		if base(name) != "expand" {
@@ -88,6 +105,9 @@ func (a *Account) answerObject(r *renderer, route *route, ids []string, values u
 	if err != nil {
 		return err
 	}
+	if err := a.stripe.authorizeExpansion(x, c, e); err != nil {
+		return err
+	}
 	id := ids[len(ids)-1]
 	kind := a.stores[route.kinds[0]].kind
 	t, ok, err := a.objectBelow(route, ids)
@@ -95,7 +115,7 @@ func (a *Account) answerObject(r *renderer, route *route, ids []string, values u
 		return err
 	}
 	switch {
-	case !ok || kind.name == "event" && int64(t.store.time(t.ordinal)) < r.now-int64(Retention.Seconds()):
+	case !ok || !t.store.retrievable(t.ordinal, r.now) || kind.name == "event" && int64(t.store.time(t.ordinal)) < r.now-int64(Retention.Seconds()):
 		return missing(http.StatusNotFound, kind.object, id, "id")
 	case !t.store.alive(t.ordinal) && kind.name == "customer":
 		// https://docs.stripe.com/api/customers/retrieve
@@ -119,7 +139,7 @@ func (a *Account) objectBelow(route *route, ids []string) (ref, bool, *apiError)
 		}
 		return ref{}, false, nil
 	}
-	parent, err := a.parentOf(route, ids[0])
+	parent, err := a.visibleParent(route, ids[0])
 	if err != nil {
 		return ref{}, false, err
 	}

@@ -17,15 +17,14 @@ type caller struct {
 	account     *Account
 	// platform says that the request is about the account of the key itself.
 	platform bool
+	// unexpanded keys may expand only what they may read.
+	unexpanded bool
 }
 
 // authenticate checks the key and the account (https://docs.stripe.com/api/authentication).
 func (s *Stripe) authenticate(request *http.Request) (*caller, *apiError) {
-	key, ok := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		key, _, ok = request.BasicAuth()
-	}
-	if !ok || key == "" {
+	key := keyOf(request)
+	if key == "" {
 		return nil, unauthorized("", "You did not provide an API key. You need to provide your API key in the Authorization header, "+
 			"using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, "+
 			"or we can help at https://support.stripe.com/.")
@@ -34,10 +33,12 @@ func (s *Stripe) authenticate(request *http.Request) (*caller, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	c.account, c.platform = s.Account, true
 	id := request.Header.Get("Stripe-Account")
-	if id == "" || id == s.id {
+	if id == "" || id == c.account.id {
 		return c, nil
+	}
+	if !c.platform {
+		return nil, forbidden("", refusals()[NotAPlatform].message)
 	}
 	connected := s.accounts[id]
 	if connected == nil {
@@ -57,8 +58,8 @@ func (s *Stripe) known(key string) (*caller, *apiError) {
 			"You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.")
 	}
 	wellFormed := (kind == "sk" || kind == "rk") && (mode == "test" || mode == "live") && secret != ""
-	configured, found := s.options.Keys[key]
-	if !wellFormed || len(s.options.Keys) > 0 && !found {
+	configured, found, any := s.grants.key(key)
+	if !wellFormed || any && !found {
 		return nil, unauthorized("", fmt.Sprintf("Invalid API Key provided: %s", masked(key)))
 	}
 	if configured.Expired {
@@ -66,9 +67,12 @@ func (s *Stripe) known(key string) (*caller, *apiError) {
 		e.docURL = "https://stripe.com/docs/error-codes/api-key-expired"
 		return nil, e
 	}
-	c := &caller{key: key, live: mode == "live", restricted: kind == "rk"}
+	c := &caller{key: key, live: mode == "live", restricted: kind == "rk", account: s.Account, platform: true}
+	if connected := s.accounts[configured.Account]; connected != nil {
+		c.account, c.platform = connected, false
+	}
 	if c.restricted && found {
-		c.permissions = append([]string{""}, configured.Permissions...)
+		c.permissions, c.unexpanded = append([]string{""}, configured.Permissions...), configured.Unexpanded
 	}
 	return c, nil
 }
@@ -82,24 +86,19 @@ func masked(key string) string {
 
 // authorize checks what a restricted key may read, and what the account is set up for. Stripe does so before it looks for
 // any object.
-func (s *Stripe) authorize(c *caller, end *endpoint) *apiError {
-	permission := "rak_accounts_kyc_basic_read"
-	if end.route != nil {
-		permission = "rak_" + end.route.permission + "_read"
-	}
+func (s *Stripe) authorize(x *exchange, c *caller) *apiError {
+	permission := x.permission()
 	denied := c.permissions != nil && !slices.Contains(c.permissions, permission)
-	if denied || c.restricted && c.permissions == nil && end.route == nil {
-		return forbidden("", fmt.Sprintf("The provided key '%s' does not have the required permissions for this endpoint on account '%s'. "+
-			"Having the '%s' permission would allow this request to continue.", masked(c.key), c.account.id, permission))
+	if denied || c.restricted && c.permissions == nil && x.end.route == nil {
+		return x.refuse(refusals()[PermissionMissing])
 	}
-	if end.route == nil || !slices.Contains(s.options.NotEnabled, end.route.product) {
+	if x.end.route == nil || !s.grants.lacks(x.end.route.product) {
 		return nil
 	}
-	if end.route.product == "issuing" {
-		return invalid("", "", "Your account is not set up to use Issuing. Please visit https://dashboard.stripe.com/issuing/overview to get started.")
+	if x.end.route.product == "issuing" {
+		return x.refuse(refusals()[IssuingNotEnabled])
 	}
-	return unrecognized(http.MethodGet, end.route.path, " (Hint: Have you onboarded to Treasury? You can learn more about the steps needed at "+
-		"https://stripe.com/docs/treasury/access)")
+	return x.refuse(refusals()[TreasuryNotEnabled])
 }
 
 // Permission returns the permission that a restricted key needs to read a list, such as "rak_charge_read", or "".
@@ -108,5 +107,5 @@ func (s *Stripe) Permission(path string) string {
 	if end == nil || end.route == nil {
 		return ""
 	}
-	return "rak_" + end.route.permission + "_read"
+	return permissionName(end.route.permission)
 }

@@ -8,20 +8,29 @@ import "fmt"
 func (a *Account) Update(id string, fields ...Fields) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
-	return a.update(id, fields)
+	t, err := a.living("update", id)
+	if err != nil {
+		return err
+	}
+	return a.update(t, fields)
 }
 
-func (a *Account) update(id string, fields []Fields) error {
+// living returns the object that has an id, unless it was deleted.
+func (a *Account) living(verb, id string) (ref, error) {
 	t, ok := a.find(id)
 	if !ok || !t.store.alive(t.ordinal) {
-		return fmt.Errorf("update: no such object: %q", id)
+		return ref{}, fmt.Errorf("%s: no such object: %q", verb, id)
 	}
+	return t, nil
+}
+
+func (a *Account) update(t ref, fields []Fields) error {
 	variant, links, err := t.store.readFields(merge(fields))
 	if err != nil {
-		return fmt.Errorf("update %s: %w", id, err)
+		return fmt.Errorf("update %s: %w", t.store.id(t.ordinal), err)
 	}
 	if len(links) > 0 {
-		return fmt.Errorf("update %s: relations do not change", id)
+		return fmt.Errorf("update %s: relations do not change", t.store.id(t.ordinal))
 	}
 	t.store.revise(t.ordinal, variant)
 	if variant >= 0 && t.store.kind.tied() {
@@ -39,20 +48,20 @@ func (a *Account) update(id string, fields []Fields) error {
 func (a *Account) Delete(id string) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
-	return a.delete(id)
+	t, err := a.living("delete", id)
+	if err != nil {
+		return err
+	}
+	return a.delete(t)
 }
 
-func (a *Account) delete(id string) error {
-	t, ok := a.find(id)
-	if !ok || !t.store.alive(t.ordinal) {
-		return fmt.Errorf("delete: no such object: %q", id)
-	}
+func (a *Account) delete(t ref) error {
 	now := uint32(a.stripe.now())
 	if t.store.kind.name == "subscription" {
 		return a.cancel(t, now)
 	}
 	if !t.store.kind.deletable {
-		return fmt.Errorf("delete %s: Stripe does not delete objects of type %s", id, t.store.kind.object)
+		return fmt.Errorf("delete %s: Stripe does not delete objects of type %s", t.store.id(t.ordinal), t.store.kind.object)
 	}
 	if t.store.kind.name == "customer" {
 		subscriptions := a.stores["subscription"]

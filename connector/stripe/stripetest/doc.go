@@ -19,8 +19,29 @@
 //
 // # Trouble
 //
-// [Stripe.Inject] makes requests fail: 429, 500, HTML, cut bodies, broken connections. [Limits] are Stripe's limits of rate
-// and concurrency.
+// Everything that goes wrong is a switch that works while requests come, so that a random history can break and repair things:
+//
+//   - [Stripe.Inject] adds a [Fault]: what goes wrong, with which requests, how often. Its kinds are refusals in Stripe's words
+//     (refusals.go), proxies and slow or cut answers (network.go), lists that never end (endless.go), and those of [FaultKind].
+//   - [Stripe.Break] makes one object unreadable, and every page that would contain it; [Account.Unreadable] says which rows that
+//     costs.
+//   - [Account.Distort] changes how one object looks: an embedded list that is none, half a surrogate pair, five megabytes.
+//     [Account.Emit] adds events of unknown types, and [Stripe.SetOldEvents] payloads in another version's shape.
+//   - [Stripe.SetDelays] says how late events, list entries and objects become visible, independently of each other.
+//   - [Stripe.SetSkew] sets Stripe's clock wrong, or makes it jump. Every answer has it in its header Date.
+//   - [Stripe.SetKey] and [Stripe.SetNotEnabled] change what a key may read and whose it is, and what an account has.
+//   - [Limits] are Stripe's limits of rate and concurrency.
+//   - [Account.Traffic] makes changes, hundreds of thousands in a few seconds. [Account.Silent] changes without events.
+//
+// Switches combine. An invoice whose lines cannot be read beyond the ten that it embeds, and that breaks pages for ten minutes:
+//
+//	repair := stripe.Inject(stripetest.Fault{Kind: stripetest.ServerError, Path: "/v1/invoices/{invoice}/lines", Object: invoice})
+//	stripe.Inject(stripetest.Fault{Kind: stripetest.Truncated, Containing: invoice, Until: stripe.Now().Add(10 * time.Minute)})
+//
+// A key that may read customers, but not what a request expands into them, until it gets the permission:
+//
+//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read"}, Unexpanded: true})
+//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read", "rak_source_read"}, Unexpanded: true})
 //
 // # What it does not do
 //

@@ -13,8 +13,8 @@ type event struct {
 	revision int32
 	// visible is when the event begins to be listed.
 	visible int64
-	// old events have a payload in the shape of an old API version.
-	old bool
+	// old is the number of the old shape that the payload has, or -1.
+	old int
 }
 
 // initialEvents adds the events of the creation of everything that was created within the retention before the start, or
@@ -51,12 +51,8 @@ func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
 	}
 	s := a.stores["event"]
 	ordinal := s.insert(at)
-	e := event{kind: kind, object: object, revision: revision, visible: int64(at)}
-	if delay := a.stripe.options.EventDelay; delay > 0 {
-		seconds := uint64(delay.Seconds())
-		e.visible += int64(draw(s.seed, ordinal, 7) % (seconds + 1))
-	}
-	e.old = float64(draw(s.seed, ordinal, 8)>>11)/(1<<53) < a.stripe.options.OldEvents
+	e := event{kind: kind, object: object, revision: revision, visible: s.delayed(ordinal, 7, at, a.stripe.delays.Events)}
+	e.old = a.stripe.oldShape(draw(s.seed, ordinal, 8))
 	a.events = append(a.events, e)
 }
 
@@ -84,8 +80,8 @@ func (r *renderer) event(t ref, level int, s *slot) {
 		r.buf = strconv.AppendQuote(r.buf, e.kind)
 	case slotEventVersion:
 		version := APIVersion
-		if e.old {
-			version = t.store.account.stripe.options.OldVersion
+		if e.old >= 0 {
+			version = t.store.account.stripe.oldShapes[e.old].Version
 		}
 		r.buf = strconv.AppendQuote(r.buf, version)
 	case slotEventRequest:
@@ -100,7 +96,7 @@ func (r *renderer) event(t ref, level int, s *slot) {
 		if e.kind == e.object.store.kind.events.deleted {
 			r.released = e.object.store.kind.released
 		}
-		r.object(e.object, e.revision, nil, level, e.old)
+		r.payload(e, level)
 		r.released = ""
 	}
 }

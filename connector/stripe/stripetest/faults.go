@@ -3,15 +3,17 @@ package stripetest
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// FaultKind says what goes wrong.
+// FaultKind says what goes wrong. Kinds that are refusals in Stripe's words are in refusals.go, those of lists that never
+// end in endless.go, and those of the network between a client and Stripe in network.go.
 type FaultKind int
 
 const (
-	// Slow is an answer that comes later, by Fault.Latency.
+	// Slow is the usual answer, later by Fault.Latency. With no latency it is the usual answer with Fault.Header.
 	Slow FaultKind = iota
 	// RateLimited is 429 with the header Stripe-Rate-Limited-Reason (https://docs.stripe.com/rate-limits).
 	RateLimited
@@ -33,26 +35,49 @@ const (
 	WrongContent
 )
 
-// Fault is something that goes wrong with some requests.
+// Fault is something that goes wrong with some requests. Its fields say what goes wrong, with which requests, and how often.
+// A request must fit all of Path, Account, Key, Query, Object and Containing that are set. Faults are comparable.
 type Fault struct {
+	// Kind is what goes wrong.
 	Kind FaultKind
-	// Path is the pattern of the requests that are meant, as Endpoint.Path has it: "/v1/charges", "/v1/charges/{id}". "" means
-	// all.
+
+	// Path is the pattern of the path, as Endpoint.Path has it: "/v1/charges", "/v1/charges/{id}".
 	Path string
-	// Skip leaves the first of those requests alone.
+	// Account is the id of the account that the request is about.
+	Account string
+	// Key is the API key.
+	Key string
+	// Query is a part of the unescaped query: "data.sources" hits requests that expand it.
+	Query string
+	// Object is the id of an object that the path names: its retrieval, and the lists below it.
+	Object string
+	// Containing is the id of an object that the answer, a list, would hold, at any page size. Truncated and Dropped cut
+	// such an answer within the object, so that those before it arrive whole.
+	Containing string
+
+	// Skip is how many of those requests go well first.
 	Skip int
-	// Times is how often it happens, 0 meaning for ever. Skip: 4 and Times: 1 hits the fifth request.
+	// Times is how often the fault happens, 0 meaning for ever. Skip: 4 and Times: 1 hits the fifth request.
 	Times int
 	// Probability is the chance of each request, from 0 to 1; 0 means every request.
 	Probability float64
+	// Until, where set, is when the fault ends, on Stripe's clock.
+	Until time.Time
+
 	// Reason is for RateLimited: "global-rate", "global-concurrency", "endpoint-rate", "endpoint-concurrency" or
-	// "resource-specific"; "endpoint-rate" by default.
+	// "resource-specific"; "endpoint-rate" by default. For PermissionMissing it is the permission that the message names, by
+	// default the one that the path needs.
 	Reason string
-	// Latency is for Slow.
+	// Latency is for Slow, and how long the body takes for Dripping.
 	Latency time.Duration
+	// Status, where set, replaces the status of the answer: 401 for PermissionMissing, as some live keys get it.
+	Status int
+	// Header has lines to set on the answer, such as "Retry-After: 86400\nStripe-Should-Retry: false". "Date:", without a value,
+	// removes the header.
+	Header string
 }
 
-// faults chooses the fault of a request, if any.
+// faults are those in force.
 type faults struct {
 	seed  uint64
 	lock  sync.Mutex
@@ -67,8 +92,8 @@ type activeFault struct {
 	probabilitySeen int32
 }
 
-// Inject adds a fault and returns a function that takes it away. Of several that apply, the one added first happens. The same
-// seed and the same order of requests give the same faults.
+// Inject adds a fault and returns a function that removes it. Of several that apply, the one added first happens. The same
+// seed and the same order of requests result in the same faults.
 func (s *Stripe) Inject(fault Fault) (remove func()) {
 	s.faults.lock.Lock()
 	defer s.faults.lock.Unlock()
@@ -82,28 +107,78 @@ func (s *Stripe) Inject(fault Fault) (remove func()) {
 	}
 }
 
-// ClearFaults takes all faults away.
+// Break makes an object unreadable: its retrieval, the lists below it and every page that would contain it fail as kind says.
+// The function returned repairs it.
+func (s *Stripe) Break(id string, kind FaultKind) (repair func()) {
+	named, contained := s.Inject(Fault{Kind: kind, Object: id}), s.Inject(Fault{Kind: kind, Containing: id})
+	return func() {
+		named()
+		contained()
+	}
+}
+
+// ClearFaults removes all faults.
 func (s *Stripe) ClearFaults() {
 	s.faults.lock.Lock()
 	defer s.faults.lock.Unlock()
 	s.faults.list = nil
 }
 
-func (f *faults) choose(pattern string) *Fault {
+// choose returns the fault that hits a request before anything is known of its answer, or nil.
+func (f *faults) choose(x *exchange) *Fault {
+	return f.first(x, func(fault *Fault) bool { return fault.Containing == "" })
+}
+
+// chooseContaining returns the fault that hits a list because of one of its items, or nil.
+func (f *faults) chooseContaining(x *exchange, items []ref) *Fault {
+	return f.first(x, func(fault *Fault) bool {
+		return fault.Containing != "" && slices.ContainsFunc(items, func(item ref) bool { return item.named(fault.Containing) })
+	})
+}
+
+// named reports whether an object has an id.
+func (t ref) named(id string) bool {
+	if t.store.kind.ids != nil {
+		return t.store.id(t.ordinal) == id
+	}
+	ordinal, ok := t.store.ordinal(id)
+	return ok && ordinal == t.ordinal
+}
+
+// first returns the first fault that hits a request and that fits, or nil.
+func (f *faults) first(x *exchange, fits func(*Fault) bool) *Fault {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	for _, active := range f.list {
-		if active.applies(f.seed, pattern) {
-			return &active.Fault
+		if active.inForce(x.stripe.Now()) && active.meets(x) && fits(&active.Fault) && active.happens(f.seed) {
+			fault := active.Fault
+			return &fault
 		}
 	}
 	return nil
 }
 
-func (f *activeFault) applies(seed uint64, pattern string) bool {
-	if f.Path != "" && f.Path != pattern || f.Times > 0 && f.happened >= f.Times {
+// inForce reports whether the fault may still happen.
+func (f *activeFault) inForce(now time.Time) bool {
+	return (f.Times == 0 || f.happened < f.Times) && (f.Until.IsZero() || now.Before(f.Until))
+}
+
+// meets reports whether the fault is about a request.
+func (f *Fault) meets(x *exchange) bool {
+	if f.Path != "" && f.Path != x.pattern || f.Object != "" && !slices.Contains(x.ids, f.Object) {
 		return false
 	}
+	if f.Query != "" && !strings.Contains(unescapedQuery(x.request), f.Query) {
+		return false
+	}
+	if f.Key != "" && f.Key != keyOf(x.request) {
+		return false
+	}
+	return f.Account == "" || f.Account == x.stripe.accountOf(x.request)
+}
+
+// happens counts a request that the fault is about, and decides whether it hits.
+func (f *activeFault) happens(seed uint64) bool {
 	f.seen++
 	if f.seen <= f.Skip {
 		return false
@@ -126,11 +201,7 @@ func (x *exchange) wait() bool {
 	case x.fault.Kind == Slow:
 		return x.sleep(x.fault.Latency)
 	case x.fault.Kind == Hanging:
-		select {
-		case <-x.request.Context().Done():
-		case <-x.stripe.closed:
-			panic(http.ErrAbortHandler) // to return would be to answer
-		}
+		x.hang()
 		return false
 	}
 	return true
@@ -152,26 +223,16 @@ func (x *exchange) answerFault() bool {
 		x.writeError(lockTimeout())
 	case ServerError:
 		x.writeError(serverError())
-	case BadGateway:
-		x.write(http.StatusBadGateway, "text/html", []byte("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"+
-			"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"))
 	case EmptyBody:
 		x.write(http.StatusOK, "application/json", nil)
 	case WrongContent:
 		x.write(http.StatusOK, "application/json", []byte(`{"status": "ok"}`))
 	default:
-		return false
+		if err := x.refusal(); err != nil {
+			x.writeError(err)
+			return true
+		}
+		return x.answerNetwork()
 	}
 	return true
-}
-
-// cut sends a part of the body. Truncated ends the transfer properly; Dropped breaks the connection.
-func (x *exchange) cut(body []byte) {
-	x.w.WriteHeader(x.status)
-	_, _ = x.w.Write(body[:len(body)*2/3])
-	// Flushing makes the transfer chunked, so that no Content-Length tells of the missing rest.
-	_ = http.NewResponseController(x.w).Flush()
-	if x.fault.Kind == Dropped {
-		panic(http.ErrAbortHandler)
-	}
 }

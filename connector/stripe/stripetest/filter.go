@@ -45,7 +45,7 @@ func (q *query) match(f func(ref) bool) { q.matches = append(q.matches, f) }
 // point keeps what points to an object, which has to exist.
 func (q *query) point(a *Account, k *kind, r *relation, param, id string) *apiError {
 	target, ok := a.find(id)
-	if !ok || !target.store.alive(target.ordinal) {
+	if !ok || !target.store.alive(target.ordinal) || !target.store.retrievable(target.ordinal, a.stripe.now()) {
 		return missing(http.StatusBadRequest, strings.ReplaceAll(param, "_", " "), id, param)
 	}
 	field := r.field

@@ -2,6 +2,7 @@ package stripetest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"net/http"
 	"net/url"
@@ -13,27 +14,31 @@ import (
 // ServeHTTP answers a request as Stripe does.
 func (s *Stripe) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	x := &exchange{stripe: s, w: w, request: request, begin: time.Now(), number: s.observer.begin()}
-	end, ids := s.model.match(unescaped(request.URL.EscapedPath()))
+	x.end, x.ids = s.model.match(unescaped(request.URL.EscapedPath()))
 	x.pattern = request.URL.Path
-	if end != nil {
-		x.pattern = end.pattern
+	if x.end != nil {
+		x.pattern = x.end.pattern
 	}
 	defer func() { s.observer.end(x) }()
-	x.fault = s.faults.choose(x.pattern)
+	x.fault = s.faults.choose(x)
 	if !x.wait() || x.answerFault() {
 		return
 	}
 	r := s.renderer(false)
 	defer s.buffers.Put(r)
-	if err := s.serve(x, r, end, ids); err != nil {
+	early := x.fault
+	if err := s.serve(x, r); err != nil {
 		x.writeError(err)
+		return
+	}
+	if x.fault != early && (!x.wait() || x.answerFault()) {
 		return
 	}
 	x.write(http.StatusOK, "application/json", r.buf)
 }
 
 // serve checks the request in the order in which Stripe does, and renders the answer.
-func (s *Stripe) serve(x *exchange, r *renderer, end *endpoint, ids []string) *apiError {
+func (s *Stripe) serve(x *exchange, r *renderer) *apiError {
 	caller, err := s.authenticate(x.request)
 	if err != nil {
 		return err
@@ -49,10 +54,10 @@ func (s *Stripe) serve(x *exchange, r *renderer, end *endpoint, ids []string) *a
 		e.status = http.StatusMethodNotAllowed
 		return e
 	}
-	if end == nil {
+	if x.end == nil {
 		return unrecognized(x.request.Method, x.request.URL.Path, "")
 	}
-	if err := s.authorize(caller, end); err != nil {
+	if err := s.authorize(x, caller); err != nil {
 		return err
 	}
 	if !x.latency() {
@@ -66,7 +71,7 @@ func (s *Stripe) serve(x *exchange, r *renderer, end *endpoint, ids []string) *a
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	r.now = s.now()
-	return caller.account.answer(r, end, ids, values)
+	return caller.account.answer(x, caller, r, values)
 }
 
 // unescaped splits a path into its segments, each of which may hold escaped slashes.
@@ -88,6 +93,8 @@ type exchange struct {
 	begin   time.Time
 	// number counts requests from 1.
 	number  uint64
+	end     *endpoint // nil where there is none
+	ids     []string  // in the path
 	pattern string
 	fault   *Fault
 	// status is 0 while nothing was answered.
@@ -95,6 +102,10 @@ type exchange struct {
 	bytes  int
 	// withoutID leaves out the header Request-Id, as Stripe does for some lock timeouts.
 	withoutID bool
+	// byProxy answers have none of Stripe's headers.
+	byProxy bool
+	// sent says that the headers were sent.
+	sent bool
 }
 
 // sleep waits, and reports false where the client went away or the Stripe was closed.
@@ -135,6 +146,10 @@ func (x *exchange) writeError(err *apiError) {
 func (x *exchange) headers(contentType string) {
 	h := x.w.Header()
 	h.Set("Content-Type", contentType)
+	h.Set("Date", x.date())
+	if x.byProxy {
+		return
+	}
 	h.Set("Cache-Control", "no-cache, no-store")
 	if !x.withoutID {
 		h.Set("Request-Id", x.requestID())
@@ -150,17 +165,20 @@ func (x *exchange) requestID() string {
 	return "req_" + string(appendBase62(nil, draw(x.stripe.options.Seed, int32(x.number), 10), 14))
 }
 
-// write sends the answer, cut short where a fault says so.
+// write sends the answer, changed where a fault says so.
 func (x *exchange) write(status int, contentType string, body []byte) {
 	x.headers(contentType)
+	if x.fault != nil {
+		status = cmp.Or(x.fault.Status, status)
+		x.fault.setHeader(x.w.Header())
+	}
 	x.status = status
 	if x.stripe.options.Gzip && strings.Contains(x.request.Header.Get("Accept-Encoding"), "gzip") {
 		x.w.Header().Set("Content-Encoding", "gzip")
 		body = compressed(body)
 	}
 	x.bytes = len(body)
-	if x.fault != nil && (x.fault.Kind == Truncated || x.fault.Kind == Dropped) {
-		x.cut(body)
+	if x.broken(body) {
 		return
 	}
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))

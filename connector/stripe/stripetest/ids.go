@@ -42,6 +42,9 @@ func parseBase62(text string) (n uint64, ok bool) {
 // the middle of a long id is the same for all objects of an account.
 func (s *store) appendID(buf []byte, ordinal int32) []byte {
 	k := s.kind
+	if id, ok := s.changes.ids[ordinal]; ok {
+		return append(buf, id...)
+	}
 	switch {
 	case k.ids != nil:
 		return append(buf, k.ids[s.fixedIndex(ordinal)]...)
@@ -76,6 +79,9 @@ func (k *kind) chosenID(ordinal int32) string {
 // ordinal returns the ordinal that an id of this store stands for. It does not say whether the object lives.
 func (s *store) ordinal(id string) (int32, bool) {
 	k := s.kind
+	if n, ok := s.changes.byID[id]; ok {
+		return n, true
+	}
 	if k.ids != nil {
 		return s.fixedOrdinal(id)
 	}
@@ -98,6 +104,14 @@ func (s *store) ordinal(id string) (int32, bool) {
 		return 0, false
 	}
 	return int32(n), true
+}
+
+// choose sets the id of a new object.
+func (s *store) choose(ordinal int32, id string) {
+	if s.changes.ids == nil {
+		s.changes.ids, s.changes.byID = map[int32]string{}, map[string]int32{}
+	}
+	s.changes.ids[ordinal], s.changes.byID[id] = id, ordinal
 }
 
 // fixedIndex returns the index in the list of fixed ids. Children with fixed ids, such as the capabilities of an account,

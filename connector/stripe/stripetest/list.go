@@ -79,6 +79,9 @@ func (a *Account) page(q *query, parent *ref) (items []ref, more bool, err *apiE
 		if err != nil {
 			return nil, false, err
 		}
+		if q.inclusive && q.after != "" {
+			at++
+		}
 		if q.after != "" {
 			high = min(high, at)
 		} else {

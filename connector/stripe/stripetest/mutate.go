@@ -7,7 +7,8 @@ import (
 )
 
 // Fields are top-level properties that a new or changed object shall have: {"status": "canceled"} picks among the ways in
-// which such objects look one that fits, and {"customer": "cus_…"} makes a new object belong to that customer.
+// which such objects look one that fits, and {"customer": "cus_…"} makes a new object belong to that customer. {"id": "…"}
+// is the id of a new object, of any length.
 type Fields map[string]any
 
 // Create creates an object now, with its event where Stripe has one, and returns its id. The path is that of a list, below
@@ -53,6 +54,11 @@ func (a *Account) create(s *store, fields Fields) (ref, error) {
 	if s.kind.ids != nil || s.kind.name == "event" || s.kind.name == "account" {
 		return ref{}, fmt.Errorf("%s objects cannot be created", s.kind.object)
 	}
+	id, chosen := fields["id"].(string)
+	if _, taken := a.find(id); chosen && (taken || id == "") {
+		return ref{}, fmt.Errorf("the id %q is not free", id)
+	}
+	delete(fields, "id")
 	variant, links, err := s.readFields(fields)
 	if err != nil {
 		return ref{}, err
@@ -74,12 +80,13 @@ func (a *Account) create(s *store, fields Fields) (ref, error) {
 			return ref{}, err
 		}
 	}
+	if chosen {
+		s.choose(t.ordinal, id)
+	}
 	if variant >= 0 {
 		s.changes.pinned[t.ordinal] = variant
 	}
-	if delay := uint64(a.stripe.options.ObjectDelay.Seconds()); delay > 0 && !s.kind.tied() {
-		s.changes.visible[t.ordinal] = int64(now) + int64(draw(s.seed, t.ordinal, 9)%(delay+1))
-	}
+	s.appear(t.ordinal, now)
 	a.announceCreation(t, now)
 	return t, nil
 }

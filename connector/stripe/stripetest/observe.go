@@ -1,7 +1,6 @@
 package stripetest
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -144,9 +143,7 @@ func (a *Account) MinRequests(path string) int {
 	defer a.stripe.lock.RUnlock()
 	n := 0
 	for _, parent := range a.parents(end.route, "{}") {
-		count := 0
-		a.truth(end.route, &parent, func(string, json.RawMessage) bool { count++; return true })
-		if count > embeddedLimit {
+		if count := len(a.items(end.route, &parent)); count > embeddedLimit {
 			n += (count - embeddedLimit + 99) / 100
 		}
 	}

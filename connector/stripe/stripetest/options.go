@@ -30,8 +30,9 @@ type Options struct {
 	// Density spreads the objects over that time. The default is Even.
 	Density Density
 
-	// Now is the clock: it decides when a new object is created, which events are still kept, and which objects and events
-	// are visible already. The default is time.Now. Latency, hanging and rate limits are measured by time.Now always.
+	// Now is the clock: it decides when a new object is created, which events are still kept, which objects and events are
+	// visible already, and the header Date. The default is time.Now. Latency, hanging and rate limits are measured by time.Now
+	// always. See SetSkew for a Stripe whose clock is wrong.
 	Now func() time.Time
 
 	// Accounts is the number of connected accounts, each with data of its own (https://docs.stripe.com/connect). 0 means
@@ -40,20 +41,22 @@ type Options struct {
 
 	// Livemode is what Truth says in the property livemode; an answer says whether the request's key was a live one.
 	Livemode bool
-	// Keys are the API keys that are accepted. If it is empty, any well-formed secret or restricted key is.
+	// Keys are the API keys that are accepted. If it is empty, any well-formed secret or restricted key is. See SetKey.
 	Keys map[string]Key
-	// NotEnabled are products that the account is not set up for: "issuing" and "treasury".
+	// NotEnabled are products that the account is not set up for: "issuing" and "treasury". See SetNotEnabled.
 	NotEnabled []string
 
 	// EventDelay is the longest time by which an event becomes visible later than it was created; each event has its own.
 	EventDelay time.Duration
-	// ObjectDelay is the same for objects that are created at run time, in lists. They can be retrieved at once.
+	// ObjectDelay is the same for objects that are created at run time, in lists.
 	ObjectDelay time.Duration
+	// RetrieveDelay is the same for the retrieval of such objects by id, which answers 404 until then. See SetDelays.
+	RetrieveDelay time.Duration
 	// ShuffleTies lists the events of one second in any order, as Stripe does, instead of the order in which they happened.
 	ShuffleTies bool
 	// OldEvents is the share of events, from 0 to 1, whose payload is in the shape of OldVersion instead of APIVersion.
 	OldEvents float64
-	// OldVersion is the API version of such events; "2018-02-28" by default.
+	// OldVersion is the API version of such events; "2018-02-28" by default. See SetOldEvents for other shapes.
 	OldVersion string
 
 	// Latency, where set, is how long an answer takes. It is called once per request.
@@ -69,15 +72,6 @@ type Options struct {
 	Log *slog.Logger
 	// Observe, where set, is called after each request. It must be safe for concurrent use.
 	Observe func(Request)
-}
-
-// Key describes an API key.
-type Key struct {
-	// Permissions are what a restricted key (rk_) may read, as Stripe names it: "rak_charge_read". A secret key (sk_) may
-	// read everything.
-	Permissions []string
-	// Expired keys are refused.
-	Expired bool
 }
 
 func (o Options) withDefaults() Options {

@@ -14,8 +14,10 @@ type query struct {
 	route         *route
 	limit         int
 	after, before string
-	created       bounds
-	expand        expansion
+	// inclusive pages begin with the object of the cursor.
+	inclusive bool
+	created   bounds
+	expand    expansion
 	// matches are the conditions of the filters.
 	matches []func(ref) bool
 	// pointsTo, where set, is an object that all items point to through the relation.

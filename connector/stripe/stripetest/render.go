@@ -27,6 +27,7 @@ func (r *renderer) object(t ref, revision int32, e expansion, level int, old boo
 		return
 	}
 	r.nesting++
+	start := len(r.buf)
 	steps := t.store.shape.templates(level, old)[t.store.variant(t.ordinal, revision)]
 	for i := 0; i < len(steps); i++ {
 		step := &steps[i]
@@ -40,6 +41,9 @@ func (r *renderer) object(t ref, revision int32, e expansion, level int, old boo
 		if step.slot != nil {
 			r.fill(t, revision, e, step.level, step.slot)
 		}
+	}
+	if t.store.account.edits != nil {
+		r.edited(t, start)
 	}
 	r.nesting--
 }

@@ -99,6 +99,11 @@ type index struct {
 	// keys are the targets, sorted, and ordinals what points to them, oldest first for one key.
 	keys     []uint64
 	ordinals []int32
+
+	// later has the objects that were created at run time, by target; upTo is the first that is not in it yet.
+	lock  sync.Mutex
+	later map[uint64][]int32
+	upTo  int32
 }
 
 func (t ref) key() uint64 { return uint64(t.store.kindNumber())<<32 | uint64(uint32(t.ordinal)) }
@@ -143,6 +148,22 @@ func (x *index) find(target ref) []int32 {
 	return x.ordinals[low:high]
 }
 
+// findLater returns the objects created at run time that point to the target. What they point to was decided at their creation,
+// except for the newest of something, which no list is asked by.
+func (x *index) findLater(s *store, r *relation, target ref) []int32 {
+	x.lock.Lock()
+	defer x.lock.Unlock()
+	if x.later == nil {
+		x.later, x.upTo = map[uint64][]int32{}, s.initial
+	}
+	for ; int(x.upTo) < len(s.created); x.upTo++ {
+		if t, ok := s.resolve(x.upTo, r); ok {
+			x.later[t.key()] = append(x.later[t.key()], x.upTo)
+		}
+	}
+	return x.later[target.key()]
+}
+
 // newest returns the newest initial object that points to the target. Later ones do not count: they would change the target
 // without an event.
 func (s *store) newest(field string, target ref) (ref, bool) {
@@ -165,8 +186,8 @@ func (s *store) pointing(field string, target ref) []int32 {
 			list = append(list, ordinal)
 		}
 	}
-	for ordinal := s.initial; int(ordinal) < len(s.created); ordinal++ {
-		if t, ok := s.resolve(ordinal, r); ok && t == target && s.alive(ordinal) {
+	for _, ordinal := range s.index(field).findLater(s, r, target) {
+		if s.alive(ordinal) {
 			list = append(list, ordinal)
 		}
 	}

@@ -14,13 +14,23 @@ func (s Silent) Create(path string, fields ...Fields) (id string, err error) {
 
 // Update changes an object as [Account.Update] does, without an event.
 func (s Silent) Update(id string, fields ...Fields) (err error) {
-	s.quietly(func() { err = s.account.update(id, fields) })
+	s.quietly(func() {
+		var t ref
+		if t, err = s.account.living("update", id); err == nil {
+			err = s.account.update(t, fields)
+		}
+	})
 	return err
 }
 
 // Delete deletes an object as [Account.Delete] does, without an event.
 func (s Silent) Delete(id string) (err error) {
-	s.quietly(func() { err = s.account.delete(id) })
+	s.quietly(func() {
+		var t ref
+		if t, err = s.account.living("delete", id); err == nil {
+			err = s.account.delete(t)
+		}
+	})
 	return err
 }
 

@@ -42,8 +42,8 @@ type changes struct {
 	revisions map[int32][]revision
 	// links are the relations of objects that were created at run time.
 	links map[int32]map[string]ref
-	// visible is when objects that were created at run time begin to be listed.
-	visible map[int32]int64
+	// visible is when objects that were created at run time become visible, where that is not at once.
+	visible map[int32]visibility
 	// dead objects are those that were deleted. For a child, the value is the parent's revision that lacks it.
 	dead map[int32]int32
 	// added has, for each parent, the parent's revision that has the additional child.
@@ -52,13 +52,16 @@ type changes struct {
 	addedAt map[int32]uint32
 	// pinned is the variant of an object that was created or updated with given fields.
 	pinned map[int32]int
+	// ids are the ids that were chosen at creation, and byID their ordinals. Both are nil while there are none.
+	ids  map[int32]string
+	byID map[string]int32
 }
 
 type revision struct{ variant int }
 
 func newChanges() changes {
-	return changes{map[int32][]revision{}, map[int32]map[string]ref{}, map[int32]int64{}, map[int32]int32{}, map[int32][]int32{},
-		map[int32]uint32{}, map[int32]int{}}
+	return changes{revisions: map[int32][]revision{}, links: map[int32]map[string]ref{}, visible: map[int32]visibility{}, dead: map[int32]int32{},
+		added: map[int32][]int32{}, addedAt: map[int32]uint32{}, pinned: map[int32]int{}}
 }
 
 // time returns the second in which an object was created.

@@ -1,7 +1,10 @@
 package stripetest
 
 import (
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,11 +17,17 @@ type Stripe struct {
 	started  time.Time
 	accounts map[string]*Account
 	faults   faults
+	grants   grants
+	// skew is how fast the clock is, as a time.Duration.
+	skew     atomic.Int64
 	limits   limiter
 	observer observer
 
-	// lock guards the data of all accounts.
-	lock sync.RWMutex
+	// lock guards the data of all accounts, and what follows.
+	lock   sync.RWMutex
+	delays Delays
+	// oldShapes has the shapes of payloads of other versions; the last is in force.
+	oldShapes []OldShape
 	// closed ends hanging requests.
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -31,6 +40,9 @@ func New(options Options) *Stripe {
 	s.started = s.options.Now()
 	s.faults.seed = mix(options.Seed ^ 0xfa17)
 	s.limits.limits = s.options.Limits
+	s.grants.keys, s.grants.notEnabled = maps.Clone(s.options.Keys), slices.Clone(s.options.NotEnabled)
+	s.oldShapes = []OldShape{{Share: s.options.OldEvents, Version: s.options.OldVersion}}
+	s.delays = Delays{s.options.EventDelay, s.options.ObjectDelay, s.options.RetrieveDelay}
 	s.observer.counts = map[Endpoint]int{}
 	s.buffers.New = func() any { return &renderer{} }
 	seed := mix(options.Seed ^ saltOf("platform"))
@@ -58,8 +70,6 @@ func (s *Stripe) ConnectedAccounts() []string {
 	}
 	return ids
 }
-
-func (s *Stripe) now() int64 { return s.options.Now().Unix() }
 
 func (s *Stripe) renderer(live bool) *renderer {
 	r := s.buffers.Get().(*renderer)

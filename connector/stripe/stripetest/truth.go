@@ -11,25 +11,55 @@ import (
 // list: canceled subscriptions, inactive prices and everything else that lists hide unless asked. The path is that of a list:
 // "/v1/charges", "/v1/invoices/in_…/lines" for the lines of one invoice, or "/v1/invoices/{invoice}/lines" for those of all
 // living invoices. Lists that need to know a parent by parameter, such as "/v1/subscription_items", are complete.
-// It panics on a path that is none. The data must not be changed from within the loop.
+// It panics on a path that is none. The data must not be changed from within the loop. What some request cannot read now is in it,
+// too; see Unreadable.
 func (a *Account) Truth(path string) iter.Seq2[string, json.RawMessage] {
-	end, ids := a.stripe.model.match(splitPath(path))
-	if end == nil || end.single || end.route.search {
-		panic(fmt.Sprintf("stripetest: Truth of %q, which is not the path of a list", path))
-	}
+	r, ids := a.listRoute(path)
 	return func(yield func(string, json.RawMessage) bool) {
 		a.stripe.lock.RLock()
 		defer a.stripe.lock.RUnlock()
-		if !end.route.nested() {
-			a.truth(end.route, nil, yield)
-			return
+		a.walk(r, ids, func(t ref, _ *ref) bool {
+			r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode}
+			r.object(t, t.store.revision(t.ordinal), nil, -1, false)
+			return yield(t.store.id(t.ordinal), r.buf)
+		})
+	}
+}
+
+// listRoute returns the route of a list and the ids in its path. It panics on a path that is none.
+func (a *Account) listRoute(path string) (*route, []string) {
+	end, ids := a.stripe.model.match(splitPath(path))
+	if end == nil || end.single || end.route.search {
+		panic(fmt.Sprintf("stripetest: %q is not the path of a list", path))
+	}
+	return end.route, ids
+}
+
+// walk visits the objects of a list, in its order, with the parent whose list it is, if any. It ends when visit returns false.
+func (a *Account) walk(r *route, ids []string, visit func(t ref, parent *ref) bool) {
+	parents := []*ref{nil}
+	if r.nested() {
+		parents = nil
+		for _, parent := range a.parents(r, ids[0]) {
+			parents = append(parents, &parent)
 		}
-		for _, parent := range a.parents(end.route, ids[0]) {
-			if !a.truth(end.route, &parent, yield) {
+	}
+	for _, parent := range parents {
+		for _, t := range a.items(r, parent) {
+			if !visit(t, parent) {
 				return
 			}
 		}
 	}
+}
+
+// items returns everything that a list has.
+func (a *Account) items(r *route, parent *ref) []ref {
+	items, _, err := a.page(&query{route: r, created: unbounded(), limit: 1<<31 - 1}, parent)
+	if err != nil {
+		return nil
+	}
+	return items
 }
 
 // parents returns the parent with an id, or all of them for a placeholder.
@@ -53,22 +83,6 @@ func (a *Account) parents(r *route, id string) []ref {
 		parents = append(parents, c.at(i))
 	}
 	return parents
-}
-
-func (a *Account) truth(route *route, parent *ref, yield func(string, json.RawMessage) bool) bool {
-	q := &query{route: route, created: unbounded(), limit: 1<<31 - 1}
-	items, _, err := a.page(q, parent)
-	if err != nil {
-		return true
-	}
-	for _, t := range items {
-		r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode}
-		r.object(t, t.store.revision(t.ordinal), nil, -1, false)
-		if !yield(t.store.id(t.ordinal), r.buf) {
-			return false
-		}
-	}
-	return true
 }
 
 // Relation returns the id of the living object that another one belongs or points to, also where answers do not show it: the

@@ -1,0 +1,151 @@
+package stripetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Edit changes how an object looks, to what Stripe should not send but sometimes does.
+type Edit struct {
+	// Property is a path of names and, in arrays, of indexes: "lines", "lines.has_more", "lines.data.0.id". In an event, what
+	// it tells of is "data.object".
+	Property string
+	// JSON is the value, written as it is: {}, null, "a string" in its quotes, or "\ud83d", half of a surrogate pair. An empty
+	// text removes the property.
+	JSON string
+}
+
+// Distort changes how an object looks from now on, wherever it is shown: in lists, by itself, within other objects, in events
+// that tell of it, and in Truth. Filters don't see it. The function returned makes it look as before. The id is that of any
+// object, also of an event.
+//
+//	stripe.Distort(invoice, stripetest.Edit{Property: "lines", JSON: "{}"})                          // an embedded list that is none
+//	stripe.Distort(invoice, stripetest.Edit{Property: "lines.has_more"})                             // or that lacks has_more
+//	stripe.Distort(customer, stripetest.Edit{Property: "name", JSON: `"\ud83d"`})                    // a lone surrogate
+//	stripe.Distort(charge, stripetest.Edit{Property: "description", JSON: stripetest.Text(5 << 20)}) // 5 MiB
+//	stripe.Distort(card, stripetest.Edit{Property: "object", JSON: `"crypto_wallet"`})               // a type from the future
+//	stripe.Distort(event, stripetest.Edit{Property: "data.object.id"})                               // a payload without an id
+func (a *Account) Distort(id string, edits ...Edit) (restore func(), err error) {
+	a.stripe.lock.Lock()
+	defer a.stripe.lock.Unlock()
+	t, ok := a.find(id)
+	if !ok {
+		return nil, fmt.Errorf("distort: no such object: %q", id)
+	}
+	a.distort(t, edits)
+	return func() {
+		a.stripe.lock.Lock()
+		defer a.stripe.lock.Unlock()
+		delete(a.edits, t)
+	}, nil
+}
+
+func (a *Account) distort(t ref, edits []Edit) {
+	if len(edits) == 0 {
+		return
+	}
+	if a.edits == nil {
+		a.edits = map[ref][]Edit{}
+	}
+	a.edits[t] = append(slices.Clip(a.edits[t]), edits...)
+}
+
+// Text returns a JSON string of n letters.
+func Text(n int) string { return `"` + strings.Repeat("x", n) + `"` }
+
+// edited applies the edits of an object that was rendered from start on.
+func (r *renderer) edited(t ref, start int) {
+	r.edit(t.store.account.edits[t], start)
+}
+
+// edit applies edits to what was rendered from start on.
+func (r *renderer) edit(edits []Edit, start int) {
+	if len(edits) == 0 {
+		return
+	}
+	text := slices.Clone(r.buf[start:])
+	for _, e := range edits {
+		text = e.apply(text)
+	}
+	r.buf = append(r.buf[:start], text...)
+}
+
+// apply returns the text with the edit. What lies on a path that the text does not have stays out.
+func (e Edit) apply(text []byte) []byte {
+	names := strings.Split(e.Property, ".")
+	begin, end := 0, len(text)
+	for i, name := range names {
+		m, ok := member(text[begin:end], name)
+		last := i == len(names)-1
+		switch {
+		case last && ok && e.JSON == "":
+			return slices.Delete(text, begin+m.start, begin+m.end)
+		case last && ok:
+			return slices.Replace(text, begin+m.value, begin+m.valueEnd, []byte(e.JSON)...)
+		case last && e.JSON != "" && text[begin] == '{':
+			added := fmt.Sprintf("{%q:%s", name, e.JSON)
+			if !m.alone {
+				added += ","
+			}
+			return slices.Replace(text, begin, begin+1, []byte(added)...)
+		case !ok:
+			return text
+		}
+		begin, end = begin+m.value, begin+m.valueEnd
+	}
+	return text
+}
+
+// found is where a member of an object or array lies: with the comma that goes with it, and its value alone.
+type found struct {
+	start, end, value, valueEnd int
+	alone                       bool // the object or array is empty, or has no other member
+}
+
+// member finds the member of an object by name, or of an array by index.
+func member(text []byte, name string) (m found, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	opening, err := d.Token()
+	if err != nil || opening != json.Delim('{') && opening != json.Delim('[') {
+		return found{alone: true}, false
+	}
+	previous, n := int(d.InputOffset()), 0
+	for ; d.More(); n++ {
+		key := strconv.Itoa(n)
+		if opening == json.Delim('{') {
+			token, err := d.Token()
+			if err != nil {
+				return found{}, false
+			}
+			key, _ = token.(string)
+		}
+		var raw json.RawMessage
+		if d.Decode(&raw) != nil {
+			return found{}, false
+		}
+		end := int(d.InputOffset())
+		if key == name && !ok {
+			ok = true
+			m = found{start: previous, end: end, value: end - len(raw), valueEnd: end}
+			if n == 0 {
+				m.end = afterComma(text, end)
+			}
+		}
+		previous = end
+	}
+	m.alone = n == 0 || ok && n == 1
+	return m, ok
+}
+
+// afterComma returns the position after the comma that follows, if one does.
+func afterComma(text []byte, at int) int {
+	rest := bytes.TrimLeft(text[at:], " \n")
+	if len(rest) > 0 && rest[0] == ',' {
+		return len(text) - len(rest) + 1
+	}
+	return at
+}

@@ -1,0 +1,29 @@
+package stripetest
+
+import "fmt"
+
+// Emit adds an event of any type now, also of one that Stripe does not document, that tells of an object as it is now. Edits
+// change the event, not the object. The payload of invoice.upcoming has no id, as at Stripe.
+//
+//	stripe.Emit("invoice.upcoming", invoice)
+//	stripe.Emit("customer.levitated", customer)
+//	stripe.Emit("wallet.created", customer, stripetest.Edit{Property: "data.object", JSON: `{"id":"w_1","object":"wallet"}`})
+func (a *Account) Emit(kind, id string, edits ...Edit) (event string, err error) {
+	a.stripe.lock.Lock()
+	defer a.stripe.lock.Unlock()
+	t, ok := a.find(id)
+	if !ok || kind == "" {
+		return "", fmt.Errorf("emit %q: no such object: %q", kind, id)
+	}
+	if kind == "invoice.upcoming" {
+		edits = append([]Edit{{Property: "data.object.id"}}, edits...)
+	}
+	events := a.stores["event"]
+	silent := a.silent
+	a.silent = false
+	a.emit(kind, t, t.store.revision(t.ordinal), uint32(a.stripe.now()))
+	a.silent = silent
+	added := ref{events, int32(len(a.events)) - 1}
+	a.distort(added, edits)
+	return events.id(added.ordinal), nil
+}

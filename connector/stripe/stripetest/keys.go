@@ -1,0 +1,157 @@
+package stripetest
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Key describes an API key.
+type Key struct {
+	// Permissions are what a restricted key (rk_) may read, as Stripe names it: "rak_charge_read". A secret key (sk_) may
+	// read everything.
+	Permissions []string
+	// Expired keys are refused.
+	Expired bool
+	// Account is the id of the account whose key it is, by default the platform's own.
+	Account string
+	// Unexpanded keys are refused where a request expands what they have no permission to read, in the words of a missing
+	// permission.
+	Unexpanded bool
+}
+
+// grants are the keys, and the products that the account has. They may change while requests come.
+type grants struct {
+	lock       sync.RWMutex
+	keys       map[string]Key
+	notEnabled []string
+}
+
+// SetKey adds or replaces an API key: permissions come and go. Once there is one, keys that were not set are refused.
+func (s *Stripe) SetKey(key string, description Key) {
+	s.grants.lock.Lock()
+	defer s.grants.lock.Unlock()
+	s.grants.keys = maps.Clone(s.grants.keys)
+	if s.grants.keys == nil {
+		s.grants.keys = map[string]Key{}
+	}
+	s.grants.keys[key] = description
+}
+
+// SetNotEnabled replaces Options.NotEnabled.
+func (s *Stripe) SetNotEnabled(products ...string) {
+	s.grants.lock.Lock()
+	defer s.grants.lock.Unlock()
+	s.grants.notEnabled = slices.Clone(products)
+}
+
+// key returns what is known of a key, and whether there are any.
+func (g *grants) key(key string) (description Key, found, any bool) {
+	g.lock.RLock()
+	defer g.lock.RUnlock()
+	description, found = g.keys[key]
+	return description, found, len(g.keys) > 0
+}
+
+func (g *grants) lacks(product string) bool {
+	g.lock.RLock()
+	defer g.lock.RUnlock()
+	return product != "" && slices.Contains(g.notEnabled, product)
+}
+
+// keyOf returns the API key of a request, or "".
+func keyOf(request *http.Request) string {
+	if key, ok := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer "); ok {
+		return key
+	}
+	key, _, _ := request.BasicAuth()
+	return key
+}
+
+// accountOf returns the id of the account that a request is about.
+func (s *Stripe) accountOf(request *http.Request) string {
+	if id := request.Header.Get("Stripe-Account"); id != "" {
+		return id
+	}
+	if known, _, _ := s.grants.key(keyOf(request)); known.Account != "" {
+		return known.Account
+	}
+	return s.id
+}
+
+// authorizeExpansion refuses to expand what the key may not read.
+func (s *Stripe) authorizeExpansion(x *exchange, c *caller, e expansion) *apiError {
+	if !c.unexpanded || len(e) == 0 {
+		return nil
+	}
+	for _, object := range s.model.objects(x.end.route) {
+		if permission := s.model.lacking(object, e, c.permissions); permission != "" {
+			return x.refuse(refusal{http.StatusForbidden, "", "",
+				strings.ReplaceAll(refusals()[PermissionMissing].message, "{permission}", permission)})
+		}
+	}
+	return nil
+}
+
+// lacking returns a permission that an expansion of an object needs and that is not among those given, or "".
+func (m *model) lacking(object string, e expansion, given []string) string {
+	k := m.shapes[m.kindOf(object)]
+	if k == nil {
+		return ""
+	}
+	k.build()
+	return m.lackingNode(k, "", k.schema, e, given)
+}
+
+func (m *model) lackingNode(s *shape, path string, n *node, e expansion, given []string) string {
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		p, full := n.Properties[name], path+name
+		if p == nil {
+			continue
+		}
+		if p.Items != nil && !p.list() {
+			p = p.Items
+		}
+		objects, below := slices.Concat(p.Expandable, p.Object), e[name]
+		if p.list() {
+			objects, below = p.Properties["data"].Items.Object, below["data"]
+		}
+		for _, object := range objects {
+			permission := m.permissionTo(s.kind, full, object)
+			if permission != "" && !slices.Contains(given, permission) && !embeds(p, objects) {
+				return permission
+			}
+			if permission := m.lacking(object, below, given); permission != "" {
+				return permission
+			}
+		}
+		if permission := m.lackingNode(s, full+".", p, below, given); permission != "" && len(objects) == 0 {
+			return permission
+		}
+	}
+	return ""
+}
+
+// embeds reports whether a property is there in full anyway, so that naming it expands only what is below it.
+func embeds(n *node, objects []string) bool {
+	return len(n.Object) > 0 && len(n.Expandable) == 0 && !n.list() && len(objects) > 0
+}
+
+// permissionTo returns the permission to read what a property of a kind holds, or "" where nothing is known of it.
+func (m *model) permissionTo(k *kind, property, object string) string {
+	if e, ok := k.lists[property]; ok {
+		for i := range m.routes {
+			if r := &m.routes[i]; strings.HasPrefix(e.url, placeholders(r.path)) && r.nested() || r.path == e.url {
+				return permissionName(r.permission)
+			}
+		}
+	}
+	for i := range m.routes {
+		if r := &m.routes[i]; m.shapes[r.kinds[0]].kind.object == object {
+			return permissionName(r.permission)
+		}
+	}
+	return ""
+}

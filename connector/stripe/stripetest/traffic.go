@@ -1,0 +1,87 @@
+package stripetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Traffic makes changes to an account at random, cheaply enough for a busy one: the clock of the test says how many there are
+// in a second. Its methods are safe for concurrent use.
+//
+//	traffic := stripe.Traffic(1, "/v1/charges", "/v1/customers", "/v1/invoices")
+//	for range 140 { // in this second
+//		traffic.Change()
+//	}
+type Traffic struct {
+	account *Account
+	stores  []*store
+	random  *rand.Rand
+}
+
+// Traffic returns a source of changes to lists, given by their paths: three of five changes are updates, three of ten are
+// creations, and the others are deletions where Stripe has them. The seed decides the changes. It panics on a path that is none.
+func (a *Account) Traffic(seed uint64, paths ...string) *Traffic {
+	t := &Traffic{account: a, random: rand.New(rand.NewPCG(seed, 0x7aff1c))}
+	for _, path := range paths {
+		r, _ := a.listRoute(path)
+		t.stores = append(t.stores, a.stores[r.kinds[0]])
+	}
+	if len(t.stores) == 0 {
+		panic("stripetest: Traffic without a path")
+	}
+	return t
+}
+
+// Change makes one change, and returns the id of the object.
+func (t *Traffic) Change() (id string, err error) {
+	t.account.stripe.lock.Lock()
+	defer t.account.stripe.lock.Unlock()
+	s := t.stores[t.random.IntN(len(t.stores))]
+	object, ok := t.pick(s)
+	n := t.random.IntN(10)
+	if !ok || n >= 6 && n < 9 {
+		created, err := t.create(s)
+		if err == nil || !ok {
+			return s.id(created.ordinal), err
+		}
+		n = 0 // nothing more can be created
+	}
+	switch {
+	case n == 9 && (s.kind.deletable || s.kind.name == "subscription"):
+		err = t.account.delete(object)
+	default:
+		err = t.account.update(object, nil)
+	}
+	return s.id(object.ordinal), err
+}
+
+// pick returns a living object.
+func (t *Traffic) pick(s *store) (ref, bool) {
+	if s.parent == nil {
+		if len(s.order) == 0 {
+			return ref{}, false
+		}
+		return ref{s, s.order[t.random.IntN(len(s.order))]}, true
+	}
+	for range 16 {
+		parent, ok := t.pick(s.parent)
+		if !ok {
+			break
+		}
+		if children := s.children(parent.ordinal, parent.store.revision(parent.ordinal)); len(children) > 0 {
+			return ref{s, children[t.random.IntN(len(children))]}, true
+		}
+	}
+	return ref{}, false
+}
+
+func (t *Traffic) create(s *store) (ref, error) {
+	if s.parent == nil {
+		return t.account.create(s, nil)
+	}
+	parent, ok := t.pick(s.parent)
+	if !ok {
+		return ref{}, fmt.Errorf("create: no %s", s.kind.parent)
+	}
+	return t.account.create(s, Fields{"^": s.parent.id(parent.ordinal)})
+}

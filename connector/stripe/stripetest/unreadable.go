@@ -1,0 +1,64 @@
+package stripetest
+
+import (
+	"slices"
+	"time"
+)
+
+// Unreadable returns the ids of the objects that Truth(path) yields and that a fault in force names: their own retrieval, pages
+// that contain them, or what is below their parent fail. A test may find those missing or stale, and no others. Faults that
+// name no object don't count, nor do edits.
+func (a *Account) Unreadable(path string) map[string]bool {
+	r, ids := a.listRoute(path)
+	broken := map[string]bool{}
+	faults := a.stripe.faults.naming(a.stripe.Now())
+	if len(faults) == 0 {
+		return broken
+	}
+	a.stripe.lock.RLock()
+	defer a.stripe.lock.RUnlock()
+	a.walk(r, ids, func(t ref, parent *ref) bool {
+		if parent == nil && t.store.parent != nil {
+			parent = &ref{t.store.parent, t.ordinal / stride}
+		}
+		if slices.ContainsFunc(faults, func(f Fault) bool {
+			return f.concerns(r.path) && f.names(t) || parent != nil && (f.concerns(r.path) || !f.below(parent.store)) && f.names(*parent)
+		}) {
+			broken[t.store.id(t.ordinal)] = true
+		}
+		return true
+	})
+	return broken
+}
+
+// naming returns the faults in force that name an object.
+func (f *faults) naming(now time.Time) []Fault {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	var list []Fault
+	for _, active := range f.list {
+		if active.inForce(now) && active.Object+active.Containing != "" {
+			list = append(list, active.Fault)
+		}
+	}
+	return list
+}
+
+// names reports whether the fault is about an object.
+func (f *Fault) names(t ref) bool {
+	return f.Object != "" && t.named(f.Object) || f.Containing != "" && t.named(f.Containing)
+}
+
+// concerns reports whether the fault is about a list or the retrieval of what it has.
+func (f *Fault) concerns(path string) bool {
+	return f.Path == "" || f.Path == path || f.Path == path+"/{id}"
+}
+
+// below reports whether the fault is only about a list below objects of a store.
+func (f *Fault) below(parents *store) bool {
+	if f.Path == "" {
+		return false
+	}
+	end, _ := parents.shape.model.match(splitPath(f.Path))
+	return end != nil && end.route != nil && end.route.nested() && !slices.Contains(end.route.kinds, parents.kind.name)
+}

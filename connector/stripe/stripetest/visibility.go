@@ -1,0 +1,52 @@
+package stripetest
+
+import "time"
+
+// Delays are the longest times by which what happens becomes visible later than it happened. Each event and each object has
+// delays of its own, in whole seconds, which the seed decides: an event may be listed while its object is in no list and its
+// retrieval answers 404, and the other way round.
+type Delays struct {
+	// Events is about the list of events.
+	Events time.Duration
+	// Lists is about new objects in lists.
+	Lists time.Duration
+	// Retrieves is about new objects when they are retrieved by id, and when lists below them are read.
+	Retrieves time.Duration
+}
+
+// SetDelays replaces EventDelay, ObjectDelay and RetrieveDelay of the options, for what happens from now on.
+func (s *Stripe) SetDelays(delays Delays) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.delays = delays
+}
+
+// visibility is when an object that was created at run time becomes visible.
+type visibility struct{ listed, retrieved int64 }
+
+// delayed returns a time between at and at + most.
+func (s *store) delayed(ordinal int32, salt uint64, at uint32, most time.Duration) int64 {
+	if most < time.Second {
+		return int64(at)
+	}
+	return int64(at) + int64(draw(s.seed, ordinal, salt)%(uint64(most.Seconds())+1))
+}
+
+// appear decides when a new object becomes visible. A tied child shows as soon as its parent does.
+func (s *store) appear(ordinal int32, now uint32) {
+	delays := s.account.stripe.delays
+	if s.kind.tied() || delays.Lists <= 0 && delays.Retrieves <= 0 {
+		return
+	}
+	s.changes.visible[ordinal] = visibility{s.delayed(ordinal, 9, now, delays.Lists), s.delayed(ordinal, 13, now, delays.Retrieves)}
+}
+
+// listed reports whether lists have an object yet.
+func (s *store) listed(ordinal int32, now int64) bool {
+	return len(s.changes.visible) == 0 || s.changes.visible[ordinal].listed <= now
+}
+
+// retrievable reports whether an object can be retrieved by id yet.
+func (s *store) retrievable(ordinal int32, now int64) bool {
+	return len(s.changes.visible) == 0 || s.changes.visible[ordinal].retrieved <= now
+}
