@@ -16,6 +16,7 @@ type Spec struct {
 	// of a day such as "13:00".
 	Anchor string `json:"anchor,omitempty"`
 	// Cron is an expression of five fields (minute, hour, day of the month, month, day of the week), or @daily and the like.
+	// If it restricts both the day of the month and the day of the week, it matches days on which either does, as in cron(5).
 	Cron string `json:"cron,omitempty"`
 	// TimeZone is where Cron's clock hangs, such as "Europe/Berlin". Empty means UTC.
 	TimeZone string `json:"time_zone,omitempty"`
