@@ -52,7 +52,7 @@ func drain(ctx context.Context, o order) (delivery, error) {
 			if batch != nil {
 				got.ByStream[batch.GetStream()] += len(batch.GetRecords())
 			}
-			if s := m.GetStreamStatus(); s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_SKIPPED {
+			if s := m.GetStreamStatus(); s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
 				got.Skipped = append(got.Skipped, s.GetStream())
 			}
 			return nil

@@ -5,13 +5,9 @@ import (
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/protobuf/proto"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
-
-// ProtocolVersion is the version of the protocol that this package speaks. Requests that name none are sent with it.
-const ProtocolVersion = "1.0"
 
 // Client calls a connector service. Its methods may run at once. Their errors are an [*Error], or the context's own.
 type Client struct {
@@ -35,27 +31,19 @@ func (c *Client) Close() error { return c.close() }
 
 // Spec asks which configuration the connector takes and what it can do.
 func (c *Client) Spec(ctx context.Context) (*connectorv1.SpecResponse, error) {
-	resp, err := c.service.Spec(ctx, &connectorv1.SpecRequest{ProtocolVersion: ProtocolVersion})
+	resp, err := c.service.Spec(ctx, &connectorv1.SpecRequest{})
 	return resp, asError(ctx, err)
 }
 
 // Check asks whether a configuration works. A configuration that does not work is an answer with status FAILED, not an
 // error.
 func (c *Client) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
-	if req.GetProtocolVersion() == "" {
-		req = proto.CloneOf(req)
-		req.ProtocolVersion = ProtocolVersion
-	}
 	resp, err := c.service.Check(ctx, req)
 	return resp, asError(ctx, err)
 }
 
 // Discover asks for the catalog.
 func (c *Client) Discover(ctx context.Context, req *connectorv1.DiscoverRequest) (*connectorv1.DiscoverResponse, error) {
-	if req.GetProtocolVersion() == "" {
-		req = proto.CloneOf(req)
-		req.ProtocolVersion = ProtocolVersion
-	}
 	resp, err := c.service.Discover(ctx, req)
 	return resp, asError(ctx, err)
 }

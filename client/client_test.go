@@ -81,13 +81,3 @@ func TestReadEndsWithItsHandler(t *testing.T) {
 		t.Errorf("got %v, want the handler's error", err)
 	}
 }
-
-func TestProtocolVersionIsSent(t *testing.T) {
-	f := &fakeService{streams: []string{"a"}}
-	if _, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: newMemory()}); err != nil {
-		t.Fatal(err)
-	}
-	if got := f.reads[0].GetProtocolVersion(); got != client.ProtocolVersion {
-		t.Errorf("got %q, want %q", got, client.ProtocolVersion)
-	}
-}

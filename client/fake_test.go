@@ -75,7 +75,7 @@ func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamin
 	f.mu.Unlock()
 	next := map[string]int{}
 	for _, s := range req.GetStates() {
-		next[s.GetStream()] = int(s.GetState().GetFields()["next"].GetNumberValue())
+		next[s.GetStream()] = int(s.GetContent().GetFields()["next"].GetNumberValue())
 	}
 	summary := &connectorv1.Summary{Requests: 1}
 	var failed error
@@ -85,17 +85,17 @@ func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamin
 		if err != nil {
 			return err
 		}
-		end := &connectorv1.StreamSummary{Stream: name, State: state, Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE}
+		end := &connectorv1.StreamSummary{Stream: name, State: &connectorv1.StreamState{Stream: name, Content: state}, Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE}
 		if failure != nil {
-			end.Failure, end.Status = failure, connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+			end.Failure, end.Status = failure, connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 			if failure.GetClass() == connectorv1.FailureClass_FAILURE_CLASS_PERMISSION {
-				end.Status = connectorv1.RunStatus_RUN_STATUS_SKIPPED
+				end.Status = connectorv1.StreamStatus_STREAM_STATUS_SKIPPED
 			} else if failed == nil {
 				failed = statusOf(codes.Unavailable, failure)
 			}
 		}
 		if f.drains != nil && int(state.GetFields()["next"].GetNumberValue()) < f.records {
-			end.Status, summary.HasMore = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE, true
+			end.Status, summary.HasMore = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, true
 		}
 		summary.Streams = append(summary.Streams, end)
 	}
@@ -115,16 +115,16 @@ func (f *fakeService) readStream(
 	read int, name string, next int, out grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) (*structpb.Struct, *connectorv1.Failure, error) {
 	var state *structpb.Struct
-	tell := func(s connectorv1.RunStatus) error {
+	tell := func(s connectorv1.StreamStatus) error {
 		return out.Send(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_StreamStatus{
-			StreamStatus: &connectorv1.StreamStatus{Stream: name, Status: s}}})
+			StreamStatus: &connectorv1.StreamStatusChange{Stream: name, Status: s}}})
 	}
-	if err := tell(connectorv1.RunStatus_RUN_STATUS_STARTED); err != nil {
+	if err := tell(connectorv1.StreamStatus_STREAM_STATUS_STARTED); err != nil {
 		return nil, nil, err
 	}
 	for next < f.records {
 		if f.drains != nil && f.drains(read, name) {
-			return state, nil, tell(connectorv1.RunStatus_RUN_STATUS_INCOMPLETE)
+			return state, nil, tell(connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE)
 		}
 		if f.before != nil {
 			if err := f.before(read, name, next); err != nil {
@@ -142,9 +142,9 @@ func (f *fakeService) readStream(
 		}
 		state, _ = structpb.NewStruct(map[string]any{"next": next})
 		checkpoint := &connectorv1.StateCheckpoint{
-			State: &connectorv1.StreamState{Stream: name, State: state}, Records: int64(len(batch.GetRecords()))}
+			State: &connectorv1.StreamState{Stream: name, Content: state}, Records: int64(len(batch.GetRecords()))}
 		if err := out.Send(&connectorv1.ReadResponse{
-			Message: &connectorv1.ReadResponse_State{State: checkpoint}}); err != nil {
+			Message: &connectorv1.ReadResponse_Checkpoint{Checkpoint: checkpoint}}); err != nil {
 			return nil, nil, err
 		}
 		if f.failures != nil {
@@ -153,7 +153,7 @@ func (f *fakeService) readStream(
 			}
 		}
 	}
-	return state, nil, tell(connectorv1.RunStatus_RUN_STATUS_COMPLETE)
+	return state, nil, tell(connectorv1.StreamStatus_STREAM_STATUS_COMPLETE)
 }
 
 // statusOf makes the error that the service makes of a failure.

@@ -100,9 +100,9 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 
 // status notes that a stream was read to its end. It counts only if a state covers every record of it, as the protocol
 // promises: what is removed on its account must not be what a crash makes come again.
-func (l *loader) status(s *connectorv1.StreamStatus) {
+func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	h := l.held(s.GetStream(), s.GetAccount())
-	if s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_COMPLETE && h.records == 0 {
+	if s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE && h.records == 0 {
 		h.completed = s.GetGeneration()
 	}
 }

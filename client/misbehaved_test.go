@@ -14,7 +14,7 @@ func (lossy) Read(_ *connectorv1.ReadRequest, out grpc.ServerStreamingServer[con
 	state := &connectorv1.StateCheckpoint{State: &connectorv1.StreamState{Stream: "a"}, Records: 2}
 	for _, m := range []*connectorv1.ReadResponse{
 		{Message: &connectorv1.ReadResponse_Records{Records: records}},
-		{Message: &connectorv1.ReadResponse_State{State: state}},
+		{Message: &connectorv1.ReadResponse_Checkpoint{Checkpoint: state}},
 		{Message: &connectorv1.ReadResponse_Summary{Summary: &connectorv1.Summary{}}},
 	} {
 		if err := out.Send(m); err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -23,10 +22,6 @@ func (c *Client) ReadOnce(
 ) (*connectorv1.Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream when handle gave up
-	if req.GetProtocolVersion() == "" {
-		req = proto.CloneOf(req)
-		req.ProtocolVersion = ProtocolVersion
-	}
 	stream, err := c.service.Read(ctx, req, grpc.ForceCodecV2(newCodec()))
 	if err != nil {
 		return nil, asError(ctx, err)

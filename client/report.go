@@ -6,7 +6,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Report tells what a Sync did.
+// Report is what a Sync did.
 type Report struct {
 	// Streams are in the order selected; the accounts of a stream follow each other.
 	Streams []StreamReport
@@ -18,16 +18,23 @@ type Report struct {
 	Duration time.Duration
 }
 
-// StreamReport tells what became of one stream of one account.
+// StreamReport is what became of one stream of one account.
 type StreamReport struct {
 	Stream, Account string
 	// Status is COMPLETE, INCOMPLETE or SKIPPED; UNSPECIFIED if the stream was never begun.
-	Status connectorv1.RunStatus
-	// Failure says why, if the stream is INCOMPLETE after a failure or SKIPPED.
+	Status connectorv1.StreamStatus
+	// Failure is why, if the stream is INCOMPLETE after a failure or SKIPPED.
 	Failure *connectorv1.Failure
-	// Upserts and Deletes count records that the destination committed. Those that came again after an interruption are
-	// counted again. One that deletes all rows of a parent counts once, however many there were.
-	Upserts, Deletes int64
+	// Upserts, Deletes and DeletesMatching count records that the destination committed, by their operation. Records that
+	// came again after an interruption are counted again. A DELETE_MATCHING counts once, however many rows it deletes.
+	Upserts, Deletes, DeletesMatching int64
+	// Withheld counts records that the service did not send because the destination can't apply their operation: rows that
+	// are gone at the source and stay in the destination. Reads that broke off are not counted.
+	Withheld int64
+	// SetAside names objects that could not be read and are missing or stale in the destination, at most 20 of them, and
+	// SetAsideTotal counts all. The stream is COMPLETE without them; later syncs try them again.
+	SetAside      []*connectorv1.SetAside
+	SetAsideTotal int64
 	// Bytes counts those of the records' JSON.
 	Bytes int64
 	// Duration is the time from the stream's first message to its last. Streams are read side by side.
@@ -45,15 +52,18 @@ const MaxRefused = 20
 // Total adds up the counts of all streams. Its Status is the worst of theirs.
 func (r *Report) Total() StreamReport {
 	total := StreamReport{
-		Stream: "total", Duration: r.Duration, Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE,
+		Stream: "total", Duration: r.Duration, Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE,
 	}
 	for _, s := range r.Streams {
 		total.Upserts += s.Upserts
 		total.Deletes += s.Deletes
+		total.DeletesMatching += s.DeletesMatching
+		total.Withheld += s.Withheld
+		total.SetAsideTotal += s.SetAsideTotal
 		total.Bytes += s.Bytes
 		total.RefusedTotal += s.RefusedTotal
-		if s.Status != connectorv1.RunStatus_RUN_STATUS_COMPLETE && s.Status != connectorv1.RunStatus_RUN_STATUS_SKIPPED {
-			total.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+		if s.Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE && s.Status != connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
+			total.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 		}
 	}
 	return total

@@ -93,13 +93,13 @@ func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
 			return r.handlers.Records(ctx, m.Records)
 		}
 		return nil
-	case *connectorv1.ReadResponse_State:
+	case *connectorv1.ReadResponse_Checkpoint:
 		if r.handlers.State != nil {
-			if err := r.handlers.State(ctx, m.State.GetState()); err != nil {
+			if err := r.handlers.State(ctx, m.Checkpoint.GetState()); err != nil {
 				return err
 			}
 		}
-		r.commit(m.State.GetState())
+		r.commit(m.Checkpoint.GetState())
 		return nil
 	case *connectorv1.ReadResponse_StreamStatus:
 		r.tally.status(m.StreamStatus)
@@ -176,6 +176,8 @@ func (r *reading) add(s *connectorv1.Summary) {
 		newer, older := proto.CloneOf(stream), sum.GetStreams()[i]
 		newer.Upserts += older.GetUpserts()
 		newer.Deletes += older.GetDeletes()
+		newer.DeletesMatching += older.GetDeletesMatching()
+		newer.Withheld += older.GetWithheld()
 		newer.Bytes += older.GetBytes()
 		sum.Streams[i] = newer
 	}

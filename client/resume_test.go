@@ -64,7 +64,7 @@ func TestReadResumes(t *testing.T) {
 		if len(f.reads) != 5 || len(req.GetStates()) != 0 || len(req.GetStreams()) != 2 {
 			t.Errorf("made %d Reads, want 5, and left the request %v", len(f.reads), req)
 		}
-		if got := f.reads[2].GetStates()[0].GetState().GetFields()["next"].GetNumberValue(); got != 40 {
+		if got := f.reads[2].GetStates()[0].GetContent().GetFields()["next"].GetNumberValue(); got != 40 {
 			t.Errorf("the third Read began from %v, want 40, the last state committed", got)
 		}
 	})

@@ -169,8 +169,8 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 	case *connectorv1.ReadResponse_Records:
 		r.tally.touch(m.Records.GetStream(), m.Records.GetAccount())
 		err = load.records(ctx, m.Records)
-	case *connectorv1.ReadResponse_State:
-		err = load.state(ctx, m.State)
+	case *connectorv1.ReadResponse_Checkpoint:
+		err = load.state(ctx, m.Checkpoint)
 	case *connectorv1.ReadResponse_StreamStatus:
 		r.tally.status(m.StreamStatus)
 		load.status(m.StreamStatus)

@@ -19,7 +19,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const complete = connectorv1.RunStatus_RUN_STATUS_COMPLETE
+const complete = connectorv1.StreamStatus_STREAM_STATUS_COMPLETE
 
 // counts compares reports without what depends on the clock.
 var counts = cmp.Options{
@@ -53,7 +53,7 @@ func TestSync(t *testing.T) {
 	wantRows(t, m, "a", 100)
 	wantRows(t, m, "b", 120)
 	second := f.reads[1]
-	if len(second.GetStates()) != 1 || second.GetStates()[0].GetState().GetFields()["next"].GetNumberValue() != 100 {
+	if len(second.GetStates()) != 1 || second.GetStates()[0].GetContent().GetFields()["next"].GetNumberValue() != 100 {
 		t.Errorf("the second sync began from %v, want the state of b", second.GetStates())
 	}
 	if mode := second.GetStreams()[0].GetSyncMode(); mode != connectorv1.SyncMode_SYNC_MODE_INCREMENTAL {
@@ -171,15 +171,15 @@ func TestSyncReportsStreamsThatFail(t *testing.T) {
 		t.Errorf("got error %v, want the failure of a", err)
 	}
 	want := &client.Report{Reads: 1, Requests: 1, Streams: []client.StreamReport{
-		{Stream: "a", Status: connectorv1.RunStatus_RUN_STATUS_INCOMPLETE, Failure: bad, Upserts: 9, Deletes: 1},
-		{Stream: "b", Status: connectorv1.RunStatus_RUN_STATUS_SKIPPED, Failure: denied, Upserts: 9, Deletes: 1},
+		{Stream: "a", Status: connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, Failure: bad, Upserts: 9, Deletes: 1},
+		{Stream: "b", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: denied, Upserts: 9, Deletes: 1},
 		{Stream: "c", Status: complete, Upserts: 18, Deletes: 2},
 	}}
 	if diff := cmp.Diff(want, report, counts); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	if total := report.Total(); total.Upserts != 36 || total.Deletes != 4 ||
-		total.Status != connectorv1.RunStatus_RUN_STATUS_INCOMPLETE {
+		total.Status != connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE {
 		t.Errorf("got total %+v", total)
 	}
 }
@@ -253,7 +253,7 @@ func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
 	m := newMemory()
 	checkpoints := 0
 	_, err := connect(t, f).Sync(ctx, client.SyncOptions{Destination: m, Observe: func(r *connectorv1.ReadResponse) {
-		if r.GetState() != nil {
+		if r.GetCheckpoint() != nil {
 			if checkpoints++; checkpoints == 5 {
 				cancel()
 			}
@@ -262,7 +262,7 @@ func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want context.Canceled", err)
 	}
-	next := int(m.states["a"].GetState().GetFields()["next"].GetNumberValue())
+	next := int(m.states["a"].GetContent().GetFields()["next"].GetNumberValue())
 	if next < 50 {
 		t.Errorf("the state stored is %d, want at least the fifth, 50", next)
 	}

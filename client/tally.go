@@ -38,7 +38,7 @@ func (t *tally) touch(stream, account string) *count {
 }
 
 // status notes what the service says of a stream.
-func (t *tally) status(s *connectorv1.StreamStatus) {
+func (t *tally) status(s *connectorv1.StreamStatusChange) {
 	c := t.touch(s.GetStream(), s.GetAccount())
 	c.Status, c.Failure = s.GetStatus(), s.GetFailure()
 }
@@ -48,10 +48,13 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	c := t.touch(batch.GetStream(), batch.GetAccount())
 	for _, r := range batch.GetRecords() {
 		c.Bytes += int64(len(r.GetData()))
-		if r.GetOperation() == connectorv1.Operation_OPERATION_UPSERT {
+		switch r.GetOperation() {
+		case connectorv1.Operation_OPERATION_UPSERT:
 			c.Upserts++
-		} else {
+		case connectorv1.Operation_OPERATION_DELETE:
 			c.Deletes++
+		case connectorv1.Operation_OPERATION_DELETE_MATCHING:
+			c.DeletesMatching++
 		}
 	}
 }
@@ -80,8 +83,8 @@ func (t *tally) refuse(r Refusal) {
 // reopen notes that what was received of these streams was not all stored, whatever the service said of them.
 func (t *tally) reopen(streams []chosen) {
 	for _, key := range t.order {
-		if c := t.streams[key]; asked(streams, key.stream) && c.Status == connectorv1.RunStatus_RUN_STATUS_COMPLETE {
-			c.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+		if c := t.streams[key]; asked(streams, key.stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
+			c.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 		}
 	}
 }
@@ -100,6 +103,8 @@ func (t *tally) summary(s *connectorv1.Summary) {
 			c = t.touch(key.stream, key.account)
 		}
 		c.Status, c.Failure = stream.GetStatus(), stream.GetFailure()
+		c.Withheld += stream.GetWithheld()
+		c.SetAside, c.SetAsideTotal = stream.GetSetAside(), stream.GetSetAsideTotal()
 	}
 }
 
@@ -123,7 +128,7 @@ func (t *tally) unfinished(all []chosen) []chosen {
 // done tells whether another Read would change nothing: the stream was completed, skipped, or failed for good.
 func (c *count) done() bool {
 	switch c.Status {
-	case connectorv1.RunStatus_RUN_STATUS_COMPLETE, connectorv1.RunStatus_RUN_STATUS_SKIPPED:
+	case connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, connectorv1.StreamStatus_STREAM_STATUS_SKIPPED:
 		return true
 	}
 	return c.Failure != nil && !c.Failure.GetRetryable()
@@ -147,8 +152,8 @@ func (t *tally) report(selected []*connectorv1.Stream) *Report {
 				r.Refused = append(r.Refused, c.refused[id])
 			}
 			switch r.Status {
-			case connectorv1.RunStatus_RUN_STATUS_STARTED, connectorv1.RunStatus_RUN_STATUS_RUNNING:
-				r.Status = connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+			case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
+				r.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 			}
 			report.Streams = append(report.Streams, r)
 		}

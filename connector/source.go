@@ -70,8 +70,10 @@ type CheckRequest struct {
 type CheckResult struct {
 	Problems []*Failure
 	Streams  []StreamAvailability
-	Account  string // the account's id, if the key may tell it
-	LiveMode bool
+	Account  string // the account's id, if the key may read it
+
+	// AccountAttributes are facts about the account for people to read, such as "mode": "live". Nothing may depend on them.
+	AccountAttributes map[string]string
 }
 
 // StreamAvailability tells whether a key may read a stream.

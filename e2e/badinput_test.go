@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -231,8 +232,8 @@ func TestBadInputInReads(t *testing.T) {
 	// with gives the state of charges with these members.
 	with := func(members map[string]any) *connectorv1.StreamState {
 		state := proto.CloneOf(first.summary.GetStreams()[0].GetState())
-		maps.Copy(state.Fields, configuration(t, members).GetFields())
-		return &connectorv1.StreamState{Stream: "charges", State: state}
+		maps.Copy(state.Content.Fields, configuration(t, members).GetFields())
+		return state
 	}
 	fields := func(paths ...string) func(*request) {
 		return func(r *request) { r.Streams[0].Fields = paths }
@@ -263,20 +264,20 @@ func TestBadInputInReads(t *testing.T) {
 		"path that ends in a dot":  {fields("billing_details."), "streams[0].fields[0]", []string{"billing_details"}},
 		"path in another notation": {fields("billing_details/email"), "streams[0].fields[0]", []string{"billing_details/email"}},
 
-		"state of a later version":         {states(with(map[string]any{"version": 3})), "states[0].state", []string{"version 3", "reads versions 1 to 2", "leave its state out"}},
-		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].state", []string{"version 0", "leave its state out"}},
-		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].state", []string{"not a state of this connector", "leave its state out"}},
-		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].state", []string{`"live" data`, `"test" data`, "leave its state out"}},
-		"state of a later minor version":   {states(with(map[string]any{"hint": "x"})), "states[0].state", []string{"damaged", "hint", "leave its state out"}},
-		"state with a broken time":         {states(with(map[string]any{"from": "yesterday"})), "states[0].state", []string{"damaged", "yesterday"}},
-		"state with a range turned around": {states(with(map[string]any{"from": "2999-01-01T00:00:00Z"})), "states[0].state", []string{"damaged", "range"}},
-		"state of generation 0":            {states(with(map[string]any{"generation": 0})), "states[0].state", []string{"damaged", "generation"}},
+		"state of a later version":         {states(with(map[string]any{"version": 3})), "states[0].content", []string{"version 3", "reads versions 1 to 2", "leave its state out"}},
+		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].content", []string{"version 0", "leave its state out"}},
+		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].content", []string{"not a state of this connector", "leave its state out"}},
+		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].content", []string{`"live" data`, `"test" data`, "leave its state out"}},
+		"state of a later minor version":   {states(with(map[string]any{"hint": "x"})), "states[0].content", []string{"damaged", "hint", "leave its state out"}},
+		"state with a broken time":         {states(with(map[string]any{"from": "yesterday"})), "states[0].content", []string{"damaged", "yesterday"}},
+		"state with a range turned around": {states(with(map[string]any{"from": "2999-01-01T00:00:00Z"})), "states[0].content", []string{"damaged", "range"}},
+		"state of generation 0":            {states(with(map[string]any{"generation": 0})), "states[0].content", []string{"damaged", "generation"}},
 		"state with an impossible window": {states(with(map[string]any{"windows": []any{map[string]any{"from": "1990-01-01T00:00:00Z", "to": "1991-01-01T00:00:00Z"}}})),
-			"states[0].state", []string{"damaged", "windows[0]"}},
-		"state of nothing":              {states(&connectorv1.StreamState{Stream: "charges", State: &structpb.Struct{}}), "states[0].state", []string{"version 0"}},
-		"state that is not set":         {states(&connectorv1.StreamState{Stream: "charges"}), "states[0].state", []string{"must be set"}},
-		"state of an unselected stream": {states(with(nil), &connectorv1.StreamState{Stream: "customers", State: with(nil).State}), "states[1].stream", []string{"not among the streams", "select it", "leave its state out"}},
-		"state of another account":      {states(&connectorv1.StreamState{Stream: "charges", Account: "acct_1", State: with(nil).State}), "states[0].account", []string{"acct_1", "this account"}},
+			"states[0].content", []string{"damaged", "windows[0]"}},
+		"state of nothing":              {states(&connectorv1.StreamState{Stream: "charges", Content: &structpb.Struct{}}), "states[0].content", []string{"version 0"}},
+		"state that is not set":         {states(&connectorv1.StreamState{Stream: "charges"}), "states[0].content", []string{"must be set"}},
+		"state of an unselected stream": {states(with(nil), &connectorv1.StreamState{Stream: "customers", Content: with(nil).Content}), "states[1].stream", []string{"not among the streams", "select it", "leave its state out"}},
+		"state of another account":      {states(&connectorv1.StreamState{Stream: "charges", Account: "acct_1", Content: with(nil).Content}), "states[0].account", []string{"acct_1", "this account"}},
 		"two states of a stream":        {states(with(nil), with(nil)), "states[1].stream", []string{"last one of each stream"}},
 
 		"unknown form of records": {func(r *request) { r.RecordFormat = 99 }, "record_format", []string{"does not know"}},
@@ -370,20 +371,27 @@ func TestBadInputInChecks(t *testing.T) {
 	}
 }
 
-// TestBadInputOfAnotherProtocol speaks a version of the protocol that is yet to come.
-func TestBadInputOfAnotherProtocol(t *testing.T) {
+// TestBadInputOfALaterServer sends a field that this server doesn't know yet.
+func TestBadInputOfALaterServer(t *testing.T) {
 	t.Parallel()
 	client := dial(t, serve(t, closed, quick, io.Discard))
-	_, spec := client.Spec(t.Context(), &connectorv1.SpecRequest{ProtocolVersion: "2.0"})
-	_, check := client.Check(t.Context(), &connectorv1.CheckRequest{ProtocolVersion: "2.0"})
-	_, discover := client.Discover(t.Context(), &connectorv1.DiscoverRequest{ProtocolVersion: "2.0"})
-	reading := read(t, client, &connectorv1.ReadRequest{ProtocolVersion: "2.0"}).err
-	for rpc, err := range map[string]error{"Spec": spec, "Check": check, "Discover": discover, "Read": reading} {
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1)
+	spec, check, discover := &connectorv1.SpecRequest{}, &connectorv1.CheckRequest{}, &connectorv1.DiscoverRequest{}
+	request := &connectorv1.ReadRequest{Streams: selectStreams("charges")}
+	for _, m := range []proto.Message{spec, check, discover, request} {
+		m.ProtoReflect().SetUnknown(unknown)
+	}
+	_, specErr := client.Spec(t.Context(), spec)
+	_, checkErr := client.Check(t.Context(), check)
+	_, discoverErr := client.Discover(t.Context(), discover)
+	for rpc, err := range map[string]error{
+		"Spec": specErr, "Check": checkErr, "Discover": discoverErr, "Read": read(t, client, request).err,
+	} {
 		r := refusalOf(t, err)
-		if r.code != codes.FailedPrecondition || r.reason != "CONFIG" {
+		if r.code != codes.InvalidArgument || r.reason != "CONFIG" {
 			t.Errorf("%s: code %s, reason %q", rpc, r.code, r.reason)
 		}
-		checkFields(t, r.fields, "protocol_version", []string{"version 1", "not 2"})
+		checkFields(t, r.fields, "1000", []string{"does not know", "newer server"})
 	}
 }
 
@@ -489,8 +497,8 @@ func TestBadInputOfPermissions(t *testing.T) {
 		if s.GetStream() != streams[i] {
 			t.Errorf("stream %d is %s", i, s.GetStream())
 		}
-		checkPermission(t, s.GetStream(), s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_COMPLETE, s.GetFailure(), reasons)
-		if want := connectorv1.RunStatus_RUN_STATUS_SKIPPED; reasons[s.GetStream()] != "" && s.GetStatus() != want {
+		checkPermission(t, s.GetStream(), s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, s.GetFailure(), reasons)
+		if want := connectorv1.StreamStatus_STREAM_STATUS_SKIPPED; reasons[s.GetStream()] != "" && s.GetStatus() != want {
 			t.Errorf("%s is %s", s.GetStream(), s.GetStatus())
 		}
 	}

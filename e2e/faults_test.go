@@ -81,7 +81,7 @@ func (tr transcript) covered(stream string) ([]*connectorv1.Record, *connectorv1
 		if b := m.GetRecords(); b.GetStream() == stream {
 			all = append(all, b.GetRecords()...)
 		}
-		if s := m.GetState().GetState(); s.GetStream() == stream {
+		if s := m.GetCheckpoint().GetState(); s.GetStream() == stream {
 			last, before = s, slices.Clone(all)
 		}
 	}
@@ -155,14 +155,14 @@ func TestFaultsForEver(t *testing.T) {
 				t.Errorf("code %s, %v", r.code, r.failure)
 			}
 			checkWords(t, strings.ToLower(r.failure.GetMessage()), "try again later")
-			checkEnd(t, failed, map[string]connectorv1.RunStatus{
-				"customers": connectorv1.RunStatus_RUN_STATUS_COMPLETE, "charges": connectorv1.RunStatus_RUN_STATUS_INCOMPLETE,
+			checkEnd(t, failed, map[string]connectorv1.StreamStatus{
+				"customers": connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, "charges": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE,
 			})
 			before, state := failed.covered("charges")
 			if n := len(failed.records("charges")); len(before) == 0 || len(before) != n {
 				t.Fatalf("the last state covers %d of %d records", len(before), n)
 			}
-			if final := failed.summary.GetStreams()[1].GetState(); !proto.Equal(state.GetState(), final) {
+			if final := failed.summary.GetStreams()[1].GetState(); !proto.Equal(state, final) {
 				t.Errorf("the last state is %v, in the summary %v", state, final)
 			}
 			sameRows(t, rows(failed.records("customers")), truth(stripe, "/v1/customers"))
@@ -172,7 +172,7 @@ func TestFaultsForEver(t *testing.T) {
 			if refusalOf(t, still.err).code != trouble.code || len(still.records("charges")) > 0 {
 				t.Errorf("before the fault is gone: %v", still.err)
 			}
-			if kept := still.summary.GetStreams()[0].GetState(); !proto.Equal(kept, state.GetState()) {
+			if kept := still.summary.GetStreams()[0].GetState(); !proto.Equal(kept, state) {
 				t.Errorf("another failure changed the state to %v", kept)
 			}
 
@@ -190,12 +190,12 @@ func TestFaultsForEver(t *testing.T) {
 }
 
 // checkEnd checks that a Read ended in an orderly way, with these statuses.
-func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.RunStatus) {
+func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.StreamStatus) {
 	t.Helper()
 	if all.summary == nil || all.messages[len(all.messages)-1].GetSummary() == nil {
 		t.Fatal("the last message is not a summary")
 	}
-	last := map[string]*connectorv1.StreamStatus{}
+	last := map[string]*connectorv1.StreamStatusChange{}
 	for _, m := range all.messages {
 		if s := m.GetStreamStatus(); s != nil {
 			last[s.GetStream()] = s
@@ -203,7 +203,7 @@ func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.RunStatu
 	}
 	left := false
 	for _, s := range all.summary.GetStreams() {
-		incomplete := want[s.GetStream()] == connectorv1.RunStatus_RUN_STATUS_INCOMPLETE
+		incomplete := want[s.GetStream()] == connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 		left = left || incomplete
 		if s.GetStatus() != want[s.GetStream()] || last[s.GetStream()].GetStatus() != want[s.GetStream()] {
 			t.Errorf("%s is %s, want %s", s.GetStream(), s.GetStatus(), want[s.GetStream()])
@@ -231,7 +231,7 @@ func TestFaultsOfChildren(t *testing.T) {
 	if r := refusalOf(t, failed.err); r.reason != "TRANSIENT" || r.failure.GetStream() != "invoice_line_items" {
 		t.Errorf("got %v", failed.err)
 	}
-	checkEnd(t, failed, map[string]connectorv1.RunStatus{"invoice_line_items": connectorv1.RunStatus_RUN_STATUS_INCOMPLETE})
+	checkEnd(t, failed, map[string]connectorv1.StreamStatus{"invoice_line_items": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE})
 	before, state := failed.covered("invoice_line_items")
 	if state != nil {
 		request.States = append(request.States, state)
@@ -288,11 +288,11 @@ func TestFaultsOfTheWay(t *testing.T) {
 				t.Errorf("code %s, reason %s, %v", r.code, r.reason, r.failure)
 			}
 			checkWords(t, strings.ToLower(r.failure.GetMessage()), "api_base", "try again later")
-			checkEnd(t, all, map[string]connectorv1.RunStatus{
-				"charges": connectorv1.RunStatus_RUN_STATUS_INCOMPLETE, "customers": connectorv1.RunStatus_RUN_STATUS_INCOMPLETE,
+			checkEnd(t, all, map[string]connectorv1.StreamStatus{
+				"charges": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, "customers": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE,
 			})
 			for _, m := range all.messages {
-				if m.GetRecords() != nil || m.GetState() != nil {
+				if m.GetRecords() != nil || m.GetCheckpoint() != nil {
 					t.Errorf("got %v", m)
 				}
 			}

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
@@ -96,7 +97,7 @@ func (r *recorder) checks(t *testing.T, client connectorv1.ConnectorServiceClien
 		names = append(names, s.GetStream())
 	}
 	resp, err := client.Check(t.Context(), &connectorv1.CheckRequest{
-		Config: req.GetConfig(), ProtocolVersion: req.GetProtocolVersion(), Streams: names,
+		Config: req.GetConfig(), Streams: names,
 	})
 	r.message(resp)
 	r.failure(err)
@@ -106,7 +107,7 @@ func (r *recorder) checks(t *testing.T, client connectorv1.ConnectorServiceClien
 func (r *recorder) discovers(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest) {
 	t.Helper()
 	resp, err := client.Discover(t.Context(), &connectorv1.DiscoverRequest{
-		Config: req.GetConfig(), ProtocolVersion: req.GetProtocolVersion(), OnlyAvailable: true, IncludeUnavailable: true,
+		Config: req.GetConfig(), OnlyAvailable: true, IncludeUnavailable: true,
 	})
 	r.message(resp)
 	r.failure(err)
@@ -219,8 +220,8 @@ func TestSecretsInRequests(t *testing.T) {
 	state := func(members map[string]any) func(*request) {
 		return func(r *request) {
 			state := proto.CloneOf(first.summary.GetStreams()[0].GetState())
-			maps.Copy(state.Fields, configuration(t, members).GetFields())
-			r.States = []*connectorv1.StreamState{{Stream: "charges", State: state}}
+			maps.Copy(state.Content.Fields, configuration(t, members).GetFields())
+			r.States = []*connectorv1.StreamState{state}
 		}
 	}
 	tests := map[string]func(*request){
@@ -232,9 +233,9 @@ func TestSecretsInRequests(t *testing.T) {
 		"field below":             func(r *request) { r.Streams[0].Fields = []string{"billing_details." + key} },
 		"field above":             func(r *request) { r.Streams[0].Fields = []string{key + ".email"} },
 		"field below metadata":    func(r *request) { r.Streams[0].Fields = []string{"metadata." + key} },
-		"stream of a state":       func(r *request) { r.States = []*connectorv1.StreamState{{Stream: key, State: config}} },
+		"stream of a state":       func(r *request) { r.States = []*connectorv1.StreamState{{Stream: key, Content: config}} },
 		"account of a state":      func(r *request) { state(nil)(r); r.States[0].Account = key },
-		"configuration as state":  func(r *request) { r.States = []*connectorv1.StreamState{{Stream: "charges", State: config}} },
+		"configuration as state":  func(r *request) { r.States = []*connectorv1.StreamState{{Stream: "charges", Content: config}} },
 		"version of a state":      state(map[string]any{"version": key}),
 		"mode of a state":         state(map[string]any{"mode": key}),
 		"time of a state":         state(map[string]any{"from": key}),
@@ -242,11 +243,12 @@ func TestSecretsInRequests(t *testing.T) {
 		"window of a state":       state(map[string]any{"windows": key}),
 		"other member of a state": state(map[string]any{"generation": key}),
 		"cursor of a state": state(map[string]any{"windows": []any{map[string]any{
-			"from": first.summary.GetStreams()[0].GetState().GetFields()["from"].GetStringValue(),
-			"to":   first.summary.GetStreams()[0].GetState().GetFields()["to"].GetStringValue(), "after": key,
+			"from": first.summary.GetStreams()[0].GetState().GetContent().GetFields()["from"].GetStringValue(),
+			"to":   first.summary.GetStreams()[0].GetState().GetContent().GetFields()["to"].GetStringValue(), "after": key,
 		}}}),
-		"version of the protocol": func(r *request) { r.ProtocolVersion = key },
-		"later version":           func(r *request) { r.ProtocolVersion = "2." + key },
+		"unknown field": func(r *request) {
+			r.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 1000, protowire.BytesType), key))
+		},
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -448,7 +450,7 @@ func TestSecretsOfFailingCommand(t *testing.T) {
 		"configuration as state":           {"", []string{"read", "--config", good, "--streams", "charges", "--state", good}},
 		"configuration as catalog":         {"", []string{"read", "--config", good, "--catalog", good}},
 		"catalog with the key":             {key, []string{"read", "--catalog", keep(t, `[{"stream": "charges", "sync_mode": "`+key+`"}]`)}},
-		"state with the key":               {key, []string{"read", "--streams", "charges", "--state", keep(t, `[{"stream": "charges", "state": "`+key+`"}]`)}},
+		"state with the key":               {key, []string{"read", "--streams", "charges", "--state", keep(t, `[{"stream": "charges", "content": "`+key+`"}]`)}},
 		"stream":                           {key, []string{"read", "--streams", key}},
 		"key in front":                     {"", []string{"check", key}},
 	}

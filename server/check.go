@@ -11,9 +11,6 @@ import (
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
 	config, unresolved := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
-	if err := checkVersion(req.GetProtocolVersion()); err != nil {
-		return nil, toStatus(err, hidden)
-	}
 	if unresolved != nil {
 		return checkResponse(connector.CheckResult{Problems: []*connector.Failure{connector.AsFailure(unresolved)}}, hidden), nil
 	}
@@ -32,6 +29,7 @@ func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*co
 // parseCheck turns a request into the source's, or lists all that is wrong with it.
 func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 	var p parser
+	p.known("", req.ProtoReflect())
 	check := connector.CheckRequest{
 		Config:  connector.Config(p.object("config", req.GetConfig())),
 		Streams: req.GetStreams(),
@@ -45,9 +43,7 @@ func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 
 func checkResponse(result connector.CheckResult, hidden secrets) *connectorv1.CheckResponse {
 	response := &connectorv1.CheckResponse{
-		Status:   connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED,
-		Account:  result.Account,
-		LiveMode: result.LiveMode,
+		Status: connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED,
 	}
 	if len(result.Problems) > 0 {
 		response.Status = connectorv1.CheckStatus_CHECK_STATUS_FAILED
@@ -56,6 +52,7 @@ func checkResponse(result connector.CheckResult, hidden secrets) *connectorv1.Ch
 		}
 		return response
 	}
+	response.Account, response.AccountAttributes = hidden.clean(result.Account), hidden.cleanMap(result.AccountAttributes)
 	for _, stream := range result.Streams {
 		response.Streams = append(response.Streams, &connectorv1.StreamAvailability{
 			Stream:       stream.Stream,

@@ -28,10 +28,8 @@ func (s *service) Discover(
 func (s *service) discover(
 	ctx context.Context, req *connectorv1.DiscoverRequest, hidden secrets,
 ) (*connectorv1.DiscoverResponse, error) {
-	if err := checkVersion(req.GetProtocolVersion()); err != nil {
-		return nil, err
-	}
 	var p parser
+	p.known("", req.ProtoReflect())
 	discover := connector.DiscoverRequest{
 		Config:             connector.Config(p.object("config", req.GetConfig())),
 		OnlyAvailable:      req.GetOnlyAvailable(),

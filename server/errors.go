@@ -17,14 +17,6 @@ import (
 // errorDomain is the domain of every ErrorInfo that this service sends.
 const errorDomain = "connector.v1"
 
-// versionError refuses a request in a major version of the protocol that this server does not speak.
-type versionError struct{ major uint64 }
-
-func (e *versionError) Error() string {
-	return fmt.Sprintf("This server speaks version %s of the protocol, not %d: use a client of major version %d.",
-		protocolVersion, e.major, protocolMajor)
-}
-
 // toStatus makes the RPC error that err becomes. Whatever is neither a [connector.Failure] nor a context's error is a
 // bug, and comes out as INTERNAL with a message that tells nothing of it.
 func toStatus(err error, hidden secrets) error {
@@ -35,13 +27,6 @@ func toStatus(err error, hidden secrets) error {
 		return status.Error(codes.Canceled, "The caller cancelled the call.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, "The deadline of the call has passed.")
-	}
-	if version, ok := errors.AsType[*versionError](err); ok {
-		violation := connector.Violation{Field: "protocol_version", Description: version.Error()}
-		failure := &connector.Failure{
-			Class: connector.ConfigError, Message: version.Error(), Violations: []connector.Violation{violation},
-		}
-		return failureStatus(codes.FailedPrecondition, failure, hidden)
 	}
 	failure := connector.AsFailure(err)
 	return failureStatus(codeOf(failure.Class), failure, hidden)

@@ -92,7 +92,6 @@ func TestOtherErrors(t *testing.T) {
 		"none":             {nil, codes.OK, ""},
 		"cancelled":        {fmt.Errorf("get page: %w", context.Canceled), codes.Canceled, "cancelled"},
 		"deadline":         {fmt.Errorf("get page: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "deadline"},
-		"version":          {&versionError{major: 2}, codes.FailedPrecondition, "major version 1"},
 		"unknown":          {errors.New("dial 10.1.2.3"), codes.Internal, "bug"},
 		"status of others": {status.Error(codes.NotFound, "dial 10.1.2.3"), codes.Internal, "bug"},
 		"not UTF-8":        {&connector.Failure{Class: connector.SourceData, Message: "a\xffb"}, codes.DataLoss, "a\uFFFDb"},
@@ -128,8 +127,8 @@ func TestEnumNumbers(t *testing.T) {
 	for n := range connectorv1.FailureClass_name {
 		check("FAILURE_CLASS_"+connector.Class(n).String(), connectorv1.FailureClass(n).String())
 	}
-	for n := range connectorv1.RunStatus_name {
-		check("RUN_STATUS_"+connector.Status(n).String(), connectorv1.RunStatus(n).String())
+	for n := range connectorv1.StreamStatus_name {
+		check("STREAM_STATUS_"+connector.Status(n).String(), connectorv1.StreamStatus(n).String())
 	}
 	for n := range connectorv1.SyncMode_name {
 		check("SYNC_MODE_"+connector.SyncMode(n).String(), connectorv1.SyncMode(n).String())

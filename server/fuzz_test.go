@@ -19,9 +19,9 @@ func FuzzReadRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"streams": [{"stream": "charges"}]}`,
 		`{"config": {"api_key": "planted_canary", "n": [1, null, {"a": "b"}]}, "streams": [{"stream": "a", "fields": ["b.c", ""]}, {"stream": "a"}]}`,
-		`{"streams": [{"stream": "a", "sync_mode": 9}], "states": [{"stream": "a", "state": {"version": 1}}, {"stream": "b"}]}`,
+		`{"streams": [{"stream": "a", "sync_mode": 9}], "states": [{"stream": "a", "content": {"version": 1}}, {"stream": "b"}]}`,
 		`{"streams": [{"stream": "a"}], "record_limit": "-1", "soft_deadline": "0s", "checkpoint_policy": {"max_pages": 3}, "priority": 1}`,
-		`{"streams": [{"stream": "a"}], "time_range": {"from": "2024-01-01T00:00:00.5Z", "to": "2023-01-01T00:00:00Z"}, "follow_interval": "-1s"}`,
+		`{"streams": [{"stream": "a"}], "time_range": {"from": "2024-01-01T00:00:00.5Z", "to": "2023-01-01T00:00:00Z"}, "follow_interval": "-1s", "accepted_operations": [1, 0, 9]}`,
 	} {
 		var request connectorv1.ReadRequest
 		if err := protojson.Unmarshal([]byte(seed), &request); err != nil {

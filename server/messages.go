@@ -12,18 +12,18 @@ func stateResponse(m *connector.StateCheckpoint) (*connectorv1.ReadResponse, err
 	if err != nil {
 		return nil, fmt.Errorf("convert the state of stream %s: %w", m.Stream, err)
 	}
-	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_State{State: &connectorv1.StateCheckpoint{
-		State:   &connectorv1.StreamState{Stream: m.Stream, Account: m.Account, State: state},
+	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Checkpoint{Checkpoint: &connectorv1.StateCheckpoint{
+		State:   &connectorv1.StreamState{Stream: m.Stream, Account: m.Account, Content: state},
 		Records: m.Records,
 	}}}, nil
 }
 
 func statusResponse(m *connector.StreamStatus, hidden secrets) *connectorv1.ReadResponse {
 	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_StreamStatus{
-		StreamStatus: &connectorv1.StreamStatus{
+		StreamStatus: &connectorv1.StreamStatusChange{
 			Stream:     m.Stream,
 			Account:    m.Account,
-			Status:     connectorv1.RunStatus(m.Status),
+			Status:     connectorv1.StreamStatus(m.Status),
 			Failure:    protoFailure(m.Failure, hidden),
 			Generation: m.Generation,
 		},
@@ -76,21 +76,31 @@ func summaryResponse(m connector.Summary, hidden secrets) (*connectorv1.ReadResp
 }
 
 func streamSummary(m connector.StreamSummary, hidden secrets) (*connectorv1.StreamSummary, error) {
-	state, err := structFromJSON(m.State)
+	content, err := structFromJSON(m.State)
 	if err != nil {
 		return nil, fmt.Errorf("convert the final state of stream %s: %w", m.Stream, err)
 	}
 	summary := &connectorv1.StreamSummary{
-		Stream:     m.Stream,
-		Account:    m.Account,
-		Status:     connectorv1.RunStatus(m.Status),
-		Failure:    protoFailure(m.Failure, hidden),
-		Upserts:    m.Upserts,
-		Deletes:    m.Deletes,
-		Bytes:      m.Bytes,
-		Generation: m.Generation,
-		State:      state,
-		Watermark:  protoTime(m.Watermark),
+		Stream:          m.Stream,
+		Account:         m.Account,
+		Status:          connectorv1.StreamStatus(m.Status),
+		Failure:         protoFailure(m.Failure, hidden),
+		Upserts:         m.Upserts,
+		Deletes:         m.Deletes,
+		DeletesMatching: m.DeletesMatching,
+		Withheld:        m.Withheld,
+		Bytes:           m.Bytes,
+		Generation:      m.Generation,
+		Watermark:       protoTime(m.Watermark),
+		SetAsideTotal:   m.SetAsideTotal,
+	}
+	if content != nil {
+		summary.State = &connectorv1.StreamState{Stream: m.Stream, Account: m.Account, Content: content}
+	}
+	for _, s := range m.SetAside[:min(len(m.SetAside), connector.MaxSetAside)] {
+		summary.SetAside = append(summary.SetAside, &connectorv1.SetAside{
+			Key: hidden.clean(s.Key), Failure: protoFailure(s.Failure, hidden), Since: protoTime(s.Since), Attempts: s.Attempts,
+		})
 	}
 	if r := m.Reconciliation; r != nil {
 		summary.Reconciliation = &connectorv1.Reconciliation{

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -51,6 +53,36 @@ func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	}
 	return compact.Bytes()
 }
+
+// known checks that this server knows all fields of a message and of those in it: an option is never ignored silently.
+func (p *parser) known(path string, m protoreflect.Message) {
+	for unknown := m.GetUnknown(); len(unknown) > 0; {
+		number, _, size := protowire.ConsumeField(unknown)
+		if size < 0 {
+			break // cannot be: what protobuf could not decode is no request
+		}
+		p.add(strings.TrimPrefix(fmt.Sprintf("%s.%d", path, number), "."),
+			"is the number of a field that this server does not know: leave it unset, or use a newer server")
+		unknown = unknown[size:]
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Message() == nil || field.IsMap() || field.Message().FullName() == structName {
+			return true
+		}
+		at := strings.TrimPrefix(path+"."+string(field.Name()), ".")
+		if !field.IsList() {
+			p.known(at, value.Message())
+			return true
+		}
+		for i := range value.List().Len() {
+			p.known(index(at, i), value.List().Get(i).Message())
+		}
+		return true
+	})
+}
+
+// structName is the type of a configuration and of the content of a state, whose fields are the source's own.
+var structName = (*structpb.Struct)(nil).ProtoReflect().Descriptor().FullName()
 
 // streamName checks a name, and that it was not seen before.
 func (p *parser) streamName(field, name string, seen map[string]bool) {

@@ -35,9 +35,6 @@ func (s *service) read(
 	if err := s.checkDrain(); err != nil {
 		return err
 	}
-	if err := checkVersion(req.GetProtocolVersion()); err != nil {
-		return err
-	}
 	read, err := parseRead(req, s.spec)
 	if err != nil {
 		return err

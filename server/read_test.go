@@ -43,7 +43,9 @@ func TestReadSendsEveryMessageInOrder(t *testing.T) {
 		connector.Summary{
 			Streams: []connector.StreamSummary{
 				{
-					Stream: "charges", Account: "acct_1", Status: connector.Complete, Upserts: 1, Deletes: 2, Bytes: 3, Generation: 4,
+					Stream: "charges", Account: "acct_1", Status: connector.Complete,
+					Upserts: 1, Deletes: 2, DeletesMatching: 5, Withheld: 6, Bytes: 3, Generation: 4,
+					SetAside: []connector.SetAside{{Key: "ch_1", Failure: failure, Since: at, Attempts: 7}}, SetAsideTotal: 8,
 					State: state, Watermark: at, Reconciliation: &connector.Reconciliation{Listed: 1, Missing: 2, Stale: 3, Extra: 4},
 				},
 				{Stream: "refunds", Status: connector.Skipped, Failure: failure},
@@ -80,15 +82,15 @@ func everyResponse(t *testing.T, at time.Time) []*connectorv1.ReadResponse {
 		Class: connectorv1.FailureClass_FAILURE_CLASS_PERMISSION, Message: "Extend the key.",
 	}
 	return []*connectorv1.ReadResponse{
-		{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatus{
-			Stream: "charges", Account: "acct_1", Status: connectorv1.RunStatus_RUN_STATUS_STARTED, Generation: 4,
+		{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{
+			Stream: "charges", Account: "acct_1", Status: connectorv1.StreamStatus_STREAM_STATUS_STARTED, Generation: 4,
 		}}},
 		{Message: &connectorv1.ReadResponse_Records{Records: &connectorv1.RecordBatch{
 			Stream:  "charges",
 			Records: []*connectorv1.Record{{Data: "{}", Operation: connectorv1.Operation_OPERATION_UPSERT}},
 		}}},
-		{Message: &connectorv1.ReadResponse_State{State: &connectorv1.StateCheckpoint{
-			State: &connectorv1.StreamState{Stream: "charges", Account: "acct_1", State: state}, Records: 1,
+		{Message: &connectorv1.ReadResponse_Checkpoint{Checkpoint: &connectorv1.StateCheckpoint{
+			State: &connectorv1.StreamState{Stream: "charges", Account: "acct_1", Content: state}, Records: 1,
 		}}},
 		{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{
 			Records: 1, Requests: 2, Retries: 3, Fraction: 0.5, WaitingUntil: timestamppb.New(at), RecordsPerSecond: 1.5,
@@ -98,17 +100,19 @@ func everyResponse(t *testing.T, at time.Time) []*connectorv1.ReadResponse {
 		{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
 			Level: connectorv1.LogLevel_LOG_LEVEL_WARNING, Message: "Slow.", Stream: "charges", Account: "acct_1",
 		}}},
-		{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatus{
-			Stream: "refunds", Status: connectorv1.RunStatus_RUN_STATUS_SKIPPED, Failure: failure,
+		{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{
+			Stream: "refunds", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: failure,
 		}}},
 		{Message: &connectorv1.ReadResponse_Summary{Summary: &connectorv1.Summary{
 			Streams: []*connectorv1.StreamSummary{
 				{
-					Stream: "charges", Account: "acct_1", Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE,
-					Upserts: 1, Deletes: 2, Bytes: 3, Generation: 4, State: state, Watermark: timestamppb.New(at),
+					Stream: "charges", Account: "acct_1", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE,
+					Upserts: 1, Deletes: 2, DeletesMatching: 5, Withheld: 6, Bytes: 3, Generation: 4, Watermark: timestamppb.New(at),
+					State:    &connectorv1.StreamState{Stream: "charges", Account: "acct_1", Content: state},
+					SetAside: []*connectorv1.SetAside{{Key: "ch_1", Failure: failure, Since: timestamppb.New(at), Attempts: 7}}, SetAsideTotal: 8,
 					Reconciliation: &connectorv1.Reconciliation{Listed: 1, Missing: 2, Stale: 3, Extra: 4},
 				},
-				{Stream: "refunds", Status: connectorv1.RunStatus_RUN_STATUS_SKIPPED, Failure: failure},
+				{Stream: "refunds", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: failure},
 			},
 			Requests: 5, Retries: 6, Waited: durationpb.New(time.Second), Duration: durationpb.New(time.Minute), HasMore: true,
 		}}},

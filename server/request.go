@@ -11,10 +11,13 @@ import (
 // and what this source, by its Spec, does not honour. An option is never ignored silently.
 func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.ReadRequest, error) {
 	p := &readParser{spec: spec, selected: map[string]bool{}}
+	p.known("", req.ProtoReflect())
 	read := connector.ReadRequest{
 		Config:  connector.Config(p.object("config", req.GetConfig())),
 		Streams: p.streams(req.GetStreams()),
 		States:  p.states(req.GetStates()),
+
+		AcceptedOperations: p.operations(req.GetAcceptedOperations()),
 	}
 	p.enum("record_format", req.GetRecordFormat())
 	p.follow(req, &read)
@@ -88,14 +91,28 @@ func (p *readParser) states(states []*connectorv1.StreamState) []connector.Strea
 			p.add(path+".stream", "has a state already: send the last one of each stream and account")
 		}
 		seen[of] = true
-		if state.GetState() == nil {
-			p.add(path+".state", "must be set: leave the whole entry out to read from the beginning")
+		if state.GetContent() == nil {
+			p.add(path+".content", "must be set: leave the whole entry out to read from the beginning")
 		}
 		parsed = append(parsed, connector.StreamState{
-			Stream: of.stream, Account: of.account, State: p.object(path+".state", state.GetState()),
+			Stream: of.stream, Account: of.account, State: p.object(path+".content", state.GetContent()),
 		})
 	}
 	return parsed
+}
+
+// operations parses the operations that the caller accepts.
+func (p *readParser) operations(accepted []connectorv1.Operation) []connector.Operation {
+	for i, operation := range accepted {
+		if operation == connectorv1.Operation_OPERATION_UNSPECIFIED {
+			p.add(index("accepted_operations", i), "must name an operation: leave the list empty to accept all")
+		}
+		p.enum(index("accepted_operations", i), operation)
+	}
+	if len(accepted) > 0 && !slices.Contains(accepted, connectorv1.Operation_OPERATION_UPSERT) {
+		p.add("accepted_operations", "must contain OPERATION_UPSERT, or nothing would be read: leave the list empty to accept all")
+	}
+	return enums[connector.Operation](accepted)
 }
 
 func (p *readParser) follow(req *connectorv1.ReadRequest, read *connector.ReadRequest) {

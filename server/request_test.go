@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -30,15 +31,17 @@ var everything = connector.Spec{
 // everyOption uses every field of a ReadRequest.
 func everyOption(t *testing.T) *connectorv1.ReadRequest {
 	return &connectorv1.ReadRequest{
-		ProtocolVersion: "1.0",
-		Config:          object(t, `{"lookback_days": 600, "api_key": "k", "nested": {"list": [true, null, 1.5]}}`),
+		Config: object(t, `{"lookback_days": 600, "api_key": "k", "nested": {"list": [true, null, 1.5]}}`),
 		Streams: []*connectorv1.ConfiguredStream{
 			{Stream: "charges", SyncMode: connectorv1.SyncMode_SYNC_MODE_INCREMENTAL, Fields: []string{"id", "a.b"}},
 			{Stream: "refunds"},
 		},
 		States: []*connectorv1.StreamState{
-			{Stream: "charges", State: object(t, `{"v": 1}`)},
-			{Stream: "charges", Account: "acct_1", State: object(t, `{}`)},
+			{Stream: "charges", Content: object(t, `{"v": 1}`)},
+			{Stream: "charges", Account: "acct_1", Content: object(t, `{}`)},
+		},
+		AcceptedOperations: []connectorv1.Operation{
+			connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE,
 		},
 		RecordFormat:   connectorv1.RecordFormat_RECORD_FORMAT_STRUCT,
 		Follow:         true,
@@ -79,7 +82,8 @@ func TestReadRequestReachesTheSource(t *testing.T) {
 		From: time.Unix(100, 0).UTC(), To: time.Unix(200, 0).UTC(),
 		RecordLimit: 7, SoftDeadline: time.Minute, NewestFirst: true, Reconcile: true,
 		CheckpointInterval: 4 * time.Second, CheckpointPages: 9,
-		Drain: f.server.drain,
+		AcceptedOperations: []connector.Operation{connector.Upsert, connector.Delete},
+		Drain:              f.server.drain,
 	}
 	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -89,8 +93,9 @@ func TestReadRequestReachesTheSource(t *testing.T) {
 func TestReadRequestViolations(t *testing.T) {
 	type request = connectorv1.ReadRequest
 	state := func(stream, account string) *connectorv1.StreamState {
-		return &connectorv1.StreamState{Stream: stream, Account: account, State: &structpb.Struct{}}
+		return &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{}}
 	}
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1)
 	tests := map[string]struct {
 		change func(*request)
 		want   []string // the paths; none means that the request is good
@@ -106,10 +111,21 @@ func TestReadRequestViolations(t *testing.T) {
 		"state not selected":      {func(r *request) { r.States[0].Stream = "plans" }, []string{"states[0].stream"}},
 		"state twice":             {func(r *request) { r.States[0].Account = "acct_1" }, []string{"states[1].stream"}},
 		"state of two accounts":   {func(r *request) { r.States = append(r.States, state("charges", "acct_2")) }, nil},
-		"state without content":   {func(r *request) { r.States[1].State = nil }, []string{"states[1].state"}},
-		"state JSON cannot hold":  {func(r *request) { r.States[0].State = notANumber() }, []string{"states[0].state"}},
+		"state without content":   {func(r *request) { r.States[1].Content = nil }, []string{"states[1].content"}},
+		"state JSON cannot hold":  {func(r *request) { r.States[0].Content = notANumber() }, []string{"states[0].content"}},
 		"config JSON cannot hold": {func(r *request) { r.Config = notANumber() }, []string{"config"}},
 		"no config":               {func(r *request) { r.Config = nil }, nil},
+		"all operations":          {func(r *request) { r.AcceptedOperations = nil }, nil},
+		"no operation": {func(r *request) {
+			r.AcceptedOperations = append(r.AcceptedOperations, connectorv1.Operation_OPERATION_UNSPECIFIED)
+		}, []string{"accepted_operations[2]"}},
+		"unknown operation": {func(r *request) { r.AcceptedOperations[1] = 99 }, []string{"accepted_operations[1]"}},
+		"no upserts":        {func(r *request) { r.AcceptedOperations = r.AcceptedOperations[1:] }, []string{"accepted_operations"}},
+		"unknown field":     {func(r *request) { r.ProtoReflect().SetUnknown(unknown) }, []string{"1000"}},
+		"unknown field below": {func(r *request) {
+			r.Streams[1].ProtoReflect().SetUnknown(append(unknown, unknown...))
+			r.CheckpointPolicy.ProtoReflect().SetUnknown(unknown)
+		}, []string{"streams[1].1000", "streams[1].1000", "checkpoint_policy.1000"}},
 		"unknown format":          {func(r *request) { r.RecordFormat = 3 }, []string{"record_format"}},
 		"interval without follow": {func(r *request) { r.Follow = false }, nil},
 		"negative follow interval": {func(r *request) {

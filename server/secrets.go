@@ -66,6 +66,15 @@ func collectSecrets(value *structpb.Value, schema map[string]any, found *[]strin
 	}
 }
 
+// cleanMap cleans the names and values of attributes.
+func (s secrets) cleanMap(attributes map[string]string) map[string]string {
+	cleaned := make(map[string]string, len(attributes))
+	for name, value := range attributes {
+		cleaned[s.clean(name)] = s.clean(value)
+	}
+	return cleaned
+}
+
 // clean makes a text fit to leave: without secrets, valid UTF-8, and not longer than a trailer can bear.
 func (s secrets) clean(text string) string {
 	if s.replacer != nil {

@@ -7,9 +7,11 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Spec tells what configuration the connector takes and what it can do.
+// Spec returns what configuration the connector takes and what it can do.
 func (s *service) Spec(_ context.Context, req *connectorv1.SpecRequest) (*connectorv1.SpecResponse, error) {
-	if err := checkVersion(req.GetProtocolVersion()); err != nil {
+	var p parser
+	p.known("", req.ProtoReflect())
+	if err := p.err(); err != nil {
 		return nil, toStatus(err, secrets{})
 	}
 	schema, err := structFromJSON(s.spec.ConfigSchema)
@@ -17,7 +19,6 @@ func (s *service) Spec(_ context.Context, req *connectorv1.SpecRequest) (*connec
 		return nil, toStatus(fmt.Errorf("convert the schema of the configuration: %w", err), secrets{})
 	}
 	return &connectorv1.SpecResponse{
-		ProtocolVersion:    protocolVersion,
 		Source:             s.spec.Source,
 		Version:            s.opts.Version,
 		ConfigSchema:       schema,

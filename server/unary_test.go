@@ -27,7 +27,6 @@ func TestSpec(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &connectorv1.SpecResponse{
-		ProtocolVersion:    "1.0",
 		Source:             "stripe",
 		Version:            "1.2.0",
 		ConfigSchema:       object(t, `{"type": "object"}`),
@@ -61,14 +60,14 @@ func TestCheck(t *testing.T) {
 		want   *connectorv1.CheckResponse
 	}{
 		"good": {
-			connector.CheckResult{Streams: streams, Account: "acct_1", LiveMode: true},
+			connector.CheckResult{Streams: streams, Account: "acct_1", AccountAttributes: map[string]string{"mode": "test"}},
 			&connectorv1.CheckResponse{
 				Status: connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED,
 				Streams: []*connectorv1.StreamAvailability{
 					{Stream: "charges", Availability: connectorv1.Availability_AVAILABILITY_AVAILABLE},
 					{Stream: "refunds", Availability: connectorv1.Availability_AVAILABILITY_UNAVAILABLE, Reason: wire},
 				},
-				Account: "acct_1", LiveMode: true,
+				Account: "acct_1", AccountAttributes: map[string]string{"mode": "test"},
 			},
 		},
 		"a wrong key is an answer, not an error": {

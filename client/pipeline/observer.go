@@ -61,7 +61,7 @@ func (o *observer) observe(m *connectorv1.ReadResponse) {
 	case *connectorv1.ReadResponse_StreamStatus:
 		s := m.StreamStatus
 		o.stream(s.GetStream(), s.GetAccount()).Status = statusWord(s.GetStatus())
-		if s.GetStatus() == connectorv1.RunStatus_RUN_STATUS_INCOMPLETE && s.GetFailure() != nil {
+		if s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE && s.GetFailure() != nil {
 			o.entry("error", s.GetStream(), s.GetAccount(), s.GetFailure().GetMessage())
 		}
 	case *connectorv1.ReadResponse_Log:
@@ -125,7 +125,7 @@ func (o *observer) end(report *client.Report) {
 		seen := o.stream(s.Stream, s.Account)
 		streams = append(streams, runlog.Stream{
 			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,
-			Loaded: s.Upserts, Deleted: s.Deletes, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
+			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
 			Error: o.hide(s.Failure.GetMessage()),
 		})
 	}

@@ -92,12 +92,12 @@ func asFailure(err error) *failure {
 }
 
 // statusWord gives the status of a stream for people.
-func statusWord(s connectorv1.RunStatus) string {
+func statusWord(s connectorv1.StreamStatus) string {
 	switch s {
-	case connectorv1.RunStatus_RUN_STATUS_UNSPECIFIED:
+	case connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED:
 		return "not begun"
-	case connectorv1.RunStatus_RUN_STATUS_STARTED:
+	case connectorv1.StreamStatus_STREAM_STATUS_STARTED:
 		return "running"
 	}
-	return strings.ToLower(strings.TrimPrefix(s.String(), "RUN_STATUS_"))
+	return strings.ToLower(strings.TrimPrefix(s.String(), "STREAM_STATUS_"))
 }

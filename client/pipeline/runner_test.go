@@ -330,7 +330,7 @@ func TestCounts(t *testing.T) {
 	r, done := h.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
 		batch := &connectorv1.RecordBatch{Stream: "charges", Records: make([]*connectorv1.Record, 5)}
 		for _, m := range []*connectorv1.ReadResponse{
-			{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatus{Stream: "charges", Status: connectorv1.RunStatus_RUN_STATUS_STARTED}}},
+			{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_STARTED}}},
 			{Message: &connectorv1.ReadResponse_Records{Records: batch}},
 			{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{Requests: 7, Retries: 2}}},
 			// The Read broke off, and another began.
@@ -343,8 +343,8 @@ func TestCounts(t *testing.T) {
 			opts.Observe(m)
 		}
 		return &client.Report{Reads: 2, Requests: 11, Streams: []client.StreamReport{
-			{Stream: "charges", Status: connectorv1.RunStatus_RUN_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second},
-			{Stream: "payouts", Status: connectorv1.RunStatus_RUN_STATUS_SKIPPED, Failure: &connectorv1.Failure{Message: "The key may not."}},
+			{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second},
+			{Stream: "payouts", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: &connectorv1.Failure{Message: "The key may not."}},
 		}}, nil
 	}), "")
 	defer done()

@@ -52,12 +52,12 @@ func (b *bars) observe(m *connectorv1.ReadResponse) {
 }
 
 // status shows what became of a stream.
-func (b *bars) status(s *connectorv1.StreamStatus) {
+func (b *bars) status(s *connectorv1.StreamStatusChange) {
 	stream := b.of(s.GetStream(), s.GetAccount())
 	switch s.GetStatus() {
-	case connectorv1.RunStatus_RUN_STATUS_STARTED, connectorv1.RunStatus_RUN_STATUS_RUNNING:
+	case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
 		stream.status.Store("")
-	case connectorv1.RunStatus_RUN_STATUS_INCOMPLETE: // another Read may go on with it
+	case connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE: // another Read may go on with it
 		stream.status.Store("incomplete")
 	default:
 		stream.SetCurrent(barTotal)

@@ -47,7 +47,7 @@ func TestInit(t *testing.T) {
 	w.runs(t, exitOK, "init", path)
 	for _, want := range []string{
 		"a key is needed: paste it", "the key does not work: The key was refused: make a new one.",
-		"The key works: test data of acct_1", `There is no stream "aples". Did you mean "apples"?`, "2 streams: apples, pears",
+		"The key works (account: acct_1):", `There is no stream "aples". Did you mean "apples"?`, "2 streams: apples, pears",
 		`There is no stream "figs"`, "1 stream: apples", "does not say of which kind it is", "every is no duration",
 		"every 6h from 13:00 on, first at ", "use small letters", "stripe-connector run --once " + path,
 	} {
@@ -128,7 +128,7 @@ func TestInitTellsWhatARestrictedKeyMayRead(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = restricted
 	w.stdin = strings.NewReader("charges,customers\n")
 	w.runs(t, exitOK, "init", "--api-base", stripe.URL, path)
-	says(t, w.err, "The key works: test data")
+	says(t, w.err, "The key works (mode: test):")
 	says(t, w.err, " of 108 streams can be read.")
 	says(t, w.err, "more: ")
 	w.runs(t, exitOK, "run", "--once", path)

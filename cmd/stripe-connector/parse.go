@@ -85,10 +85,10 @@ func parseStates(content []byte) ([]*connectorv1.StreamState, error) {
 		} else {
 			m := &connectorv1.ReadResponse{}
 			if err := decode(object, m); err != nil || m.GetMessage() == nil {
-				return nil, fmt.Errorf(`is wrong at object %d: it is neither a state {"stream": …, "state": {…}} nor a `+
+				return nil, fmt.Errorf(`is wrong at object %d: it is neither a state {"stream": …, "content": {…}} nor a `+
 					"message that read printed", i)
 			}
-			if state = m.GetState().GetState(); state == nil {
+			if state = m.GetCheckpoint().GetState(); state == nil {
 				continue
 			}
 		}

@@ -13,23 +13,23 @@ import (
 
 func TestParseStates(t *testing.T) {
 	state := func(stream, account string, n float64) *connectorv1.StreamState {
-		return &connectorv1.StreamState{Stream: stream, Account: account, State: &structpb.Struct{
+		return &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{
 			Fields: map[string]*structpb.Value{"n": structpb.NewNumberValue(n)}}}
 	}
-	const one, two = `{"stream":"a","state":{"n":1}}`, `{"stream":"a","state":{"n":2}}`
+	const one, two = `{"stream":"a","content":{"n":1}}`, `{"stream":"a","content":{"n":2}}`
 	tests := map[string]struct {
 		content string
 		want    []*connectorv1.StreamState
 	}{
 		"nothing":    {"", nil},
 		"one":        {one, []*connectorv1.StreamState{state("a", "", 1)}},
-		"a list":     {`[` + one + `,{"stream":"b","account":"acct","state":{"n":3}}]`, []*connectorv1.StreamState{state("a", "", 1), state("b", "acct", 3)}},
+		"a list":     {`[` + one + `,{"stream":"b","account":"acct","content":{"n":3}}]`, []*connectorv1.StreamState{state("a", "", 1), state("b", "acct", 3)}},
 		"an object":  {`{"states":[` + one + `]}`, []*connectorv1.StreamState{state("a", "", 1)}},
 		"the last":   {one + "\n" + two, []*connectorv1.StreamState{state("a", "", 2)}},
-		"by account": {one + `{"stream":"a","account":"x","state":{"n":2}}`, []*connectorv1.StreamState{state("a", "", 1), state("a", "x", 2)}},
+		"by account": {one + `{"stream":"a","account":"x","content":{"n":2}}`, []*connectorv1.StreamState{state("a", "", 1), state("a", "x", 2)}},
 		"read's output": {`{"records":{"stream":"a","records":[{"data":"{}"}]}}
-			{"state":{"state":` + one + `,"records":"1"}}
-			{"state":{"state":` + two + `}}
+			{"checkpoint":{"state":` + one + `,"records":"1"}}
+			{"checkpoint":{"state":` + two + `}}
 			{"summary":{}}`, []*connectorv1.StreamState{state("a", "", 2)}},
 	}
 	for name, test := range tests {
@@ -87,7 +87,7 @@ func TestParseRefuses(t *testing.T) {
 		"cut catalog":     {catalog, `{"streams":[`, "is not valid JSON after byte"},
 		"nonsense states": {states, `{"x":1}`, "neither a state"},
 		"a number":        {states, `5`, "neither an object nor a list"},
-		"state is text":   {states, `{"stream":"a","state":"x"}`, "states[0]"},
+		"state is text":   {states, `{"stream":"a","content":"x"}`, "states[0]"},
 		"cut states":      {states, `{"stream":"a"`, "is not valid JSON"},
 	}
 	for name, test := range tests {

@@ -36,7 +36,7 @@ func (l *lines) observe(m *connectorv1.ReadResponse) {
 		s := m.StreamStatus
 		name := streamName(s.GetStream(), s.GetAccount())
 		switch s.GetStatus() {
-		case connectorv1.RunStatus_RUN_STATUS_STARTED, connectorv1.RunStatus_RUN_STATUS_RUNNING:
+		case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
 		default:
 			tell(l.out, "%s: %s, %s records%s", name, statusWord(s.GetStatus()), thousands(l.records[name]),
 				reason(s.GetFailure()))

@@ -14,7 +14,7 @@ does that.
 --catalog takes what discover printed, or a list of {"stream": …, "sync_mode": …, "fields": […]}, alone or as "streams" of
 an object.
 
---state takes a list of states {"stream": …, "state": {…}}, alone or as "states" of an object; one state; or what a former
+--state takes a list of states {"stream": …, "content": {…}}, alone or as "states" of an object; one state; or what a former
 read printed, of which it uses the last state of each stream. States of streams that are not read are left out.`
 
 func (a *app) read() *cobra.Command {

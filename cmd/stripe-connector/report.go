@@ -44,11 +44,11 @@ func streamName(stream, account string) string {
 }
 
 // statusWord gives a status for people.
-func statusWord(s connectorv1.RunStatus) string {
-	if s == connectorv1.RunStatus_RUN_STATUS_UNSPECIFIED {
+func statusWord(s connectorv1.StreamStatus) string {
+	if s == connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED {
 		return "not begun"
 	}
-	return strings.ToLower(strings.TrimPrefix(s.String(), "RUN_STATUS_"))
+	return strings.ToLower(strings.TrimPrefix(s.String(), "STREAM_STATUS_"))
 }
 
 // align pads cells so that columns line up: the first ones to the left, those after them to the right.

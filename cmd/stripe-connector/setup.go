@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -84,15 +85,19 @@ func (s *setup) checkKey(ctx context.Context) error {
 	return nil
 }
 
-// tellAccess tells what the key may read.
+// tellAccess prints what the key may read.
 func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
-	mode := "test"
-	if resp.GetLiveMode() {
-		mode = "live"
+	attributes := resp.GetAccountAttributes()
+	var facts []string
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		facts = append(facts, name+": "+attributes[name])
 	}
-	account := resp.GetAccount()
-	if account != "" {
-		account = " of " + account
+	if account := resp.GetAccount(); account != "" {
+		facts = append(facts, "account: "+account)
+	}
+	about := ""
+	if len(facts) > 0 {
+		about = " (" + strings.Join(facts, ", ") + ")"
 	}
 	reasons := map[string][]string{} // streams by why they cannot be read
 	var order []string
@@ -109,7 +114,7 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 		}
 		reasons[reason] = append(reasons[reason], a.GetStream())
 	}
-	tell(s.out, "The key works: %s data%s, %d of %s can be read.", mode, account, readable, count(len(resp.GetStreams()), "stream"))
+	tell(s.out, "The key works%s: %d of %s can be read.", about, readable, count(len(resp.GetStreams()), "stream"))
 	for _, reason := range order {
 		tell(s.out, "  not %s: %s", some(reasons[reason], 4), reason)
 	}

@@ -368,7 +368,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	}
 	_, err := other.source.Read(t.Context(), req, &recorder{})
 	failure, isFailure := errors.AsType[*connector.Failure](err)
-	if !isFailure || failure.Class != connector.ConfigError || len(failure.Violations) != 1 || failure.Violations[0].Field != "states[0].state" {
+	if !isFailure || failure.Class != connector.ConfigError || len(failure.Violations) != 1 || failure.Violations[0].Field != "states[0].content" {
 		t.Errorf("got %v", err)
 	}
 	// A new key of the same account is as good as the old.

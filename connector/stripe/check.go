@@ -43,9 +43,9 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 		return failed(err)
 	}
 	return connector.CheckResult{
-		Streams:  availability,
-		LiveMode: c.mode() == "live",
-		Problems: nothingToRead(availability),
+		Streams:           availability,
+		AccountAttributes: map[string]string{"mode": c.mode()},
+		Problems:          nothingToRead(availability),
 	}, nil
 }
 

@@ -146,10 +146,10 @@ func (p *planner) takeStates(states []connector.StreamState) {
 		}
 		parsed, err := parseState(given.State, p.config.mode(), p.now)
 		if err != nil {
-			p.wrong(at+".state", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
+			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
 		}
-		out.given, out.givenAs = &parsed, at+".state"
+		out.given, out.givenAs = &parsed, at+".content"
 	}
 }
 

@@ -210,7 +210,7 @@ func TestPlanRefuses(t *testing.T) {
 		"follow to an end": {connector.ReadRequest{Follow: true, Streams: configured("x", "charges")},
 			map[string]string{"streams[0].stream": "no stream", "streams[1].sync_mode": "FULL_REFRESH"}},
 		"all at once": {connector.ReadRequest{Streams: configured("x", "charges"), States: []connector.StreamState{state("y", "{}"), state("charges", "{}")}},
-			map[string]string{"streams[0].stream": "no stream", "states[0].stream": "not among", "states[1].state": "version 0"}},
+			map[string]string{"streams[0].stream": "no stream", "states[0].stream": "not among", "states[1].content": "version 0"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -319,7 +319,7 @@ func TestWhatCannotBeReconciled(t *testing.T) {
 		"with follow":           {"coupons", func(r *connector.ReadRequest) { r.Follow = true }, "reconcile", "leave one of them out"},
 		"everything read":       {"coupons", func(r *connector.ReadRequest) { r.Streams[0].SyncMode = connector.FullRefresh }, "streams[0].sync_mode", "choose INCREMENTAL"},
 		"no state":              {"coupons", func(r *connector.ReadRequest) { r.States = nil }, "states", "without reconcile first"},
-		"an unfinished state":   {"coupons", func(r *connector.ReadRequest) { r.States[0] = unfinished }, "states[0].state", "without reconcile first"},
+		"an unfinished state":   {"coupons", func(r *connector.ReadRequest) { r.States[0] = unfinished }, "states[0].content", "without reconcile first"},
 		"long ago":              {"coupons", func(r *connector.ReadRequest) { r.To = now.AddDate(0, 0, -31) }, "time_range", "leaves nothing to compare"},
 		"creations unannounced": {"files", nil, "streams[0].stream", "new objects"},
 		"no events at all":      {"shipping_rates", nil, "streams[0].stream", "no event"},

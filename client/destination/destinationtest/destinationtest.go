@@ -252,7 +252,7 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 	}
 	got := map[string]int{}
 	for _, s := range begun.States {
-		got[Key(s.GetStream(), s.GetAccount(), "")] = int(s.GetState().GetFields()["next"].GetNumberValue())
+		got[Key(s.GetStream(), s.GetAccount(), "")] = int(s.GetContent().GetFields()["next"].GetNumberValue())
 	}
 	for _, l := range lanes {
 		if key := Key(l.stream, l.account, ""); got[key] != l.saved {
@@ -291,7 +291,7 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 				t.Fatal(err)
 			}
 			c.States = append(c.States,
-				&connectorv1.StreamState{Stream: l.stream, Account: l.account, State: content})
+				&connectorv1.StreamState{Stream: l.stream, Account: l.account, Content: content})
 		}
 	}
 	if err := d.Commit(t.Context(), c); err != nil {

@@ -154,7 +154,7 @@ func (h *history) try(generation int64, from, to int) error {
 			h.t.Fatal(err)
 		}
 		c.Records = append(c.Records, batch)
-		c.States = append(c.States, &connectorv1.StreamState{Stream: l.stream, State: state})
+		c.States = append(c.States, &connectorv1.StreamState{Stream: l.stream, Content: state})
 		c.Completed = append(c.Completed, client.Completion{Stream: l.stream, Generation: generation})
 	}
 	return h.d.Commit(h.t.Context(), c)

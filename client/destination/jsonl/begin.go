@@ -34,8 +34,8 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 			if e.State == nil {
 				continue
 			}
-			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, State: &structpb.Struct{}}
-			if err := protojson.Unmarshal(e.State, state.GetState()); err != nil {
+			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, Content: &structpb.Struct{}}
+			if err := protojson.Unmarshal(e.State, state.GetContent()); err != nil {
 				return begun, fmt.Errorf("state of %s in %s is not a JSON object: choose another folder", e.Stream, d.ledger.path)
 			}
 			begun.States = append(begun.States, state)

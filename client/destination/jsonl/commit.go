@@ -58,7 +58,7 @@ func (d *Destination) commit(c client.Commit) error {
 		if err := d.ready(k); err != nil {
 			return err
 		}
-		content, err := protojson.Marshal(state.GetState())
+		content, err := protojson.Marshal(state.GetContent())
 		if err != nil {
 			return fmt.Errorf("encode the state of %s: %w", k.stream, err)
 		}

@@ -213,7 +213,7 @@ func TestLines(t *testing.T) {
 			{Operation: connectorv1.Operation_OPERATION_UPSERT, Data: "{\"id\": \"a\",\n\"n\": 1.10}", AsOf: at},
 			{Operation: connectorv1.Operation_OPERATION_DELETE, Data: `{"id":"a"}`, EventId: "evt_1"},
 		}}},
-		States: []*connectorv1.StreamState{{Stream: "charges", State: &structpb.Struct{}}},
+		States: []*connectorv1.StreamState{{Stream: "charges", Content: &structpb.Struct{}}},
 	}
 	if err := d.Commit(t.Context(), commit); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestBeginTakesAwayWhatNoStateCovers(t *testing.T) {
 	d := begun(t, folder, "charges")
 	rows := []*connectorv1.RecordBatch{{Stream: "charges", Records: []*connectorv1.Record{
 		{Operation: connectorv1.Operation_OPERATION_UPSERT, Data: `{"id":"a"}`}}}}
-	state := []*connectorv1.StreamState{{Stream: "charges", State: &structpb.Struct{}}}
+	state := []*connectorv1.StreamState{{Stream: "charges", Content: &structpb.Struct{}}}
 	for _, c := range []client.Commit{{Records: rows, States: state}, {Records: rows}} {
 		if err := d.Commit(t.Context(), c); err != nil {
 			t.Fatal(err)

@@ -26,11 +26,12 @@ const (
 type SyncMode int32
 
 const (
-	// The server takes FULL_REFRESH.
+	// The server chooses FULL_REFRESH.
 	SyncMode_SYNC_MODE_UNSPECIFIED SyncMode = 0
-	// Everything in the configured range. A state with work left is resumed; a state without begins a new generation.
+	// Reads everything in the configured range. A state with work left is resumed; without a state, or with a state that
+	// has no work left, the stream is read from the beginning in a new generation.
 	SyncMode_SYNC_MODE_FULL_REFRESH SyncMode = 1
-	// Everything at first, then only what changed since the state given.
+	// Reads everything the first time, then only what changed since the state.
 	SyncMode_SYNC_MODE_INCREMENTAL SyncMode = 2
 )
 
@@ -75,17 +76,17 @@ func (SyncMode) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_catalog_proto_rawDescGZIP(), []int{0}
 }
 
-// Freshness is how changes of rows come through.
+// Freshness is how changes to rows that were already read arrive.
 type Freshness int32
 
 const (
 	// Unknown.
 	Freshness_FRESHNESS_UNSPECIFIED Freshness = 0
-	// The source tells of each change, and the change is read at once.
+	// The source announces each change, and the change is read at once.
 	Freshness_FRESHNESS_EVENTS Freshness = 1
-	// The newest rows are read again at each sync, as far back as they can still change.
+	// Each sync re-reads the newest rows, as far back as they can still change.
 	Freshness_FRESHNESS_TRAILING Freshness = 2
-	// Everything is read again at each sync.
+	// Each sync re-reads everything, in a new generation.
 	Freshness_FRESHNESS_FULL Freshness = 3
 )
 
@@ -132,7 +133,7 @@ func (Freshness) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_catalog_proto_rawDescGZIP(), []int{1}
 }
 
-// Availability tells whether a key may read a stream.
+// Availability says whether a key may read a stream.
 type Availability int32
 
 const (
@@ -142,7 +143,7 @@ const (
 	Availability_AVAILABILITY_AVAILABLE Availability = 1
 	// The key may not, or the account has no such product.
 	Availability_AVAILABILITY_UNAVAILABLE Availability = 2
-	// Asked, without an answer that says either.
+	// The source was asked, and its answer says neither.
 	Availability_AVAILABILITY_UNKNOWN Availability = 3
 )
 
@@ -192,40 +193,43 @@ func (Availability) EnumDescriptor() ([]byte, []int) {
 // Stream is a table that the source offers.
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name, such as "invoice_line_items"; unique in the catalog and stable between versions.
+	// The name, such as "invoice_line_items": lower-case letters, digits and underscores, unique in the catalog and stable
+	// between releases.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// One sentence for people.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// A JSON Schema (draft 2020-12) of one record. Never closed: the source may send fields that it does not name.
+	// A JSON Schema (draft 2020-12) of one record: an object with properties. It is never closed
+	// ("additionalProperties": false): the source may send fields that it doesn't name.
 	JsonSchema *structpb.Struct `protobuf:"bytes,3,opt,name=json_schema,json=jsonSchema,proto3" json:"json_schema,omitempty"`
-	// The paths of the fields that together identify a row, such as ["id"] or ["invoice", "id"].
+	// The paths of the fields that together identify a row, such as ["id"] or ["invoice", "id"]. Never empty. Every record
+	// has them, and json_schema names them.
 	PrimaryKey []string `protobuf:"bytes,4,rep,name=primary_key,json=primaryKey,proto3" json:"primary_key,omitempty"`
 	// The path of the field by which the source orders and filters the stream, such as "created". Empty if there is none.
 	CursorField string `protobuf:"bytes,5,opt,name=cursor_field,json=cursorField,proto3" json:"cursor_field,omitempty"`
-	// The modes that a Read of this stream supports.
+	// The modes that a Read of this stream supports. Never empty.
 	SupportedSyncModes []SyncMode `protobuf:"varint,6,rep,packed,name=supported_sync_modes,json=supportedSyncModes,proto3,enum=connector.v1.SyncMode" json:"supported_sync_modes,omitempty"`
-	// How changes of rows that were already read come through in incremental reads.
+	// How changes to rows that were already read arrive in incremental Reads. Never UNSPECIFIED.
 	Freshness Freshness `protobuf:"varint,7,opt,name=freshness,proto3,enum=connector.v1.Freshness" json:"freshness,omitempty"`
-	// Whether the stream can send DELETE records.
+	// Whether the stream can send records with OPERATION_DELETE or OPERATION_DELETE_MATCHING.
 	EmitsDeletes bool `protobuf:"varint,8,opt,name=emits_deletes,json=emitsDeletes,proto3" json:"emits_deletes,omitempty"`
-	// The stream whose objects carry this one's, such as "invoices" for "invoice_line_items". Empty if there is none. A
-	// child can be read without its parent.
+	// The stream whose objects carry this stream's objects, such as "invoices" for "invoice_line_items". Always a stream of
+	// the whole catalog; empty if there is none. A child can be read without its parent.
 	Parent string `protobuf:"bytes,9,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Fields that hold keys of other streams.
-	Relations []*Relation `protobuf:"bytes,10,rep,name=relations,proto3" json:"relations,omitempty"`
+	// The path of the field that holds the primary key of the parent's row, such as "invoice": the field that
+	// OPERATION_DELETE_MATCHING matches. json_schema names it. Set if and only if parent is.
+	ParentField string `protobuf:"bytes,10,opt,name=parent_field,json=parentField,proto3" json:"parent_field,omitempty"`
+	// Fields that hold keys of streams of the whole catalog.
+	Relations []*Relation `protobuf:"bytes,11,rep,name=relations,proto3" json:"relations,omitempty"`
 	// The permission that a restricted key needs, in the source's words. Empty if unknown.
-	Permission string `protobuf:"bytes,11,opt,name=permission,proto3" json:"permission,omitempty"`
+	Permission string `protobuf:"bytes,12,opt,name=permission,proto3" json:"permission,omitempty"`
 	// A page of the source's documentation about the object.
-	DocumentationUrl string `protobuf:"bytes,12,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
-	// Whether the key may read the stream: UNSPECIFIED unless the request asked.
-	Availability Availability `protobuf:"varint,13,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
-	// Why not, if availability is UNAVAILABLE.
-	UnavailableReason *Failure `protobuf:"bytes,14,opt,name=unavailable_reason,json=unavailableReason,proto3" json:"unavailable_reason,omitempty"`
-	// The path of the field that holds the key of the parent's row, such as "invoice": what OPERATION_DELETE_MATCHING
-	// matches. Empty if there is no parent.
-	ParentField   string `protobuf:"bytes,15,opt,name=parent_field,json=parentField,proto3" json:"parent_field,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DocumentationUrl string `protobuf:"bytes,13,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
+	// Whether the key may read the stream. UNSPECIFIED unless the request set only_available.
+	Availability Availability `protobuf:"varint,14,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
+	// Why not, if availability is UNAVAILABLE. Unset otherwise.
+	UnavailableReason *Failure `protobuf:"bytes,15,opt,name=unavailable_reason,json=unavailableReason,proto3" json:"unavailable_reason,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Stream) Reset() {
@@ -321,6 +325,13 @@ func (x *Stream) GetParent() string {
 	return ""
 }
 
+func (x *Stream) GetParentField() string {
+	if x != nil {
+		return x.ParentField
+	}
+	return ""
+}
+
 func (x *Stream) GetRelations() []*Relation {
 	if x != nil {
 		return x.Relations
@@ -356,21 +367,14 @@ func (x *Stream) GetUnavailableReason() *Failure {
 	return nil
 }
 
-func (x *Stream) GetParentField() string {
-	if x != nil {
-		return x.ParentField
-	}
-	return ""
-}
-
 // Relation says that a field holds a key of another stream.
 type Relation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The path of the field, such as "customer" or "discounts[].coupon".
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// The stream whose primary key the field holds.
+	// The stream whose key the field holds.
 	Stream string `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
-	// The path of the key in that stream, such as "id".
+	// The path of the key in that stream, such as "id": its primary key.
 	ForeignField  string `protobuf:"bytes,3,opt,name=foreign_field,json=foreignField,proto3" json:"foreign_field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -430,12 +434,12 @@ func (x *Relation) GetForeignField() string {
 // ConfiguredStream is a stream to read.
 type ConfiguredStream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The stream's name, as Discover gave it.
+	// The stream's name, as in Discover's catalog.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// How to read it. UNSPECIFIED means FULL_REFRESH.
 	SyncMode SyncMode `protobuf:"varint,2,opt,name=sync_mode,json=syncMode,proto3,enum=connector.v1.SyncMode" json:"sync_mode,omitempty"`
-	// The paths of the fields to send, such as "billing_details.email". The primary key and the cursor always come.
-	// Empty means all, also those that no schema names.
+	// The paths of the fields to send, such as "billing_details.email". The primary key and the cursor are always sent.
+	// Empty means all fields, including those that no schema names.
 	Fields        []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -508,16 +512,16 @@ const file_connector_v1_catalog_proto_rawDesc = "" +
 	"\x14supported_sync_modes\x18\x06 \x03(\x0e2\x16.connector.v1.SyncModeR\x12supportedSyncModes\x125\n" +
 	"\tfreshness\x18\a \x01(\x0e2\x17.connector.v1.FreshnessR\tfreshness\x12#\n" +
 	"\remits_deletes\x18\b \x01(\bR\femitsDeletes\x12\x16\n" +
-	"\x06parent\x18\t \x01(\tR\x06parent\x124\n" +
-	"\trelations\x18\n" +
-	" \x03(\v2\x16.connector.v1.RelationR\trelations\x12\x1e\n" +
+	"\x06parent\x18\t \x01(\tR\x06parent\x12!\n" +
+	"\fparent_field\x18\n" +
+	" \x01(\tR\vparentField\x124\n" +
+	"\trelations\x18\v \x03(\v2\x16.connector.v1.RelationR\trelations\x12\x1e\n" +
 	"\n" +
-	"permission\x18\v \x01(\tR\n" +
+	"permission\x18\f \x01(\tR\n" +
 	"permission\x12+\n" +
-	"\x11documentation_url\x18\f \x01(\tR\x10documentationUrl\x12>\n" +
-	"\favailability\x18\r \x01(\x0e2\x1a.connector.v1.AvailabilityR\favailability\x12D\n" +
-	"\x12unavailable_reason\x18\x0e \x01(\v2\x15.connector.v1.FailureR\x11unavailableReason\x12!\n" +
-	"\fparent_field\x18\x0f \x01(\tR\vparentField\"]\n" +
+	"\x11documentation_url\x18\r \x01(\tR\x10documentationUrl\x12>\n" +
+	"\favailability\x18\x0e \x01(\x0e2\x1a.connector.v1.AvailabilityR\favailability\x12D\n" +
+	"\x12unavailable_reason\x18\x0f \x01(\v2\x15.connector.v1.FailureR\x11unavailableReason\"]\n" +
 	"\bRelation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12#\n" +

@@ -22,23 +22,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// FailureClass says who can mend a failure.
+// FailureClass says who can fix a failure.
 type FailureClass int32
 
 const (
 	// Unknown.
 	FailureClass_FAILURE_CLASS_UNSPECIFIED FailureClass = 0
-	// The request or its configuration is wrong: the user mends it.
+	// The request or its configuration is wrong: the user corrects it.
 	FailureClass_FAILURE_CLASS_CONFIG FailureClass = 1
-	// The source refused the credentials: the user replaces them.
+	// Credentials were refused: the user replaces them. Failure.refused_by says which ones: those of the configuration
+	// (refused by the source) or the caller's own token or certificate (refused by this service).
 	FailureClass_FAILURE_CLASS_AUTH FailureClass = 2
-	// The credentials are good and may not do this: the user extends them or leaves the stream out.
+	// The credentials are valid but may not do this: the user extends their permissions or deselects the stream.
 	FailureClass_FAILURE_CLASS_PERMISSION FailureClass = 3
-	// A limit was reached: wait.
+	// A limit was reached, of the source or of this service (see Failure.refused_by): wait.
 	FailureClass_FAILURE_CLASS_RATE_LIMIT FailureClass = 4
-	// The source or the way to it is out of order: try again.
+	// The source, this service, or the network between them is out of order: retry.
 	FailureClass_FAILURE_CLASS_TRANSIENT FailureClass = 5
-	// The source sent what cannot be carried or understood: report it.
+	// The source sent something that can't be carried or understood: report it.
 	FailureClass_FAILURE_CLASS_SOURCE_DATA FailureClass = 6
 	// A bug in the connector: report it.
 	FailureClass_FAILURE_CLASS_SYSTEM FailureClass = 7
@@ -95,32 +96,89 @@ func (FailureClass) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_failure_proto_rawDescGZIP(), []int{0}
 }
 
-// Failure says what went wrong, to whom it matters, and whether trying again helps. It never holds a secret or a
-// customer's data.
+// RefusedBy says who refused a request.
+type RefusedBy int32
+
+const (
+	// Nobody, or unknown.
+	RefusedBy_REFUSED_BY_UNSPECIFIED RefusedBy = 0
+	// This service: its tokens, its certificates, or its own limits.
+	RefusedBy_REFUSED_BY_SERVICE RefusedBy = 1
+	// The source: the credentials in the configuration, or the source's limits.
+	RefusedBy_REFUSED_BY_SOURCE RefusedBy = 2
+)
+
+// Enum value maps for RefusedBy.
+var (
+	RefusedBy_name = map[int32]string{
+		0: "REFUSED_BY_UNSPECIFIED",
+		1: "REFUSED_BY_SERVICE",
+		2: "REFUSED_BY_SOURCE",
+	}
+	RefusedBy_value = map[string]int32{
+		"REFUSED_BY_UNSPECIFIED": 0,
+		"REFUSED_BY_SERVICE":     1,
+		"REFUSED_BY_SOURCE":      2,
+	}
+)
+
+func (x RefusedBy) Enum() *RefusedBy {
+	p := new(RefusedBy)
+	*p = x
+	return p
+}
+
+func (x RefusedBy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RefusedBy) Descriptor() protoreflect.EnumDescriptor {
+	return file_connector_v1_failure_proto_enumTypes[1].Descriptor()
+}
+
+func (RefusedBy) Type() protoreflect.EnumType {
+	return &file_connector_v1_failure_proto_enumTypes[1]
+}
+
+func (x RefusedBy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RefusedBy.Descriptor instead.
+func (RefusedBy) EnumDescriptor() ([]byte, []int) {
+	return file_connector_v1_failure_proto_rawDescGZIP(), []int{1}
+}
+
+// Failure says what went wrong, who can fix it, and whether the same request can succeed later. It never holds a secret
+// or a customer's data.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who can mend it.
+	// Who can fix it.
 	Class FailureClass `protobuf:"varint,1,opt,name=class,proto3,enum=connector.v1.FailureClass" json:"class,omitempty"`
-	// For the user: what is wrong and how to mend it, in full sentences.
+	// For the user: what is wrong and how to fix it, in full sentences.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// For engineers: what the layers below said. May be empty.
 	InternalMessage string `protobuf:"bytes,3,opt,name=internal_message,json=internalMessage,proto3" json:"internal_message,omitempty"`
-	// Whether the same request can succeed later without a change.
+	// Whether the same request can succeed later without a change. It decides; the class and the gRPC code are only hints.
 	Retryable bool `protobuf:"varint,4,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// How long to wait before that. Zero means that the caller decides.
+	// How long to wait before the retry. Unset means that the caller decides: back off exponentially, from half a second
+	// to 30 seconds, with jitter.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// The stream that it concerns. Empty if it concerns all.
+	// The stream that it concerns. Empty if it concerns all of them.
 	Stream string `protobuf:"bytes,6,opt,name=stream,proto3" json:"stream,omitempty"`
-	// The source's own id of the request that failed, for its support. May be empty.
-	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The HTTP status with which the source answered. Zero if there was no answer.
-	HttpStatus int32 `protobuf:"varint,8,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// The source's own code, such as "resource_missing". May be empty.
-	SourceCode string `protobuf:"bytes,9,opt,name=source_code,json=sourceCode,proto3" json:"source_code,omitempty"`
 	// The account that it concerns. Empty for the key's own account.
-	Account string `protobuf:"bytes,10,opt,name=account,proto3" json:"account,omitempty"`
+	Account string `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`
+	// The source's own id of the request that failed, for the source's support. May be empty.
+	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The HTTP status with which the source answered. Zero if there was no answer.
+	HttpStatus int32 `protobuf:"varint,9,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
+	// The source's own code, such as "resource_missing". May be empty.
+	SourceCode string `protobuf:"bytes,10,opt,name=source_code,json=sourceCode,proto3" json:"source_code,omitempty"`
 	// The fields of the request that are wrong, for FAILURE_CLASS_CONFIG.
-	Violations    []*FieldViolation `protobuf:"bytes,11,rep,name=violations,proto3" json:"violations,omitempty"`
+	Violations []*FieldViolation `protobuf:"bytes,11,rep,name=violations,proto3" json:"violations,omitempty"`
+	// Who refused the request, for the classes AUTH, PERMISSION and RATE_LIMIT: the user replaces the service's token in
+	// one case, and the source's key in the other. Unset for the other classes.
+	RefusedBy     RefusedBy `protobuf:"varint,12,opt,name=refused_by,json=refusedBy,proto3,enum=connector.v1.RefusedBy" json:"refused_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +255,13 @@ func (x *Failure) GetStream() string {
 	return ""
 }
 
+func (x *Failure) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
 func (x *Failure) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
@@ -218,13 +283,6 @@ func (x *Failure) GetSourceCode() string {
 	return ""
 }
 
-func (x *Failure) GetAccount() string {
-	if x != nil {
-		return x.Account
-	}
-	return ""
-}
-
 func (x *Failure) GetViolations() []*FieldViolation {
 	if x != nil {
 		return x.Violations
@@ -232,12 +290,19 @@ func (x *Failure) GetViolations() []*FieldViolation {
 	return nil
 }
 
+func (x *Failure) GetRefusedBy() RefusedBy {
+	if x != nil {
+		return x.RefusedBy
+	}
+	return RefusedBy_REFUSED_BY_UNSPECIFIED
+}
+
 // FieldViolation names one wrong field of a request.
 type FieldViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The path of the field in the request, such as "config.start_date" or "streams[2].fields[0]".
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What is wrong and how to mend it.
+	// What is wrong and how to fix it.
 	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -291,7 +356,7 @@ var File_connector_v1_failure_proto protoreflect.FileDescriptor
 
 const file_connector_v1_failure_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconnector/v1/failure.proto\x12\fconnector.v1\x1a\x1egoogle/protobuf/duration.proto\"\xab\x03\n" +
+	"\x1aconnector/v1/failure.proto\x12\fconnector.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe3\x03\n" +
 	"\aFailure\x120\n" +
 	"\x05class\x18\x01 \x01(\x0e2\x1a.connector.v1.FailureClassR\x05class\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12)\n" +
@@ -299,18 +364,20 @@ const file_connector_v1_failure_proto_rawDesc = "" +
 	"\tretryable\x18\x04 \x01(\bR\tretryable\x12:\n" +
 	"\vretry_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12\x16\n" +
-	"\x06stream\x18\x06 \x01(\tR\x06stream\x12\x1d\n" +
+	"\x06stream\x18\x06 \x01(\tR\x06stream\x12\x18\n" +
+	"\aaccount\x18\a \x01(\tR\aaccount\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\x12\x1f\n" +
-	"\vhttp_status\x18\b \x01(\x05R\n" +
+	"request_id\x18\b \x01(\tR\trequestId\x12\x1f\n" +
+	"\vhttp_status\x18\t \x01(\x05R\n" +
 	"httpStatus\x12\x1f\n" +
-	"\vsource_code\x18\t \x01(\tR\n" +
-	"sourceCode\x12\x18\n" +
-	"\aaccount\x18\n" +
-	" \x01(\tR\aaccount\x12<\n" +
+	"\vsource_code\x18\n" +
+	" \x01(\tR\n" +
+	"sourceCode\x12<\n" +
 	"\n" +
 	"violations\x18\v \x03(\v2\x1c.connector.v1.FieldViolationR\n" +
-	"violations\"H\n" +
+	"violations\x126\n" +
+	"\n" +
+	"refused_by\x18\f \x01(\x0e2\x17.connector.v1.RefusedByR\trefusedBy\"H\n" +
 	"\x0eFieldViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription*\xf1\x01\n" +
@@ -322,7 +389,11 @@ const file_connector_v1_failure_proto_rawDesc = "" +
 	"\x18FAILURE_CLASS_RATE_LIMIT\x10\x04\x12\x1b\n" +
 	"\x17FAILURE_CLASS_TRANSIENT\x10\x05\x12\x1d\n" +
 	"\x19FAILURE_CLASS_SOURCE_DATA\x10\x06\x12\x18\n" +
-	"\x14FAILURE_CLASS_SYSTEM\x10\aBMZKgithub.com/stripe-connector/stripe-connector/proto/connector/v1;connectorv1b\x06proto3"
+	"\x14FAILURE_CLASS_SYSTEM\x10\a*V\n" +
+	"\tRefusedBy\x12\x1a\n" +
+	"\x16REFUSED_BY_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12REFUSED_BY_SERVICE\x10\x01\x12\x15\n" +
+	"\x11REFUSED_BY_SOURCE\x10\x02BMZKgithub.com/stripe-connector/stripe-connector/proto/connector/v1;connectorv1b\x06proto3"
 
 var (
 	file_connector_v1_failure_proto_rawDescOnce sync.Once
@@ -336,23 +407,25 @@ func file_connector_v1_failure_proto_rawDescGZIP() []byte {
 	return file_connector_v1_failure_proto_rawDescData
 }
 
-var file_connector_v1_failure_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_connector_v1_failure_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_connector_v1_failure_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_connector_v1_failure_proto_goTypes = []any{
 	(FailureClass)(0),           // 0: connector.v1.FailureClass
-	(*Failure)(nil),             // 1: connector.v1.Failure
-	(*FieldViolation)(nil),      // 2: connector.v1.FieldViolation
-	(*durationpb.Duration)(nil), // 3: google.protobuf.Duration
+	(RefusedBy)(0),              // 1: connector.v1.RefusedBy
+	(*Failure)(nil),             // 2: connector.v1.Failure
+	(*FieldViolation)(nil),      // 3: connector.v1.FieldViolation
+	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
 }
 var file_connector_v1_failure_proto_depIdxs = []int32{
 	0, // 0: connector.v1.Failure.class:type_name -> connector.v1.FailureClass
-	3, // 1: connector.v1.Failure.retry_after:type_name -> google.protobuf.Duration
-	2, // 2: connector.v1.Failure.violations:type_name -> connector.v1.FieldViolation
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 1: connector.v1.Failure.retry_after:type_name -> google.protobuf.Duration
+	3, // 2: connector.v1.Failure.violations:type_name -> connector.v1.FieldViolation
+	1, // 3: connector.v1.Failure.refused_by:type_name -> connector.v1.RefusedBy
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_failure_proto_init() }
@@ -365,7 +438,7 @@ func file_connector_v1_failure_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_failure_proto_rawDesc), len(file_connector_v1_failure_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,

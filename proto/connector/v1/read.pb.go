@@ -28,11 +28,11 @@ const (
 type RecordFormat int32
 
 const (
-	// The server takes JSON.
+	// The server chooses JSON.
 	RecordFormat_RECORD_FORMAT_UNSPECIFIED RecordFormat = 0
-	// Record.data: compact JSON, number by number as the source sent it.
+	// In Record.data: compact JSON, each number exactly as the source sent it.
 	RecordFormat_RECORD_FORMAT_JSON RecordFormat = 1
-	// Record.data_struct: for reading with grpcurl. Costs twenty times the CPU and rounds integers beyond 2^53.
+	// In Record.data_struct: for reading with grpcurl. Costs twenty times the CPU and rounds integers beyond 2^53.
 	RecordFormat_RECORD_FORMAT_STRUCT RecordFormat = 2
 )
 
@@ -81,7 +81,7 @@ func (RecordFormat) EnumDescriptor() ([]byte, []int) {
 type Priority int32
 
 const (
-	// The server takes whatever is fastest.
+	// The server chooses whatever is fastest.
 	Priority_PRIORITY_UNSPECIFIED Priority = 0
 	// The newest objects first.
 	Priority_PRIORITY_NEWEST_FIRST Priority = 1
@@ -136,8 +136,8 @@ const (
 	Operation_OPERATION_UPSERT Operation = 1
 	// The object is gone: remove the row with that primary key.
 	Operation_OPERATION_DELETE Operation = 2
-	// All rows whose fields equal those in the data are gone, such as {"invoice":"in_1"}: the children of one parent, by the
-	// stream's parent_field. Those that are still there follow before the stream's next state.
+	// All rows whose field equals the one in data are gone, such as {"invoice":"in_1"}: the children of one parent, by the
+	// stream's parent_field. Those that still exist follow before the stream's next checkpoint.
 	Operation_OPERATION_DELETE_MATCHING Operation = 3
 )
 
@@ -184,69 +184,72 @@ func (Operation) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{2}
 }
 
-// RunStatus is what became of a stream in this Read.
-type RunStatus int32
+// StreamStatus is the status of a stream in a Read. A stream goes from STARTED through RUNNING, which is left out if there
+// are no records, to COMPLETE or INCOMPLETE; or it is SKIPPED and nothing else. A Read that follows can send RUNNING and
+// COMPLETE again and again.
+type StreamStatus int32
 
 const (
 	// Unknown.
-	RunStatus_RUN_STATUS_UNSPECIFIED RunStatus = 0
+	StreamStatus_STREAM_STATUS_UNSPECIFIED StreamStatus = 0
 	// Reading begins.
-	RunStatus_RUN_STATUS_STARTED RunStatus = 1
+	StreamStatus_STREAM_STATUS_STARTED StreamStatus = 1
 	// The first records are on their way.
-	RunStatus_RUN_STATUS_RUNNING RunStatus = 2
-	// Everything asked for was sent, and the last state says so.
-	RunStatus_RUN_STATUS_COMPLETE RunStatus = 3
-	// Work is left; the last state says which. With a failure: that is why. Without: a limit of the request was reached, or
-	// the server drains.
-	RunStatus_RUN_STATUS_INCOMPLETE RunStatus = 4
-	// The key may not read it or the account has no such product; the failure says why. The others go on.
-	RunStatus_RUN_STATUS_SKIPPED RunStatus = 5
+	StreamStatus_STREAM_STATUS_RUNNING StreamStatus = 2
+	// Everything asked for was sent, and the last checkpoint covers it. Objects that couldn't be read don't prevent this:
+	// they are set aside (see SetAside), and a log entry warns about them.
+	StreamStatus_STREAM_STATUS_COMPLETE StreamStatus = 3
+	// Work is left; the last state says which. With a failure, that is why. Without one, a limit of the request was reached
+	// or the server is draining.
+	StreamStatus_STREAM_STATUS_INCOMPLETE StreamStatus = 4
+	// The key may not read the stream, or the account has no such product; the failure says why. Other streams are read.
+	StreamStatus_STREAM_STATUS_SKIPPED StreamStatus = 5
 )
 
-// Enum value maps for RunStatus.
+// Enum value maps for StreamStatus.
 var (
-	RunStatus_name = map[int32]string{
-		0: "RUN_STATUS_UNSPECIFIED",
-		1: "RUN_STATUS_STARTED",
-		2: "RUN_STATUS_RUNNING",
-		3: "RUN_STATUS_COMPLETE",
-		4: "RUN_STATUS_INCOMPLETE",
-		5: "RUN_STATUS_SKIPPED",
+	StreamStatus_name = map[int32]string{
+		0: "STREAM_STATUS_UNSPECIFIED",
+		1: "STREAM_STATUS_STARTED",
+		2: "STREAM_STATUS_RUNNING",
+		3: "STREAM_STATUS_COMPLETE",
+		4: "STREAM_STATUS_INCOMPLETE",
+		5: "STREAM_STATUS_SKIPPED",
 	}
-	RunStatus_value = map[string]int32{
-		"RUN_STATUS_UNSPECIFIED": 0,
-		"RUN_STATUS_STARTED":     1,
-		"RUN_STATUS_RUNNING":     2,
-		"RUN_STATUS_COMPLETE":    3,
-		"RUN_STATUS_INCOMPLETE":  4,
-		"RUN_STATUS_SKIPPED":     5,
+	StreamStatus_value = map[string]int32{
+		"STREAM_STATUS_UNSPECIFIED": 0,
+		"STREAM_STATUS_STARTED":     1,
+		"STREAM_STATUS_RUNNING":     2,
+		"STREAM_STATUS_COMPLETE":    3,
+		"STREAM_STATUS_INCOMPLETE":  4,
+		"STREAM_STATUS_SKIPPED":     5,
 	}
 )
 
-func (x RunStatus) Enum() *RunStatus {
-	p := new(RunStatus)
+func (x StreamStatus) Enum() *StreamStatus {
+	p := new(StreamStatus)
 	*p = x
 	return p
 }
 
-func (x RunStatus) String() string {
+func (x StreamStatus) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (RunStatus) Descriptor() protoreflect.EnumDescriptor {
+func (StreamStatus) Descriptor() protoreflect.EnumDescriptor {
 	return file_connector_v1_read_proto_enumTypes[3].Descriptor()
 }
 
-func (RunStatus) Type() protoreflect.EnumType {
+func (StreamStatus) Type() protoreflect.EnumType {
 	return &file_connector_v1_read_proto_enumTypes[3]
 }
 
-func (x RunStatus) Number() protoreflect.EnumNumber {
+func (x StreamStatus) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use RunStatus.Descriptor instead.
-func (RunStatus) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use StreamStatus.Descriptor instead.
+func (StreamStatus) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{3}
 }
 
@@ -258,7 +261,7 @@ const (
 	LogLevel_LOG_LEVEL_UNSPECIFIED LogLevel = 0
 	// Good to know.
 	LogLevel_LOG_LEVEL_INFO LogLevel = 1
-	// Something to look at; the Read goes on.
+	// Something to look at; the Read continues.
 	LogLevel_LOG_LEVEL_WARNING LogLevel = 2
 	// Something failed.
 	LogLevel_LOG_LEVEL_ERROR LogLevel = 3
@@ -310,40 +313,44 @@ func (LogLevel) EnumDescriptor() ([]byte, []int) {
 // ReadRequest asks for the records of some streams.
 type ReadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The protocol that the caller speaks, "MAJOR.MINOR". Empty means the server's own.
-	ProtocolVersion string `protobuf:"bytes,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
 	// The configuration, as Spec's config_schema describes it.
-	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to read, each once. At least one.
-	Streams []*ConfiguredStream `protobuf:"bytes,3,rep,name=streams,proto3" json:"streams,omitempty"`
-	// The last state received of each stream (and account). None means from the beginning. A state of a stream that is
-	// not configured, or one that this server does not understand, is refused: it never means a silent full read.
-	States []*StreamState `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
-	// How record data is sent.
+	Streams []*ConfiguredStream `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
+	// The last state received of each stream and account. A stream without one is read from the beginning. A state of a
+	// stream that isn't configured, or one that this server doesn't understand, is refused: it never means a silent full
+	// read. Keep the states of streams that you deselect, and don't send them: once selected again, a stream resumes from
+	// its state, or is read again in a new generation if the source no longer has the changes since then.
+	States []*StreamState `protobuf:"bytes,3,rep,name=states,proto3" json:"states,omitempty"`
+	// The operations that the caller can apply. Empty means all; otherwise it must contain OPERATION_UPSERT. Records with
+	// another operation are not sent. StreamSummary.withheld counts them, and a log entry says once per stream what that
+	// means: rows that are gone at the source stay at the receiver. States advance all the same.
+	AcceptedOperations []Operation `protobuf:"varint,4,rep,packed,name=accepted_operations,json=acceptedOperations,proto3,enum=connector.v1.Operation" json:"accepted_operations,omitempty"`
+	// How record data is sent. UNSPECIFIED means JSON.
 	RecordFormat RecordFormat `protobuf:"varint,5,opt,name=record_format,json=recordFormat,proto3,enum=connector.v1.RecordFormat" json:"record_format,omitempty"`
-	// Do not end after catching up: look for changes again and again until cancelled.
+	// Don't end after catching up: look for changes again and again until the call is cancelled.
 	Follow bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
-	// With follow: how long to rest between two looks. Zero means the server's default (5 s).
+	// With follow: how long to rest between two looks for changes. Unset or zero means 5 seconds.
 	FollowInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=follow_interval,json=followInterval,proto3" json:"follow_interval,omitempty"`
-	// Read only what was created in this range. Unset means the configuration's start date until now. A stream whose state
-	// has work left goes on with that, whatever the range; one that the source cannot filter is read whole. A bounded Read
-	// begins no new generation, and reads no stream incrementally. With reconcile, the range is what is compared.
+	// Read only what was created in this range. Unset means from the configuration's start date until now. A stream whose
+	// state has work left resumes that work, whatever the range; a stream that the source can't filter is read whole. A
+	// bounded Read begins no new generation and reads no stream incrementally. With reconcile, this is the range to compare.
 	TimeRange *TimeRange `protobuf:"bytes,8,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
-	// Stop after about this many records (the page in hand is completed), with has_more in the summary. Zero means no
+	// Stop after about this many records (the current page is completed), with has_more in the summary. Zero means no
 	// limit.
 	RecordLimit int64 `protobuf:"varint,9,opt,name=record_limit,json=recordLimit,proto3" json:"record_limit,omitempty"`
 	// Stop after about this time, at the next checkpoint, with has_more in the summary. Unset means no limit.
 	SoftDeadline *durationpb.Duration `protobuf:"bytes,10,opt,name=soft_deadline,json=softDeadline,proto3" json:"soft_deadline,omitempty"`
-	// Which part of a backfill comes first.
+	// Which part of a backfill comes first. UNSPECIFIED means whatever is fastest.
 	Priority Priority `protobuf:"varint,11,opt,name=priority,proto3,enum=connector.v1.Priority" json:"priority,omitempty"`
-	// How often states are sent.
+	// How often checkpoints are sent. Unset means after 50 pages or 5 seconds of a stream, whichever comes first.
 	CheckpointPolicy *CheckpointPolicy `protobuf:"bytes,12,opt,name=checkpoint_policy,json=checkpointPolicy,proto3" json:"checkpoint_policy,omitempty"`
-	// Find out what events had missed: once all changes are applied, list the range again, compare ids and hashes with
-	// what the events of that time told, send what differs, and report it in the summary. The range is time_range, of
-	// times of creation, as far as events reach back (Stripe's reach 30 days; a log entry tells of a shorter range); unset
-	// means all of that. Every stream must be INCREMENTAL, with a state that has no work left, and one whose changes events
-	// tell; others are refused, and so is follow. If a limit of the request ends the comparison early, nothing is reported
-	// about it, and a log entry says so; the streams are complete all the same.
+	// Check that no event was missed: once all changes are applied, re-list the range, compare ids and hashes with what the
+	// events of that time announced, send the differences, and count them in the summary. The range is time_range, of times
+	// of creation, as far back as events reach (Stripe's reach 30 days; a log entry names the shorter range); unset means
+	// all of that. Every stream must be INCREMENTAL, have a state without work left, and be one whose changes are announced
+	// by events. Other streams are refused, and so is follow. If a limit of the request ends the comparison early, nothing
+	// is reported about it and a log entry says so; the streams are COMPLETE all the same.
 	Reconcile     bool `protobuf:"varint,13,opt,name=reconcile,proto3" json:"reconcile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -379,13 +386,6 @@ func (*ReadRequest) Descriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *ReadRequest) GetProtocolVersion() string {
-	if x != nil {
-		return x.ProtocolVersion
-	}
-	return ""
-}
-
 func (x *ReadRequest) GetConfig() *structpb.Struct {
 	if x != nil {
 		return x.Config
@@ -403,6 +403,13 @@ func (x *ReadRequest) GetStreams() []*ConfiguredStream {
 func (x *ReadRequest) GetStates() []*StreamState {
 	if x != nil {
 		return x.States
+	}
+	return nil
+}
+
+func (x *ReadRequest) GetAcceptedOperations() []Operation {
+	if x != nil {
+		return x.AcceptedOperations
 	}
 	return nil
 }
@@ -525,12 +532,13 @@ func (x *TimeRange) GetTo() *timestamppb.Timestamp {
 	return nil
 }
 
-// CheckpointPolicy says how often states are sent. Whichever comes first counts.
+// CheckpointPolicy says how often checkpoints are sent. Whichever limit is reached first counts. A stream also sends a
+// checkpoint when it ends.
 type CheckpointPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest time between two states of a stream whose records flow. Unset means the server's default.
+	// The longest time between two checkpoints of a stream while its records flow. Unset or zero means 5 seconds.
 	MaxInterval *durationpb.Duration `protobuf:"bytes,1,opt,name=max_interval,json=maxInterval,proto3" json:"max_interval,omitempty"`
-	// The most pages of the source between two states of a stream. Zero means the server's default.
+	// The most pages of the source between two checkpoints of a stream. Zero means 50.
 	MaxPages      int32 `protobuf:"varint,2,opt,name=max_pages,json=maxPages,proto3" json:"max_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -583,12 +591,12 @@ func (x *CheckpointPolicy) GetMaxPages() int32 {
 // ReadResponse is one message of a Read.
 type ReadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Exactly one is set. Unknown ones come from a newer minor version and can be ignored.
+	// Exactly one is set. A message that you don't know comes from a newer server and can be ignored.
 	//
 	// Types that are valid to be assigned to Message:
 	//
 	//	*ReadResponse_Records
-	//	*ReadResponse_State
+	//	*ReadResponse_Checkpoint
 	//	*ReadResponse_StreamStatus
 	//	*ReadResponse_Progress
 	//	*ReadResponse_Log
@@ -644,16 +652,16 @@ func (x *ReadResponse) GetRecords() *RecordBatch {
 	return nil
 }
 
-func (x *ReadResponse) GetState() *StateCheckpoint {
+func (x *ReadResponse) GetCheckpoint() *StateCheckpoint {
 	if x != nil {
-		if x, ok := x.Message.(*ReadResponse_State); ok {
-			return x.State
+		if x, ok := x.Message.(*ReadResponse_Checkpoint); ok {
+			return x.Checkpoint
 		}
 	}
 	return nil
 }
 
-func (x *ReadResponse) GetStreamStatus() *StreamStatus {
+func (x *ReadResponse) GetStreamStatus() *StreamStatusChange {
 	if x != nil {
 		if x, ok := x.Message.(*ReadResponse_StreamStatus); ok {
 			return x.StreamStatus
@@ -698,18 +706,18 @@ type ReadResponse_Records struct {
 	Records *RecordBatch `protobuf:"bytes,1,opt,name=records,proto3,oneof"`
 }
 
-type ReadResponse_State struct {
+type ReadResponse_Checkpoint struct {
 	// A state to resume from.
-	State *StateCheckpoint `protobuf:"bytes,2,opt,name=state,proto3,oneof"`
+	Checkpoint *StateCheckpoint `protobuf:"bytes,2,opt,name=checkpoint,proto3,oneof"`
 }
 
 type ReadResponse_StreamStatus struct {
-	// A stream began, came to its end, or was skipped.
-	StreamStatus *StreamStatus `protobuf:"bytes,3,opt,name=stream_status,json=streamStatus,proto3,oneof"`
+	// A stream began, ended, or was skipped.
+	StreamStatus *StreamStatusChange `protobuf:"bytes,3,opt,name=stream_status,json=streamStatus,proto3,oneof"`
 }
 
 type ReadResponse_Progress struct {
-	// A heartbeat, at least every 10 seconds.
+	// A heartbeat, at least every 10 seconds (usually every 2), including while the Read waits for the source.
 	Progress *Progress `protobuf:"bytes,4,opt,name=progress,proto3,oneof"`
 }
 
@@ -719,13 +727,13 @@ type ReadResponse_Log struct {
 }
 
 type ReadResponse_Summary struct {
-	// The end of a Read that came to an orderly end: always the last message.
+	// The report of a Read that came to an orderly end. Always the last message.
 	Summary *Summary `protobuf:"bytes,6,opt,name=summary,proto3,oneof"`
 }
 
 func (*ReadResponse_Records) isReadResponse_Message() {}
 
-func (*ReadResponse_State) isReadResponse_Message() {}
+func (*ReadResponse_Checkpoint) isReadResponse_Message() {}
 
 func (*ReadResponse_StreamStatus) isReadResponse_Message() {}
 
@@ -735,17 +743,17 @@ func (*ReadResponse_Log) isReadResponse_Message() {}
 
 func (*ReadResponse_Summary) isReadResponse_Message() {}
 
-// RecordBatch holds records of one stream, in the order in which to apply them. About 256 KiB.
+// RecordBatch holds records of one stream, in the order in which to apply them. About 256 KiB; a single larger record
+// comes alone, in a message of at most 4 MiB unless the server's operator raised that limit.
 type RecordBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account that the records belong to. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// The generation that the records belong to: it grows when a stream is read anew from the beginning, with or without a
-	// state, so that rows of older generations that did not come back can be removed once the stream is COMPLETE.
+	// The generation that the records belong to. See "Generations" in the comment of ConnectorService.
 	Generation int64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
-	// The records.
+	// The records. At least one.
 	Records       []*Record `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -817,7 +825,7 @@ type Record struct {
 	Data string `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	// The object, if record_format is STRUCT, as in data.
 	DataStruct *structpb.Struct `protobuf:"bytes,2,opt,name=data_struct,json=dataStruct,proto3" json:"data_struct,omitempty"`
-	// What to do with it.
+	// What to do with it. Never UNSPECIFIED.
 	Operation Operation `protobuf:"varint,3,opt,name=operation,proto3,enum=connector.v1.Operation" json:"operation,omitempty"`
 	// When the source said so: the object was at least this new.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
@@ -892,15 +900,15 @@ func (x *Record) GetEventId() string {
 	return ""
 }
 
-// StreamState is how far a stream was read. Its content belongs to the connector: store it, do not change it.
+// StreamState is how far a stream was read. Store it whole and send it back unchanged.
 type StreamState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// Versioned, readable, a few KB at most.
-	State         *structpb.Struct `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// The connector's own content: versioned, readable, a few KB at most. Don't change or interpret it.
+	Content       *structpb.Struct `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -949,19 +957,20 @@ func (x *StreamState) GetAccount() string {
 	return ""
 }
 
-func (x *StreamState) GetState() *structpb.Struct {
+func (x *StreamState) GetContent() *structpb.Struct {
 	if x != nil {
-		return x.State
+		return x.Content
 	}
 	return nil
 }
 
-// StateCheckpoint is a state that covers every record of its stream sent before it.
+// StateCheckpoint is a state that covers every record of its stream and account sent before it.
 type StateCheckpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The state to resume from.
 	State *StreamState `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// The number of records of this stream since its previous state in this Read, to compare with what arrived.
+	// The number of records of this stream and account since its previous checkpoint in this Read, to compare with what
+	// arrived. Withheld records don't count.
 	Records       int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1011,37 +1020,38 @@ func (x *StateCheckpoint) GetRecords() int64 {
 	return 0
 }
 
-// StreamStatus tells what became of a stream.
-type StreamStatus struct {
+// StreamStatusChange says that a stream began, ended, or was skipped.
+type StreamStatusChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// What became of it.
-	Status RunStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.RunStatus" json:"status,omitempty"`
-	// Why, if INCOMPLETE after a failure or SKIPPED.
+	// The new status.
+	Status StreamStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.StreamStatus" json:"status,omitempty"`
+	// Why, if the stream is INCOMPLETE after a failure, or SKIPPED. Unset otherwise.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
-	// The generation that is being read.
+	// The generation that is being read. Of a SKIPPED stream: that of its state, or zero without a state. It doesn't change
+	// from Read to Read while the stream is skipped.
 	Generation    int64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *StreamStatus) Reset() {
-	*x = StreamStatus{}
+func (x *StreamStatusChange) Reset() {
+	*x = StreamStatusChange{}
 	mi := &file_connector_v1_read_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *StreamStatus) String() string {
+func (x *StreamStatusChange) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*StreamStatus) ProtoMessage() {}
+func (*StreamStatusChange) ProtoMessage() {}
 
-func (x *StreamStatus) ProtoReflect() protoreflect.Message {
+func (x *StreamStatusChange) ProtoReflect() protoreflect.Message {
 	mi := &file_connector_v1_read_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1053,40 +1063,40 @@ func (x *StreamStatus) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use StreamStatus.ProtoReflect.Descriptor instead.
-func (*StreamStatus) Descriptor() ([]byte, []int) {
+// Deprecated: Use StreamStatusChange.ProtoReflect.Descriptor instead.
+func (*StreamStatusChange) Descriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *StreamStatus) GetStream() string {
+func (x *StreamStatusChange) GetStream() string {
 	if x != nil {
 		return x.Stream
 	}
 	return ""
 }
 
-func (x *StreamStatus) GetAccount() string {
+func (x *StreamStatusChange) GetAccount() string {
 	if x != nil {
 		return x.Account
 	}
 	return ""
 }
 
-func (x *StreamStatus) GetStatus() RunStatus {
+func (x *StreamStatusChange) GetStatus() StreamStatus {
 	if x != nil {
 		return x.Status
 	}
-	return RunStatus_RUN_STATUS_UNSPECIFIED
+	return StreamStatus_STREAM_STATUS_UNSPECIFIED
 }
 
-func (x *StreamStatus) GetFailure() *Failure {
+func (x *StreamStatusChange) GetFailure() *Failure {
 	if x != nil {
 		return x.Failure
 	}
 	return nil
 }
 
-func (x *StreamStatus) GetGeneration() int64 {
+func (x *StreamStatusChange) GetGeneration() int64 {
 	if x != nil {
 		return x.Generation
 	}
@@ -1098,14 +1108,14 @@ type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Records sent.
 	Records int64 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
-	// Requests made to the source, retries included.
+	// Requests made to the source, including retries.
 	Requests int64 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Requests that were retries.
+	Retries int64 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"`
 	// The part of the requested history that is covered, 0 to 1, over all streams; an estimate.
-	Fraction float64 `protobuf:"fixed64,3,opt,name=fraction,proto3" json:"fraction,omitempty"`
-	// If the Read waits for the source's limits or a retry: until when.
-	WaitingUntil *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=waiting_until,json=waitingUntil,proto3" json:"waiting_until,omitempty"`
-	// Requests that were made again after a failure.
-	Retries int64 `protobuf:"varint,5,opt,name=retries,proto3" json:"retries,omitempty"`
+	Fraction float64 `protobuf:"fixed64,4,opt,name=fraction,proto3" json:"fraction,omitempty"`
+	// If the Read waits for the source's limits or for a retry: until when. Unset otherwise.
+	WaitingUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=waiting_until,json=waitingUntil,proto3" json:"waiting_until,omitempty"`
 	// Records per second over the last few seconds.
 	RecordsPerSecond float64 `protobuf:"fixed64,6,opt,name=records_per_second,json=recordsPerSecond,proto3" json:"records_per_second,omitempty"`
 	// An estimate of the time left. Unset if unknown.
@@ -1160,6 +1170,13 @@ func (x *Progress) GetRequests() int64 {
 	return 0
 }
 
+func (x *Progress) GetRetries() int64 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
 func (x *Progress) GetFraction() float64 {
 	if x != nil {
 		return x.Fraction
@@ -1172,13 +1189,6 @@ func (x *Progress) GetWaitingUntil() *timestamppb.Timestamp {
 		return x.WaitingUntil
 	}
 	return nil
-}
-
-func (x *Progress) GetRetries() int64 {
-	if x != nil {
-		return x.Retries
-	}
-	return 0
 }
 
 func (x *Progress) GetRecordsPerSecond() float64 {
@@ -1282,7 +1292,7 @@ type LogEntry struct {
 	Level LogLevel `protobuf:"varint,1,opt,name=level,proto3,enum=connector.v1.LogLevel" json:"level,omitempty"`
 	// What happened, in a full sentence.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The stream that it concerns. Empty if it concerns all.
+	// The stream that it concerns. Empty if it concerns all of them.
 	Stream string `protobuf:"bytes,3,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account       string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
@@ -1353,15 +1363,15 @@ type Summary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By stream, in the order configured.
 	Streams []*StreamSummary `protobuf:"bytes,1,rep,name=streams,proto3" json:"streams,omitempty"`
-	// Requests made to the source, retries included.
+	// Requests made to the source, including retries.
 	Requests int64 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
-	// Requests that were made again after a failure.
+	// Requests that were retries.
 	Retries int64 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"`
-	// Time spent waiting for the source's limits or before a retry, added up over all that waited.
+	// Time spent waiting for the source's limits or before a retry, added up over everything that waited. Unset if none.
 	Waited *durationpb.Duration `protobuf:"bytes,4,opt,name=waited,proto3" json:"waited,omitempty"`
 	// How long the Read took.
 	Duration *durationpb.Duration `protobuf:"bytes,5,opt,name=duration,proto3" json:"duration,omitempty"`
-	// Whether work is left that another Read with the final states would do.
+	// Whether another Read from the final states has work left to do.
 	HasMore       bool `protobuf:"varint,6,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1439,34 +1449,43 @@ func (x *Summary) GetHasMore() bool {
 	return false
 }
 
-// StreamSummary is the report of one stream.
+// StreamSummary is the report of one stream. Counts are of this Read.
 type StreamSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// What became of it: COMPLETE, INCOMPLETE or SKIPPED.
-	Status RunStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.RunStatus" json:"status,omitempty"`
-	// Why, if INCOMPLETE after a failure or SKIPPED.
+	// How it ended: COMPLETE, INCOMPLETE or SKIPPED.
+	Status StreamStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.StreamStatus" json:"status,omitempty"`
+	// Why, if INCOMPLETE after a failure, or SKIPPED. Unset otherwise.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Records sent with UPSERT.
+	// Records sent with OPERATION_UPSERT.
 	Upserts int64 `protobuf:"varint,5,opt,name=upserts,proto3" json:"upserts,omitempty"`
-	// Records sent with DELETE.
+	// Records sent with OPERATION_DELETE.
 	Deletes int64 `protobuf:"varint,6,opt,name=deletes,proto3" json:"deletes,omitempty"`
-	// Bytes of JSON in those records.
-	Bytes int64 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// The generation that was read.
-	Generation int64 `protobuf:"varint,8,opt,name=generation,proto3" json:"generation,omitempty"`
-	// The final state: the same as the last StateCheckpoint of the stream, or the one given if none was sent.
-	State *structpb.Struct `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
-	// The instant up to which changes are applied. Unset if unknown.
-	Watermark *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	// With reconcile: what the comparison found. Unset if it came to no end. Of a stream whose objects are below those of
-	// another one, it counts those of the topmost.
-	Reconciliation *Reconciliation `protobuf:"bytes,11,opt,name=reconciliation,proto3" json:"reconciliation,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Records sent with OPERATION_DELETE_MATCHING: parents whose rows are gone, however many rows that is.
+	DeletesMatching int64 `protobuf:"varint,7,opt,name=deletes_matching,json=deletesMatching,proto3" json:"deletes_matching,omitempty"`
+	// Records that were not sent because accepted_operations excludes their operation.
+	Withheld int64 `protobuf:"varint,8,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	// Bytes of JSON in the records sent.
+	Bytes int64 `protobuf:"varint,9,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// The generation that was read. Of a SKIPPED stream, as in StreamStatusChange.generation.
+	Generation int64 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
+	// The final state: that of the stream's last checkpoint, or the one in the request if there was none. Unset if there
+	// was neither.
+	State *StreamState `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`
+	// The time up to which changes are applied. Unset if unknown.
+	Watermark *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	// With reconcile: what the comparison found. Unset if it didn't finish. If the stream's objects are below those of
+	// another one, it counts the objects of the topmost.
+	Reconciliation *Reconciliation `protobuf:"bytes,13,opt,name=reconciliation,proto3" json:"reconciliation,omitempty"`
+	// What is set aside, oldest first, at most 20 entries.
+	SetAside []*SetAside `protobuf:"bytes,14,rep,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
+	// How many objects are set aside, including those that set_aside doesn't list.
+	SetAsideTotal int64 `protobuf:"varint,15,opt,name=set_aside_total,json=setAsideTotal,proto3" json:"set_aside_total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamSummary) Reset() {
@@ -1513,11 +1532,11 @@ func (x *StreamSummary) GetAccount() string {
 	return ""
 }
 
-func (x *StreamSummary) GetStatus() RunStatus {
+func (x *StreamSummary) GetStatus() StreamStatus {
 	if x != nil {
 		return x.Status
 	}
-	return RunStatus_RUN_STATUS_UNSPECIFIED
+	return StreamStatus_STREAM_STATUS_UNSPECIFIED
 }
 
 func (x *StreamSummary) GetFailure() *Failure {
@@ -1541,6 +1560,20 @@ func (x *StreamSummary) GetDeletes() int64 {
 	return 0
 }
 
+func (x *StreamSummary) GetDeletesMatching() int64 {
+	if x != nil {
+		return x.DeletesMatching
+	}
+	return 0
+}
+
+func (x *StreamSummary) GetWithheld() int64 {
+	if x != nil {
+		return x.Withheld
+	}
+	return 0
+}
+
 func (x *StreamSummary) GetBytes() int64 {
 	if x != nil {
 		return x.Bytes
@@ -1555,7 +1588,7 @@ func (x *StreamSummary) GetGeneration() int64 {
 	return 0
 }
 
-func (x *StreamSummary) GetState() *structpb.Struct {
+func (x *StreamSummary) GetState() *StreamState {
 	if x != nil {
 		return x.State
 	}
@@ -1576,21 +1609,113 @@ func (x *StreamSummary) GetReconciliation() *Reconciliation {
 	return nil
 }
 
+func (x *StreamSummary) GetSetAside() []*SetAside {
+	if x != nil {
+		return x.SetAside
+	}
+	return nil
+}
+
+func (x *StreamSummary) GetSetAsideTotal() int64 {
+	if x != nil {
+		return x.SetAsideTotal
+	}
+	return 0
+}
+
+// SetAside names an object that couldn't be read, or whose children couldn't: it is missing or stale at the receiver.
+//
+// Its stream doesn't wait for it and ends COMPLETE, with a warning in a log entry. The state remembers it, and later Reads
+// try it again, less and less often, until it can be read or is gone. So a stream has set-aside objects for as long as its
+// summaries list them.
+type SetAside struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The object, such as "ch_123", or whose children, such as "lines of in_123".
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Why, the last time it was tried.
+	Failure *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	// When it was first set aside.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// How often it has been tried since then.
+	Attempts      int64 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAside) Reset() {
+	*x = SetAside{}
+	mi := &file_connector_v1_read_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAside) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAside) ProtoMessage() {}
+
+func (x *SetAside) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_read_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAside.ProtoReflect.Descriptor instead.
+func (*SetAside) Descriptor() ([]byte, []int) {
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SetAside) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SetAside) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+func (x *SetAside) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SetAside) GetAttempts() int64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
 // Reconciliation counts the differences between a re-listed range and what was sent before. The service keeps nothing
-// between calls, so it judges what was sent by the events that are still there: what it finds once, it finds, sends and
-// counts again until the object changes with an event or leaves the range. What events tell of an object after
-// the sweep is left to the next Read.
+// between calls, so it infers what was sent from the events that the source still has. A difference is found, sent and
+// counted in every such Read until the object changes with an event or leaves the range. Changes announced after the sweep
+// are left to the next Read.
 type Reconciliation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Objects listed.
 	Listed int64 `protobuf:"varint,1,opt,name=listed,proto3" json:"listed,omitempty"`
-	// Objects that were listed and of which no event told, unless they were there when the stream's lists were read. They
-	// are sent with UPSERT.
+	// Objects that were listed and that no event announced, except those that already existed when the stream's lists were
+	// read. They are sent with OPERATION_UPSERT.
 	Missing int64 `protobuf:"varint,2,opt,name=missing,proto3" json:"missing,omitempty"`
-	// Objects of which the newest event shows another version than was listed. They are sent with UPSERT. Those whose
-	// newest event is in the shape of another API version are not compared.
+	// Objects whose newest event shows another version than the list. They are sent with OPERATION_UPSERT. Objects whose
+	// newest event has the shape of another API version are not compared.
 	Stale int64 `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
-	// Objects of which events told and which are there no more, although no event told that. They are sent with DELETE.
+	// Objects that events announced and that no longer exist, although no event announced their deletion. They are sent with
+	// OPERATION_DELETE.
 	Extra         int64 `protobuf:"varint,4,opt,name=extra,proto3" json:"extra,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1598,7 +1723,7 @@ type Reconciliation struct {
 
 func (x *Reconciliation) Reset() {
 	*x = Reconciliation{}
-	mi := &file_connector_v1_read_proto_msgTypes[14]
+	mi := &file_connector_v1_read_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1735,7 @@ func (x *Reconciliation) String() string {
 func (*Reconciliation) ProtoMessage() {}
 
 func (x *Reconciliation) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_read_proto_msgTypes[14]
+	mi := &file_connector_v1_read_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1748,7 @@ func (x *Reconciliation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconciliation.ProtoReflect.Descriptor instead.
 func (*Reconciliation) Descriptor() ([]byte, []int) {
-	return file_connector_v1_read_proto_rawDescGZIP(), []int{14}
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Reconciliation) GetListed() int64 {
@@ -1658,12 +1783,12 @@ var File_connector_v1_read_proto protoreflect.FileDescriptor
 
 const file_connector_v1_read_proto_rawDesc = "" +
 	"\n" +
-	"\x17connector/v1/read.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x05\n" +
-	"\vReadRequest\x12)\n" +
-	"\x10protocol_version\x18\x01 \x01(\tR\x0fprotocolVersion\x12/\n" +
-	"\x06config\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06config\x128\n" +
-	"\astreams\x18\x03 \x03(\v2\x1e.connector.v1.ConfiguredStreamR\astreams\x121\n" +
-	"\x06states\x18\x04 \x03(\v2\x19.connector.v1.StreamStateR\x06states\x12?\n" +
+	"\x17connector/v1/read.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x05\n" +
+	"\vReadRequest\x12/\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x128\n" +
+	"\astreams\x18\x02 \x03(\v2\x1e.connector.v1.ConfiguredStreamR\astreams\x121\n" +
+	"\x06states\x18\x03 \x03(\v2\x19.connector.v1.StreamStateR\x06states\x12H\n" +
+	"\x13accepted_operations\x18\x04 \x03(\x0e2\x17.connector.v1.OperationR\x12acceptedOperations\x12?\n" +
 	"\rrecord_format\x18\x05 \x01(\x0e2\x1a.connector.v1.RecordFormatR\frecordFormat\x12\x16\n" +
 	"\x06follow\x18\x06 \x01(\bR\x06follow\x12B\n" +
 	"\x0ffollow_interval\x18\a \x01(\v2\x19.google.protobuf.DurationR\x0efollowInterval\x126\n" +
@@ -1680,11 +1805,13 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"m\n" +
 	"\x10CheckpointPolicy\x12<\n" +
 	"\fmax_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vmaxInterval\x12\x1b\n" +
-	"\tmax_pages\x18\x02 \x01(\x05R\bmaxPages\"\xdf\x02\n" +
+	"\tmax_pages\x18\x02 \x01(\x05R\bmaxPages\"\xef\x02\n" +
 	"\fReadResponse\x125\n" +
-	"\arecords\x18\x01 \x01(\v2\x19.connector.v1.RecordBatchH\x00R\arecords\x125\n" +
-	"\x05state\x18\x02 \x01(\v2\x1d.connector.v1.StateCheckpointH\x00R\x05state\x12A\n" +
-	"\rstream_status\x18\x03 \x01(\v2\x1a.connector.v1.StreamStatusH\x00R\fstreamStatus\x124\n" +
+	"\arecords\x18\x01 \x01(\v2\x19.connector.v1.RecordBatchH\x00R\arecords\x12?\n" +
+	"\n" +
+	"checkpoint\x18\x02 \x01(\v2\x1d.connector.v1.StateCheckpointH\x00R\n" +
+	"checkpoint\x12G\n" +
+	"\rstream_status\x18\x03 \x01(\v2 .connector.v1.StreamStatusChangeH\x00R\fstreamStatus\x124\n" +
 	"\bprogress\x18\x04 \x01(\v2\x16.connector.v1.ProgressH\x00R\bprogress\x12*\n" +
 	"\x03log\x18\x05 \x01(\v2\x16.connector.v1.LogEntryH\x00R\x03log\x121\n" +
 	"\asummary\x18\x06 \x01(\v2\x15.connector.v1.SummaryH\x00R\asummaryB\t\n" +
@@ -1702,28 +1829,28 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"dataStruct\x125\n" +
 	"\toperation\x18\x03 \x01(\x0e2\x17.connector.v1.OperationR\toperation\x12/\n" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x19\n" +
-	"\bevent_id\x18\x05 \x01(\tR\aeventId\"n\n" +
+	"\bevent_id\x18\x05 \x01(\tR\aeventId\"r\n" +
 	"\vStreamState\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\tR\aaccount\x12-\n" +
-	"\x05state\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x05state\"\\\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x121\n" +
+	"\acontent\x18\x03 \x01(\v2\x17.google.protobuf.StructR\acontent\"\\\n" +
 	"\x0fStateCheckpoint\x12/\n" +
 	"\x05state\x18\x01 \x01(\v2\x19.connector.v1.StreamStateR\x05state\x12\x18\n" +
-	"\arecords\x18\x02 \x01(\x03R\arecords\"\xc2\x01\n" +
-	"\fStreamStatus\x12\x16\n" +
+	"\arecords\x18\x02 \x01(\x03R\arecords\"\xcb\x01\n" +
+	"\x12StreamStatusChange\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\tR\aaccount\x12/\n" +
-	"\x06status\x18\x03 \x01(\x0e2\x17.connector.v1.RunStatusR\x06status\x12/\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x122\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1a.connector.v1.StreamStatusR\x06status\x12/\n" +
 	"\afailure\x18\x04 \x01(\v2\x15.connector.v1.FailureR\afailure\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x05 \x01(\x03R\n" +
 	"generation\"\xd5\x02\n" +
 	"\bProgress\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x03R\arecords\x12\x1a\n" +
-	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x1a\n" +
-	"\bfraction\x18\x03 \x01(\x01R\bfraction\x12?\n" +
-	"\rwaiting_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingUntil\x12\x18\n" +
-	"\aretries\x18\x05 \x01(\x03R\aretries\x12,\n" +
+	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x18\n" +
+	"\aretries\x18\x03 \x01(\x03R\aretries\x12\x1a\n" +
+	"\bfraction\x18\x04 \x01(\x01R\bfraction\x12?\n" +
+	"\rwaiting_until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingUntil\x12,\n" +
 	"\x12records_per_second\x18\x06 \x01(\x01R\x10recordsPerSecond\x126\n" +
 	"\ttime_left\x18\a \x01(\v2\x19.google.protobuf.DurationR\btimeLeft\x126\n" +
 	"\astreams\x18\b \x03(\v2\x1c.connector.v1.StreamProgressR\astreams\"x\n" +
@@ -1743,22 +1870,31 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\aretries\x18\x03 \x01(\x03R\aretries\x121\n" +
 	"\x06waited\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06waited\x125\n" +
 	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x19\n" +
-	"\bhas_more\x18\x06 \x01(\bR\ahasMore\"\xbc\x03\n" +
+	"\bhas_more\x18\x06 \x01(\bR\ahasMore\"\xe5\x04\n" +
 	"\rStreamSummary\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\tR\aaccount\x12/\n" +
-	"\x06status\x18\x03 \x01(\x0e2\x17.connector.v1.RunStatusR\x06status\x12/\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x122\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1a.connector.v1.StreamStatusR\x06status\x12/\n" +
 	"\afailure\x18\x04 \x01(\v2\x15.connector.v1.FailureR\afailure\x12\x18\n" +
 	"\aupserts\x18\x05 \x01(\x03R\aupserts\x12\x18\n" +
-	"\adeletes\x18\x06 \x01(\x03R\adeletes\x12\x14\n" +
-	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x1e\n" +
+	"\adeletes\x18\x06 \x01(\x03R\adeletes\x12)\n" +
+	"\x10deletes_matching\x18\a \x01(\x03R\x0fdeletesMatching\x12\x1a\n" +
+	"\bwithheld\x18\b \x01(\x03R\bwithheld\x12\x14\n" +
+	"\x05bytes\x18\t \x01(\x03R\x05bytes\x12\x1e\n" +
 	"\n" +
-	"generation\x18\b \x01(\x03R\n" +
-	"generation\x12-\n" +
-	"\x05state\x18\t \x01(\v2\x17.google.protobuf.StructR\x05state\x128\n" +
-	"\twatermark\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\twatermark\x12D\n" +
-	"\x0ereconciliation\x18\v \x01(\v2\x1c.connector.v1.ReconciliationR\x0ereconciliation\"n\n" +
+	"generation\x18\n" +
+	" \x01(\x03R\n" +
+	"generation\x12/\n" +
+	"\x05state\x18\v \x01(\v2\x19.connector.v1.StreamStateR\x05state\x128\n" +
+	"\twatermark\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\twatermark\x12D\n" +
+	"\x0ereconciliation\x18\r \x01(\v2\x1c.connector.v1.ReconciliationR\x0ereconciliation\x123\n" +
+	"\tset_aside\x18\x0e \x03(\v2\x16.connector.v1.SetAsideR\bsetAside\x12&\n" +
+	"\x0fset_aside_total\x18\x0f \x01(\x03R\rsetAsideTotal\"\x9b\x01\n" +
+	"\bSetAside\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
+	"\afailure\x18\x02 \x01(\v2\x15.connector.v1.FailureR\afailure\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\x03R\battempts\"n\n" +
 	"\x0eReconciliation\x12\x16\n" +
 	"\x06listed\x18\x01 \x01(\x03R\x06listed\x12\x18\n" +
 	"\amissing\x18\x02 \x01(\x03R\amissing\x12\x14\n" +
@@ -1775,14 +1911,14 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OPERATION_UPSERT\x10\x01\x12\x14\n" +
 	"\x10OPERATION_DELETE\x10\x02\x12\x1d\n" +
-	"\x19OPERATION_DELETE_MATCHING\x10\x03*\xa3\x01\n" +
-	"\tRunStatus\x12\x1a\n" +
-	"\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +
-	"\x12RUN_STATUS_STARTED\x10\x01\x12\x16\n" +
-	"\x12RUN_STATUS_RUNNING\x10\x02\x12\x17\n" +
-	"\x13RUN_STATUS_COMPLETE\x10\x03\x12\x19\n" +
-	"\x15RUN_STATUS_INCOMPLETE\x10\x04\x12\x16\n" +
-	"\x12RUN_STATUS_SKIPPED\x10\x05*e\n" +
+	"\x19OPERATION_DELETE_MATCHING\x10\x03*\xb8\x01\n" +
+	"\fStreamStatus\x12\x1d\n" +
+	"\x19STREAM_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15STREAM_STATUS_STARTED\x10\x01\x12\x19\n" +
+	"\x15STREAM_STATUS_RUNNING\x10\x02\x12\x1a\n" +
+	"\x16STREAM_STATUS_COMPLETE\x10\x03\x12\x1c\n" +
+	"\x18STREAM_STATUS_INCOMPLETE\x10\x04\x12\x19\n" +
+	"\x15STREAM_STATUS_SKIPPED\x10\x05*e\n" +
 	"\bLogLevel\x12\x19\n" +
 	"\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x01\x12\x15\n" +
@@ -1802,12 +1938,12 @@ func file_connector_v1_read_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_v1_read_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_connector_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_connector_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_connector_v1_read_proto_goTypes = []any{
 	(RecordFormat)(0),             // 0: connector.v1.RecordFormat
 	(Priority)(0),                 // 1: connector.v1.Priority
 	(Operation)(0),                // 2: connector.v1.Operation
-	(RunStatus)(0),                // 3: connector.v1.RunStatus
+	(StreamStatus)(0),             // 3: connector.v1.StreamStatus
 	(LogLevel)(0),                 // 4: connector.v1.LogLevel
 	(*ReadRequest)(nil),           // 5: connector.v1.ReadRequest
 	(*TimeRange)(nil),             // 6: connector.v1.TimeRange
@@ -1817,63 +1953,68 @@ var file_connector_v1_read_proto_goTypes = []any{
 	(*Record)(nil),                // 10: connector.v1.Record
 	(*StreamState)(nil),           // 11: connector.v1.StreamState
 	(*StateCheckpoint)(nil),       // 12: connector.v1.StateCheckpoint
-	(*StreamStatus)(nil),          // 13: connector.v1.StreamStatus
+	(*StreamStatusChange)(nil),    // 13: connector.v1.StreamStatusChange
 	(*Progress)(nil),              // 14: connector.v1.Progress
 	(*StreamProgress)(nil),        // 15: connector.v1.StreamProgress
 	(*LogEntry)(nil),              // 16: connector.v1.LogEntry
 	(*Summary)(nil),               // 17: connector.v1.Summary
 	(*StreamSummary)(nil),         // 18: connector.v1.StreamSummary
-	(*Reconciliation)(nil),        // 19: connector.v1.Reconciliation
-	(*structpb.Struct)(nil),       // 20: google.protobuf.Struct
-	(*ConfiguredStream)(nil),      // 21: connector.v1.ConfiguredStream
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*Failure)(nil),               // 24: connector.v1.Failure
+	(*SetAside)(nil),              // 19: connector.v1.SetAside
+	(*Reconciliation)(nil),        // 20: connector.v1.Reconciliation
+	(*structpb.Struct)(nil),       // 21: google.protobuf.Struct
+	(*ConfiguredStream)(nil),      // 22: connector.v1.ConfiguredStream
+	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*Failure)(nil),               // 25: connector.v1.Failure
 }
 var file_connector_v1_read_proto_depIdxs = []int32{
-	20, // 0: connector.v1.ReadRequest.config:type_name -> google.protobuf.Struct
-	21, // 1: connector.v1.ReadRequest.streams:type_name -> connector.v1.ConfiguredStream
+	21, // 0: connector.v1.ReadRequest.config:type_name -> google.protobuf.Struct
+	22, // 1: connector.v1.ReadRequest.streams:type_name -> connector.v1.ConfiguredStream
 	11, // 2: connector.v1.ReadRequest.states:type_name -> connector.v1.StreamState
-	0,  // 3: connector.v1.ReadRequest.record_format:type_name -> connector.v1.RecordFormat
-	22, // 4: connector.v1.ReadRequest.follow_interval:type_name -> google.protobuf.Duration
-	6,  // 5: connector.v1.ReadRequest.time_range:type_name -> connector.v1.TimeRange
-	22, // 6: connector.v1.ReadRequest.soft_deadline:type_name -> google.protobuf.Duration
-	1,  // 7: connector.v1.ReadRequest.priority:type_name -> connector.v1.Priority
-	7,  // 8: connector.v1.ReadRequest.checkpoint_policy:type_name -> connector.v1.CheckpointPolicy
-	23, // 9: connector.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
-	23, // 10: connector.v1.TimeRange.to:type_name -> google.protobuf.Timestamp
-	22, // 11: connector.v1.CheckpointPolicy.max_interval:type_name -> google.protobuf.Duration
-	9,  // 12: connector.v1.ReadResponse.records:type_name -> connector.v1.RecordBatch
-	12, // 13: connector.v1.ReadResponse.state:type_name -> connector.v1.StateCheckpoint
-	13, // 14: connector.v1.ReadResponse.stream_status:type_name -> connector.v1.StreamStatus
-	14, // 15: connector.v1.ReadResponse.progress:type_name -> connector.v1.Progress
-	16, // 16: connector.v1.ReadResponse.log:type_name -> connector.v1.LogEntry
-	17, // 17: connector.v1.ReadResponse.summary:type_name -> connector.v1.Summary
-	10, // 18: connector.v1.RecordBatch.records:type_name -> connector.v1.Record
-	20, // 19: connector.v1.Record.data_struct:type_name -> google.protobuf.Struct
-	2,  // 20: connector.v1.Record.operation:type_name -> connector.v1.Operation
-	23, // 21: connector.v1.Record.as_of:type_name -> google.protobuf.Timestamp
-	20, // 22: connector.v1.StreamState.state:type_name -> google.protobuf.Struct
-	11, // 23: connector.v1.StateCheckpoint.state:type_name -> connector.v1.StreamState
-	3,  // 24: connector.v1.StreamStatus.status:type_name -> connector.v1.RunStatus
-	24, // 25: connector.v1.StreamStatus.failure:type_name -> connector.v1.Failure
-	23, // 26: connector.v1.Progress.waiting_until:type_name -> google.protobuf.Timestamp
-	22, // 27: connector.v1.Progress.time_left:type_name -> google.protobuf.Duration
-	15, // 28: connector.v1.Progress.streams:type_name -> connector.v1.StreamProgress
-	4,  // 29: connector.v1.LogEntry.level:type_name -> connector.v1.LogLevel
-	18, // 30: connector.v1.Summary.streams:type_name -> connector.v1.StreamSummary
-	22, // 31: connector.v1.Summary.waited:type_name -> google.protobuf.Duration
-	22, // 32: connector.v1.Summary.duration:type_name -> google.protobuf.Duration
-	3,  // 33: connector.v1.StreamSummary.status:type_name -> connector.v1.RunStatus
-	24, // 34: connector.v1.StreamSummary.failure:type_name -> connector.v1.Failure
-	20, // 35: connector.v1.StreamSummary.state:type_name -> google.protobuf.Struct
-	23, // 36: connector.v1.StreamSummary.watermark:type_name -> google.protobuf.Timestamp
-	19, // 37: connector.v1.StreamSummary.reconciliation:type_name -> connector.v1.Reconciliation
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	2,  // 3: connector.v1.ReadRequest.accepted_operations:type_name -> connector.v1.Operation
+	0,  // 4: connector.v1.ReadRequest.record_format:type_name -> connector.v1.RecordFormat
+	23, // 5: connector.v1.ReadRequest.follow_interval:type_name -> google.protobuf.Duration
+	6,  // 6: connector.v1.ReadRequest.time_range:type_name -> connector.v1.TimeRange
+	23, // 7: connector.v1.ReadRequest.soft_deadline:type_name -> google.protobuf.Duration
+	1,  // 8: connector.v1.ReadRequest.priority:type_name -> connector.v1.Priority
+	7,  // 9: connector.v1.ReadRequest.checkpoint_policy:type_name -> connector.v1.CheckpointPolicy
+	24, // 10: connector.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
+	24, // 11: connector.v1.TimeRange.to:type_name -> google.protobuf.Timestamp
+	23, // 12: connector.v1.CheckpointPolicy.max_interval:type_name -> google.protobuf.Duration
+	9,  // 13: connector.v1.ReadResponse.records:type_name -> connector.v1.RecordBatch
+	12, // 14: connector.v1.ReadResponse.checkpoint:type_name -> connector.v1.StateCheckpoint
+	13, // 15: connector.v1.ReadResponse.stream_status:type_name -> connector.v1.StreamStatusChange
+	14, // 16: connector.v1.ReadResponse.progress:type_name -> connector.v1.Progress
+	16, // 17: connector.v1.ReadResponse.log:type_name -> connector.v1.LogEntry
+	17, // 18: connector.v1.ReadResponse.summary:type_name -> connector.v1.Summary
+	10, // 19: connector.v1.RecordBatch.records:type_name -> connector.v1.Record
+	21, // 20: connector.v1.Record.data_struct:type_name -> google.protobuf.Struct
+	2,  // 21: connector.v1.Record.operation:type_name -> connector.v1.Operation
+	24, // 22: connector.v1.Record.as_of:type_name -> google.protobuf.Timestamp
+	21, // 23: connector.v1.StreamState.content:type_name -> google.protobuf.Struct
+	11, // 24: connector.v1.StateCheckpoint.state:type_name -> connector.v1.StreamState
+	3,  // 25: connector.v1.StreamStatusChange.status:type_name -> connector.v1.StreamStatus
+	25, // 26: connector.v1.StreamStatusChange.failure:type_name -> connector.v1.Failure
+	24, // 27: connector.v1.Progress.waiting_until:type_name -> google.protobuf.Timestamp
+	23, // 28: connector.v1.Progress.time_left:type_name -> google.protobuf.Duration
+	15, // 29: connector.v1.Progress.streams:type_name -> connector.v1.StreamProgress
+	4,  // 30: connector.v1.LogEntry.level:type_name -> connector.v1.LogLevel
+	18, // 31: connector.v1.Summary.streams:type_name -> connector.v1.StreamSummary
+	23, // 32: connector.v1.Summary.waited:type_name -> google.protobuf.Duration
+	23, // 33: connector.v1.Summary.duration:type_name -> google.protobuf.Duration
+	3,  // 34: connector.v1.StreamSummary.status:type_name -> connector.v1.StreamStatus
+	25, // 35: connector.v1.StreamSummary.failure:type_name -> connector.v1.Failure
+	11, // 36: connector.v1.StreamSummary.state:type_name -> connector.v1.StreamState
+	24, // 37: connector.v1.StreamSummary.watermark:type_name -> google.protobuf.Timestamp
+	20, // 38: connector.v1.StreamSummary.reconciliation:type_name -> connector.v1.Reconciliation
+	19, // 39: connector.v1.StreamSummary.set_aside:type_name -> connector.v1.SetAside
+	25, // 40: connector.v1.SetAside.failure:type_name -> connector.v1.Failure
+	24, // 41: connector.v1.SetAside.since:type_name -> google.protobuf.Timestamp
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_read_proto_init() }
@@ -1885,7 +2026,7 @@ func file_connector_v1_read_proto_init() {
 	file_connector_v1_failure_proto_init()
 	file_connector_v1_read_proto_msgTypes[3].OneofWrappers = []any{
 		(*ReadResponse_Records)(nil),
-		(*ReadResponse_State)(nil),
+		(*ReadResponse_Checkpoint)(nil),
 		(*ReadResponse_StreamStatus)(nil),
 		(*ReadResponse_Progress)(nil),
 		(*ReadResponse_Log)(nil),
@@ -1897,7 +2038,7 @@ func file_connector_v1_read_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_read_proto_rawDesc), len(file_connector_v1_read_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

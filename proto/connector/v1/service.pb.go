@@ -40,9 +40,9 @@ const (
 	Capability_CAPABILITY_SOFT_DEADLINE Capability = 5
 	// ReadRequest.priority orders a backfill.
 	Capability_CAPABILITY_PRIORITY Capability = 6
-	// ReadRequest.reconcile compares what is there with what was sent.
+	// ReadRequest.reconcile compares what exists with what was sent.
 	Capability_CAPABILITY_RECONCILE Capability = 7
-	// ReadRequest.checkpoint_policy sets how often states come.
+	// ReadRequest.checkpoint_policy sets how often checkpoints are sent.
 	Capability_CAPABILITY_CHECKPOINT_POLICY Capability = 8
 )
 
@@ -107,7 +107,7 @@ const (
 	CheckStatus_CHECK_STATUS_UNSPECIFIED CheckStatus = 0
 	// The configuration works. Some streams may still be unavailable to the key.
 	CheckStatus_CHECK_STATUS_SUCCEEDED CheckStatus = 1
-	// The configuration does not work; problems tell why.
+	// The configuration doesn't work; problems say why.
 	CheckStatus_CHECK_STATUS_FAILED CheckStatus = 2
 )
 
@@ -154,11 +154,9 @@ func (CheckStatus) EnumDescriptor() ([]byte, []int) {
 
 // SpecRequest asks for the connector's specification.
 type SpecRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The protocol that the caller speaks, "MAJOR.MINOR". Empty means the server's own.
-	ProtocolVersion string `protobuf:"bytes,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SpecRequest) Reset() {
@@ -191,30 +189,21 @@ func (*SpecRequest) Descriptor() ([]byte, []int) {
 	return file_connector_v1_service_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *SpecRequest) GetProtocolVersion() string {
-	if x != nil {
-		return x.ProtocolVersion
-	}
-	return ""
-}
-
 // SpecResponse is the connector's specification.
 type SpecResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The protocol that the server speaks, "MAJOR.MINOR". Minor versions only add.
-	ProtocolVersion string `protobuf:"bytes,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
 	// The source's name, such as "stripe".
-	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// The connector's build, such as "1.2.0".
-	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// A JSON Schema (draft 2020-12) of the configuration. Secrets carry "writeOnly": true and "airbyte_secret": true.
-	ConfigSchema *structpb.Struct `protobuf:"bytes,4,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
+	ConfigSchema *structpb.Struct `protobuf:"bytes,3,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
 	// A page about the source for people.
-	DocumentationUrl string `protobuf:"bytes,5,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
+	DocumentationUrl string `protobuf:"bytes,4,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
 	// The sync modes that at least one stream supports.
-	SupportedSyncModes []SyncMode `protobuf:"varint,6,rep,packed,name=supported_sync_modes,json=supportedSyncModes,proto3,enum=connector.v1.SyncMode" json:"supported_sync_modes,omitempty"`
-	// The optional parts of Read that this build honours; requests that use another are refused with INVALID_ARGUMENT.
-	Capabilities  []Capability `protobuf:"varint,7,rep,packed,name=capabilities,proto3,enum=connector.v1.Capability" json:"capabilities,omitempty"`
+	SupportedSyncModes []SyncMode `protobuf:"varint,5,rep,packed,name=supported_sync_modes,json=supportedSyncModes,proto3,enum=connector.v1.SyncMode" json:"supported_sync_modes,omitempty"`
+	// The optional parts of Read that this build supports. Requests that use another are refused with INVALID_ARGUMENT.
+	Capabilities  []Capability `protobuf:"varint,6,rep,packed,name=capabilities,proto3,enum=connector.v1.Capability" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -247,13 +236,6 @@ func (x *SpecResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SpecResponse.ProtoReflect.Descriptor instead.
 func (*SpecResponse) Descriptor() ([]byte, []int) {
 	return file_connector_v1_service_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *SpecResponse) GetProtocolVersion() string {
-	if x != nil {
-		return x.ProtocolVersion
-	}
-	return ""
 }
 
 func (x *SpecResponse) GetSource() string {
@@ -301,12 +283,10 @@ func (x *SpecResponse) GetCapabilities() []Capability {
 // CheckRequest asks whether a configuration works.
 type CheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The protocol that the caller speaks, "MAJOR.MINOR". Empty means the server's own.
-	ProtocolVersion string `protobuf:"bytes,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
 	// The configuration, as Spec's config_schema describes it.
-	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to probe. Empty means all of them.
-	Streams       []string `protobuf:"bytes,3,rep,name=streams,proto3" json:"streams,omitempty"`
+	Streams       []string `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,13 +321,6 @@ func (*CheckRequest) Descriptor() ([]byte, []int) {
 	return file_connector_v1_service_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *CheckRequest) GetProtocolVersion() string {
-	if x != nil {
-		return x.ProtocolVersion
-	}
-	return ""
-}
-
 func (x *CheckRequest) GetConfig() *structpb.Struct {
 	if x != nil {
 		return x.Config
@@ -362,21 +335,22 @@ func (x *CheckRequest) GetStreams() []string {
 	return nil
 }
 
-// CheckResponse tells whether a configuration works.
+// CheckResponse says whether a configuration works.
 type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The verdict on the configuration as a whole.
 	Status CheckStatus `protobuf:"varint,1,opt,name=status,proto3,enum=connector.v1.CheckStatus" json:"status,omitempty"`
-	// Every problem of the configuration or the key; empty if status is SUCCEEDED.
+	// Every problem of the configuration or the key. Empty if status is SUCCEEDED.
 	Problems []*Failure `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"`
-	// What the key may read, in the order of the catalog; empty if status is FAILED.
+	// What the key may read, in the order of the catalog. Empty if status is FAILED.
 	Streams []*StreamAvailability `protobuf:"bytes,3,rep,name=streams,proto3" json:"streams,omitempty"`
-	// The account's id, if the key may tell it; empty otherwise.
+	// The account's id, if the key may read it. Empty otherwise.
 	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
-	// Whether the key reads live data (true) or test data (false).
-	LiveMode      bool `protobuf:"varint,5,opt,name=live_mode,json=liveMode,proto3" json:"live_mode,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Facts about the account for people to read, by name, such as {"mode": "test"}. Names and values are the source's own;
+	// no program may depend on them. Empty if status is FAILED.
+	AccountAttributes map[string]string `protobuf:"bytes,5,rep,name=account_attributes,json=accountAttributes,proto3" json:"account_attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CheckResponse) Reset() {
@@ -437,21 +411,21 @@ func (x *CheckResponse) GetAccount() string {
 	return ""
 }
 
-func (x *CheckResponse) GetLiveMode() bool {
+func (x *CheckResponse) GetAccountAttributes() map[string]string {
 	if x != nil {
-		return x.LiveMode
+		return x.AccountAttributes
 	}
-	return false
+	return nil
 }
 
-// StreamAvailability tells whether a key may read a stream.
+// StreamAvailability says whether a key may read a stream.
 type StreamAvailability struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The answer.
 	Availability Availability `protobuf:"varint,2,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
-	// Why not, and how to mend it, if availability is UNAVAILABLE; why nothing is known, if it is UNKNOWN.
+	// Why not, and how to fix it, if availability is UNAVAILABLE; why nothing is known, if it is UNKNOWN. Unset otherwise.
 	Reason        *Failure `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -511,15 +485,13 @@ func (x *StreamAvailability) GetReason() *Failure {
 // DiscoverRequest asks for the catalog.
 type DiscoverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The protocol that the caller speaks, "MAJOR.MINOR". Empty means the server's own.
-	ProtocolVersion string `protobuf:"bytes,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
 	// The configuration, as Spec's config_schema describes it.
-	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
-	// Ask the source what the key may read and leave out the streams that it may not. False answers without reaching
-	// the source, with every stream.
-	OnlyAvailable bool `protobuf:"varint,3,opt,name=only_available,json=onlyAvailable,proto3" json:"only_available,omitempty"`
+	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	// Ask the source what the key may read, and leave out the streams that it may not read. False makes no request to the
+	// source and returns every stream.
+	OnlyAvailable bool `protobuf:"varint,2,opt,name=only_available,json=onlyAvailable,proto3" json:"only_available,omitempty"`
 	// With only_available: keep unavailable streams in the catalog, marked and with the reason.
-	IncludeUnavailable bool `protobuf:"varint,4,opt,name=include_unavailable,json=includeUnavailable,proto3" json:"include_unavailable,omitempty"`
+	IncludeUnavailable bool `protobuf:"varint,3,opt,name=include_unavailable,json=includeUnavailable,proto3" json:"include_unavailable,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -552,13 +524,6 @@ func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use DiscoverRequest.ProtoReflect.Descriptor instead.
 func (*DiscoverRequest) Descriptor() ([]byte, []int) {
 	return file_connector_v1_service_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *DiscoverRequest) GetProtocolVersion() string {
-	if x != nil {
-		return x.ProtocolVersion
-	}
-	return ""
 }
 
 func (x *DiscoverRequest) GetConfig() *structpb.Struct {
@@ -632,36 +597,35 @@ var File_connector_v1_service_proto protoreflect.FileDescriptor
 
 const file_connector_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconnector/v1/service.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x17connector/v1/read.proto\x1a\x1cgoogle/protobuf/struct.proto\"8\n" +
-	"\vSpecRequest\x12)\n" +
-	"\x10protocol_version\x18\x01 \x01(\tR\x0fprotocolVersion\"\xde\x02\n" +
-	"\fSpecResponse\x12)\n" +
-	"\x10protocol_version\x18\x01 \x01(\tR\x0fprotocolVersion\x12\x16\n" +
-	"\x06source\x18\x02 \x01(\tR\x06source\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\x12<\n" +
-	"\rconfig_schema\x18\x04 \x01(\v2\x17.google.protobuf.StructR\fconfigSchema\x12+\n" +
-	"\x11documentation_url\x18\x05 \x01(\tR\x10documentationUrl\x12H\n" +
-	"\x14supported_sync_modes\x18\x06 \x03(\x0e2\x16.connector.v1.SyncModeR\x12supportedSyncModes\x12<\n" +
-	"\fcapabilities\x18\a \x03(\x0e2\x18.connector.v1.CapabilityR\fcapabilities\"\x84\x01\n" +
-	"\fCheckRequest\x12)\n" +
-	"\x10protocol_version\x18\x01 \x01(\tR\x0fprotocolVersion\x12/\n" +
-	"\x06config\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06config\x12\x18\n" +
-	"\astreams\x18\x03 \x03(\tR\astreams\"\xe8\x01\n" +
+	"\x1aconnector/v1/service.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x17connector/v1/read.proto\x1a\x1cgoogle/protobuf/struct.proto\"\r\n" +
+	"\vSpecRequest\"\xb3\x02\n" +
+	"\fSpecResponse\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12<\n" +
+	"\rconfig_schema\x18\x03 \x01(\v2\x17.google.protobuf.StructR\fconfigSchema\x12+\n" +
+	"\x11documentation_url\x18\x04 \x01(\tR\x10documentationUrl\x12H\n" +
+	"\x14supported_sync_modes\x18\x05 \x03(\x0e2\x16.connector.v1.SyncModeR\x12supportedSyncModes\x12<\n" +
+	"\fcapabilities\x18\x06 \x03(\x0e2\x18.connector.v1.CapabilityR\fcapabilities\"Y\n" +
+	"\fCheckRequest\x12/\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x12\x18\n" +
+	"\astreams\x18\x02 \x03(\tR\astreams\"\xf4\x02\n" +
 	"\rCheckResponse\x121\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x19.connector.v1.CheckStatusR\x06status\x121\n" +
 	"\bproblems\x18\x02 \x03(\v2\x15.connector.v1.FailureR\bproblems\x12:\n" +
 	"\astreams\x18\x03 \x03(\v2 .connector.v1.StreamAvailabilityR\astreams\x12\x18\n" +
-	"\aaccount\x18\x04 \x01(\tR\aaccount\x12\x1b\n" +
-	"\tlive_mode\x18\x05 \x01(\bR\bliveMode\"\x9b\x01\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\x12a\n" +
+	"\x12account_attributes\x18\x05 \x03(\v22.connector.v1.CheckResponse.AccountAttributesEntryR\x11accountAttributes\x1aD\n" +
+	"\x16AccountAttributesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
 	"\x12StreamAvailability\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12>\n" +
 	"\favailability\x18\x02 \x01(\x0e2\x1a.connector.v1.AvailabilityR\favailability\x12-\n" +
-	"\x06reason\x18\x03 \x01(\v2\x15.connector.v1.FailureR\x06reason\"\xc5\x01\n" +
-	"\x0fDiscoverRequest\x12)\n" +
-	"\x10protocol_version\x18\x01 \x01(\tR\x0fprotocolVersion\x12/\n" +
-	"\x06config\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06config\x12%\n" +
-	"\x0eonly_available\x18\x03 \x01(\bR\ronlyAvailable\x12/\n" +
-	"\x13include_unavailable\x18\x04 \x01(\bR\x12includeUnavailable\"B\n" +
+	"\x06reason\x18\x03 \x01(\v2\x15.connector.v1.FailureR\x06reason\"\x9a\x01\n" +
+	"\x0fDiscoverRequest\x12/\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x12%\n" +
+	"\x0eonly_available\x18\x02 \x01(\bR\ronlyAvailable\x12/\n" +
+	"\x13include_unavailable\x18\x03 \x01(\bR\x12includeUnavailable\"B\n" +
 	"\x10DiscoverResponse\x12.\n" +
 	"\astreams\x18\x01 \x03(\v2\x14.connector.v1.StreamR\astreams*\x8a\x02\n" +
 	"\n" +
@@ -698,7 +662,7 @@ func file_connector_v1_service_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_v1_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_connector_v1_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_connector_v1_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_connector_v1_service_proto_goTypes = []any{
 	(Capability)(0),            // 0: connector.v1.Capability
 	(CheckStatus)(0),           // 1: connector.v1.CheckStatus
@@ -709,39 +673,41 @@ var file_connector_v1_service_proto_goTypes = []any{
 	(*StreamAvailability)(nil), // 6: connector.v1.StreamAvailability
 	(*DiscoverRequest)(nil),    // 7: connector.v1.DiscoverRequest
 	(*DiscoverResponse)(nil),   // 8: connector.v1.DiscoverResponse
-	(*structpb.Struct)(nil),    // 9: google.protobuf.Struct
-	(SyncMode)(0),              // 10: connector.v1.SyncMode
-	(*Failure)(nil),            // 11: connector.v1.Failure
-	(Availability)(0),          // 12: connector.v1.Availability
-	(*Stream)(nil),             // 13: connector.v1.Stream
-	(*ReadRequest)(nil),        // 14: connector.v1.ReadRequest
-	(*ReadResponse)(nil),       // 15: connector.v1.ReadResponse
+	nil,                        // 9: connector.v1.CheckResponse.AccountAttributesEntry
+	(*structpb.Struct)(nil),    // 10: google.protobuf.Struct
+	(SyncMode)(0),              // 11: connector.v1.SyncMode
+	(*Failure)(nil),            // 12: connector.v1.Failure
+	(Availability)(0),          // 13: connector.v1.Availability
+	(*Stream)(nil),             // 14: connector.v1.Stream
+	(*ReadRequest)(nil),        // 15: connector.v1.ReadRequest
+	(*ReadResponse)(nil),       // 16: connector.v1.ReadResponse
 }
 var file_connector_v1_service_proto_depIdxs = []int32{
-	9,  // 0: connector.v1.SpecResponse.config_schema:type_name -> google.protobuf.Struct
-	10, // 1: connector.v1.SpecResponse.supported_sync_modes:type_name -> connector.v1.SyncMode
+	10, // 0: connector.v1.SpecResponse.config_schema:type_name -> google.protobuf.Struct
+	11, // 1: connector.v1.SpecResponse.supported_sync_modes:type_name -> connector.v1.SyncMode
 	0,  // 2: connector.v1.SpecResponse.capabilities:type_name -> connector.v1.Capability
-	9,  // 3: connector.v1.CheckRequest.config:type_name -> google.protobuf.Struct
+	10, // 3: connector.v1.CheckRequest.config:type_name -> google.protobuf.Struct
 	1,  // 4: connector.v1.CheckResponse.status:type_name -> connector.v1.CheckStatus
-	11, // 5: connector.v1.CheckResponse.problems:type_name -> connector.v1.Failure
+	12, // 5: connector.v1.CheckResponse.problems:type_name -> connector.v1.Failure
 	6,  // 6: connector.v1.CheckResponse.streams:type_name -> connector.v1.StreamAvailability
-	12, // 7: connector.v1.StreamAvailability.availability:type_name -> connector.v1.Availability
-	11, // 8: connector.v1.StreamAvailability.reason:type_name -> connector.v1.Failure
-	9,  // 9: connector.v1.DiscoverRequest.config:type_name -> google.protobuf.Struct
-	13, // 10: connector.v1.DiscoverResponse.streams:type_name -> connector.v1.Stream
-	2,  // 11: connector.v1.ConnectorService.Spec:input_type -> connector.v1.SpecRequest
-	4,  // 12: connector.v1.ConnectorService.Check:input_type -> connector.v1.CheckRequest
-	7,  // 13: connector.v1.ConnectorService.Discover:input_type -> connector.v1.DiscoverRequest
-	14, // 14: connector.v1.ConnectorService.Read:input_type -> connector.v1.ReadRequest
-	3,  // 15: connector.v1.ConnectorService.Spec:output_type -> connector.v1.SpecResponse
-	5,  // 16: connector.v1.ConnectorService.Check:output_type -> connector.v1.CheckResponse
-	8,  // 17: connector.v1.ConnectorService.Discover:output_type -> connector.v1.DiscoverResponse
-	15, // 18: connector.v1.ConnectorService.Read:output_type -> connector.v1.ReadResponse
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	9,  // 7: connector.v1.CheckResponse.account_attributes:type_name -> connector.v1.CheckResponse.AccountAttributesEntry
+	13, // 8: connector.v1.StreamAvailability.availability:type_name -> connector.v1.Availability
+	12, // 9: connector.v1.StreamAvailability.reason:type_name -> connector.v1.Failure
+	10, // 10: connector.v1.DiscoverRequest.config:type_name -> google.protobuf.Struct
+	14, // 11: connector.v1.DiscoverResponse.streams:type_name -> connector.v1.Stream
+	2,  // 12: connector.v1.ConnectorService.Spec:input_type -> connector.v1.SpecRequest
+	4,  // 13: connector.v1.ConnectorService.Check:input_type -> connector.v1.CheckRequest
+	7,  // 14: connector.v1.ConnectorService.Discover:input_type -> connector.v1.DiscoverRequest
+	15, // 15: connector.v1.ConnectorService.Read:input_type -> connector.v1.ReadRequest
+	3,  // 16: connector.v1.ConnectorService.Spec:output_type -> connector.v1.SpecResponse
+	5,  // 17: connector.v1.ConnectorService.Check:output_type -> connector.v1.CheckResponse
+	8,  // 18: connector.v1.ConnectorService.Discover:output_type -> connector.v1.DiscoverResponse
+	16, // 19: connector.v1.ConnectorService.Read:output_type -> connector.v1.ReadResponse
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_service_proto_init() }
@@ -758,7 +724,7 @@ func file_connector_v1_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_service_proto_rawDesc), len(file_connector_v1_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,11 +37,11 @@ const (
 //
 //  1. Spec, once: which configuration does the connector take?
 //  2. Check, when a person has filled that configuration in: does it work, and what may this key read?
-//  3. Discover: which streams are there, with which schema, primary key and relations?
-//  4. Read, at every sync: stream the records of the configured streams, beginning from the states of the sync before.
+//  3. Discover: which streams exist, with which schema, primary key and relations?
+//  4. Read, at every sync: stream the records of the configured streams, starting from the states of the previous sync.
 //
 // The service keeps nothing between calls: configuration, catalog and state come with every request. Any replica can
-// serve any call, and a Read that dies is resumed at any other replica from the last state received.
+// serve any call, and a Read that breaks off is resumed on any other replica from the last state received.
 //
 // # What a state promises
 //
@@ -50,45 +50,82 @@ const (
 // key in the order received gives the same rows. Within one stream, a later record for a key is at least as new as an
 // earlier one.
 //
+// # Generations
+//
+// A generation is one reading of a stream from its beginning. Its number grows whenever the stream is read from the
+// beginning again, with or without a state; it isn't consecutive. Keep with each row the generation in which it last came.
+// At every COMPLETE, delete the stream's rows (of that account) of older generations: they did not come back, so the source
+// no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
+//
+// # Versions
+//
+// The version of the protocol is the package's, v1; a later one would be another package and another service beside this
+// one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value that the server
+// doesn't know is refused with INVALID_ARGUMENT, so that an option is never ignored silently. A client ignores what it
+// doesn't know in a response.
+//
 // # Errors
 //
-// Every error of the connector carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
-// "connector.v1"), this package's Failure, and, where they apply, google.rpc.BadRequest (field violations by path) and
-// google.rpc.RetryInfo; those that gRPC makes itself, such as for a request that is too large, carry none. The codes are:
+// Every error made by the connector carries this package's Failure twice: among the details of google.rpc.Status, and
+// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also hold
+// google.rpc.ErrorInfo (reason = the FailureClass without its prefix; domain = "connector.v1"; metadata = refused_by
+// ("service" or "source"), stream, account, request_id, http_status and source_code, where they apply),
+// google.rpc.BadRequest (field violations by path) and google.rpc.RetryInfo (if retryable). Errors made by gRPC itself
+// carry none of these. Together they take less than 8 KiB: the longest texts and lists are cut.
 //
-//	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
-//	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
-//	UNAUTHENTICATED      the source refused the credentials, or this server the caller's token (FAILURE_CLASS_AUTH)
-//	PERMISSION_DENIED    the credentials are good and may not do this (FAILURE_CLASS_PERMISSION)
-//	RESOURCE_EXHAUSTED   the source's or this server's limits (FAILURE_CLASS_RATE_LIMIT), or a request that is too large
-//	UNAVAILABLE          the source cannot be reached, or this server is draining; try again (FAILURE_CLASS_TRANSIENT)
-//	DATA_LOSS            the source sent what cannot be carried or understood (FAILURE_CLASS_SOURCE_DATA)
-//	INTERNAL             a bug in the connector (FAILURE_CLASS_SYSTEM)
-//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing; a Read whose client takes nothing for long is cancelled too
+//	code                 class        retryable       what to do
+//	INVALID_ARGUMENT     CONFIG       no              correct the fields named in violations
+//	UNAUTHENTICATED      AUTH         no              replace the key (refused_by = source) or the token (service)
+//	PERMISSION_DENIED    PERMISSION   no              extend the key's permissions, or deselect the stream
+//	RESOURCE_EXHAUSTED   RATE_LIMIT   yes             wait for RetryInfo's delay, then call again or resume
+//	UNAVAILABLE          TRANSIENT    yes             back off, then call again or resume
+//	DATA_LOSS            SOURCE_DATA  no              report it; the other streams are not affected
+//	INTERNAL             SYSTEM       no              report it
+//
+// Failure.retryable decides where it differs from the table (a source can say that one particular error is worth a
+// retry). Without a Failure, gRPC or something on the way made the error:
+//
+//	UNAVAILABLE          no connection, or it broke: back off, then call again or resume
+//	INTERNAL, UNKNOWN    a stream was broken by something on the way: resume; report it if it stays
+//	RESOURCE_EXHAUSTED   a message is larger than the receiver allows: raise its limit; a retry doesn't help
+//	UNIMPLEMENTED        this is not a server of connector.v1: check the target
+//	CANCELLED, DEADLINE_EXCEEDED  the caller ended the call
+//
+// "Back off" means: wait for RetryInfo's retry_delay (= Failure.retry_after) if there is one, otherwise exponentially,
+// from half a second to 30 seconds, with jitter. "Resume" means: call Read again from the last states stored.
+//
+// # Connections
+//
+// Defaults, which an operator can change. A request has at most 4 MiB and must arrive within 20 seconds; a response has at
+// most 4 MiB, which is what gRPC clients accept by default. A Read sends a message at least every 10 seconds. Client
+// keepalive pings are welcome, at most one every 10 seconds; 30 seconds with a timeout of 20 suit. The server pings clients
+// after a minute of silence. It ends a Read whose client takes no message for 10 minutes with UNAVAILABLE. It closes idle
+// connections after 15 minutes and asks clients to reconnect after 30; calls under way are not affected.
 //
 // # Secrets
 //
-// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds, instead
-// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service does not have, or that the caller may not
+// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds instead
+// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service doesn't have, or that the caller may not
 // use, is a wrong field of the configuration.
 type ConnectorServiceClient interface {
-	// Spec tells what configuration the connector takes and what it can do. It needs nothing and reaches nothing.
+	// Spec returns what configuration the connector takes and what it can do. It needs no configuration and makes no request
+	// to the source.
 	Spec(ctx context.Context, in *SpecRequest, opts ...grpc.CallOption) (*SpecResponse, error)
-	// Check tells whether a configuration works, and what its key may read. A configuration or key that does not work is
-	// a successful RPC with status FAILED and every problem listed; an RPC error means that the request itself was
-	// malformed (INVALID_ARGUMENT, FAILED_PRECONDITION) or that the connector failed (INTERNAL).
+	// Check reports whether a configuration works, and what its key may read. A configuration or key that doesn't work is
+	// a successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
+	// (INVALID_ARGUMENT) or that the connector failed (INTERNAL).
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
-	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available also those of
-	// reaching the source.
+	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available, also those of
+	// calling the source.
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request or because the server drains; otherwise it is that of the first
-	// stream that failed. A Read that was ended early says has_more: go on with another, from the last states.
-	// INVALID_ARGUMENT names the field of the request that is wrong, before any record is sent.
+	// skipped, or was ended early by a limit of the request or because the server is draining; otherwise it is that of the
+	// first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the wrong
+	// fields of the request, before any record is sent.
 	//
-	// Never put a retrying interceptor on Read: it would begin the stream again after messages were delivered. Resume
-	// with the last state instead.
+	// Never put a retry policy or a retrying interceptor on Read: it would restart the stream from the old states after
+	// messages were delivered. Resume from the last states instead.
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error)
 }
 
@@ -161,11 +198,11 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //
 //  1. Spec, once: which configuration does the connector take?
 //  2. Check, when a person has filled that configuration in: does it work, and what may this key read?
-//  3. Discover: which streams are there, with which schema, primary key and relations?
-//  4. Read, at every sync: stream the records of the configured streams, beginning from the states of the sync before.
+//  3. Discover: which streams exist, with which schema, primary key and relations?
+//  4. Read, at every sync: stream the records of the configured streams, starting from the states of the previous sync.
 //
 // The service keeps nothing between calls: configuration, catalog and state come with every request. Any replica can
-// serve any call, and a Read that dies is resumed at any other replica from the last state received.
+// serve any call, and a Read that breaks off is resumed on any other replica from the last state received.
 //
 // # What a state promises
 //
@@ -174,45 +211,82 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 // key in the order received gives the same rows. Within one stream, a later record for a key is at least as new as an
 // earlier one.
 //
+// # Generations
+//
+// A generation is one reading of a stream from its beginning. Its number grows whenever the stream is read from the
+// beginning again, with or without a state; it isn't consecutive. Keep with each row the generation in which it last came.
+// At every COMPLETE, delete the stream's rows (of that account) of older generations: they did not come back, so the source
+// no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
+//
+// # Versions
+//
+// The version of the protocol is the package's, v1; a later one would be another package and another service beside this
+// one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value that the server
+// doesn't know is refused with INVALID_ARGUMENT, so that an option is never ignored silently. A client ignores what it
+// doesn't know in a response.
+//
 // # Errors
 //
-// Every error of the connector carries google.rpc.ErrorInfo (reason = the FailureClass without its prefix, domain
-// "connector.v1"), this package's Failure, and, where they apply, google.rpc.BadRequest (field violations by path) and
-// google.rpc.RetryInfo; those that gRPC makes itself, such as for a request that is too large, carry none. The codes are:
+// Every error made by the connector carries this package's Failure twice: among the details of google.rpc.Status, and
+// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also hold
+// google.rpc.ErrorInfo (reason = the FailureClass without its prefix; domain = "connector.v1"; metadata = refused_by
+// ("service" or "source"), stream, account, request_id, http_status and source_code, where they apply),
+// google.rpc.BadRequest (field violations by path) and google.rpc.RetryInfo (if retryable). Errors made by gRPC itself
+// carry none of these. Together they take less than 8 KiB: the longest texts and lists are cut.
 //
-//	INVALID_ARGUMENT     the request or its configuration is wrong (FAILURE_CLASS_CONFIG)
-//	FAILED_PRECONDITION  protocol_version has a major version that this server does not speak
-//	UNAUTHENTICATED      the source refused the credentials, or this server the caller's token (FAILURE_CLASS_AUTH)
-//	PERMISSION_DENIED    the credentials are good and may not do this (FAILURE_CLASS_PERMISSION)
-//	RESOURCE_EXHAUSTED   the source's or this server's limits (FAILURE_CLASS_RATE_LIMIT), or a request that is too large
-//	UNAVAILABLE          the source cannot be reached, or this server is draining; try again (FAILURE_CLASS_TRANSIENT)
-//	DATA_LOSS            the source sent what cannot be carried or understood (FAILURE_CLASS_SOURCE_DATA)
-//	INTERNAL             a bug in the connector (FAILURE_CLASS_SYSTEM)
-//	CANCELLED, DEADLINE_EXCEEDED  the caller's own doing; a Read whose client takes nothing for long is cancelled too
+//	code                 class        retryable       what to do
+//	INVALID_ARGUMENT     CONFIG       no              correct the fields named in violations
+//	UNAUTHENTICATED      AUTH         no              replace the key (refused_by = source) or the token (service)
+//	PERMISSION_DENIED    PERMISSION   no              extend the key's permissions, or deselect the stream
+//	RESOURCE_EXHAUSTED   RATE_LIMIT   yes             wait for RetryInfo's delay, then call again or resume
+//	UNAVAILABLE          TRANSIENT    yes             back off, then call again or resume
+//	DATA_LOSS            SOURCE_DATA  no              report it; the other streams are not affected
+//	INTERNAL             SYSTEM       no              report it
+//
+// Failure.retryable decides where it differs from the table (a source can say that one particular error is worth a
+// retry). Without a Failure, gRPC or something on the way made the error:
+//
+//	UNAVAILABLE          no connection, or it broke: back off, then call again or resume
+//	INTERNAL, UNKNOWN    a stream was broken by something on the way: resume; report it if it stays
+//	RESOURCE_EXHAUSTED   a message is larger than the receiver allows: raise its limit; a retry doesn't help
+//	UNIMPLEMENTED        this is not a server of connector.v1: check the target
+//	CANCELLED, DEADLINE_EXCEEDED  the caller ended the call
+//
+// "Back off" means: wait for RetryInfo's retry_delay (= Failure.retry_after) if there is one, otherwise exponentially,
+// from half a second to 30 seconds, with jitter. "Resume" means: call Read again from the last states stored.
+//
+// # Connections
+//
+// Defaults, which an operator can change. A request has at most 4 MiB and must arrive within 20 seconds; a response has at
+// most 4 MiB, which is what gRPC clients accept by default. A Read sends a message at least every 10 seconds. Client
+// keepalive pings are welcome, at most one every 10 seconds; 30 seconds with a timeout of 20 suit. The server pings clients
+// after a minute of silence. It ends a Read whose client takes no message for 10 minutes with UNAVAILABLE. It closes idle
+// connections after 15 minutes and asks clients to reconnect after 30; calls under way are not affected.
 //
 // # Secrets
 //
-// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds, instead
-// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service does not have, or that the caller may not
+// In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds instead
+// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service doesn't have, or that the caller may not
 // use, is a wrong field of the configuration.
 type ConnectorServiceServer interface {
-	// Spec tells what configuration the connector takes and what it can do. It needs nothing and reaches nothing.
+	// Spec returns what configuration the connector takes and what it can do. It needs no configuration and makes no request
+	// to the source.
 	Spec(context.Context, *SpecRequest) (*SpecResponse, error)
-	// Check tells whether a configuration works, and what its key may read. A configuration or key that does not work is
-	// a successful RPC with status FAILED and every problem listed; an RPC error means that the request itself was
-	// malformed (INVALID_ARGUMENT, FAILED_PRECONDITION) or that the connector failed (INTERNAL).
+	// Check reports whether a configuration works, and what its key may read. A configuration or key that doesn't work is
+	// a successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
+	// (INVALID_ARGUMENT) or that the connector failed (INTERNAL).
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
-	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available also those of
-	// reaching the source.
+	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available, also those of
+	// calling the source.
 	Discover(context.Context, *DiscoverRequest) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request or because the server drains; otherwise it is that of the first
-	// stream that failed. A Read that was ended early says has_more: go on with another, from the last states.
-	// INVALID_ARGUMENT names the field of the request that is wrong, before any record is sent.
+	// skipped, or was ended early by a limit of the request or because the server is draining; otherwise it is that of the
+	// first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the wrong
+	// fields of the request, before any record is sent.
 	//
-	// Never put a retrying interceptor on Read: it would begin the stream again after messages were delivered. Resume
-	// with the last state instead.
+	// Never put a retry policy or a retrying interceptor on Read: it would restart the stream from the old states after
+	// messages were delivered. Resume from the last states instead.
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error
 	mustEmbedUnimplementedConnectorServiceServer()
 }

@@ -15,7 +15,7 @@ const StateTable = "_stripe_connector_state"
 
 // EncodeState gives a state as compact JSON.
 func EncodeState(state *connectorv1.StreamState) (string, error) {
-	content, err := protojson.Marshal(state.GetState())
+	content, err := protojson.Marshal(state.GetContent())
 	compact := jsontext.Value(content)
 	if err == nil {
 		err = compact.Compact() // protojson's white space varies from build to build
@@ -28,8 +28,8 @@ func EncodeState(state *connectorv1.StreamState) (string, error) {
 
 // DecodeState is the other way round.
 func DecodeState(stream, account, content string) (*connectorv1.StreamState, error) {
-	state := &connectorv1.StreamState{Stream: stream, Account: account, State: &structpb.Struct{}}
-	if err := protojson.Unmarshal([]byte(content), state.GetState()); err != nil {
+	state := &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{}}
+	if err := protojson.Unmarshal([]byte(content), state.GetContent()); err != nil {
 		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream anew",
 			stream, StateTable)
 	}
