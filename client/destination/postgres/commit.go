@@ -18,10 +18,15 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := patient(ctx)
+	ctx, cancel := withGrace(ctx)
 	defer cancel()
 	var staged []*table // now, which a rollback takes back
-	err := pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
+	var refilled map[*table]bool
+	touched := d.touched(c)
+	err := d.transaction(ctx, func(tx pgx.Tx) (err error) {
+		if err := d.undisturbed(ctx, tx, touched); err != nil {
+			return err
+		}
 		for _, batches := range byStream(c.Records) {
 			t := d.tables[batches[0].GetStream()]
 			if t == nil {
@@ -44,13 +49,17 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 				return err
 			}
 		}
-		return nil
+		refilled, err = d.refill(ctx, tx, touched)
+		return err
 	})
 	if err != nil {
 		for _, t := range staged {
 			t.staged = false
 		}
-		return d.explain(err)
+		return d.explain(ctx, err)
+	}
+	for t, filled := range refilled {
+		t.known.Filled = filled
 	}
 	for _, completion := range c.Completed {
 		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
@@ -58,12 +67,12 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	return nil
 }
 
-// patient gives a context that ends some time after ctx: the driver closes the connection when a context ends, and what is
-// read already is worth storing.
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+// withGrace returns a context that outlives ctx by the grace. The driver closes the connection when a context ends, and what
+// is read already is worth storing.
+func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -94,7 +103,7 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	if d.opts.Append {
 		source := &versions{d: d, t: t, batches: batches}
-		if err := source.copyTo(ctx, tx, pgx.Identifier{t.Name}, t.names, source); err != nil {
+		if err := source.copyTo(ctx, tx, pgx.Identifier{t.schema, t.Name}, t.names, source); err != nil {
 			return err
 		}
 		return d.settle(ctx, tx, t, source)
@@ -281,9 +290,9 @@ func (d *Destination) store(ctx context.Context, tx pgx.Tx, state *connectorv1.S
 	}
 	arrived := "0"
 	if t := d.tables[state.GetStream()]; d.opts.Append && t != nil {
-		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
+		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO "+rows.StateTable+" (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
+	_, err = tx.Exec(ctx, "INSERT INTO "+d.stateTable()+" AS s (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
 		arrived+") ON CONFLICT (stream, account) DO UPDATE SET "+
 		"state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived",
 		state.GetStream(), state.GetAccount(), content)
@@ -306,9 +315,9 @@ func (d *Destination) complete(ctx context.Context, tx pgx.Tx, c client.Completi
 	}
 	arrived := "arrived"
 	if d.opts.Append {
-		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
+		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	_, err := tx.Exec(ctx, "UPDATE "+rows.StateTable+" SET completed = $1, arrived = "+arrived+
+	_, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET completed = $1, arrived = "+arrived+
 		" WHERE stream = $2 AND account = $3", c.Generation, c.Stream, c.Account)
 	return err
 }

@@ -1,61 +1,244 @@
 package postgres
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// errUnparsable is the error of an address that is none. It repeats nothing of it: there may be a password in it.
-var errUnparsable = errors.New("the address of the database cannot be understood: write it as " +
-	"postgres://user@host:5432/database, with signs in the password escaped as in %40 for @")
+// The conditions of the server that the code asks about: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	lockNotAvailable      = "55P03"
+	insufficientPrivilege = "42501"
+	readOnlyTransaction   = "25006"
+)
 
-// unreachable is the error of a database that cannot be connected to.
-func unreachable(config *pgx.ConnConfig, err error) error {
-	where := fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch failure.Code {
-		case "28P01", "28000": // invalid_password, invalid_authorization_specification
-			return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass): %s",
-				where, config.User, failure.Message)
-		case "3D000": // invalid_catalog_name
-			return fmt.Errorf("there is no %s: create it, or choose another: %s", where, failure.Message)
-		}
-		return fmt.Errorf("%s refuses the connection: %s", where, failure.Message)
+// said returns what the server said, to go after our own words. The message of a data exception quotes the value, and the
+// detail of any error may: they are a customer's data, and left out.
+func said(failure *pgconn.PgError) string {
+	if strings.HasPrefix(failure.Code, "22") {
+		return "SQLSTATE " + failure.Code
 	}
-	if inner := errors.Unwrap(err); inner != nil { // the outer error repeats settings
-		err = inner
-	}
-	return fmt.Errorf("%s cannot be reached: check that it runs and that host and port are right: %w", where, err)
+	return failure.Message + " (SQLSTATE " + failure.Code + ")"
 }
 
-// explain adds to an error what it means for the user and how to mend it. Values of rows, which the server puts into the
-// detail of an error, are left out: they are a customer's data.
-func (d *Destination) explain(err error) error {
+// explain returns err in words for the user: what is wrong, what to do about it, and then what the server said. It asks the
+// server for what it needs to know, so the transaction that failed must be over. Errors that pass become interruptions.
+func (d *Destination) explain(ctx context.Context, err error) error {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
+	if _, done := errors.AsType[*client.Interruption](err); done || err == nil {
 		return err
 	}
-	said := failure.Message + " (SQLSTATE " + failure.Code + ")"
-	switch {
-	case strings.HasPrefix(failure.Code, "22"): // data_exception: the message quotes the value
-		said = "SQLSTATE " + failure.Code
+	if !ok {
+		return d.lost(ctx, err)
+	}
+	prefix := ""
+	if outer, _, found := strings.Cut(err.Error(), ": "+failure.Error()); found {
+		prefix = outer + ": " // what we were doing
+	}
+	explained := d.sentence(ctx, failure)
+	if prefix != "" {
+		explained = fmt.Errorf("%s%w", prefix, explained)
+	}
+	if passes(failure) || gone(failure) {
+		return &client.Interruption{Err: explained}
+	}
+	return explained
+}
+
+// gone reports whether something was dropped or renamed under a sync. Begin looks after that.
+func gone(failure *pgconn.PgError) bool {
+	return failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000"
+}
+
+// passes reports whether the same can succeed later, without anyone's help or with that of whoever is named.
+func passes(failure *pgconn.PgError) bool {
+	switch failure.Code {
+	case lockNotAvailable, "40001", "40P01", "53300", "25P03", "25P04": // serialization, deadlock, no slots, timeouts between statements
+		return true
+	}
+	return strings.HasPrefix(failure.Code, "08") || strings.HasPrefix(failure.Code, "57")
+}
+
+// sentence says what an error of the server means.
+func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) error {
+	said := said(failure)
+	switch failure.Code {
+	case insufficientPrivilege:
+		return d.lacking(ctx, failure)
+	case lockNotAvailable:
+		return d.blocked(ctx, failure, false, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable)...)
+	case readOnlyTransaction:
+		return fmt.Errorf("the server of %s is read-only, as a standby is: connect to the primary (with several hosts in the address, "+
+			"target_session_attrs=primary finds it): %s", d.where, said)
+	case "53100": // disk_full
+		return fmt.Errorf("the disk of the server of %s is full: free space there, or move the tables to another tablespace, and sync "+
+			"again: %s", d.where, said)
+	case "53200": // out_of_memory
+		return fmt.Errorf("the server of %s is out of memory: lower work_mem or give it more, and sync again: %s", d.where, said)
+	case "53300": // too_many_connections
+		return fmt.Errorf("the server of %s has no connection left: raise max_connections or the limit of user %s, or end sessions that "+
+			"are idle: %s", d.where, d.config.User, said)
+	case "40001", "40P01":
+		return fmt.Errorf("another session changed the same rows of %s at the same time: %s", d.where, said)
+	case "42P16", "2BP01", "0A000": // a view depends on a column, and the like
+		return fmt.Errorf("a table in %s cannot be changed as its stream's schema did; drop what depends on it, sync, and "+
+			"create it again: %s", d.where, said)
+	case "23502": // not_null_violation
+		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, and a sync does not fill it: give it a default (ALTER TABLE "+
+			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, said)
+	case "42P01", "42703", "3F000": // undefined_table, undefined_column, invalid_schema_name
+		return fmt.Errorf("a table, a column or the schema was dropped or renamed while a sync was writing to %s: sync again: %s", d.where, said)
+	case "58030", "58P01": // io_error, undefined_file
+		return fmt.Errorf("the server of %s cannot write to its disk: check the disk and the server's log: %s", d.where, said)
+	}
+	switch failure.Code[:min(2, len(failure.Code))] {
+	case "22": // data_exception
 		if failure.ColumnName != "" || failure.TableName != "" {
 			said += " in column " + failure.ColumnName + " of table " + failure.TableName
 		}
-		return fmt.Errorf("%s does not take a value: %s: this is a bug, please report it", d.where, said)
-	case failure.Code == "42501": // insufficient_privilege
-		return fmt.Errorf("the user may not write to %s: grant it USAGE and CREATE on the schema: %s", d.where, said)
-	case failure.Code == "42P16", failure.Code == "2BP01", failure.Code == "0A000": // a view depends on a column, and the like
-		return fmt.Errorf("a table in %s cannot be changed as its stream's schema did; drop what depends on it, sync, and "+
-			"make it again: %s", d.where, said)
-	case strings.HasPrefix(failure.Code, "53"): // insufficient_resources
+		return fmt.Errorf("%s does not accept a value: this is a bug, please report it: %s", d.where, said)
+	case "23": // integrity_constraint_violation
+		return fmt.Errorf("constraint %s of table %s in %s rejects a row: drop the constraint, or make it accept what Stripe holds: %s",
+			failure.ConstraintName, failure.TableName, d.where, said)
+	case "53": // insufficient_resources
 		return fmt.Errorf("the server of %s has no room left: make some and sync again: %s", d.where, said)
-	case strings.HasPrefix(failure.Code, "57"): // operator_intervention
-		return fmt.Errorf("the server of %s ended the sync, which goes on from there the next time: %s", d.where, said)
+	case "54": // program_limit_exceeded
+		return fmt.Errorf("a row is too large for table %s in %s or one of its indexes: drop the index that is not a sync's: %s",
+			failure.TableName, d.where, said)
+	case "57": // operator_intervention
+		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one was: %s", d.where, said)
+	case "P0": // raise_exception
+		return fmt.Errorf("a trigger on a table in %s rejects a row: change the trigger: %s", d.where, said)
 	}
 	return fmt.Errorf("%s: %s", d.where, said)
+}
+
+// lost explains an error that isn't the server's: if the connection is gone, that is an interruption.
+func (d *Destination) lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil || d.conn == nil || !d.conn.IsClosed() {
+		return err
+	}
+	if _, timeout := errors.AsType[net.Error](err); !timeout && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "EOF") {
+		return err // an error of ours closed it
+	}
+	return &client.Interruption{Err: fmt.Errorf("the connection to %s was lost: check that the server runs and the network is up: %w", d.where, err)}
+}
+
+// unreachable is the error of a database that can't be connected to.
+func unreachable(config *pgx.ConnConfig, err error) error {
+	where := fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
+		explained := refusal(config, where, failure)
+		if passes(failure) {
+			return &client.Interruption{Err: explained}
+		}
+		return explained
+	}
+	if sentence := security(config, err); sentence != "" {
+		return fmt.Errorf("%s: %s: %w", where, sentence, innermost(err))
+	}
+	explained := fmt.Errorf("%s cannot be reached: check that it runs and that host and port are right: %w", where, innermost(err))
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		explained = fmt.Errorf("%s cannot be reached: there is no host of this name: check its spelling: %w", where, innermost(err))
+	}
+	return &client.Interruption{Err: explained}
+}
+
+// refusal explains what the server said to a connection.
+func refusal(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
+	said := said(failure)
+	switch failure.Code {
+	case "28P01": // invalid_password
+		return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass): %s",
+			where, config.User, said)
+	case "28000": // invalid_authorization_specification
+		return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass), that the role "+
+			"has LOGIN, and that pg_hba.conf admits it from here, with or without TLS: %s", where, config.User, said)
+	case "3D000": // invalid_catalog_name
+		return fmt.Errorf("there is no %s: create it, or choose another: %s", where, said)
+	case "53300": // too_many_connections
+		return fmt.Errorf("%s has no connection left: raise max_connections or the limit of user %s, or end sessions that are idle: %s",
+			where, config.User, said)
+	case "57P03": // cannot_connect_now
+		return fmt.Errorf("%s is starting up or shutting down: try again in a moment: %s", where, said)
+	case "42704", "22023", "55P02", "42602": // a parameter that is unknown, has a wrong value, or can't be set
+		return fmt.Errorf("%s does not accept a parameter in the address or in PGOPTIONS: leave it out: %s", where, said)
+	case insufficientPrivilege:
+		return fmt.Errorf("%s does not admit user %s: have its owner run GRANT CONNECT ON DATABASE %q TO %q, and leave parameters out of "+
+			"the address that only a superuser may set: %s", where, config.User, config.Database, config.User, said)
+	}
+	if strings.HasPrefix(failure.Code, "08") {
+		if strings.Contains(failure.Message, "startup parameter") {
+			return fmt.Errorf("the pooler of %s does not accept a parameter in the address or in PGOPTIONS: leave it out: %s", where, said)
+		}
+		if strings.Contains(failure.Message, "no such database") {
+			return fmt.Errorf("there is no %s: choose another, or add it to the pooler: %s", where, said)
+		}
+	}
+	return fmt.Errorf("%s refuses the connection: %s", where, said)
+}
+
+// security says what is wrong with TLS; empty if something else is.
+func security(config *pgx.ConnConfig, err error) string {
+	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Sprintf("its certificate is for another host than %s: write the name in the certificate, or sslmode=verify-ca", config.Host)
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "its certificate is expired or not valid yet: renew it, and check the clock"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || (isUnknown && unknown.Cert != nil) {
+		return "its certificate is signed by an authority that is not trusted here: name that authority's certificate with sslrootcert=FILE"
+	}
+	said := err.Error()
+	switch {
+	case strings.Contains(said, "server refused TLS"):
+		return "the server does not offer TLS, which sslmode asks for: turn ssl on in postgresql.conf, or write sslmode=disable if the network is trusted"
+	case strings.Contains(said, "certificate required"), strings.Contains(said, "remote error: tls"):
+		return "the server refuses the TLS connection: it may ask for a client certificate (sslcert=FILE and sslkey=FILE)"
+	case strings.Contains(said, "first record does not look like a TLS handshake"):
+		return "what answers does not speak TLS: check host and port, or write sslmode=disable if the network is trusted"
+	}
+	return ""
+}
+
+// innermost returns the cause of a failed connection. What the driver wraps around it repeats the address.
+func innermost(err error) error {
+	for _, code := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH, os.ErrDeadlineExceeded,
+		os.ErrNotExist, os.ErrPermission, context.DeadlineExceeded} {
+		if errors.Is(err, code) {
+			return code
+		}
+	}
+	for {
+		switch wrapped := err.(type) { //nolint:errorlint // each layer in turn
+		case interface{ Unwrap() error }:
+			inner := wrapped.Unwrap()
+			if inner == nil {
+				return err
+			}
+			err = inner
+		case interface{ Unwrap() []error }:
+			all := wrapped.Unwrap()
+			if len(all) == 0 {
+				return err
+			}
+			err = all[0]
+		default:
+			return err
+		}
+	}
 }

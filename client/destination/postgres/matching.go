@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced 
 
 // replace removes or marks the rows of the parents that are staged for it.
 func (t *table) replace(opts rows.Options) string {
-	name := rows.Quote(t.Name)
+	name := t.qualified()
 	conditions := fmt.Sprintf("s._gone IS NULL AND t.%[1]s = s.%[1]s AND t._account = s._account", rows.Quote(t.Columns[t.Parent].Name))
 	if opts.SoftDeletes {
 		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s WHERE t._deleted_at IS NULL AND %s",
@@ -125,18 +126,15 @@ FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[],
 JOIN %[1]s AS version ON version.%[4]s = parent.id::%[5]s AND version._account = parent.account
 WHERE version._operation = 'UPSERT' AND version._arrival <= (SELECT max(_arrival) FROM %[1]s) - parent.after
 	AND NOT EXISTS (SELECT 1 FROM %[1]s AS later WHERE %[6]s AND later._arrival > version._arrival)`,
-		rows.Quote(t.Name), rows.QuoteAll(t.Names()[:t.Keys]), strings.Join(keys, ", "), rows.Quote(parent.Name), types[parent.Kind],
+		t.qualified(), rows.QuoteAll(t.Names()[:t.Keys]), strings.Join(keys, ", "), rows.Quote(parent.Name), types[parent.Kind],
 		strings.Join(same, " AND "))
 }
 
-// indexParent makes the index by which the rows of a parent are found.
-func (d *Destination) indexParent(ctx context.Context, tx pgx.Tx, t *table) error {
-	name, columns := t.ParentIndex(d.opts)
-	if columns == nil {
+// indexParent returns the statement that makes the index by which the rows of a parent are found, unless it is there.
+func (t *table) indexParent(opts rows.Options, now found) []string {
+	_, columns := t.ParentIndex(opts)
+	if columns == nil || slices.Contains(now.indexes, strings.Join(columns, ", ")) {
 		return nil
 	}
-	_, err := tx.Exec(ctx, d.ifMissing(
-		fmt.Sprintf("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s)", literal(rows.Quote(d.schema)+"."+rows.Quote(name))),
-		fmt.Sprintf("CREATE INDEX %s ON %s (%s)", rows.Quote(name), rows.Quote(t.Name), rows.QuoteAll(columns))))
-	return err
+	return []string{fmt.Sprintf("CREATE INDEX ON %s (%s)", t.qualified(), rows.QuoteAll(columns))}
 }

@@ -2,15 +2,12 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"hash/fnv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5" // the one client for PostgreSQL with COPY and prepared statements in pure Go
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
@@ -18,13 +15,13 @@ const (
 	// The lock outlives a process that was killed until the server notices, which it does at the end of a statement.
 	defaultLockWait = 10 * time.Second
 	closeTime       = 5 * time.Second
-	// patience is how long a commit may take after the caller gave up.
-	patience = 20 * time.Second
+	// grace is how long a commit may take after the caller gave up.
+	grace = 20 * time.Second
 )
 
 // Options are those of the tables. The zero value works.
 type Options struct {
-	// Schema is where the tables are; it is made if it is not there. Empty means public.
+	// Schema is where the tables are; it is created if it does not exist. Empty means public.
 	Schema string
 	// SoftDeletes keeps the rows of objects that the source has no more, and says in the column _deleted_at since when.
 	SoftDeletes bool
@@ -39,10 +36,15 @@ type Destination struct {
 	opts      rows.Options
 	schema    string
 	where     string // for errors: host, database and schema
+	config    *pgx.ConnConfig
+	lockWait  time.Duration
 	conn      *pgx.Conn
+	backend   backend           // of conn
 	tables    map[string]*table // by stream; those begun
+	names     []string          // of their tables, begun or about to be
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
+	notices   []client.Notice // of the Begin under way
 }
 
 // lane is a stream of an account.
@@ -51,78 +53,113 @@ type lane struct{ stream, account string }
 // Open connects to the database at address, a URL such as postgres://user@host/database or settings such as "host=… dbname=…".
 // It fails if another sync has the schema open.
 func Open(ctx context.Context, address string, opts Options) (*Destination, error) {
-	kept := rows.Options{SoftDeletes: opts.SoftDeletes, Append: opts.Append}
-	if err := kept.Check(); err != nil {
+	d, err := newDestination(address, opts)
+	if err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(address)
-	if err != nil || strings.ContainsRune(config.Host, '@') { // the rest of a password that is not escaped
-		return nil, errUnparsable
+	if err := d.connect(ctx); err != nil {
+		return nil, err
 	}
-	config.RuntimeParams["application_name"] = "stripe-connector"
-	d := &Destination{
-		opts: kept, schema: opts.Schema, tables: map[string]*table{}, completed: map[lane]int64{},
+	if err = d.lock(ctx); err == nil {
+		err = d.createOwn(ctx)
 	}
-	if d.schema == "" {
-		d.schema = "public"
-	}
-	d.where = fmt.Sprintf("schema %s of database %s at %s", d.schema, config.Database, config.Host)
-	if d.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
-		return nil, unreachable(config, err)
-	}
-	if opts.LockWait <= 0 {
-		opts.LockWait = defaultLockWait
-	}
-	if err := d.setUp(ctx, opts.LockWait); err != nil {
+	if err != nil {
 		_ = d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// setUp takes the lock and makes the schema and the table of states.
-func (d *Destination) setUp(ctx context.Context, lockWait time.Duration) error {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte("stripe-connector " + d.schema)) // never fails
-	_, err := d.conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d; SELECT pg_advisory_lock(%d); SET lock_timeout = 0",
-		lockWait.Milliseconds(), int64(hash.Sum64())))
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == "55P03" { // lock_not_available
-		return fmt.Errorf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
+// newDestination returns a destination that isn't connected yet.
+func newDestination(address string, opts Options) (*Destination, error) {
+	kept := rows.Options{SoftDeletes: opts.SoftDeletes, Append: opts.Append}
+	if err := kept.Check(); err != nil {
+		return nil, err
 	}
+	config, err := parse(address)
 	if err != nil {
-		return d.explain(err)
+		return nil, err
 	}
-	for _, statement := range []string{
-		d.ifMissing("SELECT 1 FROM pg_namespace WHERE nspname = "+literal(d.schema), "CREATE SCHEMA "+rows.Quote(d.schema)),
-		"SET search_path TO " + rows.Quote(d.schema),
-		`CREATE TABLE IF NOT EXISTS ` + rows.StateTable + ` (
+	d := &Destination{
+		opts: kept, schema: opts.Schema, config: config, lockWait: opts.LockWait,
+		tables: map[string]*table{}, completed: map[lane]int64{},
+	}
+	if d.schema == "" {
+		d.schema = "public"
+	}
+	if d.lockWait <= 0 {
+		d.lockWait = defaultLockWait
+	}
+	d.where = fmt.Sprintf("schema %s of database %s at %s", d.schema, config.Database, config.Host)
+	return d, nil
+}
+
+// createOwn creates the schema and the tables of states and identities.
+func (d *Destination) createOwn(ctx context.Context) error {
+	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error {
+		if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
+			"CREATE SCHEMA "+rows.Quote(d.schema)); err != nil {
+			return err
+		}
+		for _, table := range [][2]string{
+			{rows.StateTable, `
 	stream text NOT NULL,
 	account text NOT NULL,
-	state text NOT NULL,
+	state text NOT NULL, -- empty if its table was lost
 	stored_at timestamptz NOT NULL,
-	completed bigint NOT NULL DEFAULT 0,
-	arrived bigint NOT NULL DEFAULT 0,
-	PRIMARY KEY (stream, account)
-)`,
-	} {
-		if _, err := d.conn.Exec(ctx, statement); err != nil {
-			return d.explain(err)
+	completed bigint NOT NULL DEFAULT 0, -- the last generation read to its end
+	arrived bigint NOT NULL DEFAULT 0,   -- in append mode: the last version that the state covers
+	PRIMARY KEY (stream, account)`},
+			{rows.TablesTable, `
+	stream text PRIMARY KEY,
+	oid oid NOT NULL,        -- of its table
+	id text NOT NULL,        -- also in the table's comment
+	columns text[] NOT NULL, -- those that syncs made
+	numbers int2[] NOT NULL, -- theirs in the catalog
+	filled boolean NOT NULL  -- whether the table had rows after the last commit
+`},
+		} {
+			if err := createIfMissing(ctx, tx, d.relation(table[0]), "CREATE TABLE "+d.qualified(table[0])+" ("+table[1]+")"); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+}
+
+// relation returns a query for a table or index of the schema.
+func (d *Destination) relation(name string) string {
+	return fmt.Sprintf("SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
+		literal(d.schema), literal(name))
+}
+
+// createIfMissing runs a statement where a query finds nothing: IF NOT EXISTS needs the privilege to create even where there
+// is nothing to create.
+func createIfMissing(ctx context.Context, tx pgx.Tx, query, statement string) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS ("+query+")").Scan(&exists); err != nil || exists {
+		return err
 	}
-	return nil
+	_, err := tx.Exec(ctx, statement)
+	return err
 }
 
-// ifMissing runs a statement where a query finds nothing: making something that is there needs a permission even with IF
-// NOT EXISTS.
-func (d *Destination) ifMissing(query, statement string) string {
-	return fmt.Sprintf("DO $do$ BEGIN IF NOT EXISTS (%s) THEN %s; END IF; END $do$", query, statement)
+// qualified returns the name of a table of the schema for use in a statement. The search path stays as the user has it, for
+// the triggers and functions on our tables.
+func (d *Destination) qualified(table string) string {
+	return rows.Quote(d.schema) + "." + rows.Quote(table)
 }
 
-// Close ends the connection and lets other syncs have the schema.
+func (d *Destination) stateTable() string { return d.qualified(rows.StateTable) }
+
+// Close ends the connection, which releases the schema to other syncs.
 func (d *Destination) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	// The server would let go of the lock somewhat later. If this fails, so has the connection, and it will.
+	// The server would release the lock somewhat later. If this fails, so has the connection, and it will.
 	_, _ = d.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
-	return d.conn.Close(ctx)
+	if err := d.conn.Close(ctx); err != nil && !d.conn.IsClosed() {
+		return err
+	}
+	return nil
 }

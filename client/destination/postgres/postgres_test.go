@@ -53,7 +53,36 @@ func TestKeepsThePromise(t *testing.T) {
 			}
 			return n, nil
 		},
+		Lose: map[string]func(*testing.T, string){
+			"dropped":                statements(server, "DROP TABLE charges"),
+			"renamed":                statements(server, "ALTER TABLE charges RENAME TO _mine"),
+			"emptied":                statements(server, "TRUNCATE charges"),
+			"rows deleted":           statements(server, "DELETE FROM charges"),
+			"replaced":               statements(server, "CREATE TABLE _mine (LIKE charges INCLUDING ALL)", "DROP TABLE charges", "ALTER TABLE _mine RENAME TO charges"),
+			"column dropped":         statements(server, "ALTER TABLE charges DROP COLUMN name"),
+			"column of ours dropped": statements(server, "ALTER TABLE charges DROP COLUMN _as_of"),
+			"column made again":      statements(server, "ALTER TABLE charges DROP COLUMN n", "ALTER TABLE charges ADD COLUMN n bigint"),
+			"last column made again": statements(server, "ALTER TABLE charges DROP COLUMN _extra", "ALTER TABLE charges ADD COLUMN _extra json"),
+		},
+		Alter: map[string]func(*testing.T, string){
+			"a column":            statements(server, "ALTER TABLE charges ADD COLUMN mine text NOT NULL DEFAULT 'x'"),
+			"a column like ours":  statements(server, "ALTER TABLE charges ADD COLUMN _mine int NOT NULL DEFAULT 1"),
+			"a generated column":  statements(server, "ALTER TABLE charges ADD COLUMN mine_twice bigint GENERATED ALWAYS AS (n * 2) STORED"),
+			"an index and a view": statements(server, "CREATE INDEX mine ON charges (n)", "CREATE VIEW _few AS SELECT id FROM charges"),
+			"a comment":           statements(server, "COMMENT ON TABLE charges IS 'mine'"),
+			"rewritten":           statements(server, "VACUUM FULL charges"),
+		},
 	})
+}
+
+// statements runs some in a schema.
+func statements(server *postgrestest.Server, all ...string) func(*testing.T, string) {
+	return func(t *testing.T, schema string) {
+		t.Helper()
+		for _, statement := range all {
+			query(t, server, schema, statement)
+		}
+	}
 }
 
 // tables names those of streams.
@@ -74,7 +103,7 @@ func object(t *testing.T, row map[string]any) string {
 		members = map[string]any{}
 	}
 	for name, value := range row {
-		if strings.HasPrefix(name, "_") || value == nil {
+		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "mine") || value == nil {
 			continue
 		}
 		if text, ok := value.(string); ok && strings.HasPrefix(text, "{") {

@@ -18,13 +18,13 @@ func TestOpenRefuses(t *testing.T) {
 	query(t, server, "public", "CREATE ROLE reader LOGIN")
 	host := strings.TrimPrefix(server.URL(""), "postgres://tester@/postgres")
 	tests := map[string]struct{ address, want string }{
-		"malformed":   {"postgres://user:" + password + "@host:port/db", "cannot be understood: write it as"},
+		"malformed":   {"postgres://user:" + password + "@host:port/db", "the port in the address is not a number"},
 		"escapes":     {"postgres://user:" + password + "%zz@host/db", "cannot be understood"},
-		"sslmode":     {"postgres://user:" + password + "@host/db?sslmode=perhaps", "cannot be understood"},
+		"sslmode":     {"postgres://user:" + password + "@host/db?sslmode=perhaps", "sslmode in the address is none of disable"},
 		"nobody":      {"postgres://user:" + password + "@127.0.0.1:1/db", "database db at 127.0.0.1:1 cannot be reached: check that it runs"},
 		"no database": {"postgres://tester:" + password + "@/nowhere" + host, "there is no database nowhere"},
 		"no user":     {"postgres://stranger:" + password + "@/postgres" + host, "refuses user stranger: check the user and the password"},
-		"no rights":   {"postgres://reader:" + password + "@/postgres" + host, "the user may not write to schema public"},
+		"no rights":   {"postgres://reader:" + password + "@/postgres" + host, `GRANT CREATE ON SCHEMA public TO reader`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestRefuses(t *testing.T) {
 	}{
 		"no key":      {"SELECT", postgres.Options{}, stream(t, "a", id), nil, "no primary key"},
 		"not ours":    {"CREATE TABLE a (id text PRIMARY KEY)", postgres.Options{}, stream(t, "a", id, "id"), nil, "was made by something else"},
-		"other type":  {"ALTER TABLE made ADD COLUMN n date", postgres.Options{}, stream(t, "made", id, "id"), nil, "column n of table made"},
+		"other type":  {"ALTER TABLE made ALTER COLUMN n TYPE date USING NULL", postgres.Options{}, stream(t, "made", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id"), nil, "column n of table made"},
 		"other key":   {"SELECT", postgres.Options{}, stream(t, "made", id, "id", "n"), nil, "has another primary key"},
 		"other mode":  {"SELECT", postgres.Options{Append: true}, stream(t, "made", id, "id"), nil, "was made without mode=append"},
 		"both":        {"SELECT", postgres.Options{Append: true, SoftDeletes: true}, stream(t, "made", id, "id"), nil, "leave deletes=soft out"},
@@ -68,9 +68,6 @@ func TestRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			schema := strings.ReplaceAll(t.Name(), "/", " ")
 			made := stream(t, "made", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id")
-			if name == "other type" {
-				made = stream(t, "made", id, "id")
-			}
 			if err := load(t, server, postgres.Options{Schema: schema}, made); err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,8 @@ import (
 // table is a table of the database, and how it is filled.
 type table struct {
 	*rows.Table
+	schema string
+	known  found    // as of the last commit, with the columns that syncs made
 	marked bool     // it has _deleted_at
 	staged bool     // its staging table is there
 	names  []string // of the columns in the order of a row's values
@@ -54,8 +56,11 @@ func kindOf(name string) (rows.Kind, bool) {
 // create gives the statement that makes the table.
 func (t *table) create(opts rows.Options) string {
 	arrival := rows.Arrival + " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-	return t.Create(opts, "", arrival, func(k rows.Kind) string { return types[k] }, declare)
+	return t.Create(t.qualified(), opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
 }
+
+// qualified returns its name for use in a statement.
+func (t *table) qualified() string { return rows.Quote(t.schema) + "." + rows.Quote(t.Name) }
 
 // stage names the temporary table that the rows of a commit are copied to.
 func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
@@ -65,7 +70,7 @@ func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
 // createStage makes it: the columns of the values, and whether the row is a deletion.
 func (t *table) createStage() string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
-		rows.Quote(t.stageName()), rows.QuoteAll(t.names), rows.Quote(t.Name))
+		t.stage(), rows.QuoteAll(t.names), t.qualified())
 }
 
 // merge moves the staged rows into the table: those that are there are replaced.
@@ -81,7 +86,7 @@ func (t *table) merge() string {
 		sets = append(sets, "_deleted_at = NULL")
 	}
 	return fmt.Sprintf("INSERT INTO %s (%[2]s) SELECT %[2]s FROM %s WHERE NOT _gone ON CONFLICT (%s) DO UPDATE SET %s",
-		rows.Quote(t.Name), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
+		t.qualified(), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
 }
 
 // remove removes or marks the rows that the staged deletions name.
@@ -93,15 +98,15 @@ func (t *table) remove(opts rows.Options) string {
 	conditions := strings.Join(same, " AND ")
 	if opts.SoftDeletes {
 		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s "+
-			"WHERE s._gone AND t._deleted_at IS NULL AND %s", rows.Quote(t.Name), t.stage(), conditions)
+			"WHERE s._gone AND t._deleted_at IS NULL AND %s", t.qualified(), t.stage(), conditions)
 	}
-	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", rows.Quote(t.Name), t.stage(), conditions)
+	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", t.qualified(), t.stage(), conditions)
 }
 
 // complete removes or marks the rows of an account ($1) of generations before one ($2); in append mode it appends a DELETE
 // for each object whose newest version is of an older generation. A second time it finds none.
 func (t *table) complete(opts rows.Options) string {
-	name := rows.Quote(t.Name)
+	name := t.qualified()
 	switch {
 	case opts.Append:
 		keys := rows.QuoteAll(t.Names()[:t.Keys])

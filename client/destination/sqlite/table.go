@@ -62,7 +62,7 @@ func kindOf(declared string) rows.Kind {
 // create returns the statement that makes a table, with its ID in a comment that SQLite keeps.
 func create(t *rows.Table, opts Options, id string) string {
 	arrival := rows.Quote(rows.Arrival) + " INTEGER PRIMARY KEY AUTOINCREMENT"
-	return t.Create(opts, "/* stripe-connector "+id+" */", arrival, declared, declare)
+	return t.Create(rows.Quote(t.Name)+" /* stripe-connector "+id+" */", opts, arrival, declared, declare)
 }
 
 // prepare makes the statements, once the table in the database has all columns. Marked says whether it has _deleted_at.

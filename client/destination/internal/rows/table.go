@@ -150,9 +150,9 @@ func (t *Table) Names() []string {
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
-// Create writes the statement that makes the table, with a comment or none after its name. The databases differ in how the
+// Create writes the statement that makes the table, under a name that is quoted already. The databases differ in how the
 // column of arrival is declared, in the types of columns, and in the columns of the destination's own.
-func (t *Table) Create(opts Options, comment, arrival string, kind func(Kind) string, own func(name string) string) string {
+func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind) string, own func(name string) string) string {
 	var columns []string
 	if opts.Append {
 		columns = append(columns, arrival)
@@ -170,7 +170,7 @@ func (t *Table) Create(opts Options, comment, arrival string, kind func(Kind) st
 	if !opts.Append {
 		columns = append(columns, "PRIMARY KEY ("+QuoteAll(t.PrimaryKey())+")")
 	}
-	return fmt.Sprintf("CREATE TABLE %s %s (\n\t%s\n)", Quote(t.Name), comment, strings.Join(columns, ",\n\t"))
+	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", name, strings.Join(columns, ",\n\t"))
 }
 
 // KeyIndex gives the name of an index on the primary key where that is not one already.

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// shownQuery is how much of a blocker's query an error shows.
+const shownQuery = 80
+
+// holder is a session that holds a lock.
+type holder struct {
+	pid                            int32
+	user, application, state, text *string
+	since                          *time.Time // it is in this transaction
+	now                            time.Time
+}
+
+func (h holder) String() string {
+	said := fmt.Sprintf("pid %d", h.pid)
+	for _, part := range []struct {
+		name  string
+		value *string
+	}{{"user", h.user}, {"application", h.application}} {
+		if part.value != nil && *part.value != "" {
+			said += fmt.Sprintf(", %s %s", part.name, *part.value)
+		}
+	}
+	if h.state != nil {
+		said += ", " + *h.state
+	}
+	if h.since != nil {
+		said += fmt.Sprintf(", in its transaction for %s", h.now.Sub(*h.since).Round(time.Second))
+	}
+	if h.text != nil && *h.text != "" {
+		text := strings.Join(strings.Fields(*h.text), " ")
+		if runes := []rune(text); len(runes) > shownQuery {
+			text = string(runes[:shownQuery]) + "…"
+		}
+		said += fmt.Sprintf(", query %q", text)
+	}
+	return said
+}
+
+// holders returns the other sessions that hold a lock that meets a condition on pg_locks, the longest transaction first; none
+// if they can't be found out.
+func (d *Destination) holders(ctx context.Context, condition string, args ...any) []holder {
+	found, err := d.conn.Query(ctx, `SELECT a.pid, a.usename::text, a.application_name, a.state, a.query, a.xact_start, now()
+FROM pg_stat_activity AS a WHERE a.pid <> pg_backend_pid() AND a.pid IN (SELECT pid FROM pg_locks WHERE granted AND `+condition+`)
+ORDER BY a.xact_start NULLS LAST LIMIT 3`, args...)
+	if err != nil {
+		return nil
+	}
+	all, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (holder, error) {
+		var h holder
+		err := row.Scan(&h.pid, &h.user, &h.application, &h.state, &h.text, &h.since, &h.now)
+		return h, err
+	})
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// blocked is the error of a lock on one of these tables that someone else held for too long. Who held it is known if they
+// still do. A change of a table is blocked by everyone who uses it, a commit only by those who do more than read.
+func (d *Destination) blocked(ctx context.Context, failure *pgconn.PgError, change bool, tables ...string) error {
+	condition := `locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	AND relation IN (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = ANY($2))`
+	if !change {
+		condition += " AND mode <> 'AccessShareLock'"
+	}
+	holders := d.holders(ctx, condition, d.schema, tables)
+	if len(holders) == 0 {
+		return fmt.Errorf("a table in %s was locked by another session, which has finished since: %s", d.where, said(failure))
+	}
+	var who []string
+	for _, h := range holders {
+		who = append(who, h.String())
+	}
+	return fmt.Errorf("a table in %s is locked, blocked by %s: wait until that transaction ends, or end it with "+
+		"SELECT pg_terminate_backend(%d): %s", d.where, strings.Join(who, "; and by "), holders[0].pid, said(failure))
+}

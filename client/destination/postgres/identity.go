@@ -1,0 +1,310 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+)
+
+// column is one of a table in the database.
+type column struct {
+	rows.Column
+	declared  string // its type, as the catalog spells it
+	generated bool   // by the database, so that nothing else may be stored
+}
+
+// found is a table as it is in the database.
+type found struct {
+	rows.Identity
+	oid     uint32  // 0 if there is no such table
+	numbers []int16 // of the columns; one that was dropped and made again has another
+	columns []column
+	key     string   // the primary key's columns
+	indexes []string // the columns of each
+	comment string
+	owner   string
+	owned   bool // by the user, or a role that the user has
+}
+
+// commentedID matches the ID in a table's comment.
+var commentedID = regexp.MustCompile(`stripe-connector table (\w+)`)
+
+// look returns tables with their columns and indexes.
+const look = `SELECT c.relname, c.oid, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner)::text,
+	pg_has_role(c.relowner, 'USAGE'),
+	ARRAY(SELECT (i.indisprimary::int || ' ' || (SELECT string_agg(k.attname, ', ' ORDER BY place)
+		FROM unnest(i.indkey) WITH ORDINALITY AS p (number, place) JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = p.number))
+		FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL),
+	array_agg(a.attname::text ORDER BY a.attnum), array_agg(a.attnum ORDER BY a.attnum),
+	array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum),
+	array_agg(coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' OR a.attidentity = 'a' ORDER BY a.attnum)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+GROUP BY c.oid`
+
+// collect reads the answer to look.
+func collect(answer pgx.Rows) (map[string]found, error) {
+	all := map[string]found{}
+	_, err := pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
+		var f found
+		var name string
+		var types, indexes []string
+		var generated []bool
+		err := row.Scan(&name, &f.oid, &f.comment, &f.owner, &f.owned, &indexes, &f.Columns, &f.numbers, &types, &generated)
+		for i, c := range f.Columns {
+			kind, _ := kindOf(types[i])
+			f.columns = append(f.columns, column{rows.Column{Path: c, Name: c, Kind: kind}, types[i], generated[i]})
+		}
+		for _, index := range indexes {
+			columns, primary := strings.CutPrefix(index, "1 ")
+			if primary {
+				f.key = columns
+			}
+			f.indexes = append(f.indexes, strings.TrimPrefix(columns, "0 "))
+		}
+		if id := commentedID.FindStringSubmatch(f.comment); id != nil {
+			f.ID = id[1]
+		}
+		all[name] = f
+		return struct{}{}, err
+	})
+	return all, err
+}
+
+// connection is a connection or a transaction.
+type connection interface {
+	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
+}
+
+// find looks tables up by their names. Those that aren't there are zero.
+func (d *Destination) find(ctx context.Context, on connection, names ...string) (map[string]found, error) {
+	answer, err := on.Query(ctx, look, d.schema, names)
+	if err != nil {
+		return nil, err
+	}
+	all, err := collect(answer)
+	if err != nil || len(all) == 0 {
+		return all, err
+	}
+	there := slices.Collect(maps.Keys(all))
+	var filled []bool
+	if err := on.QueryRow(ctx, d.filled(there)).Scan(&filled); err != nil {
+		return nil, err
+	}
+	for i, name := range there {
+		f := all[name]
+		f.Filled = filled[i]
+		all[name] = f
+	}
+	return all, nil
+}
+
+// filled returns a query that tells for each of these tables whether it has rows.
+func (d *Destination) filled(names []string) string {
+	var each []string
+	for _, name := range names {
+		each = append(each, "EXISTS (SELECT FROM "+d.qualified(name)+")")
+	}
+	return "SELECT ARRAY[" + strings.Join(each, ", ") + "]::boolean[]"
+}
+
+func (f found) missing() bool { return f.oid == 0 }
+
+// lost returns a sentence about what happened to a table that was once as f says, or "" if it is the same. The same number
+// in the catalog makes it the same table whatever its comment is; a table that was dumped and restored has another, and is
+// recognized by its comment.
+func (f found) lost(t *table, now found) string {
+	if now.oid != f.oid {
+		return f.Lost(t.Name, now.Identity, now.missing())
+	}
+	now.ID = f.ID
+	if sentence := f.Lost(t.Name, now.Identity, now.missing()); sentence != "" {
+		return sentence
+	}
+	for i, name := range f.Columns {
+		if at := slices.Index(now.Columns, name); i < len(f.numbers) && now.numbers[at] != f.numbers[i] {
+			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped it and added it again.",
+				name, t.Name)
+		}
+	}
+	return ""
+}
+
+// remembered returns what is stored of the tables of these streams.
+func (d *Destination) remembered(ctx context.Context, streams []string) (map[string]*found, error) {
+	answer, err := d.conn.Query(ctx, "SELECT stream, oid, id, columns, numbers, filled FROM "+d.qualified(rows.TablesTable)+
+		" WHERE stream = ANY($1)", streams)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*found{}
+	_, err = pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
+		var stream string
+		var f found
+		err := row.Scan(&stream, &f.oid, &f.ID, &f.Columns, &f.numbers, &f.Filled)
+		all[stream] = &f
+		return struct{}{}, err
+	})
+	return all, err
+}
+
+// examine compares a table with what is remembered of it, which is nil if that is nothing. It returns why the table was lost,
+// if it was, and which of its columns are ours: nil means those that the stream names.
+func (t *table) examine(now *found, was *found) (reason string, ours *found) {
+	switch {
+	case was != nil:
+		reason = was.lost(t, *now)
+		if was.oid == now.oid {
+			now.ID = was.ID
+		}
+	case now.missing():
+		reason = rows.Identity{}.Lost(t.Name, now.Identity, true)
+	}
+	if now.missing() || was != nil && was.ID != now.ID {
+		return reason, nil
+	}
+	return reason, was
+}
+
+// forget forgets the states of a table that was lost, and reports whether there were any.
+func (d *Destination) forget(ctx context.Context, tx pgx.Tx, t *table, now found) (bool, error) {
+	arrived := "0"
+	if d.opts.Append && !now.missing() && has(now.columns, rows.Arrival) { // the versions that are there stay
+		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
+	}
+	forgotten, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET state = '', arrived = "+arrived+" WHERE stream = $1 AND state <> ''", t.Stream)
+	return forgotten.RowsAffected() > 0, err
+}
+
+// known returns the identity of a table as it is to be remembered: with the columns that syncs made.
+func (d *Destination) known(t *table, now found, ours *found) found {
+	known := now
+	known.Columns, known.numbers = nil, nil
+	for i, name := range now.Columns {
+		made := slices.Contains(t.Names(), name) || name[0] == '_' && slices.Contains(append(d.opts.Own(), rows.Arrival), name) ||
+			name == rows.DeletedAt && t.marked
+		if made || ours != nil && slices.Contains(ours.Columns, name) {
+			known.Columns, known.numbers = append(known.Columns, name), append(known.numbers, now.numbers[i])
+		}
+	}
+	return known
+}
+
+// remember stores the identity of a table whose migration is done.
+func (d *Destination) remember(ctx context.Context, tx pgx.Tx, t *table, ours *found) error {
+	all, err := d.find(ctx, tx, t.Name)
+	if err != nil {
+		return err
+	}
+	now := all[t.Name]
+	if ours != nil {
+		now.ID = ours.ID
+	}
+	if now.ID == "" {
+		now.ID = rows.NewID()
+	}
+	if now.owned && !slices.Contains(commentedID.FindStringSubmatch(now.comment), now.ID) {
+		comment := strings.TrimSpace(commentedID.ReplaceAllString(now.comment, "") + " stripe-connector table " + now.ID)
+		if _, err := tx.Exec(ctx, "COMMENT ON TABLE "+t.qualified()+" IS "+literal(comment)); err != nil {
+			return err
+		}
+	}
+	t.known = d.known(t, now, ours)
+	_, err = tx.Exec(ctx, "INSERT INTO "+d.qualified(rows.TablesTable)+` (stream, oid, id, columns, numbers, filled) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns = excluded.columns, numbers = excluded.numbers, filled = excluded.filled`,
+		t.Stream, now.oid, now.ID, t.known.Columns, t.known.numbers, now.Filled)
+	return err
+}
+
+// undisturbed returns an interruption if something else changed a table of a commit since Begin, so that the states must be
+// looked at again. It is called within the transaction of the commit, and keeps the tables as they are until its end.
+func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*table) error {
+	if len(touched) == 0 {
+		return nil
+	}
+	var names, qualified []string
+	for _, t := range touched {
+		names, qualified = append(names, t.Name), append(qualified, t.qualified())
+	}
+	var batch pgx.Batch // of one round trip
+	batch.Queue("LOCK TABLE " + strings.Join(qualified, ", ") + " IN ROW EXCLUSIVE MODE")
+	batch.Queue(look, d.schema, names)
+	batch.Queue(d.filled(names))
+	answers := tx.SendBatch(ctx, &batch)
+	defer answers.Close()
+	if _, err := answers.Exec(); err != nil {
+		return err
+	}
+	answer, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	all, err := collect(answer)
+	if err != nil {
+		return err
+	}
+	var filled []bool
+	if err := answers.QueryRow().Scan(&filled); err != nil {
+		return err
+	}
+	for i, t := range touched {
+		now := all[t.Name]
+		now.Filled = filled[i]
+		if reason := t.known.lost(t, now); reason != "" {
+			return &client.Interruption{Err: errors.New(reason)}
+		}
+	}
+	return answers.Close()
+}
+
+// refill notes which of the tables of a commit have rows now.
+func (d *Destination) refill(ctx context.Context, tx pgx.Tx, touched []*table) (changed map[*table]bool, err error) {
+	changed = map[*table]bool{}
+	if len(touched) == 0 {
+		return changed, nil
+	}
+	var names []string
+	for _, t := range touched {
+		names = append(names, t.Name)
+	}
+	var filled []bool
+	if err := tx.QueryRow(ctx, d.filled(names)).Scan(&filled); err != nil {
+		return nil, err
+	}
+	for i, t := range touched {
+		if filled[i] == t.known.Filled {
+			continue
+		}
+		changed[t] = filled[i]
+		if _, err := tx.Exec(ctx, "UPDATE "+d.qualified(rows.TablesTable)+" SET filled = $1 WHERE stream = $2", filled[i], t.Stream); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
+}
+
+// touched returns the tables that a commit changes.
+func (d *Destination) touched(c client.Commit) (tables []*table) {
+	add := func(stream string) {
+		if t := d.tables[stream]; t != nil && !slices.Contains(tables, t) {
+			tables = append(tables, t)
+		}
+	}
+	for _, batch := range c.Records {
+		add(batch.GetStream())
+	}
+	for _, completion := range c.Completed {
+		add(completion.Stream)
+	}
+	return tables
+}

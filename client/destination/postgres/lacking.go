@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+)
+
+// privileges tests everything that a sync may do to the schema and to these tables, and returns a statement for each
+// privilege that the role lacks. Tables that don't exist need the one to create them.
+const privileges = `WITH target AS (
+	SELECT current_user AS role, current_database()::text AS database, $1::text AS schema,
+		(SELECT oid FROM pg_namespace WHERE nspname = $1) AS namespace
+), wanted AS (
+	SELECT name, c.oid, c.relowner FROM target, unnest($2::text[]) AS name
+	LEFT JOIN pg_class AS c ON c.relname = name AND c.relnamespace = (SELECT namespace FROM target)
+), needs (place, statement) AS (
+	SELECT 1, format('GRANT CREATE ON DATABASE %I TO %I', database, role) FROM target
+	WHERE namespace IS NULL AND NOT has_database_privilege(database, 'CREATE')
+UNION ALL
+	SELECT 2, format('GRANT TEMPORARY ON DATABASE %I TO %I', database, role) FROM target
+	WHERE NOT has_database_privilege(database, 'TEMPORARY')
+UNION ALL
+	SELECT 3, format('GRANT %s ON SCHEMA %I TO %I', privilege, schema, role)
+	FROM target, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
+	WHERE namespace IS NOT NULL AND NOT has_schema_privilege(namespace, privilege)
+		AND (privilege = 'USAGE' OR EXISTS (SELECT FROM wanted WHERE oid IS NULL))
+UNION ALL
+	SELECT 4, format('GRANT %s ON TABLE %I.%I TO %I', string_agg(privilege, ', ' ORDER BY place), schema, name, role)
+	FROM target, wanted, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS p (privilege, place)
+	WHERE oid IS NOT NULL AND NOT has_table_privilege(oid, privilege) GROUP BY schema, name, role
+UNION ALL
+	SELECT 5, format('ALTER ROLE %I BYPASSRLS', role) FROM target
+	WHERE EXISTS (SELECT FROM wanted WHERE oid IS NOT NULL AND row_security_active(oid))
+)
+SELECT statement FROM needs ORDER BY place, statement`
+
+// missing returns the statements that grant what the role lacks to sync these tables.
+func (d *Destination) missing(ctx context.Context, tables []string) ([]string, error) {
+	found, err := d.conn.Query(ctx, privileges, d.schema, tables)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(found, pgx.RowTo[string])
+}
+
+// lacking is the error of a privilege that the role lacks.
+func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) error {
+	statements, err := d.missing(ctx, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable))
+	if err != nil || len(statements) == 0 {
+		return fmt.Errorf("user %s may not do in %s what a sync does there: %s", d.backend.user, d.where, said(failure))
+	}
+	return fmt.Errorf("user %s lacks privileges in %s: have a superuser or the owner run: %s: %s",
+		d.backend.user, d.where, strings.Join(statements, "; "), said(failure))
+}
+
+// notOwned is the error of a change to a table that belongs to another role.
+func (d *Destination) notOwned(t *table, owner string, statements []string) error {
+	return fmt.Errorf("table %s in %s must be changed as its stream's schema did, which only its owner may do: have %s run: %s: "+
+		"or ALTER TABLE %s OWNER TO %s", t.Name, d.where, owner, strings.Join(statements, "; "), t.qualified(), rows.Quote(d.backend.user))
+}

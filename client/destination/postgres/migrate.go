@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+)
+
+// migration returns the statements that make the table, or add to it what it lacks and widen what is too narrow, and the fields
+// that have no column since the user's own has their name. Ours are the columns that syncs made; nil if that isn't known.
+func (d *Destination) migration(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
+	if now.missing() {
+		t.marked = d.opts.SoftDeletes
+		statements = []string{t.create(d.opts)}
+		if d.opts.Append && t.Keys > 0 {
+			statements = append(statements, fmt.Sprintf("CREATE INDEX ON %s (%s, %s)", t.qualified(), rows.QuoteAll(t.PrimaryKey()), rows.Arrival))
+		}
+		return append(statements, t.indexParent(d.opts, now)...), nil, nil
+	}
+	if ours != nil {
+		for _, name := range d.opts.Own() { // that something else dropped
+			if !has(now.columns, name) && slices.Contains(ours.Columns, name) {
+				statements = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(name))
+				now.columns = append(now.columns, column{Column: rows.Column{Name: name}, declared: "timestamp with time zone"})
+			}
+		}
+	}
+	if err := d.recognize(t, now); err != nil {
+		return nil, nil, err
+	}
+	fit, taken, err := d.changes(ctx, t, now, ours)
+	if err != nil {
+		return nil, nil, err
+	}
+	statements = append(statements, fit...)
+	if now.owned {
+		return append(statements, t.indexParent(d.opts, now)...), taken, nil
+	}
+	if len(statements) > 0 {
+		return nil, nil, d.notOwned(t, now.owner, statements)
+	}
+	return nil, taken, nil
+}
+
+// changes returns the statements that make the table fit for its stream.
+func (d *Destination) changes(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
+	t.marked = slices.ContainsFunc(now.columns, func(c column) bool {
+		return c.Name == rows.DeletedAt && c.declared == "timestamp with time zone" && !c.generated
+	})
+	if d.opts.SoftDeletes && !t.marked {
+		if has(now.columns, rows.DeletedAt) {
+			return nil, nil, fmt.Errorf("column %s of table %s in %s was not made by a sync: rename it, or leave deletes=soft out",
+				rows.DeletedAt, t.Name, d.where)
+		}
+		statements, t.marked = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(rows.DeletedAt)), true
+	}
+	var identity *rows.Identity
+	if ours != nil {
+		identity = &ours.Identity
+	}
+	var have []rows.Column
+	for _, c := range now.columns {
+		if c.Name[0] == '_' {
+			continue
+		}
+		have = append(have, c.Column)
+		made := identity == nil || slices.Contains(identity.Columns, c.Name)
+		if needed := slices.Contains(t.Names(), c.Name); needed && made && (c.Kind == 0 || c.generated) {
+			return nil, nil, fmt.Errorf("column %s of table %s in %s is of type %s, which no sync made: change it to one of bigint, "+
+				"double precision, boolean, text and jsonb, or rename it", c.Name, t.Name, d.where, c.declared)
+		}
+	}
+	add, widen, taken, err := t.Meet(have, identity, func(column string) (rounded bool, err error) {
+		err = d.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
+			t.qualified(), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
+		return rounded, err
+	})
+	return append(statements, alter(t, add, widen)...), taken, err
+}
+
+// alter returns the statements that add and widen columns, all of a table at once so that it is rewritten at most once, and
+// those that move into them what _extra held.
+func alter(t *table, add, widen []rows.Column) []string {
+	var changes, moves []string
+	for _, c := range add {
+		changes = append(changes, fmt.Sprintf("ADD COLUMN %s %s", rows.Quote(c.Name), types[c.Kind]))
+	}
+	for _, c := range widen {
+		changes = append(changes, fmt.Sprintf("ALTER COLUMN %[1]s TYPE %[2]s USING %[1]s::%[2]s", rows.Quote(c.Name), types[c.Kind]))
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	for _, c := range slices.Concat(add, widen) {
+		moves = append(moves, gather(t, c))
+	}
+	return append([]string{"ALTER TABLE " + t.qualified() + " " + strings.Join(changes, ", ")}, moves...)
+}
+
+// gather moves into a column what _extra holds of it and the column can hold now. Rows with what jsonb cannot hold stay as
+// they are.
+func gather(t *table, c rows.Column) string {
+	value := "(_extra -> " + literal(c.Path) + ")"
+	content := "(_extra ->> " + literal(c.Path) + ")"
+	var kinds string
+	fits := "true"
+	switch c.Kind {
+	case rows.Integer:
+		kinds, fits = "'number'", value+`::text ~ '^-?[0-9]{1,18}$'`
+	case rows.Real:
+		kinds, fits = "'number'", fmt.Sprintf("(%[1]s::text ~ '[.eE]' OR abs(%[1]s::text::numeric) < %d)", value, int64(rows.Exact))
+	case rows.Boolean:
+		kinds = "'boolean'"
+	case rows.JSON:
+		kinds = "'object', 'array'"
+	default:
+		kinds = "'string', 'number', 'boolean', 'object', 'array'"
+	}
+	return fmt.Sprintf(`UPDATE %[1]s SET %[2]s = %[3]s::%[4]s, _extra = nullif((_extra::jsonb - %[5]s)::text, '{}')::json
+WHERE CASE WHEN json_typeof(%[6]s) IN (%[7]s) AND _extra::text !~* '\\u(0000|d[89a-f])' THEN %[8]s END`,
+		t.qualified(), rows.Quote(c.Name), content, types[c.Kind], literal(c.Path), value, kinds, fits)
+}
+
+// recognize refuses a table that is not one of ours made with the same options.
+func (d *Destination) recognize(t *table, now found) error {
+	for _, name := range append(own[:], rows.SyncedAt) {
+		if !has(now.columns, name) {
+			return fmt.Errorf("table %s in %s was made by something else: rename it, or choose another schema", t.Name, d.where)
+		}
+	}
+	if appended := now.key == rows.Arrival; appended != d.opts.Append {
+		return fmt.Errorf("table %s in %s was made %s mode=append: sync as then, rename the table, or choose another schema",
+			t.Name, d.where, map[bool]string{true: "with", false: "without"}[appended])
+	}
+	if !d.opts.Append && now.key != strings.Join(t.PrimaryKey(), ", ") {
+		return fmt.Errorf("table %s in %s has another primary key: rename it, or choose another schema", t.Name, d.where)
+	}
+	return nil
+}
+
+func has(have []column, name string) bool {
+	return slices.ContainsFunc(have, func(c column) bool { return c.Name == name })
+}

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// probeTime is how long a second client may wait for the pooler. One in session mode may have no backend left for it.
+const probeTime = 2 * time.Second
+
+// refuseTransactionPooling finds out whether the pooler on the way hands each transaction to another backend. A sync can't
+// work there: its lock would stay behind in a backend that serves other clients, and exclude no one.
+//
+// In session mode the backend is ours until we disconnect. So if two transactions of ours run in two backends, or a second
+// client is handed the backend that we used, the pooler is in transaction mode. Nothing is left behind in either.
+func (d *Destination) refuseTransactionPooling(ctx context.Context) error {
+	ours := func() (moved bool, err error) {
+		err = pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
+			pid, err := backendOf(ctx, tx)
+			moved = pid != d.backend.pid
+			return err
+		})
+		return moved, err
+	}
+	moved, err := ours()
+	if statementPooling(err) || moved {
+		return d.transactionPooling()
+	}
+	if err != nil {
+		return d.explain(ctx, err)
+	}
+	probeCtx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	second, err := pgx.ConnectConfig(probeCtx, d.config)
+	if err != nil {
+		return ctx.Err() // no backend is free for it, so ours is ours
+	}
+	defer second.Close(context.WithoutCancel(ctx))
+	taken := false
+	err = pgx.BeginFunc(probeCtx, second, func(tx pgx.Tx) error {
+		pid, err := backendOf(probeCtx, tx)
+		if err != nil {
+			return err
+		}
+		taken = pid == d.backend.pid
+		if !taken {
+			taken, err = ours() // while the second client keeps its backend
+		}
+		return err
+	})
+	switch {
+	case taken || statementPooling(err):
+		return d.transactionPooling()
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return nil
+}
+
+func backendOf(ctx context.Context, tx pgx.Tx) (pid int32, err error) {
+	err = tx.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid)
+	return pid, err
+}
+
+// statementPooling reports whether a pooler refused a transaction for being in statement mode.
+func statementPooling(err error) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(failure.Code, "08") && strings.Contains(failure.Message, "statement pooling")
+}
+
+// transactionPooling is the error of a pooler in transaction mode. It names the address to use instead where a provider is
+// known by its own.
+func (d *Destination) transactionPooling() error {
+	remedy := "connect to the server itself, or to a database of the pooler that has pool_mode=session"
+	host := d.config.Host
+	switch {
+	case d.config.Port == 6543: // https://supabase.com/docs/guides/database/connecting-to-postgres
+		remedy = fmt.Sprintf("write port 5432 instead of 6543, which is the pooler's session mode at Supabase: %s:5432", host)
+	case strings.Contains(host, "-pooler."): // https://neon.com/docs/connect/connection-pooling
+		remedy = fmt.Sprintf("write the host without -pooler, which is the server itself at Neon: %s", strings.Replace(host, "-pooler.", ".", 1))
+	}
+	return fmt.Errorf("%s:%d is a pooler in transaction mode, which hands each transaction to another connection of the server, so that "+
+		"a sync cannot lock its tables against a second one: %s", host, d.config.Port, remedy)
+}

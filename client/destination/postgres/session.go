@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/stripe-connector/stripe-connector/client"
+)
+
+// settings are all that a sync relies on. A role, a database, PGOPTIONS or a service file may have set any of them otherwise.
+// Those that a server doesn't know, being older, are skipped.
+var settings = [][2]string{
+	{"client_encoding", "UTF8"},
+	{"standard_conforming_strings", "on"},
+	{"DateStyle", "ISO"},
+	{"IntervalStyle", "postgres"},
+	{"extra_float_digits", "3"}, // as text, too, a number stays what it is
+	{"quote_all_identifiers", "off"},
+	{"default_transaction_isolation", "read committed"},
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_deferrable", "off"},
+	{"row_security", "off"}, // an error instead of rows that are silently not there
+	// A sync waits for the source between two commits, and a commit takes as long as it takes.
+	{"statement_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"idle_session_timeout", "0"},
+	{"transaction_timeout", "0"},
+	{"lock_timeout", fmt.Sprint(lockTimeout.Milliseconds())},
+}
+
+const (
+	// lockTimeout is how long a commit waits for a lock of someone else's before it says who that is.
+	lockTimeout = 10 * time.Second
+	// changeTimeout is the same for a change of a table. Everyone who wants to read the table queues up behind it.
+	changeTimeout = time.Second
+)
+
+// backend is the server's process behind a connection.
+type backend struct {
+	pid   int32
+	began time.Time
+	user  string
+	// pooled reports that a pooler stands between.
+	pooled bool
+}
+
+// connect connects, or reconnects, and prepares the session. It holds nothing of the schema yet.
+func (d *Destination) connect(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, d.config)
+	if err != nil {
+		return unreachable(d.config, err)
+	}
+	former := d.backend
+	d.conn, d.tables = conn, map[string]*table{} // what was staged is gone
+	if err := d.prepare(ctx, former); err != nil {
+		_ = d.Close()
+		return err
+	}
+	return nil
+}
+
+// prepare finds out who answers, sets everything that a sync relies on, and ends the backend of the connection before, which
+// may not have noticed yet that the connection is gone and hold the lock.
+func (d *Destination) prepare(ctx context.Context, former backend) error {
+	var encoding string
+	// Nothing here may outlive its statement: the backend may be anyone's a moment later.
+	err := d.conn.QueryRow(ctx, `SELECT pid, backend_start, usename::text, current_setting('server_encoding')
+FROM pg_stat_activity WHERE pid = pg_backend_pid()`, pgx.QueryExecModeExec).
+		Scan(&d.backend.pid, &d.backend.began, &d.backend.user, &encoding)
+	if err != nil {
+		return d.explain(ctx, err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("database %s at %s has the encoding %s, which cannot hold every character that Stripe sends: choose a database "+
+			"whose encoding is UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)", d.config.Database, d.config.Host, encoding)
+	}
+	d.backend.pooled = uint32(d.backend.pid) != d.conn.PgConn().PID() //nolint:gosec // never negative
+	if d.backend.pooled {
+		if err := d.refuseTransactionPooling(ctx); err != nil {
+			return err
+		}
+	}
+	var values []string
+	for _, s := range settings {
+		values = append(values, fmt.Sprintf("(%s, %s)", literal(strings.ToLower(s[0])), literal(s[1])))
+	}
+	if _, err := d.conn.Exec(ctx, "SELECT set_config(s.name, w.value, false) FROM (VALUES "+strings.Join(values, ", ")+
+		") AS w (name, value) JOIN pg_settings AS s ON lower(s.name) = w.name"); err != nil {
+		return d.explain(ctx, err)
+	}
+	if former.pid == 0 {
+		return nil
+	}
+	_, err = d.conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid = $1 AND backend_start = $2 AND usename = current_user AND pid <> pg_backend_pid()`, former.pid, former.began)
+	return d.explain(ctx, err)
+}
+
+// lock makes this the only sync of the schema.
+func (d *Destination) lock(ctx context.Context) error {
+	err := pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", d.lockWait.Milliseconds())); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lockKey()) // outlives the transaction
+		return err
+	})
+	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != lockNotAvailable {
+		return d.explain(ctx, err)
+	}
+	said := fmt.Sprintf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
+	if holders := d.holders(ctx, `locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	AND classid::bigint = ($1::bigint >> 32) & 4294967295 AND objid::bigint = $1::bigint & 4294967295 AND objsubid = 1`, d.lockKey()); len(holders) > 0 {
+		said += fmt.Sprintf("; it is %s, and SELECT pg_terminate_backend(%d) ends it if it is dead", holders[0], holders[0].pid)
+	}
+	return errors.New(said)
+}
+
+func (d *Destination) lockKey() int64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte("stripe-connector " + d.schema)) // never fails
+	return int64(hash.Sum64())                                //nolint:gosec // any 64 bits will do
+}
+
+// transaction runs f in a transaction.
+func (d *Destination) transaction(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
+		if d.backend.pooled {
+			var pid int32
+			if err := tx.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+				return err
+			}
+			if pid != d.backend.pid {
+				return d.transactionPooling()
+			}
+		}
+		return f(tx)
+	})
+}
+
+// change runs f in a transaction that changes one of our tables, and so must not wait long for a lock: whoever wants to read
+// the table queues up behind it.
+func (d *Destination) change(ctx context.Context, table string, f func(pgx.Tx) error) error {
+	err := d.transaction(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", changeTimeout.Milliseconds())); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == lockNotAvailable {
+		return &client.Interruption{Err: d.blocked(ctx, failure, true, table)}
+	}
+	return d.explain(ctx, err)
+}
