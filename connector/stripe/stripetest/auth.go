@@ -17,8 +17,6 @@ type caller struct {
 	account     *Account
 	// platform says that the request is about the account of the key itself.
 	platform bool
-	// unexpanded keys may expand only what they may read.
-	unexpanded bool
 }
 
 // authenticate checks the key and the account (https://docs.stripe.com/api/authentication).
@@ -72,7 +70,7 @@ func (s *Stripe) known(key string) (*caller, *apiError) {
 		c.account, c.platform = connected, false
 	}
 	if c.restricted && found {
-		c.permissions, c.unexpanded = append([]string{""}, configured.Permissions...), configured.Unexpanded
+		c.permissions = append([]string{""}, configured.Permissions...)
 	}
 	return c, nil
 }

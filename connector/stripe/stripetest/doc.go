@@ -40,8 +40,8 @@
 //
 // A key that may read customers, but not what a request expands into them, until it gets the permission:
 //
-//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read"}, Unexpanded: true})
-//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read", "rak_source_read"}, Unexpanded: true})
+//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read"}})
+//	stripe.SetKey(key, stripetest.Key{Permissions: []string{"rak_customer_read", "rak_source_read"}})
 //
 // # What it does not do
 //

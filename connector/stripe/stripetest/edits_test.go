@@ -88,8 +88,11 @@ func TestDistort(t *testing.T) {
 			t.Errorf("the truth is %s", raw)
 		}
 	}
+	if got := s.Distorted("/v1/invoices"); len(got) != 1 || !got[id] || len(s.Distorted("/v1/invoices/{invoice}/lines")) != 12 {
+		t.Errorf("distorted are %v", got)
+	}
 	restore()
-	if answers() != before {
+	if len(s.Distorted("/v1/invoices")) > 0 || answers() != before {
 		t.Error("the invoice does not look as before")
 	}
 	if _, err := s.Distort("in_none", Edit{"lines", "{}"}); err == nil {

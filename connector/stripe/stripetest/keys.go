@@ -10,16 +10,13 @@ import (
 
 // Key describes an API key.
 type Key struct {
-	// Permissions are what a restricted key (rk_) may read, as Stripe names it: "rak_charge_read". A secret key (sk_) may
-	// read everything.
+	// Permissions are what a restricted key (rk_) may read, and expand, as Stripe names it: "rak_charge_read". A secret key
+	// (sk_) may read everything.
 	Permissions []string
 	// Expired keys are refused.
 	Expired bool
 	// Account is the id of the account whose key it is, by default the platform's own.
 	Account string
-	// Unexpanded keys are refused where a request expands what they have no permission to read, in the words of a missing
-	// permission.
-	Unexpanded bool
 }
 
 // grants are the keys, and the products that the account has. They may change while requests come.
@@ -81,9 +78,9 @@ func (s *Stripe) accountOf(request *http.Request) string {
 	return s.id
 }
 
-// authorizeExpansion refuses to expand what the key may not read.
+// authorizeExpansion refuses to expand what a restricted key may not read. The same request without it is answered.
 func (s *Stripe) authorizeExpansion(x *exchange, c *caller, e expansion) *apiError {
-	if !c.unexpanded || len(e) == 0 {
+	if c.permissions == nil || len(e) == 0 {
 		return nil
 	}
 	for _, object := range s.model.objects(x.end.route) {

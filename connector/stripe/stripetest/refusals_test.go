@@ -107,11 +107,11 @@ func TestPermissionsComeAndGo(t *testing.T) {
 	fetch[page](t, s, "/v1/issuing/cards", "Authorization", "Bearer sk_test_1")
 }
 
-// TestUnexpandedKeys may read a list, but not everything that could be expanded into it.
-func TestUnexpandedKeys(t *testing.T) {
+// TestExpansionsNeedPermission reads lists that the key may read, and expands what it may not read.
+func TestExpansionsNeedPermission(t *testing.T) {
 	options := fixed()
 	permissions := []string{"rak_customer_read", "rak_charge_read", "rak_tax_id_read", "rak_invoice_read"}
-	options.Keys = map[string]Key{"rk_test_1": {Permissions: permissions, Unexpanded: true}, "rk_test_2": {Permissions: permissions}}
+	options.Keys = map[string]Key{"rk_test_1": {Permissions: permissions}, "sk_test_2": {}}
 	s := New(options)
 	for target, permission := range map[string]string{
 		"/v1/customers":                                                      "",
@@ -129,7 +129,7 @@ func TestUnexpandedKeys(t *testing.T) {
 		if permission == "" && w.Code != 200 || permission != "" && (w.Code != 403 || !strings.Contains(w.Body.String(), "'"+permission+"'")) {
 			t.Errorf("GET %s: %d %.300s, want %q", target, w.Code, w.Body, permission)
 		}
-		fetch[struct{ Object string }](t, s, target, "Authorization", "Bearer rk_test_2")
+		fetch[struct{ Object string }](t, s, target, "Authorization", "Bearer sk_test_2")
 	}
 }
 

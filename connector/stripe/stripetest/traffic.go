@@ -1,8 +1,10 @@
 package stripetest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 )
 
 // Traffic makes changes to an account at random, cheaply enough for a busy one: the clock of the test says how many there are
@@ -53,6 +55,25 @@ func (t *Traffic) Change() (id string, err error) {
 		err = t.account.update(object, nil)
 	}
 	return s.id(object.ordinal), err
+}
+
+// Run makes changes at a rate per second of real time until ctx ends, and returns how many it made.
+func (t *Traffic) Run(ctx context.Context, perSecond float64) (n int, err error) {
+	begin := time.Now()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for {
+		for ; float64(n) < perSecond*time.Since(begin).Seconds(); n++ {
+			if _, err := t.Change(); err != nil {
+				return n, err
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return n, nil
+		}
+	}
 }
 
 // pick returns a living object.

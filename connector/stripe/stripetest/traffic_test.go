@@ -1,6 +1,7 @@
 package stripetest
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,19 @@ func TestTraffic(t *testing.T) {
 				t.Errorf("no event of type *%s", want)
 			}
 		}
+	}
+}
+
+// TestTrafficRuns for a moment of real time.
+func TestTrafficRuns(t *testing.T) {
+	s := New(Options{})
+	before := s.Count("/v1/events")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	n, err := s.Traffic(1, "/v1/charges").Run(ctx, 500)
+	if most := int(500*time.Since(begin).Seconds()) + 1; err != nil || n == 0 || n > most || s.Count("/v1/events")-before != n {
+		t.Errorf("%d changes of at most %d, %d events: %v", n, most, s.Count("/v1/events")-before, err)
 	}
 }
 

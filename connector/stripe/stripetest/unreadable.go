@@ -7,28 +7,39 @@ import (
 
 // Unreadable returns the ids of the objects that Truth(path) yields and that a fault in force names: their own retrieval, pages
 // that contain them, or what is below their parent fail. A test may find those missing or stale, and no others. Faults that
-// name no object don't count, nor do edits.
+// name no object don't count, nor do edits; see Distorted.
 func (a *Account) Unreadable(path string) map[string]bool {
-	r, ids := a.listRoute(path)
-	broken := map[string]bool{}
 	faults := a.stripe.faults.naming(a.stripe.Now())
-	if len(faults) == 0 {
-		return broken
-	}
+	return a.which(path, func(r *route, t ref, parent *ref) bool {
+		return slices.ContainsFunc(faults, func(f Fault) bool {
+			return f.concerns(r.path) && f.names(t) || parent != nil && (f.concerns(r.path) || !f.below(parent.store)) && f.names(*parent)
+		})
+	})
+}
+
+// Distorted returns the ids of the objects that Truth(path) yields and that Distort changed, or whose parent it changed.
+func (a *Account) Distorted(path string) map[string]bool {
+	return a.which(path, func(_ *route, t ref, parent *ref) bool {
+		return a.edits[t] != nil || parent != nil && a.edits[*parent] != nil
+	})
+}
+
+// which returns the ids of the objects of a list that are so.
+func (a *Account) which(path string, so func(r *route, t ref, parent *ref) bool) map[string]bool {
+	r, ids := a.listRoute(path)
+	found := map[string]bool{}
 	a.stripe.lock.RLock()
 	defer a.stripe.lock.RUnlock()
 	a.walk(r, ids, func(t ref, parent *ref) bool {
 		if parent == nil && t.store.parent != nil {
 			parent = &ref{t.store.parent, t.ordinal / stride}
 		}
-		if slices.ContainsFunc(faults, func(f Fault) bool {
-			return f.concerns(r.path) && f.names(t) || parent != nil && (f.concerns(r.path) || !f.below(parent.store)) && f.names(*parent)
-		}) {
-			broken[t.store.id(t.ordinal)] = true
+		if so(r, t, parent) {
+			found[t.store.id(t.ordinal)] = true
 		}
 		return true
 	})
-	return broken
+	return found
 }
 
 // naming returns the faults in force that name an object.
