@@ -96,3 +96,6 @@ func AsFailure(err error) *Failure {
 		Internal: err.Error(),
 	}
 }
+
+// FailureIn returns the Failure in err, and whether there is one.
+func FailureIn(err error) (*Failure, bool) { return errors.AsType[*Failure](err) }

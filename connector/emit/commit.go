@@ -109,7 +109,7 @@ func (s *Stream) owes(states States) bool {
 	switch {
 	case s.sinceState > 0:
 		return true
-	case s.reopened:
+	case s.idle():
 		return s.emitter.now().Sub(s.stateAt) >= idleInterval
 	case states == StatesNow:
 		return true
@@ -126,7 +126,7 @@ func (s *Stream) records(ctx context.Context, records []connector.Record) error 
 	if err != nil || len(records) == 0 {
 		return err
 	}
-	if s.status == connector.Started || s.reopened {
+	if s.status == connector.Started || s.idle() {
 		if err := s.say(ctx, connector.Running, nil); err != nil {
 			return err
 		}

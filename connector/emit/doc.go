@@ -29,8 +29,8 @@
 // # Statuses
 //
 // A stream is STARTED by Begin and RUNNING with its first records. It ends COMPLETE, INCOMPLETE or SKIPPED, once: what is
-// sent for a stream that has ended is dropped. Only in a Read that follows does a COMPLETE stream go on, after
-// [Stream.Reopen]. A stream that the source leaves without an end is INCOMPLETE, with the state that was sent last.
+// sent for a stream that has ended is dropped. Only in a Read that follows does a COMPLETE stream go on: its next records make
+// it RUNNING again. A stream that the source leaves without an end is INCOMPLETE, with the state that was sent last.
 //
 // # Errors
 //

@@ -102,15 +102,8 @@ func New(req connector.ReadRequest, sink connector.Sink, o Options) *Emitter {
 // The context of read ends early if the sink fails, or if read goes on for longer than [Grace] after it was asked to stop;
 // read may return the context's error then. An error of read, of the sink, or a panic ends the Read without a summary.
 func (e *Emitter) Run(ctx context.Context, read func(ctx context.Context) error) (connector.Summary, error) {
-	err := e.run(ctx, read)
-	if sunk, ok := errors.AsType[*sinkError](err); ok {
-		return connector.Summary{}, sunk.err
-	}
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		return connector.Summary{}, panicked.failure()
-	}
-	if err != nil {
-		return connector.Summary{}, err
+	if err := e.run(ctx, read); err != nil {
+		return connector.Summary{}, Final(err)
 	}
 	return e.summary(), nil
 }

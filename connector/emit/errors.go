@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -33,6 +34,18 @@ func (e *panicError) failure() *connector.Failure {
 	}
 }
 
+// Final returns err as the caller of a source is to get it: of a panic in a [Group] the Failure, of a sink's error what the
+// sink returned. Run's errors are final already.
+func Final(err error) error {
+	if sunk, ok := errors.AsType[*sinkError](err); ok {
+		return sunk.err
+	}
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		return panicked.failure()
+	}
+	return err
+}
+
 // guard calls f, and turns a panic into an error.
 func guard(f func() error) (err error) {
 	defer func() {
@@ -49,4 +62,17 @@ func describe(p any) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("a value of type %T", p)
+}
+
+// ErrStopped is returned by steps of a source that ended early because the Read was asked to stop.
+var ErrStopped = errors.New("the Read was asked to stop")
+
+// EndsRead reports whether err concerns the whole Read: the caller is gone, the sink is broken, the source panicked, or its
+// credentials are refused. Any other Failure concerns some streams only.
+func EndsRead(err error) bool {
+	if err == nil {
+		return false
+	}
+	failure, ok := connector.FailureIn(err)
+	return !ok || failure.Class == connector.AuthError
 }

@@ -18,18 +18,10 @@ func (e *Emitter) heartbeats(ctx context.Context) error {
 			return nil
 		case <-ticks.C:
 		}
-		if err := e.beat(ctx, &last); err != nil {
-			return ignoreEnd(ctx, err)
+		if err := e.beat(ctx, &last); err != nil && ctx.Err() == nil {
+			return err
 		}
 	}
-}
-
-// ignoreEnd returns err, or nil if ctx has ended.
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // beat sends one heartbeat. last is the one before.

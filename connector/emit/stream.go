@@ -38,7 +38,6 @@ type Stream struct {
 	generation     int64
 	status         connector.Status
 	failure        *connector.Failure
-	reopened       bool // COMPLETE was said, and nothing was sent since
 	counts         counts
 	sinceState     int64     // records sent since the last state
 	pages          int       // commits since the last state
@@ -91,12 +90,12 @@ func (s *Stream) Begin(ctx context.Context, generation int64) error {
 	return s.say(ctx, connector.Started, nil)
 }
 
-// Complete ends the stream: everything asked for was sent, and the last state says so.
+// Complete ends the stream: everything asked for was sent, and the last state says so. In a Read that follows more can come of
+// it, after which it is RUNNING and may be COMPLETE again.
 func (s *Stream) Complete(ctx context.Context) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
-	if s.reopened {
-		s.reopened = false // nothing came since that was said
+	if s.idle() {
 		return nil
 	}
 	return s.end(ctx, connector.Complete, nil)
@@ -126,13 +125,6 @@ func (s *Stream) Leave(ctx context.Context) error {
 	return s.end(ctx, connector.Incomplete, nil)
 }
 
-// Reopen says that more may come of a stream that is COMPLETE, in a Read that follows.
-func (s *Stream) Reopen() {
-	s.emitter.mu.Lock()
-	defer s.emitter.mu.Unlock()
-	s.reopened = s.reopened || s.emitter.follow && s.status == connector.Complete
-}
-
 // Ended reports whether the stream has ended, so that nothing more of it is sent.
 func (s *Stream) Ended() bool {
 	s.emitter.mu.Lock()
@@ -140,7 +132,10 @@ func (s *Stream) Ended() bool {
 	return s.ended()
 }
 
-func (s *Stream) ended() bool { return s.status >= connector.Complete && !s.reopened }
+func (s *Stream) ended() bool { return s.status > connector.Complete || s.status == connector.Complete && !s.emitter.follow }
+
+// idle reports whether the stream is COMPLETE in a Read that follows, and nothing was sent of it since that was said.
+func (s *Stream) idle() bool { return s.status == connector.Complete && s.emitter.follow }
 
 // Log sends an entry about the stream.
 func (s *Stream) Log(ctx context.Context, level connector.LogLevel, message string) error {
@@ -179,10 +174,16 @@ func (s *Stream) SetAside(what []connector.SetAside) {
 	s.setAside = what
 }
 
-// end says how the stream ended, unless it has ended already. One that was never begun is STARTED first, or SKIPPED.
+// end says how the stream ended, unless it has ended already. One that was never begun is STARTED first, or SKIPPED. One that
+// ends INCOMPLETE sends its state, if its cursors moved since the last.
 func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
 	if s.ended() {
 		return nil
+	}
+	if status == connector.Incomplete && s.pages > 0 {
+		if err := s.checkpoint(ctx); err != nil {
+			return err
+		}
 	}
 	if s.status == 0 && status != connector.Skipped {
 		if err := s.say(ctx, connector.Started, nil); err != nil {
@@ -205,13 +206,13 @@ func (s *Stream) say(ctx context.Context, status connector.Status, failure *conn
 	if status == connector.Skipped && s.state.State == nil {
 		s.generation = s.GivenGeneration
 	}
-	s.status, s.failure, s.reopened = status, failure, false
+	s.status, s.failure = status, failure
 	return s.emitter.send(ctx, &connector.StreamStatus{
 		Stream: s.Name, Account: s.emitter.account, Status: status, Failure: failure, Generation: s.generation,
 	})
 }
 
-// legal reports whether a stream may go from one status to another. From COMPLETE it goes on only when it was reopened.
+// legal reports whether a stream may go from one status to another. From COMPLETE it goes on only in a Read that follows.
 func legal(from, to connector.Status) bool {
 	switch to {
 	case connector.Started:

@@ -1,16 +1,18 @@
 // Package stripe is the source of Stripe accounts: a [connector.Source] that only ever reads.
 //
-// The life of a Read, and the file of each step:
+// The life of a Read, and the package of each step, from the first to the last:
 //
-//	config.go    the configuration is parsed, every problem named
-//	streams.go   the ONE table of streams
-//	plan.go      the selected streams are grouped into passes: one endpoint, one chain of pages, all who live on it
-//	state.go     where each pass goes on, read from the states of the request
-//	schedule.go  workers take windows of creation time, and halve those of others when they have nothing to do
-//	backfill.go  a worker pages through a window, newest first
-//	family.go    a page becomes the records of its stream (harvest.go) and of all children below it
-//	emit.go      records, then the states that cover them, then statuses go to the sink
-//	report.go    heartbeats, and the summary at the end
+//	config     the configuration is parsed, every wrong field named
+//	table      the ONE table of streams
+//	state      the states of the request are parsed: where an earlier Read left off
+//	plan       the selected streams are grouped into parts: one endpoint, one chain of pages, all who live on it
+//	selected   what the Read knows of each stream: its phase, its cursors
+//	backfill   workers page through windows of creation time, and halve those of others when they have nothing to do
+//	family     a page becomes the records of its stream and of all streams below it
+//	changes    one sweep of the events applies what changed
+//	reconcile  a re-listed range is compared with what events said
 //
-// Nothing is decoded that need not be: an object leaves as the bytes that Stripe sent, compacted.
+// This package ties them together (read.go, rounds.go), and answers Spec, Check and Discover. Records, states, statuses,
+// heartbeats and the summary leave through connector/emit. Requests leave through api, which keeps to Stripe's limits. Imports
+// go down this list only.
 package stripe

@@ -9,9 +9,9 @@ import (
 
 var _ connector.Identifier = (*Source)(nil)
 
-// Identify names what a configuration reads, by a hash of the key, the connected account and where Stripe is reached.
+// Identify returns a name of what a configuration reads, by a hash of the key, the connected account and where Stripe is reached.
 func (s *Source) Identify(raw connector.Config) string {
-	c, err := s.parseConfig(raw)
+	c, err := s.parse(raw)
 	if err != nil {
 		return ""
 	}

@@ -3,11 +3,16 @@ package stripe
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/plan"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/reconcile"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
 const (
@@ -15,257 +20,180 @@ const (
 	defaultFollowInterval = 5 * time.Second
 	// sweepInterval is how long changes of some streams wait at most while the lists of others are read.
 	sweepInterval = time.Minute
-	// relistInterval is how often a Read that follows lists again what no event tells of.
+	// relistInterval is how often a Read that follows re-lists what no event announces.
 	relistInterval = 30 * time.Minute
 )
 
 // rounds reads lists and sweeps events until everything is covered, or for ever if the Read follows.
 //
-// A round reads the lists of streams that have some to read, while changes of the others go on being swept; its end is a
-// sweep for all. Another follows for streams whose lists were begun long ago by an earlier Read, or whose events turned
-// out to be out of reach.
-func (r *run) rounds(ctx context.Context) error {
-	if err := r.beginSwept(ctx); err != nil {
-		return err
-	}
-	listed := r.now()
+// A round reads the lists of streams that have some to read, while changes of the others are swept; it ends with a sweep for
+// all. Another round follows for streams whose lists were begun long ago by an earlier Read, or whose events turned out to be
+// out of reach.
+func (r *read) rounds(ctx context.Context) error {
+	relisted := r.reader.Now()
 	for {
 		if err := r.round(ctx); err != nil {
 			return err
 		}
-		again := r.unfinished()
+		again := r.in(selected.Outdated, selected.Stranded)
 		if len(again) == 0 {
-			if !r.follow || r.stopped() {
-				return r.reconcile(ctx)
+			if !r.req.Follow || r.stopped() {
+				return reconcile.Run(ctx, r.reader, r.in(selected.Comparing), r.compare)
 			}
-			if !r.rest(ctx, r.followInterval) {
-				return ctx.Err()
+			if err := r.rest(ctx); err != nil {
+				return err
 			}
-			if r.now().Sub(listed) >= relistInterval {
-				listed, again = r.now(), r.unannounced()
+			if r.reader.Now().Sub(relisted) >= relistInterval {
+				relisted, again = r.reader.Now(), slices.DeleteFunc(r.in(selected.Current), r.isAnnounced)
 			}
 		}
 		if r.stopped() {
-			return nil
+			return emit.ErrStopped
 		}
-		r.planAgain(again)
+		r.parts = plan.Again(r.source.streams, r.config, again, r.reader.Now())
+		r.sweeper.Restart(again)
 	}
 }
 
-// round reads the lists of the passes, and then sweeps what changed.
-func (r *run) round(ctx context.Context) error {
-	if len(r.passes) > 0 {
-		if err := r.listsAndSweeps(ctx); err != nil {
+// round reads the lists, and then sweeps what changed. A stream that waits for its first sweep is swept even if the Read is to
+// stop, so that it makes progress however soon it is to end.
+func (r *read) round(ctx context.Context) error {
+	if len(r.parts) > 0 {
+		if err := r.listAndSweep(ctx); err != nil {
 			return err
 		}
 	}
-	if r.stopped() && !r.untouched() {
+	waits := func(s *selected.Stream) bool { return !s.HasLists() }
+	if r.stopped() && !slices.ContainsFunc(r.in(selected.Sweeping), waits) {
 		return nil
 	}
-	return r.sweepReady(ctx)
+	return r.sweep(ctx)
 }
 
-// listsAndSweeps reads the lists, while changes of streams that have none go on being swept.
-func (r *run) listsAndSweeps(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	over := make(chan struct{})
-	swept := make(chan error, 1)
-	go func() {
+// listAndSweep reads the lists, while changes of streams that have none, or whose lists are read, are swept.
+func (r *read) listAndSweep(ctx context.Context) error {
+	both, ctx := emit.NewGroup(ctx)
+	listed := make(chan struct{})
+	both.Go(func() error {
+		defer close(listed)
+		return backfill.New(r.reader, r.source.permits, r.req.NewestFirst, r.parts).Run(ctx)
+	})
+	both.Go(func() error {
 		for {
-			if err := r.sweepReady(ctx); err != nil || r.stopped() {
-				if err != nil {
-					cancel()
-				}
-				swept <- err
-				return
+			if err := r.sweep(ctx); err != nil || r.stopped() {
+				return err
 			}
 			select {
-			case <-over:
-				swept <- nil
-				return
+			case <-listed:
+				return nil
+			case <-ctx.Done():
+				return nil
 			case <-time.After(sweepInterval):
 			}
 		}
-	}()
-	err := r.lists(ctx)
-	close(over)
-	if other := <-swept; other != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		err = other
-	}
-	return err
+	})
+	return both.Wait()
 }
 
-// ready gives the streams whose changes can be swept: whose lists are read.
-func (r *run) ready() []*output {
-	r.emitter.mu.Lock()
-	defer r.emitter.mu.Unlock()
-	var ready []*output
-	for _, out := range r.outputs {
-		if !out.swept || !out.listed || out.status > connector.Complete || out.status == connector.Complete && !r.follow {
-			continue
-		}
-		if out.seen == nil {
-			out.recall()
-		}
-		if out.status == connector.Complete {
-			out.status = connector.Started // more can come
-		}
-		ready = append(ready, out)
-	}
-	return ready
-}
-
-// sweepReady sweeps the events of all streams that are ready, and tells which are complete. A failure concerns these
-// streams, unless it ends the Read.
-func (r *run) sweepReady(ctx context.Context) error {
-	ready := r.ready()
+// sweep sweeps the events of all streams whose lists are read, and says which are complete. A failure concerns these streams,
+// unless it ends the Read.
+func (r *read) sweep(ctx context.Context) error {
+	ready := r.in(selected.Sweeping, selected.Current)
+	ready = slices.DeleteFunc(ready, func(s *selected.Stream) bool { return !s.Swept })
 	if len(ready) == 0 {
 		return nil
 	}
-	err := r.sweepNow(ctx, ready)
-	if refused, ok := errors.AsType[eventsRefused](err); ok {
+	for _, s := range ready {
+		s.Enter(selected.Sweeping)
+	}
+	err := r.sweeper.Sweep(ctx, ready)
+	refused, isRefused := errors.AsType[changes.RefusedError](err)
+	switch {
+	case isRefused:
 		return r.withoutEvents(ctx, ready, refused.Failure)
-	}
-	if ends(err) && !errors.Is(err, errEnough) {
-		return err
-	}
-	if errors.Is(err, errEnough) {
-		return nil // leave tells
-	}
-	r.forget(ready)
-	if err != nil && r.follow {
-		r.enough() // what follows is to begin again as a whole
-	}
-	if r.recordLimit > 0 && r.emitter.sent() >= r.recordLimit {
-		r.enough()
-	}
-	if err == nil && r.reconciles {
-		r.emitter.await(ready)
+	case errors.Is(err, emit.ErrStopped):
 		return nil
+	case emit.EndsRead(err):
+		return err
+	case err != nil && r.req.Follow:
+		r.reader.Emitter.Stop() // what follows has to be started again as a whole
 	}
-	return r.emitter.end(ctx, ready, err)
+	for _, s := range ready {
+		if err := r.swept(ctx, s, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// withoutEvents lets streams do without the events, which the key may not read: their lists are read again.
-func (r *run) withoutEvents(ctx context.Context, ready []*output, failure *connector.Failure) error {
+// swept moves a stream whose events are applied, or could not be, to its next phase.
+func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
+	switch {
+	case err != nil:
+		return s.Out.Fail(ctx, connector.AsFailure(err))
+	case s.Resumed && !r.isAnnounced(s):
+		s.Enter(selected.Outdated)
+		return nil
+	case r.req.Reconcile:
+		s.Enter(selected.Comparing)
+		return nil
+	}
+	s.Enter(selected.Current)
+	return s.Out.Complete(ctx)
+}
+
+// withoutEvents makes streams do without the events, which the key may not read: their lists are read from the beginning,
+// unless that was just done.
+func (r *read) withoutEvents(ctx context.Context, ready []*selected.Stream, failure *connector.Failure) error {
 	const message = "The key may not read events, so changes come only by reading everything again at each sync: give it the permission for events. "
-	var done []*output
-	r.emitter.mu.Lock()
-	for _, out := range ready {
-		if !out.eventless {
-			out.notice, out.eventless = message+failure.Message, true
+	for _, s := range ready {
+		if err := s.Out.LogOnce(ctx, "no events", connector.Warning, message+failure.Message); err != nil {
+			return err
 		}
-		if out.pass != nil && !out.resumed || out.stream.appendOnly() {
-			done = append(done, out)
+		if !s.Row.AppendOnly() && (!s.HasLists() || s.Resumed) {
+			s.Enter(selected.Stranded)
 			continue
 		}
-		out.listed, out.unreachable = false, true
-	}
-	err := r.emitter.notices(ctx, ready)
-	r.emitter.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return r.emitter.end(ctx, done, nil)
-}
-
-// beginSwept tells that streams are being read that have no lists to read.
-func (r *run) beginSwept(ctx context.Context) error {
-	var outputs []*output
-	for _, out := range r.outputs {
-		if out.pass == nil {
-			out.listed, out.current = true, *out.given
-			outputs = append(outputs, out)
+		s.Enter(selected.Current)
+		if err := s.Out.Complete(ctx); err != nil {
+			return err
 		}
 	}
-	if len(outputs) == 0 {
-		return nil
-	}
-	return r.emitter.beginEvents(ctx, outputs)
+	return nil
 }
 
-// untouched tells whether a stream waits for its first sweep: so that a Read gets on however soon it is to end.
-func (r *run) untouched() bool {
-	return slices.ContainsFunc(r.outputs, func(out *output) bool { return out.swept && out.pass == nil && out.state == nil })
+// in returns the streams that are in some phases.
+func (r *read) in(phases ...selected.Phase) []*selected.Stream {
+	var streams []*selected.Stream
+	for _, s := range r.streams {
+		if slices.Contains(phases, s.Phase()) {
+			streams = append(streams, s)
+		}
+	}
+	return streams
 }
 
-// unfinished gives the streams that need another round: their lists were read, but not from this Read's beginning, or
-// are to be read since events are out of reach.
-func (r *run) unfinished() []*output {
-	var again []*output
-	for _, out := range r.outputs {
-		if !out.incremental || out.status > connector.Complete {
-			continue
-		}
-		late := out.resumed && out.listed && r.streams.freshness(out.stream) != connector.ByEvents
-		if late || out.unreachable {
-			again = append(again, out)
-		}
-	}
-	return again
+// isAnnounced reports whether events announce all changes of a stream.
+func (r *read) isAnnounced(s *selected.Stream) bool {
+	return r.source.streams.Freshness(s.Row) == connector.ByEvents
 }
 
-// unannounced gives the streams of whose changes no event tells, or not of all.
-func (r *run) unannounced() []*output {
-	var again []*output
-	for _, out := range r.outputs {
-		if out.status <= connector.Complete && r.streams.freshness(out.stream) != connector.ByEvents {
-			again = append(again, out)
-		}
-	}
-	return again
-}
+func (r *read) stopped() bool { return r.reader.Emitter.Stopped() }
 
-// planAgain plans another round for these streams, from where they are now.
-func (r *run) planAgain(outputs []*output) {
-	r.emitter.mu.Lock()
-	defer r.emitter.mu.Unlock()
-	p := r.source.planner(r.config, &r.mu)
-	p.setRange(time.Time{}, time.Time{})
-	maps.DeleteFunc(r.readAgain, func(of readingOf, _ reading) bool { return slices.Contains(outputs, of.out) })
-	for _, out := range outputs {
-		given := out.current
-		out.given, out.listed, out.seen = &given, false, nil
-		if out.status == connector.Complete {
-			out.status = connector.Started
-		}
+// rest waits before the next sweep, or until the Read is to stop.
+func (r *read) rest(ctx context.Context) error {
+	interval := r.req.FollowInterval
+	if interval == 0 {
+		interval = defaultFollowInterval
 	}
-	p.outputs = outputs
-	passes := p.passes(outputs)
-	for _, out := range outputs {
-		if out.pass == nil || !slices.Contains(passes, out.pass) {
-			out.listed = true
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.passes = passes
-}
-
-// forget drops what was read again before any event that is still looked for.
-func (r *run) forget(outputs []*output) {
-	oldest := second(r.now().Unix())
-	for _, out := range outputs {
-		oldest = min(oldest, out.changes.From)
-	}
-	for key, read := range r.readAgain {
-		if read.at+readMargin < oldest {
-			delete(r.readAgain, key)
-		}
-	}
-}
-
-// rest waits before the next sweep, and tells whether there is to be one.
-func (r *run) rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
-	case <-r.ended:
-		return true
+		return nil
+	case <-r.reader.Emitter.Stopping():
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // Options are the operator's choices. The zero value works.
@@ -18,11 +21,11 @@ type Options struct {
 	Transport http.RoundTripper
 	// Retry says how patiently requests are made again; the zero value means the defaults.
 	Retry api.Retry
-	// Observer is told of the requests to Stripe; nil means nobody.
+	// Observer observes the requests to Stripe; nil means none.
 	Observer connector.Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// PageSize is how many objects a page has at most; zero means 100, the most that Stripe gives. Less is for tests.
+	// PageSize is how many objects a page has at most; zero means 100, the most that Stripe allows. Less is for tests.
 	PageSize int
 	// Heartbeat is the longest silence of a Read; zero means 2 seconds.
 	Heartbeat time.Duration
@@ -31,8 +34,8 @@ type Options struct {
 // Source reads Stripe accounts. It keeps connections between calls, and nothing else.
 type Source struct {
 	options Options
-	streams table
-	permits permits
+	streams table.Table
+	permits backfill.Permits
 	limits  *limit.Registry
 }
 
@@ -41,7 +44,7 @@ var (
 	_ connector.Paced  = (*Source)(nil)
 )
 
-// New makes a Source.
+// New returns a Source.
 func New(o Options) *Source {
 	if o.Transport == nil {
 		o.Transport = api.NewTransport()
@@ -55,14 +58,19 @@ func New(o Options) *Source {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	return &Source{options: o, streams: streams(), permits: make(permits, extraWorkers), limits: limit.NewRegistry()}
+	return &Source{options: o, streams: table.Streams(), permits: backfill.NewPermits(), limits: limit.NewRegistry()}
 }
 
-// Pace tells of the rate at which Stripe is asked at present.
+// Pace returns the rate at which Stripe is asked at present.
 func (s *Source) Pace() connector.Pace { return s.limits.Pace() }
 
-// client gives the edge to the account of a configuration.
-func (s *Source) client(c config, retry api.Retry) *api.Client {
+// parse reads a configuration. The error is a *connector.Failure that names every wrong field.
+func (s *Source) parse(raw connector.Config) (config.Config, error) {
+	return config.Parse(raw, s.options.AllowedAPIBases, s.options.Now())
+}
+
+// client returns the edge to the account of a configuration.
+func (s *Source) client(c config.Config, retry api.Retry) *api.Client {
 	return api.New(api.Options{
 		Key:       c.APIKey,
 		Account:   c.Account,

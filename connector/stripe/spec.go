@@ -1,19 +1,15 @@
 package stripe
 
 import (
-	_ "embed"
-
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 )
 
-//go:embed config_schema.json
-var configSchema []byte
-
-// Spec tells which configuration the source takes.
+// Spec returns which configuration the source takes.
 func (s *Source) Spec() connector.Spec {
 	return connector.Spec{
 		Source:           "stripe",
-		ConfigSchema:     configSchema,
+		ConfigSchema:     config.Schema,
 		DocumentationURL: "https://docs.stripe.com/api",
 		SyncModes:        []connector.SyncMode{connector.FullRefresh, connector.Incremental},
 		Capabilities: []connector.Capability{

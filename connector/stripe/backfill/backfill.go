@@ -1,0 +1,245 @@
+package backfill
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/plan"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// Backfill reads the lists of one round of a Read.
+type Backfill struct {
+	reader      *family.Reader
+	permits     Permits
+	newestFirst bool
+	workers     *emit.Group
+
+	mu       sync.Mutex // guards what the passes have left, and what follows
+	passes   []*pass
+	active   int  // workers
+	assigned bool // a worker has had something to do
+}
+
+// New returns the Backfill of some parts of a plan. With newestFirst, the newest objects come first where that costs time.
+func New(reader *family.Reader, permits Permits, newestFirst bool, parts []plan.Part) *Backfill {
+	b := &Backfill{reader: reader, permits: permits, newestFirst: newestFirst}
+	for _, part := range parts {
+		b.passes = append(b.passes, newPass(reader.Table, part, reader.Live, &b.mu))
+	}
+	return b
+}
+
+// Run reads the lists, and says of each stream what became of it: it fails, is complete, or goes to the phase that follows.
+// Streams with something left to read stay in the phase Listing if the Read was asked to stop. An error ends the Read.
+func (b *Backfill) Run(ctx context.Context) error {
+	workers, workCtx := emit.NewGroup(ctx)
+	b.workers = workers
+	first, span := b.next()
+	workers.Go(func() error { return b.work(workCtx, first, span) })
+	for range firstWorkers - 1 {
+		b.recruit(workCtx)
+	}
+	return workers.Wait()
+}
+
+// begin says, once and before anything else of it is sent, that the streams of a pass are being read.
+func (b *Backfill) begin(ctx context.Context, p *pass) (err error) {
+	p.begin.Do(func() {
+		for _, s := range p.streams {
+			if err = s.Begin(ctx); err != nil {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// read pages through a span, and commits each page before it requests the next: so a worker holds one page in memory, however
+// slow the receiver. It ends early, without an error, when the pass failed or the Read is to stop, but not before its first
+// page: so a Read makes progress however soon it is to end.
+func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
+	for pages := 0; ; pages++ {
+		w, failed := b.position(p, s)
+		if failed || pages > 0 && b.reader.Emitter.Stopped() {
+			return nil
+		}
+		page, err := readPage(ctx, b.reader, p.family, w)
+		if api.IsCursorGone(err) && w.After != "" {
+			b.restart(s)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		objects, last := b.arrive(p, s, page)
+		if err := b.commit(ctx, p, s, page, objects, last); err != nil {
+			return err
+		}
+		if b.reader.Emitter.Full() {
+			b.reader.Emitter.CutShort() // else each worker would add a page
+		}
+		if last {
+			return nil
+		}
+		b.recruit(ctx)
+	}
+}
+
+// commit sends what the objects of a page yield, and moves the span over them.
+func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page, objects []rawjson.Object, last bool) error {
+	g := b.reader.Page(p.streams, p.from, p.to)
+	if err := g.Gather(ctx, p.family, objects, table.Place{}, page.AsOf); err != nil {
+		return err
+	}
+	return g.Harvest().Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
+		Streams: selected.Outs(p.streams),
+		Advance: func() {
+			b.advance(p, s, objects, last)
+			b.readNow(p)
+		},
+	})
+}
+
+// readNow notes that records of the streams of a pass were read.
+func (b *Backfill) readNow(p *pass) {
+	for _, s := range p.streams {
+		s.ReadAt(clock.Of(b.reader.Now()))
+	}
+}
+
+// position returns where a span resumes, and reports whether its pass failed.
+func (b *Backfill) position(p *pass, s *span) (w state.Window, failed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.Window, p.err != nil
+}
+
+// restart makes a span resume without its cursor, whose object is gone.
+func (b *Backfill) restart(s *span) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Window = s.WithoutCursor()
+}
+
+// arrive notes that a page arrived.
+func (b *Backfill) arrive(p *pass, s *span, page *api.Page) ([]rawjson.Object, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p.pages++
+	return s.arrive(p.root, page.Objects, page.HasMore)
+}
+
+// advance notes that the objects of a page were sent.
+func (b *Backfill) advance(p *pass, s *span, objects []rawjson.Object, last bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p.id.Sequence++
+	p.note(objects)
+	if last {
+		p.remove(s)
+		return
+	}
+	s.committed(p.root, objects[len(objects)-1])
+}
+
+// end says what became of the streams of a pass that failed, or whose lists are read.
+func (b *Backfill) end(ctx context.Context, p *pass, err error) error {
+	if err != nil {
+		for _, s := range p.streams {
+			if err := s.Out.Fail(ctx, connector.AsFailure(err)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err = b.reader.Emitter.Commit(ctx, emit.Commit{
+		Streams: selected.Outs(p.streams), States: emit.StatesNow, Advance: func() { b.readNow(p) },
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range p.streams {
+		if err := listed(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed moves a stream whose lists are read to its next phase.
+func listed(ctx context.Context, s *selected.Stream) error {
+	switch {
+	case s.Swept:
+		s.Enter(selected.Sweeping)
+		return nil
+	case s.Incremental && s.Resumed:
+		s.Enter(selected.Outdated)
+		return nil
+	}
+	s.Enter(selected.Current)
+	return s.Out.Complete(ctx)
+}
+
+// readPage reads the next page of a window.
+func readPage(ctx context.Context, reader *family.Reader, m *family.Member, w state.Window) (*api.Page, error) {
+	if m.Row.TestOnly && reader.Live {
+		return nil, table.ErrTestOnly()
+	}
+	path, query := m.List(table.Place{PageSize: reader.PageSize})
+	if m.Row.Cursor != "" {
+		query.Set("created[gte]", strconv.FormatInt(int64(w.From), 10))
+		query.Set("created[lt]", strconv.FormatInt(int64(w.To), 10))
+	}
+	if w.After != "" {
+		query.Set("starting_after", w.After)
+	}
+	page, err := reader.Client.List(ctx, path, query)
+	if err != nil {
+		return nil, err
+	}
+	if page.HasMore && (len(page.Objects) == 0 || page.Objects[len(page.Objects)-1].ID == "") {
+		return nil, family.Nonsense(m.Row, fmt.Sprintf("a page of %s says that more follow, and has no last object", path))
+	}
+	return page, nil
+}
+
+// ReadWindow pages through a window of an endpoint, and visits the objects of each page that were created in it. It returns
+// emit.ErrStopped if the Read is to stop before the end.
+func ReadWindow(
+	ctx context.Context, reader *family.Reader, m *family.Member, w state.Window, visit func([]rawjson.Object, *api.Page) error,
+) error {
+	s := newSpan(w)
+	for last := w.From >= w.To; !last; {
+		if reader.Emitter.Stopped() {
+			return emit.ErrStopped
+		}
+		page, err := readPage(ctx, reader, m, s.Window)
+		if api.IsCursorGone(err) && s.After != "" {
+			s.Window = s.WithoutCursor()
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var objects []rawjson.Object
+		objects, last = s.arrive(m.Row, page.Objects, page.HasMore)
+		if len(objects) > 0 {
+			s.committed(m.Row, objects[len(objects)-1])
+		}
+		if err := visit(objects, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}

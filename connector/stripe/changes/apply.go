@@ -1,0 +1,247 @@
+package changes
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// atOnce is how many changes are applied side by side, and their records held until all are there.
+const atOnce = 100
+
+// apply sends the records that the events of a stretch, the newest first, mean.
+func (s *sweep) apply(ctx context.Context, events []Event) error {
+	if err := s.record(ctx, events); err != nil {
+		return err
+	}
+	for _, changes := range s.inOrder(events) {
+		for batch := range slices.Chunk(changes, atOnce) {
+			if err := s.applyAll(ctx, batch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inOrder returns the changes that events mean, in groups to apply one after the other. What an event carries of a child
+// comes before what its parent's deletion or a new list takes away. What is read again in a list comes before what is read by
+// itself, so that of an object that is in both the newer comes last.
+func (s *sweep) inOrder(events []Event) [4][]*change {
+	var order [4][]*change
+	lists := map[subject]*change{}
+	for _, c := range s.changes(events) {
+		again := !c.gone() && !c.carries(s.UpdateMode)
+		list, ofParent := c.siblings()
+		switch {
+		case again && ofParent && lists[list] != nil:
+			maps.Copy(lists[list].news, c.news) // one list is enough for all that changed below a parent
+		case again && ofParent:
+			lists[list] = c
+			order[2] = append(order[2], c)
+		case again && c.role == partOfList:
+			order[2] = append(order[2], c)
+		case again:
+			order[3] = append(order[3], c)
+		case c.role == childObject:
+			order[0] = append(order[0], c)
+		default:
+			order[1] = append(order[1], c)
+		}
+	}
+	return order
+}
+
+// record sends the events themselves, oldest first, where they are a stream.
+func (s *sweep) record(ctx context.Context, events []Event) error {
+	for _, stream := range s.streams {
+		if !stream.Row.AppendOnly() {
+			continue
+		}
+		h := family.NewHarvest("", nil)
+		for i := range events {
+			e := &events[len(events)-1-i]
+			if !s.seen[stream].applied(e, stream.Changes.From, s.now) {
+				h.Add(stream, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: e.At().Time(), Key: e.ID})
+			}
+		}
+		if err := h.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyAll applies changes side by side and sends their records in order.
+func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
+	harvests := make([]*family.Harvest, len(changes))
+	requests, requestsCtx := emit.NewGroup(ctx)
+	requests.SetLimit(max(1, s.reader.Client.AllWorkers()))
+	for i, c := range changes {
+		requests.Go(func() (err error) {
+			harvests[i], err = s.applyOne(requestsCtx, c)
+			if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
+				return c.skip(requestsCtx, failure) // the other streams go on
+			}
+			return err
+		})
+	}
+	if err := requests.Wait(); err != nil {
+		return err
+	}
+	all := family.NewHarvest("", nil)
+	for i, h := range harvests {
+		s.remember(changes[i], h)
+		all.Append(h)
+	}
+	return all.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{})
+}
+
+// skip ends the streams of a change that the key may not read.
+func (c *change) skip(ctx context.Context, failure *connector.Failure) error {
+	for stream := range c.news {
+		if err := stream.Out.Skip(ctx, failure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember notes when a change was read again, as an object and in lists: events well before that have nothing newer. A list
+// that yielded what it yielded before has nothing to send.
+func (s *sweep) remember(c *change, h *family.Harvest) {
+	note := func(of readingOf, sum uint64) {
+		s.reread[of] = reading{c.readAt, sum}
+		of.stream.ReadAt(c.readAt)
+	}
+	for _, list := range c.lists {
+		sum := h.Sum(s.seed, list.stream)
+		if before, ok := s.reread[list]; ok && before.sum == sum && !h.Partial {
+			h.Drop(list.stream)
+		}
+		s.listed[list] = c.readAt
+		if seen := s.seen[list.stream]; list.subject.role == partOfList { // any of its objects may be newer than events until now
+			seen.floor = max(seen.floor, c.readAt+selected.ReadMargin+1)
+		}
+		note(list, sum)
+	}
+	for stream := range c.news {
+		listed := slices.ContainsFunc(c.lists, func(list readingOf) bool { return list.stream == stream })
+		if c.asked && !listed {
+			note(readingOf{stream, c.subject}, 0)
+		}
+	}
+}
+
+// applyOne returns the records that a change means.
+func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error) {
+	e := c.newest()
+	g := s.reader.Change(s.streams, e.ID, func(stream *selected.Stream) bool { return c.news[stream] })
+	asOf := c.at.Time()
+	c.readAt = clock.Of(s.reader.Now())
+	var err error
+	switch {
+	case c.gone():
+		g.Remove(c.member, e.About, asOf)
+	case !c.carries(s.UpdateMode):
+		c.asked = true
+		err = s.readAgain(ctx, g, c, e)
+	case c.role == childObject:
+		parent := parentOf(c.row, e.About)
+		if parent == "" {
+			break // nobody's children are listed for it
+		}
+		at := table.Place{Parent: rawjson.Object{ID: parent}}
+		err = g.Keep(ctx, c.member, []rawjson.Object{e.About}, at, asOf)
+	default:
+		err = g.Gather(ctx, c.member, []rawjson.Object{e.About}, table.Place{}, asOf)
+	}
+	for _, l := range g.Listed() {
+		c.lists = append(c.lists, readingOf{l.Stream, childrenOf(l.Row, l.Parent)})
+	}
+	return g.Harvest(), err
+}
+
+// readAgain reads what changed from Stripe.
+func (s *sweep) readAgain(ctx context.Context, g *family.Gatherer, c *change, e *Event) error {
+	switch c.role {
+	case partOfList:
+		for _, stream := range c.member.Streams {
+			if param := stream.Row.Via[e.Kind]; param != "" {
+				return s.part(ctx, g, c, param)
+			}
+		}
+		return nil
+	case allChildren:
+		return g.Children(ctx, c.member, c.id)
+	case childObject:
+		if parent := parentOf(c.row, e.About); parent != "" {
+			return g.Children(ctx, c.member, parent)
+		}
+		return nil
+	case ownObject:
+	}
+	return s.object(ctx, g, c)
+}
+
+// object reads one object again, with the children that follow it.
+func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error {
+	query := url.Values{}
+	for _, child := range c.member.Children {
+		if child.Row.Expand && child.Follows() {
+			query.Add("expand[]", child.Row.Embedded)
+		}
+	}
+	asOf := s.reader.Now()
+	object, gone, err := s.reader.Object(ctx, c.member, c.id, query)
+	if gone {
+		g.WantAll() // it is gone for every stream that had it
+		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(c.id))}, asOf)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.Gather(ctx, c.member, []rawjson.Object{object}, table.Place{}, asOf)
+}
+
+// part lists the part of a root's list that a parameter names.
+func (s *sweep) part(ctx context.Context, g *family.Gatherer, c *change, param string) error {
+	for _, stream := range c.member.Streams {
+		if c.news[stream] {
+			c.lists = append(c.lists, readingOf{stream, subject{c.member.Row, partOfList, c.id}})
+		}
+	}
+	path, query := c.member.List(table.Place{PageSize: s.reader.PageSize})
+	query.Set(param, c.id)
+	for {
+		page, err := s.reader.Client.List(ctx, path, query)
+		if api.IsCursorGone(err) && query.Has("starting_after") {
+			query.Del("starting_after")
+			continue
+		}
+		if api.HasNone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := g.Gather(ctx, c.member, page.Objects, table.Place{}, page.AsOf); err != nil {
+			return err
+		}
+		if !page.HasMore || len(page.Objects) == 0 {
+			return nil
+		}
+		query.Set("starting_after", page.Objects[len(page.Objects)-1].ID)
+	}
+}

@@ -1,0 +1,162 @@
+package changes
+
+import (
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+)
+
+// change is what the events of a stretch say about one subject: the newest of them count.
+type change struct {
+	subject
+	member *family.Member
+	at     clock.Second
+	events []*Event                  // of that second
+	news   map[*selected.Stream]bool // the streams that do not have it yet
+	late   bool                      // for some of them, records were read since: an event may be older than those
+
+	readAt clock.Second // when it was applied
+	asked  bool         // it was read again then
+	lists  []readingOf  // that were read
+}
+
+// changes returns what the events of a stretch, the newest first, say: the subjects with those of their events that count.
+func (s *sweep) changes(events []Event) []*change {
+	var all []*change
+	known := map[subject]*change{}
+	for i := range events {
+		e := &events[i]
+		for _, t := range s.targetsOf(e) {
+			id, ok := t.subjectOf(e)
+			if !ok {
+				continue
+			}
+			news := !s.seen[t.stream].applied(e, t.stream.Changes.From, s.now)
+			key := subject{t.asked.Row, t.role, id}
+			list, listed := t.list(e, key)
+			if listed && e.At() >= s.now-s.Overlap {
+				of := readingOf{t.stream, list}
+				s.telling[of] = append(s.telling[of], moment{e.hash, e.At()})
+			}
+			c := known[key]
+			if c == nil {
+				c = &change{subject: key, member: t.asked, at: e.At(), news: map[*selected.Stream]bool{}}
+				known[key] = c
+				all = append(all, c)
+			}
+			if e.At() == c.at {
+				s.add(c, e, t.stream, list, news)
+			}
+		}
+	}
+	return s.settle(all, known)
+}
+
+// add takes an event of the newest second of a change. The list is what would be read to read it again, if anything.
+func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, news bool) {
+	if !slices.Contains(c.events, e) {
+		c.events = append(c.events, e)
+	}
+	listed := s.reread[readingOf{stream, list}].at // each zero if it was not
+	var object clock.Second
+	if c.role == ownObject {
+		object = s.reread[readingOf{stream, c.subject}].at
+	}
+	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {
+		return
+	}
+	c.news[stream] = true
+	c.late = c.late || c.at < s.seen[stream].floor || c.at < stream.Changes.Until || c.at <= max(object, listed)+selected.ReadMargin
+}
+
+// settle removes changes that are news to nobody, or that another of the same stretch contains.
+func (s *sweep) settle(all []*change, known map[subject]*change) []*change {
+	return slices.DeleteFunc(all, func(c *change) bool {
+		if c.role == childObject {
+			root := known[subject{s.reader.Table.Root(c.row), ownObject, parentOf(c.row, c.newest().About)}]
+			for stream := range c.news {
+				if root != nil && root.news[stream] {
+					delete(c.news, stream)
+				}
+			}
+		}
+		return len(c.news) == 0
+	})
+}
+
+// siblings returns the children that are listed to read a change again, if it is one below a parent.
+func (c *change) siblings() (subject, bool) {
+	switch c.role {
+	case allChildren:
+		return c.subject, true
+	case childObject:
+		return siblingsOf(c.row, c.newest().About)
+	case ownObject, partOfList:
+	}
+	return subject{}, false
+}
+
+// newest returns the event whose object is the latest. Of several in one second a creation is the earliest; the order of
+// others is unknown.
+func (c *change) newest() *Event {
+	for _, e := range c.events {
+		if !e.IsCreation() {
+			return e
+		}
+	}
+	return c.events[0]
+}
+
+// certain reports whether the order of the events of the newest second is known.
+func (c *change) certain() bool {
+	others := 0
+	for _, e := range c.events {
+		if !e.IsCreation() {
+			others++
+		}
+	}
+	return others == 1 || others == 0 && len(c.events) == 1
+}
+
+// gone reports whether the events say that the object is gone. One with an id of the user's choice can be made again in the
+// same second.
+func (c *change) gone() bool {
+	deleted := false
+	for _, e := range c.events {
+		if e.IsCreation() {
+			return false
+		}
+		deleted = deleted || deletes(c.member, e)
+	}
+	return deleted
+}
+
+// deletes reports whether an event says that its object, one that m lists, is gone.
+func deletes(m *family.Member, e *Event) bool {
+	for _, s := range m.Streams {
+		if s.Row.Object == e.About.Type && s.Row.AnnouncesDeletion(e.Kind) {
+			return true
+		}
+	}
+	return m.Row.Object == e.About.Type && m.Row.AnnouncesDeletion(e.Kind)
+}
+
+// carries reports whether the newest event has all that the change needs, so that nothing is read again.
+func (c *change) carries(mode string) bool {
+	e := c.newest()
+	switch {
+	case c.role != ownObject && c.role != childObject || mode == config.UpdateReread:
+		return false
+	case deletes(c.member, e):
+		return false // it was made in the same second: before or after that
+	case mode == config.UpdatePayload:
+		return true
+	case c.late || !c.certain() || e.Version != api.Version:
+		return false
+	}
+	return c.role == childObject || c.member.EmbedsAll(e.About)
+}

@@ -1,0 +1,245 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
+)
+
+// Config is a configuration that was found good.
+type Config struct {
+	APIKey  string
+	Start   time.Time // start_date less lookback_days, in whole seconds
+	Account string    // empty for the key's own
+	APIBase string    // empty for Stripe's own
+	MaxRate float64   // requests per second; 0 for the limits that Stripe documents
+
+	Lookback   clock.Second // lookback_days
+	UpdateMode string       // auto, payload or reread
+	Overlap    clock.Second // how long an event may take to become visible
+	Settling   clock.Second // how old an event must be to be looked for
+}
+
+// Mode is "live" or "test": the key decides.
+func (c Config) Mode() string {
+	if strings.Contains(c.APIKey, "_live_") {
+		return "live"
+	}
+	return "test"
+}
+
+// maxLookbackDays bounds lookback_days.
+const maxLookbackDays = 600
+
+// Events become visible some seconds after they were created, seldom more than ten. A sweep leaves out those that are
+// younger than the settling lag, and looks again for those that appeared in what the last sweep had looked at.
+const (
+	defaultOverlap  = 300
+	maxOverlap      = 24 * 60 * 60
+	defaultSettling = 2
+	maxSettling     = 10 * 60
+)
+
+var (
+	keyPattern     = regexp.MustCompile(`^(sk|rk)_(live|test)_[0-9A-Za-z_]+$`)
+	accountPattern = regexp.MustCompile(`^acct_[0-9A-Za-z]+$`)
+)
+
+// Schema is the JSON Schema of a configuration.
+//
+//go:embed config_schema.json
+var Schema []byte
+
+// Parse reads a configuration. Its api_base may be one of allowed, besides Stripe's own. The error is a *connector.Failure
+// that names every wrong field.
+func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error) {
+	var members map[string]json.RawMessage
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &members); err != nil {
+			return Config{}, connector.Invalid(connector.Violation{Field: "config", Description: "must be a JSON object."})
+		}
+	}
+	p := &parser{members: members, now: now}
+	lookback := p.wholeNumber("lookback_days", "days", 0, maxLookbackDays)
+	c := Config{
+		APIKey:  p.apiKey(),
+		Start:   p.start(lookback),
+		Account: p.account(),
+		APIBase: p.apiBase(allowed),
+		MaxRate: p.maxRate(),
+
+		Lookback:   clock.Second(lookback) * clock.Day,
+		UpdateMode: p.updateMode(),
+		Overlap:    clock.Second(p.wholeNumber("events_overlap_seconds", "seconds", defaultOverlap, maxOverlap)),
+		Settling:   clock.Second(p.wholeNumber("events_settling_seconds", "seconds", defaultSettling, maxSettling)),
+	}
+	p.refuseUnknown()
+	if len(p.violations) > 0 {
+		return Config{}, connector.Invalid(p.violations...)
+	}
+	return c, nil
+}
+
+// parser takes members off a configuration and gathers what is wrong with them.
+type parser struct {
+	members    map[string]json.RawMessage
+	now        time.Time
+	violations []connector.Violation
+}
+
+func (p *parser) wrong(field, format string, args ...any) {
+	p.violations = append(p.violations, connector.Violation{Field: "config." + field, Description: fmt.Sprintf(format, args...)})
+}
+
+// take removes a member and decodes it; false if it is absent, null, or (with a violation) of the wrong type.
+func (p *parser) take(field, kind string, into any) bool {
+	raw, ok := p.members[field]
+	delete(p.members, field)
+	if !ok || bytes.Equal(raw, []byte("null")) {
+		return false
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		p.wrong(field, "must be %s.", kind)
+		return false
+	}
+	return true
+}
+
+// text takes a member that is a string; "" if there is none.
+func (p *parser) text(field string) string {
+	var s string
+	p.take(field, "a string", &s)
+	return s
+}
+
+func (p *parser) apiKey() string {
+	before := len(p.violations)
+	key := p.text("api_key")
+	switch {
+	case len(p.violations) > before: // not a string
+	case key == "":
+		p.wrong("api_key", "is missing: make a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
+	case strings.HasPrefix(key, "pk_"):
+		p.wrong("api_key", "is a publishable key, which cannot read: use a restricted (rk_…) or secret (sk_…) key.")
+	case !keyPattern.MatchString(key):
+		p.wrong("api_key", "is malformed: it must begin with rk_live_, rk_test_, sk_live_ or sk_test_ and go on with letters and digits only.")
+	}
+	return key
+}
+
+// start gives the first second to read: start_date (default: a year ago) less lookback_days.
+func (p *parser) start(lookbackDays int) time.Time {
+	start := p.now.AddDate(-1, 0, 0)
+	if text := p.text("start_date"); text != "" {
+		parsed, err := parseDate(text)
+		switch {
+		case err != nil:
+			p.wrong("start_date", "is no date: write one such as 2024-01-31, or a time such as 2024-01-31T00:00:00Z.")
+		case parsed.After(p.now):
+			p.wrong("start_date", "is %s, in the future: choose a date that has passed.", text)
+		}
+		start = parsed
+	}
+	start = start.AddDate(0, 0, -lookbackDays).UTC().Truncate(time.Second)
+	if epoch := time.Unix(0, 0).UTC(); start.Before(epoch) { // nothing was created earlier, and Stripe takes no negative times
+		return epoch
+	}
+	return start
+}
+
+func parseDate(text string) (time.Time, error) {
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+// wholeNumber takes a number from 0 to most; absent if there is none.
+func (p *parser) wholeNumber(field, unit string, absent, most int) int {
+	var n float64
+	if !p.take(field, "a whole number of "+unit, &n) {
+		return absent
+	}
+	if n != float64(int(n)) || n < 0 || n > float64(most) {
+		p.wrong(field, "is %v: choose a whole number from 0 to %d.", n, most)
+		return absent
+	}
+	return int(n)
+}
+
+// The ways to apply a change that an event tells of.
+const (
+	UpdateAuto    = "auto"    // the event's payload where it is of the pinned version and complete, else the object is read again
+	UpdatePayload = "payload" // the payload, whatever its version
+	UpdateReread  = "reread"
+)
+
+func (p *parser) updateMode() string {
+	mode := p.text("update_mode")
+	switch mode {
+	case "":
+		return UpdateAuto
+	case UpdateAuto, UpdatePayload, UpdateReread:
+	default:
+		p.wrong("update_mode", "is %s: choose auto, payload or reread.", hint.Quote(mode))
+	}
+	return mode
+}
+
+func (p *parser) account() string {
+	account := p.text("account")
+	if account != "" && !accountPattern.MatchString(account) {
+		p.wrong("account", "is malformed: the id of a connected account begins with acct_. Leave it out to read the key's own account.")
+	}
+	return account
+}
+
+func (p *parser) apiBase(allowed []string) string {
+	base := p.text("api_base")
+	if base == "" {
+		return ""
+	}
+	if parsed, err := url.Parse(base); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil || parsed.RawQuery != "" {
+		p.wrong("api_base", "must be a URL such as https://api.stripe.com, without a user or query. Leave it out to reach Stripe.")
+		return ""
+	}
+	same := func(other string) bool { return strings.TrimRight(other, "/") == strings.TrimRight(base, "/") }
+	if !same(api.DefaultBase) && !slices.ContainsFunc(allowed, same) {
+		p.wrong("api_base", "is not allowed by this service. Leave it out to reach Stripe, or have the operator start the service with --allow-api-base and this URL.")
+	}
+	return base
+}
+
+func (p *parser) maxRate() float64 {
+	var rate float64
+	if p.take("max_requests_per_second", "a number", &rate) && (rate <= 0 || rate > maxRate) {
+		p.wrong("max_requests_per_second", "is %v: choose a number above 0, and at most %d.", rate, maxRate)
+	}
+	return rate
+}
+
+// maxRate bounds max_requests_per_second, far above what Stripe gives anyone.
+const maxRate = 10_000
+
+func (p *parser) refuseUnknown() {
+	for _, field := range slices.Sorted(maps.Keys(p.members)) {
+		p.wrong(strings.Trim(hint.Quote(field), `"`), "is not a configuration field.%s", hint.Nearest(field, fields))
+	}
+}
+
+var fields = []string{
+	"account", "api_base", "api_key", "events_overlap_seconds", "events_settling_seconds", "lookback_days",
+	"max_requests_per_second", "start_date", "update_mode",
+}

@@ -1,0 +1,167 @@
+package family
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// maxHarvest is how many bytes of records wait for the rest of their page.
+const maxHarvest = 4 << 20
+
+// Harvest is what a page, or a change, has yielded so far: the records of each stream.
+type Harvest struct {
+	Partial bool // some of it was sent already
+
+	records   map[*selected.Stream][]connector.Record
+	misplaced map[*Member]string // an example of what was listed and does not belong
+	bytes     int
+	event     string                      // the id of the event that caused it all; empty if it was listed
+	wanted    func(*selected.Stream) bool // which streams to keep records of; nil for all
+}
+
+// NewHarvest returns an empty harvest. The event is the id of the one that caused it; empty if there is none. wanted says of
+// which streams records are kept; nil for all.
+func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
+	return &Harvest{records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted}
+}
+
+// next returns an empty harvest of the same kind.
+func (h *Harvest) next() *Harvest {
+	empty := NewHarvest(h.event, h.wanted)
+	empty.Partial = true
+	return empty
+}
+
+func (h *Harvest) wants(s *selected.Stream) bool { return h.wanted == nil || h.wanted(s) }
+
+// Replace adds that the children of a parent are gone. Those that are still there follow.
+func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
+	for _, s := range m.Streams {
+		key := s.Row.ParentRef()
+		if key == "" || !h.wants(s) {
+			continue
+		}
+		h.Add(s, connector.Record{
+			Data: rawjson.WithMember("{}", key, rawjson.Quote(parent)), Operation: connector.DeleteMatching, AsOf: asOf, Key: parent,
+		})
+	}
+}
+
+// Remove adds that an object is gone, and all that was below it.
+func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
+	for _, s := range m.Streams {
+		if h.wants(s) && (s.Row.Object == object.Type || object.Type == "") {
+			key := rawjson.Select(s.Row.PrimaryKey()...).Append(nil, object.Raw)
+			h.Add(s, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID})
+		}
+	}
+	for _, child := range m.Children {
+		h.Replace(child, object.ID, asOf)
+	}
+}
+
+// Keep adds records of objects that m lists.
+func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) {
+	for _, object := range objects {
+		if !m.belongs(object) {
+			h.misplaced[m] = fmt.Sprintf("%q of type %q", object.ID, object.Type)
+		}
+	}
+	for _, s := range m.Streams {
+		if !h.wants(s) {
+			continue
+		}
+		h.records[s] = slices.Grow(h.records[s], len(objects))
+		for _, object := range objects {
+			if object.Type == s.Row.Object && object.ID != "" {
+				h.Add(s, connector.Record{Data: m.Complete(object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+			}
+		}
+	}
+}
+
+// Add adds a record of a stream.
+func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
+	record.EventID = h.event
+	h.bytes += len(record.Data)
+	h.records[s] = append(h.records[s], record)
+}
+
+// Sum returns a hash of what there is of a stream.
+func (h *Harvest) Sum(seed maphash.Seed, s *selected.Stream) uint64 {
+	var sum maphash.Hash
+	sum.SetSeed(seed)
+	for _, record := range h.records[s] {
+		sum.WriteByte(byte(record.Operation))
+		sum.WriteString(record.Data)
+	}
+	return sum.Sum64()
+}
+
+// Drop removes what there is of a stream.
+func (h *Harvest) Drop(s *selected.Stream) { delete(h.records, s) }
+
+// Append adds what another harvest has.
+func (h *Harvest) Append(other *Harvest) {
+	for s, records := range other.records {
+		h.records[s] = append(h.records[s], records...)
+	}
+	for m, example := range other.misplaced {
+		h.misplaced[m] = example
+	}
+	h.bytes += other.bytes
+}
+
+// Commit sends the records of streams in a commit, in which commit says what else happens.
+func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*selected.Stream, commit emit.Commit) error {
+	for m, example := range h.misplaced {
+		if err := m.warnMisplaced(ctx, example); err != nil {
+			return err
+		}
+	}
+	h.project()
+	for _, s := range streams {
+		if records := h.records[s]; len(records) > 0 {
+			commit.Batches = append(commit.Batches, emit.Batch{Stream: s.Out, Records: records})
+		}
+	}
+	return e.Commit(ctx, commit)
+}
+
+// warnMisplaced says once that an endpoint lists objects that are in no stream.
+func (m *Member) warnMisplaced(ctx context.Context, example string) error {
+	for _, s := range m.All() {
+		message := fmt.Sprintf("%s lists %s, which does not belong there: such objects are skipped.", m.Row.Path, example)
+		return s.Out.LogOnce(ctx, m.Row.Path, connector.Warning, message)
+	}
+	return nil
+}
+
+// project applies the field selections. The records of a stream share one string afterwards.
+func (h *Harvest) project() {
+	for s, records := range h.records {
+		if s.Selection == nil {
+			continue
+		}
+		var all []byte
+		ends := make([]int, len(records))
+		for i, record := range records {
+			all = s.Selection.Append(all, record.Data)
+			ends[i] = len(all)
+		}
+		shared, start := string(all), 0
+		for i, end := range ends {
+			records[i].Data = shared[start:end]
+			start = end
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package family
+
+import (
+	"net/url"
+	"slices"
+	"sync/atomic"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// Member is an endpoint of a family: the root, or one below it.
+type Member struct {
+	Row      *table.Stream      // any of the endpoint's streams: they are read alike
+	Streams  []*selected.Stream // those that live on the endpoint
+	Children []*Member
+
+	parent       *Member                           // nil for the root
+	parentObject string                            // the object type of its parents
+	objects      []string                          // the object types that belong to the endpoint
+	refused      atomic.Pointer[connector.Failure] // why the key may not list it
+}
+
+// Of returns the family of an endpoint: with those of its descendants that lead to a stream; nil if none does.
+func Of(t table.Table, endpoint *table.Stream, streams []*selected.Stream) *Member {
+	return member(t, endpoint, nil, streams)
+}
+
+// All returns the families of streams, one for each endpoint at the top. Streams of the events themselves are in none.
+func All(t table.Table, streams []*selected.Stream) []*Member {
+	var roots []*table.Stream
+	for _, s := range streams {
+		if root := t.Root(s.Row); !slices.Contains(roots, root) && !root.AppendOnly() {
+			roots = append(roots, root)
+		}
+	}
+	families := make([]*Member, len(roots))
+	for i, root := range roots {
+		families[i] = Of(t, root, streams)
+	}
+	return families
+}
+
+func member(t table.Table, endpoint *table.Stream, parent *Member, streams []*selected.Stream) *Member {
+	m := &Member{Row: endpoint, parent: parent, objects: t.Objects(endpoint)}
+	for _, s := range streams {
+		if s.Row.SameEndpoint(endpoint) {
+			m.Streams = append(m.Streams, s)
+		}
+	}
+	for i := range t {
+		row := &t[i]
+		if !row.SameEndpoint(endpoint) {
+			continue
+		}
+		for _, below := range t.Endpoints(row.Name) {
+			if child := member(t, below, m, streams); child != nil {
+				child.parentObject = row.Object
+				m.Children = append(m.Children, child)
+			}
+		}
+	}
+	if len(m.Streams)+len(m.Children) == 0 {
+		return nil
+	}
+	return m
+}
+
+// All returns the streams of m and of all below it.
+func (m *Member) All() []*selected.Stream {
+	streams := slices.Clone(m.Streams)
+	for _, child := range m.Children {
+		streams = append(streams, child.All()...)
+	}
+	return streams
+}
+
+// ParentObject returns the object type of the parents of m.
+func (m *Member) ParentObject() string { return m.parentObject }
+
+// Lists reports whether objects of a type belong to the endpoint.
+func (m *Member) Lists(object string) bool { return slices.Contains(m.objects, object) }
+
+// belongs reports whether an object has an id and is of a type that the endpoint is known to list.
+func (m *Member) belongs(object rawjson.Object) bool { return object.ID != "" && m.Lists(object.Type) }
+
+// Follows reports whether a change of its parent can be one of any stream of m.
+func (m *Member) Follows() bool {
+	return slices.ContainsFunc(m.Streams, func(s *selected.Stream) bool { return s.Row.Follows() })
+}
+
+// closed reports whether the key may not list m, or an endpoint above it.
+func (m *Member) closed() bool {
+	for ; m != nil; m = m.parent {
+		if m.refused.Load() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// List returns path and parameters of the first page, with what the children need.
+func (m *Member) List(at table.Place) (string, url.Values) {
+	path, query := m.Row.List(at)
+	for _, child := range m.Children {
+		if child.Row.Expand {
+			query.Add("expand[]", "data."+child.Row.Embedded)
+		}
+	}
+	return path, query
+}
+
+// EmbedsAll reports whether no list that an object of m embeds goes on beyond it.
+func (m *Member) EmbedsAll(object rawjson.Object) bool {
+	for _, child := range m.Children {
+		if child.Row.Embedded == "" || child.Row.Expand || !child.Follows() {
+			continue
+		}
+		list, err := embedded(child.Row, object)
+		if err != nil || list.HasMore {
+			return false
+		}
+	}
+	return true
+}
+
+// Complete returns an object in the shape that it always has: with the id of its parent, and without what was expanded for
+// the sake of its children.
+func (m *Member) Complete(raw string, at table.Place) string {
+	if field := m.Row.ParentField; field != "" {
+		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Parent.ID))
+	}
+	if field := m.Row.AcrossField; field != "" {
+		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Across))
+	}
+	for _, child := range m.Children {
+		if child.Row.Expand {
+			raw = rawjson.Without(raw, child.Row.EmbeddedPath()...)
+		}
+	}
+	return raw
+}

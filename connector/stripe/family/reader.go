@@ -1,0 +1,85 @@
+package family
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// Reader has what every step of a Read needs to ask Stripe for objects and to send them as records. One serves a whole Read,
+// from many goroutines.
+type Reader struct {
+	Client   *api.Client
+	Emitter  *emit.Emitter
+	Table    table.Table
+	PageSize int // the most objects in a page
+	Live     bool
+	Now      func() time.Time
+
+	across struct {
+		sync.Mutex
+		ids map[string][]string // by stream
+	}
+}
+
+// Page returns a Gatherer for a page of streams that covers a range of creation times.
+func (r *Reader) Page(streams []*selected.Stream, from, to clock.Second) *Gatherer {
+	return &Gatherer{reader: r, streams: streams, from: from, to: to, harvest: NewHarvest("", nil)}
+}
+
+// Change returns a Gatherer for objects that changed: only the children that follow their parent are gathered, and they
+// replace those sent before. The arguments are those of NewHarvest.
+func (r *Reader) Change(streams []*selected.Stream, event string, wanted func(*selected.Stream) bool) *Gatherer {
+	return &Gatherer{reader: r, streams: streams, change: true, harvest: NewHarvest(event, wanted)}
+}
+
+// Object reads one object of m, or reports that it is gone.
+func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Values) (object rawjson.Object, gone bool, err error) {
+	object, err = r.Client.Get(ctx, m.Row.Retrieve(table.Place{}, id), query)
+	if api.HasNone(err) {
+		return object, true, nil
+	}
+	deleted, _ := rawjson.Lookup(object.Raw, "deleted")
+	return object, err == nil && deleted == "true", err
+}
+
+// acrossIDs returns the ids of the objects of a stream that others are asked across, which are read once in a Read. Of the
+// empty name, it returns one empty id.
+func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return []string{""}, nil
+	}
+	r.across.Lock()
+	defer r.across.Unlock()
+	if ids, ok := r.across.ids[name]; ok {
+		return ids, nil
+	}
+	ids := []string{}
+	path, query := r.Table.Find(name).List(table.Place{PageSize: r.PageSize})
+	for more := true; more; {
+		page, err := r.Client.List(ctx, path, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range page.Objects {
+			ids = append(ids, strings.Clone(object.ID)) // a part of the page would keep all of it in memory
+		}
+		if more = page.HasMore && len(page.Objects) > 0; more {
+			query.Set("starting_after", ids[len(ids)-1])
+		}
+	}
+	if r.across.ids == nil {
+		r.across.ids = map[string][]string{}
+	}
+	r.across.ids[name] = ids
+	return ids, nil
+}

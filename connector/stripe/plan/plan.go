@@ -1,0 +1,270 @@
+package plan
+
+import (
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// Part is what some streams read together: from one endpoint, from one point on.
+type Part struct {
+	Root     *table.Stream // whose endpoint is paged
+	Streams  []*selected.Stream
+	ID       state.PassID
+	From, To clock.Second   // the range of creation that is covered in the end
+	Windows  []state.Window // what is left of it
+	Pending  clock.Second   // the creation of the oldest object that can still change without an event; 0 for none
+}
+
+// Plan is what a request means.
+type Plan struct {
+	Streams []*selected.Stream // in the order of the request
+	Parts   []Part
+}
+
+// Make plans a request at a moment. The error is a *connector.Failure that names every wrong field.
+func Make(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) (Plan, error) {
+	p := newPlanner(streams, c, now)
+	if !req.Reconcile { // else the request's range is that to compare
+		p.setRange(req.From, req.To)
+	}
+	p.selectStreams(req.Streams)
+	p.takeStates(req.States)
+	p.checkFollow(req)
+	p.checkReconcile(req)
+	if len(p.violations) > 0 {
+		return Plan{}, connector.Invalid(p.violations...)
+	}
+	return Plan{Streams: p.selected, Parts: p.parts()}, nil
+}
+
+// Again plans another round for streams of a Read, from where they are now.
+func Again(table table.Table, c config.Config, streams []*selected.Stream, now time.Time) []Part {
+	p := newPlanner(table, c, now)
+	p.selected = streams
+	for _, s := range streams {
+		given := s.Current
+		s.Given = &given
+	}
+	return p.parts()
+}
+
+func newPlanner(streams table.Table, c config.Config, now time.Time) *planner {
+	p := &planner{table: streams, config: c, now: clock.Of(now), stamp: now.UnixMilli()}
+	p.setRange(time.Time{}, time.Time{})
+	return p
+}
+
+// planner gathers the selected streams, and what is wrong with the request.
+type planner struct {
+	table      table.Table
+	config     config.Config
+	now        clock.Second
+	stamp      int64        // now, in milliseconds
+	from, to   clock.Second // what parts that begin read
+	bounded    bool         // by the request
+	selected   []*selected.Stream
+	violations []connector.Violation
+}
+
+// setRange takes the range of the request; by default it is the configured start until now.
+func (p *planner) setRange(from, to time.Time) {
+	p.from, p.to = clock.Of(p.config.Start), p.now
+	p.bounded = !from.IsZero() || !to.IsZero()
+	if !from.IsZero() {
+		p.from = clock.Of(from)
+	}
+	if !to.IsZero() {
+		p.to = min(p.now, clock.Of(to))
+	}
+}
+
+// group is what streams must have in common to be read together.
+type group struct {
+	root          *table.Stream
+	pass          string       // the pass to resume; empty for a new one
+	extends       bool         // what was covered before stays, and only this is read:
+	from, covered clock.Second // what was created between these, since the start date was moved back
+	trail         clock.Second // what was created from here on
+}
+
+// parts groups the selected streams. Streams that only events concern are in no part.
+func (p *planner) parts() []Part {
+	var order []group
+	members := map[group][]*selected.Stream{}
+	for _, s := range p.selected {
+		g, lists := p.begin(s)
+		if !lists {
+			s.Enter(selected.Sweeping)
+			continue
+		}
+		s.Enter(selected.Listing)
+		if members[g] == nil {
+			order = append(order, g)
+		}
+		members[g] = append(members[g], s)
+	}
+	parts := make([]Part, len(order))
+	for i, g := range order {
+		parts[i] = p.part(g, members[g])
+	}
+	return parts
+}
+
+// begin decides where a stream resumes, and reports whether it has lists to read.
+func (p *planner) begin(s *selected.Stream) (group, bool) {
+	g := group{root: p.table.Root(s.Row)}
+	given := s.Given
+	s.Resumed = false
+	if given == nil {
+		p.restart(s)
+		return g, true
+	}
+	s.Generation, s.Current = given.Generation, *given
+	if s.Swept {
+		s.Changes = p.changesOf(given)
+	}
+	switch {
+	case s.Phase() == selected.Stranded:
+		p.restart(s)
+		return g, true
+	case s.Swept && s.Changes.From < p.now-mostAway:
+		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", s.Changes.Until)
+		p.restart(s)
+		return g, true
+	case len(given.Windows) > 0:
+		s.Resumed = true
+		g.pass = p.resumes(given.Pass)
+		return g, true
+	case !s.Incremental || p.table.Freshness(s.Row) == connector.ByFull:
+		p.restart(s)
+		return g, true
+	}
+	g.extends, g.covered, g.from, g.trail = true, given.From, given.From, p.now
+	if g.root.Cursor != "" {
+		g.from, g.trail = min(given.From, p.earliest(g.root)), p.trail(s, g.root)
+	}
+	return g, g.trail < p.now || g.from < g.covered
+}
+
+// restart makes a stream begin at the beginning in a new generation, so that rows that do not come back can be removed. Not so
+// a stream that outlives its objects, and one that the request bounds. Generations are numbered by the clock, in milliseconds,
+// so that each is higher than any before, also than one of a Read that left no state.
+func (p *planner) restart(s *selected.Stream) {
+	s.Generation = max(s.Generation, state.FirstGeneration)
+	if !s.Row.AppendOnly() && !p.bounded {
+		s.Generation = max(s.Generation+1, p.stamp)
+	}
+	s.Changes = nil
+	if s.Swept {
+		from := p.now - p.config.Overlap
+		s.Changes = &state.Changes{From: from, Until: from}
+	}
+}
+
+// mostAway is how old the oldest event to look for may be: Stripe keeps them for 30 days, and a sweep takes some time
+// (https://docs.stripe.com/api/events).
+const mostAway = 29 * clock.Day
+
+// changesOf returns where the sweep of a stream resumes. A state without changes, of a full refresh or of an older version,
+// resumes at the end of its range.
+func (p *planner) changesOf(given *state.State) *state.Changes {
+	if given.Changes == nil {
+		from := given.To - p.config.Overlap
+		return &state.Changes{From: from, Until: from, Reread: p.now + selected.ReadMargin}
+	}
+	c := *given.Changes
+	return &c
+}
+
+// trail returns the creation time from which a stream's list is read again; now if it is not.
+func (p *planner) trail(s *selected.Stream, root *table.Stream) clock.Second {
+	from, until := p.now, s.Given.To
+	if s.Changes != nil {
+		until = max(until, s.Changes.Until)
+	}
+	if root.NewUnannounced {
+		from = s.Given.To - table.LateListing
+	}
+	if p.config.Lookback > 0 {
+		from = min(from, until-p.config.Lookback)
+	}
+	if pending := s.Given.Pending; pending > 0 {
+		from = min(from, pending)
+	}
+	return max(from, s.Given.From)
+}
+
+// resumes returns the pass that a stream resumes: its own, or that of another stream which resumed from there.
+func (p *planner) resumes(id state.PassID) string {
+	for _, other := range p.selected {
+		if other.Given != nil && len(other.Given.Windows) > 0 && id.Led(other.Given.Pass) {
+			return other.Given.Pass.ID
+		}
+	}
+	return id.ID
+}
+
+// part returns what the streams of a group read.
+func (p *planner) part(g group, streams []*selected.Stream) Part {
+	part := Part{
+		Root:    g.root,
+		Streams: streams,
+		ID:      state.PassID{ID: rand.Text()[:8], Streams: len(streams)},
+		From:    p.earliest(g.root),
+		To:      p.to,
+	}
+	switch {
+	case g.extends:
+		part.From = g.from
+		if g.from < g.covered {
+			part.Windows = append(part.Windows, state.Window{From: g.from, To: g.covered})
+		}
+		if g.trail < p.now {
+			part.Windows = append(part.Windows, state.Window{From: g.trail, To: p.now})
+		}
+		return part
+	case g.pass == "":
+		part.Windows = []state.Window{{From: part.From, To: part.To}}
+		return part
+	}
+	return p.resume(part)
+}
+
+// resume makes a part of what its streams left to read. Their states can be of different moments: all resume from the one that
+// is furthest behind, which leaves the most to read.
+func (p *planner) resume(part Part) Part {
+	behind := part.Streams[0].Given
+	for _, s := range part.Streams[1:] {
+		if s.Given.Pass.Before(behind.Pass) {
+			behind = s.Given
+		}
+	}
+	if behind.Pass.Streams == len(part.Streams) { // else those that are not selected would no longer be in step
+		part.ID.Since = &state.PassPoint{ID: behind.Pass.ID, Sequence: behind.Pass.Sequence}
+	}
+	part.Windows = append(part.Windows, behind.Windows...)
+	part.To, part.Pending = behind.To, behind.Pending
+	if part.From < behind.From && !p.bounded { // the start date was moved back meanwhile
+		part.Windows = append(part.Windows, state.Window{From: part.From, To: behind.From})
+		return part
+	}
+	part.From = behind.From
+	return part
+}
+
+// earliest returns the first second that a part reads of root.
+func (p *planner) earliest(root *table.Stream) clock.Second {
+	from := p.from
+	if root.RetentionDays > 0 {
+		from = max(from, p.now-clock.Second(root.RetentionDays)*clock.Day)
+	}
+	return min(from, p.to)
+}

@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// Compared returns the range of creation that a Read with reconcile compares, and reports whether that begins later than was
+// asked for: events reach back some 30 days, and of the newest objects some are still to come.
+func Compared(req connector.ReadRequest, c config.Config, now time.Time) (asked state.Window, clamped bool) {
+	at := clock.Of(now)
+	asked = state.Window{From: at - mostAway, To: at - c.Settling - c.Overlap}
+	if !req.From.IsZero() {
+		from := clock.Of(req.From)
+		clamped = from < asked.From
+		asked.From = max(asked.From, from)
+	}
+	if !req.To.IsZero() {
+		asked.To = min(asked.To, clock.Of(req.To))
+	}
+	return asked, clamped
+}
+
+// checkReconcile refuses what cannot be compared.
+func (p *planner) checkReconcile(req connector.ReadRequest) {
+	if !req.Reconcile {
+		return
+	}
+	if req.Follow {
+		p.wrong("reconcile", "compares once, and with follow a Read does not end: leave one of them out.")
+	}
+	if asked, _ := Compared(req, p.config, p.now.Time()); asked.From >= asked.To {
+		p.wrong("time_range", "leaves nothing to compare: events cover what was created from %s to %s. Choose a range that overlaps this, or leave it out.",
+			p.now-mostAway, p.now-p.config.Settling-p.config.Overlap)
+	}
+	for i, configured := range req.Streams {
+		s := p.find(configured.Stream)
+		if s == nil {
+			continue
+		}
+		at := fmt.Sprintf("streams[%d]", i)
+		why := incomparable(p.table, s.Row)
+		switch {
+		case !s.Incremental:
+			p.wrong(at+".sync_mode", "is FULL_REFRESH, which reads everything anyway: with reconcile, choose INCREMENTAL.")
+		case why != "":
+			p.wrong(at+".stream", "is %q, which cannot be reconciled: %s. Leave it out of a Read with reconcile.", s.Row.Name, why)
+		case s.Given == nil:
+			p.wrong("states", "has none of %s: read the stream without reconcile first, to its end.", s.Row.Name)
+		case len(s.Given.Windows) > 0:
+			p.wrong(s.GivenAs, "of %s has lists left to read: read the stream without reconcile first, to its end.", s.Row.Name)
+		}
+	}
+}
+
+// incomparable returns why a stream cannot be reconciled; empty if it can.
+func incomparable(t table.Table, s *table.Stream) string {
+	root := t.Root(s)
+	switch {
+	case s.AppendOnly():
+		return "it is the events themselves"
+	case t.Freshness(s) == connector.ByFull:
+		return "no event announces its changes, and each sync reads all of it"
+	case t.Freshness(s) == connector.ByTrailing || t.Freshness(root) != connector.ByEvents:
+		return "no event announces its new objects, which each sync lists"
+	case root.Cursor == "":
+		return fmt.Sprintf("%s cannot be listed by time of creation; read it with FULL_REFRESH to compare", root.Path)
+	case !comesWithRoot(t, s):
+		return "its events are its own and it is listed by parent; read it with FULL_REFRESH to compare"
+	}
+	return ""
+}
+
+// comesWithRoot reports whether a change of its root can be one of s.
+func comesWithRoot(t table.Table, s *table.Stream) bool {
+	for s.Parent != "" {
+		if !s.Follows() {
+			return false
+		}
+		s = t.Find(s.Parent)
+	}
+	return true
+}

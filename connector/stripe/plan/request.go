@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+func (p *planner) wrong(field, format string, args ...any) {
+	p.violations = append(p.violations, connector.Violation{Field: field, Description: fmt.Sprintf(format, args...)})
+}
+
+func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
+	if len(configured) == 0 {
+		p.wrong("streams", "is empty: name at least one stream of Discover's.")
+	}
+	for i, stream := range configured {
+		field := fmt.Sprintf("streams[%d].stream", i)
+		row := p.table.Find(stream.Stream)
+		switch {
+		case row == nil:
+			p.wrong(field, "is %s, which is no stream.%s Discover lists them all.", hint.Quote(stream.Stream), hint.Nearest(stream.Stream, p.table.Names()))
+			continue
+		case p.find(row.Name) != nil:
+			p.wrong(field, "names %q a second time: name each stream once.", stream.Stream)
+			continue
+		}
+		incremental := stream.SyncMode == connector.Incremental
+		if incremental && p.bounded {
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is INCREMENTAL, and the request has a time_range: leave one of them out. An incremental read covers all that changed since its state.")
+		}
+		p.selected = append(p.selected, &selected.Stream{
+			Row:         row,
+			Incremental: incremental,
+			Swept:       incremental && p.table.Swept(row),
+			Selection:   p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental),
+		})
+	}
+}
+
+func (p *planner) selectFields(row *table.Stream, at string, fields []string, incremental bool) *rawjson.Selection {
+	if len(fields) == 0 {
+		return nil
+	}
+	known := p.table.Fields(row)
+	for i, field := range fields {
+		if problem := known.Problem(field); problem != "" {
+			p.wrong(fmt.Sprintf("%s.fields[%d]", at, i), "is %s: %s", hint.Quote(field), problem)
+		}
+	}
+	paths := slices.Concat(fields, row.PrimaryKey())
+	if row.Cursor != "" {
+		paths = append(paths, row.Cursor)
+	}
+	if key := row.ParentRef(); incremental && key != "" {
+		paths = append(paths, key) // else its rows could not be replaced by parent
+	}
+	return rawjson.Select(paths...)
+}
+
+// find returns the selected stream of a name, or nil.
+func (p *planner) find(name string) *selected.Stream {
+	i := slices.IndexFunc(p.selected, func(s *selected.Stream) bool { return s.Row.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.selected[i]
+}
+
+func (p *planner) takeStates(states []connector.StreamState) {
+	for i, given := range states {
+		at := fmt.Sprintf("states[%d]", i)
+		s := p.find(given.Stream)
+		switch {
+		case s == nil:
+			p.wrong(at+".stream", "is %s, which is not among the streams to read: select it, or leave its state out.", hint.Quote(given.Stream))
+			continue
+		case given.Account != p.config.Account:
+			p.wrong(at+".account", "is %s, and the configuration reads %q: use the states of this account.", hint.Quote(given.Account), p.config.Account)
+			continue
+		case s.Given != nil:
+			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)
+			continue
+		}
+		parsed, err := state.Parse(given.State, p.config.Mode(), p.now)
+		if err != nil {
+			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
+			continue
+		}
+		s.Given, s.GivenAs = &parsed, at+".content"
+	}
+}
+
+// checkFollow refuses what a Read that never ends cannot do.
+func (p *planner) checkFollow(req connector.ReadRequest) {
+	if !req.Follow {
+		return
+	}
+	for i, configured := range req.Streams {
+		if s := p.find(configured.Stream); s != nil && !s.Incremental {
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: with follow, choose INCREMENTAL.")
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+)
+
+// Options say what is compared.
+type Options struct {
+	Range   state.Window // of creation
+	Clamped bool         // that is less than was asked for
+	Overlap clock.Second // how long an event may take to become visible
+}
+
+// parallelLists is how many lists are read side by side.
+const parallelLists = 4
+
+// Run compares streams that wait for it, in the phase Comparing, and ends them COMPLETE or with a failure. Streams that had to
+// be read from the beginning meanwhile take part, too: for them, everything was just sent. It returns emit.ErrStopped if the
+// Read is to stop before the end; any other error ends the Read.
+func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream, o Options) error {
+	if len(streams) == 0 {
+		return nil
+	}
+	if o.Clamped {
+		message := fmt.Sprintf("Only what was created since %s is compared: Stripe keeps events for 30 days.", o.Range.From)
+		if err := reader.Emitter.Log(ctx, connector.Warning, message); err != nil {
+			return err
+		}
+	}
+	var all []*comparison
+	for _, f := range family.All(reader.Table, streams) {
+		all = append(all, newComparison(reader, f, o))
+	}
+	if err := compare(ctx, reader, all, streams); err != nil {
+		return err
+	}
+	for _, c := range all {
+		counts := &c.counts
+		if c.err != nil {
+			counts = nil
+		}
+		if err := end(ctx, reader, c.streams, counts, c.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Skip ends streams in the phase Comparing that could not be compared in time. They are complete all the same.
+func Skip(ctx context.Context, reader *family.Reader, streams []*selected.Stream) error {
+	if len(streams) == 0 {
+		return nil
+	}
+	const message = "A limit of the request was reached before everything was compared: the changes are applied, and nothing is reported about the reconciliation."
+	if err := reader.Emitter.Log(ctx, connector.Warning, message); err != nil {
+		return err
+	}
+	return end(ctx, reader, streams, nil, nil)
+}
+
+// end says what comparing streams found; nil if it came to no end. A state covers what was sent meanwhile: it is the one of the
+// sweep, except that the payload of an event until now may be older than a record.
+func end(ctx context.Context, reader *family.Reader, streams []*selected.Stream, found *connector.Reconciliation, failure error) error {
+	for _, s := range streams {
+		s.Out.Reconciled(found)
+	}
+	err := reader.Emitter.Commit(ctx, emit.Commit{Streams: selected.Outs(streams), States: emit.StatesOfRecords, Advance: func() {
+		for _, s := range streams {
+			s.Changes.Reread = max(s.Changes.Reread, clock.Of(reader.Now())+1)
+		}
+	}})
+	for _, s := range streams {
+		if err == nil && failure != nil {
+			err = s.Out.Fail(ctx, connector.AsFailure(failure))
+		} else if err == nil {
+			err = s.Out.Complete(ctx)
+		}
+	}
+	return err
+}
+
+// compare runs the comparisons. One that fails notes why; an error ends all.
+func compare(ctx context.Context, reader *family.Reader, all []*comparison, streams []*selected.Stream) error {
+	from, until := all[0].From, all[0].until
+	for _, c := range all {
+		from, until = min(from, c.From), max(until, c.until)
+	}
+	err := changes.ReadEvents(ctx, reader, streams, from, until, func(events []changes.Event) error {
+		for i := range events {
+			for _, c := range all {
+				c.note(&events[i])
+			}
+		}
+		return nil
+	})
+	if err := fails(err, all...); err != nil {
+		return err
+	}
+	lists, listsCtx := emit.NewGroup(ctx)
+	lists.SetLimit(parallelLists)
+	for _, c := range all {
+		if c.err == nil {
+			lists.Go(func() error { return fails(c.list(listsCtx), c) })
+		}
+	}
+	if err := lists.Wait(); err != nil {
+		return err
+	}
+	var doubtful []*comparison
+	for _, c := range all {
+		if c.err != nil || !c.suspicious() {
+			continue
+		}
+		if err := fails(c.lookAgain(ctx), c); err != nil {
+			return err
+		}
+		if c.err == nil && c.suspicious() {
+			doubtful = append(doubtful, c)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil
+	}
+	// Their ids were not kept, so the events are read a second time.
+	err = changes.ReadEvents(ctx, reader, streams, from, until, func(events []changes.Event) error {
+		for _, c := range doubtful {
+			if c.err != nil {
+				continue
+			}
+			if err := fails(c.confirm(ctx, events), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return fails(err, doubtful...)
+}
+
+// fails notes an error that concerns these comparisons only, and returns any other.
+func fails(err error, comparisons ...*comparison) error {
+	if err == nil || emit.EndsRead(err) {
+		return err
+	}
+	for _, c := range comparisons {
+		c.err = err
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// list compares the list's objects with what events say, and repairs what differs, page by page.
+func (c *comparison) list(ctx context.Context) error {
+	return backfill.ReadWindow(ctx, c.reader, c.family, c.Window, func(objects []rawjson.Object, page *api.Page) error {
+		missing, stale := c.differing(objects)
+		return c.repair(ctx, missing, stale, page)
+	})
+}
+
+// repair sends what differs as it was listed, unless it changed after what the sweep applied.
+func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object, page *api.Page) error {
+	if len(missing)+len(stale) == 0 {
+		return nil
+	}
+	if err := c.lookAgain(ctx); err != nil {
+		return err
+	}
+	young := func(object rawjson.Object) bool {
+		return c.told[c.hash(object.ID)].is(isYoung) || c.link(object).is(isYoung)
+	}
+	missing, stale = slices.DeleteFunc(missing, young), slices.DeleteFunc(stale, young)
+	g := c.gatherer()
+	if err := g.Gather(ctx, c.family, append(missing, stale...), table.Place{}, page.AsOf); err != nil {
+		return err
+	}
+	c.counts.Missing += int64(len(missing))
+	c.counts.Stale += int64(len(stale))
+	return c.send(ctx, g)
+}
+
+func (c *comparison) gatherer() *family.Gatherer { return c.reader.Change(c.streams, "", nil) }
+
+func (c *comparison) send(ctx context.Context, g *family.Gatherer) error {
+	return g.Harvest().Commit(ctx, c.reader.Emitter, c.streams, emit.Commit{})
+}
+
+// lookAgain notes which objects changed after what the sweep applied.
+func (c *comparison) lookAgain(ctx context.Context) error {
+	now := clock.Of(c.reader.Now()) + 1
+	err := changes.ReadEvents(ctx, c.reader, c.streams, max(c.until, c.looked-c.overlap), now, func(events []changes.Event) error {
+		for i := range events {
+			key := c.hash(events[i].About.ID)
+			t := c.told[key]
+			t.marks |= isYoung
+			c.told[key] = t
+		}
+		return nil
+	})
+	c.looked = now
+	return err
+}
+
+// suspect reports whether an object should have been listed and was not.
+func (t told) suspect() bool { return t.is(isDated) && !t.is(isDeleted|isYoung|isKnown) }
+
+// suspicious reports whether there is any such object.
+func (c *comparison) suspicious() bool {
+	for _, t := range c.told {
+		if t.suspect() {
+			return true
+		}
+	}
+	return false
+}
+
+// confirm requests the objects of events that should have been listed, and deletes what is gone: some lists hide some objects,
+// such as those of test clocks (https://docs.stripe.com/billing/testing/test-clocks).
+func (c *comparison) confirm(ctx context.Context, events []changes.Event) error {
+	var suspects []rawjson.Object
+	for _, e := range events {
+		key := c.hash(e.About.ID)
+		if t := c.told[key]; t.suspect() {
+			t.marks |= isKnown
+			c.told[key] = t
+			suspects = append(suspects, e.About)
+		}
+	}
+	gone := make([]bool, len(suspects))
+	requests, requestsCtx := emit.NewGroup(ctx)
+	requests.SetLimit(max(1, c.reader.Client.AllWorkers()))
+	for i, object := range suspects {
+		requests.Go(func() (err error) {
+			_, gone[i], err = c.reader.Object(requestsCtx, c.family, object.ID, nil)
+			return err
+		})
+	}
+	if err := requests.Wait(); err != nil {
+		return err
+	}
+	g := c.gatherer()
+	for i, object := range suspects {
+		if gone[i] {
+			c.counts.Extra++
+			g.Remove(c.family, object, c.reader.Now())
+		}
+	}
+	return c.send(ctx, g)
+}

@@ -1,0 +1,63 @@
+package state
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+)
+
+var testNow = clock.Of(time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC))
+
+const (
+	behind = `{"version":2,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]}`
+	ahead = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
+	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
+)
+
+func TestParseRefuses(t *testing.T) {
+	swap := strings.NewReplacer
+	tests := map[string]struct{ state, problem string }{
+		"no JSON":           {`x`, "is not a state"},
+		"a list":            {`[]`, "is not a state"},
+		"another version":   {swap(`"version":2`, `"version":3`).Replace(behind), "version 3"},
+		"unknown member":    {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
+		"the future":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
+		"future changes":    {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
+		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes end"},
+		"live data":         {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
+		"no generation":     {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
+		"a huge generation": {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
+		"not a time":        {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
+		"range reversed":    {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2023-06-01T00:00:00Z","pass"`).Replace(behind), "range ends"},
+		"window outside":    {swap(`[{"from":"2024-01-01`, `[{"from":"2023-01-01`).Replace(behind), "windows[0]"},
+		"cursor outside":    {swap(`2024-05-04`, `2024-06-04`).Replace(behind), "windows[0]"},
+		"cursor of nothing": {swap(`"after":"in_4",`, ``).Replace(behind), "windows[0]"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse(json.RawMessage(test.state), "test", testNow)
+			if err == nil || !strings.Contains(err.Error(), test.problem) {
+				t.Errorf("got %v, want %q", err, test.problem)
+			}
+		})
+	}
+}
+
+func TestStatesSurviveARoundTrip(t *testing.T) {
+	for _, text := range []string{behind, ahead, finished} {
+		parsed, err := Parse(json.RawMessage(text), "test", testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(parsed)
+		if err != nil || string(again) != text {
+			t.Errorf("got  %s, %v\nwant %s", again, err, text)
+		}
+	}
+}

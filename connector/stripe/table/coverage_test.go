@@ -1,0 +1,309 @@
+package table
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stripe/stripe-mock/embedded"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+var update = flag.Bool("update", false, "rewrite generated parts of documents")
+
+// notStreams gives the reason for each list endpoint that is no stream.
+var notStreams = map[string]string{
+	"/v1/charges/search":         "search finds, with delay, what the list lists",
+	"/v1/customers/search":       "search finds, with delay, what the list lists",
+	"/v1/invoices/search":        "search finds, with delay, what the list lists",
+	"/v1/payment_intents/search": "search finds, with delay, what the list lists",
+	"/v1/prices/search":          "search finds, with delay, what the list lists",
+	"/v1/products/search":        "search finds, with delay, what the list lists",
+	"/v1/subscriptions/search":   "search finds, with delay, what the list lists",
+
+	"/v1/credit_notes/preview/lines": "a preview of what does not exist yet",
+	"/v1/invoices/upcoming/lines":    "a preview of what does not exist yet",
+
+	"/v1/accounts/{}/people":             "another name of persons",
+	"/v1/balance/history":                "another name of balance_transactions",
+	"/v1/charges/{}/refunds":             "a part of refunds",
+	"/v1/customers/{}/bank_accounts":     "a part of the endpoint of bank_accounts, cards and sources",
+	"/v1/customers/{}/cards":             "a part of the endpoint of bank_accounts, cards and sources",
+	"/v1/customers/{}/subscriptions":     "a part of subscriptions",
+	"/v1/linked_accounts":                "another name of financial_connections_accounts",
+	"/v1/linked_accounts/{}/owners":      "another name of financial_connections_account_owners",
+	"/v1/tax/calculations/{}/line_items": "Stripe lists no calculations to ask for their items",
+	"/v1/tax/transactions/{}/line_items": "Stripe lists no tax transactions to ask for their items",
+}
+
+// newerThanDocument are the list endpoints that stripe-go v76.25.0 has and the OpenAPI document does not have yet.
+var newerThanDocument = []string{
+	"/v1/billing/meters", "/v1/billing/meters/{}/event_summaries", "/v1/entitlements/active_entitlements",
+	"/v1/entitlements/features", "/v1/forwarding/requests",
+}
+
+var pathParameter = regexp.MustCompile(`\{[^}]*\}`)
+
+// document is the part of Stripe's OpenAPI document that these tests read.
+type document struct {
+	Paths map[string]struct {
+		Get struct {
+			Parameters []struct{ Name string }
+			Responses  map[string]struct {
+				Content map[string]struct {
+					Schema struct {
+						Properties map[string]json.RawMessage
+					}
+				}
+			}
+		}
+	}
+	Components struct {
+		Schemas map[string]struct {
+			Properties map[string]struct{ Enum []any }
+		}
+	}
+}
+
+func openAPI(t *testing.T) document {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal(embedded.OpenAPISpec, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// lists gives the document's list endpoints, with {} for each parameter.
+func (d document) lists() []string {
+	var paths []string
+	for path, operations := range d.Paths {
+		answer := operations.Get.Responses["200"].Content["application/json"].Schema.Properties
+		if answer["data"] != nil && answer["has_more"] != nil {
+			paths = append(paths, pathParameter.ReplaceAllString(path, "{}"))
+		}
+	}
+	return paths
+}
+
+// TestEveryListEndpointIsAStream derives the list endpoints from the OpenAPI document: each must have a row, or a reason.
+func TestEveryListEndpointIsAStream(t *testing.T) {
+	lists := openAPI(t).lists()
+	if len(lists) != 119 {
+		t.Errorf("the document has %d list endpoints, not 119", len(lists))
+	}
+	rows := map[string]bool{}
+	for _, row := range Streams() {
+		rows[pathParameter.ReplaceAllString(row.Path, "{}")] = true
+	}
+	for _, path := range append(lists, newerThanDocument...) {
+		reason := notStreams[path]
+		if rows[path] == (reason != "") {
+			t.Errorf("%s: row %v, reason %q: it must have one of them", path, rows[path], reason)
+		}
+		delete(rows, path)
+	}
+	for path := range rows {
+		t.Errorf("%s is no list endpoint", path)
+	}
+	for path := range notStreams {
+		if !slices.Contains(lists, path) {
+			t.Errorf("a reason for %s, which is no list endpoint", path)
+		}
+	}
+}
+
+// TestCursorsAreFilters holds the column Cursor against the created filters of the document.
+func TestCursorsAreFilters(t *testing.T) {
+	d := openAPI(t)
+	for _, row := range Streams() {
+		operations, ok := d.Paths[row.Path]
+		if row.Parent != "" || !ok {
+			continue
+		}
+		filtered := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "created" })
+		limited := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "limit" })
+		if filtered != (row.Cursor != "") || limited == row.Unpaged {
+			t.Errorf("%s: the document has a created filter: %v, a limit: %v", row.Name, filtered, limited)
+		}
+	}
+}
+
+// eventsOfNoStream are types of events whose objects no endpoint lists.
+var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|customer\.discount|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
+
+// TestEveryEventIsOfAStream holds the columns Events and Deleted against the event types of the document.
+func TestEveryEventIsOfAStream(t *testing.T) {
+	types := documentedEvents(t)
+	used := map[string]bool{}
+	for _, row := range Streams() {
+		for _, pattern := range append(slices.Clone(row.Events), row.Deleted...) {
+			matched := false
+			for _, name := range types {
+				if matchEvent(pattern, name) {
+					matched, used[name] = true, true
+				}
+			}
+			undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"} // newer, and older
+			if !matched && !slices.Contains(undocumented, pattern) {
+
+				t.Errorf("%s: no event type matches %q", row.Name, pattern)
+			}
+		}
+		for _, pattern := range row.Deleted {
+			if !strings.HasSuffix(pattern, ".deleted") && pattern != "payment_method.detached" {
+				t.Errorf("%s: %q does not sound like a deletion", row.Name, pattern)
+			}
+		}
+	}
+	for _, name := range types {
+		if used[name] == eventsOfNoStream.MatchString(name) {
+			t.Errorf("%s: of a stream %v, of none %v: it must be one of them", name, used[name], !used[name])
+		}
+	}
+}
+
+// documentedEvents gives the types that webhook endpoints may subscribe to: all that there are.
+func documentedEvents(t *testing.T) []string {
+	t.Helper()
+	var d struct {
+		Paths map[string]struct {
+			Post struct {
+				RequestBody struct {
+					Content map[string]struct {
+						Schema struct {
+							Properties map[string]struct{ Items struct{ Enum []string } }
+						}
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(embedded.OpenAPISpec, &d); err != nil {
+		t.Fatal(err)
+	}
+	types := d.Paths["/v1/webhook_endpoints"].Post.RequestBody.Content["application/x-www-form-urlencoded"].Schema.Properties["enabled_events"].Items.Enum
+	types = slices.DeleteFunc(types, func(name string) bool { return name == "*" })
+	if len(types) < 200 {
+		t.Fatalf("the document has %d event types", len(types))
+	}
+	return types
+}
+
+func TestMatchEvent(t *testing.T) {
+	for _, test := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"charge.*", "charge.refunded", true},
+		{"charge.*", "charge.dispute.created", false},
+		{"charge.*", "charges.created", false},
+		{"customer.deleted", "customer.deleted", true},
+		{"customer.deleted", "customer.updated", false},
+	} {
+		if got := matchEvent(test.pattern, test.name); got != test.want {
+			t.Errorf("matchEvent(%q, %q) = %v", test.pattern, test.name, got)
+		}
+	}
+}
+
+func TestIDsAreEscaped(t *testing.T) {
+	streams := Streams()
+	at := Place{}
+	at.Parent.ID, at.Parent.Raw = "a b/c?d", `{"id":"a b/c?d"}`
+	path, _ := streams.Find("invoice_line_items").List(at)
+	if want := "/v1/invoices/a%20b%2Fc%3Fd/lines"; path != want {
+		t.Errorf("got %s, want %s", path, want)
+	}
+	_, query := streams.Find("setup_attempts").List(at)
+	if want := (url.Values{"limit": {"100"}, "setup_intent": {"a b/c?d"}}).Encode(); query.Encode() != want {
+		t.Errorf("got %s, want %s", query.Encode(), want)
+	}
+}
+
+// TestReadmeTable keeps the README's table of streams, which is generated: run with -update to rewrite it.
+func TestReadmeTable(t *testing.T) {
+	const file, begin, end = "../../../README.md", "<!-- streams: generated -->\n", "<!-- end of streams -->\n"
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(readme), begin)
+	_, after, ok := strings.Cut(rest, end)
+	if !ok {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	want := before + begin + streamsTable(Streams()) + end + after
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(readme) != want {
+		t.Errorf("%s is not what the table of streams says: run go test ./connector/stripe/table -run TestReadmeTable -update", file)
+	}
+}
+
+func streamsTable(streams Table) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details><summary>The %d streams</summary>\n\n", len(streams))
+	b.WriteString("| stream | endpoint | primary key | read | changes |\n|---|---|---|---|---|\n")
+	for i := range streams {
+		s := &streams[i]
+		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s |\n",
+			s.Name, s.Doc, s.Path, strings.Join(s.PrimaryKey(), ", "), howRead(s), howFresh(streams, s))
+	}
+	b.WriteString("\n</details>\n\n<details><summary>List endpoints that are no streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
+	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", path, notStreams[path])
+	}
+	b.WriteString("\n</details>\n")
+	return b.String()
+}
+
+// howFresh tells how changes come through.
+func howFresh(streams Table, s *Stream) string {
+	switch {
+	case s.AppendOnly():
+		return "new ones"
+	case streams.Freshness(s) == connector.ByEvents:
+		return "events"
+	case streams.Freshness(s) == connector.ByTrailing && streams.Swept(s):
+		return "events, and the newest again"
+	case streams.Freshness(s) == connector.ByTrailing && s.PendingField != "":
+		return "the newest again, and those that are " + s.PendingValue
+	case streams.Freshness(s) == connector.ByTrailing:
+		return "the newest again"
+	}
+	return "all again"
+}
+
+// howRead tells which requests a stream costs.
+func howRead(s *Stream) string {
+	switch {
+	case s.Parent == "" && s.Cursor != "":
+		return "pages, by time of creation"
+	case s.Unpaged && s.Parent == "":
+		return "one answer"
+	case s.Parent == "":
+		return "pages"
+	case s.Expand:
+		return "with the pages of " + s.Parent + ", expanded; more pages where a parent has more than 10"
+	case s.Embedded != "":
+		return "with the pages of " + s.Parent + "; more pages where a parent has more than 10"
+	case s.Across != "":
+		return "one request for each of " + s.Parent + " and " + s.Across
+	case s.Needs != "":
+		return "one request for each of " + s.Parent + " that has " + s.Needs
+	}
+	return "one request for each of " + s.Parent
+}

@@ -1,0 +1,88 @@
+package table
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+)
+
+// Freshness returns how changes of rows that were already read come through.
+func (t Table) Freshness(s *Stream) connector.Freshness {
+	switch {
+	case s.Unannounced:
+		return connector.ByFull
+	case s.AppendOnly():
+		return connector.ByEvents
+	case s.Parent != "" && len(s.Events) == 0:
+		return t.Freshness(t.Find(s.Parent)) // the parent's changes tell
+	case s.NewUnannounced:
+		return connector.ByTrailing
+	case len(s.Events)+len(s.Via) > 0:
+		return connector.ByEvents
+	}
+	return connector.ByFull
+}
+
+// Swept reports whether events announce changes of a stream, all of them or some.
+func (t Table) Swept(s *Stream) bool {
+	switch {
+	case s.Unannounced:
+		return false
+	case len(s.Events)+len(s.Via) > 0 || s.AppendOnly():
+		return true
+	}
+	return s.Parent != "" && t.Swept(t.Find(s.Parent))
+}
+
+// AppendOnly reports whether the rows of a stream outlive their objects: those of events do, which Stripe keeps for 30
+// days (https://docs.stripe.com/api/events).
+func (s *Stream) AppendOnly() bool { return s.RetentionDays > 0 }
+
+// Follows reports whether a change of its parent can be one of s.
+func (s *Stream) Follows() bool {
+	return !s.Unannounced && (len(s.Events) == 0 || s.FollowsParent)
+}
+
+// ParentRef returns the field of a record that holds the parent's id; empty without a parent.
+func (s *Stream) ParentRef() string {
+	if s.ParentField != "" {
+		return s.ParentField
+	}
+	return s.ParentKey
+}
+
+// Announces reports whether events of a type may announce changes of s.
+func (s *Stream) Announces(eventType string) bool {
+	return slices.ContainsFunc(s.Events, func(pattern string) bool { return matchEvent(pattern, eventType) })
+}
+
+// AnnouncesDeletion reports whether an event of a type says that an object of s is gone.
+func (s *Stream) AnnouncesDeletion(eventType string) bool {
+	return slices.Contains(s.Deleted, eventType)
+}
+
+// matchEvent reports whether an event type matches a pattern of the column Events.
+func matchEvent(pattern, name string) bool {
+	prefix, any := strings.CutSuffix(pattern, "*")
+	if !any {
+		return pattern == name
+	}
+	word, ok := strings.CutPrefix(name, prefix)
+	return ok && !strings.Contains(word, ".")
+}
+
+// LateListing is how long after its creation an object may take to be listed: lists are eventually consistent.
+const LateListing = clock.Second(10 * time.Minute / time.Second)
+
+// Concerns reports whether events of a type may announce changes of a stream, be it through its parent.
+func (t Table) Concerns(s *Stream, kind string) bool {
+	_, via := s.Via[kind]
+	if via || s.Announces(kind) {
+		return true
+	}
+	parent := t.Find(s.Parent)
+	return parent != nil && (s.Follows() && parent.Announces(kind) || parent.AnnouncesDeletion(kind))
+}

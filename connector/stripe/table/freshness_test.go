@@ -1,0 +1,65 @@
+package table
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+func TestFreshness(t *testing.T) {
+	streams := Streams()
+	for name, want := range map[string]connector.Freshness{
+		"charges":                       connector.ByEvents,
+		"events":                        connector.ByEvents,
+		"invoice_line_items":            connector.ByEvents, // its invoice's
+		"refunds":                       connector.ByEvents,
+		"checkout_sessions":             connector.ByTrailing,
+		"checkout_session_line_items":   connector.ByTrailing,
+		"balance_transactions":          connector.ByTrailing,
+		"radar_value_list_items":        connector.ByFull,
+		"accounts":                      connector.ByFull,
+		"persons":                       connector.ByFull,
+		"usage_record_summaries":        connector.ByFull,
+		"webhook_endpoints":             connector.ByFull,
+		"customer_balance_transactions": connector.ByEvents,
+	} {
+		if got := streams.Freshness(streams.Find(name)); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestSweptStreamsCanBeReadAgain holds that the object, or the children, of every event can be asked for.
+func TestSweptStreamsCanBeReadAgain(t *testing.T) {
+	streams, d := Streams(), openAPI(t)
+	known := map[string]bool{}
+	for path, operations := range d.Paths {
+		known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
+	}
+	for i := range streams {
+		row := &streams[i]
+		if !streams.Swept(row) || row.AppendOnly() {
+			continue
+		}
+		if row.Parent != "" {
+			if row.ParentRef() == "" {
+				t.Errorf("%s: nothing tells whose children they are", row.Name)
+			}
+			continue
+		}
+		if path := pathParameter.ReplaceAllString(row.Path, "{}") + "/{}"; !known[path] && len(row.Events) > 0 {
+			t.Errorf("%s: there is no %s", row.Name, path)
+		}
+	}
+}
+
+func TestEventTypesAreTheDocuments(t *testing.T) {
+	want := documentedEvents(t)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, EventTypes()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,39 @@
+package table
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+)
+
+// FuzzFieldPath holds that any path gets an answer, and that one which is taken selects nothing but itself.
+func FuzzFieldPath(f *testing.F) {
+	for _, seed := range []string{"id", "billing_details.email", "metadata.x", "payment_intent.id", "refunds.data.amount", "", ".", "a.b.c", "é", "\xff"} {
+		f.Add(seed)
+	}
+	row := Streams().Find("charges")
+	fields := Streams().Fields(row)
+	f.Fuzz(func(t *testing.T, path string) {
+		problem := fields.Problem(path)
+		if problem != "" {
+			if !utf8.ValidString(problem) && utf8.ValidString(path) {
+				t.Fatalf("%q: %q", path, problem)
+			}
+			return
+		}
+		value := `{"leaf":1}`
+		names := strings.Split(path, ".")
+		for i := len(names) - 1; i >= 0; i-- {
+			value = `{` + rawjson.Quote(names[i]) + `:` + value + `}`
+		}
+		if !utf8.ValidString(path) {
+			return // no member of a JSON object has such a name
+		}
+		with := rawjson.WithMember(value, "other "+names[0], "2")
+		if got := string(rawjson.Select(path).Append(nil, with)); got != value {
+			t.Fatalf("%q of %s is %s", path, with, got)
+		}
+	})
+}
