@@ -132,7 +132,9 @@ func (s *Stream) Ended() bool {
 	return s.ended()
 }
 
-func (s *Stream) ended() bool { return s.status > connector.Complete || s.status == connector.Complete && !s.emitter.follow }
+func (s *Stream) ended() bool {
+	return s.status > connector.Complete || s.status == connector.Complete && !s.emitter.follow
+}
 
 // idle reports whether the stream is COMPLETE in a Read that follows, and nothing was sent of it since that was said.
 func (s *Stream) idle() bool { return s.status == connector.Complete && s.emitter.follow }
