@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,6 +28,7 @@ type fakeService struct {
 	streams []string
 	records int // of each stream
 	page    int // records between two states
+	padding int // bytes to add to each record
 	// before, if set, is asked before each page and at the end of each Read, which its error ends.
 	before func(read int, stream string, next int) error
 	// failures end a stream as INCOMPLETE, or SKIPPED if of class PERMISSION, after its first page.
@@ -133,7 +135,9 @@ func (f *fakeService) readStream(
 		}
 		batch := &connectorv1.RecordBatch{Stream: name}
 		for range min(f.page, f.records-next) {
-			batch.Records = append(batch.Records, fakeRecord(next))
+			r := fakeRecord(next)
+			r.Data += strings.Repeat(" ", f.padding)
+			batch.Records = append(batch.Records, r)
 			next++
 		}
 		if err := out.Send(&connectorv1.ReadResponse{

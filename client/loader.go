@@ -15,8 +15,9 @@ const (
 	// A commit costs the destination a transaction, so states are gathered until this much is covered by them.
 	commitBytes    = 4 << 20
 	commitInterval = time.Second
-	// heldBytes bounds what waits for a state. Beyond it, rows are stored before their state comes.
-	heldBytes = 32 << 20
+	// heldBytes bounds what waits while a commit is in flight, and what waits for a state. Beyond it, the Read waits for the
+	// commit, and rows are stored before their state comes. Up to twice as much is in memory: as much again may be in flight.
+	heldBytes = 16 << 20
 )
 
 // streamKey identifies a stream of an account.
@@ -24,17 +25,21 @@ type streamKey struct{ stream, account string }
 
 // loader gathers the records and states of one Read into commits. Rows go into a commit with a state that covers them or,
 // if too many wait for one, before it; never a state before its rows.
+//
+// One commit at a time is in flight, while the Read goes on and the next one is gathered. Whoever makes a loader calls
+// finish or abandon at the end.
 type loader struct {
 	destination Destination
-	committed   func(*connectorv1.RecordBatch) // told of each batch stored
-	refused     func(Refusal)                  // told of each record in these that was set aside
-	advanced    func()                         // told of each commit with a state that is new
+	committed   func(*connectorv1.RecordBatch) // called for each batch stored
+	refused     func(Refusal)                  // called for each record in these that was set aside
+	advanced    func()                         // called for each commit with a state that is new
 
 	streams   map[streamKey]*held
 	order     []streamKey // of arrival, so that commits do not depend on the order of a map
 	covered   int         // bytes of records that a state covers
 	uncovered int         // bytes of records that none does yet
-	last      time.Time   // of the last commit
+	last      time.Time   // when the last commit began
+	inFlight  *flight     // nil if there is none
 }
 
 // held is what a stream has sent and the destination has not got.
@@ -66,20 +71,26 @@ func (l *loader) held(stream, account string) *held {
 	return h
 }
 
-// records takes a batch and stores rows without a state if too many wait.
+// records takes a batch, and stores rows without a state if too many wait.
 func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
+	if err := l.landed(); err != nil {
+		return err
+	}
 	h := l.held(batch.GetStream(), batch.GetAccount())
 	h.uncovered = append(h.uncovered, batch)
 	h.records += int64(len(batch.GetRecords()))
 	l.uncovered += sizeOf(batch)
-	if l.uncovered < heldBytes {
+	if l.covered+l.uncovered < heldBytes {
 		return nil
 	}
 	return l.flushAll(ctx)
 }
 
-// state takes a state and commits if enough is covered.
+// state takes a state, and begins a commit if enough is covered.
 func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) error {
+	if err := l.landed(); err != nil {
+		return err
+	}
 	h := l.held(c.GetState().GetStream(), c.GetState().GetAccount())
 	if h.records != c.GetRecords() {
 		return miscounted(c, h.records)
@@ -92,7 +103,7 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	h.covered = append(h.covered, h.uncovered...)
 	h.uncovered = nil
 	h.state = c.GetState()
-	if l.covered < commitBytes && time.Since(l.last) < commitInterval {
+	if l.inFlight != nil || l.covered < commitBytes && time.Since(l.last) < commitInterval {
 		return nil
 	}
 	return l.flush(ctx)
@@ -107,8 +118,12 @@ func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	}
 }
 
-// flush commits the states that wait, with the rows that they cover, and what was completed with them.
+// flush begins to commit the states that wait, with the rows that they cover, and what was completed with them. It waits
+// for the commit before.
 func (l *loader) flush(ctx context.Context) error {
+	if err := l.land(); err != nil {
+		return err
+	}
 	var c Commit
 	advanced := false
 	for _, key := range l.order {
@@ -126,28 +141,17 @@ func (l *loader) flush(ctx context.Context) error {
 		h.stored, h.state, h.covered = h.state, nil, nil
 	}
 	l.covered = 0
-	if err := l.commit(ctx, c); err != nil {
-		return err
-	}
-	if advanced {
-		l.advanced()
-	}
+	l.launch(ctx, c, advanced)
 	return nil
 }
 
-// finish commits what is left when the Read is over. Rows without a state come again if the Read broke off, so they are
-// left out then.
-func (l *loader) finish(ctx context.Context, orderly bool) error {
-	if orderly {
-		return l.flushAll(ctx)
-	}
-	return l.flush(ctx)
-}
-
-// flushAll commits everything, also the rows that no state covers yet: in a commit of their own, since a state covers all
-// rows of its commit.
+// flushAll begins to commit everything, also the rows that no state covers yet: in a commit of their own, since a state
+// covers all rows of its commit.
 func (l *loader) flushAll(ctx context.Context) error {
 	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	if err := l.land(); err != nil {
 		return err
 	}
 	var c Commit
@@ -157,22 +161,21 @@ func (l *loader) flushAll(ctx context.Context) error {
 		h.uncovered = nil
 	}
 	l.uncovered = 0
-	return l.commit(ctx, c)
+	l.launch(ctx, c, false)
+	return nil
 }
 
-func (l *loader) commit(ctx context.Context, c Commit) error {
-	l.last = time.Now()
-	if len(c.Records) == 0 && len(c.States) == 0 && len(c.Completed) == 0 {
-		return nil
+// finish commits what is left when the Read is over, and waits for it. Rows without a state come again if the Read broke
+// off, so they are left out then.
+func (l *loader) finish(ctx context.Context, orderly bool) error {
+	err := l.flush(ctx)
+	if err == nil && orderly {
+		err = l.flushAll(ctx)
 	}
-	c.Refused = l.refused
-	if err := l.destination.Commit(ctx, c); err != nil {
-		return fmt.Errorf("store rows: %w", err)
+	if err != nil {
+		return err
 	}
-	for _, b := range c.Records {
-		l.committed(b)
-	}
-	return nil
+	return l.land()
 }
 
 // miscounted is the error of a state that covers another number of records than came. It is not stored.
@@ -186,7 +189,7 @@ func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
 	}}
 }
 
-// sizeOf gives the bytes of a batch's JSON.
+// sizeOf returns the bytes of a batch's JSON.
 func sizeOf(batch *connectorv1.RecordBatch) int {
 	n := 0
 	for _, r := range batch.GetRecords() {

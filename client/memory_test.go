@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -65,7 +66,7 @@ func applyRecords(rows map[string]string, records []*connectorv1.Record) {
 		if r.GetOperation() == connectorv1.Operation_OPERATION_DELETE {
 			delete(rows, object.ID)
 		} else {
-			rows[object.ID] = r.GetData()
+			rows[object.ID] = strings.TrimRight(r.GetData(), " ") // the padding
 		}
 	}
 }

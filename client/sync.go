@@ -136,6 +136,7 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	load := newLoader(r.opts.Destination, states)
 	load.committed, load.refused = r.tally.committed, r.tally.refuse
 	load.advanced = func() { r.fruit = true }
+	defer load.abandon()
 	var refused error // by the destination: what it could not store it would not store now
 	summary, err := r.client.ReadOnce(ctx, &connectorv1.ReadRequest{
 		Config:       r.opts.Config,

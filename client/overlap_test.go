@@ -1,0 +1,152 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// slow is a destination whose commits take until more has arrived.
+type slow struct {
+	*memory
+	arrived atomic.Int64 // bytes of records, so far
+	// during, if set, is called in the middle of each commit, which its error ends.
+	during func(commit int) error
+	begun  atomic.Int64 // commits
+}
+
+func (s *slow) Commit(ctx context.Context, c client.Commit) error {
+	n := int(s.begun.Add(1))
+	if s.during != nil {
+		if err := s.during(n); err != nil {
+			return err
+		}
+	}
+	return s.memory.Commit(ctx, c)
+}
+
+func (s *slow) observe(m *connectorv1.ReadResponse) {
+	for _, r := range m.GetRecords().GetRecords() {
+		s.arrived.Add(int64(len(r.GetData())))
+	}
+}
+
+// moreArrives waits until more than so many bytes have arrived, and reports whether they did.
+func (s *slow) moreArrives(than int64) bool {
+	deadline := time.Now().Add(10 * time.Second)
+	for s.arrived.Load() <= than {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return true
+}
+
+// padded is a service with enough to read for many commits.
+func padded(records int) *fakeService {
+	return &fakeService{streams: []string{"a", "b"}, records: records, page: 10, padding: 50_000}
+}
+
+func TestTheNextBatchArrivesWhileTheLastOneCommits(t *testing.T) {
+	d := &slow{memory: newMemory()}
+	overlapped := 0
+	d.during = func(int) error {
+		if at := d.arrived.Load(); at < 40_000_000 { // of 60 MB
+			if !d.moreArrives(at + 1_000_000) {
+				t.Errorf("nothing arrived while a commit was in flight, after %d bytes", at)
+			}
+			overlapped++
+		}
+		return nil
+	}
+	if _, err := connect(t, padded(600)).Sync(t.Context(), client.SyncOptions{Destination: d, Observe: d.observe}); err != nil {
+		t.Fatal(err)
+	}
+	if overlapped < 3 {
+		t.Errorf("only %d commits were tried", overlapped)
+	}
+	wantRows(t, d.memory, "a", 600)
+	wantRows(t, d.memory, "b", 600)
+}
+
+func TestWhatWaitsForACommitIsBounded(t *testing.T) {
+	const bound = 2*16<<20 + 4<<20 // see heldBytes; and what is on its way
+	d := &slow{memory: newMemory()}
+	d.during = func(n int) error {
+		if n > 2 {
+			return nil
+		}
+		before := d.arrived.Load()
+		for last := int64(-1); last != d.arrived.Load(); time.Sleep(300 * time.Millisecond) {
+			last = d.arrived.Load()
+		}
+		if held := d.arrived.Load() - before; held > bound {
+			t.Errorf("%d MiB arrived during one commit", held>>20)
+		}
+		return nil
+	}
+	if _, err := connect(t, padded(1000)).Sync(t.Context(), client.SyncOptions{Destination: d, Observe: d.observe}); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, d.memory, "a", 1000)
+	wantRows(t, d.memory, "b", 1000)
+}
+
+// TestACommitThatFailsLate fails each commit in turn after what follows it has arrived: no state is stored that covers
+// what is lost, and going on gives every row.
+func TestACommitThatFailsLate(t *testing.T) {
+	const records = 500
+	full := errors.New("the disk is full")
+	tests := map[string]struct {
+		err    error
+		resume bool // by itself
+	}{
+		"for good":      {full, false},
+		"for some time": {&client.Interruption{Err: full}, true},
+	}
+	for name, test := range tests {
+		for failing := 1; failing <= 4; failing++ {
+			t.Run(name, func(t *testing.T) {
+				d := &slow{memory: newMemory()}
+				d.during = func(n int) error {
+					if n != failing {
+						return nil
+					}
+					if at := d.arrived.Load(); at < 30_000_000 {
+						d.moreArrives(at + 1_000_000)
+					}
+					return test.err
+				}
+				sync := func() error {
+					_, err := connect(t, padded(records)).Sync(t.Context(), client.SyncOptions{
+						Destination: d, Observe: d.observe, Wait: time.Millisecond})
+					return err
+				}
+				err := sync()
+				if !test.resume {
+					if !errors.Is(err, full) {
+						t.Fatalf("got %v, want the commit's error", err)
+					}
+					if got := int(d.begun.Load()); got != failing {
+						t.Errorf("%d commits were begun after the one that failed", got-failing)
+					}
+					for stream, state := range d.states {
+						wantRows(t, d.memory, stream, int(state.GetState().GetFields()["next"].GetNumberValue()))
+					}
+					err = sync()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantRows(t, d.memory, "a", records)
+				wantRows(t, d.memory, "b", records)
+			})
+		}
+	}
+}
