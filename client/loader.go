@@ -34,6 +34,7 @@ type loader struct {
 	refused     func(Refusal)                  // called for each record in these that was set aside
 	advanced    func()                         // called for each commit with a state that is new
 
+	fields    map[string][]string // selected, by stream; those of a stream of which all are, are not there
 	streams   map[streamKey]*held
 	order     []streamKey // of arrival, so that commits do not depend on the order of a map
 	covered   int         // bytes of records that a state covers
@@ -53,7 +54,7 @@ type held struct {
 
 // newLoader begins with the states that the destination holds.
 func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
-	l := &loader{destination: d, streams: map[streamKey]*held{}, last: time.Now()}
+	l := &loader{destination: d, fields: map[string][]string{}, streams: map[streamKey]*held{}, last: time.Now()}
 	for _, s := range states {
 		l.held(s.GetStream(), s.GetAccount()).stored = s
 	}
@@ -136,7 +137,7 @@ func (l *loader) flush(ctx context.Context) error {
 			continue
 		}
 		c.Records = append(c.Records, h.covered...)
-		c.States = append(c.States, h.state)
+		c.States = append(c.States, label(h.state, l.fields[key.stream]))
 		advanced = advanced || !proto.Equal(h.state, h.stored)
 		h.stored, h.state, h.covered = h.state, nil, nil
 	}

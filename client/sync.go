@@ -22,6 +22,9 @@ type SyncOptions struct {
 	Destination Destination
 	// Selection says which streams to sync, and which of their fields. The zero value means everything.
 	Selection Selection
+	// Reread has the streams read again from the beginning, whatever states are stored. If the sync is interrupted, the next
+	// one goes on with that.
+	Reread bool
 	// Attempts is how many Reads in a row may end early without a new state stored before Sync gives up. Zero means 5.
 	Attempts int
 	// Wait is how long to rest after the first of these; it doubles to 30 s, and is longer where the service asks for it.
@@ -128,12 +131,21 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	if err != nil {
 		return false, fmt.Errorf("begin in the destination: %w", err)
 	}
-	states := begun.States
 	r.notify(begun.Notices)
+	if r.opts.Reread && r.reads == 0 {
+		if begun.States, err = r.forget(ctx, begun.States); err != nil {
+			return false, err
+		}
+	}
+	states, notices := unlabel(begun.States, rest)
+	r.notify(notices)
 	r.tally.begun(rest, begun.Refused)
 	r.reads++
 	r.fruit = false
 	load := newLoader(r.opts.Destination, states)
+	for _, c := range rest {
+		load.fields[c.stream.GetName()] = c.fields
+	}
 	load.committed, load.refused = r.tally.committed, r.tally.refuse
 	load.advanced = func() { r.fruit = true }
 	defer load.abandon()
@@ -180,6 +192,21 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 		r.observe(m)
 	}
 	return err
+}
+
+// forget stores that the streams of these states are to be read from the beginning, and returns the states that say so.
+func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]*connectorv1.StreamState, error) {
+	var labels []*connectorv1.StreamState
+	for _, s := range states {
+		labels = append(labels, rereadLabel(s))
+	}
+	if len(labels) == 0 {
+		return nil, nil
+	}
+	if err := r.opts.Destination.Commit(ctx, Commit{States: labels}); err != nil {
+		return nil, fmt.Errorf("forget states: %w", err)
+	}
+	return labels, nil
 }
 
 // notify reports what the destination found when it began.

@@ -1,0 +1,93 @@
+package client
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// ours is the member that the client adds to a state before it is stored, and takes away before it is sent back: what the
+// rows of the stream were loaded with. A state without it is of a stream all of whose fields were selected.
+const (
+	ours       = "_client"
+	oursFields = "fields" // the paths selected
+	oursReread = "reread" // true: the stream is to be read from the beginning
+)
+
+// label returns a state to store for a stream of which these fields were selected.
+func label(state *connectorv1.StreamState, fields []string) *connectorv1.StreamState {
+	if len(fields) == 0 {
+		return state
+	}
+	var list structpb.ListValue
+	for _, f := range fields {
+		list.Values = append(list.Values, structpb.NewStringValue(f))
+	}
+	return with(state, oursFields, structpb.NewListValue(&list))
+}
+
+// rereadLabel returns a state to store for a stream that is to be read from the beginning.
+func rereadLabel(state *connectorv1.StreamState) *connectorv1.StreamState {
+	return with(&connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount()}, oursReread, structpb.NewBoolValue(true))
+}
+
+func with(state *connectorv1.StreamState, name string, value *structpb.Value) *connectorv1.StreamState {
+	labelled := &structpb.Struct{Fields: map[string]*structpb.Value{}}
+	maps.Copy(labelled.GetFields(), state.GetState().GetFields())
+	labelled.Fields[ours] = structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{name: value}})
+	return &connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount(), State: labelled}
+}
+
+// unlabel returns the states to read on from, of those stored, as the service sent them. Streams whose rows lack a field
+// that is selected now are read from the beginning, and so are those that were asked for; notices say so.
+func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*connectorv1.StreamState, notices []Notice) {
+	told := map[string]bool{}
+	for _, s := range stored {
+		at := slices.IndexFunc(selected, func(c chosen) bool { return c.stream.GetName() == s.GetStream() })
+		label := s.GetState().GetFields()[ours].GetStructValue().GetFields()
+		if label == nil || at < 0 {
+			states = append(states, s)
+			continue
+		}
+		reason := ""
+		if label[oursReread].GetBoolValue() {
+			reason = "It was asked to be read again: it is read from the beginning."
+		} else if lacking := selected[at].lacking(label[oursFields].GetListValue()); lacking != "" {
+			reason = fmt.Sprintf("The rows stored lack %s, which is selected now. The stream is read again from the beginning.", lacking)
+		}
+		if reason == "" {
+			plain := &structpb.Struct{Fields: maps.Clone(s.GetState().GetFields())}
+			delete(plain.GetFields(), ours)
+			states = append(states, &connectorv1.StreamState{Stream: s.GetStream(), Account: s.GetAccount(), State: plain})
+			continue
+		}
+		if !told[s.GetStream()] {
+			told[s.GetStream()] = true
+			notices = append(notices, Notice{s.GetStream(), reason})
+		}
+	}
+	return states, notices
+}
+
+// lacking names the selected fields that rows loaded with others lack; "" if there is none.
+func (c chosen) lacking(loaded *structpb.ListValue) string {
+	if len(c.fields) == 0 {
+		return "some fields"
+	}
+	always := append(slices.Clone(c.stream.GetPrimaryKey()), c.stream.GetCursorField())
+	var lacking []string
+	for _, f := range c.fields {
+		covered := slices.Contains(always, f) || slices.ContainsFunc(loaded.GetValues(), func(v *structpb.Value) bool {
+			return f == v.GetStringValue() || strings.HasPrefix(f, v.GetStringValue()+".")
+		})
+		if !covered {
+			lacking = append(lacking, f)
+		}
+	}
+	return strings.Join(lacking, ", ")
+}

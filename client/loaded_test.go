@@ -1,0 +1,98 @@
+package client_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// syncFields syncs stream a with some fields, and returns the state that the service got, the number from which it read
+// on, and what was logged.
+func syncFields(t *testing.T, f *fakeService, m *memory, opts client.SyncOptions, fields ...string) (from int, logged string) {
+	t.Helper()
+	opts.Destination = m
+	if len(fields) > 0 {
+		opts.Selection.Fields = map[string][]string{"a": fields}
+	}
+	opts.Observe = func(m *connectorv1.ReadResponse) { logged += m.GetLog().GetMessage() }
+	before := len(f.reads)
+	if _, err := connect(t, f).Sync(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.reads[before].GetStates() {
+		if len(s.GetState().GetFields()) != 1 {
+			t.Errorf("the service got back a state that it did not send: %v", s)
+		}
+		from = int(s.GetState().GetFields()["next"].GetNumberValue())
+	}
+	return from, logged
+}
+
+func TestAWidenedSelectionIsReadAgain(t *testing.T) {
+	tests := map[string]struct {
+		before, after []string
+		from          int
+		logged        string
+	}{
+		"the same":          {[]string{"id", "n"}, []string{"n", "id"}, 20, ""},
+		"all":               {nil, nil, 20, ""},
+		"narrower":          {[]string{"id", "n"}, []string{"id"}, 20, ""},
+		"some of all":       {nil, []string{"id"}, 20, ""},
+		"the key":           {[]string{"n"}, []string{"n", "id"}, 20, ""},
+		"a field more":      {[]string{"id"}, []string{"id", "n"}, 0, "lack n, which is selected now"},
+		"all of some":       {[]string{"id"}, nil, 0, "lack some fields"},
+		"a field below one": {[]string{"n"}, []string{"n.a"}, 20, ""},
+		"the field above":   {[]string{"n.a"}, []string{"n"}, 0, "lack n,"},
+		"one beside it":     {[]string{"n.a"}, []string{"n.ab"}, 0, "lack n.ab,"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f, m := &fakeService{streams: []string{"a"}, records: 20, page: 10}, newMemory()
+			syncFields(t, f, m, client.SyncOptions{}, test.before...)
+			f.records = 30
+			from, logged := syncFields(t, f, m, client.SyncOptions{}, test.after...)
+			if from != test.from || (logged == "") != (test.logged == "") || !strings.Contains(logged, test.logged) {
+				t.Errorf("read from %d, and logged %q: want %d and %q", from, logged, test.from, test.logged)
+			}
+			if from, _ := syncFields(t, f, m, client.SyncOptions{}, test.after...); from != 30 {
+				t.Errorf("the sync after it read from %d, want 30", from)
+			}
+		})
+	}
+}
+
+// TestANarrowedSelectionIsRemembered widens a selection to what it was before: rows that came meanwhile lack it.
+func TestANarrowedSelectionIsRemembered(t *testing.T) {
+	f, m := &fakeService{streams: []string{"a"}, records: 20, page: 10}, newMemory()
+	syncFields(t, f, m, client.SyncOptions{})
+	f.records = 30
+	syncFields(t, f, m, client.SyncOptions{}, "id")
+	if from, logged := syncFields(t, f, m, client.SyncOptions{}); from != 0 || logged == "" {
+		t.Errorf("read from %d, and logged %q", from, logged)
+	}
+}
+
+func TestReread(t *testing.T) {
+	f, m := &fakeService{streams: []string{"a"}, records: 20, page: 10}, newMemory()
+	if from, _ := syncFields(t, f, m, client.SyncOptions{Reread: true}); from != 0 {
+		t.Errorf("the first sync read from %d", from)
+	}
+	f.records = 30
+	// A reread that ends before its first state is not forgotten.
+	f.before = func(int, string, int) error { return statusOf(3, &connectorv1.Failure{Message: "broken"}) }
+	opts := client.SyncOptions{Destination: m, Reread: true}
+	if _, err := connect(t, f).Sync(t.Context(), opts); err == nil {
+		t.Fatal("got no error")
+	}
+	f.before = nil
+	from, logged := syncFields(t, f, m, client.SyncOptions{})
+	if from != 0 || !strings.Contains(logged, "asked to be read again") {
+		t.Errorf("read from %d, and logged %q", from, logged)
+	}
+	wantRows(t, m, "a", 30)
+	if from, _ := syncFields(t, f, m, client.SyncOptions{}); from != 30 {
+		t.Errorf("the sync after it read from %d, want 30", from)
+	}
+}
