@@ -38,9 +38,9 @@ func rereadLabel(state *connectorv1.StreamState) *connectorv1.StreamState {
 
 func with(state *connectorv1.StreamState, name string, value *structpb.Value) *connectorv1.StreamState {
 	labelled := &structpb.Struct{Fields: map[string]*structpb.Value{}}
-	maps.Copy(labelled.GetFields(), state.GetState().GetFields())
+	maps.Copy(labelled.GetFields(), state.GetContent().GetFields())
 	labelled.Fields[ours] = structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{name: value}})
-	return &connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount(), State: labelled}
+	return &connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount(), Content: labelled}
 }
 
 // unlabel returns the states to read on from, of those stored, as the service sent them. Streams whose rows lack a field
@@ -49,7 +49,7 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 	told := map[string]bool{}
 	for _, s := range stored {
 		at := slices.IndexFunc(selected, func(c chosen) bool { return c.stream.GetName() == s.GetStream() })
-		label := s.GetState().GetFields()[ours].GetStructValue().GetFields()
+		label := s.GetContent().GetFields()[ours].GetStructValue().GetFields()
 		if label == nil || at < 0 {
 			states = append(states, s)
 			continue
@@ -61,9 +61,9 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 			reason = fmt.Sprintf("The rows stored lack %s, which is selected now. The stream is read again from the beginning.", lacking)
 		}
 		if reason == "" {
-			plain := &structpb.Struct{Fields: maps.Clone(s.GetState().GetFields())}
+			plain := &structpb.Struct{Fields: maps.Clone(s.GetContent().GetFields())}
 			delete(plain.GetFields(), ours)
-			states = append(states, &connectorv1.StreamState{Stream: s.GetStream(), Account: s.GetAccount(), State: plain})
+			states = append(states, &connectorv1.StreamState{Stream: s.GetStream(), Account: s.GetAccount(), Content: plain})
 			continue
 		}
 		if !told[s.GetStream()] {

@@ -22,10 +22,10 @@ func syncFields(t *testing.T, f *fakeService, m *memory, opts client.SyncOptions
 		t.Fatal(err)
 	}
 	for _, s := range f.reads[before].GetStates() {
-		if len(s.GetState().GetFields()) != 1 {
+		if len(s.GetContent().GetFields()) != 1 {
 			t.Errorf("the service got back a state that it did not send: %v", s)
 		}
-		from = int(s.GetState().GetFields()["next"].GetNumberValue())
+		from = int(s.GetContent().GetFields()["next"].GetNumberValue())
 	}
 	return from, logged
 }

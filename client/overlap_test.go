@@ -138,7 +138,7 @@ func TestACommitThatFailsLate(t *testing.T) {
 						t.Errorf("%d commits were begun after the one that failed", got-failing)
 					}
 					for stream, state := range d.states {
-						wantRows(t, d.memory, stream, int(state.GetState().GetFields()["next"].GetNumberValue()))
+						wantRows(t, d.memory, stream, int(state.GetContent().GetFields()["next"].GetNumberValue()))
 					}
 					err = sync()
 				}
