@@ -280,14 +280,17 @@ func TestFaultsOfTheWay(t *testing.T) {
 				Config: configuration(t, simulatedConfig(base)), Streams: selectStreams("charges", "customers"),
 			})
 			r := refusalOf(t, all.err)
-			want, reason := codes.Unavailable, "TRANSIENT"
-			if strings.Contains(name, "429") {
+			want, reason, words := codes.Unavailable, "TRANSIENT", []string{"api_base", "try again later"}
+			switch name {
+			case "HTML with 429":
 				want, reason = codes.ResourceExhausted, "RATE_LIMIT"
+			case "HTML with 404", "page of a captive portal", "redirection": // only a change of configuration helps
+				want, reason, words = codes.InvalidArgument, "CONFIG", []string{"api_base", "between the connector and stripe"}
 			}
-			if r.code != want || r.reason != reason || !r.failure.GetRetryable() {
+			if r.code != want || r.reason != reason || r.failure.GetRetryable() == (reason == "CONFIG") {
 				t.Errorf("code %s, reason %s, %v", r.code, r.reason, r.failure)
 			}
-			checkWords(t, strings.ToLower(r.failure.GetMessage()), "api_base", "try again later")
+			checkWords(t, strings.ToLower(r.failure.GetMessage()), words...)
 			checkEnd(t, all, map[string]connectorv1.StreamStatus{
 				"charges": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, "customers": connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE,
 			})

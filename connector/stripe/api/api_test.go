@@ -33,6 +33,11 @@ func answer(req *http.Request, status int, header http.Header, body string) *htt
 		header = http.Header{"Content-Type": {"application/json"}}
 	}
 	header.Set("Request-Id", "req_1")
+	return foreign(req, status, header, body)
+}
+
+// foreign is an answer that Stripe did not sign.
+func foreign(req *http.Request, status int, header http.Header, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)),
 		Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: req,
@@ -94,19 +99,18 @@ func TestErrorsOfStripe(t *testing.T) {
 		"forbidden":           {403, stripeError("more_permissions_required", "no"), nil, connector.PermissionError, false},
 		"Issuing":             {400, stripeError("", "Your account is not set up to use Issuing."), nil, connector.PermissionError, false},
 		"Treasury":            {404, stripeError("", "Unrecognized request URL (GET: /v1/treasury/transactions)."), nil, connector.PermissionError, false},
-		"our mistake":         {400, stripeError("parameter_unknown", "Received unknown parameter: x"), nil, connector.System, false},
+		"unknown":             {400, stripeError("parameter_unknown", "Received unknown parameter: x"), nil, connector.SourceData, false},
 		"gone":                {404, stripeError("resource_missing", "No such charge: 'ch_1'"), nil, connector.SourceData, false},
 		"rate":                {429, stripeError("rate_limit", "Request rate limit exceeded"), http.Header{"Stripe-Rate-Limited-Reason": {"global-rate"}}, connector.RateLimit, true},
 		"lock":                {429, stripeError("lock_timeout", "This object can't be accessed"), nil, connector.Transient, true},
 		"conflict":            {409, stripeError("", "conflict"), nil, connector.Transient, true},
 		"broken":              {500, `{"error":{"type":"api_error","message":"sorry"}}`, nil, connector.Transient, true},
 		"told not to":         {500, `{"error":{"type":"api_error","message":"sorry"}}`, http.Header{"Stripe-Should-Retry": {"false"}}, connector.Transient, false},
-		"told to":             {400, stripeError("", "again"), http.Header{"Stripe-Should-Retry": {"true"}}, connector.System, true},
+		"told to":             {400, stripeError("", "again"), http.Header{"Stripe-Should-Retry": {"true"}}, connector.SourceData, true},
 		"HTML":                {502, "<html>secret customer</html>", http.Header{"Content-Type": {"text/html"}}, connector.Transient, true},
-		"HTML 403":            {403, "<html>proxy</html>", nil, connector.Transient, true},
+		"HTML 403":            {403, "<html>secret customer</html>", nil, connector.PermissionError, false},
 		"HTML 429":            {429, "<html>proxy</html>", nil, connector.RateLimit, true},
-		"empty 404":           {404, "", nil, connector.Transient, true},
-		"redirect":            {302, "", http.Header{"Location": {"http://elsewhere.invalid/"}}, connector.Transient, true},
+		"empty 404":           {404, "", nil, connector.SourceData, false},
 		"200 truncated":       {200, list[:30], nil, connector.Transient, true},
 		"200 empty":           {200, "", nil, connector.Transient, true},
 		"200 HTML":            {200, "<html>secret customer</html>", nil, connector.Transient, true},
@@ -251,21 +255,6 @@ func TestAnswersThatAreNoObject(t *testing.T) {
 	object, err := c.Get(t.Context(), "/v1/charges/ch_1", nil)
 	if err != nil || object.ID != "ch_1" || requests != 4 {
 		t.Errorf("got %+v, %v after %d requests", object, err, requests)
-	}
-}
-
-func TestUntrustedCertificateIsNoReasonToWait(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = nil
-	server.StartTLS()
-	defer server.Close()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	c := api.New(api.Options{Key: key, Base: server.URL, Transport: transport})
-	_, err := c.List(t.Context(), "/v1/charges", nil)
-	failure, ok := errors.AsType[*connector.Failure](err)
-	if !ok || failure.Class != connector.ConfigError || c.Meter.Requests() != 1 {
-		t.Errorf("got %v after %d requests", err, c.Meter.Requests())
 	}
 }
 

@@ -3,10 +3,9 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
@@ -46,9 +45,12 @@ type Client struct {
 	backend *stripe.BackendImplementation // builds requests and decodes errors
 	http    *http.Client
 	options Options
+	host    string // to name to users
 	clock   *clock
 	scrub   scrubber
 	Meter   Meter
+	outage  outage
+	met     atomic.Bool // Stripe has answered
 
 	account  limit.Account // whose rate it shares
 	ceilings limit.Ceilings
@@ -84,6 +86,7 @@ func New(o Options) *Client {
 			},
 		},
 		options:  o,
+		host:     hostOf(o.Base),
 		clock:    newClock(o.Now),
 		scrub:    newScrubber(o.Key),
 		account:  limit.AccountOf(o.Key, o.Account, o.Base),
@@ -91,6 +94,14 @@ func New(o Options) *Client {
 	}
 	c.limiter().Limit(c.ceilings)
 	return c
+}
+
+// hostOf returns the host of a base address, to name it to users.
+func hostOf(base string) string {
+	if u, err := url.Parse(base); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return "api_base"
 }
 
 // limiter returns the Limiter of the account.
@@ -124,13 +135,17 @@ type Page struct {
 }
 
 // List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
-func (c *Client) List(ctx context.Context, path string, query url.Values) (*Page, error) {
+func (c *Client) List(ctx context.Context, path string, query url.Values, options ...ListOption) (*Page, error) {
 	page := &Page{}
-	err := c.get(ctx, path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
+	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
 		page.AsOf = asOf
 		return cutter.CutList(&page.List, led)
 	})
-	return page, err
+	call.list = true
+	for _, option := range options {
+		option(call)
+	}
+	return page, c.get(ctx, call)
 }
 
 var errNotObject = errors.New("the body is not an object with an id")
@@ -138,105 +153,13 @@ var errNotObject = errors.New("the body is not an object with an id")
 // Get reads one object. An error is a *connector.Failure or the context's.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
 	var object rawjson.Object
-	err := c.get(ctx, path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
+	err := c.get(ctx, newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
 		compact, err := cutter.Compact(led)
 		object = rawjson.CutObject(compact)
 		if err == nil && object.ID == "" {
 			err = errNotObject
 		}
 		return err
-	})
+	}))
 	return object, err
-}
-
-// parser cuts an answer, led as the cutter wants it, to a request that was sent at a time.
-type parser func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
-
-// get hands the body of a good answer to parse, which may be called again for a later attempt and must keep no part of
-// the body, only copies.
-func (c *Client) get(ctx context.Context, path string, query url.Values, parse parser) error {
-	endpoint := limit.Endpoint(path)
-	turn, err := c.turn(ctx, endpoint) // a long queue costs nothing of the retries' budget
-	if err != nil {
-		return err
-	}
-	attempts := 0
-	return c.retry(ctx, endpoint, func() error {
-		if attempts++; attempts > 1 {
-			if turn, err = c.turn(ctx, endpoint); err != nil {
-				return err
-			}
-		}
-		c.Meter.requests.Add(1)
-		o := c.observe(endpoint, attempts)
-		err := c.attempt(ctx, turn, path, query, o, parse)
-		o.end(ctx, err)
-		return err
-	})
-}
-
-// maxBody bounds an answer: a page of Stripe's has some hundred KB.
-const maxBody = 64 << 20
-
-// attempt makes one request, which turn lets pass. The turn ends when the answer is read and parsed.
-func (c *Client) attempt(
-	ctx context.Context, turn limit.Permit, path string, query url.Values, o *observed, parse parser,
-) error {
-	var status int
-	var header http.Header
-	defer func() { turn.Release(status, header) }()
-	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
-	defer cancel()
-	req, err := c.request(ctx, path, query)
-	if err != nil {
-		return err
-	}
-	sent := c.clock.local()
-	res, err := c.http.Do(req)
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	status, header = res.StatusCode, res.Header
-	o.answered(status, header)
-	if isStripes(header) {
-		c.clock.answered(header, sent, c.clock.local())
-	}
-
-	answer, err := bodies.take(ctx, res)
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	defer bodies.give(answer)
-	if _, err := answer.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
-		return c.brokenOff(ctx, res, err)
-	}
-	if len(answer.body()) > maxBody {
-		return c.garbled(res, fmt.Errorf("more than %d bytes", maxBody))
-	}
-	if res.StatusCode != http.StatusOK {
-		return c.refused(res, answer.body())
-	}
-	err = allCutters.with(func(cutter *rawjson.Cutter) error { return parse(c.clock.stripes(sent), cutter, answer.Bytes()) })
-	if err != nil {
-		return c.garbled(res, err)
-	}
-	return nil
-}
-
-func (c *Client) request(ctx context.Context, path string, query url.Values) (*http.Request, error) {
-	params := &stripe.Params{Context: ctx}
-	if c.options.Account != "" {
-		params.StripeAccount = stripe.String(c.options.Account)
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	req, err := c.backend.NewRequest(http.MethodGet, path, c.options.Key, "application/x-www-form-urlencoded", params)
-	if err != nil {
-		return nil, fmt.Errorf("build the request of %s: %s", path, c.scrub.clean(err.Error()))
-	}
-	req.Header.Del("Content-Type")               // there is no body
-	req.Header.Del("X-Stripe-Client-User-Agent") // it would tell this machine's name
-	return req, nil
 }

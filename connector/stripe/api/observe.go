@@ -39,11 +39,11 @@ func (o *observed) end(ctx context.Context, err error) {
 }
 
 // turn waits until a request may be sent.
-func (c *Client) turn(ctx context.Context, endpoint string) (limit.Permit, error) {
+func (c *Client) turn(ctx context.Context, endpoint string, wait *wait) (limit.Permit, error) {
 	began := time.Now()
-	turn, err := c.limiter().Acquire(ctx, endpoint, func(about time.Duration) { c.Meter.pace(began, about) })
+	turn, err := c.limiter().Acquire(ctx, endpoint, wait.queued)
 	if took := time.Since(began); took >= notable {
-		c.Meter.paced(took)
+		wait.paced(took)
 		c.options.Observer.Waited(ctx, connector.Wait{Endpoint: endpoint, Cause: connector.WaitForRate, Took: took})
 	}
 	return turn, err

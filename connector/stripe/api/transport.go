@@ -10,18 +10,21 @@ import (
 // read straight into the buffer that it is cut in.
 const readBuffer = 16 << 10
 
-// NewTransport gives a transport that keeps enough connections to fill Stripe's rate, speaks HTTP/2 where it is
+// NewTransport returns a transport that keeps enough connections to fill Stripe's rate, speaks HTTP/2 where it is
 // offered, and refuses every method but GET. Make one for the process and share it.
-func NewTransport() http.RoundTripper {
+func NewTransport() http.RoundTripper { return ReadOnly(newTransport()) }
+
+func newTransport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 256
 	transport.MaxIdleConnsPerHost = 128
 	transport.ReadBufferSize = readBuffer
 	transport.ResponseHeaderTimeout = 80 * time.Second // Stripe's own libraries wait that long
-	return ReadOnly(transport)
+	transport.OnProxyConnectResponse = connected
+	return transport
 }
 
-// ReadOnly gives a transport that refuses every method but GET, whatever the code above it does.
+// ReadOnly returns a transport that refuses every method but GET, whatever the code above it does.
 func ReadOnly(next http.RoundTripper) http.RoundTripper { return readOnly{next} }
 
 type readOnly struct{ next http.RoundTripper }

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	stripe "github.com/stripe/stripe-go/v76"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// rule says what a kind of refusal means. Conditions that are zero hold for all.
+type rule struct {
+	status    int
+	code      stripe.ErrorCode // or type
+	words     string           // part of Stripe's message, in lower case
+	connected bool             // the request named a connected account
+	class     connector.Class
+	remedy    string // what is wrong and what to do about it
+}
+
+const (
+	replaceKey  = "replace api_key (Dashboard, Developers, API keys)."
+	orDeselect  = ", or deselect the stream."
+	otherMode   = "The API key is of the other mode, live or test, than the objects that were asked for: use the key that this pipeline began with."
+	noPlatform  = "Only Connect platforms have this: use a platform's key" + orDeselect
+	notEnabled  = "The account does not have this product or feature: activate it in Stripe's Dashboard" + orDeselect
+	noAccess    = "The API key has no access to the account: check account, and whether the account is still connected to the platform."
+	notOffered  = "Stripe does not offer this to the account, or no longer does: deselect the stream, or ask Stripe's support."
+	noKeyRight  = "The API key may not read this: give it the permission (Dashboard, Developers, API keys)" + orDeselect
+	tooFast     = "Stripe's rate limit stayed exceeded: try again later, or let fewer clients use the account at the same time."
+	unavailable = "Stripe could not answer: try again later."
+
+	unknownObject = "Stripe does not know an object that it named before."
+	// noSuch begins Stripe's message about an object that it does not know.
+	noSuch = "no such "
+)
+
+// rules are Stripe's refusals, the first that fits deciding. What is documented comes first: codes
+// (https://docs.stripe.com/error-codes), types, and the statuses that mean one thing. Stripe sends most refusals without
+// a code; these are told by words from its messages as they were reported in public.
+var rules = []rule{
+	{words: "a similar object exists in", class: connector.AuthError, remedy: otherMode},
+	{code: stripe.ErrorCodeLivemodeMismatch, class: connector.AuthError, remedy: otherMode},
+	{code: stripe.ErrorCodeAPIKeyExpired, class: connector.AuthError, remedy: "The API key has expired: " + replaceKey},
+	{code: stripe.ErrorCodePlatformAPIKeyExpired, class: connector.AuthError, remedy: "The platform's API key has expired: " + replaceKey},
+	{code: stripe.ErrorCodeSecretKeyRequired, class: connector.AuthError, remedy: "The API key is a publishable one, which cannot read: use a restricted or a secret key (Dashboard, Developers, API keys)."},
+	{code: stripe.ErrorCodeAccountInvalid, connected: true, class: connector.AuthError, remedy: noAccess},
+	{code: stripe.ErrorCodeNoAccount, connected: true, class: connector.AuthError, remedy: noAccess},
+	{code: stripe.ErrorCodeAccountInvalid, class: connector.PermissionError, remedy: noAccess},
+	{code: stripe.ErrorCodePlatformAccountRequired, class: connector.PermissionError, remedy: noPlatform},
+	{code: stripe.ErrorCodeNotAllowedOnStandardAccount, class: connector.PermissionError, remedy: noPlatform},
+	{code: "more_permissions_required", class: connector.PermissionError, remedy: noKeyRight},
+	{code: "more_permissions_required_for_application", class: connector.PermissionError, remedy: noKeyRight},
+	{code: "oauth_not_supported", class: connector.PermissionError, remedy: "Keys of OAuth connections may not read this: use a restricted key of the account" + orDeselect},
+	{code: stripe.ErrorCodeTestmodeChargesOnly, class: connector.PermissionError, remedy: "The account is not activated: activate it in Stripe's Dashboard, or use a test key."},
+	{code: stripe.ErrorCodeCountryUnsupported, class: connector.PermissionError, remedy: notOffered},
+	{code: stripe.ErrorCodeLockTimeout, class: connector.Transient, remedy: unavailable},
+	{code: stripe.ErrorCodeRateLimit, class: connector.RateLimit, remedy: tooFast},
+	{code: "rate_limit_error", class: connector.RateLimit, remedy: tooFast},
+	{status: http.StatusTooManyRequests, class: connector.RateLimit, remedy: tooFast},
+	{status: http.StatusRequestTimeout, class: connector.Transient, remedy: unavailable},
+	{status: http.StatusConflict, class: connector.Transient, remedy: unavailable},
+	{status: http.StatusFailedDependency, class: connector.Transient, remedy: unavailable},
+	{code: stripe.ErrorCodeResourceMissing, class: connector.SourceData, remedy: unknownObject},
+	{status: http.StatusNotFound, words: noSuch, class: connector.SourceData, remedy: unknownObject},
+
+	// The key. Permissions that are missing come with 403, and for some live keys with 401.
+	{words: "does not allow requests from your ip address", class: connector.AuthError, remedy: "The API key works from certain IP addresses only: add this service's to the list (Dashboard, Developers, API keys)."},
+	{words: "the required permissions are not available for use by restricted keys", class: connector.PermissionError, remedy: "No restricted key may read this: use a secret key" + orDeselect},
+	{words: "does not have any connect permissions", connected: true, class: connector.AuthError, remedy: "The restricted API key may not read connected accounts: give it the Connect permissions, or use a key of the account itself."},
+	{words: "does not have any connect permissions", class: connector.PermissionError, remedy: noKeyRight},
+	{words: "does not have the required permissions", class: connector.PermissionError, remedy: noKeyRight},
+	{words: "permission would allow this request", class: connector.PermissionError, remedy: noKeyRight},
+	{words: "permissions on this key would allow this request", class: connector.PermissionError, remedy: noKeyRight},
+	{words: "only live keys", class: connector.PermissionError, remedy: "Only live keys may read this: use a live key" + orDeselect},
+	{words: "only available in testmode", class: connector.PermissionError, remedy: "Only test keys may read this: use a test key" + orDeselect},
+	{words: "not in live mode", class: connector.PermissionError, remedy: "Only test keys may read this: use a test key" + orDeselect},
+
+	// Connect.
+	{words: "does not have access to account", connected: true, class: connector.AuthError, remedy: noAccess},
+	{words: "application access may have been revoked", connected: true, class: connector.AuthError, remedy: noAccess},
+	{words: "does not have access to account", class: connector.PermissionError, remedy: noAccess},
+	{words: "only stripe connect platforms", class: connector.PermissionError, remedy: noPlatform},
+	{words: "signed up for connect", class: connector.PermissionError, remedy: noPlatform},
+	{words: "connected accounts of your platform's connected accounts", class: connector.PermissionError, remedy: "Stripe does not show the accounts below a connected account: deselect the stream, or read it with that account's own key."},
+	{words: "do not have platform controls", class: connector.PermissionError, remedy: "The platform does not control this account, so it may not read this: deselect the stream."},
+
+	// What the account does not have. These come with 400, and for Treasury with 404.
+	{words: "is not set up to use", class: connector.PermissionError, remedy: notEnabled},
+	{words: "unrecognized request url", class: connector.PermissionError, remedy: notEnabled},
+	{words: "have you onboarded", class: connector.PermissionError, remedy: notEnabled},
+	{words: "not enabled", class: connector.PermissionError, remedy: notEnabled},
+	{words: "is not authorized to", class: connector.PermissionError, remedy: notEnabled},
+	{words: "to enable access", class: connector.PermissionError, remedy: notEnabled},
+	{words: "deprecated", class: connector.PermissionError, remedy: notOffered},
+	{words: "no longer supported", class: connector.PermissionError, remedy: notOffered},
+	{words: "not available in your country", class: connector.PermissionError, remedy: notOffered},
+	{words: "not available to your account", class: connector.PermissionError, remedy: notOffered},
+
+	// Whatever else there is.
+	{status: http.StatusUnauthorized, class: connector.AuthError, remedy: "Stripe refused the API key: check api_key (Dashboard, Developers, API keys)."},
+	{code: "authentication_error", class: connector.AuthError, remedy: "Stripe refused the API key: check api_key (Dashboard, Developers, API keys)."},
+	{status: http.StatusForbidden, class: connector.PermissionError, remedy: noKeyRight},
+	{class: connector.SourceData, remedy: "Stripe refused this request. If the account should be able to read this, please report it with the request id."},
+}
+
+// ruleOf returns the rule for an error of Stripe's. connected says that the request named a connected account.
+func ruleOf(status int, e *stripe.Error, connected bool) rule {
+	if status >= http.StatusInternalServerError {
+		return rule{class: connector.Transient, remedy: unavailable}
+	}
+	words := strings.ToLower(e.Msg)
+	i := slices.IndexFunc(rules, func(r rule) bool {
+		return (r.status == 0 || r.status == status) &&
+			(r.code == "" || r.code == e.Code || string(r.code) == string(e.Type)) &&
+			(!r.connected || connected) &&
+			strings.Contains(words, r.words)
+	})
+	return rules[i] // the last one fits all
+}
+
+// permissionPattern is how Stripe names the permissions that a key lacks: 'rak_charge_read', and lately 'charge_read'.
+var permissionPattern = regexp.MustCompile(`'((?:rak_)?[a-z0-9_]+_(?:read|write))'`)
+
+// permissionsIn returns the permissions that a message of Stripe's says are missing.
+func permissionsIn(words string) []string {
+	var permissions []string
+	for _, match := range permissionPattern.FindAllStringSubmatch(words, -1) {
+		if !slices.Contains(permissions, match[1]) {
+			permissions = append(permissions, match[1])
+		}
+	}
+	return permissions
+}
