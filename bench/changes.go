@@ -59,7 +59,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	s := stripetest.NewServer(stripetest.Options{Now: now, OldEvents: old, Objects: map[string]int{"*": 150}})
 	defer s.Close()
 	source := stripe.New(stripe.Options{AllowedAPIBases: []string{s.URL}, Now: now})
-	config := connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, s.URL))
+	config := connector.NewConfig(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, s.URL))
 	req := connector.ReadRequest{Config: config}
 	if req.Streams, err = incremental(ctx, source, config, streams); err != nil {
 		return 0, 0, err

@@ -26,16 +26,6 @@ type Identifier interface {
 	Identify(config Config) string
 }
 
-// Config is a configuration as the user wrote it: one JSON object. Empty means that none came. It holds secrets, so it
-// prints as nothing.
-type Config json.RawMessage
-
-// String hides the content.
-func (Config) String() string { return "[config]" }
-
-// GoString hides the content.
-func (Config) GoString() string { return "[config]" }
-
 // Spec is what a source tells about itself.
 type Spec struct {
 	Source           string          // the source's name, such as "stripe"

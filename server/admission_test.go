@@ -17,7 +17,7 @@ type identified struct{ *fakeSource }
 
 func (identified) Identify(config connector.Config) string {
 	var fields struct{ Account string }
-	_ = json.Unmarshal(config, &fields)
+	_ = json.Unmarshal(config.JSON(), &fields)
 	return fields.Account
 }
 

@@ -31,7 +31,7 @@ func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 	var p parser
 	p.known("", req.ProtoReflect())
 	check := connector.CheckRequest{
-		Config:  connector.Config(p.object("config", req.GetConfig())),
+		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: req.GetStreams(),
 	}
 	seen := make(map[string]bool, len(check.Streams))

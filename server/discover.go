@@ -31,7 +31,7 @@ func (s *service) discover(
 	var p parser
 	p.known("", req.ProtoReflect())
 	discover := connector.DiscoverRequest{
-		Config:             connector.Config(p.object("config", req.GetConfig())),
+		Config:             connector.NewConfig(p.object("config", req.GetConfig())),
 		OnlyAvailable:      req.GetOnlyAvailable(),
 		IncludeUnavailable: req.GetIncludeUnavailable(),
 	}

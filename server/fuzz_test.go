@@ -55,8 +55,8 @@ func FuzzReadRequest(f *testing.F) {
 			}
 			return
 		}
-		if len(read.Config) > 0 && !json.Valid(read.Config) {
-			t.Fatalf("the configuration is %s", read.Config)
+		if raw := read.Config.JSON(); raw != nil && !json.Valid(raw) {
+			t.Fatalf("the configuration is %s", raw)
 		}
 		seen := map[string]bool{}
 		for _, s := range read.Streams {

@@ -37,7 +37,7 @@ type hears struct {
 func (h *hears) hear(config connector.Config) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.got = append(h.got, string(json.RawMessage(config)))
+	h.got = append(h.got, string(config.JSON()))
 }
 
 func (h *hears) source() *fakeSource {

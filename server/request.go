@@ -13,7 +13,7 @@ func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.Rea
 	p := &readParser{spec: spec, selected: map[string]bool{}}
 	p.known("", req.ProtoReflect())
 	read := connector.ReadRequest{
-		Config:  connector.Config(p.object("config", req.GetConfig())),
+		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: p.streams(req.GetStreams()),
 		States:  p.states(req.GetStates()),
 

@@ -69,7 +69,7 @@ func TestReadRequestReachesTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := connector.ReadRequest{
-		Config: connector.Config(`{"api_key":"k","lookback_days":600,"nested":{"list":[true,null,1.5]}}`),
+		Config: connector.NewConfig(`{"api_key":"k","lookback_days":600,"nested":{"list":[true,null,1.5]}}`),
 		Streams: []connector.ConfiguredStream{
 			{Stream: "charges", SyncMode: connector.Incremental, Fields: []string{"id", "a.b"}},
 			{Stream: "refunds", SyncMode: connector.FullRefresh},

@@ -78,7 +78,7 @@ func TestCleanText(t *testing.T) {
 // leaks is a source that puts the configuration wherever it can.
 func leaks(how string) *fakeSource {
 	fail := func(config connector.Config) error {
-		text := "call with " + string(config)
+		text := "call with " + string(config.JSON())
 		switch how {
 		case "error":
 			return errors.New(text)
@@ -95,21 +95,21 @@ func leaks(how string) *fakeSource {
 		spec: connector.Spec{ConfigSchema: secretSchema},
 		check: func(_ context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
 			if how == "messages" {
-				failure := leakyFailure(string(req.Config))
+				failure := leakyFailure(string(req.Config.JSON()))
 				return connector.CheckResult{Problems: []*connector.Failure{failure}}, nil
 			}
 			return connector.CheckResult{}, fail(req.Config)
 		},
 		discover: func(_ context.Context, req connector.DiscoverRequest) (connector.Catalog, error) {
 			if how == "messages" {
-				stream := connector.Stream{Name: "charges", Unavailable: leakyFailure(string(req.Config))}
+				stream := connector.Stream{Name: "charges", Unavailable: leakyFailure(string(req.Config.JSON()))}
 				return connector.Catalog{Streams: []connector.Stream{stream}}, nil
 			}
 			return connector.Catalog{}, fail(req.Config)
 		},
 		read: func(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {
 			if how == "messages" {
-				return leakyMessages(ctx, string(req.Config), sink)
+				return leakyMessages(ctx, string(req.Config.JSON()), sink)
 			}
 			return connector.Summary{}, fail(req.Config)
 		},

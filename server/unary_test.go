@@ -95,7 +95,7 @@ func TestCheck(t *testing.T) {
 			if diff := cmp.Diff(test.want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("response (-want +got):\n%s", diff)
 			}
-			want := connector.CheckRequest{Config: connector.Config(`{"api_key":"k"}`), Streams: []string{"charges", "refunds"}}
+			want := connector.CheckRequest{Config: connector.NewConfig(`{"api_key":"k"}`), Streams: []string{"charges", "refunds"}}
 			if diff := cmp.Diff(want, asked); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
@@ -145,7 +145,7 @@ func TestDiscover(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("response (-want +got):\n%s", diff)
 	}
-	wantAsked := connector.DiscoverRequest{Config: connector.Config(`{}`), OnlyAvailable: true, IncludeUnavailable: true}
+	wantAsked := connector.DiscoverRequest{Config: connector.NewConfig(`{}`), OnlyAvailable: true, IncludeUnavailable: true}
 	if diff := cmp.Diff(wantAsked, asked); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}

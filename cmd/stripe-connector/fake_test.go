@@ -84,7 +84,7 @@ func key(config connector.Config) string {
 	var fields struct {
 		Key string `json:"api_key"`
 	}
-	if err := json.Unmarshal(config, &fields); err != nil {
+	if err := json.Unmarshal(config.JSON(), &fields); err != nil {
 		return ""
 	}
 	return fields.Key

@@ -10,7 +10,7 @@ import (
 func BenchmarkDiscover(b *testing.B) {
 	source := stripe.New(stripe.Options{})
 	for b.Loop() {
-		if _, err := source.Discover(b.Context(), connector.DiscoverRequest{Config: connector.Config(`{"api_key":"sk_test_123"}`)}); err != nil {
+		if _, err := source.Discover(b.Context(), connector.DiscoverRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123"}`)}); err != nil {
 			b.Fatal(err)
 		}
 	}

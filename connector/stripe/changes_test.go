@@ -48,7 +48,7 @@ func newReplica(t *testing.T, o stripetest.Options, streams ...string) *replica 
 	})
 	r.source = stripe.New(stripe.Options{AllowedAPIBases: []string{r.stripe.URL}, Transport: transport, Now: o.Now})
 	r.config = fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01"}`, r.stripe.URL)
-	catalog, err := r.source.Discover(t.Context(), connector.DiscoverRequest{Config: connector.Config(r.config)})
+	catalog, err := r.source.Discover(t.Context(), connector.DiscoverRequest{Config: connector.NewConfig(r.config)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func newReplica(t *testing.T, o stripetest.Options, streams ...string) *replica 
 // sync reads once and applies what comes, and gives what that was.
 func (r *replica) sync(options ...func(*connector.ReadRequest)) (*recorder, connector.Summary) {
 	r.t.Helper()
-	req := connector.ReadRequest{Config: connector.Config(r.config)}
+	req := connector.ReadRequest{Config: connector.NewConfig(r.config)}
 	for _, stream := range r.streams {
 		req.Streams = append(req.Streams, connector.ConfiguredStream{Stream: stream.Name, SyncMode: connector.Incremental})
 		if state, ok := r.states[stream.Name]; ok {
@@ -362,7 +362,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	other := newReplica(t, stripetest.Options{Seed: 7, Objects: map[string]int{"*": 3}}, "coupons")
 	other.config = strings.Replace(other.config, "sk_test_123", "sk_test_456", 1)
 	req := connector.ReadRequest{
-		Config:  connector.Config(other.config),
+		Config:  connector.NewConfig(other.config),
 		Streams: []connector.ConfiguredStream{{Stream: "coupons", SyncMode: connector.Incremental}},
 		States:  []connector.StreamState{r.states["coupons"]},
 	}
@@ -383,7 +383,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 
 func TestStatesOfFullRefreshGoOn(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10}}, "charges", "coupons")
-	req := connector.ReadRequest{Config: connector.Config(r.config), Streams: selected("charges", "coupons")}
+	req := connector.ReadRequest{Config: connector.NewConfig(r.config), Streams: selected("charges", "coupons")}
 	sink := &recorder{}
 	if _, err := r.source.Read(t.Context(), req, sink); err != nil {
 		t.Fatal(err)

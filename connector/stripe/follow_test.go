@@ -50,7 +50,7 @@ func (d *delays) record(_ int, m connector.Message) error {
 // follow has a Read follow with everything at its defaults. What it returns ends the Read.
 func follow(t *testing.T, server *stripetest.Stripe, sink connector.Sink, streams ...string) func() {
 	t.Helper()
-	req := connector.ReadRequest{Config: connector.Config(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), Follow: true}
+	req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), Follow: true}
 	for _, stream := range streams {
 		req.Streams = append(req.Streams, connector.ConfiguredStream{Stream: stream, SyncMode: connector.Incremental})
 	}

@@ -49,7 +49,7 @@ func TestHistories(t *testing.T) {
 func offered(t *testing.T) map[string]connector.Stream {
 	t.Helper()
 	catalog, err := stripe.New(stripe.Options{Transport: http.DefaultTransport}).
-		Discover(t.Context(), connector.DiscoverRequest{Config: connector.Config(`{"api_key":"sk_test_123"}`)})
+		Discover(t.Context(), connector.DiscoverRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 		p.account = p.stripe.Connected(id)
 		config = rawjson.WithMember(config, "account", rawjson.Quote(id))
 	}
-	p.config = connector.Config(config)
+	p.config = connector.NewConfig(config)
 	p.copies = []*replicas{newReplicas(streams, true), newReplicas(streams, false)}
 	p.choose(h.selected...)
 	p.remember()

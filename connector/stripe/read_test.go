@@ -53,7 +53,7 @@ func newWorld(t *testing.T, o stripetest.Options) *world {
 			Now:             o.Now,
 			Retry:           api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second},
 		}),
-		config: connector.Config(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, server.URL)),
+		config: connector.NewConfig(fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000}`, server.URL)),
 	}
 }
 
@@ -111,7 +111,7 @@ func (r *recorder) states() []connector.StreamState {
 
 func (w *world) read(t *testing.T, req connector.ReadRequest) (*recorder, connector.Summary) {
 	t.Helper()
-	if req.Config == nil {
+	if req.Config.JSON() == nil {
 		req.Config = w.config
 	}
 	var sink recorder
@@ -348,7 +348,7 @@ func TestPermissions(t *testing.T) {
 		Keys:       map[string]stripetest.Key{"rk_test_some": {Permissions: []string{"rak_charge_read", "rak_customer_read"}}},
 		NotEnabled: []string{"issuing", "treasury"},
 	})
-	config := connector.Config(fmt.Sprintf(`{"api_key":"rk_test_some","api_base":%q,"max_requests_per_second":10000}`, w.URL))
+	config := connector.NewConfig(fmt.Sprintf(`{"api_key":"rk_test_some","api_base":%q,"max_requests_per_second":10000}`, w.URL))
 	names := []string{"charges", "invoices", "invoice_line_items", "customers", "issuing_cards", "treasury_transactions"}
 	sink, summary := w.read(t, connector.ReadRequest{Config: config, Streams: selected(names...)})
 	want := map[string]connector.Status{
@@ -383,7 +383,7 @@ func TestRefusedKeys(t *testing.T) {
 		Keys:    map[string]stripetest.Key{"sk_test_good": {}, "sk_test_old": {Expired: true}},
 	})
 	for _, key := range []string{"sk_test_Planted", "sk_test_old"} {
-		config := connector.Config(fmt.Sprintf(`{"api_key":%q,"api_base":%q}`, key, w.URL))
+		config := connector.NewConfig(fmt.Sprintf(`{"api_key":%q,"api_base":%q}`, key, w.URL))
 		_, err := w.source.Read(t.Context(), connector.ReadRequest{Config: config, Streams: selected("charges", "invoices")}, &recorder{})
 		failure, ok := errors.AsType[*connector.Failure](err)
 		if !ok || failure.Class != connector.AuthError || strings.Contains(fmt.Sprintf("%+v", failure), "Planted") {

@@ -21,7 +21,7 @@ func (r *replica) reconcilable() []connector.Stream {
 	var can []connector.Stream
 	for _, stream := range r.streams {
 		req := connector.ReadRequest{
-			Config: connector.Config(r.config), Reconcile: true,
+			Config: connector.NewConfig(r.config), Reconcile: true,
 			Streams: []connector.ConfiguredStream{{Stream: stream.Name, SyncMode: connector.Incremental}},
 		}
 		_, err := r.source.Read(r.t.Context(), req, &recorder{})
@@ -330,7 +330,7 @@ func TestWhatCannotBeReconciled(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			req := connector.ReadRequest{
-				Config: connector.Config(r.config), Reconcile: true,
+				Config: connector.NewConfig(r.config), Reconcile: true,
 				Streams: []connector.ConfiguredStream{{Stream: test.stream, SyncMode: connector.Incremental}},
 			}
 			if state, ok := r.states[test.stream]; ok {

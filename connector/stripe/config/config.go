@@ -66,8 +66,8 @@ var Schema []byte
 // that names every wrong field.
 func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error) {
 	var members map[string]json.RawMessage
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &members); err != nil {
+	if content := raw.JSON(); content != nil {
+		if err := json.Unmarshal(content, &members); err != nil {
 			return Config{}, connector.Invalid(connector.Violation{Field: "config", Description: "must be a JSON object."})
 		}
 	}

@@ -15,7 +15,7 @@ import (
 var testNow = time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC)
 
 func parse(raw string) (Config, error) {
-	return Parse(connector.Config(raw), []string{"http://127.0.0.1:9999/"}, testNow)
+	return Parse(connector.NewConfig(raw), []string{"http://127.0.0.1:9999/"}, testNow)
 }
 
 func TestParseConfig(t *testing.T) {

@@ -27,7 +27,7 @@ func configured(names ...string) []connector.ConfiguredStream {
 
 func testConfig(t *testing.T) config.Config {
 	t.Helper()
-	c, err := config.Parse(connector.Config(`{"api_key":"rk_test_1","start_date":"2024-01-01"}`), nil, testNow)
+	c, err := config.Parse(connector.NewConfig(`{"api_key":"rk_test_1","start_date":"2024-01-01"}`), nil, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
