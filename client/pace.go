@@ -15,6 +15,8 @@ const (
 	defaultAttempts = 5
 	defaultWait     = 500 * time.Millisecond
 	longestWait     = 30 * time.Second
+	// defaultPatience covers the failover of a managed database.
+	defaultPatience = 5 * time.Minute
 )
 
 // pace decides whether and when a sync reads again after a Read that ended early.
@@ -22,10 +24,15 @@ type pace struct {
 	backoff   *backoff.ExponentialBackOff
 	attempts  int
 	fruitless int // Reads in a row that brought nothing new
+	patience  time.Duration
+	since     time.Time // the destination is out of reach; zero if it isn't
 }
 
 func newPace(opts SyncOptions) *pace {
-	p := &pace{backoff: backoff.NewExponentialBackOff(), attempts: opts.Attempts}
+	p := &pace{backoff: backoff.NewExponentialBackOff(), attempts: opts.Attempts, patience: opts.Patience}
+	if p.patience <= 0 {
+		p.patience = defaultPatience
+	}
 	if p.attempts <= 0 {
 		p.attempts = defaultAttempts
 	}
@@ -41,10 +48,22 @@ func newPace(opts SyncOptions) *pace {
 
 // rest waits before the next Read, or gives up. It tells why in a log entry.
 func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*connectorv1.ReadResponse)) error {
-	p.fruitless++
 	if fruit {
-		p.fruitless = 0
+		p.fruitless, p.since = 0, time.Time{}
 		p.backoff.Reset()
+	}
+	if _, interrupted := errors.AsType[*Interruption](cause); interrupted {
+		if p.since.IsZero() {
+			p.since = time.Now()
+		}
+		if waited := time.Since(p.since); waited >= p.patience {
+			return fmt.Errorf("gave up after the destination could not be used for %s: %w", waited.Round(time.Second), cause)
+		}
+	} else {
+		p.since = time.Time{}
+		if !fruit {
+			p.fruitless++
+		}
 	}
 	if p.fruitless >= p.attempts {
 		return fmt.Errorf("gave up after %d attempts in a row that brought nothing new: %w", p.fruitless, cause)

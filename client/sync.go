@@ -30,6 +30,9 @@ type SyncOptions struct {
 	// Wait is how long to rest after the first of these; it doubles to 30 s, and is longer where the service asks for it.
 	// Zero means half a second.
 	Wait time.Duration
+	// Patience is how long the destination may be out of reach, or blocked by someone else, before Sync gives up: it retries as
+	// after a Read that ended early. Zero means five minutes.
+	Patience time.Duration
 	// Observe, if set, sees each message of each Read after it was handled, and a LogEntry before each new Read. It must
 	// not keep or change the message, and holds the sync up while it runs.
 	Observe func(*connectorv1.ReadResponse)

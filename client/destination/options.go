@@ -67,7 +67,7 @@ func (o *options) rest(address string) string {
 	if len(o.values) == 0 {
 		return address
 	}
-	return address + "?" + o.values.Encode()
+	return address + "?" + strings.ReplaceAll(o.values.Encode(), "+", "%20") // which drivers don't read as a space
 }
 
 func (o *options) complain(format string, args ...any) {

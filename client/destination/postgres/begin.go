@@ -33,6 +33,9 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 		names, d.names = append(names, stream.GetName()), append(d.names, layout.Name)
 		tables = append(tables, &table{Table: layout, schema: d.schema})
 	}
+	if err := d.privileged(ctx, d.names); err != nil {
+		return begun, err
+	}
 	if err := d.createOwn(ctx); err != nil { // once more: someone may have dropped them since
 		return begun, err
 	}

@@ -37,7 +37,7 @@ func (h holder) String() string {
 	if h.since != nil {
 		said += fmt.Sprintf(", in its transaction for %s", h.now.Sub(*h.since).Round(time.Second))
 	}
-	if h.text != nil && *h.text != "" {
+	if h.text != nil && *h.text != "" && *h.text != "<insufficient privilege>" {
 		text := strings.Join(strings.Fields(*h.text), " ")
 		if runes := []rune(text); len(runes) > shownQuery {
 			text = string(runes[:shownQuery]) + "…"

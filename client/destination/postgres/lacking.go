@@ -49,14 +49,22 @@ func (d *Destination) missing(ctx context.Context, tables []string) ([]string, e
 	return pgx.CollectRows(found, pgx.RowTo[string])
 }
 
-// lacking is the error of a privilege that the role lacks.
-func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) error {
-	statements, err := d.missing(ctx, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable))
+// privileged returns an error that names every privilege that the role lacks to sync these tables, before anything changes.
+func (d *Destination) privileged(ctx context.Context, tables []string) error {
+	statements, err := d.missing(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable))
 	if err != nil || len(statements) == 0 {
-		return fmt.Errorf("user %s may not do in %s what a sync does there: %s", d.backend.user, d.where, said(failure))
+		return d.explain(ctx, err)
 	}
-	return fmt.Errorf("user %s lacks privileges in %s: have a superuser or the owner run: %s: %s",
-		d.backend.user, d.where, strings.Join(statements, "; "), said(failure))
+	return fmt.Errorf("user %s lacks privileges in %s: have a superuser or the owner run: %s",
+		d.backend.user, d.where, strings.Join(statements, "; "))
+}
+
+// lacking is the error of a privilege that the role turned out to lack.
+func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) error {
+	if err := d.privileged(ctx, d.names); err != nil {
+		return fmt.Errorf("%w: %s", err, said(failure))
+	}
+	return fmt.Errorf("user %s may not do in %s what a sync does there; grant it what the server names: %s", d.backend.user, d.where, said(failure))
 }
 
 // notOwned is the error of a change to a table that belongs to another role.

@@ -10,7 +10,7 @@ import (
 // TestMain proves with fewer cases than usual, unless told otherwise: each makes a schema and several connections.
 func TestMain(m *testing.M) {
 	if checks := flag.Lookup("rapid.checks"); checks != nil {
-		_ = checks.Value.Set("5") // a number is one
+		_ = checks.Value.Set("10") // a number is one
 	}
 	flag.Parse()
 	goleak.VerifyTestMain(m)

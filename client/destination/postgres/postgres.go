@@ -61,6 +61,9 @@ func Open(ctx context.Context, address string, opts Options) (*Destination, erro
 		return nil, err
 	}
 	if err = d.lock(ctx); err == nil {
+		err = d.privileged(ctx, nil)
+	}
+	if err == nil {
 		err = d.createOwn(ctx)
 	}
 	if err != nil {

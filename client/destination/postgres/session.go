@@ -70,10 +70,10 @@ func (d *Destination) connect(ctx context.Context) error {
 // may not have noticed yet that the connection is gone and hold the lock.
 func (d *Destination) prepare(ctx context.Context, former backend) error {
 	var encoding string
-	// Nothing here may outlive its statement: the backend may be anyone's a moment later.
-	err := d.conn.QueryRow(ctx, `SELECT pid, backend_start, usename::text, current_setting('server_encoding')
-FROM pg_stat_activity WHERE pid = pg_backend_pid()`, pgx.QueryExecModeExec).
-		Scan(&d.backend.pid, &d.backend.began, &d.backend.user, &encoding)
+	// Nothing before the settings may take long or outlive its statement: a timeout of the role's holds, and the backend may be
+	// someone else's a moment later.
+	err := d.conn.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_encoding')", pgx.QueryExecModeExec).
+		Scan(&d.backend.pid, &encoding)
 	if err != nil {
 		return d.explain(ctx, err)
 	}
@@ -87,12 +87,7 @@ FROM pg_stat_activity WHERE pid = pg_backend_pid()`, pgx.QueryExecModeExec).
 			return err
 		}
 	}
-	var values []string
-	for _, s := range settings {
-		values = append(values, fmt.Sprintf("(%s, %s)", literal(strings.ToLower(s[0])), literal(s[1])))
-	}
-	if _, err := d.conn.Exec(ctx, "SELECT set_config(s.name, w.value, false) FROM (VALUES "+strings.Join(values, ", ")+
-		") AS w (name, value) JOIN pg_settings AS s ON lower(s.name) = w.name"); err != nil {
+	if err := d.set(ctx); err != nil {
 		return d.explain(ctx, err)
 	}
 	if former.pid == 0 {
@@ -101,6 +96,25 @@ FROM pg_stat_activity WHERE pid = pg_backend_pid()`, pgx.QueryExecModeExec).
 	_, err = d.conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid = $1 AND backend_start = $2 AND usename = current_user AND pid <> pg_backend_pid()`, former.pid, former.began)
 	return d.explain(ctx, err)
+}
+
+// set sets everything that a sync relies on, and then asks whose session it is.
+func (d *Destination) set(ctx context.Context) error {
+	var values []string
+	for _, s := range settings {
+		values = append(values, fmt.Sprintf("(%s, %s)", literal(strings.ToLower(s[0])), literal(s[1])))
+	}
+	for _, statement := range []string{
+		"SET statement_timeout = 0",
+		"SELECT set_config(s.name, w.value, false) FROM (VALUES " + strings.Join(values, ", ") +
+			") AS w (name, value) JOIN pg_settings AS s ON lower(s.name) = w.name",
+	} {
+		if _, err := d.conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return d.conn.QueryRow(ctx, "SELECT backend_start, usename::text FROM pg_stat_activity WHERE pid = pg_backend_pid()").
+		Scan(&d.backend.began, &d.backend.user)
 }
 
 // lock makes this the only sync of the schema.

@@ -1,4 +1,4 @@
-// Package postgrestest starts PostgreSQL servers for tests, on a socket of their own.
+// Package postgrestest starts PostgreSQL servers, and poolers in front of them, for tests, on sockets of their own.
 package postgrestest
 
 import (
@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +21,31 @@ import (
 const patience = time.Minute
 
 // Server is a running server.
-type Server struct{ folder string }
+type Server struct {
+	folder string // of the socket
+	args   []string
+	binary string
+	log    safeBuffer
+	cmd    *exec.Cmd
+}
+
+// safeBuffer is a buffer that a server writes to while a test reads it.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
 
 // Start starts a server that ends with the test, which it skips where PostgreSQL is not installed. Root runs the server as
 // the user postgres or nobody, since PostgreSQL refuses root. Settings are such as "fsync=on": by default nothing is safe
@@ -30,68 +56,115 @@ func Start(t testing.TB, settings ...string) *Server {
 	if initdb == "" || postgres == "" {
 		t.Skip("PostgreSQL is not installed: install it (Debian: apt-get install postgresql) to run this test")
 	}
+	folder := folder(t)
+	s := &Server{folder: folder, binary: postgres}
+	data := filepath.Join(folder, "data")
+	if out, err := command(t, folder, initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync").
+		CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	s.args = []string{"-D", data, "-k", folder, "-c", "listen_addresses="}
+	for _, setting := range append([]string{"fsync=off", "autovacuum=off"}, settings...) {
+		s.args = append(s.args, "-c", setting)
+	}
+	s.start(t)
+	t.Cleanup(func() {
+		s.stop(os.Interrupt)
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", s.log.String())
+		}
+	})
+	return s
+}
+
+// folder makes a folder for sockets that goes with the test.
+func folder(t testing.TB) string {
+	t.Helper()
 	folder, err := os.MkdirTemp("", "pg") // a short path: that of a socket has 107 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	s := &Server{folder}
-	data := filepath.Join(folder, "data")
-	run := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...) // ended below, not killed
-		cmd.Dir = folder
-		if err := asUser(cmd, folder); err != nil {
-			t.Skipf("PostgreSQL does not run as root, and there is no other user to run it: %v", err)
-		}
-		return cmd
+	return folder
+}
+
+// command returns a command that runs in a folder, which belongs to its user. It is ended by a signal, not with the test.
+func command(t testing.TB, folder, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
+	cmd.Dir = folder
+	if err := asUser(cmd, folder); err != nil {
+		t.Skipf("PostgreSQL does not run as root, and there is no other user to run it: %v", err)
 	}
-	if out, err := run(initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync").
-		CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	args := []string{"-D", data, "-k", folder, "-c", "listen_addresses="}
-	for _, setting := range append([]string{"fsync=off", "autovacuum=off"}, settings...) {
-		args = append(args, "-c", setting)
-	}
-	server := run(postgres, args...)
-	var log bytes.Buffer
-	server.Stdout, server.Stderr = &log, &log
-	if err := server.Start(); err != nil {
+	return cmd
+}
+
+func (s *Server) start(t testing.TB) {
+	t.Helper()
+	s.cmd = command(t, s.folder, s.binary, s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt) // ends it at once, whoever is connected
-		_ = server.Wait()
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", log.String())
-		}
-	})
+	await(t, s.URL(""), &s.log)
+}
+
+// await waits until someone answers at an address.
+func await(t testing.TB, address string, log *safeBuffer) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for {
-		conn, err := pgx.Connect(ctx, s.URL(""))
+		conn, err := pgx.Connect(ctx, address)
 		if err == nil {
 			_ = conn.Close(ctx)
-			return s
+			return
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("the server does not start: %v", err)
-		case <-time.After(10 * time.Millisecond):
+			t.Fatalf("the server does not start: %v\n%s", err, log.String())
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// URL gives the address of the server's database, with the options of a destination, such as "schema=a&deletes=soft".
-func (s *Server) URL(options string) string {
-	u := url.URL{Scheme: "postgres", User: url.User("tester"), Path: "/postgres", RawQuery: "host=" + url.QueryEscape(s.folder)}
+// stop ends the server by a signal: os.Interrupt at once and in order, syscall.SIGQUIT like a crash.
+func (s *Server) stop(signal os.Signal) {
+	_ = s.cmd.Process.Signal(signal)
+	_ = s.cmd.Wait()
+}
+
+// Restart restarts the server as an administrator would, whoever is connected.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.stop(os.Interrupt)
+	s.start(t)
+}
+
+// Crash ends the server as a failure would, and starts it again.
+func (s *Server) Crash(t testing.TB) {
+	t.Helper()
+	s.stop(syscall.SIGQUIT)
+	s.start(t)
+}
+
+// URL returns the address of the server's database, with the options of a destination, such as "schema=a&deletes=soft".
+func (s *Server) URL(options string) string { return s.Address("tester", "postgres", options) }
+
+// Address returns the address of a database for a user.
+func (s *Server) Address(user, database, options string) string {
+	return address(s.folder, user, database, options)
+}
+
+func address(folder, user, database, options string) string {
+	u := url.URL{Scheme: "postgres", User: url.User(user), Path: "/" + database, RawQuery: "host=" + url.QueryEscape(folder)}
 	if options != "" {
 		u.RawQuery += "&" + options
 	}
 	return u.String()
 }
 
-// find gives the path of a program of PostgreSQL, of the newest version where there are several; empty if there is none.
+// find returns the path of a program of PostgreSQL, of the newest version where there are several; empty if there is none.
 func find(program string) string {
 	if path, err := exec.LookPath(program); err == nil {
 		return path

@@ -1,0 +1,178 @@
+// Package hostile syncs into destinations that people and machines disturb: roles without privileges, settings that no one
+// expects, tables that are locked, changed and dropped, servers that restart. For each, after at most two further syncs the
+// rows equal the truth, or the first message names the cause and the remedy and nothing has changed.
+package hostile
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// Place is where a case syncs to.
+type Place interface {
+	// Name is that of the destination, for destination.Open.
+	Name() string
+	// Rows returns the object of each id that the table of a stream holds, in the form of Source.Truth.
+	Rows(t *testing.T, stream string) map[string]string
+	// Everything describes all that the place holds, to see whether it changed.
+	Everything(t *testing.T) string
+}
+
+// Case is one disturbance.
+type Case struct {
+	// Before prepares the place, before the first sync.
+	Before func(t *testing.T)
+	// During is called once in the first sync, after some rows were stored.
+	During func(t *testing.T)
+	// Between is called after the first sync.
+	Between func(t *testing.T)
+	// Healed is called before the last sync, if what disturbs must end first.
+	Healed func(t *testing.T)
+	// Refused are parts of the error of the first sync that comes after Before and Between, if that must fail and change
+	// nothing. Of a sync that resumes by itself, Warned are parts of a warning.
+	Refused, Warned []string
+}
+
+// Run runs a case against a place.
+func Run(t *testing.T, place Place, c Case) {
+	s := NewSource()
+	service := s.Connect(t)
+	var warnings []string
+	sync := func() error {
+		d, err := destination.Open(t.Context(), place.Name())
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := d.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		_, err = service.Sync(ctx, client.SyncOptions{Destination: d, Wait: 50 * time.Millisecond, Observe: func(m *connectorv1.ReadResponse) {
+			if entry := m.GetLog(); entry != nil {
+				warnings = append(warnings, entry.GetMessage())
+			}
+		}})
+		return err
+	}
+	if c.Before != nil {
+		c.Before(t)
+	}
+	before := place.Everything(t)
+	if c.During != nil {
+		s.Between = once(func() { c.During(t) })
+	}
+	err := sync()
+	t.Logf("the first sync: %v", err)
+	if c.Between != nil {
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Between(t)
+		before = place.Everything(t)
+		s.Advance()
+		err = sync()
+		t.Logf("after the disturbance: %v", err)
+	}
+	if c.Refused != nil {
+		refused(t, err, c.Refused)
+		if diff := cmp.Diff(before, place.Everything(t)); diff != "" {
+			t.Errorf("something changed although the sync was refused (-before +after):\n%s", diff)
+		}
+	}
+	for range 2 {
+		if err != nil {
+			if c.Refused == nil {
+				t.Logf("a further sync is needed after %v", err)
+			}
+			if c.Healed == nil && c.Refused != nil {
+				return
+			}
+			if c.Healed != nil {
+				c.Healed(t)
+			}
+			err = sync()
+		}
+	}
+	if err != nil {
+		t.Fatalf("after two further syncs: %v", err)
+	}
+	s.Advance()
+	if err := sync(); err != nil {
+		t.Fatalf("the next sync: %v", err)
+	}
+	for _, stream := range Streams {
+		if diff := cmp.Diff(normal(t, s.Truth()), normal(t, place.Rows(t, stream))); diff != "" {
+			t.Errorf("rows of %s (-truth +stored):\n%s", stream, shortened(diff))
+		}
+	}
+	for _, part := range c.Warned {
+		if !strings.Contains(strings.Join(warnings, "\n"), part) {
+			t.Errorf("no warning has %q: %q", part, warnings)
+		}
+	}
+}
+
+func refused(t *testing.T, err error, parts []string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("the sync succeeded, want an error with %q", parts)
+	}
+	for _, part := range parts {
+		if n := strings.Count(err.Error(), part); n != 1 {
+			t.Errorf("got %d times %q, want it once, in: %v", n, part, err)
+		}
+	}
+}
+
+// once calls f when the first stream is half read, and has some of it stored before: a sync commits after a second.
+func once(f func()) func(string, int) {
+	waited, called := false, false
+	return func(_ string, next int) {
+		if !waited && next >= objects/4 {
+			waited = true
+			time.Sleep(1200 * time.Millisecond)
+		}
+		if !called && next >= objects/2 {
+			called = true
+			time.Sleep(300 * time.Millisecond)
+			f()
+		}
+	}
+}
+
+// normal writes all objects in the same way.
+func normal(t *testing.T, objects map[string]string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for id, object := range objects {
+		var members map[string]any
+		if err := json.Unmarshal([]byte(object), &members); err != nil {
+			t.Fatal(err)
+		}
+		content, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[id] = string(content)
+	}
+	return all
+}
+
+func shortened(diff string) string {
+	if len(diff) > 2000 {
+		return diff[:2000] + "…"
+	}
+	return diff
+}
