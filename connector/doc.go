@@ -17,4 +17,12 @@
 //
 // Whatever a Source reports is a [Failure] or a context's error. A Failure says who can mend it ([Class]), in words for
 // the user, and whether trying again helps.
+//
+// # Calls
+//
+// The methods of a Source may run at once. A Read whose context ends returns promptly, with the context's error. A Read
+// that has returned leaves no goroutine behind. A panic in a goroutine of a source ends that Read alone, with a Failure of
+// class System that has the stack in Internal and never in Message. A panic of the sink ends the Read as well.
+//
+// Package connectortest tests what this package promises, for any source.
 package connector

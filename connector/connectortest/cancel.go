@@ -1,0 +1,92 @@
+package connectortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// mostCancels bounds how many places of a Read are cancelled at.
+const mostCancels = 10
+
+// checkCancellation cancels Reads before they begin, and while the sink is busy with one of their messages.
+func checkCancellation(ctx context.Context, t *trial) {
+	for _, mode := range t.modes() {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		o := t.read(over, t.source, t.request(mode), func(ctx context.Context, _ int, _ connector.Message) error { return ctx.Err() })
+		if !o.hung && !errors.Is(o.err, context.Canceled) {
+			t.broke("cancellation", "a Read whose context had ended before it began returns %v", o.err)
+		}
+		whole := t.mustRead(ctx, t.source, t.request(mode), "cancellation")
+		if whole == nil {
+			return
+		}
+		n := len(whole.messages)
+		for i := range min(n, mostCancels) {
+			t.cancelAt(ctx, mode, i*n/min(n, mostCancels))
+			if t.failed() {
+				return // each of them may cost all patience
+			}
+		}
+	}
+}
+
+// cancelAt cancels a Read while the sink takes message k. The sink waits until it is told, through the context that it
+// was given.
+func (t *trial) cancelAt(ctx context.Context, mode connector.SyncMode, k int) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var cancelled time.Time
+	o := t.read(ctx, t.source, t.request(mode), func(sending context.Context, n int, _ connector.Message) error {
+		if n != k {
+			return sending.Err()
+		}
+		cancelled = time.Now()
+		cancel()
+		select {
+		case <-sending.Done():
+			return sending.Err()
+		case <-time.After(t.options.Patience):
+			t.broke("cancellation", "the context that Send is given does not end with that of Read")
+			return context.Canceled
+		}
+	})
+	switch {
+	case o.hung || cancelled.IsZero():
+	case !errors.Is(o.err, context.Canceled):
+		t.broke("cancellation", "a Read that was cancelled at message %d returns %v", k+1, o.err)
+	case time.Since(cancelled) > t.options.Patience:
+		t.broke("cancellation", "a Read returned %v after it was cancelled at message %d", time.Since(cancelled), k+1)
+	}
+}
+
+// together is how many Reads run at once.
+const together = 3
+
+// checkSideBySide performs several Reads at once, of one source.
+func checkSideBySide(ctx context.Context, t *trial) {
+	for _, mode := range t.modes() {
+		req := t.request(mode)
+		var reads sync.WaitGroup
+		outcomes := make([]*outcome, together)
+		for i := range outcomes {
+			reads.Go(func() { outcomes[i] = t.mustRead(ctx, t.source, req, "concurrent") })
+		}
+		reads.Wait()
+		for i, o := range outcomes {
+			if o == nil {
+				return
+			}
+			r := newReplica(t, false)
+			r.store(o.messages)
+			if d := r.rows().compare(t.rows.only(req)); !d.none() {
+				t.broke("concurrent", "%s", fmt.Sprintf("Read %d of %d at once: %s", i+1, together, d))
+			}
+		}
+	}
+}
