@@ -1,0 +1,144 @@
+package ledger_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
+)
+
+// account has events that become visible late.
+type account struct {
+	events  []ledger.Event
+	visible []int64 // when each becomes visible
+}
+
+func (a *account) add(at, visible int64) {
+	a.events = append(a.events, ledger.Event{ID: fmt.Sprintf("evt_%d", len(a.events)), At: at})
+	a.visible = append(a.visible, visible)
+}
+
+// list returns the indexes of what a listing shows.
+func (a *account) list(look ledger.Look) []int {
+	var found []int
+	for i, e := range a.events {
+		if look.From <= e.At && e.At < look.Until && a.visible[i] <= look.At {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+func (a *account) eventsOf(indexes []int) []ledger.Event {
+	found := make([]ledger.Event, len(indexes))
+	for n, i := range indexes {
+		found[n] = a.events[i]
+	}
+	return found
+}
+
+// TestNoEventIsMissed plays random accounts and sweeps: events of any density that become visible in any order within the
+// overlap, sweeps at any times, cut into stretches, failing, and resumed from their states, of the whole overlap or as
+// planned. Every event is applied in time. None is applied again unless another one of the same seconds became visible.
+func TestNoEventIsMissed(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		overlap := rapid.SampledFrom([]int64{0, 1, 30, 300, 1000}).Draw(r, "overlap")
+		duration := rapid.Int64Range(1, 3*overlap+10).Draw(r, "duration")
+		a := &account{}
+		for range rapid.IntRange(0, 15).Draw(r, "bursts") {
+			at := start + rapid.Int64Range(0, duration-1).Draw(r, "at")
+			late := rapid.SampledFrom([]int64{0, 1, 10, overlap}).Draw(r, "late")
+			for range rapid.SampledFrom([]int{1, 2, 7, 40}).Draw(r, "events") {
+				a.add(at+rapid.Int64Range(0, 2).Draw(r, "second"), 0)
+				e := len(a.events) - 1
+				a.visible[e] = a.events[e].At + rapid.Int64Range(0, min(late, overlap)).Draw(r, "visible")
+			}
+		}
+		cadence := &ledger.Cadence{Overlap: overlap, Settling: rapid.Int64Range(0, 3).Draw(r, "settling"), PageSize: 100}
+		planned := rapid.Bool().Draw(r, "planned")
+		exact := true
+		l := ledger.New(start)
+		applied := make([]int, len(a.events))
+		shown := make([][]int, len(a.events)) // what each event was applied beside
+		for now := start; now < start+duration+overlap*11/10+10; {
+			now += rapid.Int64Range(1, max(overlap/3, 5)).Draw(r, "pause")
+			plan := []ledger.Range{{From: l.From(), Until: now - cadence.Settling}}
+			if planned {
+				plan = cadence.Plan(now, 0, l)
+			}
+			for _, part := range cut(r, l, plan) {
+				look := ledger.Look{Range: part, At: now}
+				found := a.list(look)
+				cadence.Listed(look, a.eventsOf(found))
+				if rapid.IntRange(0, 9).Draw(r, "fails") == 0 {
+					l.Observe(look, a.eventsOf(found))
+					l.Discard()
+					exact = false
+				}
+				for n, news := range l.Observe(look, a.eventsOf(found)) {
+					i := found[n]
+					if !news {
+						continue
+					}
+					if applied[i]++; applied[i] > 1 {
+						if exact {
+							r.Fatalf("event %d is applied again by a ledger in memory", i)
+						}
+						if slices.Equal(shown[i], a.beside(i, now)) {
+							r.Fatalf("event %d is applied again, and nothing changed beside it", i)
+						}
+					}
+					shown[i] = a.beside(i, now)
+				}
+				l.Advance(look, overlap)
+				if rapid.IntRange(0, 3).Draw(r, "resumes") == 0 {
+					saved, err := json.Marshal(l)
+					if err != nil {
+						r.Fatal(err)
+					}
+					l = new(ledger.Ledger)
+					if err := json.Unmarshal(saved, l); err != nil {
+						r.Fatal(err)
+					}
+					exact = false
+				}
+			}
+			for i, e := range a.events {
+				bound := e.At + overlap
+				if planned {
+					bound += overlap/10 + 1
+				}
+				if applied[i] == 0 && bound+cadence.Settling+1 <= now {
+					r.Fatalf("event %d of %d, visible at %d, is not applied at %d", i, e.At-start, a.visible[i]-start, now-start)
+				}
+			}
+		}
+	})
+}
+
+// widest is more than what is merged in this test.
+const widest = 64
+
+// beside returns the visible events that are created within some seconds of another one.
+func (a *account) beside(event int, now int64) []int {
+	at := a.events[event].At
+	return a.list(ledger.Look{Range: ledger.Range{From: at - widest, Until: at + widest}, At: now})
+}
+
+// cut cuts ranges into stretches, at boundaries of the ledger.
+func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) []ledger.Range {
+	var parts []ledger.Range
+	for _, part := range plan {
+		for part.From < part.Until && rapid.IntRange(0, 2).Draw(r, "cuts") == 0 {
+			at := max(l.Boundary(rapid.Int64Range(part.From, part.Until).Draw(r, "cut")), part.From)
+			parts = append(parts, ledger.Range{From: part.From, Until: at})
+			part.From = at
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
