@@ -49,13 +49,13 @@ func altered(t *testing.T, s Subject, mode Mode) {
 			h := newHistory(t, s, mode)
 			h.commit(1, 0, 10)
 			alter(t, h.place)
-			h.commit(1, 5, 20)
+			h.commit(2, 0, 20)
 			h.close()
 			h.open()
 			if got := h.states(); len(got) != 2 {
 				t.Errorf("states of %v are left, want both: %v", got, h.begun.Notices)
 			}
-			h.commit(1, 15, 30)
+			h.commit(3, 0, 30)
 			h.wantRows(30)
 		})
 	}

@@ -2,9 +2,7 @@ package jsonl
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,27 +14,35 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin takes away what the files of the streams hold beyond their states, and gives the states.
+// Begin takes away what the files of the streams hold beyond their states, and returns the states. A stream whose files
+// are not those that its state was stored with has none, and goes on in another file.
 func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
-	if err := d.closeFiles(); err != nil {
-		return begun, err
+	if d.ledger, err = readLedger(d.ledger.path); err != nil { // what a commit that failed noted in memory is not true
+		return begun, explain(d.folder, err)
 	}
-	d.begun = map[string]bool{}
+	d.begun, d.sizes, d.dirty = map[string]bool{}, map[key]int64{}, map[key]bool{}
 	for _, stream := range streams {
 		d.begun[stream.GetName()] = true
+		told := false
 		for _, e := range d.ledger.Entries {
 			if e.Stream != stream.GetName() {
 				continue
 			}
-			if err := d.goOn(e); err != nil {
+			reason, err := d.resume(e)
+			if err != nil {
 				return begun, explain(d.folder, err)
+			}
+			if reason != "" && !told {
+				told = true
+				begun.Notices = append(begun.Notices, client.Notice{Stream: e.Stream, Message: reason})
 			}
 			if e.State == nil {
 				continue
 			}
 			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, Content: &structpb.Struct{}}
 			if err := protojson.Unmarshal(e.State, state.GetContent()); err != nil {
-				return begun, fmt.Errorf("state of %s in %s is not a JSON object: choose another folder", e.Stream, d.ledger.path)
+				return begun, fmt.Errorf("state of %s in %s is not a JSON object: remove its \"state\" to read the stream again, "+
+					"or choose another folder", e.Stream, d.ledger.path)
 			}
 			begun.States = append(begun.States, state)
 		}
@@ -44,77 +50,61 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 	return begun, nil
 }
 
-// open opens a file that the ledger knows, at the size noted there.
-func (d *Destination) open(e *entry) error {
-	k := key{e.Stream, e.Account}
-	path := filepath.Join(d.folder, e.File)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+// resume makes the last file of a stream as long as its state says. It returns a sentence for the user if files were lost.
+func (d *Destination) resume(e *entry) (reason string, err error) {
+	reason, err = d.lost(e)
 	if err != nil {
-		return err
+		return "", err
 	}
-	d.files[k] = file
-	info, err := file.Stat()
-	if err != nil {
-		return err
+	if reason != "" {
+		e.State, reason = nil, reason+" The stream is read again from the beginning."
+		if err := d.ledger.write(); err != nil {
+			return "", err
+		}
 	}
-	if info.Size() < e.Size {
-		return fmt.Errorf("%s has %d bytes and its state covers %d: something else changed it; "+
-			"put it back, or sync into another folder", path, info.Size(), e.Size)
-	}
-	if err := file.Truncate(e.Size); err != nil {
-		return err
-	}
-	_, err = file.Seek(e.Size, io.SeekStart)
-	return err
-}
-
-// goOn opens the last file of a stream, or has another follow it if that is of another compression.
-func (d *Destination) goOn(e *entry) error {
-	if err := d.open(e); err != nil {
-		return err
+	d.sizes[key{e.Stream, e.Account}] = e.Size
+	err = os.Truncate(filepath.Join(d.folder, e.File), e.Size)
+	if err != nil && !(os.IsNotExist(err) && e.Size == 0) {
+		return "", err
 	}
 	if strings.HasSuffix(e.File, ".jsonl"+d.suffix) {
-		return nil
+		return reason, nil
 	}
-	if err := d.follow(e); err != nil {
-		return err
+	if err := d.follow(e); err != nil { // it is of another compression
+		return "", err
 	}
-	return d.ledger.write()
+	return reason, d.ledger.write()
 }
 
-// follow has another file follow that of an entry, once the ledger is written: it is noted there before its first line, so
-// that a file which is not ours is never mistaken for one and cut.
+// follow has another file follow the last one of an entry, once the ledger is written: it is noted there before its first
+// line, so that a file which is not ours is never mistaken for one and cut.
 func (d *Destination) follow(e *entry) error {
-	k := key{e.Stream, e.Account}
-	file := k.path(e.Part+1, d.suffix)
-	if err := d.vacant(file); err != nil {
-		return err
-	}
-	e.File, e.Part, e.Size = file, e.Part+1, 0
-	last := d.files[k]
-	delete(d.files, k)
-	return last.Close()
+	e.Full = append(e.Full, full{e.File, e.Size, e.Tail})
+	return d.another(e)
 }
 
-// ready opens the file that lines of k go to.
-func (d *Destination) ready(k key) error {
-	if d.files[k] != nil {
-		return nil
-	}
+// another begins another file for an entry.
+func (d *Destination) another(e *entry) error {
+	k := key{e.Stream, e.Account}
+	e.Part++
+	e.File, e.Size, e.Tail = k.path(e.Part, d.suffix), 0, ""
+	d.sizes[k] = 0
+	return d.vacant(e.File)
+}
+
+// ready makes an entry for the file that lines of k go to, and reports whether it is new to the ledger.
+func (d *Destination) ready(k key) (added bool, err error) {
 	if !d.begun[k.stream] {
-		return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
+		return false, fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
 	}
-	if e := d.ledger.find(k); e != nil {
-		return d.open(e)
+	if d.ledger.find(k) != nil {
+		return false, nil
 	}
 	if err := d.vacant(k.path(0, d.suffix)); err != nil {
-		return err
+		return false, err
 	}
 	e := d.ledger.add(k, d.suffix)
-	if err := os.MkdirAll(filepath.Dir(filepath.Join(d.folder, e.File)), 0o755); err != nil {
-		return err
-	}
-	return errors.Join(d.ledger.write(), d.open(e))
+	return true, os.MkdirAll(filepath.Dir(filepath.Join(d.folder, e.File)), 0o755)
 }
 
 // vacant refuses a place where there is a file already.

@@ -2,12 +2,16 @@ package jsonl
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/stripe-connector/stripe-connector/client"
@@ -29,11 +33,11 @@ func (d *Destination) commit(c client.Commit) error {
 			delete(d.lines, k)
 		}
 	}
+	if err := d.prepare(c); err != nil {
+		return err
+	}
 	for _, batch := range c.Records {
 		k := key{batch.GetStream(), batch.GetAccount()}
-		if err := d.ready(k); err != nil {
-			return err
-		}
 		for _, record := range batch.GetRecords() {
 			var err error
 			if d.lines[k], err = appendLine(d.lines[k], batch, record); err != nil {
@@ -44,9 +48,6 @@ func (d *Destination) commit(c client.Commit) error {
 	covered := map[key]bool{} // by a state
 	for _, completion := range c.Completed {
 		k := key{completion.Stream, completion.Account}
-		if err := d.ready(k); err != nil {
-			return err
-		}
 		if e := d.ledger.find(k); completion.Generation > e.Completed {
 			d.lines[k] = fmt.Appendf(d.lines[k], "{\"operation\":\"COMPLETE\",\"generation\":%d}\n", completion.Generation)
 			e.Completed = completion.Generation
@@ -55,9 +56,6 @@ func (d *Destination) commit(c client.Commit) error {
 	}
 	for _, state := range c.States {
 		k := key{state.GetStream(), state.GetAccount()}
-		if err := d.ready(k); err != nil {
-			return err
-		}
 		content, err := protojson.Marshal(state.GetContent())
 		if err != nil {
 			return fmt.Errorf("encode the state of %s: %w", k.stream, err)
@@ -65,50 +63,127 @@ func (d *Destination) commit(c client.Commit) error {
 		d.ledger.find(k).State = content
 		covered[k] = true
 	}
-	if err := d.write(); err != nil {
-		return err
+	for k, lines := range d.lines {
+		if len(lines) > 0 {
+			if err := d.write(k, lines); err != nil {
+				return err
+			}
+		}
 	}
 	if len(covered) == 0 {
 		return nil
 	}
-	for k := range covered {
-		if err := d.note(k); err != nil {
-			return err
-		}
+	if err := d.note(covered); err != nil {
+		return err
 	}
 	return d.ledger.write()
 }
 
-// write appends the lines to their files.
-func (d *Destination) write() error {
-	for k, lines := range d.lines {
-		if len(lines) == 0 {
-			continue
-		}
-		packed, err := d.packer.pack(lines)
+// prepare has the ledger know every file that a commit writes to.
+func (d *Destination) prepare(c client.Commit) error {
+	keys := map[key]bool{}
+	for _, batch := range c.Records {
+		keys[key{batch.GetStream(), batch.GetAccount()}] = true
+	}
+	for _, completion := range c.Completed {
+		keys[key{completion.Stream, completion.Account}] = true
+	}
+	for _, state := range c.States {
+		keys[key{state.GetStream(), state.GetAccount()}] = true
+	}
+	changed := false
+	for k := range keys {
+		added, err := d.ready(k)
 		if err != nil {
-			return fmt.Errorf("compress lines of %s: %w", k.stream, err)
-		}
-		if _, err := d.files[k].Write(packed); err != nil {
 			return err
 		}
+		changed = changed || added
 	}
-	return nil
+	if !changed {
+		return nil
+	}
+	return d.ledger.write()
 }
 
-// note puts the size of a file into the ledger, after it has reached the disk, and lets another follow if it is large.
-func (d *Destination) note(k key) error {
-	if err := d.files[k].Sync(); err != nil {
-		return err
+// write appends lines to the last file of k.
+func (d *Destination) write(k key, lines []byte) error {
+	packed, err := d.packer.pack(lines)
+	if err != nil {
+		return fmt.Errorf("compress lines of %s: %w", k.stream, err)
 	}
-	size, err := d.files[k].Seek(0, io.SeekCurrent)
+	file, err := d.open(k)
 	if err != nil {
 		return err
 	}
-	e := d.ledger.find(k)
-	e.Size = size
-	if d.rotate > 0 && size >= d.rotate {
-		return d.follow(e)
+	d.dirty[k] = true
+	n, err := file.WriteAt(packed, d.sizes[k])
+	d.sizes[k] += int64(n)
+	return errors.Join(err, file.Close())
+}
+
+// open opens the last file of k. It is an interruption if the file is not as it was left.
+func (d *Destination) open(k key) (*os.File, error) {
+	path := filepath.Join(d.folder, d.ledger.find(k).File)
+	flags := os.O_RDWR
+	if d.sizes[k] == 0 {
+		flags |= os.O_CREATE
+	}
+	file, err := os.OpenFile(path, flags, 0o644)
+	if errors.Is(err, fs.ErrNotExist) && d.sizes[k] > 0 {
+		return nil, &client.Interruption{Err: fmt.Errorf("file %s is gone: something else removed it during the sync", path)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() != d.sizes[k] {
+		err = &client.Interruption{Err: fmt.Errorf("file %s has %d bytes instead of %d: something else changed it during the sync",
+			path, info.Size(), d.sizes[k])}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// syncs is how many files are made safe at a time: the disk can do several at once.
+const syncs = 8
+
+// note puts the sizes of files into the ledger, after they have reached the disk, and has others follow those that are
+// large.
+func (d *Destination) note(covered map[key]bool) error {
+	var all errgroup.Group
+	all.SetLimit(syncs)
+	for k := range covered {
+		if !d.dirty[k] {
+			continue
+		}
+		file, err := d.open(k)
+		if err != nil {
+			_ = all.Wait()
+			return err
+		}
+		e, size := d.ledger.find(k), d.sizes[k]
+		all.Go(func() (err error) {
+			defer func() { err = errors.Join(err, file.Close()) }()
+			if err := file.Sync(); err != nil {
+				return err
+			}
+			e.Size = size
+			e.Tail, err = tailOf(file, size)
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	for k := range covered {
+		delete(d.dirty, k)
+		if e := d.ledger.find(k); d.rotate > 0 && e.Size >= d.rotate {
+			if err := d.follow(e); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

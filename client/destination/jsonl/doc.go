@@ -10,10 +10,13 @@
 // lines; and {"operation":"COMPLETE","generation":2} removes all that came in generations before. All of this is within one
 // file and those that follow it. Members that are empty are left out. Streams of connected accounts are in a folder for each account.
 //
-// Files may be compressed, and followed by others when they reach a size: charges.jsonl.zst, charges.0001.jsonl.zst, ….
-// A commit of lines is a gzip member or zstd frame of its own, which every program reads one after the other.
+// Files may be compressed, and followed by others when they reach a size: charges.jsonl.zst,
+// charges.part000000001.jsonl.zst, …. Sorted by name, they are in the order in which they were written. A commit of lines is
+// a gzip member or zstd frame of its own, which every program reads one after the other.
 //
 // The states are in _state.json, with the size that each file had when its state was stored. That file is replaced in one
 // step after the lines have reached the disk. Whatever a file holds beyond the size noted came from a sync that was cut
-// short; the next sync takes it away and reads it again, so that every record is there once.
+// short; the next sync takes it away and reads it again, so that every record is there once. A stream whose files are gone,
+// or are not those that its state was stored with, is read again from the beginning; a file that was changed is renamed to
+// ….changed and not read any more.
 package jsonl

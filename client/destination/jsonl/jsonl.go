@@ -1,14 +1,16 @@
 package jsonl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/disk"
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
@@ -28,12 +30,13 @@ type Destination struct {
 	packer packer
 	lock   *filelock.Lock
 	ledger *ledger
-	files  map[key]*os.File // open, at the end of what is known
-	begun  map[string]bool  // streams
-	lines  map[key][]byte   // of the commit under way; their memory is used again
+	begun  map[string]bool // streams
+	sizes  map[key]int64   // of the last files, with what no state covers
+	dirty  map[key]bool    // whether there is more than the ledger knows of
+	lines  map[key][]byte  // of the commit under way; their memory is used again
 }
 
-// key identifies a file.
+// key identifies the files of a stream of an account.
 type key struct{ stream, account string }
 
 // Open opens the folder, and makes it if it is not there. It fails if another sync has it open.
@@ -43,7 +46,7 @@ func Open(folder string, opts Options) (*Destination, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s is a file: name a folder", folder)
+		return nil, fmt.Errorf("%s is %s: name a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, explain(folder, err)
@@ -54,7 +57,7 @@ func Open(folder string, opts Options) (*Destination, error) {
 	}
 	d := &Destination{
 		folder: folder, rotate: opts.Rotate, suffix: suffix, packer: packer{compression: opts.Compression},
-		lock: lock, files: map[key]*os.File{}, lines: map[key][]byte{},
+		lock: lock, lines: map[key][]byte{},
 	}
 	if d.ledger, err = readLedger(filepath.Join(folder, "_state.json")); err != nil {
 		_ = d.Close()
@@ -63,26 +66,16 @@ func Open(folder string, opts Options) (*Destination, error) {
 	return d, nil
 }
 
-// Close closes the files and lets other syncs have the folder.
-func (d *Destination) Close() error {
-	return errors.Join(d.closeFiles(), d.lock.Release())
-}
+// Close lets other syncs have the folder. No file stays open between two commits, so there may be any number of streams.
+func (d *Destination) Close() error { return d.lock.Release() }
 
-func (d *Destination) closeFiles() error {
-	var errs []error
-	for k, file := range d.files {
-		errs = append(errs, file.Close())
-		delete(d.files, k)
-	}
-	return errors.Join(errs...)
-}
-
-// path gives a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
-// folder or mean another file is escaped.
+// path returns a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
+// folder or mean another file is escaped. The files of a stream sort in the order in which they were written: "part" comes
+// after "jsonl".
 func (k key) path(part int, suffix string) string {
 	name := safe(k.stream)
 	if part > 0 {
-		name += fmt.Sprintf(".%04d", part)
+		name += fmt.Sprintf(".part%09d", part)
 	}
 	name += ".jsonl" + suffix
 	if k.account == "" {
@@ -101,10 +94,10 @@ func safe(name string) string {
 	return name
 }
 
-// explain adds to an error what it means for the user and how to mend it.
+// explain adds to an error what it means for the user and how to fix it.
 func explain(folder string, err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s cannot be written: check its permissions, or choose another folder: %w", folder, err)
+	if _, interrupted := errors.AsType[*client.Interruption](err); interrupted {
+		return err
 	}
-	return err
+	return disk.Explain(folder, err)
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -43,8 +45,37 @@ func TestKeepsThePromise(t *testing.T) {
 					return jsonl.Open(place, options)
 				},
 				Rows: func(place string, _ destinationtest.Mode) ([]destinationtest.Row, error) { return rows(place) },
+				Lose: map[string]func(*testing.T, string){
+					"removed":   files(os.Remove),
+					"emptied":   files(func(path string) error { return os.Truncate(path, 0) }),
+					"shortened": files(func(path string) error { return os.Truncate(path, 20) }),
+					"replaced": files(func(path string) error {
+						return errors.Join(os.Remove(path), os.WriteFile(path, []byte(strings.Repeat("x", 100_000)), 0o644))
+					}),
+				},
+				Alter: map[string]func(*testing.T, string){
+					"a file beside": func(t *testing.T, place string) {
+						if err := os.WriteFile(filepath.Join(place, "_mine"), []byte("precious"), 0o644); err != nil {
+							t.Error(err)
+						}
+					},
+				},
 			})
 		})
+	}
+}
+
+// files does something to the first file of the stream charges.
+func files(do func(path string) error) func(*testing.T, string) {
+	return func(t *testing.T, place string) {
+		t.Helper()
+		paths, err := filepath.Glob(filepath.Join(place, "charges*"))
+		if err == nil {
+			err = do(paths[0])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -59,13 +90,12 @@ func rows(place string) ([]destinationtest.Row, error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		stream, rest, _ := strings.Cut(entry.Name(), ".")
-		at, read := filepath.Join(filepath.Dir(path), stream), strings.SplitAfter(content, "\n")
-		if strings.HasPrefix(rest, "jsonl") { // the first part, which sorts last
-			lines[at] = append(read, lines[at]...)
-		} else {
-			lines[at] = append(lines[at], read...)
+		if strings.Contains(entry.Name(), ".changed") {
+			return nil
 		}
+		stream, _, _ := strings.Cut(entry.Name(), ".")
+		at := filepath.Join(filepath.Dir(path), stream)
+		lines[at] = append(lines[at], strings.SplitAfter(content, "\n")...) // the files come sorted by name
 		return nil
 	})
 	var all []destinationtest.Row
@@ -305,17 +335,100 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("the file now holds %q", content)
 		}
 	})
-	t.Run("a file that lost lines", func(t *testing.T) {
-		folder := t.TempDir()
-		write(t, filepath.Join(folder, "_state.json"), `{"version":1,"streams":[{"stream":"charges","file":"charges.jsonl","size":9,"state":{}}]}`)
-		d, err := jsonl.Open(folder, jsonl.Options{})
+}
+
+// TestPartsSort compares the order of names with that of writing: readers apply the files of a stream in that order.
+func TestPartsSort(t *testing.T) {
+	folder := t.TempDir()
+	write := func(opts jsonl.Options, ids ...int) {
+		t.Helper()
+		d, err := jsonl.Open(folder, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.Close()
-		_, err = d.Begin(t.Context(), []*connectorv1.Stream{{Name: "charges"}})
-		wantError(t, err, "has 0 bytes and its state covers 9")
-	})
+		defer func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if _, err := d.Begin(t.Context(), []*connectorv1.Stream{{Name: "charges"}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			err := d.Commit(t.Context(), client.Commit{
+				Records: []*connectorv1.RecordBatch{{Stream: "charges", Records: []*connectorv1.Record{
+					{Operation: connectorv1.Operation_OPERATION_UPSERT, Data: fmt.Sprintf(`{"id":"a","n":%d}`, id)}}}},
+				States: []*connectorv1.StreamState{{Stream: "charges", Content: &structpb.Struct{}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var many []int
+	for n := range 120 {
+		many = append(many, n)
+	}
+	write(jsonl.Options{}, -1)               // without parts
+	write(jsonl.Options{Rotate: 1}, many...) // then a part for each
+	paths, err := filepath.Glob(filepath.Join(folder, "charges*"))
+	if err != nil || len(paths) < 120 {
+		t.Fatalf("got %d files, %v", len(paths), err)
+	}
+	next := -1
+	for _, path := range paths { // sorted by name
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(content)) {
+			if want := fmt.Sprintf(`"n":%d}`, next); !strings.Contains(line, want) {
+				t.Fatalf("%s holds %s, want %s", path, line, want)
+			}
+			next++
+		}
+	}
+	if next != 120 {
+		t.Errorf("found %d lines", next+1)
+	}
+}
+
+// TestFewOpenFiles loads more streams than the process may open files, and loses one of the files.
+func TestFewOpenFiles(t *testing.T) {
+	if os.Getenv("STRIPE_CONNECTOR_TEST_FILES") == "" {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 40 && exec "$0" -test.run='^TestFewOpenFiles$'`, os.Args[0])
+		cmd.Env = append(os.Environ(), "STRIPE_CONNECTOR_TEST_FILES="+t.TempDir())
+		if runtime.GOOS == "windows" {
+			t.Skip("there is no such limit")
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	d, err := jsonl.Open(os.Getenv("STRIPE_CONNECTOR_TEST_FILES"), jsonl.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var streams []*connectorv1.Stream
+	for n := range 90 {
+		streams = append(streams, &connectorv1.Stream{Name: fmt.Sprintf("s%d", n)})
+	}
+	for range 2 {
+		if _, err := d.Begin(t.Context(), streams); err != nil {
+			t.Fatal(err)
+		}
+		var c client.Commit
+		for _, s := range streams {
+			c.Records = append(c.Records, &connectorv1.RecordBatch{Stream: s.GetName(), Records: []*connectorv1.Record{
+				{Operation: connectorv1.Operation_OPERATION_UPSERT, Data: `{"id":"a"}`}}})
+			c.States = append(c.States, &connectorv1.StreamState{Stream: s.GetName(), Content: &structpb.Struct{}})
+		}
+		if err := d.Commit(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func wantError(t *testing.T, err error, part string) {

@@ -21,16 +21,25 @@ type ledger struct {
 	Entries []*entry `json:"streams"`
 }
 
-// entry is what is known of one file.
+// entry is what is known of the files of a stream of an account.
 type entry struct {
 	Stream  string          `json:"stream"`
 	Account string          `json:"account,omitempty"`
 	File    string          `json:"file"`            // the last one, relative to the folder
 	Part    int             `json:"part,omitempty"`  // its number
 	Size    int64           `json:"size"`            // of that file when the state was stored
-	State   json.RawMessage `json:"state,omitempty"` // absent before the first
+	Tail    string          `json:"tail,omitempty"`  // a hash of the last bytes of that: by which the file is known again
+	Full    []full          `json:"full,omitempty"`  // the files before it
+	State   json.RawMessage `json:"state,omitempty"` // absent before the first, and after files were lost
 	// Completed is the last generation that was read to its end.
 	Completed int64 `json:"completed,omitempty"`
+}
+
+// full is a file that another one follows.
+type full struct {
+	File string `json:"file"`
+	Size int64  `json:"size"`
+	Tail string `json:"tail,omitempty"`
 }
 
 // readLedger reads the file at path; there is nothing known if there is no file.
@@ -53,7 +62,7 @@ func readLedger(path string) (*ledger, error) {
 	return l, nil
 }
 
-// find gives the entry of a file; nil if there is none.
+// find returns the entry of a stream; nil if there is none.
 func (l *ledger) find(k key) *entry {
 	i := slices.IndexFunc(l.Entries, func(e *entry) bool { return e.Stream == k.stream && e.Account == k.account })
 	if i < 0 {

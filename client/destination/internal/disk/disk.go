@@ -1,0 +1,48 @@
+// Package disk says in the user's words why a file can't be used.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// Explain adds to an error of the file system what it means and how to fix it, for a file or folder at path. Other errors
+// are returned as they are.
+func Explain(path string, err error) error {
+	for _, cause := range []struct {
+		errno  error
+		advice string
+	}{
+		{syscall.ENOSPC, "there is no space left for %s: free some, and sync again"},
+		{syscall.EDQUOT, "your quota leaves no space for %s: free some, and sync again"},
+		{syscall.EROFS, "%s is on a read-only file system: choose a place that can be written to"},
+		{syscall.ENAMETOOLONG, "the name of %s is too long for its file system: choose a shorter one"},
+		{syscall.EMFILE, "no more files can be opened, %s among them: raise the limit (ulimit -n), and sync again"},
+		{syscall.ENFILE, "no more files can be opened, %s among them: close other programs, and sync again"},
+		{syscall.EIO, "the disk of %s fails to read or write: check it, or choose another place"},
+		{syscall.ENOTDIR, "a part of the path %s is a file, not a folder: choose another place"},
+		{fs.ErrPermission, "%s cannot be written: check its permissions and those of its folder, or choose another place"},
+	} {
+		if errors.Is(err, cause.errno) {
+			return fmt.Errorf(cause.advice+": %w", path, err)
+		}
+	}
+	return err
+}
+
+// Kind names what a mode is the mode of, if it is neither a regular file nor a folder: "" if it is one of these.
+func Kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular(), mode.IsDir():
+		return ""
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "no regular file"
+}

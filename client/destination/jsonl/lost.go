@@ -1,0 +1,83 @@
+package jsonl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// tailBytes is how much of the end of a file is hashed, to know it again.
+const tailBytes = 4096
+
+// lost returns a sentence about files of a stream that are gone, or are not those that its state was stored with; "" if
+// all are there. Files that were changed are moved out of the way, since programs may stumble over half a line in them.
+func (d *Destination) lost(e *entry) (reason string, err error) {
+	whole := make([]full, 0, len(e.Full))
+	for _, f := range e.Full {
+		what, err := d.compare(f.File, f.Size, f.Size, f.Tail)
+		if err != nil {
+			return "", err
+		}
+		if what == "" {
+			whole = append(whole, f)
+		} else if reason == "" {
+			reason = what
+		}
+	}
+	e.Full = whole
+	what, err := d.compare(e.File, e.Size, -1, e.Tail)
+	if err != nil || what == "" {
+		return reason, err
+	}
+	return what, d.another(e)
+}
+
+// compare looks whether a file has at least so many bytes, at most so many unless most is negative, and this tail, unless
+// that is empty. If not, it returns what happened to the file.
+func (d *Destination) compare(name string, least, most int64, tail string) (reason string, err error) {
+	path := filepath.Join(d.folder, name)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if least == 0 {
+			return "", nil // it was not written yet
+		}
+		return fmt.Sprintf("File %s is gone: something else removed or renamed it.", path), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	info, err := file.Stat()
+	same := err == nil && info.Size() >= least && (most < 0 || info.Size() <= most)
+	if same && tail != "" {
+		var now string
+		now, err = tailOf(file, least)
+		same = now == tail
+	}
+	if err := errors.Join(err, file.Close()); err != nil || same {
+		return "", err
+	}
+	aside := path + ".changed"
+	for n := 2; exists(aside); n++ {
+		aside = fmt.Sprintf("%s.changed%d", path, n)
+	}
+	return fmt.Sprintf("File %s is not as the last sync left it: something else changed it. It is %s now.", path, filepath.Base(aside)),
+		os.Rename(path, aside)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// tailOf returns a hash of the last bytes of the first size bytes of a file.
+func tailOf(file *os.File, size int64) (string, error) {
+	n := min(size, tailBytes)
+	hash := sha256.New()
+	_, err := io.Copy(hash, io.NewSectionReader(file, size-n, n))
+	return hex.EncodeToString(hash.Sum(nil)[:16]), err
+}
