@@ -504,14 +504,16 @@ func TestSecretsOfRefusedCommand(t *testing.T) {
 	})
 }
 
-// interrupt runs a command that would retry for minutes, for a moment.
+// interrupt runs a command that would retry for minutes, until it has said something, or for some seconds.
 func (r *recorder) interrupt(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Stdout, cmd.Stderr = r, r
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	for begun, before := time.Now(), len(r.String()); len(r.String()) == before && time.Since(begun) < 10*time.Second; {
+		time.Sleep(50 * time.Millisecond)
+	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
 	}
