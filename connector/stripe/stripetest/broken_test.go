@@ -139,6 +139,17 @@ func TestUnreadable(t *testing.T) {
 	if len(below) == 0 {
 		t.Error("the subscription has no items")
 	}
+	var customer string
+	var taxIDs []string
+	for id := range s.Truth("/v1/customers/{customer}/tax_ids") {
+		if owner := s.Relation(id, "customer"); customer == "" || owner == customer {
+			customer, taxIDs = owner, append(taxIDs, id)
+		}
+	}
+	s.Inject(Fault{Kind: ServerError, Path: "/v1/customers/{customer}/sources", Object: customer})
+	want("another list of the parent broken", "/v1/customers/{customer}/tax_ids")
+	s.Inject(Fault{Kind: ServerError, Path: "/v1/customers/{id}", Object: customer})
+	want("the parent's retrieval broken", "/v1/customers/{customer}/tax_ids", taxIDs...)
 }
 
 // TestFaultsByCaller hits requests of one account, and of one key.

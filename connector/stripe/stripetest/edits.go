@@ -74,6 +74,14 @@ func (r *renderer) edit(edits []Edit, start int) {
 	r.buf = append(r.buf[:start], text...)
 }
 
+// applyTo returns a body with the edit, if there is one.
+func (e Edit) applyTo(body []byte) []byte {
+	if e.Property == "" {
+		return body
+	}
+	return e.apply(slices.Clone(body))
+}
+
 // apply returns the text with the edit. What lies on a path that the text does not have stays out.
 func (e Edit) apply(text []byte) []byte {
 	names := strings.Split(e.Property, ".")

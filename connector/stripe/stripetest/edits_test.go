@@ -100,6 +100,29 @@ func TestDistort(t *testing.T) {
 	}
 }
 
+// TestEditedAnswers changes pages, objects and errors as a whole.
+func TestEditedAnswers(t *testing.T) {
+	s := New(fixed())
+	id := newestID(s, "/v1/charges")
+	for target, test := range map[string]struct {
+		edit Edit
+		want string
+	}{
+		"/v1/charges?limit=1":  {Edit{"has_more", ""}, `"url":"/v1/charges"}`},
+		"/v1/charges?limit=2":  {Edit{"data", "null"}, `{"object":"list","data":null,"has_more":true,"url":"/v1/charges"}`},
+		"/v1/charges?limit=3":  {Edit{"data.0.id", ""}, `{"object":"list","data":[{"object":"charge",`},
+		"/v1/charges/" + id:    {Edit{"object", `"list"`}, `{"id":"` + id + `","object":"list"`},
+		"/v1/charges?limit=0":  {Edit{"error.type", `"new_error"`}, `"type":"new_error"`},
+		"/v1/charges/ch_other": {Edit{"error", `"no such thing"`}, `{"error":"no such thing"}`},
+	} {
+		remove := s.Inject(Fault{Edit: test.edit})
+		if got := compact(t, call(t, s, target).Body.Bytes()); !strings.Contains(got, test.want) || test.edit.JSON == "" && strings.Contains(got, "has_more") && test.edit.Property == "has_more" {
+			t.Errorf("GET %s: %.200s, want %s", target, got, test.want)
+		}
+		remove()
+	}
+}
+
 // TestExtremes shows an object of 5 MiB and an id of 5,000 letters.
 func TestExtremes(t *testing.T) {
 	s := New(newClock().options())
@@ -118,6 +141,12 @@ func TestExtremes(t *testing.T) {
 	}
 	if got := fetch[struct{ ID string }](t, s, "/v1/coupons/a%2Fb%20%3Fc").ID; got != "a/b ?c" {
 		t.Errorf("%.20s", got)
+	}
+	if _, err := s.Create("/v1/customers", Fields{"id": "me@example.com"}); err != nil {
+		t.Error(err)
+	}
+	if err := s.Update("me@example.com"); err != nil {
+		t.Error(err)
 	}
 	if _, err := s.Create("/v1/plans", Fields{"id": long}); err == nil {
 		t.Error("two objects have one id")

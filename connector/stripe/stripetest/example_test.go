@@ -5,10 +5,43 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
+
+func ExampleStripe_Break() {
+	stripe := stripetest.New(stripetest.Options{Objects: map[string]int{"/v1/charges": 5}})
+	var ids []string // newest first
+	for id := range stripe.Truth("/v1/charges") {
+		ids = append(ids, id)
+	}
+	get := func(path string) int {
+		request := httptest.NewRequest(http.MethodGet, path, nil)
+		request.Header.Set("Authorization", "Bearer sk_test_example")
+		answer := httptest.NewRecorder()
+		stripe.ServeHTTP(answer, request)
+		return answer.Code
+	}
+	repair := stripe.Break(ids[2], stripetest.ServerError)
+	fmt.Println("page of three:", get("/v1/charges?limit=3"))
+	fmt.Println("page of two:  ", get("/v1/charges?limit=2"))
+	fmt.Println("next page:    ", get("/v1/charges?limit=1&starting_after="+ids[1]))
+	fmt.Println("and the next: ", get("/v1/charges?limit=2&starting_after="+ids[2]))
+	fmt.Println("by id:        ", get("/v1/charges/"+ids[2]))
+	fmt.Println(len(stripe.Unreadable("/v1/charges")), "of", stripe.Count("/v1/charges"), "cannot be read")
+	repair()
+	fmt.Println("repaired:     ", get("/v1/charges?limit=3"))
+	// Output:
+	// page of three: 500
+	// page of two:   200
+	// next page:     500
+	// and the next:  200
+	// by id:         500
+	// 1 of 5 cannot be read
+	// repaired:      200
+}
 
 func Example() {
 	now := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)

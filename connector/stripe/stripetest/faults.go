@@ -13,7 +13,7 @@ import (
 type FaultKind int
 
 const (
-	// Slow is the usual answer, later by Fault.Latency. With no latency it is the usual answer with Fault.Header.
+	// Slow is the usual answer, later by Fault.Latency. With no latency it is the usual answer with Fault.Header and Fault.Edit.
 	Slow FaultKind = iota
 	// RateLimited is 429 with the header Stripe-Rate-Limited-Reason (https://docs.stripe.com/rate-limits).
 	RateLimited
@@ -75,6 +75,8 @@ type Fault struct {
 	// Header has lines to set on the answer, such as "Retry-After: 86400\nStripe-Should-Retry: false". "Date:", without a value,
 	// removes the header.
 	Header string
+	// Edit changes the answer, be it a list, an object or an error: {Property: "has_more"} is a list that lacks it.
+	Edit Edit
 }
 
 // faults are those in force.

@@ -171,6 +171,7 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	if x.fault != nil {
 		status = cmp.Or(x.fault.Status, status)
 		x.fault.setHeader(x.w.Header())
+		body = x.fault.Edit.applyTo(body)
 	}
 	x.status = status
 	if x.stripe.options.Gzip && strings.Contains(x.request.Header.Get("Accept-Encoding"), "gzip") {

@@ -110,20 +110,21 @@ func TestPermissionsComeAndGo(t *testing.T) {
 // TestExpansionsNeedPermission reads lists that the key may read, and expands what it may not read.
 func TestExpansionsNeedPermission(t *testing.T) {
 	options := fixed()
-	permissions := []string{"rak_customer_read", "rak_charge_read", "rak_tax_id_read", "rak_invoice_read"}
+	permissions := []string{"rak_customer_read", "rak_charge_read", "rak_tax_id_read", "rak_invoice_read", "rak_product_read"}
 	options.Keys = map[string]Key{"rk_test_1": {Permissions: permissions}, "sk_test_2": {}}
 	s := New(options)
 	for target, permission := range map[string]string{
-		"/v1/customers":                                                      "",
-		"/v1/customers?expand[]=data.sources":                                "rak_source_read",
-		"/v1/customers?expand[]=data.tax_ids":                                "",
-		"/v1/customers?expand[]=data.tax_ids&expand[]=data.subscriptions":    "rak_subscription_read",
-		"/v1/charges?expand[]=data.customer":                                 "",
-		"/v1/charges?expand[]=data.refunds":                                  "",
-		"/v1/charges?expand[]=data.balance_transaction":                      "rak_balance_transaction_source_read",
-		"/v1/charges?expand[]=data.invoice.subscription":                     "rak_subscription_read",
-		"/v1/charges/" + newestID(s, "/v1/charges") + "?expand[]=transfer":   "rak_transfer_read",
-		"/v1/charges?expand[]=data.payment_intent&expand[]=data.application": "rak_payment_intent_read",
+		"/v1/customers":                                                                      "",
+		"/v1/customers?expand[]=data.sources":                                                "rak_source_read",
+		"/v1/customers?expand[]=data.tax_ids":                                                "",
+		"/v1/customers?expand[]=data.tax_ids&expand[]=data.subscriptions":                    "rak_subscription_read",
+		"/v1/charges?expand[]=data.customer":                                                 "",
+		"/v1/invoices/" + newestID(s, "/v1/invoices") + "/lines?expand[]=data.price.product": "", // a line has its price in any case
+		"/v1/charges?expand[]=data.refunds":                                                  "",
+		"/v1/charges?expand[]=data.balance_transaction":                                      "rak_balance_transaction_source_read",
+		"/v1/charges?expand[]=data.invoice.subscription":                                     "rak_subscription_read",
+		"/v1/charges/" + newestID(s, "/v1/charges") + "?expand[]=transfer":                   "rak_transfer_read",
+		"/v1/charges?expand[]=data.payment_intent&expand[]=data.application":                 "rak_payment_intent_read",
 	} {
 		w := call(t, s, target, "Authorization", "Bearer rk_test_1")
 		if permission == "" && w.Code != 200 || permission != "" && (w.Code != 403 || !strings.Contains(w.Body.String(), "'"+permission+"'")) {
