@@ -32,7 +32,8 @@
 //     it is the whole overlap.
 //   - Seconds whose overlap has passed are listed once more when they fill 10 pages, or after a tenth of the overlap. Then they
 //     are settled.
-//   - What awaits another application is listed when it is due.
+//   - What awaits another application is listed with other seconds where those include it, or a tenth of the overlap after the
+//     first of it was due.
 //
 // The bound: an event that becomes visible within the overlap is applied by the first sweep that begins after 1.1 × overlap +
 // 1 second since its creation, whatever the rate. With the default overlap and follow, that is within 336 seconds. The same plan

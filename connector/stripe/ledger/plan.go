@@ -21,7 +21,7 @@ type Cadence struct {
 const (
 	nearPast     = 0.35 // of the cost of what is new
 	tailPages    = 10   // of seconds whose overlap has passed
-	tailFraction = 10   // of the overlap, which they wait at most
+	tailFraction = 10   // of the overlap, which they and what is due wait at most
 )
 
 // Listed notes how many events a look found, so that the next plan knows what to expect.
@@ -67,12 +67,7 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	if passed > p.from && (ripe || p.pages(p.from, until) <= p.pages(head, until)) {
 		plan = append(plan, Range{p.from, passed})
 	}
-	for _, l := range ledgers {
-		for _, due := range l.Due(now) {
-			plan = append(plan, Range{p.boundary(due.From), p.boundaryAfter(due.Until)})
-		}
-	}
-	return p.join(plan)
+	return p.join(append(plan, p.due(now, over)...))
 }
 
 // planner makes one plan.
@@ -81,6 +76,27 @@ type planner struct {
 	ledgers     []*Ledger
 	from, first int64 // what is not settled, and what was never listed, begins there
 	rate        float64
+}
+
+// due returns what is to be listed for what is due. That is put off, so that it takes few requests; what the next look at
+// seconds whose overlap has passed lists anyway is left to that.
+func (p *planner) due(now, over int64) []Range {
+	var due []Range
+	ripe := false
+	for _, l := range p.ledgers {
+		for _, r := range l.Due(now) {
+			if r.Until > over {
+				due = append(due, Range{p.boundary(r.From), p.boundaryAfter(r.Until)})
+			}
+		}
+		for _, r := range l.Due(now - p.Overlap/tailFraction) {
+			ripe = ripe || r.Until > over
+		}
+	}
+	if !ripe {
+		return nil
+	}
+	return due
 }
 
 // recentSeconds is the time by whose events those that were never listed are estimated.

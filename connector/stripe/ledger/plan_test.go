@@ -138,9 +138,15 @@ func TestPlan(t *testing.T) {
 		l.Advance(ledger.Look{Range: at(from, until), At: start + from}, 300)
 		return l
 	}
-	awaiting := swept(5, 300)
-	awaiting.Observe(ledger.Look{Range: at(5, 300), At: start + 300}, events("a", start+200, 1))
-	awaiting.Await(events("a", start+200, 1)[0], start+230)
+	awaiting := func(second, due int64) *ledger.Ledger {
+		l := swept(5, 300)
+		for _, e := range [][]ledger.Event{events("a", start+second, 1), events("a", start+250, 1)} {
+			l.Observe(ledger.Look{Range: at(5, 300), At: start + 300}, e)
+			l.Await(e[0], start+due)
+			due = 307
+		}
+		return l
+	}
 	resumed := swept(5, 300)
 	look := ledger.Look{Range: at(5, 300), At: start + 300}
 	resumed.Observe(look, steady(0, 300, 10))
@@ -164,7 +170,9 @@ func TestPlan(t *testing.T) {
 		"a tenth of the overlap is ripe":      {now: 330, rate: 10, ledgers: []*ledger.Ledger{swept(0, 323)}, want: []ledger.Range{at(0, 30), at(320, 328)}},
 		"away for long":                       {now: 9000, rate: 100, ledgers: []*ledger.Ledger{swept(0, 300)}, want: []ledger.Range{at(0, 8998)}},
 		"a stream that is behind":             {now: 307, rate: 100, ledgers: []*ledger.Ledger{swept(5, 300), swept(50, 200)}, want: []ledger.Range{at(167, 305)}},
-		"due":                                 {now: 307, rate: 100, ledgers: []*ledger.Ledger{awaiting}, want: []ledger.Range{at(200, 201), at(300, 305)}},
+		"due":                                 {now: 307, rate: 100, ledgers: []*ledger.Ledger{awaiting(200, 277)}, want: []ledger.Range{at(200, 201), at(250, 251), at(300, 305)}},
+		"due, and put off":                    {now: 307, rate: 100, ledgers: []*ledger.Ledger{awaiting(200, 278)}, want: []ledger.Range{at(300, 305)}},
+		"due with what has passed":            {now: 307, rate: 100, ledgers: []*ledger.Ledger{awaiting(6, 270)}, want: []ledger.Range{at(300, 305)}},
 		"nothing is old enough":               {now: 301, rate: 100, ledgers: []*ledger.Ledger{swept(5, 300)}},
 	}
 	for name, test := range tests {

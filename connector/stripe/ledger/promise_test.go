@@ -142,3 +142,60 @@ func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) []ledger.Range {
 	}
 	return parts
 }
+
+// TestAwaitedAreAppliedAgain lets every event await two more applications, 30 seconds and the overlap after it. Both happen
+// soon after they are due, by a ledger in memory as by one that is resumed.
+func TestAwaitedAreAppliedAgain(t *testing.T) {
+	const overlap, interval = 300, 5
+	for name, resumes := range map[string]bool{"in memory": false, "resumed": true} {
+		t.Run(name, func(t *testing.T) {
+			a := busy(5, 120)
+			c := &ledger.Cadence{Overlap: overlap, Settling: 2, PageSize: 100}
+			l := ledger.New(start)
+			last := make([]int64, len(a.events))
+			dues := make([]int64, len(a.events))
+			requests := 0
+			for now := start + interval; now < start+600; now += interval {
+				for _, r := range c.Plan(now, 0, l) {
+					look := ledger.Look{Range: r, At: now}
+					found := a.list(look)
+					requests += 1 + len(found)/100
+					events := a.eventsOf(found)
+					c.Listed(look, events)
+					for n, news := range l.Observe(look, events) {
+						i, e := found[n], events[n]
+						if !news {
+							continue
+						}
+						last[i] = now
+						switch {
+						case now < e.At+30:
+							dues[i] = e.At + 30
+						case now < e.At+overlap:
+							dues[i] = e.At + overlap
+						default:
+							dues[i] = 0
+							continue
+						}
+						l.Await(e, dues[i])
+					}
+					l.Advance(look, overlap)
+				}
+				if resumes {
+					l = l.Clone()
+				}
+				for i, due := range dues {
+					if due != 0 && now >= due+overlap/10+interval {
+						t.Fatalf("%d s after its creation, event %d is not applied again, due at %d s", now-a.events[i].At, i, due-a.events[i].At)
+					}
+				}
+			}
+			t.Logf("%d requests", requests)
+			for i, at := range last {
+				if at < a.events[i].At+overlap {
+					t.Fatalf("event %d was applied last %d s after its creation", i, at-a.events[i].At)
+				}
+			}
+		})
+	}
+}
