@@ -32,6 +32,9 @@ func (s span) of(page string) string { return page[s.from:s.to] }
 // CutList validates a list response and cuts it into list, whose slice is reused. The response is led by [Lead] bytes;
 // all of these, and their spare capacity, are overwritten. The objects share one string and no memory with them. An
 // error means that the response is empty, not valid JSON in UTF-8, or not a list.
+//
+// Objects keep what Stripe sent, but for white space and for halves of surrogate pairs, such as "\ud83d" alone: each
+// becomes "\ufffd", the replacement character, because few destinations can store them.
 func (c *Cutter) CutList(list *List, led []byte) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
 	c.marks, c.isList, c.hasMore = c.marks[:0], false, false
@@ -52,7 +55,7 @@ func (c *Cutter) CutList(list *List, led []byte) error {
 	return nil
 }
 
-// Compact validates one JSON value in UTF-8 and gives it without the white space between tokens. It is led and
+// Compact validates one JSON value in UTF-8 and returns it without the white space between tokens. It is led and
 // overwritten as by [Cutter.CutList].
 func (c *Cutter) Compact(led []byte) (string, error) { return c.scan(led, c.value) }
 

@@ -3,6 +3,7 @@ package rawjson_test
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ var grammar = []string{
 	`0`, `-0`, `-`, `+1`, `01`, `-01`, `1.`, `.1`, `1.0`, `1.0.0`, `1e`, `1e+`, `1e+1`, `1E-01`, `1e1.0`, `1e1e1`, `-1.25e-07`, `0x1`, `1_0`, `1d1`, `1D1`, `1f1`, `12345678`,
 	`123456789`, `12345678.12345678e12345678`, `1234567/`, `1234567:`, `9007199254740993`,
 	`""`, `"`, `"\`, `"\"`, `"\\"`, `"\\\"`, `"\/\b\f\n\r\t"`, `"\a"`, `"\u"`, `"\u00e`, `"\u00e9"`, `"\u00E9"`, `"\u00g9"`, `"\u+123"`, `"\U0001"`,
-	`"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"\ud83d\ud83d"`, `"\ud83d\u0041"`, `"\ud83dx"`, `"\ud83d\ude0`, `"\ud83d\`,
+	`"\ud83d\ude00"`, `"\ud83d"`, `"\uD83D\uDE00"`, `"\ud83d\ud83d\ude00"`, `"\\ud83d"`, `"\\\ud83d"`, `"\ud83d\n"`, `"\ud83d\\"`, `"\ud83d\""`, `"\ud83d\ude0x"`, `"1\ud83d2\ude003"`, `{"\ud83d":"\ude00"}`, `"\ude00\ud83d"`, `"\ud83d\ud83d"`, `"\ud83d\u0041"`, `"\ud83dx"`, `"\ud83d\ude0`, `"\ud83d\`,
 	"\"\x00\"", "\"\x1f\"", "\"\x20\"", "\"\x7f\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xc3\"", "\"é\"", "\"€\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"",
 	"\"😀\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"1234567\xff\"", "\"12345678\x1f\"", `"1234567\"`, `"12345678\"`, `"1234567"`, `"12345678"`, "\"\ufffd\"",
 	"\x00", "null\x00", "{\"a\":1}\x00\x00",
@@ -30,8 +31,8 @@ var grammar = []string{
 	`[{"data":[{"id":"a"}]}]`, `{"a":{"data":[{"id":"a"}],"has_more":true}}`,
 }
 
-// FuzzCutList holds the cutter against jsontext, which others test: both accept the same bodies, and make the same of
-// them.
+// FuzzCutList compares the cutter with jsontext, which others test: both accept the same bodies and make the same of them,
+// but that the cutter replaces lone surrogates, which jsontext refuses.
 func FuzzCutList(f *testing.F) {
 	f.Add([]byte(page))
 	for _, text := range grammar {
@@ -84,7 +85,7 @@ func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 		led := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Lead), body, bytes.Repeat([]byte(`"`), spare))
 		return led[: len(led)-spare : len(led)]
 	}
-	want := jsontext.Value(bytes.Clone(body))
+	want := jsontext.Value(withoutLoneSurrogates(body))
 	valid := want.IsValid(jsontext.AllowDuplicateNames(true))
 	compact, err := cutter.Compact(quoted())
 	if valid != (err == nil) {
@@ -118,6 +119,20 @@ func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 			t.Fatalf("%s of %q:\n%s", how, body, cmp.Diff(wantList, got))
 		}
 	}
+}
+
+// escapes are a surrogate pair, half of one, and the beginnings of all others.
+var escapes = regexp.MustCompile(`(?is)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\.`)
+
+// withoutLoneSurrogates returns body with \ufffd for each escape that is half of a surrogate pair. Outside of strings a
+// backslash is valid nowhere, so it need not know where those are.
+func withoutLoneSurrogates(body []byte) []byte {
+	return escapes.ReplaceAllFunc(body, func(escape []byte) []byte {
+		if len(escape) == len(`\ud83d`) {
+			return []byte(`\ufffd`)
+		}
+		return escape
+	})
 }
 
 // cutByTokens cuts a valid page with jsontext. It tells whether it is a list.

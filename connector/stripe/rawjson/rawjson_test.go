@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
@@ -62,7 +63,7 @@ func TestCutListRefuses(t *testing.T) {
 		"an array":        {`[]`, rawjson.ErrNotList.Error()},
 		"data no array":   {`{"data":{}}`, rawjson.ErrNotList.Error()},
 		"not UTF-8":       {"{\"data\":[\"\xff\"]}", "not valid JSON at byte"},
-		"lone surrogate":  {`{"data":["\ud800"]}`, "not valid JSON at byte"},
+		"no escape":       {`{"data":["\ud80"]}`, "not valid JSON at byte"},
 		"comma too many":  {`{"data":[1,]}`, "not valid JSON at byte"},
 		"control in text": {"{\"data\":[\"a\nb\"]}", "not valid JSON at byte"},
 	}
@@ -75,6 +76,40 @@ func TestCutListRefuses(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "secret") {
 				t.Errorf("the error quotes the body: %v", err)
+			}
+		})
+	}
+}
+
+// TestCutListOfLoneSurrogates has halves of surrogate pairs in names and values, as customers' devices send them.
+func TestCutListOfLoneSurrogates(t *testing.T) {
+	tests := map[string]struct{ name, want string }{
+		"high":       {`cut \ud83d`, "cut \ufffd"},
+		"low":        {`\ude00 cut`, "\ufffd cut"},
+		"both":       {`\ude00\ud83d`, "\ufffd\ufffd"},
+		"two highs":  {`\uD83D\ud83d`, "\ufffd\ufffd"},
+		"in a pair":  {`\ud83d\ud83d\ude00\ude00`, "\ufffd\U0001f600\ufffd"},
+		"a pair":     {`\ud83d\ude00`, "\U0001f600"},
+		"a letter":   {`\ud83d\u0041`, "\ufffdA"},
+		"an escape":  {`\ud83d\"`, "\ufffd\""},
+		"in letters": {`12345\ud83d678`, "12345\ufffd678"},
+		"escaped":    {`\\ud83d`, `\ud83d`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var cutter rawjson.Cutter
+			var list rawjson.List
+			object := `{"id": "cus_1", "name": "` + test.name + `", "metadata": {"` + test.name + `": 1}}`
+			for range 2 { // the second time, the cutter knows the names
+				if err := cutter.CutList(&list, led(listOf(object, `{"id": "cus_2"}`))); err != nil || len(list.Objects) != 2 {
+					t.Fatalf("got %v, %v", list, err)
+				}
+				raw := list.Objects[0].Raw
+				value, _ := rawjson.Lookup(raw, "name")
+				_, found := rawjson.Lookup(raw, "metadata", test.want)
+				if rawjson.String(value) != test.want || !found || !jsontext.Value(raw).IsValid() || list.Objects[1].ID != "cus_2" {
+					t.Errorf("got %s, want %q", raw, test.want)
+				}
 			}
 		})
 	}

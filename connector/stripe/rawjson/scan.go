@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, in one pass. Its
-// methods take the positions in src and out where they begin, and give those where they ended; bad as the first means
-// that src is not valid.
+// scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, and with lone
+// surrogates replaced, in one pass. Its methods take the positions in src and out where they begin, and return those where
+// they ended; bad as the first means that src is not valid.
 //
 // Words are read and written wherever the text goes on, whatever else they hold:
 //   - Zeros follow the text in src, as many as the longest joint has bytes. They are valid nowhere in JSON, so every token
@@ -218,7 +218,11 @@ func (s *scanner) text(i, n int) (int, int) {
 		case c == '"':
 			return i + 1, n + 1
 		case c == '\\':
-			size = escape(src[i:])
+			if size = escape(src[i:]); size == lone {
+				copy(out[n:], replacement)
+				i, n = i+len(replacement), n+len(replacement)
+				continue
+			}
 		case c >= utf8.RuneSelf:
 			if _, size = utf8.DecodeRune(src[i:]); size == 1 { // not UTF-8
 				return s.fail(i, n)
@@ -232,7 +236,15 @@ func (s *scanner) text(i, n int) (int, int) {
 	}
 }
 
-// escape gives the length of the escape that src begins with, or 0 if it is none.
+// lone is what escape returns for half of a surrogate pair.
+const lone = -1
+
+// replacement replaces half of a surrogate pair, and is as long. RFC 8259 allows such halves, and names cut in the middle
+// of an emoji have them, but they stand for no character: most of what reads JSON refuses them (PostgreSQL's jsonb, I-JSON
+// by RFC 7493) or, like encoding/json, reads the replacement.
+const replacement = `\ufffd`
+
+// escape returns the length of the escape that src begins with, lone for half of a surrogate pair, or 0 if it is none.
 func escape(src []byte) int {
 	switch src[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -246,13 +258,14 @@ func escape(src []byte) int {
 			return 6
 		}
 		if second, ok := unicodeEscape(src[6:]); ok && utf16.DecodeRune(r, second) != utf8.RuneError {
-			return 12 // a pair; half of one is not UTF-16
+			return 12
 		}
+		return lone
 	}
 	return 0
 }
 
-// unicodeEscape gives the code unit of an escape such as \u00e9.
+// unicodeEscape returns the code unit of an escape such as \u00e9.
 func unicodeEscape(src []byte) (rune, bool) {
 	if src[0] != '\\' || src[1] != 'u' {
 		return 0, false
