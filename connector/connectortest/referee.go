@@ -65,7 +65,7 @@ func (r *referee) of(stream, account string) *played {
 func (r *referee) offered(m connector.Message) {
 	r.t.findSecrets(m)
 	if r.failed != nil { // nothing adds up any more
-		if m, ok := m.(*connector.StateCheckpoint); ok {
+		if m, ok := m.(*connector.StateCheckpoint); ok && !isContext(r.failed) { // whose end the source may learn from Send
 			r.t.broke(r.duty(), "after the sink had failed with %q, a state of %s followed", r.failed, m.Stream)
 		}
 		return
@@ -251,8 +251,11 @@ func (r *referee) end(o *outcome) {
 		return
 	}
 	_, isFailure := errors.AsType[*connector.Failure](o.err)
-	isContext := errors.Is(o.err, context.Canceled) || errors.Is(o.err, context.DeadlineExceeded)
-	if !isFailure && !isContext && (r.failed == nil || !errors.Is(o.err, r.failed)) {
+	if !isFailure && !isContext(o.err) && (r.failed == nil || !errors.Is(o.err, r.failed)) {
 		r.t.broke("errors", "Read ended with %T: %v", o.err, o.err)
 	}
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -151,7 +151,7 @@ func checkStates(ctx context.Context, t *trial) {
 			t.refusedRead(ctx, req, "bad-state", field)
 		}
 		for _, text := range nonsense(last.State) {
-			with("states[0].state", connector.StreamState{Stream: last.Stream, Account: last.Account, State: json.RawMessage(text)})
+			with("states[0].content", connector.StreamState{Stream: last.Stream, Account: last.Account, State: json.RawMessage(text)})
 		}
 		with("states[0].stream", connector.StreamState{Stream: "no_such_stream", State: last.State})
 		with("states[1].stream", last, last)

@@ -140,15 +140,8 @@ func (t *trial) broke(id, format string, args ...any) {
 	}
 }
 
-// failed reports whether any promise was seen to break.
+// failed reports whether any promise was seen to break that was not known to.
 func (t *trial) failed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.breaches) > 0
-}
-
-// unknown reports whether any promise was seen to break that was not known to.
-func (t *trial) unknown() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.ContainsFunc(t.breaches, func(b Breach) bool { _, known := t.options.Known[b.Promise.ID]; return !known })
@@ -169,7 +162,7 @@ func (s *suite) try(ctx context.Context, c check) *trial {
 	if left := leftBehind(before, s.options.Patience); len(left) > 0 && !t.failed() {
 		t.broke("no-leak", "%d goroutines are left when all Reads have returned, such as\n%s", len(left), left[0])
 	}
-	if c.basic && t.unknown() {
+	if c.basic && t.failed() {
 		s.broken = c.name
 	}
 	return t

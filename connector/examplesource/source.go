@@ -136,7 +136,7 @@ func (f folder) plan(req connector.ReadRequest, e *emit.Emitter) ([]*log, error)
 		case given.Account != "":
 			say("states", i, "account", "must be empty: a folder has no accounts")
 		case json.Unmarshal(given.State, &logs[at].state) != nil || !logs[at].state.valid():
-			say("states", i, "state", "must be a state of this source: to read from the beginning, leave it out")
+			say("states", i, "content", "must be a state of this source: to read from the beginning, leave it out")
 		default:
 			logs[at].given = given.State
 		}
