@@ -52,6 +52,9 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 			return begun, fmt.Errorf("prepare the table of %s: %w", t.Stream, d.explain(ctx, err))
 		}
 	}
+	if begun.Refused, err = d.retry(ctx, names); err != nil {
+		return begun, fmt.Errorf("try refused records again: %w", d.explain(ctx, err))
+	}
 	begun.States, err = d.states(ctx, names)
 	begun.Notices = d.notices
 	return begun, d.explain(ctx, err)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,17 +14,37 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Commit stores records and states, and removes what did not come back, in one transaction.
+// Commit stores records and states, and removes what did not come back, in one transaction. If a record can't be stored, it
+// begins again and sets that aside.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx, cancel := withGrace(ctx)
 	defer cancel()
-	var staged []*table // now, which a rollback takes back
-	var refilled map[*table]bool
 	touched := d.touched(c)
-	err := d.transaction(ctx, func(tx pgx.Tx) (err error) {
+	_, err := d.commit(ctx, c, touched, false)
+	if slices.ContainsFunc(touched, func(t *table) bool { return t.ofRow(err) }) {
+		var refused []refusal
+		if refused, err = d.commit(ctx, c, touched, true); err == nil && c.Refused != nil {
+			for _, r := range refused {
+				c.Refused(r.Refusal)
+			}
+		}
+	}
+	return d.explain(ctx, err)
+}
+
+// commit does it once, carefully or not.
+func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*table, careful bool) (refused []refusal, err error) {
+	var staged []*table // now, which a rollback takes back
+	for _, t := range touched {
+		if !t.staged {
+			staged = append(staged, t)
+		}
+	}
+	var refilled map[*table]bool
+	err = d.transaction(ctx, func(tx pgx.Tx) (err error) {
 		if err := d.undisturbed(ctx, tx, touched); err != nil {
 			return err
 		}
@@ -32,12 +53,11 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 			if t == nil {
 				return rows.Unasked(batches[0].GetStream())
 			}
-			if !t.staged {
-				staged = append(staged, t)
-			}
-			if err := d.load(ctx, tx, t, batches); err != nil {
+			aside, err := d.apply(ctx, tx, t, batches, careful)
+			if err != nil {
 				return fmt.Errorf("load %s: %w", t.Stream, err)
 			}
+			refused = append(refused, aside...)
 		}
 		for _, state := range c.States {
 			if err := d.store(ctx, tx, state); err != nil {
@@ -56,7 +76,7 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 		for _, t := range staged {
 			t.staged = false
 		}
-		return d.explain(ctx, err)
+		return nil, err
 	}
 	for t, filled := range refilled {
 		t.known.Filled = filled
@@ -64,7 +84,24 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	for _, completion := range c.Completed {
 		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
 	}
-	return nil
+	return refused, nil
+}
+
+// apply stores the records of a stream, and returns those that it set aside.
+func (d *Destination) apply(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, careful bool) (refused []refusal, err error) {
+	if err := d.supersede(ctx, tx, t, batches); err != nil {
+		return nil, err
+	}
+	if !careful {
+		if err := d.stage(ctx, tx, t); err != nil {
+			return nil, err
+		}
+		return nil, d.load(ctx, tx, t, batches)
+	}
+	if refused, err = d.carefully(ctx, tx, t, batches); err != nil {
+		return nil, err
+	}
+	return refused, d.setAside(ctx, tx, t, refused)
 }
 
 // withGrace returns a context that outlives ctx by the grace. The driver closes the connection when a context ends, and what
@@ -108,12 +145,6 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 		}
 		return d.settle(ctx, tx, t, source)
 	}
-	if !t.staged {
-		if _, err := tx.Exec(ctx, t.createStage()); err != nil {
-			return err
-		}
-		t.staged = true
-	}
 	source := &newest{versions: versions{d: d, t: t, batches: batches},
 		seen: map[string]connectorv1.Operation{}, replaced: map[string]any{}}
 	names := append(t.names[:len(t.names):len(t.names)], "_gone")
@@ -136,6 +167,16 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 		}
 	}
 	return nil
+}
+
+// stage makes the table that the rows of a commit are copied to, unless it is there.
+func (d *Destination) stage(ctx context.Context, tx pgx.Tx, t *table) error {
+	if d.opts.Append || t.staged {
+		return nil
+	}
+	_, err := tx.Exec(ctx, t.createStage())
+	t.staged = err == nil
+	return err
 }
 
 // versions gives every record of a stream as a row, in order.
@@ -310,6 +351,12 @@ func (d *Destination) complete(ctx context.Context, tx pgx.Tx, c client.Completi
 	}
 	if t.Keys > 0 {
 		if _, err := tx.Exec(ctx, t.complete(d.opts), c.Account, c.Generation); err != nil {
+			return err
+		}
+	}
+	if t.refused {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1 AND account = $2 AND generation < $3",
+			c.Stream, c.Account, c.Generation); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func (d *Destination) explain(ctx context.Context, err error) error {
 
 // gone reports whether something was dropped or renamed under a sync. Begin looks after that.
 func gone(failure *pgconn.PgError) bool {
-	return failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000"
+	return failure.Where == "" && (failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000") // not in a trigger
 }
 
 // passes reports whether the same can succeed later, without anyone's help or with that of whoever is named.
@@ -79,7 +79,7 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 	case insufficientPrivilege:
 		return d.lacking(ctx, failure)
 	case lockNotAvailable:
-		return d.blocked(ctx, failure, false, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable)...)
+		return d.blocked(ctx, failure, false, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable, rows.RefusedTable)...)
 	case readOnlyTransaction:
 		return fmt.Errorf("the server of %s is read-only, as a standby is: connect to the primary (with several hosts in the address, "+
 			"target_session_attrs=primary finds it): %s", d.where, said)
@@ -99,7 +99,10 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 	case "23502": // not_null_violation
 		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, and a sync does not fill it: give it a default (ALTER TABLE "+
 			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, said)
-	case "42P01", "42703", "3F000": // undefined_table, undefined_column, invalid_schema_name
+	case "42P01", "42703", "3F000", "42883": // undefined_table, undefined_column, invalid_schema_name, undefined_function
+		if failure.Where != "" {
+			return fmt.Errorf("a trigger on a table in %s fails: repair it, or drop it: %s: %s", d.where, origin(failure), said)
+		}
 		return fmt.Errorf("a table, a column or the schema was dropped or renamed while a sync was writing to %s: sync again: %s", d.where, said)
 	case "58030", "58P01": // io_error, undefined_file
 		return fmt.Errorf("the server of %s cannot write to its disk: check the disk and the server's log: %s", d.where, said)
@@ -120,10 +123,16 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 			failure.TableName, d.where, said)
 	case "57": // operator_intervention
 		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one was: %s", d.where, said)
-	case "P0": // raise_exception
-		return fmt.Errorf("a trigger on a table in %s rejects a row: change the trigger: %s", d.where, said)
+	case "P0": // raise_exception: its message is the user's, and may hold values
+		return fmt.Errorf("a trigger on a table in %s rejects a row: change the trigger: %s (SQLSTATE %s)", d.where, origin(failure), failure.Code)
 	}
 	return fmt.Errorf("%s: %s", d.where, said)
+}
+
+// origin names the function that an error comes from.
+func origin(failure *pgconn.PgError) string {
+	first, _, _ := strings.Cut(failure.Where, "\n")
+	return first
 }
 
 // lost explains an error that isn't the server's: if the connection is gone, that is an interruption.
@@ -141,7 +150,7 @@ func (d *Destination) lost(ctx context.Context, err error) error {
 func unreachable(config *pgx.ConnConfig, err error) error {
 	where := fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		explained := refusal(config, where, failure)
+		explained := denied(config, where, failure)
 		if passes(failure) {
 			return &client.Interruption{Err: explained}
 		}
@@ -157,8 +166,8 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 	return &client.Interruption{Err: explained}
 }
 
-// refusal explains what the server said to a connection.
-func refusal(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
+// denied explains what the server said to a connection.
+func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
 	said := said(failure)
 	switch failure.Code {
 	case "28P01": // invalid_password

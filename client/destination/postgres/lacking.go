@@ -51,7 +51,7 @@ func (d *Destination) missing(ctx context.Context, tables []string) ([]string, e
 
 // privileged returns an error that names every privilege that the role lacks to sync these tables, before anything changes.
 func (d *Destination) privileged(ctx context.Context, tables []string) error {
-	statements, err := d.missing(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable))
+	statements, err := d.missing(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable, rows.RefusedTable))
 	if err != nil || len(statements) == 0 {
 		return d.explain(ctx, err)
 	}

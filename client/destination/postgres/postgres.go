@@ -97,7 +97,7 @@ func newDestination(address string, opts Options) (*Destination, error) {
 	return d, nil
 }
 
-// createOwn creates the schema and the tables of states and identities.
+// createOwn creates the schema and the tables of states, identities and refused records.
 func (d *Destination) createOwn(ctx context.Context) error {
 	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error {
 		if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
@@ -121,6 +121,19 @@ func (d *Destination) createOwn(ctx context.Context) error {
 	numbers int2[] NOT NULL, -- theirs in the catalog
 	filled boolean NOT NULL  -- whether the table had rows after the last commit
 `},
+			{rows.RefusedTable, `
+	stream text NOT NULL,
+	account text NOT NULL,
+	key text NOT NULL,
+	parent text,
+	operation int NOT NULL,
+	data text NOT NULL,
+	generation bigint NOT NULL,
+	as_of timestamptz,
+	event_id text NOT NULL,
+	reason text NOT NULL,
+	refused_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (stream, account, key)`},
 		} {
 			if err := createIfMissing(ctx, tx, d.relation(table[0]), "CREATE TABLE "+d.qualified(table[0])+" ("+table[1]+")"); err != nil {
 				return err

@@ -183,13 +183,14 @@ func TestValues(t *testing.T) {
 	}{
 		"each kind": {`{"amount":12,"rate":1.5,"paid":true,"note":"\u00e9\"","card":{"n":[1]}}`, map[string]any{
 			"amount": int64(12), "rate": 1.5, "paid": true, "note": "é\"", "card": map[string]any{"n": []any{1.0}}}},
-		"NUL":              {`{"note":"a\u0000b"}`, map[string]any{"_extra": "{\"note\":\"a\\u0000b\"}"}},
-		"NUL below":        {`{"card":{"a":"\u0000"}}`, map[string]any{"_extra": "{\"card\":{\"a\":\"\\u0000\"}}"}},
-		"half a pair":      {`{"card":["\ud800"]}`, map[string]any{"_extra": "{\"card\":[\"\\ud800\"]}"}},
-		"number of no end": {`{"card":[1e400000]}`, map[string]any{"_extra": "{\"card\":[1e400000]}"}},
-		"no such number":   {`{"card":["1e400000"],"any":1e400000}`, map[string]any{"card": []any{"1e400000"}, "any": "1e400000"}},
-		"misfits":          {`{"amount":1.5,"paid":0,"card":"x"}`, map[string]any{"_extra": `{"amount":1.5,"paid":0,"card":"x"}`}},
-		"reserved names":   {`{"default":"d","Order By":"o"}`, map[string]any{"default": "d", "order_by_29654d4e": "o"}},
+		"NUL":                  {`{"note":"a\u0000b"}`, map[string]any{"_extra": "{\"note\":\"a\\u0000b\"}"}},
+		"NUL below":            {`{"card":{"a":"\u0000"}}`, map[string]any{"_extra": "{\"card\":{\"a\":\"\\u0000\"}}"}},
+		"half a pair":          {`{"card":["\ud800"]}`, map[string]any{"_extra": "{\"card\":[\"\\ud800\"]}"}},
+		"half a pair, as text": {`{"note":"a\ud800"}`, map[string]any{"_extra": "{\"note\":\"a\\ud800\"}"}},
+		"number of no end":     {`{"card":[1e400000]}`, map[string]any{"_extra": "{\"card\":[1e400000]}"}},
+		"no such number":       {`{"card":["1e400000"],"any":1e400000}`, map[string]any{"card": []any{"1e400000"}, "any": "1e400000"}},
+		"misfits":              {`{"amount":1.5,"paid":0,"card":"x"}`, map[string]any{"_extra": `{"amount":1.5,"paid":0,"card":"x"}`}},
+		"reserved names":       {`{"default":"d","Order By":"o"}`, map[string]any{"default": "d", "order_by_29654d4e": "o"}},
 		"names too long": {`{"` + strings.Repeat("long", 20) + `":1,"` + strings.Repeat("long", 20) + `er":2}`, map[string]any{
 			strings.Repeat("long", 20)[:54] + "_5aa1dce7": int64(1), strings.Repeat("long", 20)[:54] + "_34c86f2e": int64(2)}},
 	}

@@ -11,11 +11,12 @@ import (
 // table is a table of the database, and how it is filled.
 type table struct {
 	*rows.Table
-	schema string
-	known  found    // as of the last commit, with the columns that syncs made
-	marked bool     // it has _deleted_at
-	staged bool     // its staging table is there
-	names  []string // of the columns in the order of a row's values
+	schema  string
+	known   found    // as of the last commit, with the columns that syncs made
+	marked  bool     // it has _deleted_at
+	staged  bool     // its staging table is there
+	refused bool     // records of it were set aside, and some may still be
+	names   []string // of the columns in the order of a row's values
 }
 
 // own gives what is ours in the order of the values: see rows.AccountAt.

@@ -40,6 +40,10 @@ type Case struct {
 	// Refused are parts of the error of the first sync that comes after Before and Between, if that must fail and change
 	// nothing. Of a sync that resumes by itself, Warned are parts of a warning.
 	Refused, Warned []string
+	// SetAside are the objects that can't be stored after Between, by stream. The report must name them, and only they may be
+	// missing. Once Unset was called, the next sync stores them.
+	SetAside map[string][]string
+	Unset    func(t *testing.T)
 }
 
 // Run runs a case against a place.
@@ -47,6 +51,7 @@ func Run(t *testing.T, place Place, c Case) {
 	s := NewSource()
 	service := s.Connect(t)
 	var warnings []string
+	var report *client.Report
 	sync := func() error {
 		d, err := destination.Open(t.Context(), place.Name())
 		if err != nil {
@@ -59,7 +64,7 @@ func Run(t *testing.T, place Place, c Case) {
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		_, err = service.Sync(ctx, client.SyncOptions{Destination: d, Wait: 50 * time.Millisecond, Observe: func(m *connectorv1.ReadResponse) {
+		report, err = service.Sync(ctx, client.SyncOptions{Destination: d, Wait: 50 * time.Millisecond, Observe: func(m *connectorv1.ReadResponse) {
 			if entry := m.GetLog(); entry != nil {
 				warnings = append(warnings, entry.GetMessage())
 			}
@@ -84,6 +89,10 @@ func Run(t *testing.T, place Place, c Case) {
 		s.Advance()
 		err = sync()
 		t.Logf("after the disturbance: %v", err)
+	}
+	if c.SetAside != nil {
+		setAside(t, place, s, report, c.SetAside)
+		c.Unset(t)
 	}
 	if c.Refused != nil {
 		refused(t, err, c.Refused)
@@ -120,6 +129,30 @@ func Run(t *testing.T, place Place, c Case) {
 	for _, part := range c.Warned {
 		if !strings.Contains(strings.Join(warnings, "\n"), part) {
 			t.Errorf("no warning has %q: %q", part, warnings)
+		}
+	}
+}
+
+// setAside checks that the report names the objects, and that only they are missing.
+func setAside(t *testing.T, place Place, s *Source, report *client.Report, objects map[string][]string) {
+	t.Helper()
+	for _, stream := range report.Streams {
+		var named []string
+		for _, r := range stream.Refused {
+			named = append(named, r.Key)
+			if r.Reason == "" || strings.Contains(r.Reason, "漢字") {
+				t.Errorf("the reason of %s is %q, want one without values", r.Key, r.Reason)
+			}
+		}
+		if diff := cmp.Diff(objects[stream.Stream], named); diff != "" {
+			t.Errorf("set aside of %s (-want +got):\n%s", stream.Stream, diff)
+		}
+		want := normal(t, s.Truth())
+		for _, id := range objects[stream.Stream] {
+			delete(want, id)
+		}
+		if diff := cmp.Diff(want, normal(t, place.Rows(t, stream.Stream))); diff != "" {
+			t.Errorf("rows of %s but for those set aside (-truth +stored):\n%s", stream.Stream, shortened(diff))
 		}
 	}
 }

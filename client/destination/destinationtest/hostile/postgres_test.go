@@ -201,7 +201,7 @@ func TestPostgreSQLSettings(t *testing.T) {
 func TestPostgreSQLPrivileges(t *testing.T) {
 	server := postgrestest.Start(t)
 	least := []string{"REVOKE ALL ON SCHEMA stripe FROM ROLE_NAME", "ALTER SCHEMA stripe OWNER TO tester", "GRANT USAGE ON SCHEMA stripe TO ROLE_NAME"}
-	for _, table := range []string{"charges", "invoices", "_stripe_connector_state", "_stripe_connector_tables"} {
+	for _, table := range []string{"charges", "invoices", "_stripe_connector_state", "_stripe_connector_tables", "_stripe_connector_refused"} {
 		least = append(least, "ALTER TABLE stripe."+table+" OWNER TO tester", "GRANT SELECT, INSERT, UPDATE, DELETE ON stripe."+table+" TO ROLE_NAME")
 	}
 	with := func(more ...string) []string { return append(least[:len(least):len(least)], more...) }
@@ -303,5 +303,41 @@ func TestPostgreSQLPoolers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPostgreSQLRows has rows refused: they are set aside by name, all others are stored, and once nothing refuses them, they
+// are stored, too.
+func TestPostgreSQLRows(t *testing.T) {
+	server := postgrestest.Start(t)
+	for name, c := range map[string]struct{ before, healed []string }{
+		"a trigger": {
+			[]string{"CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.id IN ('id_0007', 'id_0300') THEN RAISE 'no % please', new.note; END IF; RETURN new; END $$", "CREATE TRIGGER no BEFORE INSERT OR UPDATE ON stripe.charges FOR EACH ROW EXECUTE FUNCTION public.no()"},
+			[]string{"DROP TRIGGER no ON stripe.charges"},
+		},
+		"a check": {
+			[]string{"ALTER TABLE stripe.charges ADD CONSTRAINT few CHECK (id NOT IN ('id_0007', 'id_0300')) NOT VALID"},
+			[]string{"ALTER TABLE stripe.charges DROP CONSTRAINT few"},
+		},
+		"a foreign key": {
+			[]string{"CREATE TABLE public.known AS SELECT id FROM stripe.charges WHERE id NOT IN ('id_0007', 'id_0300')", "ALTER TABLE public.known ADD PRIMARY KEY (id)", "INSERT INTO public.known SELECT 'id_' || i FROM generate_series(1000, 9999) AS i ON CONFLICT DO NOTHING", "ALTER TABLE stripe.charges ADD CONSTRAINT known FOREIGN KEY (id) REFERENCES public.known NOT VALID", "GRANT SELECT, REFERENCES ON public.known TO ROLE_NAME"},
+			[]string{"ALTER TABLE stripe.charges DROP CONSTRAINT known"},
+		},
+		"a deferred foreign key": {
+			[]string{"CREATE TABLE public.known AS SELECT id FROM stripe.charges WHERE id NOT IN ('id_0007', 'id_0300')", "ALTER TABLE public.known ADD PRIMARY KEY (id)", "INSERT INTO public.known SELECT 'id_' || i FROM generate_series(1000, 9999) AS i ON CONFLICT DO NOTHING", "ALTER TABLE stripe.charges ADD CONSTRAINT known FOREIGN KEY (id) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED NOT VALID", "GRANT SELECT, REFERENCES ON public.known TO ROLE_NAME"},
+			[]string{"ALTER TABLE stripe.charges DROP CONSTRAINT known"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, server)
+			hostile.Run(t, p, hostile.Case{
+				Between: func(t *testing.T) {
+					p.exec(t, c.before...)
+					p.exec(t, "TRUNCATE stripe.charges") // so that every row comes again
+				},
+				SetAside: map[string][]string{"charges": {"id_0007", "id_0300"}},
+				Unset:    func(t *testing.T) { p.exec(t, c.healed...) },
+			})
+		})
 	}
 }

@@ -109,8 +109,8 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 		if first != '"' {
 			return raw, true
 		}
-		content := unquote(raw)
-		return content, strings.IndexByte(content, 0) < 0 // which ends a text in many a program, and PostgreSQL refuses
+		content, whole := unquote(raw)
+		return content, whole && strings.IndexByte(content, 0) < 0 // a NUL ends a text in many a program, and PostgreSQL refuses it
 	case JSON:
 		return raw, (first == '{' || first == '[') && storable(raw)
 	case Boolean:
@@ -150,11 +150,12 @@ func storable(raw string) bool {
 	return true
 }
 
-// unquote gives the content of a JSON string; without escapes it shares raw's memory.
-func unquote(raw string) string {
+// unquote returns the content of a JSON string; without escapes it shares raw's memory. Whole is false if the string has a
+// half of a surrogate pair, which no text can hold, and which the content has as U+FFFD.
+func unquote(raw string) (content string, whole bool) {
 	if strings.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1]
+		return raw[1 : len(raw)-1], true
 	}
-	b, _ := jsontext.AppendUnquote(nil, raw) // what it complains of is replaced by U+FFFD
-	return string(b)
+	b, err := jsontext.AppendUnquote(nil, raw)
+	return string(b), err == nil
 }

@@ -49,8 +49,7 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 	for i, c := range t.Columns[:t.Keys] {
 		if values[i] == nil {
 			if misfit == c.Path {
-				return fmt.Errorf("record of %s has a value of its key %q that a column of kind %s cannot hold: "+
-					"this is a bug in the service, please report it", t.Stream, c.Path, c.Kind)
+				return &Misfit{t.Stream, c.Path, c.Kind}
 			}
 			return fmt.Errorf("record of %s has no value of its key %q: this is a bug in the service, please report it",
 				t.Stream, c.Path)
@@ -95,7 +94,8 @@ func (s *Splitter) members(object string, visit func(name, raw string)) error {
 		if err != nil {
 			return err
 		}
-		visit(unquote(name), raw)
+		content, _ := unquote(name)
+		visit(content, raw)
 	}
 	return nil
 }

@@ -1,0 +1,16 @@
+package rows
+
+import "fmt"
+
+// RefusedTable is the name of the table of records that could not be stored. They are tried again at each Begin.
+const RefusedTable = "_stripe_connector_refused"
+
+// Misfit is the error of a record whose key can't be stored, such as one with a NUL.
+type Misfit struct {
+	Stream, Field string
+	Kind          Kind
+}
+
+func (m *Misfit) Error() string {
+	return fmt.Sprintf("record of %s has a value of its key %q that a column of kind %s cannot hold", m.Stream, m.Field, m.Kind)
+}
