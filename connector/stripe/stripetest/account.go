@@ -15,7 +15,7 @@ type Account struct {
 	events []event
 	silent bool // changes emit no events
 	// edits are what Distort changes; nil while there are none.
-	edits map[ref][]Edit
+	edits map[ref][]*distortion
 }
 
 // ID returns the account's id, "acct_…".

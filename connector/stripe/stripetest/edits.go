@@ -36,22 +36,26 @@ func (a *Account) Distort(id string, edits ...Edit) (restore func(), err error) 
 	if !ok {
 		return nil, fmt.Errorf("distort: no such object: %q", id)
 	}
-	a.distort(t, edits)
+	added := a.distort(t, edits)
 	return func() {
 		a.stripe.lock.Lock()
 		defer a.stripe.lock.Unlock()
-		delete(a.edits, t)
+		if a.edits[t] = slices.DeleteFunc(a.edits[t], func(d *distortion) bool { return d == added }); len(a.edits[t]) == 0 {
+			delete(a.edits, t)
+		}
 	}, nil
 }
 
-func (a *Account) distort(t ref, edits []Edit) {
-	if len(edits) == 0 {
-		return
-	}
+// distortion is what one call of Distort changes.
+type distortion struct{ edits []Edit }
+
+func (a *Account) distort(t ref, edits []Edit) *distortion {
 	if a.edits == nil {
-		a.edits = map[ref][]Edit{}
+		a.edits = map[ref][]*distortion{}
 	}
-	a.edits[t] = append(slices.Clip(a.edits[t]), edits...)
+	added := &distortion{edits}
+	a.edits[t] = append(a.edits[t], added)
+	return added
 }
 
 // Text returns a JSON string of n letters.
@@ -59,7 +63,9 @@ func Text(n int) string { return `"` + strings.Repeat("x", n) + `"` }
 
 // edited applies the edits of an object that was rendered from start on.
 func (r *renderer) edited(t ref, start int) {
-	r.edit(t.store.account.edits[t], start)
+	for _, d := range t.store.account.edits[t] {
+		r.edit(d.edits, start)
+	}
 }
 
 // edit applies edits to what was rendered from start on.

@@ -95,6 +95,22 @@ func TestDistort(t *testing.T) {
 	if len(s.Distorted("/v1/invoices")) > 0 || answers() != before {
 		t.Error("the invoice does not look as before")
 	}
+	first, err := s.Distort(id, Edit{"first", "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Distort(id, Edit{"second", "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first()
+	if got := answers(); strings.Contains(got, `"first":1`) || !strings.Contains(got, `"second":2`) {
+		t.Error("restoring one distortion of two did not leave the other")
+	}
+	second()
+	if answers() != before {
+		t.Error("the invoice does not look as before")
+	}
 	if _, err := s.Distort("in_none", Edit{"lines", "{}"}); err == nil {
 		t.Error("distorted what does not exist")
 	}

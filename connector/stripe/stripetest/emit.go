@@ -24,6 +24,8 @@ func (a *Account) Emit(kind, id string, edits ...Edit) (event string, err error)
 	a.emit(kind, t, t.store.revision(t.ordinal), uint32(a.stripe.now()))
 	a.silent = silent
 	added := ref{events, int32(len(a.events)) - 1}
-	a.distort(added, edits)
+	if len(edits) > 0 {
+		a.distort(added, edits)
+	}
 	return events.id(added.ordinal), nil
 }
