@@ -29,6 +29,9 @@ type Destination interface {
 type Beginning struct {
 	// States are those stored for the streams, of every account.
 	States []*connectorv1.StreamState
+	// AcceptedOperations are those that the destination can apply. Empty means all; otherwise OPERATION_UPSERT is among
+	// them. The service withholds and counts records with another operation.
+	AcceptedOperations []connectorv1.Operation
 	// Notices are for the user to read.
 	Notices []Notice
 	// Refused are the records set aside by earlier commits that still can't be stored.

@@ -35,6 +35,8 @@ type fakeService struct {
 	failures func(read int, stream string) *connectorv1.Failure
 	// drains, if set, tells before each page whether to leave the rest of the stream for another Read.
 	drains func(read int, stream string) bool
+	// adorn, if set, completes the summaries of streams.
+	adorn func(read int, s *connectorv1.StreamSummary)
 
 	mu    sync.Mutex
 	reads []*connectorv1.ReadRequest
@@ -98,6 +100,9 @@ func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamin
 		}
 		if f.drains != nil && int(state.GetFields()["next"].GetNumberValue()) < f.records {
 			end.Status, summary.HasMore = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, true
+		}
+		if f.adorn != nil {
+			f.adorn(read, end)
 		}
 		summary.Streams = append(summary.Streams, end)
 	}

@@ -19,6 +19,7 @@ type memory struct {
 	states  map[string]*connectorv1.StreamState
 	commits int
 	refuse  error // of Commit
+	accepts []connectorv1.Operation
 }
 
 func newMemory() *memory {
@@ -35,7 +36,7 @@ func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) (client
 			states = append(states, state)
 		}
 	}
-	return client.Beginning{States: states}, nil
+	return client.Beginning{States: states, AcceptedOperations: m.accepts}, nil
 }
 
 func (m *memory) Commit(ctx context.Context, c client.Commit) error {

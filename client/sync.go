@@ -158,6 +158,8 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		Streams:      configure(rest),
 		States:       states,
 		RecordFormat: connectorv1.RecordFormat_RECORD_FORMAT_JSON,
+
+		AcceptedOperations: begun.AcceptedOperations,
 	}, func(m *connectorv1.ReadResponse) error {
 		refused = r.take(ctx, load, m)
 		return refused

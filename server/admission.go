@@ -54,8 +54,8 @@ func (a *admission) leave(account string) {
 	}
 }
 
-func tooMany(message string) *connector.Failure {
-	return &connector.Failure{
+func tooMany(message string) error {
+	return refusalError{&connector.Failure{
 		Class: connector.RateLimit, Message: message, Retryable: true, RetryAfter: admissionRetryAfter,
-	}
+	}}
 }

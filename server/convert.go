@@ -53,7 +53,7 @@ func protoTime(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// protoFailure converts a failure, nil to nil, and takes secrets out of its texts.
+// protoFailure converts a failure of the source, nil to nil, and takes secrets out of its texts.
 func protoFailure(f *connector.Failure, hidden secrets) *connectorv1.Failure {
 	if f == nil {
 		return nil
@@ -69,6 +69,7 @@ func protoFailure(f *connector.Failure, hidden secrets) *connectorv1.Failure {
 		HttpStatus:      int32(f.HTTPStatus),
 		SourceCode:      hidden.clean(f.SourceCode),
 		Account:         hidden.clean(f.Account),
+		RefusedBy:       refusedBy(nil, f.Class),
 	}
 	for _, v := range f.Violations {
 		converted.Violations = append(converted.Violations, &connectorv1.FieldViolation{

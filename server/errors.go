@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -12,13 +13,34 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // errorDomain is the domain of every ErrorInfo that this service sends.
 const errorDomain = "connector.v1"
 
-// toStatus makes the RPC error that err becomes. Whatever is neither a [connector.Failure] nor a context's error is a
-// bug, and comes out as INTERNAL with a message that tells nothing of it.
+// refusalError is a failure of class AUTH, PERMISSION or RATE_LIMIT by which the service itself refused a call, rather than
+// the source.
+type refusalError struct{ *connector.Failure }
+
+// Unwrap returns the failure.
+func (r refusalError) Unwrap() error { return r.Failure }
+
+// refusedBy returns who refused a call that ended with err, whose failure has this class.
+func refusedBy(err error, class connector.Class) connectorv1.RefusedBy {
+	if _, own := errors.AsType[refusalError](err); own {
+		return connectorv1.RefusedBy_REFUSED_BY_SERVICE
+	}
+	switch class {
+	case connector.AuthError, connector.PermissionError, connector.RateLimit:
+		return connectorv1.RefusedBy_REFUSED_BY_SOURCE
+	case connector.ConfigError, connector.Transient, connector.SourceData, connector.System:
+	}
+	return connectorv1.RefusedBy_REFUSED_BY_UNSPECIFIED
+}
+
+// toStatus returns the RPC error for err. Anything that is neither a [connector.Failure] nor a context's error is a bug,
+// and becomes INTERNAL with a message that shows nothing of it.
 func toStatus(err error, hidden secrets) error {
 	switch {
 	case err == nil:
@@ -29,10 +51,12 @@ func toStatus(err error, hidden secrets) error {
 		return status.Error(codes.DeadlineExceeded, "The deadline of the call has passed.")
 	}
 	failure := connector.AsFailure(err)
-	return failureStatus(codeOf(failure.Class), failure, hidden)
+	wire := protoFailure(failure, hidden)
+	wire.RefusedBy = refusedBy(err, failure.Class)
+	return fit(codeOf(failure.Class), wire).Err()
 }
 
-// codeOf gives the gRPC code of a class, as the service's comment in the proto promises.
+// codeOf returns the gRPC code of a class, as the service's comment in the proto promises.
 func codeOf(class connector.Class) codes.Code {
 	switch class {
 	case connector.ConfigError:
@@ -53,53 +77,61 @@ func codeOf(class connector.Class) codes.Code {
 	return codes.Internal // a class that does not exist is a bug of the connector too
 }
 
-// failureStatus makes the error for a failure, with all of its details.
-func failureStatus(code codes.Code, f *connector.Failure, hidden secrets) error {
+// failureStatus returns the status for a failure, with all of its details.
+func failureStatus(code codes.Code, f *connectorv1.Failure) *status.Status {
+	class := strings.TrimPrefix(f.GetClass().String(), "FAILURE_CLASS_")
 	details := []protoadapt.MessageV1{
-		&errdetails.ErrorInfo{Reason: f.Class.String(), Domain: errorDomain, Metadata: metadataOf(f, hidden)},
-		protoFailure(f, hidden),
+		&errdetails.ErrorInfo{Reason: class, Domain: errorDomain, Metadata: metadataOf(f)},
+		f,
 	}
-	if len(f.Violations) > 0 {
-		details = append(details, badRequest(f.Violations, hidden))
+	if len(f.GetViolations()) > 0 {
+		details = append(details, badRequest(f.GetViolations()))
 	}
-	if f.Retryable || f.RetryAfter > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: protoDuration(f.RetryAfter)})
+	if f.GetRetryable() || f.GetRetryAfter() != nil {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: f.GetRetryAfter()})
 	}
-	plain := status.New(code, hidden.clean(f.Message))
+	plain := status.New(code, f.GetMessage())
 	detailed, err := plain.WithDetails(details...)
 	if err != nil {
-		return plain.Err()
+		return plain
 	}
-	return detailed.Err()
+	return detailed
 }
 
-// metadataOf gives what a machine may want to know of a failure without our proto at hand.
-func metadataOf(f *connector.Failure, hidden secrets) map[string]string {
+// metadataOf returns what a program may want to know of a failure without this package's proto at hand.
+func metadataOf(f *connectorv1.Failure) map[string]string {
 	metadata := map[string]string{}
 	for key, value := range map[string]string{
-		"stream": f.Stream, "account": f.Account, "request_id": f.RequestID, "source_code": f.SourceCode,
+		"stream": f.GetStream(), "account": f.GetAccount(), "request_id": f.GetRequestId(), "source_code": f.GetSourceCode(),
 	} {
 		if value != "" {
-			metadata[key] = hidden.clean(value)
+			metadata[key] = value
 		}
 	}
-	if f.HTTPStatus != 0 {
-		metadata["http_status"] = strconv.Itoa(f.HTTPStatus)
+	if f.GetHttpStatus() != 0 {
+		metadata["http_status"] = strconv.Itoa(int(f.GetHttpStatus()))
+	}
+	switch f.GetRefusedBy() {
+	case connectorv1.RefusedBy_REFUSED_BY_SERVICE:
+		metadata["refused_by"] = "service"
+	case connectorv1.RefusedBy_REFUSED_BY_SOURCE:
+		metadata["refused_by"] = "source"
+	case connectorv1.RefusedBy_REFUSED_BY_UNSPECIFIED:
 	}
 	return metadata
 }
 
-func badRequest(violations []connector.Violation, hidden secrets) *errdetails.BadRequest {
+func badRequest(violations []*connectorv1.FieldViolation) *errdetails.BadRequest {
 	bad := &errdetails.BadRequest{}
 	for _, v := range violations {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: hidden.clean(v.Field), Description: hidden.clean(v.Description),
+			Field: v.GetField(), Description: v.GetDescription(),
 		})
 	}
 	return bad
 }
 
-// sendError tells a client that is gone from a message that gRPC would not send.
+// sendError returns the error of a Read whose message could not be sent: the context's if the client is gone.
 func sendError(ctx context.Context, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr

@@ -66,11 +66,13 @@ func TestErrorDetails(t *testing.T) {
 	want := details{
 		info: &errdetails.ErrorInfo{Reason: "RATE_LIMIT", Domain: "connector.v1", Metadata: map[string]string{
 			"stream": "charges", "account": "acct_1", "request_id": "req_1", "http_status": "429", "source_code": "rate_limit",
+			"refused_by": "source",
 		}},
 		failure: &connectorv1.Failure{
 			Class: connectorv1.FailureClass_FAILURE_CLASS_RATE_LIMIT, Message: "Wait.", InternalMessage: "429",
 			Retryable: true, RetryAfter: durationpb.New(2 * time.Second), Stream: "charges", Account: "acct_1",
 			RequestId: "req_1", HttpStatus: 429, SourceCode: "rate_limit",
+			RefusedBy:  connectorv1.RefusedBy_REFUSED_BY_SOURCE,
 			Violations: []*connectorv1.FieldViolation{{Field: "a.b", Description: "wrong"}},
 		},
 		bad: &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{

@@ -77,7 +77,7 @@ type fixture struct {
 }
 
 // start runs a server in memory until the test ends.
-func start(t *testing.T, source connector.Source, opts Options) *fixture {
+func start(t *testing.T, source connector.Source, opts Options, dial ...grpc.DialOption) *fixture {
 	t.Helper()
 	listener := bufconn.Listen(256 << 10)
 	logs := &logs{}
@@ -85,10 +85,10 @@ func start(t *testing.T, source connector.Source, opts Options) *fixture {
 	server := New(source, opts)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:bufconn",
+	conn, err := grpc.NewClient("passthrough:bufconn", append(dial,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(1<<20))
+		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(1<<20))...)
 	if err != nil {
 		t.Fatal(err)
 	}

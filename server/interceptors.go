@@ -30,11 +30,13 @@ func callInterceptors(opts Options, running *atomic.Int64) ([]grpc.UnaryServerIn
 	guardUnary, guardStream := guards(opts)
 	unary := []grpc.UnaryServerInterceptor{
 		countUnary,
+		trailUnary,
 		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, events), worthLogging),
 	}
 	unary = append(append(unary, guardUnary...), recovery.UnaryServerInterceptor(recovered))
 	stream := []grpc.StreamServerInterceptor{
 		countStream,
+		trailStream,
 		selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, events), worthLogging),
 	}
 	stream = append(append(stream, guardStream...), recovery.StreamServerInterceptor(recovered))

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -10,11 +9,8 @@ import (
 
 	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -24,8 +20,9 @@ import (
 // context that the transport gave the stream, and only the tap, which runs before the stream is set up, can put one in
 // its place that the server itself can end.
 type lifeline struct {
-	cut  context.CancelCauseFunc
-	late *time.Timer // ends the call if its request does not come
+	cut   context.CancelCauseFunc
+	late  *time.Timer           // ends the call if its request does not come
+	ended atomic.Pointer[error] // what the server itself ended the call with
 }
 
 // lifelineKey finds the lifeline of a call in its context.
@@ -97,29 +94,33 @@ func watchStall(stream grpc.ServerStream, timeout time.Duration) stall {
 	}
 	timer := time.AfterFunc(timeout, func() {
 		reason := stalled(timeout)
-		// gRPC itself ends the call with a bare CANCELLED once the Send wakes. Details that come in the trailer by hand
-		// complete it, as long as they have the same code.
-		if details, err := proto.Marshal(status.Convert(reason).Proto()); err == nil {
-			stream.SetTrailer(metadata.Pairs("grpc-status-details-bin", string(details)))
+		line.ended.Store(&reason)
+		// Cancelling the context wakes the Send, but then gRPC ends the call with a bare CANCELLED: the first status written
+		// counts. So the reason is written before, by the method with which gRPC itself writes the status that a handler
+		// returns. TestStalledReadIsCutOff fails if a later version of gRPC has no such method.
+		stream.SetTrailer(failureTrailers(reason))
+		if transport, ok := grpc.ServerTransportStreamFromContext(stream.Context()).(statusWriter); ok {
+			_ = transport.WriteStatus(status.Convert(reason)) // fails if the connection is gone, and the call with it
 		}
-		line.cut(&cutError{reason})
+		line.cut(reason)
 	})
 	timer.Stop()
 	return stall{timer: timer, timeout: timeout}
 }
 
-// stalled is the error of a call whose client takes nothing. It is the client's doing, and nothing is lost.
+// statusWriter is a [grpc.ServerTransportStream] that can end its call.
+type statusWriter interface {
+	WriteStatus(st *status.Status) error
+}
+
+// stalled returns the error of a Read whose client takes no message. Nothing is lost: the client can resume.
 func stalled(timeout time.Duration) error {
-	return failureStatus(codes.Canceled, &connector.Failure{
-		Class: connector.Transient,
-		Message: fmt.Sprintf("The client took nothing for %s, so the Read was ended: go on from the last state received.",
-			timeout),
+	return toStatus(&connector.Failure{
+		Class:     connector.Transient,
+		Message:   fmt.Sprintf("The client took no message for %s, so the Read was ended. Resume it from the last state received.", timeout),
 		Retryable: true,
 	}, secrets{})
 }
-
-// cutError is the cause of a context that the server itself ended, with the error that the call ends with.
-type cutError struct{ error }
 
 // begin notes that a message waits for the client.
 func (s stall) begin() {
@@ -135,10 +136,12 @@ func (s stall) end() {
 	}
 }
 
-// cutOff gives the error of a call that the server itself ended; nil if it did not.
+// cutOff returns the error with which the server itself ended a call, or nil.
 func cutOff(ctx context.Context) error {
-	if cut, ok := errors.AsType[*cutError](context.Cause(ctx)); ok {
-		return cut.error
+	if line, ok := ctx.Value(lifelineKey{}).(*lifeline); ok {
+		if reason := line.ended.Load(); reason != nil {
+			return *reason
+		}
 	}
 	return nil
 }

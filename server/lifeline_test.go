@@ -60,9 +60,12 @@ func TestStalledReadIsCutOff(t *testing.T) {
 		for err == nil {
 			_, err = stream.Recv()
 		}
-		if status.Code(err) != codes.Canceled || !strings.Contains(err.Error(), "took nothing for 200ms") ||
+		if st := status.Convert(err); st.Code() != codes.Unavailable || !strings.Contains(st.Message(), "took no message for 200ms") ||
 			!detailsOf(t, err).failure.GetRetryable() {
-			t.Errorf("the client got %v, want CANCELLED and the reason", err)
+			t.Errorf("the client got %v, want UNAVAILABLE and the reason", err)
+		}
+		if trailer := stream.Trailer().Get(failureTrailer); len(trailer) != 1 {
+			t.Errorf("trailers %v", stream.Trailer())
 		}
 	})
 	if err := goleak.Find(running); err != nil {

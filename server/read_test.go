@@ -80,6 +80,7 @@ func everyResponse(t *testing.T, at time.Time) []*connectorv1.ReadResponse {
 	state := object(t, `{"v": 1, "windows": []}`)
 	failure := &connectorv1.Failure{
 		Class: connectorv1.FailureClass_FAILURE_CLASS_PERMISSION, Message: "Extend the key.",
+		RefusedBy: connectorv1.RefusedBy_REFUSED_BY_SOURCE,
 	}
 	return []*connectorv1.ReadResponse{
 		{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{

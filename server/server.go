@@ -72,7 +72,7 @@ type Options struct {
 	// HandshakeTimeout is how long a new connection may take to be of use, and then each call to bring its request.
 	// Zero means 20 s.
 	HandshakeTimeout time.Duration
-	// StallTimeout is how long a message of a Read may wait for its client before the Read is ended with CANCELLED.
+	// StallTimeout is how long a message of a Read may wait for its client before the Read is ended with UNAVAILABLE.
 	// Zero means 10 minutes.
 	StallTimeout time.Duration
 	// ConnectionIdle is how long a connection without calls is kept. Zero means 15 minutes.

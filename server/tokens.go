@@ -112,7 +112,7 @@ func (t *Tokens) admit(ctx context.Context) (context.Context, error) {
 }
 
 func refuse(message string) error {
-	return toStatus(&connector.Failure{Class: connector.AuthError, Message: message}, secrets{})
+	return toStatus(refusalError{&connector.Failure{Class: connector.AuthError, Message: message}}, secrets{})
 }
 
 // tokenKey finds the token of a call in its context.

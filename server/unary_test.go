@@ -50,6 +50,7 @@ func TestCheck(t *testing.T) {
 	problem := &connector.Failure{Class: connector.AuthError, Message: "Replace the key.", HTTPStatus: 401}
 	wire := &connectorv1.Failure{
 		Class: connectorv1.FailureClass_FAILURE_CLASS_AUTH, Message: "Replace the key.", HttpStatus: 401,
+		RefusedBy: connectorv1.RefusedBy_REFUSED_BY_SOURCE,
 	}
 	streams := []connector.StreamAvailability{
 		{Stream: "charges", Availability: connector.Available},
@@ -138,6 +139,7 @@ func TestDiscover(t *testing.T) {
 			Availability: connectorv1.Availability_AVAILABILITY_UNAVAILABLE,
 			UnavailableReason: &connectorv1.Failure{
 				Class: connectorv1.FailureClass_FAILURE_CLASS_PERMISSION, Message: "No.",
+				RefusedBy: connectorv1.RefusedBy_REFUSED_BY_SOURCE,
 			},
 		},
 		{Name: "plans"},

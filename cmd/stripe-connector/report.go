@@ -16,8 +16,16 @@ func reportTable(report *client.Report) string {
 	var reasons []string
 	for _, s := range report.Streams {
 		rows = append(rows, reportRow(s))
+		name := streamName(s.Stream, s.Account)
 		if s.Failure != nil {
-			reasons = append(reasons, fmt.Sprintf("%s: %s\n", streamName(s.Stream, s.Account), s.Failure.GetMessage()))
+			reasons = append(reasons, fmt.Sprintf("%s: %s\n", name, s.Failure.GetMessage()))
+		}
+		if s.Withheld > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: %s deletions were withheld because the destination can't apply them. Those rows stay.\n",
+				name, thousands(s.Withheld)))
+		}
+		if s.SetAsideTotal > 0 {
+			reasons = append(reasons, setAside(name, s))
 		}
 	}
 	rows = append(rows, reportRow(report.Total()))
@@ -28,9 +36,18 @@ func reportTable(report *client.Report) string {
 	return table
 }
 
+// setAside returns what is missing from a stream that is complete otherwise, and why.
+func setAside(name string, s client.StreamReport) string {
+	text := fmt.Sprintf("%s: %s objects could not be read and will be tried again by later syncs.\n", name, thousands(s.SetAsideTotal))
+	for _, object := range s.SetAside {
+		text += fmt.Sprintf("  %s: %s\n", object.GetKey(), object.GetFailure().GetMessage())
+	}
+	return text
+}
+
 func reportRow(s client.StreamReport) []string {
 	return []string{
-		streamName(s.Stream, s.Account), statusWord(s.Status), thousands(s.Upserts), thousands(s.Deletes), thousands(s.Bytes),
+		streamName(s.Stream, s.Account), statusWord(s.Status), thousands(s.Upserts), thousands(s.Deletes + s.DeletesMatching), thousands(s.Bytes),
 		fmt.Sprintf("%.1f", s.Duration.Seconds()),
 	}
 }

@@ -1,0 +1,49 @@
+package client_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// TestSyncReportsWhatIsMissing has a destination that can't delete by parent, and a service that withholds such records
+// and sets objects aside, in two Reads.
+func TestSyncReportsWhatIsMissing(t *testing.T) {
+	accepts := []connectorv1.Operation{connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE}
+	first := []*connectorv1.SetAside{{Key: "ch_1"}, {Key: "ch_2"}}
+	f := &fakeService{
+		streams: []string{"a"}, records: 20, page: 10,
+		drains: func(read int, _ string) bool { return read == 1 },
+		adorn: func(read int, s *connectorv1.StreamSummary) {
+			s.Withheld, s.SetAside, s.SetAsideTotal = 3, first, 2
+			if read > 1 {
+				s.Withheld, s.SetAside, s.SetAsideTotal = 4, first[1:], 1
+			}
+		},
+	}
+	m := newMemory()
+	m.accepts = accepts
+	report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: m, Wait: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.reads) < 2 {
+		t.Fatalf("%d Reads", len(f.reads))
+	}
+	for _, read := range f.reads {
+		if diff := cmp.Diff(accepts, read.GetAcceptedOperations()); diff != "" {
+			t.Errorf("accepted operations (-want +got):\n%s", diff)
+		}
+	}
+	got := report.Streams[0]
+	if withheld := int64(3 + 4*(len(f.reads)-1)); got.Withheld != withheld || report.Total().Withheld != withheld {
+		t.Errorf("%d withheld, want %d: those of all Reads", got.Withheld, withheld)
+	}
+	if diff := cmp.Diff(first[1:], got.SetAside, protocmp.Transform()); diff != "" || got.SetAsideTotal != 1 || report.Total().SetAsideTotal != 1 {
+		t.Errorf("set aside %d (-want +got): %s; want those of the last Read", got.SetAsideTotal, diff)
+	}
+}

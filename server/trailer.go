@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const (
+	// failureTrailer holds the serialized Failure of an error, for clients that don't have google.rpc's types at hand.
+	failureTrailer = "connector-failure-bin"
+	// mostTrailer bounds what an error adds to the trailers of a call. gRPC in Java refuses metadata of more than 8 KiB
+	// altogether, and gRPC in C, on which Python and Ruby are built, may do so.
+	mostTrailer = 7 << 10
+	// shortText is the length to which texts are cut before violations are left out, in bytes.
+	shortText = 512
+)
+
+// fit returns the status for a failure, cut so that the trailers that carry it stay within mostTrailer: first its long
+// texts, then the violations from the end. The message still counts those, see [connector.Invalid].
+func fit(code codes.Code, f *connectorv1.Failure) *status.Status {
+	for {
+		st := failureStatus(code, f)
+		if trailerSize(st, f) <= mostTrailer {
+			return st
+		}
+		switch violations := f.GetViolations(); {
+		case len(f.GetInternalMessage()) > shortText:
+			f.InternalMessage = cutText(f.GetInternalMessage(), shortText)
+		case len(f.GetMessage()) > shortText:
+			f.Message = cutText(f.GetMessage(), shortText)
+		case len(violations) > 1:
+			f.Violations = violations[:len(violations)-1]
+		case len(violations) == 1 && len(violations[0].GetDescription()) > shortText:
+			violations[0].Description = cutText(violations[0].GetDescription(), shortText)
+		default: // texts that no failure has: stream, account or id of more than a KB
+			return status.New(code, cutText(f.GetMessage(), shortText))
+		}
+	}
+}
+
+// trailerSize returns the bytes of the trailers grpc-message, grpc-status-details-bin and connector-failure-bin.
+func trailerSize(st *status.Status, f *connectorv1.Failure) int {
+	message := 0
+	for _, b := range []byte(st.Message()) {
+		message++
+		if b < ' ' || b > '~' || b == '%' {
+			message += 2 // as %XX
+		}
+	}
+	return message + base64.RawStdEncoding.EncodedLen(proto.Size(st.Proto())) + base64.RawStdEncoding.EncodedLen(proto.Size(f))
+}
+
+// cutText shortens a text to at most size bytes, ellipsis included.
+func cutText(text string, size int) string {
+	const ellipsis = "…"
+	if len(text) <= size {
+		return text
+	}
+	size -= len(ellipsis)
+	for !utf8.RuneStart(text[size]) {
+		size--
+	}
+	return strings.TrimRight(text[:size], " ") + ellipsis
+}
+
+// failureTrailers returns the trailer of an error that carries a Failure; nothing for any other.
+func failureTrailers(err error) metadata.MD {
+	for _, detail := range status.Convert(err).Details() {
+		if f, ok := detail.(*connectorv1.Failure); ok {
+			if encoded, err := proto.Marshal(f); err == nil {
+				return metadata.Pairs(failureTrailer, string(encoded))
+			}
+		}
+	}
+	return nil
+}
+
+// trailUnary and trailStream add failureTrailer to the errors of calls.
+func trailUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	resp, err := handle(ctx, req)
+	if err != nil {
+		_ = grpc.SetTrailer(ctx, failureTrailers(err)) // fails outside of a call only
+	}
+	return resp, err
+}
+
+func trailStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	err := handle(srv, stream)
+	if err != nil {
+		stream.SetTrailer(failureTrailers(err))
+	}
+	return err
+}
