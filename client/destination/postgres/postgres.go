@@ -99,13 +99,17 @@ func newDestination(address string, opts Options) (*Destination, error) {
 
 // createOwn creates the schema and the tables of states, identities and refused records.
 func (d *Destination) createOwn(ctx context.Context) error {
-	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error {
-		if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
-			"CREATE SCHEMA "+rows.Quote(d.schema)); err != nil {
-			return err
-		}
-		for _, table := range [][2]string{
-			{rows.StateTable, `
+	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error { return d.createIn(ctx, tx) })
+}
+
+// createIn does it in a transaction.
+func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
+	if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
+		"CREATE SCHEMA "+rows.Quote(d.schema)); err != nil {
+		return err
+	}
+	for _, table := range [][2]string{
+		{rows.StateTable, `
 	stream text NOT NULL,
 	account text NOT NULL,
 	state text NOT NULL, -- empty if its table was lost
@@ -113,7 +117,7 @@ func (d *Destination) createOwn(ctx context.Context) error {
 	completed bigint NOT NULL DEFAULT 0, -- the last generation read to its end
 	arrived bigint NOT NULL DEFAULT 0,   -- in append mode: the last version that the state covers
 	PRIMARY KEY (stream, account)`},
-			{rows.TablesTable, `
+		{rows.TablesTable, `
 	stream text PRIMARY KEY,
 	oid oid NOT NULL,        -- of its table
 	id text NOT NULL,        -- also in the table's comment
@@ -121,7 +125,7 @@ func (d *Destination) createOwn(ctx context.Context) error {
 	numbers int2[] NOT NULL, -- theirs in the catalog
 	filled boolean NOT NULL  -- whether the table had rows after the last commit
 `},
-			{rows.RefusedTable, `
+		{rows.RefusedTable, `
 	stream text NOT NULL,
 	account text NOT NULL,
 	key text NOT NULL,
@@ -134,13 +138,12 @@ func (d *Destination) createOwn(ctx context.Context) error {
 	reason text NOT NULL,
 	refused_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (stream, account, key)`},
-		} {
-			if err := createIfMissing(ctx, tx, d.relation(table[0]), "CREATE TABLE "+d.qualified(table[0])+" ("+table[1]+")"); err != nil {
-				return err
-			}
+	} {
+		if err := createIfMissing(ctx, tx, d.relation(table[0]), "CREATE TABLE "+d.qualified(table[0])+" ("+table[1]+")"); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // relation returns a query for a table or index of the schema.

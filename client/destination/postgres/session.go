@@ -130,11 +130,16 @@ func (d *Destination) lock(ctx context.Context) error {
 		return d.explain(ctx, err)
 	}
 	said := fmt.Sprintf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
-	if holders := d.holders(ctx, `locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-	AND classid::bigint = ($1::bigint >> 32) & 4294967295 AND objid::bigint = $1::bigint & 4294967295 AND objsubid = 1`, d.lockKey()); len(holders) > 0 {
+	if holders := d.lockHolders(ctx); len(holders) > 0 {
 		said += fmt.Sprintf("; it is %s, and SELECT pg_terminate_backend(%d) ends it if it is dead", holders[0], holders[0].pid)
 	}
 	return errors.New(said)
+}
+
+// lockHolders returns who else holds the lock.
+func (d *Destination) lockHolders(ctx context.Context) []holder {
+	return d.holders(ctx, `locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	AND classid::bigint = ($1::bigint >> 32) & 4294967295 AND objid::bigint = $1::bigint & 4294967295 AND objsubid = 1`, d.lockKey())
 }
 
 func (d *Destination) lockKey() int64 {

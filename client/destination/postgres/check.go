@@ -1,0 +1,219 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// checkup is a check under way.
+type checkup struct {
+	*Destination
+	findings []client.Finding
+}
+
+// errRolledBack ends the transaction of a check.
+var errRolledBack = errors.New("rolled back")
+
+// Check tests what a sync of these streams would do, in a transaction that it rolls back. Tables that hold rows are not touched: of
+// these it asks the catalog and the planner.
+func Check(ctx context.Context, address string, opts Options, streams []*connectorv1.Stream) ([]client.Finding, error) {
+	d, err := newDestination(address, opts)
+	if err != nil {
+		return []client.Finding{{Subject: "understand the destination", Verdict: client.FindingProblem, Message: err.Error()}}, nil
+	}
+	c := &checkup{Destination: d}
+	err = d.connect(ctx)
+	if !c.found("connect to "+d.where, err) {
+		return c.findings, ctx.Err()
+	}
+	defer d.Close()
+	err = c.session(ctx)
+	if err == nil {
+		err = c.privileges(ctx, streams)
+	}
+	if err == nil {
+		err = c.tables(ctx, streams)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.found("ask the catalog", d.explain(ctx, err))
+	}
+	return c.findings, ctx.Err()
+}
+
+// found notes that a sync can do something, or why it can't.
+func (c *checkup) found(subject string, err error, remedy ...string) bool {
+	f := client.Finding{Subject: subject, Verdict: client.FindingOK}
+	if err != nil {
+		f.Verdict, f.Message, f.Remedy = client.FindingProblem, err.Error(), remedy
+	}
+	c.findings = append(c.findings, f)
+	return err == nil
+}
+
+func (c *checkup) note(subject, message string, remedy ...string) {
+	c.findings = append(c.findings, client.Finding{Subject: subject, Verdict: client.FindingNote, Message: message, Remedy: remedy})
+}
+
+// session says what stands between a sync and the database, and what the role and the database set.
+func (c *checkup) session(ctx context.Context) error {
+	if c.backend.pooled {
+		c.note("pooler", "a pooler in session mode stands between: a sync keeps one of its connections from its beginning to its end")
+	}
+	answer, err := c.conn.Query(ctx, `SELECT DISTINCT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+	AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY 1`)
+	if err != nil {
+		return err
+	}
+	others, err := pgx.CollectRows(answer, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		name, value, _ := strings.Cut(other, "=")
+		i := slices.IndexFunc(settings, func(s [2]string) bool { return strings.EqualFold(s[0], name) })
+		if i >= 0 {
+			c.note("setting "+name, fmt.Sprintf("the role or the database sets %s = %s; a sync sets %s for its own session", name, value, settings[i][1]))
+		}
+	}
+	var standby bool
+	if err := c.conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
+		return err
+	}
+	if standby {
+		c.found("write", fmt.Errorf("the server of %s is a standby, which is read-only: connect to the primary", c.where))
+	}
+	if holders := c.lockHolders(ctx); len(holders) > 0 {
+		c.note("lock", "another sync is writing to "+c.where+": it is "+holders[0].String())
+	}
+	return nil
+}
+
+// privileges says what the role lacks.
+func (c *checkup) privileges(ctx context.Context, streams []*connectorv1.Stream) error {
+	c.names = nil
+	for _, s := range streams {
+		c.names = append(c.names, rows.SafeName(s.GetName()))
+	}
+	all := append(c.names[:len(c.names):len(c.names)], rows.StateTable, rows.TablesTable, rows.RefusedTable)
+	missing, err := c.missing(ctx, all)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		err = fmt.Errorf("user %s lacks privileges in %s: have a superuser or the owner run these statements", c.backend.user, c.where)
+	}
+	c.found("privileges of user "+c.backend.user, err, missing...)
+	return nil
+}
+
+// tables tries to create what is missing, and says what a sync would change in the tables that are there.
+func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) error {
+	there, err := c.find(ctx, c.conn, c.names...)
+	if err != nil {
+		return err
+	}
+	known := map[string]*found{}
+	if state, err := c.find(ctx, c.conn, rows.TablesTable); err != nil {
+		return err
+	} else if len(state) > 0 {
+		var names []string
+		for _, s := range streams {
+			names = append(names, s.GetName())
+		}
+		if known, err = c.remembered(ctx, names); err != nil {
+			return err
+		}
+	}
+	var create, stage []string
+	for _, s := range streams {
+		layout, err := rows.LayOut(s, c.opts)
+		if !c.found("lay out "+s.GetName(), err) {
+			continue
+		}
+		c.findings = c.findings[:len(c.findings)-1] // of so many streams, only what is wrong
+		t := &table{Table: layout, schema: c.schema}
+		now := there[t.Name]
+		reason, ours := t.examine(&now, known[t.Stream])
+		statements, taken, err := c.migration(ctx, t, now, ours)
+		if err != nil {
+			c.found("table "+t.Name, err)
+			continue
+		}
+		t.names = append(t.Names(), own[:]...)
+		if now.missing() {
+			create = append(create, statements...)
+			if !c.opts.Append {
+				stage = append(stage, t.createStage())
+			}
+			continue
+		}
+		if reason != "" && known[t.Stream] != nil {
+			c.note("table "+t.Name, reason+rows.ReadAgain)
+		}
+		if len(statements) > 0 {
+			c.note("table "+t.Name, "a sync will change it", statements...)
+		}
+		for _, field := range taken {
+			c.note("table "+t.Name, rows.Taken(t.Name, field))
+		}
+		if err := c.existing(ctx, t, now); err != nil {
+			return err
+		}
+	}
+	err = c.change(ctx, rows.StateTable, func(tx pgx.Tx) error {
+		if err := c.createIn(ctx, tx); err != nil {
+			return err
+		}
+		for _, statement := range slices.Concat(create, stage) {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return errRolledBack
+	})
+	if errors.Is(err, errRolledBack) {
+		err = nil
+	}
+	c.found(fmt.Sprintf("create what is missing in schema %s", c.schema), err)
+	return nil
+}
+
+// existing looks at a table that holds rows: at what the planner says of filling it, and at what of the user's is in the way.
+func (c *checkup) existing(ctx context.Context, t *table, now found) error {
+	answer, err := c.conn.Query(ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+	AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL($2) ORDER BY attnum`, now.oid, append(t.names, append(c.opts.Own(), rows.Arrival)...))
+	if err != nil {
+		return err
+	}
+	required, err := pgx.CollectRows(answer, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, column := range required {
+		c.found("table "+t.Name, fmt.Errorf("column %s must not be NULL, and a sync does not fill it: give it a default or drop NOT NULL", column),
+			fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …", t.qualified(), rows.Quote(column)))
+	}
+	answer, err = c.conn.Query(ctx, `SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D'
+UNION ALL SELECT 'constraint ' || conname FROM pg_constraint WHERE conrelid = $1 AND contype IN ('f', 'c', 'u', 'x') ORDER BY 1`, now.oid)
+	if err != nil {
+		return err
+	}
+	guards, err := pgx.CollectRows(answer, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if len(guards) > 0 {
+		c.note("table "+t.Name, "records that "+strings.Join(guards, ", ")+" rejects are set aside in "+rows.RefusedTable)
+	}
+	return nil
+}
