@@ -135,31 +135,29 @@ type Page struct {
 }
 
 // List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
-func (c *Client) List(ctx context.Context, path string, query url.Values, options ...ListOption) (*Page, error) {
+func (c *Client) List(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
 	page := &Page{}
 	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
 		page.AsOf = asOf
 		return cutter.CutList(&page.List, led)
 	})
 	call.list = true
-	for _, option := range options {
-		option(call)
-	}
-	return page, c.get(ctx, call)
+	return page, c.get(ctx, call.with(options))
 }
 
 var errNotObject = errors.New("the body is not an object with an id")
 
 // Get reads one object. An error is a *connector.Failure or the context's.
-func (c *Client) Get(ctx context.Context, path string, query url.Values) (rawjson.Object, error) {
+func (c *Client) Get(ctx context.Context, path string, query url.Values, options ...Option) (rawjson.Object, error) {
 	var object rawjson.Object
-	err := c.get(ctx, newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
+	call := newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
 		compact, err := cutter.Compact(led)
 		object = rawjson.CutObject(compact)
 		if err == nil && object.ID == "" {
 			err = errNotObject
 		}
 		return err
-	}))
+	})
+	err := c.get(ctx, call.with(options))
 	return object, err
 }

@@ -34,8 +34,8 @@ func orDefault(d, or time.Duration) time.Duration {
 const (
 	// longestHint bounds how long an answer's Retry-After makes a request wait before the next attempt.
 	longestHint = time.Minute
-	// brokenRetries and brokenBudget bound how often, and until when, a page is retried that Stripe fails to serve and
-	// that the caller can ask for in smaller pieces.
+	// brokenRetries and brokenBudget bound how often, and until when, a call is retried that Stripe fails to serve and
+	// that the caller has a way out of.
 	brokenRetries = 2
 	brokenBudget  = 10 * time.Second
 )
@@ -84,9 +84,9 @@ func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func
 func (c *Client) patience(failed *fault, began time.Time, attempts int) time.Time {
 	budget := c.options.Retry.budget()
 	switch {
-	case failed.broken && failed.call.shrinks && attempts > brokenRetries:
+	case failed.broken && failed.call.wayOut && attempts > brokenRetries:
 		return began // no retry
-	case failed.broken && failed.call.shrinks:
+	case failed.broken && failed.call.wayOut:
 		return began.Add(min(budget, brokenBudget))
 	case failed.unreachable:
 		return c.outage.since(began).Add(budget)

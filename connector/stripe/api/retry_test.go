@@ -91,17 +91,17 @@ func TestABrokenPageIsSoonGivenUp(t *testing.T) {
 	}
 	tests := map[string]struct {
 		stripe      roundTrip
-		options     []api.ListOption
+		options     []api.Option
 		requests    int64 // 0 means many
 		least, most time.Duration
 		broken      bool
 	}{
-		"cut short, smaller":  {cutShort, []api.ListOption{api.Shrinkable}, 3, 0, 4 * time.Second, true},
-		"failing, smaller":    {failing, []api.ListOption{api.Shrinkable}, 3, 0, 4 * time.Second, true},
-		"slow, smaller":       {slow, []api.ListOption{api.Shrinkable}, 1, 0, 26 * time.Second, true},
+		"cut short, smaller":  {cutShort, []api.Option{api.Shrinkable}, 3, 0, 4 * time.Second, true},
+		"failing, smaller":    {failing, []api.Option{api.Shrinkable}, 3, 0, 4 * time.Second, true},
+		"slow, smaller":       {slow, []api.Option{api.Shrinkable}, 1, 0, 26 * time.Second, true},
 		"failing":             {failing, nil, 0, time.Minute, 2 * time.Minute, true},
-		"unreachable":         {unreachable, []api.ListOption{api.Shrinkable}, 0, time.Minute, 2 * time.Minute, false},
-		"at the rate limit":   {limited, []api.ListOption{api.Shrinkable}, 0, time.Minute, 2 * time.Minute, false},
+		"unreachable":         {unreachable, []api.Option{api.Shrinkable}, 0, time.Minute, 2 * time.Minute, false},
+		"at the rate limit":   {limited, []api.Option{api.Shrinkable}, 0, time.Minute, 2 * time.Minute, false},
 		"cut short, no other": {cutShort, nil, 0, time.Minute, 2 * time.Minute, true},
 	}
 	for name, test := range tests {
@@ -118,6 +118,20 @@ func TestABrokenPageIsSoonGivenUp(t *testing.T) {
 					t.Errorf("%d requests in %v", requests, took)
 				}
 			})
+		})
+	}
+}
+
+func TestABrokenObjectIsSoonGivenUp(t *testing.T) {
+	for _, options := range [][]api.Option{nil, {api.Expendable}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := refuse("", 500, stripeError("", "", "An unknown error occurred"))
+			began := time.Now()
+			_, err := c.Get(t.Context(), "/v1/charges/ch_1", nil, options...)
+			took, requests := time.Since(began), c.Meter.Requests()
+			if soon := took < 4*time.Second && requests == 3; !api.IsBroken(err) || soon != (options != nil) {
+				t.Errorf("%d requests in %v: %v", requests, took, err)
+			}
 		})
 	}
 }
