@@ -44,6 +44,10 @@ type Subject struct {
 	// table, by name. Begin must then return none for that stream and say so. They run while the destination is closed, and
 	// between two commits.
 	Lose map[string]func(t *testing.T, place string)
+	// Refuse has the stream "charges" refuse the rows "id_c" and "id_e", by name of the way, and Accept ends that. They run
+	// while the destination is closed.
+	Refuse map[string]func(t *testing.T, place string)
+	Accept func(t *testing.T, place string)
 	// Alter are what others may do to that stream's table without harm, such as adding a column of their own.
 	Alter map[string]func(t *testing.T, place string)
 }
@@ -129,6 +133,15 @@ func Run(t *testing.T, s Subject) {
 	for _, mode := range s.Modes {
 		t.Run("lost, "+string(mode), func(t *testing.T) { lost(t, s, mode) })
 		t.Run("altered, "+string(mode), func(t *testing.T) { altered(t, s, mode) })
+	}
+	t.Run("unchanged, keep", func(t *testing.T) {
+		if !slices.Contains(s.Modes, Keep) {
+			t.Skip("it keeps no versions")
+		}
+		unchanged(t, s)
+	})
+	for _, mode := range s.Modes {
+		t.Run("refused, "+string(mode), func(t *testing.T) { setAside(t, s, mode) })
 	}
 	t.Run("schemas grow", func(t *testing.T) {
 		if s.Extra == nil {
@@ -337,7 +350,9 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 			case mode == Replace:
 				delete(all, key)
 			case mode == Keep:
-				all[key] = append(all[key], "deleted ")
+				if n := len(all[key]); n == 0 || all[key][n-1] != "deleted " { // of what is gone there is nothing new to tell
+					all[key] = append(all[key], "deleted ")
+				}
 			case known:
 				all[key] = []string{"deleted " + all[key][0]}
 			}

@@ -69,6 +69,8 @@ type history struct {
 	place string
 	d     client.Destination
 	begun client.Beginning
+	// refused, if set, is called for each record set aside.
+	refused func(client.Refusal)
 }
 
 func newHistory(t *testing.T, s Subject, mode Mode) *history {
@@ -139,7 +141,7 @@ func (h *history) step(i int, generation int64) step {
 // try commits the objects from and before to of a generation, with a state and as its end.
 func (h *history) try(generation int64, from, to int) error {
 	h.t.Helper()
-	var c client.Commit
+	c := client.Commit{Refused: h.refused}
 	for _, stream := range Streams() {
 		l := &lane{stream: stream.GetName(), next: from}
 		for i := range to {

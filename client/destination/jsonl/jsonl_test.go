@@ -312,6 +312,10 @@ func TestRefuses(t *testing.T) {
 		_, err := jsonl.Open(path, jsonl.Options{})
 		wantError(t, err, "is a file: name a folder")
 	})
+	t.Run("a device", func(t *testing.T) {
+		_, err := jsonl.Open(os.DevNull, jsonl.Options{})
+		wantError(t, err, "is a device: name a folder")
+	})
 	t.Run("another program's state", func(t *testing.T) {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, "_state.json"), "nonsense")

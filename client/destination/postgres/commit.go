@@ -139,11 +139,18 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 // load stores the records of a stream.
 func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	if d.opts.Append {
+		var before int64
+		if err := tx.QueryRow(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+t.qualified()).Scan(&before); err != nil {
+			return err
+		}
 		source := &versions{d: d, t: t, batches: batches}
 		if err := source.copyTo(ctx, tx, pgx.Identifier{t.schema, t.Name}, t.names, source); err != nil {
 			return err
 		}
-		return d.settle(ctx, tx, t, source)
+		if err := d.settle(ctx, tx, t, source); err != nil {
+			return err
+		}
+		return t.takeBackUnchanged(ctx, tx, before)
 	}
 	source := &newest{versions: versions{d: d, t: t, batches: batches},
 		seen: map[string]connectorv1.Operation{}, replaced: map[string]any{}}
@@ -176,6 +183,23 @@ func (d *Destination) stage(ctx context.Context, tx pgx.Tx, t *table) error {
 	}
 	_, err := tx.Exec(ctx, t.createStage())
 	t.staged = err == nil
+	return err
+}
+
+// takeBackUnchanged removes the versions after one that are the same as the version before them.
+func (t *table) takeBackUnchanged(ctx context.Context, tx pgx.Tx, arrived int64) error {
+	lift, remove := t.Unchanged(t.qualified(), "$1")
+	if lift == "" {
+		return nil
+	}
+	for lifted := int64(1); lifted > 0; {
+		tag, err := tx.Exec(ctx, lift, arrived)
+		if err != nil {
+			return err
+		}
+		lifted = tag.RowsAffected()
+	}
+	_, err := tx.Exec(ctx, remove, arrived)
 	return err
 }
 

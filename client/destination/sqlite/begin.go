@@ -14,6 +14,9 @@ import (
 // versions that no state covers: they come again.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	d.notices = nil
+	if err := d.reopen(ctx); err != nil {
+		return begun, explain(d.path, err)
+	}
 	if _, err := d.conn.ExecContext(ctx, tables); err != nil {
 		return begun, explain(d.path, err)
 	}
@@ -28,7 +31,10 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 		begun.States = append(begun.States, stored...)
 	}
 	begun.Notices = d.notices
-	d.version, err = d.schemaVersion(ctx)
+	if d.version, err = d.schemaVersion(ctx); err != nil {
+		return begun, explain(d.path, err)
+	}
+	begun.Refused, err = d.retry(ctx)
 	return begun, explain(d.path, err)
 }
 

@@ -17,43 +17,116 @@ const asOfLayout = "2006-01-02T15:04:05.000Z"
 
 // Commit stores records and states, and removes what did not come back, in one transaction.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
-	now := d.now().UTC().Format(asOfLayout)
-	d.replacements = d.replacements[:0]
-	var refilled map[*table]bool
-	err := d.transaction(ctx, func() (err error) {
-		if err := d.undisturbed(ctx, c); err != nil {
-			return err
-		}
-		for _, batch := range c.Records {
-			if err := d.apply(ctx, batch, now); err != nil {
-				return err
-			}
-		}
-		if err := d.settle(ctx); err != nil {
-			return err
-		}
-		for _, state := range c.States {
-			if err := d.store(ctx, state, now); err != nil {
-				return err
-			}
-		}
-		for _, completion := range c.Completed {
-			if err := d.complete(ctx, completion, now); err != nil {
-				return err
-			}
-		}
-		refilled, err = d.refill(ctx, c)
+	if err := d.there(); err != nil {
 		return err
-	})
-	if err == nil {
-		for t, filled := range refilled {
-			t.identity.Filled = filled
-		}
-		for _, completion := range c.Completed {
-			d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+	}
+	if err := d.commit(ctx, c); err != nil {
+		return explain(d.path, err)
+	}
+	return d.there()
+}
+
+func (d *Destination) commit(ctx context.Context, c client.Commit) (err error) {
+	d.refused = map[*table]map[*connectorv1.Record]client.Refusal{}
+	var refilled map[*table]bool
+	for err = errRolledBack; errors.Is(err, errRolledBack); {
+		err = d.transaction(ctx, func() (err error) {
+			refilled, err = d.fill(ctx, c)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for t, filled := range refilled {
+		t.identity.Filled = filled
+	}
+	for _, completion := range c.Completed {
+		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+	}
+	for _, refused := range d.refused {
+		for _, r := range refused {
+			if c.Refused != nil {
+				c.Refused(r)
+			}
 		}
 	}
-	return explain(d.path, err)
+	return nil
+}
+
+// fill does what a commit asks for, within its transaction.
+func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*table]bool, err error) {
+	now := d.now().UTC().Format(asOfLayout)
+	d.replacements = d.replacements[:0]
+	if err := d.undisturbed(ctx, c); err != nil {
+		return nil, err
+	}
+	before, err := d.arrivals(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, batch := range c.Records {
+		if err := d.apply(ctx, batch, now); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
+	for t, arrived := range before {
+		if err := d.takeBackUnchanged(ctx, t, arrived); err != nil {
+			return nil, err
+		}
+	}
+	for _, state := range c.States {
+		if err := d.store(ctx, state, now); err != nil {
+			return nil, err
+		}
+	}
+	for _, completion := range c.Completed {
+		if err := d.complete(ctx, completion, now); err != nil {
+			return nil, err
+		}
+	}
+	return d.refill(ctx, c)
+}
+
+// arrivals returns, in append mode, the last version of each table that a commit adds to.
+func (d *Destination) arrivals(ctx context.Context, c client.Commit) (map[*table]int64, error) {
+	last := map[*table]int64{}
+	if !d.opts.Append {
+		return last, nil
+	}
+	for _, batch := range c.Records {
+		t := d.tables[batch.GetStream()]
+		if _, known := last[t]; known || t == nil {
+			continue
+		}
+		var err error
+		if last[t], err = d.arrived(ctx, t.Stream); err != nil {
+			return nil, err
+		}
+	}
+	return last, nil
+}
+
+// takeBackUnchanged removes the versions after one that are the same as the version before them.
+func (d *Destination) takeBackUnchanged(ctx context.Context, t *table, arrived int64) error {
+	lift, remove := t.Unchanged(rows.Quote(t.Name), "?")
+	if lift == "" {
+		return nil
+	}
+	for lifted := int64(1); lifted > 0; {
+		result, err := d.conn.ExecContext(ctx, lift, arrived)
+		if err != nil {
+			return err
+		}
+		if lifted, err = result.RowsAffected(); err != nil {
+			return err
+		}
+	}
+	_, err := d.conn.ExecContext(ctx, remove, arrived)
+	return err
 }
 
 // apply stores the records of a batch. The context is looked at once per batch: the driver would start a goroutine for
@@ -68,6 +141,15 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 	}
 	ctx = context.WithoutCancel(ctx)
 	for _, record := range batch.GetRecords() {
+		if err := d.supersede(ctx, t, batch, record); err != nil {
+			return err
+		}
+		if _, refused := d.refused[t][record]; refused { // by a trigger that rolled the transaction back
+			if err := d.setAside(ctx, t, batch, record); err != nil {
+				return err
+			}
+			continue
+		}
 		if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
 			if err := d.replace(ctx, t, batch, record, now); err != nil {
 				return err
@@ -76,7 +158,10 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 		}
 		width := len(t.Columns)
 		if err := d.splitter.Split(t.Table, batch, record, t.values[:width+rows.OwnValues]); err != nil {
-			return err
+			if err = d.refuse(ctx, t, batch, record, err); err != nil {
+				return err
+			}
+			continue
 		}
 		own := t.values[width:]
 		deletedAt := now
@@ -100,7 +185,9 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 			_, err = t.remove.ExecContext(ctx, append(t.values[:t.Keys:t.Keys], batch.GetAccount())...)
 		}
 		if err != nil {
-			return err
+			if err = d.refuse(ctx, t, batch, record, err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -114,6 +201,12 @@ func (d *Destination) complete(ctx context.Context, c client.Completion, now str
 	}
 	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
 		return nil
+	}
+	if t.aside {
+		if _, err := d.conn.ExecContext(ctx, "DELETE FROM "+rows.RefusedTable+" WHERE stream = ? AND account = ? AND generation < ?",
+			c.Stream, c.Account, c.Generation); err != nil {
+			return err
+		}
 	}
 	if t.complete != nil {
 		if _, err := t.complete.ExecContext(ctx, now, c.Account, c.Generation); err != nil {

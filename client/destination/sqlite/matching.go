@@ -86,18 +86,18 @@ SELECT %[2]s, ?2, ?3, ?4, ?5, ?6, 'DELETE' FROM %[1]s AS version WHERE %[3]s AND
 	return err
 }
 
-// indexParent makes the indexes by which the rows of a parent are found, and in append mode the later versions of a row.
+// indexParent makes the indexes by which the rows of a parent are found, and in append mode the other versions of a row.
 func (d *Destination) indexParent(ctx context.Context, t *table) error {
-	name, columns := t.ParentIndex(d.opts)
-	if columns == nil {
-		return nil
-	}
 	const statement = "CREATE INDEX IF NOT EXISTS %s ON %s (%s)"
 	if d.opts.Append && t.Keys > 0 {
 		versions := rows.QuoteAll(append(t.PrimaryKey(), rows.Arrival))
 		if err := d.exec(ctx, statement, rows.Quote(t.KeyIndex()), rows.Quote(t.Name), versions); err != nil {
 			return err
 		}
+	}
+	name, columns := t.ParentIndex(d.opts)
+	if columns == nil {
+		return nil
 	}
 	return d.exec(ctx, statement, rows.Quote(name), rows.Quote(t.Name), rows.QuoteAll(columns))
 }

@@ -22,6 +22,8 @@ func TestOpenRefuses(t *testing.T) {
 		"no such folder":   {filepath.Join(folder, "none", "a.db"), "there is no folder"},
 		"not a database":   {other, "is not a SQLite database: choose another file"},
 		"in memory":        {":memory:", "name a file"},
+		"a device":         {os.DevNull, "is a device: name a file"},
+		"long name":        {filepath.Join(folder, strings.Repeat("long", 100)), "is too long for its file system: choose a shorter one"},
 		"folder is a file": {filepath.Join(other, "a.db"), "there is no folder"},
 	}
 	for name, test := range tests {
@@ -77,9 +79,15 @@ func TestCommitRefusesAllOrNothing(t *testing.T) {
 		records []*connectorv1.Record
 		want    string
 	}{
-		"not JSON":          {"a", record(`{"id":"x`, upsert), "is not a JSON object"},
-		"not an object":     {"a", record(`[1]`, upsert), "is not a JSON object"},
-		"no key":            {"a", record(`{"name":"x"}`, upsert), `no value of its key "id"`},
+		"not JSON":      {"a", record(`{"id":"x`, upsert), "is not a JSON object"},
+		"not an object": {"a", record(`[1]`, upsert), "is not a JSON object"},
+		"no key":        {"a", record(`{"name":"x"}`, upsert), `no value of its key "id"`},
+		"too many": {"a", func() (many []*connectorv1.Record) {
+			for range 102 {
+				many = append(many, record(`{"id":"\u0000"}`, upsert)...)
+			}
+			return many
+		}(), "accepts none of more than 100 records"},
 		"key is null":       {"a", record(`{"id":null}`, upsert), `no value of its key "id"`},
 		"unknown operation": {"a", record(`{"id":"x"}`, 17), "this version does not know"},
 		"unknown stream":    {"b", record(`{"id":"x"}`, upsert), `records of "b", which was not asked for`},

@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -15,6 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // setUp makes the file ready. With a write-ahead log, readers do not wait for us nor we for them; NORMAL loses at most the
@@ -40,6 +39,20 @@ CREATE TABLE IF NOT EXISTS ` + rows.TablesTable + ` (
 	id TEXT NOT NULL,       -- also in the table's declaration
 	columns TEXT NOT NULL,  -- a JSON array of those that syncs made
 	filled INTEGER NOT NULL -- whether the table had rows after the last commit
+);
+CREATE TABLE IF NOT EXISTS ` + rows.RefusedTable + ` (
+	stream TEXT NOT NULL,
+	account TEXT NOT NULL,
+	key TEXT NOT NULL,
+	parent,
+	operation INTEGER NOT NULL,
+	data TEXT NOT NULL,
+	generation INTEGER NOT NULL,
+	as_of TEXT,
+	event_id TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	refused_at TEXT NOT NULL,
+	PRIMARY KEY (stream, account, key)
 )`
 
 const putState = `INSERT INTO ` + rows.StateTable + ` (stream, account, state, stored_at, arrived) VALUES (?, ?, ?, ?, ?)
@@ -55,6 +68,7 @@ type Destination struct {
 	opts      Options
 	now       func() time.Time
 	lock      *filelock.Lock
+	file      os.FileInfo // that is open
 	db        *sql.DB
 	conn      *sql.Conn // the only one, so that statements stay prepared
 	state     *sql.Stmt
@@ -64,7 +78,9 @@ type Destination struct {
 	version   int64           // of the schema, when the tables were last looked at
 	notices   []client.Notice // of the Begin under way
 
-	replacements []replacement // of the commit under way, in append mode
+	// Of the commit under way:
+	replacements []replacement // in append mode
+	refused      map[*table]map[*connectorv1.Record]client.Refusal
 }
 
 // lane is a stream of an account.
@@ -78,6 +94,7 @@ func Open(ctx context.Context, path string, opts Options) (*Destination, error) 
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
+	path = resolve(path)
 	lock, err := filelock.Acquire(path + ".lock")
 	if err != nil {
 		return nil, explain(path, err)
@@ -103,39 +120,18 @@ func (d *Destination) connect(ctx context.Context) (err error) {
 	if _, err = d.conn.ExecContext(ctx, setUp); err != nil {
 		return err
 	}
-	d.state, err = d.conn.PrepareContext(ctx, putState)
+	if d.state, err = d.conn.PrepareContext(ctx, putState); err != nil {
+		return err
+	}
+	d.file, err = os.Stat(d.path)
 	return err
 }
 
-// checkPath finds what SQLite would complain about in words of its own.
-func checkPath(path string) error {
-	if path == ":memory:" {
-		return errors.New("a database in memory would be gone with the process: name a file")
-	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, "stripe.db"))
-	}
-	folder := filepath.Dir(path)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: make it, or choose another place", folder)
-	}
-	return nil
-}
-
-// Close closes the file and lets other syncs have it.
+// Close closes the file and lets other syncs have it. It fails if the file is not there any more.
 func (d *Destination) Close() error {
-	var errs []error
-	for _, t := range d.tables {
-		errs = append(errs, t.close())
+	var gone error
+	if d.file != nil {
+		gone = d.there()
 	}
-	if d.state != nil {
-		errs = append(errs, d.state.Close())
-	}
-	if d.conn != nil {
-		errs = append(errs, d.conn.Close())
-	}
-	if d.db != nil {
-		errs = append(errs, d.db.Close())
-	}
-	return errors.Join(append(errs, d.lock.Release())...)
+	return errors.Join(gone, d.disconnect(), d.lock.Release())
 }

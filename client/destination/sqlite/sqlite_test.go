@@ -63,6 +63,13 @@ func TestKeepsThePromise(t *testing.T) {
 			"column of ours dropped": statements("ALTER TABLE charges DROP COLUMN _as_of"),
 			"column made again":      statements("ALTER TABLE charges DROP COLUMN n", "ALTER TABLE charges ADD COLUMN n INTEGER"),
 		},
+		Refuse: map[string]func(*testing.T, string){
+			"trigger": statements("CREATE TRIGGER refuse BEFORE INSERT ON charges WHEN new.id IN ('id_c', 'id_e') AND new._extra IS NOT NULL " +
+				"BEGIN SELECT raise(ABORT, 'not these'); END"),
+			"trigger that rolls back": statements("CREATE TRIGGER refuse BEFORE INSERT ON charges WHEN new.id IN ('id_c', 'id_e') AND new._extra IS NOT NULL " +
+				"BEGIN SELECT raise(ROLLBACK, 'not these'); END"),
+		},
+		Accept: statements("DROP TRIGGER refuse"),
 		Alter: map[string]func(*testing.T, string){
 			"a column":            statements("ALTER TABLE charges ADD COLUMN mine TEXT DEFAULT 'x'"),
 			"a column like ours":  statements("ALTER TABLE charges ADD COLUMN _mine NOT NULL DEFAULT 1"),
@@ -275,5 +282,40 @@ func TestSchemaGrows(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTheUsersColumnsStay has columns that no sync made in a table, one of them with the name of a field that comes later.
+func TestTheUsersColumnsStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stripe.db")
+	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id"), `{"id":"a","n":1}`)
+	statements("ALTER TABLE charges ADD COLUMN mine TEXT DEFAULT 'x'", "ALTER TABLE charges ADD COLUMN Risk TEXT",
+		"ALTER TABLE charges ADD COLUMN _note TEXT", "ALTER TABLE charges ADD COLUMN twice AS (n * 2)",
+		"UPDATE charges SET mine = 'precious', Risk = 'none', _note = 'n'")(t, path)
+	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"n":{"type":"integer"},"risk":{"type":"object"},"twice":{"type":"string"}}`, "id"),
+		`{"id":"a","n":2,"risk":{"score":1},"twice":"t","mine":"theirs"}`)
+	got := query(t, path, "SELECT id, n, mine, Risk, _note, twice, _extra FROM charges")
+	want := []map[string]any{{"id": "a", "n": int64(2), "mine": "precious", "Risk": "none", "_note": "n", "twice": int64(4),
+		"_extra": `{"risk":{"score":1},"twice":"t","mine":"theirs"}`}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTextThatIsNone stores what no text can hold as the JSON that came.
+func TestTextThatIsNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stripe.db")
+	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"name":{"type":"string"}}`, "id"),
+		`{"id":"a","name":"\ud83d"}`, `{"id":"b","name":"\ud83d\ude00"}`, `{"id":"c","name":"x\u0000y"}`, `{"id":"d\u0000","name":"d"}`, `{"id":"\udc00","name":"e"}`)
+	got := query(t, path, "SELECT id, name, _extra FROM charges ORDER BY id")
+	want := []map[string]any{
+		{"id": "a", "name": nil, "_extra": `{"name":"\ud83d"}`}, {"id": "b", "name": "\U0001F600", "_extra": nil},
+		{"id": "c", "name": nil, "_extra": `{"name":"x\u0000y"}`},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if refused := query(t, path, "SELECT data FROM _stripe_connector_refused"); len(refused) != 2 {
+		t.Errorf("set aside are %v, want the two whose keys are no text", refused)
 	}
 }

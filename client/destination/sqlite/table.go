@@ -19,6 +19,7 @@ type table struct {
 	remove   *sql.Stmt     // nil in append mode
 	replaced *sql.Stmt     // removes or marks the rows of a parent, or appends their deletion; nil where that cannot be told
 	complete *sql.Stmt     // removes or marks what did not come back; nil where that cannot be told
+	aside    bool          // whether refused records of the stream are kept
 	values   []any         // of insert, used again for each row
 }
 

@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/disk"
+)
+
+// checkPath finds what SQLite would complain about in words of its own.
+func checkPath(path string) error {
+	if path == ":memory:" {
+		return errors.New("a database in memory would be gone with the process: name a file")
+	}
+	if info, err := os.Stat(path); err == nil {
+		if info.IsDir() {
+			return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, "stripe.db"))
+		}
+		if kind := disk.Kind(info.Mode()); kind != "" {
+			return fmt.Errorf("%s is %s: name a file", path, kind)
+		}
+	}
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: make it, or choose another place", folder)
+	}
+	return nil
+}
+
+// resolve returns the path of the file itself, whatever symbolic links lead there: there is one lock for all of its names.
+func resolve(path string) string {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
+	}
+	return path
+}
+
+// there returns an interruption if the path no longer leads to the file that is open: whatever is written there now would
+// be lost.
+func (d *Destination) there() error {
+	if info, err := os.Stat(d.path); err == nil && os.SameFile(info, d.file) {
+		return nil
+	}
+	return &client.Interruption{Err: fmt.Errorf("%s was deleted, moved or replaced during the sync", d.path)}
+}
+
+// reopen opens the file at the path again if it is not the one that is open.
+func (d *Destination) reopen(ctx context.Context) error {
+	if d.there() == nil {
+		return nil
+	}
+	if err := d.disconnect(); err != nil {
+		return err
+	}
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	d.notices = append(d.notices, client.Notice{Message: fmt.Sprintf(
+		"%s was deleted, moved or replaced. The sync goes on in the file that is there now; what that lacks is read again.", d.path)})
+	return nil
+}
+
+// disconnect closes the connection and whatever depends on it.
+func (d *Destination) disconnect() error {
+	var errs []error
+	for stream, t := range d.tables {
+		errs = append(errs, t.close())
+		delete(d.tables, stream)
+	}
+	if d.state != nil {
+		errs = append(errs, d.state.Close())
+	}
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	d.state, d.conn, d.db = nil, nil, nil
+	return errors.Join(errs...)
+}
