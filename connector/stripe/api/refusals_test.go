@@ -98,6 +98,22 @@ func TestRefusals(t *testing.T) {
 		"another account out of reach": {own, 403, "account_invalid", "The provided key 'sk_test_***qPsl' does not have access to account 'acct_2' (or that account does not exist). Application access may have been revoked.", connector.PermissionError, "no access to the account"},
 		"accounts below":               {connected, 403, "", "You cannot access the connected accounts of your platform's connected accounts.", connector.PermissionError, "below a connected account"},
 
+		// Each rule by itself.
+		"no account":                {connected, 403, "no_account", "no", connector.AuthError, "no access to the account"},
+		"a standard account":        {own, 400, "not_allowed_on_standard_account", "no", connector.PermissionError, "platform"},
+		"an application's":          {connected, 403, "more_permissions_required_for_application", "no", connector.PermissionError, "give it the permission"},
+		"no Connect permissions, 2": {own, 400, "", "The restricted API key does not have any Connect permissions.", connector.PermissionError, "give it the permission"},
+		"permission, only the hint": {own, 401, "", "Having the 'rak_charge_read' permission would allow this request to continue.", connector.PermissionError, "permission rak_charge_read"},
+		"access revoked":            {connected, 401, "", "Application access may have been revoked.", connector.AuthError, "no access to the account"},
+		"no access, words":          {own, 401, "", "The provided key 'sk_test_***qPsl' does not have access to account 'acct_2'.", connector.PermissionError, "no access to the account"},
+		"Treasury, the hint":        {own, 400, "", "Have you onboarded to Treasury?", connector.PermissionError, "activate it"},
+		"to enable access":          {own, 400, "", "To enable access, please contact us via https://support.stripe.com/contact.", connector.PermissionError, "activate it"},
+		"no longer supported":       {own, 400, "", "This endpoint is no longer supported.", connector.PermissionError, "deselect"},
+		"country, words":            {own, 400, "", "This feature is not available in your country.", connector.PermissionError, "deselect"},
+		"account, words":            {own, 400, "", "This feature is not available to your account.", connector.PermissionError, "deselect"},
+		"a type: the rate":          {own, 400, "rate_limit_error", "no", connector.RateLimit, "rate limit"},
+		"a type: the key":           {own, 400, "authentication_error", "no", connector.AuthError, "check api_key"},
+
 		// One object or list.
 		"gone":              {own, 404, "resource_missing", "No such charge: 'ch_1'", connector.SourceData, "does not know"},
 		"gone, no code":     {own, 404, "", "No such charge: 'ch_1'", connector.SourceData, "does not know"},
