@@ -129,6 +129,9 @@ var brokenSources = []struct {
 	}), nil},
 	{"secrets", "the log has the token", logs("opened with " + token), nil},
 	{"secrets", "the log has the token in hexadecimal", logs(hex.EncodeToString([]byte(token))), nil},
+	{"secrets", "the source's own log has the token", func(*testing.T, *changed) {}, func(_ *testing.T, o *connectortest.Options) {
+		o.Logs = func() string { return "level=INFO msg=opened token=" + token }
+	}},
 	{"secrets", "an error has the token", func(_ *testing.T, s *changed) {
 		s.failure = func(f *connector.Failure) { f.Internal = "token=" + token }
 	}, nil},

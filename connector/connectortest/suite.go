@@ -162,6 +162,9 @@ func (s *suite) try(ctx context.Context, c check) *trial {
 	if left := leftBehind(before, s.options.Patience); len(left) > 0 && !t.failed() {
 		t.broke("no-leak", "%d goroutines are left when all Reads have returned, such as\n%s", len(left), left[0])
 	}
+	if s.options.Logs != nil && s.options.secretIn(s.options.Logs()) != "" {
+		t.broke("secrets", "the source's log has one")
+	}
 	if c.basic && t.failed() {
 		s.broken = c.name
 	}

@@ -1,29 +1,46 @@
 package examplesource_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
-	"os"
+	"sync"
 	"testing"
-
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/examplesource"
-	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+	"github.com/stripe-connector/stripe-connector/connector/connectortest"
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// serve serves a source as the command serve does, and returns a client of it.
-func serve(t *testing.T, source connector.Source) *client.Client {
+// logs keeps what servers log.
+type logs struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// serve serves a source, as the command serve does, and returns the service.
+func serve(t *testing.T, source connector.Source, logs *logs) *remote {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server.New(source, server.Options{})
+	s := server.New(source, server.Options{Logger: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	c, err := client.Dial(listener.Addr().String(), client.Options{})
@@ -35,48 +52,29 @@ func serve(t *testing.T, source connector.Source) *client.Client {
 			t.Error(err)
 		}
 	})
-	return c
+	r, err := newRemote(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
-// TestOverGRPC reads the example source through the server and the client, which know nothing of it.
-func TestOverGRPC(t *testing.T) {
-	c := serve(t, &examplesource.Source{Files: os.DirFS("testdata/shop"), Token: token, PageSize: 2})
-	ctx := t.Context()
-	config, err := structpb.NewStruct(map[string]any{"token": token})
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := c.Spec(ctx)
-	if err != nil || spec.GetSource() != "example" {
-		t.Fatalf("Spec: %v, %v", spec, err)
-	}
-	check, err := c.Check(ctx, &connectorv1.CheckRequest{Config: config})
-	if err != nil || check.GetStatus() != connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {
-		t.Fatalf("Check: %v, %v", check, err)
-	}
-	catalog, err := c.Discover(ctx, &connectorv1.DiscoverRequest{Config: config})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := &connectorv1.ReadRequest{Config: config}
-	for _, stream := range catalog.GetStreams() {
-		req.Streams = append(req.Streams, &connectorv1.ConfiguredStream{Stream: stream.GetName()})
-	}
-	keys := map[string][]string{}
-	summary, err := c.ReadOnce(ctx, req, func(m *connectorv1.ReadResponse) error {
-		for _, record := range m.GetRecords().GetRecords() {
-			stream := m.GetRecords().GetStream()
-			keys[stream] = append(keys[stream], record.GetData()[:11])
-		}
-		return nil
+// TestContractOverGRPC runs the suite against the example behind the server, which knows nothing of it: so the server and the
+// client keep the contract, too. They don't carry what is told to a source rather than to a service.
+func TestContractOverGRPC(t *testing.T) {
+	s, logs := newShop(t), &logs{}
+	service, broken := serve(t, source(s), logs), serve(t, source(panicking{s}), logs)
+	connectortest.Test(t, service, connectortest.Options{
+		Config:    connector.NewConfig(`{"token":"` + token + `"}`),
+		Secrets:   []string{token},
+		Logs:      logs.String,
+		Truth:     func() (connectortest.Rows, error) { return s.truth, nil },
+		Mutate:    s.mutate,
+		Page:      1000, // flow control lets a small shop pass as a whole
+		Refused:   &connectortest.Refused{Stream: "prices", Config: connector.NewConfig(`{}`)},
+		Panicking: func() connector.Source { return broken },
+		Known: map[string]string{
+			"source-data": "the server's sink, and not the client, decides what can't be carried",
+		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(keys["customers"]) != 7 || len(keys["orders"]) != 8 || len(keys["prices"]) != 5 {
-		t.Errorf("records by stream: %v", keys)
-	}
-	if len(summary.GetStreams()) != 3 || summary.GetHasMore() {
-		t.Errorf("the summary: %v", summary)
-	}
 }

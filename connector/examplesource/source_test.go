@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -16,10 +17,21 @@ import (
 
 const token = "s3cret-token"
 
-// shop is a copy of testdata/shop in memory, to which lines can be appended.
-func shop(t *testing.T) fstest.MapFS {
+// shop is a copy of testdata/shop in memory that can change, with the truth about it.
+type shop struct {
+	mu      sync.Mutex
+	files   fstest.MapFS
+	truth   connectortest.Rows
+	changes int
+}
+
+func newShop(t *testing.T) *shop {
 	t.Helper()
-	files := fstest.MapFS{}
+	s := &shop{files: fstest.MapFS{}, truth: connectortest.Rows{
+		"customers": {"c1": `{"id":"c1","name":"Ann","updated":"2024-01-01T00:00:00Z"}`, "c2": "", "c4": "", "c5": ""},
+		"orders":    {"o1": "", "o2": "", "o4": "", "o5": `{"id":"o5","customer":"c2","total":56,"updated":"2024-01-06T00:00:00Z"}`, "o6": ""},
+		"prices":    {"tea/EUR": "", "tea/USD": "", "pot/EUR": `{"sku":"pot","currency":"EUR","cents":1899}`, "cup/EUR": ""},
+	}}
 	folder := os.DirFS("testdata/shop")
 	names, err := fs.Glob(folder, "*")
 	if err != nil {
@@ -30,9 +42,49 @@ func shop(t *testing.T) fstest.MapFS {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = &fstest.MapFile{Data: text}
+		s.files[name] = &fstest.MapFile{Data: text}
 	}
-	return files
+	return s
+}
+
+// Open opens a file as it is now; lines that are written later don't show in it.
+func (s *shop) Open(name string) (fs.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files.Open(name)
+}
+
+// write appends a line to the file of a stream.
+func (s *shop) write(stream, line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file := *s.files[stream+".jsonl"]
+	file.Data = append(file.Data[:len(file.Data):len(file.Data)], line+"\n"...)
+	s.files[stream+".jsonl"] = &file
+}
+
+// mutate creates, changes and deletes rows.
+func (s *shop) mutate() error {
+	s.changes++
+	id := fmt.Sprintf("n%d", s.changes)
+	customer := fmt.Sprintf(`{"id":"c4","name":"Dee %d","updated":"2024-02-01T00:00:00Z"}`, s.changes)
+	order := fmt.Sprintf(`{"id":"o7","customer":"c2","total":%d}`, s.changes)
+	s.write("customers", fmt.Sprintf(`{"id":%q,"name":"New","updated":"2024-02-01T00:00:00Z"}`, id))
+	s.write("customers", customer)
+	s.write("orders", fmt.Sprintf(`{"id":%q,"customer":"c1","total":1}`, id))
+	s.write("orders", `{"id":"o1","deleted":true}`)
+	s.write("orders", `{"deleted":true,"customer":"c2"}`)
+	s.write("orders", order)
+	customers, orders := maps.Clone(s.truth["customers"]), maps.Clone(s.truth["orders"])
+	customers[id], customers["c4"], orders[id], orders["o7"] = "", customer, "", order
+	delete(orders, "o1")
+	delete(orders, "o5")
+	s.truth = connectortest.Rows{"customers": customers, "orders": orders, "prices": s.truth["prices"]}
+	return nil
+}
+
+func source(files fs.FS) *examplesource.Source {
+	return &examplesource.Source{Files: files, Token: token, PageSize: 2, Heartbeat: 3 * time.Millisecond}
 }
 
 // panicking is a folder whose streams cannot be read without a panic.
@@ -46,49 +98,16 @@ func (p panicking) Open(name string) (fs.File, error) {
 }
 
 func TestContract(t *testing.T) {
-	files := shop(t)
-	open := func(files fs.FS) *examplesource.Source {
-		return &examplesource.Source{Files: files, Token: token, PageSize: 2, Heartbeat: 3 * time.Millisecond}
-	}
-	truth := connectortest.Rows{
-		"customers": {"c1": `{"id":"c1","name":"Ann","updated":"2024-01-01T00:00:00Z"}`, "c2": "", "c4": "", "c5": ""},
-		"orders":    {"o1": "", "o2": "", "o4": "", "o5": `{"id":"o5","customer":"c2","total":56,"updated":"2024-01-06T00:00:00Z"}`, "o6": ""},
-		"prices":    {"tea/EUR": "", "tea/USD": "", "pot/EUR": `{"sku":"pot","currency":"EUR","cents":1899}`, "cup/EUR": ""},
-	}
-	changes := 0
-	write := func(stream, line string) {
-		file := *files[stream+".jsonl"] // Reads may still hold the one before
-		file.Data = append(file.Data[:len(file.Data):len(file.Data)], line+"\n"...)
-		files[stream+".jsonl"] = &file
-	}
-	connectortest.Test(t, open(files), connectortest.Options{
-		Config:  connector.NewConfig(`{"token":"` + token + `"}`),
-		Secrets: []string{token},
-		New:     func() connector.Source { return open(files) },
-		Truth:   func() (connectortest.Rows, error) { return truth, nil },
-		Mutate: func() error {
-			changes++
-			id := fmt.Sprintf("n%d", changes)
-			truth = maps.Clone(truth)
-			for stream := range truth {
-				truth[stream] = maps.Clone(truth[stream])
-			}
-			write("customers", fmt.Sprintf(`{"id":%q,"name":"New","updated":"2024-02-01T00:00:00Z"}`, id))
-			write("customers", fmt.Sprintf(`{"id":"c4","name":"Dee %d","updated":"2024-02-01T00:00:00Z"}`, changes))
-			write("orders", fmt.Sprintf(`{"id":%q,"customer":"c1","total":1}`, id))
-			write("orders", `{"id":"o1","deleted":true}`)
-			write("orders", `{"deleted":true,"customer":"c2"}`)
-			write("orders", fmt.Sprintf(`{"id":"o7","customer":"c2","total":%d}`, changes))
-			truth["customers"][id] = ""
-			truth["customers"]["c4"] = fmt.Sprintf(`{"id":"c4","name":"Dee %d","updated":"2024-02-01T00:00:00Z"}`, changes)
-			truth["orders"][id], truth["orders"]["o7"] = "", fmt.Sprintf(`{"id":"o7","customer":"c2","total":%d}`, changes)
-			delete(truth["orders"], "o1")
-			delete(truth["orders"], "o5")
-			return nil
-		},
+	s := newShop(t)
+	connectortest.Test(t, source(s), connectortest.Options{
+		Config:     connector.NewConfig(`{"token":"` + token + `"}`),
+		Secrets:    []string{token},
+		New:        func() connector.Source { return source(s) },
+		Truth:      func() (connectortest.Rows, error) { return s.truth, nil },
+		Mutate:     s.mutate,
 		Page:       6,
 		Refused:    &connectortest.Refused{Stream: "prices", Config: connector.NewConfig(`{}`)},
-		Panicking:  func() connector.Source { return open(panicking{files}) },
+		Panicking:  func() connector.Source { return source(panicking{s}) },
 		Heartbeats: true,
 	})
 }
