@@ -109,7 +109,11 @@ func Redacted(name string) string {
 		kind, _, _ := strings.Cut(name, ":")
 		return kind + ":…" // of a form that tells nothing of where a password is
 	}
-	at := strings.LastIndexByte(rest, '@') // a password may have one, too
+	before, query, _ := strings.Cut(rest, "?")
+	if strings.ContainsRune(query, '@') { // what is before it may belong to a password that isn't escaped
+		return scheme + "://…"
+	}
+	at := strings.LastIndexByte(before, '@') // a password may have one, too
 	if at >= 0 {
 		user, _, _ := strings.Cut(rest[:at], ":")
 		rest = user + rest[at:]

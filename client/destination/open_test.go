@@ -75,3 +75,27 @@ func TestPasswordsStayOut(t *testing.T) {
 		}
 	}
 }
+
+// TestPasswordsStayOutWhateverTheyHold puts a password with each special character in each place.
+func TestPasswordsStayOutWhateverTheyHold(t *testing.T) {
+	const secret = "SECRET"
+	for _, special := range []string{"", "@", ":", "/", "?", "#", "%", "%zz", "&", "=", " ", "12/", "1?", "1#", "+", "?x=", "/?schema="} {
+		for _, form := range []string{
+			"postgres://me:%s@127.0.0.1:1/db", "postgres://me:%s@127.0.0.1:1/db?schema=s", "postgresql://127.0.0.1:1/db?user=me&password=%s&mode=append",
+			"postgres://me:%s@127.0.0.1:port/db", "postgres://me:%s@/db?host=127.0.0.1&port=1&sslmode=perhaps",
+			"postgres:host=127.0.0.1 port=1 user=me password=%s dbname=db", "postgres:password='%s' host=127.0.0.1 port=1",
+		} {
+			for _, password := range []string{special + secret, secret + special, secret + special + secret} {
+				name := strings.ReplaceAll(form, "%s", password)
+				d, err := destination.Open(t.Context(), name)
+				if err == nil {
+					_ = d.Close()
+					t.Fatalf("%s was opened", name)
+				}
+				if strings.Contains(err.Error(), secret) || strings.Contains(destination.Redacted(name), secret) {
+					t.Errorf("open %s: %v", name, err)
+				}
+			}
+		}
+	}
+}
