@@ -159,6 +159,9 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 	if sentence := security(config, err); sentence != "" {
 		return fmt.Errorf("%s: %s: %w", where, sentence, innermost(err))
 	}
+	if said := err.Error(); strings.Contains(said, "body length") || strings.Contains(said, "unexpected message") {
+		return fmt.Errorf("what answers at %s:%d does not speak PostgreSQL's protocol: check host and port: %w", config.Host, config.Port, innermost(err))
+	}
 	explained := fmt.Errorf("%s cannot be reached: check that it runs and that host and port are right: %w", where, innermost(err))
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		explained = fmt.Errorf("%s cannot be reached: there is no host of this name: check its spelling: %w", where, innermost(err))

@@ -3,7 +3,9 @@ package hostile_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -282,6 +284,25 @@ func TestPostgreSQLInterruptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { c.run(t, server) })
 	}
+}
+
+// TestPostgreSQLKilledAtRandom crashes the server at any moment of a sync, several times.
+func TestPostgreSQLKilledAtRandom(t *testing.T) {
+	server := postgrestest.Start(t)
+	p := newPlace(t, server)
+	var crashing sync.WaitGroup
+	hostile.Run(t, p, hostile.Case{
+		During: func(t *testing.T) {
+			crashing.Go(func() {
+				for range 4 {
+					time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+					server.Crash(t)
+				}
+			})
+			time.Sleep(200 * time.Millisecond)
+		},
+		Between: func(*testing.T) { crashing.Wait() },
+	})
 }
 
 func TestPostgreSQLPoolers(t *testing.T) {
