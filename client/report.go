@@ -1,6 +1,8 @@
 package client
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -44,6 +46,26 @@ type StreamReport struct {
 	Refused []Refusal
 	// RefusedTotal counts those records, named or not.
 	RefusedTotal int
+}
+
+// RefusedNotice returns what to tell a person about the records that were set aside, or "" if there is none.
+func (s *StreamReport) RefusedNotice() string {
+	if s.RefusedTotal == 0 {
+		return ""
+	}
+	const named = 5
+	var each []string
+	for _, r := range s.Refused[:min(len(s.Refused), named)] {
+		each = append(each, r.Key+" ("+r.Reason+")")
+	}
+	notice := "1 record could not be stored, and is set aside: "
+	if s.RefusedTotal > 1 {
+		notice = fmt.Sprintf("%d records could not be stored, and are set aside: ", s.RefusedTotal)
+	}
+	if s.RefusedTotal > named {
+		each = append(each, "…")
+	}
+	return notice + strings.Join(each, ", ")
 }
 
 // MaxRefused is the most records of one stream and account that a report names.

@@ -35,15 +35,26 @@ func databases() []scheme {
 		}
 		return postgres.Check(ctx, address, opts, streams)
 	}
-	toSQLite := func(ctx context.Context, path string, o *options) (client.Destination, error) {
+	sqliteOptions := func(o *options) (sqlite.Options, error) {
 		opts := sqlite.Options{SoftDeletes: o.choice("deletes", "hard", "soft"), Append: o.choice("mode", "upsert", "append")}
-		if err := o.unknown(); err != nil {
+		return opts, o.unknown()
+	}
+	toSQLite := func(ctx context.Context, path string, o *options) (client.Destination, error) {
+		opts, err := sqliteOptions(o)
+		if err != nil {
 			return nil, err
 		}
 		return sqlite.Open(ctx, path, opts)
 	}
+	checkSQLite := func(ctx context.Context, path string, o *options, streams []*connectorv1.Stream) ([]client.Finding, error) {
+		opts, err := sqliteOptions(o)
+		if err != nil {
+			return nil, err
+		}
+		return sqlite.Check(ctx, path, opts, streams)
+	}
 	return []scheme{
-		{name: "sqlite", example: "sqlite:stripe.db", open: toSQLite},
+		{name: "sqlite", example: "sqlite:stripe.db", open: toSQLite, check: checkSQLite},
 		{name: "postgres", example: "postgres://user@host/database", open: toPostgres, check: checkPostgres},
 		{name: "postgresql", example: "postgresql://user@host/database", open: toPostgres, check: checkPostgres},
 	}

@@ -28,13 +28,27 @@ var ErrNoDatabases = errors.New("this build has no databases: use the full one, 
 
 // schemes gives every kind of destination.
 func schemes() []scheme {
-	return append(databases(), scheme{name: "jsonl", example: "jsonl:folder", open: func(_ context.Context, path string, o *options) (client.Destination, error) {
+	jsonlOptions := func(o *options) (jsonl.Options, error) {
 		opts := jsonl.Options{Compression: jsonl.Compression(o.text("compress")), Rotate: o.size("rotate")}
-		if err := o.unknown(); err != nil {
-			return nil, err
-		}
-		return jsonl.Open(path, opts)
-	}})
+		return opts, o.unknown()
+	}
+	return append(databases(), scheme{
+		name: "jsonl", example: "jsonl:folder",
+		open: func(_ context.Context, path string, o *options) (client.Destination, error) {
+			opts, err := jsonlOptions(o)
+			if err != nil {
+				return nil, err
+			}
+			return jsonl.Open(path, opts)
+		},
+		check: func(ctx context.Context, path string, o *options, _ []*connectorv1.Stream) ([]client.Finding, error) {
+			opts, err := jsonlOptions(o)
+			if err != nil {
+				return nil, err
+			}
+			return jsonl.Check(ctx, path, opts)
+		},
+	})
 }
 
 // Examples gives one name for each kind of destination, to show to people.

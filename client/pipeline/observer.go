@@ -123,10 +123,13 @@ func (o *observer) end(report *client.Report) {
 	streams := make([]runlog.Stream, 0, len(report.Streams))
 	for _, s := range report.Streams {
 		seen := o.stream(s.Stream, s.Account)
+		if notice := s.RefusedNotice(); notice != "" {
+			o.entry("warning", s.Stream, s.Account, notice)
+		}
 		streams = append(streams, runlog.Stream{
 			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,
 			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
-			Error: o.hide(s.Failure.GetMessage()),
+			Error: o.hide(cmp.Or(s.Failure.GetMessage(), s.RefusedNotice())),
 		})
 	}
 	o.run.Streams = streams

@@ -61,7 +61,7 @@ type Stream struct {
 	Duration time.Duration `json:"-"`
 	// Watermark is the instant up to which changes are applied; zero if the service does not tell.
 	Watermark time.Time `json:"watermark,omitzero"`
-	// Error says why the stream is incomplete or skipped, and how to mend it.
+	// Error says why the stream is incomplete or skipped, and how to fix it, or which records the destination set aside.
 	Error string `json:"error,omitempty"`
 }
 

@@ -76,6 +76,6 @@ func (a *app) root() *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
 	}
 	root.AddCommand(a.databaseCommands()...)
-	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.simulate(), a.healthcheck(), a.version())
+	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.simulate(), a.healthcheck(), a.version())
 	return root
 }

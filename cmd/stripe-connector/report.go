@@ -27,6 +27,9 @@ func reportTable(report *client.Report) string {
 		if s.SetAsideTotal > 0 {
 			reasons = append(reasons, setAside(name, s))
 		}
+		if notice := s.RefusedNotice(); notice != "" {
+			reasons = append(reasons, fmt.Sprintf("%s: %s\n", name, notice))
+		}
 	}
 	rows = append(rows, reportRow(report.Total()))
 	table := align(rows, 2)

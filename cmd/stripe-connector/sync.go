@@ -29,7 +29,14 @@ Options follow a question mark, with & between them:
   rotate=64MB     jsonl: begin another file when one is so large
 
 Progress is on stderr: bars if it is a terminal, lines if not. The report, a table with a line for each stream, is on
-stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.`
+stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
+
+A record that the destination refuses, because of a trigger or constraint of yours, say, is set aside: the report names it,
+everything else is stored, the exit code is 0, and the next sync tries it again. If a table refuses more than 100 of the
+records of a commit, the sync fails.
+
+A stream is read again from the beginning, and a warning says so, if its table was dropped, emptied or changed by something
+else, or if a field is selected that its rows lack. To have that on demand: stripe-connector reread.`
 
 func (a *app) sync() *cobra.Command {
 	var c call

@@ -45,8 +45,8 @@ func Open(folder string, opts Options) (*Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s is %s: name a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
+	if err := checkFolder(folder); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, explain(folder, err)
@@ -64,6 +64,14 @@ func Open(folder string, opts Options) (*Destination, error) {
 		return nil, explain(folder, err)
 	}
 	return d, nil
+}
+
+// checkFolder refuses what is there and is no folder.
+func checkFolder(folder string) error {
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is %s: name a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
+	}
+	return nil
 }
 
 // Close lets other syncs have the folder. No file stays open between two commits, so there may be any number of streams.

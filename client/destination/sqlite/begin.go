@@ -39,38 +39,14 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 }
 
 func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream) error {
-	layout, err := rows.LayOut(stream, d.opts)
+	t, err := layOut(stream, d.opts)
 	if err != nil {
 		return err
 	}
-	for i, c := range layout.Columns {
-		if c.Kind == rows.JSON { // which SQLite keeps as text
-			layout.Columns[i].Kind = rows.Text
-		}
-	}
-	t := &table{Table: layout}
 	marked := false
-	if err := d.transaction(ctx, func() error {
-		now, err := d.find(ctx, t.Name)
-		if err != nil {
-			return err
-		}
-		was, err := d.examine(ctx, t, now)
-		if err != nil {
-			return err
-		}
-		if marked, err = d.migrate(ctx, t, now, was); err != nil {
-			return err
-		}
-		if err := d.indexParent(ctx, t); err != nil {
-			return err
-		}
-		if d.opts.Append {
-			if err := d.forgetUncovered(ctx, t); err != nil {
-				return err
-			}
-		}
-		return d.remember(ctx, t, was)
+	if err := d.transaction(ctx, func() (err error) {
+		marked, err = d.arrange(ctx, t)
+		return err
 	}); err != nil {
 		return err
 	}
@@ -81,6 +57,43 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 	}
 	d.tables[t.Stream] = t
 	return t.prepare(ctx, d.conn, d.opts, marked)
+}
+
+func layOut(stream *connectorv1.Stream, opts Options) (*table, error) {
+	layout, err := rows.LayOut(stream, opts)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range layout.Columns {
+		if c.Kind == rows.JSON { // which SQLite keeps as text
+			layout.Columns[i].Kind = rows.Text
+		}
+	}
+	return &table{Table: layout}, nil
+}
+
+// arrange brings the table in the database up to the layout, within a transaction. It reports whether it has _deleted_at.
+func (d *Destination) arrange(ctx context.Context, t *table) (marked bool, err error) {
+	now, err := d.find(ctx, t.Name)
+	if err != nil {
+		return false, err
+	}
+	was, err := d.examine(ctx, t, now)
+	if err != nil {
+		return false, err
+	}
+	if marked, err = d.migrate(ctx, t, now, was); err != nil {
+		return false, err
+	}
+	if err := d.indexParent(ctx, t); err != nil {
+		return false, err
+	}
+	if d.opts.Append {
+		if err := d.forgetUncovered(ctx, t); err != nil {
+			return false, err
+		}
+	}
+	return marked, d.remember(ctx, t, was)
 }
 
 // forgetUncovered removes the versions that no state covers.

@@ -110,11 +110,7 @@ func Open(ctx context.Context, path string, opts Options) (*Destination, error) 
 }
 
 func (d *Destination) connect(ctx context.Context) (err error) {
-	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
-	if d.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()); err != nil {
-		return err
-	}
-	if d.conn, err = d.db.Conn(ctx); err != nil {
+	if err := d.open(ctx); err != nil {
 		return err
 	}
 	if _, err = d.conn.ExecContext(ctx, setUp); err != nil {
@@ -124,6 +120,15 @@ func (d *Destination) connect(ctx context.Context) (err error) {
 		return err
 	}
 	d.file, err = os.Stat(d.path)
+	return err
+}
+
+func (d *Destination) open(ctx context.Context) (err error) {
+	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
+	if d.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()); err != nil {
+		return err
+	}
+	d.conn, err = d.db.Conn(ctx)
 	return err
 }
 

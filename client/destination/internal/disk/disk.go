@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 )
 
@@ -30,6 +31,15 @@ func Explain(path string, err error) error {
 		}
 	}
 	return err
+}
+
+// Writable returns why no file can be made in a folder, or nil. It leaves none.
+func Writable(folder string) error {
+	file, err := os.CreateTemp(folder, ".check-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // Kind names what a mode is the mode of, if it is neither a regular file nor a folder: "" if it is one of these.
