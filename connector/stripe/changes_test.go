@@ -22,8 +22,10 @@ type replica struct {
 	t       *testing.T
 	stripe  *stripetest.Server
 	source  *stripe.Source
+	restart func() // makes the source anew, as a process that starts
 	config  string
-	clock   time.Time
+	clock   time.Time     // at Stripe
+	skew    time.Duration // by which the local clock is ahead
 	streams []connector.Stream
 	keys    map[string][]string
 	rows    map[string]map[string]copied // by stream and primary key
@@ -46,7 +48,10 @@ func newReplica(t *testing.T, o stripetest.Options, streams ...string) *replica 
 		transport.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 		r.stripe.Close()
 	})
-	r.source = stripe.New(stripe.Options{AllowedAPIBases: []string{r.stripe.URL}, Transport: transport, Now: o.Now})
+	r.restart = func() {
+		r.source = stripe.New(stripe.Options{AllowedAPIBases: []string{r.stripe.URL}, Transport: transport, Now: func() time.Time { return r.clock.Add(r.skew) }})
+	}
+	r.restart()
 	r.config = fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01"}`, r.stripe.URL)
 	catalog, err := r.source.Discover(t.Context(), connector.DiscoverRequest{Config: connector.NewConfig(r.config)})
 	if err != nil {

@@ -3,6 +3,8 @@ package stripe
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
@@ -20,16 +22,13 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	planned, err := plan.Make(s.streams, c, req, s.options.Now())
+	checked, err := plan.Check(s.streams, c, req, s.options.Now())
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	r, err := s.newRead(c, req, planned, sink)
-	if err != nil {
-		return connector.Summary{}, err
-	}
+	r := s.newRead(c, req, sink)
 	return r.reader.Emitter.Run(ctx, func(workCtx context.Context) error {
-		err := r.all(workCtx)
+		err := r.all(workCtx, checked)
 		cut := errors.Is(err, context.Canceled) && r.reader.Emitter.Stopped() && ctx.Err() == nil
 		if cut || errors.Is(err, emit.ErrStopped) {
 			return reconcile.Skip(ctx, r.reader, r.in(selected.Comparing))
@@ -47,40 +46,42 @@ type read struct {
 	parts   []plan.Part        // of the round
 	reader  *family.Reader
 	sweeper *changes.Sweeper
-	compare reconcile.Options
 }
 
-func (s *Source) newRead(c config.Config, req connector.ReadRequest, planned plan.Plan, sink connector.Sink) (*read, error) {
+func (s *Source) newRead(c config.Config, req connector.ReadRequest, sink connector.Sink) *read {
 	client := s.client(c, s.options.Retry)
 	reader := &family.Reader{
 		Client: client,
 		Emitter: emit.New(req, sink, emit.Options{
 			Account: c.Account, Now: s.options.Now, Heartbeat: s.options.Heartbeat, Meter: &client.Meter,
 		}),
-		Table: s.streams, PageSize: s.options.PageSize, Live: c.Mode() == "live", Now: s.options.Now,
+		Table: s.streams, PageSize: s.options.PageSize, Live: c.Mode() == "live", Now: client.Now,
 	}
-	r := &read{
-		source: s, config: c, req: req, streams: planned.Streams, parts: planned.Parts, reader: reader,
+	return &read{
+		source: s, config: c, req: req, reader: reader,
 		sweeper: changes.New(reader, changes.Options{UpdateMode: c.UpdateMode, Overlap: c.Overlap, Settling: c.Settling}),
-		compare: reconcile.Options{Overlap: c.Overlap},
 	}
-	r.compare.Range, r.compare.Clamped = plan.Compared(req, c, s.options.Now())
-	for _, stream := range r.streams {
-		if err := stream.Register(reader.Emitter); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
 }
 
-// all reads the lists and the events. An error ends the Read; failures of single streams do not.
-func (r *read) all(ctx context.Context) error {
-	owner, err := r.verifyOwner(ctx)
+// all plans the Read, and reads the lists and the events. An error ends the Read; failures of single streams do not.
+func (r *read) all(ctx context.Context, checked []*selected.Stream) error {
+	owner, err := r.verifyOwner(ctx, checked)
 	if err != nil {
 		return err
 	}
+	if err := r.warnOfSkew(ctx); err != nil {
+		return err
+	}
+	planned, err := plan.Make(r.source.streams, r.config, r.req, r.reader.Now())
+	if err != nil {
+		return err
+	}
+	r.streams, r.parts = planned.Streams, planned.Parts
 	for _, s := range r.streams {
 		s.Owner = owner
+		if err := s.Register(r.reader.Emitter); err != nil {
+			return err
+		}
 	}
 	for _, s := range r.in(selected.Sweeping) { // they have no lists to read
 		if err := s.Begin(ctx); err != nil {
@@ -88,4 +89,23 @@ func (r *read) all(ctx context.Context) error {
 		}
 	}
 	return r.rounds(ctx)
+}
+
+// notableSkew is how wrong the local clock must be for a person to be told.
+const notableSkew = time.Minute
+
+// warnOfSkew says if the local clock is wrong. The windows to list, the events to look for, and the states go by Stripe's, which
+// is known from the Date of its first answer.
+func (r *read) warnOfSkew(ctx context.Context) error {
+	skew := r.reader.Client.Skew()
+	if skew.Abs() < notableSkew {
+		return nil
+	}
+	ahead := "ahead of"
+	if skew < 0 {
+		ahead = "behind"
+	}
+	message := fmt.Sprintf("The clock of this machine is %s %s Stripe's. Stripe's is used; set this one right, since logs and schedules depend on it.",
+		skew.Abs().Round(time.Second), ahead)
+	return r.reader.Emitter.Log(ctx, connector.Warning, message)
 }

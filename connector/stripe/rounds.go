@@ -38,7 +38,7 @@ func (r *read) rounds(ctx context.Context) error {
 		again := r.in(selected.Outdated, selected.Stranded)
 		if len(again) == 0 {
 			if !r.req.Follow || r.stopped() {
-				return reconcile.Run(ctx, r.reader, r.in(selected.Comparing), r.compare)
+				return r.reconcile(ctx)
 			}
 			if err := r.rest(ctx); err != nil {
 				return err
@@ -196,4 +196,11 @@ func (r *read) rest(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// reconcile compares what the request asks for, once all changes are applied.
+func (r *read) reconcile(ctx context.Context) error {
+	o := reconcile.Options{Overlap: r.config.Overlap}
+	o.Range, o.Clamped = plan.Compared(r.req, r.config, r.reader.Now())
+	return reconcile.Run(ctx, r.reader, r.in(selected.Comparing), o)
 }

@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -37,6 +38,9 @@ type Source struct {
 	streams table.Table
 	permits backfill.Permits
 	limits  *limit.Registry
+
+	mu     sync.Mutex
+	clocks map[string]*api.Clock // by address of the API
 }
 
 var (
@@ -58,7 +62,7 @@ func New(o Options) *Source {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	return &Source{options: o, streams: table.Streams(), permits: backfill.NewPermits(), limits: limit.NewRegistry()}
+	return &Source{options: o, streams: table.Streams(), permits: backfill.NewPermits(), limits: limit.NewRegistry(), clocks: map[string]*api.Clock{}}
 }
 
 // Pace returns the rate at which Stripe is asked at present.
@@ -80,7 +84,18 @@ func (s *Source) client(c config.Config, retry api.Retry) *api.Client {
 		Limits:    s.limits,
 		Observer:  s.options.Observer,
 		Now:       s.options.Now,
+		Clock:     s.clock(c.APIBase),
 
 		MaxRequestsPerSecond: c.MaxRate,
 	})
+}
+
+// clock returns what is known of the clock at an address of the API. There are few: the operator allows them.
+func (s *Source) clock(base string) *api.Clock {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clocks[base] == nil {
+		s.clocks[base] = api.NewClock(s.options.Now)
+	}
+	return s.clocks[base]
 }

@@ -33,6 +33,8 @@ type Options struct {
 	// Now is the local clock; nil means time.Now. It only serves to measure Stripe's, see [Client.Now]. Waits are always
 	// measured by time.Now.
 	Now func() time.Time
+	// Clock is what is known of Stripe's clock; nil means nothing yet.
+	Clock *Clock
 
 	// MaxRequestsPerSecond caps the rate of the account. Its Clients share that rate; the cap of the last Client made
 	// holds. More than Stripe documents (https://docs.stripe.com/rate-limits) means that it raised the account's limits.
@@ -46,7 +48,7 @@ type Client struct {
 	http    *http.Client
 	options Options
 	host    string // to name to users
-	clock   *clock
+	clock   *Clock
 	scrub   scrubber
 	Meter   Meter
 	outage  outage
@@ -70,6 +72,9 @@ func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Clock == nil {
+		o.Clock = NewClock(o.Now)
+	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(o.Base),
 		HTTPClient:        &http.Client{},
@@ -87,7 +92,7 @@ func New(o Options) *Client {
 		},
 		options:  o,
 		host:     hostOf(o.Base),
-		clock:    newClock(o.Now),
+		clock:    o.Clock,
 		scrub:    newScrubber(o.Key),
 		account:  limit.AccountOf(o.Key, o.Account, o.Base),
 		ceilings: limit.Documented(o.Key).Capped(o.MaxRequestsPerSecond),

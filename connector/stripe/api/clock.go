@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// clock tells the time at Stripe, learned from the Date header of its answers. It is safe for concurrent use.
+// Clock knows the time at Stripe, learned from the Date header of its answers. It is safe for concurrent use.
 //
 // Date is the second in which an answer was written, which was some time between the request and the arrival of the
 // answer's headers. So each answer bounds the offset between Stripe's clock and the local one, and together they bound
 // it ever more closely.
 //
 // Local time is measured from when the clock was made, so that a wall clock that is set meanwhile changes nothing.
-type clock struct {
+type Clock struct {
 	now  func() time.Time
 	base time.Time
 
@@ -28,20 +28,22 @@ type clock struct {
 // drift is how fast a clock may gain or lose, which widens the bounds with time: more than computers' clocks do.
 const drift = 200e-6
 
-func newClock(now func() time.Time) *clock { return &clock{now: now, base: now()} }
+// NewClock returns a Clock that measures by a local one. Clients of one address of the API may share it, so that a new Client
+// knows what earlier ones learned.
+func NewClock(now func() time.Time) *Clock { return &Clock{now: now, base: now()} }
 
 // local returns the local time.
-func (c *clock) local() time.Time { return c.base.Add(c.now().Sub(c.base)) }
+func (c *Clock) local() time.Time { return c.base.Add(c.now().Sub(c.base)) }
 
 // stripes returns Stripe's time at a local time.
-func (c *clock) stripes(local time.Time) time.Time {
+func (c *Clock) stripes(local time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return local.Add(c.offset)
 }
 
 // isSynced reports whether an answer has told Stripe's time.
-func (c *clock) isSynced() bool {
+func (c *Clock) isSynced() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.synced
@@ -51,7 +53,7 @@ func (c *clock) isSynced() bool {
 //
 // An answer that contradicts those before it is believed if the next one confirms it: a single wrong Date, from a cache
 // that doesn't admit to be one, does no harm, and a local clock that jumped is noticed.
-func (c *clock) answered(header http.Header, sent, arrived time.Time) {
+func (c *Clock) answered(header http.Header, sent, arrived time.Time) {
 	date, ok := dateOf(header)
 	if !ok || arrived.Before(sent) {
 		return
@@ -73,7 +75,7 @@ func (c *clock) answered(header http.Header, sent, arrived time.Time) {
 
 // believe keeps the bounds. It moves the offset no further than it must, and none at all if the local clock is right:
 // times don't change their order without need.
-func (c *clock) believe(bounds offsets, at time.Time) {
+func (c *Clock) believe(bounds offsets, at time.Time) {
 	c.synced, c.bounds, c.at, c.odd = true, bounds, at, nil
 	c.offset = bounds.middle().clamp(c.offset)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
@@ -19,12 +20,12 @@ import (
 // atOnce is how many changes are applied side by side, and their records held until all are there.
 const atOnce = 100
 
-// apply sends the records that the events of a stretch, the newest first, mean.
-func (s *sweep) apply(ctx context.Context, events []Event) error {
-	if err := s.record(ctx, events); err != nil {
+// apply sends the records that the events of a look, the newest first, mean.
+func (s *sweep) apply(ctx context.Context, look ledger.Look, events []Event) error {
+	if err := s.record(ctx, look, events); err != nil {
 		return err
 	}
-	for _, changes := range s.inOrder(events) {
+	for _, changes := range s.inOrder(look, events) {
 		for batch := range slices.Chunk(changes, atOnce) {
 			if err := s.applyAll(ctx, batch); err != nil {
 				return err
@@ -37,10 +38,10 @@ func (s *sweep) apply(ctx context.Context, events []Event) error {
 // inOrder returns the changes that events mean, in groups to apply one after the other. What an event carries of a child
 // comes before what its parent's deletion or a new list takes away. What is read again in a list comes before what is read by
 // itself, so that of an object that is in both the newer comes last.
-func (s *sweep) inOrder(events []Event) [4][]*change {
+func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	var order [4][]*change
 	lists := map[subject]*change{}
-	for _, c := range s.changes(events) {
+	for _, c := range s.changes(look, events) {
 		again := !c.gone() && !c.carries(s.UpdateMode)
 		list, ofParent := c.siblings()
 		switch {
@@ -63,15 +64,19 @@ func (s *sweep) inOrder(events []Event) [4][]*change {
 }
 
 // record sends the events themselves, oldest first, where they are a stream.
-func (s *sweep) record(ctx context.Context, events []Event) error {
+func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) error {
 	for _, stream := range s.streams {
 		if !stream.Row.AppendOnly() {
 			continue
 		}
 		h := family.NewHarvest("", nil)
+		moments := make([]ledger.Event, len(events))
 		for i := range events {
-			e := &events[len(events)-1-i]
-			if !s.seen[stream].applied(e, stream.Changes.From, s.now) {
+			moments[i] = events[i].moment()
+		}
+		news := stream.Changes.Events.Observe(look, moments)
+		for i, e := range slices.Backward(events) {
+			if news[i] {
 				h.Add(stream, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: e.At().Time(), Key: e.ID})
 			}
 		}
@@ -130,12 +135,16 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 			h.Drop(list.stream)
 		}
 		s.listed[list] = c.readAt
-		if seen := s.seen[list.stream]; list.subject.role == partOfList { // any of its objects may be newer than events until now
-			seen.floor = max(seen.floor, c.readAt+selected.ReadMargin+1)
+		if list.subject.role == partOfList { // any of its objects may be newer than events until now
+			s.floor[list.stream] = max(s.floor[list.stream], c.readAt+selected.ReadMargin+1)
 		}
 		note(list, sum)
 	}
 	for stream := range c.news {
+		if c.due != 0 {
+			s.waiting = append(s.waiting, waiting{stream, c.newest().moment(), c.due})
+			continue
+		}
 		listed := slices.ContainsFunc(c.lists, func(list readingOf) bool { return list.stream == stream })
 		if c.asked && !listed {
 			note(readingOf{stream, c.subject}, 0)
@@ -204,6 +213,9 @@ func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error
 	}
 	asOf := s.reader.Now()
 	object, gone, err := s.reader.Object(ctx, c.member, c.id, query)
+	if gone && object.ID == "" && s.stayOpen(c) {
+		return nil
+	}
 	if gone {
 		g.WantAll() // it is gone for every stream that had it
 		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(c.id))}, asOf)

@@ -7,6 +7,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
@@ -21,11 +22,13 @@ type change struct {
 
 	readAt clock.Second // when it was applied
 	asked  bool         // it was read again then
+	due    clock.Second // when it is to be applied again, since its object is not visible yet; 0 if it is applied
 	lists  []readingOf  // that were read
 }
 
-// changes returns what the events of a stretch, the newest first, say: the subjects with those of their events that count.
-func (s *sweep) changes(events []Event) []*change {
+// changes returns what the events of a look, the newest first, say: the subjects with those of their events that count.
+func (s *sweep) changes(look ledger.Look, events []Event) []*change {
+	news := s.observe(look, events)
 	var all []*change
 	known := map[subject]*change{}
 	for i := range events {
@@ -35,12 +38,11 @@ func (s *sweep) changes(events []Event) []*change {
 			if !ok {
 				continue
 			}
-			news := !s.seen[t.stream].applied(e, t.stream.Changes.From, s.now)
 			key := subject{t.asked.Row, t.role, id}
 			list, listed := t.list(e, key)
 			if listed && e.At() >= s.now-s.Overlap {
 				of := readingOf{t.stream, list}
-				s.telling[of] = append(s.telling[of], moment{e.hash, e.At()})
+				s.telling[of] = append(s.telling[of], e.moment())
 			}
 			c := known[key]
 			if c == nil {
@@ -49,11 +51,40 @@ func (s *sweep) changes(events []Event) []*change {
 				all = append(all, c)
 			}
 			if e.At() == c.at {
-				s.add(c, e, t.stream, list, news)
+				s.add(c, e, t.stream, list, news[t.stream][i])
 			}
 		}
 	}
 	return s.settle(all, known)
+}
+
+// observe returns which of the events are news to each stream that they concern, by their indexes.
+func (s *sweep) observe(look ledger.Look, events []Event) map[*selected.Stream]map[int]bool {
+	concern := map[*selected.Stream][]int{}
+	for i := range events {
+		for _, t := range s.targetsOf(&events[i]) {
+			all := concern[t.stream]
+			if _, ok := t.subjectOf(&events[i]); ok && (len(all) == 0 || all[len(all)-1] != i) {
+				concern[t.stream] = append(all, i)
+			}
+		}
+	}
+	news := map[*selected.Stream]map[int]bool{}
+	for _, stream := range s.streams {
+		if stream.Row.AppendOnly() {
+			continue
+		}
+		indexes := concern[stream]
+		moments := make([]ledger.Event, len(indexes))
+		for n, i := range indexes {
+			moments[n] = events[i].moment()
+		}
+		news[stream] = map[int]bool{}
+		for n, isNew := range stream.Changes.Events.Observe(look, moments) {
+			news[stream][indexes[n]] = isNew
+		}
+	}
+	return news
 }
 
 // add takes an event of the newest second of a change. The list is what would be read to read it again, if anything.
@@ -70,7 +101,7 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 		return
 	}
 	c.news[stream] = true
-	c.late = c.late || c.at < s.seen[stream].floor || c.at < stream.Changes.Until || c.at <= max(object, listed)+selected.ReadMargin
+	c.late = c.late || c.at < s.floor[stream] || c.at < stream.Changes.Until() || c.at <= max(object, listed)+selected.ReadMargin
 }
 
 // settle removes changes that are news to nobody, or that another of the same stretch contains.

@@ -6,6 +6,7 @@
 // events of a stretch that are about one subject are a change, of which the newest count (change.go). A change is applied from
 // the event's payload, if that is complete and certain to be the newest, or by reading the subject again (apply.go).
 //
-// Events can become visible late, and lists can lag behind events. Each sweep begins some way before the end of the last one,
-// and what was applied there is remembered (seen.go).
+// Events can become visible late, and lists and objects can lag behind events. What was applied is remembered in a ledger, which
+// also says when to look at the near past again; a change that can't be seen yet stays open until it can, or until the overlap
+// is over (await.go).
 package changes

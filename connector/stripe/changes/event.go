@@ -26,8 +26,6 @@ type Event struct {
 	Kind    string         // its type
 	Version string         // the API version of what it shows; empty if unknown
 	About   rawjson.Object // the object that it shows
-
-	hash string
 }
 
 // At returns when the event was created.
@@ -37,7 +35,7 @@ func (e *Event) At() clock.Second { return clock.Second(e.Created) }
 func (e *Event) IsCreation() bool { return strings.HasSuffix(e.Kind, ".created") }
 
 func parseEvent(object rawjson.Object) Event {
-	e := Event{Object: object, hash: hashID(object.ID)}
+	e := Event{Object: object}
 	for name, value := range rawjson.Members(object.Raw) {
 		switch name {
 		case "type":

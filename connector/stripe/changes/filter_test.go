@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -35,35 +34,5 @@ func TestFilterOfEvents(t *testing.T) {
 				t.Errorf("got %q, want %q", got.Encode(), test.want)
 			}
 		})
-	}
-}
-
-func TestSeenIsBounded(t *testing.T) {
-	c := &state.Changes{From: 1000, Until: 1000}
-	seen := recall(c)
-	for i := range 3 * state.MaxSeen {
-		e := Event{hash: hashID(string(rune(i)))}
-		e.Created = int64(1000 + i/2)
-		if seen.applied(&e, c.From, 0) {
-			t.Fatalf("event %d is new", i)
-		}
-		if !seen.applied(&e, c.From, 0) {
-			t.Fatalf("event %d was applied", i)
-		}
-	}
-	seen.advance(c, 4000, 100_000)
-	if n := len(c.Seen); n > state.MaxSeen || n < state.MaxSeen-2 {
-		t.Errorf("%d are remembered", n)
-	}
-	for i := range 3 * state.MaxSeen {
-		e := Event{hash: hashID(string(rune(i)))}
-		e.Created = int64(1000 + i/2)
-		if !seen.applied(&e, c.From, 0) {
-			t.Errorf("event %d is taken for new: it is neither remembered nor before %d", i, c.From)
-		}
-	}
-	seen.advance(c, 5000, 10)
-	if len(c.Seen) != 0 || c.From != 4990 {
-		t.Errorf("what lies before the overlap is not forgotten: %+v", c)
 	}
 }

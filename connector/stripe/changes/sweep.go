@@ -12,6 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
@@ -34,23 +35,26 @@ type Options struct {
 type Sweeper struct {
 	Options
 
-	reader *family.Reader
-	seed   maphash.Seed
-	seen   map[*selected.Stream]*seen
-	reread map[readingOf]reading // when changes were read again in this Read
+	reader  *family.Reader
+	seed    maphash.Seed
+	cadence ledger.Cadence
+	floor   map[*selected.Stream]clock.Second // events before it may be older than records that were sent
+	reread  map[readingOf]reading             // when changes were read again in this Read
 }
 
 // New returns the Sweeper of a Read.
 func New(reader *family.Reader, o Options) *Sweeper {
 	return &Sweeper{
-		Options: o, reader: reader, seed: maphash.MakeSeed(), seen: map[*selected.Stream]*seen{}, reread: map[readingOf]reading{},
+		Options: o, reader: reader, seed: maphash.MakeSeed(),
+		cadence: ledger.Cadence{Overlap: int64(o.Overlap), Settling: int64(o.Settling), PageSize: reader.PageSize},
+		floor:   map[*selected.Stream]clock.Second{}, reread: map[readingOf]reading{},
 	}
 }
 
 // Restart makes the Sweeper forget streams whose lists are read again.
 func (w *Sweeper) Restart(streams []*selected.Stream) {
 	for _, s := range streams {
-		delete(w.seen, s)
+		delete(w.floor, s)
 	}
 	maps.DeleteFunc(w.reread, func(of readingOf, _ reading) bool { return slices.Contains(streams, of.stream) })
 }
@@ -59,23 +63,23 @@ func (w *Sweeper) Restart(streams []*selected.Stream) {
 func (w *Sweeper) forget(streams []*selected.Stream) {
 	oldest := clock.Of(w.reader.Now())
 	for _, s := range streams {
-		oldest = min(oldest, s.Changes.From)
+		oldest = min(oldest, s.Changes.From())
 	}
 	maps.DeleteFunc(w.reread, func(_ readingOf, read reading) bool { return read.at+selected.ReadMargin < oldest })
 }
 
-// sweep is one pass over the events: from where the stream that is furthest behind left off, until a moment that lies the
-// settling lag back.
+// sweep is one pass over the events: of what is new until a moment that lies the settling lag back, and of that part of the
+// past where events may have become visible late.
 type sweep struct {
 	*Sweeper
 	streams  []*selected.Stream
 	families []*family.Member
 	filter   url.Values
 	now      clock.Second
-	until    clock.Second
-	targets  map[targetsKey][]target    // what events of a type concern
-	telling  map[readingOf][]moment     // the events of the overlap that concern a list
-	listed   map[readingOf]clock.Second // when lists were read in this sweep
+	targets  map[targetsKey][]target      // what events of a type concern
+	telling  map[readingOf][]ledger.Event // the events of the overlap that concern a list
+	listed   map[readingOf]clock.Second   // when lists were read in this sweep
+	waiting  []waiting
 	begun    bool
 }
 
@@ -86,67 +90,103 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		Sweeper: w, streams: streams,
 		now:     clock.Of(w.reader.Now()),
 		targets: map[targetsKey][]target{},
-		telling: map[readingOf][]moment{},
+		telling: map[readingOf][]ledger.Event{},
 		listed:  map[readingOf]clock.Second{},
 	}
-	s.until = s.now - w.Settling
-	from := s.until
-	for _, stream := range streams {
-		if w.seen[stream] == nil {
-			w.seen[stream] = recall(stream.Changes)
+	ledgers := make([]*ledger.Ledger, len(streams))
+	for i, stream := range streams {
+		ledgers[i] = stream.Changes.Events
+		if _, known := w.floor[stream]; !known {
+			w.floor[stream] = stream.Changes.Reread
 		}
-		from = min(from, stream.Changes.From)
-	}
-	if from == s.until {
-		return nil // not even the overlap is old enough
 	}
 	s.families = family.All(w.reader.Table, streams)
 	s.filter = filter(w.reader.Table, streams)
-	err := s.stretch(ctx, from, s.until)
+	if err := s.stretches(ctx, w.cadence.Plan(int64(s.now), 0, ledgers...), true); err != nil {
+		return err
+	}
 	w.forget(streams)
-	return err
+	return nil
+}
+
+// stretches applies the events of stretches of time, one after the other. After the last of a sweep, all states are sent.
+func (s *sweep) stretches(ctx context.Context, all []ledger.Range, last bool) error {
+	for i, stretch := range all {
+		if err := s.stretch(ctx, stretch, last && i == len(all)-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stretch applies the events of a stretch of time.
-func (s *sweep) stretch(ctx context.Context, from, until clock.Second) error {
+func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) error {
 	if s.begun && s.reader.Emitter.Stopped() {
 		return emit.ErrStopped
 	}
-	events, parts, err := s.list(ctx, from, until)
+	look := ledger.Look{Range: stretch, At: int64(s.now)}
+	events, parts, err := s.list(ctx, stretch)
 	if err != nil {
 		return err
 	}
 	if parts > 1 {
-		step := max((until-from)/clock.Second(parts), 1)
-		for at := from; at < until; at += step {
-			if err := s.stretch(ctx, at, min(at+step, until)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.stretches(ctx, s.cut(stretch, parts), last)
 	}
 	s.begun = true
-	if err := s.apply(ctx, events); err != nil {
+	if err := s.apply(ctx, look, events); err != nil {
 		return err
 	}
-	s.await()
 	states := emit.StatesOfRecords
-	if until == s.until {
+	if last {
 		states = emit.StatesNow
 	}
 	return s.reader.Emitter.Commit(ctx, emit.Commit{
 		Streams: selected.Outs(s.streams),
 		States:  states,
 		Advance: func() {
+			s.awaitLists()
+			for _, w := range s.waiting {
+				w.stream.Changes.Events.Await(w.event, int64(w.due))
+			}
+			s.waiting = nil
 			for _, stream := range s.streams {
-				s.seen[stream].advance(stream.Changes, until, s.Overlap)
+				stream.Changes.Events.Advance(look, int64(s.Overlap))
 			}
 		},
 	})
 }
 
+// cut cuts a stretch into some parts, where no ledger has merged seconds.
+func (s *sweep) cut(stretch ledger.Range, parts int) []ledger.Range {
+	var all []ledger.Range
+	step := max((stretch.Until-stretch.From)/int64(parts), 1)
+	for at := stretch.From; at < stretch.Until; {
+		next := min(at+step, stretch.Until)
+		if boundary := s.boundary(next); boundary > at && next < stretch.Until {
+			next = boundary
+		}
+		all = append(all, ledger.Range{From: at, Until: next})
+		at = next
+	}
+	return all
+}
+
+// boundary returns the latest time not after at where no ledger has merged seconds.
+func (s *sweep) boundary(at int64) int64 {
+	for {
+		before := at
+		for _, stream := range s.streams {
+			at = stream.Changes.Events.Boundary(at)
+		}
+		if at == before {
+			return at
+		}
+	}
+}
+
 // list returns the events of a stretch of time, the newest first, or into how many parts it is to be cut.
-func (s *sweep) list(ctx context.Context, from, until clock.Second) ([]Event, int, error) {
+func (s *sweep) list(ctx context.Context, stretch ledger.Range) ([]Event, int, error) {
+	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
 	var events []Event
 	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until}
 	for pages := 1; ; pages++ {
@@ -165,12 +205,22 @@ func (s *sweep) list(ctx context.Context, from, until clock.Second) ([]Event, in
 			events = append(events, parseEvent(object))
 		}
 		if !more {
+			s.note(stretch, events)
 			return events, 1, nil
 		}
 		if parts := parts(events, pages, from, until); parts > 1 {
 			return nil, parts, nil
 		}
 	}
+}
+
+// note tells the cadence what a complete listing found.
+func (s *sweep) note(stretch ledger.Range, events []Event) {
+	found := make([]ledger.Event, len(events))
+	for i := range events {
+		found[i] = events[i].moment()
+	}
+	s.cadence.Listed(ledger.Look{Range: stretch, At: int64(s.now)}, found)
 }
 
 // parts returns into how many parts a stretch is to be cut, by the density of its newest events; 1 if it is short enough.

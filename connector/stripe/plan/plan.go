@@ -29,9 +29,28 @@ type Plan struct {
 	Parts   []Part
 }
 
-// Make plans a request at a moment. The error is a *connector.Failure that names every wrong field.
+// Make plans a request at a moment, by Stripe's clock. The error is a *connector.Failure that names every wrong field.
 func Make(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) (Plan, error) {
 	p := newPlanner(streams, c, now)
+	if err := p.take(req); err != nil {
+		return Plan{}, err
+	}
+	return Plan{Streams: p.selected, Parts: p.parts()}, nil
+}
+
+// Check returns the streams that a request selects, with their states, before the time at Stripe is known: whatever depends on
+// that is left to Make. The error is a *connector.Failure that names every wrong field.
+func Check(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) ([]*selected.Stream, error) {
+	p := newPlanner(streams, c, now)
+	p.timeless = true
+	if err := p.take(req); err != nil {
+		return nil, err
+	}
+	return p.selected, nil
+}
+
+// take selects the streams of a request, with their states.
+func (p *planner) take(req connector.ReadRequest) error {
 	if !req.Reconcile { // else the request's range is that to compare
 		p.setRange(req.From, req.To)
 	}
@@ -40,9 +59,9 @@ func Make(streams table.Table, c config.Config, req connector.ReadRequest, now t
 	p.checkFollow(req)
 	p.checkReconcile(req)
 	if len(p.violations) > 0 {
-		return Plan{}, connector.Invalid(p.violations...)
+		return connector.Invalid(p.violations...)
 	}
-	return Plan{Streams: p.selected, Parts: p.parts()}, nil
+	return nil
 }
 
 // Again plans another round for streams of a Read, from where they are now.
@@ -67,6 +86,7 @@ type planner struct {
 	table      table.Table
 	config     config.Config
 	now        clock.Second
+	timeless   bool         // now is not known for sure
 	stamp      int64        // now, in milliseconds
 	from, to   clock.Second // what parts that begin read
 	bounded    bool         // by the request
@@ -135,8 +155,8 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	case s.Phase() == selected.Stranded:
 		p.restart(s)
 		return g, true
-	case s.Swept && s.Changes.From < p.now-mostAway:
-		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", s.Changes.Until)
+	case s.Swept && s.Changes.From() < p.now-mostAway:
+		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", s.Changes.Until())
 		p.restart(s)
 		return g, true
 	case len(given.Windows) > 0:
@@ -164,8 +184,7 @@ func (p *planner) restart(s *selected.Stream) {
 	}
 	s.Changes = nil
 	if s.Swept {
-		from := p.now - p.config.Overlap
-		s.Changes = &state.Changes{From: from, Until: from}
+		s.Changes = state.ChangesFrom(p.now - p.config.Overlap)
 	}
 }
 
@@ -177,18 +196,18 @@ const mostAway = 29 * clock.Day
 // resumes at the end of its range.
 func (p *planner) changesOf(given *state.State) *state.Changes {
 	if given.Changes == nil {
-		from := given.To - p.config.Overlap
-		return &state.Changes{From: from, Until: from, Reread: p.now + selected.ReadMargin}
+		c := state.ChangesFrom(given.To - p.config.Overlap)
+		c.Reread = p.now + selected.ReadMargin
+		return c
 	}
-	c := *given.Changes
-	return &c
+	return given.Changes.Clone()
 }
 
 // trail returns the creation time from which a stream's list is read again; now if it is not.
 func (p *planner) trail(s *selected.Stream, root *table.Stream) clock.Second {
 	from, until := p.now, s.Given.To
 	if s.Changes != nil {
-		until = max(until, s.Changes.Until)
+		until = max(until, s.Changes.Until())
 	}
 	if root.NewUnannounced {
 		from = s.Given.To - table.LateListing

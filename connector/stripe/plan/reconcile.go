@@ -35,7 +35,7 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 	if req.Follow {
 		p.wrong("reconcile", "compares once, and with follow a Read does not end: leave one of them out.")
 	}
-	if asked, _ := Compared(req, p.config, p.now.Time()); asked.From >= asked.To {
+	if asked, _ := Compared(req, p.config, p.now.Time()); asked.From >= asked.To && !p.timeless {
 		p.wrong("time_range", "leaves nothing to compare: events cover what was created from %s to %s. Choose a range that overlaps this, or leave it out.",
 			p.now-mostAway, p.now-p.config.Settling-p.config.Overlap)
 	}

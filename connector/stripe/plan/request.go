@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
@@ -88,7 +89,7 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)
 			continue
 		}
-		parsed, err := state.Parse(given.State, p.config.Mode(), p.now)
+		parsed, err := p.parse(given)
 		if err != nil {
 			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
@@ -107,4 +108,15 @@ func (p *planner) checkFollow(req connector.ReadRequest) {
 			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: with follow, choose INCREMENTAL.")
 		}
 	}
+}
+
+// endOfTime is later than any time that a state may hold.
+const endOfTime = clock.Second(1 << 40)
+
+func (p *planner) parse(given connector.StreamState) (state.State, error) {
+	now := p.now
+	if p.timeless {
+		now = endOfTime
+	}
+	return state.Parse(given.State, p.config.Mode(), now)
 }

@@ -65,7 +65,7 @@ func newComparison(reader *family.Reader, f *family.Member, o Options) *comparis
 	}
 	c.until = c.covered.To
 	for _, s := range c.streams {
-		c.until = min(c.until, s.Changes.Until)
+		c.until = min(c.until, s.Changes.Until())
 		c.covered.From = max(c.covered.From, s.Current.From)
 		c.covered.To = min(c.covered.To, s.Current.To-table.LateListing)
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
-// Version is the version of the states that this build writes. It also reads version 1, which has no changes and no owner:
-// an incremental read resumes from it by sweeping the events since the end of its range.
-const Version = 2
+// Version is the version of the states that this build writes. It also reads version 1, which has no changes and no owner, so
+// that an incremental read resumes from it by sweeping the events since the end of its range, and version 2, which remembers
+// the events that were applied one by one.
+const Version = 3
 
 // State is how far a stream was read. It is complete if no window is left.
 type State struct {
@@ -29,20 +30,10 @@ type State struct {
 	Owner   Owner        `json:"owner,omitzero"`
 }
 
-// Changes is how far the changes of a stream are applied. Of the events from From on and before Until, those in Seen are
-// applied; any other became visible late. Events before From are no longer looked for.
-type Changes struct {
-	From  clock.Second `json:"from"`
-	Until clock.Second `json:"until"`
-	Seen  []string     `json:"seen,omitempty"` // hashes of ids
-	// Reread is when records of the stream were last read from Stripe: they may be newer than the payload of an event
-	// before it, so such objects are read again.
-	Reread clock.Second `json:"reread,omitzero"`
-}
-
 // Owner says whose data a state is about, as far as that is known.
 type Owner struct {
-	Account string `json:"account,omitempty"` // the key's own
+	Account string `json:"account,omitempty"` // that is read, by its id; empty if the key may not say
+	Reads   string `json:"reads,omitempty"`   // the connected account as configured, or "own"; empty in older states
 	Key     string `json:"key,omitempty"`     // a hash of the key that last read it: with another key, the account is asked for
 }
 
@@ -109,7 +100,7 @@ func (s State) Watermark() time.Time {
 	case len(s.Windows) > 0:
 		return time.Time{}
 	case s.Changes != nil:
-		return s.Changes.Until.Time()
+		return s.Changes.Until().Time()
 	case s.To > 0:
 		return s.To.Time()
 	}
@@ -127,15 +118,8 @@ func (s State) validate(mode string, now clock.Second) error {
 	case s.To > now+clockSkew:
 		return fmt.Errorf("is from the future: it covers everything until %s. Look at the clock of this machine", s.To)
 	}
-	if c := s.Changes; c != nil {
-		switch {
-		case c.From > c.Until:
-			return fmt.Errorf("is damaged: its changes end before they begin")
-		case c.Until > now+clockSkew || c.Reread > now+clockSkew:
-			return fmt.Errorf("is from the future: its changes are applied until %s. Look at the clock of this machine", max(c.Until, c.Reread))
-		case len(c.Seen) > MaxSeen:
-			return fmt.Errorf("is damaged: it remembers %d events", len(c.Seen))
-		}
+	if c := s.Changes; c != nil && max(c.Until(), c.Reread) > now+clockSkew {
+		return fmt.Errorf("is from the future: its changes are applied until %s. Look at the clock of this machine", max(c.Until(), c.Reread))
 	}
 	for i, w := range s.Windows {
 		inside := s.From <= w.From && w.From <= w.To && w.To <= s.To
@@ -149,6 +133,3 @@ func (s State) validate(mode string, now clock.Second) error {
 
 // FirstGeneration is the generation of streams whose rows are never to be removed because they did not come back.
 const FirstGeneration = 1
-
-// MaxSeen is how many events a state remembers.
-const MaxSeen = 1000

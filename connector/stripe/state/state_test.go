@@ -1,22 +1,25 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 )
 
 var testNow = clock.Of(time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC))
 
 const (
-	behind = `{"version":2,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	behind = `{"version":3,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]}`
-	ahead = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	ahead = `{"version":3,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
-	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	finished = `{"version":3,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
 )
 
@@ -25,11 +28,11 @@ func TestParseRefuses(t *testing.T) {
 	tests := map[string]struct{ state, problem string }{
 		"no JSON":           {`x`, "is not a state"},
 		"a list":            {`[]`, "is not a state"},
-		"another version":   {swap(`"version":2`, `"version":3`).Replace(behind), "version 3"},
+		"another version":   {swap(`"version":3`, `"version":4`).Replace(behind), "version 4"},
 		"unknown member":    {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
 		"the future":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
 		"future changes":    {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
-		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes end"},
+		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes: ends before it begins"},
 		"live data":         {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
 		"no generation":     {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
 		"a huge generation": {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
@@ -60,4 +63,39 @@ func TestStatesSurviveARoundTrip(t *testing.T) {
 			t.Errorf("got  %s, %v\nwant %s", again, err, text)
 		}
 	}
+}
+
+// TestStatesOfVersion2 reads what an earlier release wrote: the events that it remembers are not applied again.
+func TestStatesOfVersion2(t *testing.T) {
+	text := strings.Replace(finished, `"version":3`, `"version":2`, 1)
+	text = strings.Replace(text, `"windows"`, `"changes":{"from":"2024-06-01T00:00:00Z","until":"2024-06-01T00:05:00Z","seen":["`+hash("evt_1")+`"],"reread":"2024-06-01T00:05:05Z"},"windows"`, 1)
+	parsed, err := Parse(json.RawMessage(text), "test", testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // as read, and as written again
+		c := parsed.Changes
+		if c.From().String() != "2024-06-01T00:00:00Z" || c.Until().String() != "2024-06-01T00:05:00Z" || c.Reread.String() != "2024-06-01T00:05:05Z" {
+			t.Errorf("got %v, %v, %v", c.From(), c.Until(), c.Reread)
+		}
+		at := int64(c.From()) + 7
+		look := ledger.Look{Range: ledger.Range{From: int64(c.From()), Until: int64(c.Until())}, At: int64(c.Until())}
+		news := c.Clone().Events.Observe(look, []ledger.Event{{ID: "evt_1", At: at}, {ID: "evt_2", At: at}})
+		if news[0] || !news[1] {
+			t.Errorf("news: %v, and only the second is", news)
+		}
+		written, err := json.Marshal(parsed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed, err = Parse(written, "test", testNow); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// hash is what version 2 remembered of an event.
+func hash(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
