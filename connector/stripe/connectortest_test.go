@@ -206,9 +206,8 @@ func TestContract(t *testing.T) {
 		Panicking:  func() connector.Source { return c.open(panicTransport{c.transport}) },
 		Heartbeats: true,
 		Known: map[string]string{
-			"parent-field": "financial_connections_account_owners has a parent and no parent field",
-			"has-more":     "a stream without events, resumed, is listed once more in the same Read, so a limit can come first for ever",
-			"order":        "events that a sweep finds are dated by their creation, and those that are listed by the answer",
+			"has-more": "a stream without events, resumed, is listed once more in the same Read, so a limit can come first for ever",
+			"order":    "events that a sweep finds are dated by their creation, and those that are listed by the answer",
 		},
 		Stops: 25,
 	})

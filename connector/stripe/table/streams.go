@@ -121,7 +121,7 @@ func Streams() Table {
 			Permission: "rak_file_read", Doc: "files"},
 		// Of the latest ownership that was fetched; without one there are none.
 		{Name: "financial_connections_account_owners", Object: "financial_connections.account_owner", Path: "/v1/financial_connections/accounts/{parent}/owners", Unannounced: true,
-			Parent: "financial_connections_accounts", ParentParams: map[string]string{"ownership": "ownership"}, Needs: "ownership",
+			Parent: "financial_connections_accounts", ParentParams: map[string]string{"ownership": "ownership"}, ParentField: "account", Needs: "ownership",
 			Doc: "financial_connections/ownership"},
 		{Name: "financial_connections_accounts", Object: "financial_connections.account", Path: "/v1/financial_connections/accounts",
 			Events: []string{"financial_connections.account.*"},
