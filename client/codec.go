@@ -1,36 +1,36 @@
 package client
 
 import (
-	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// codec is gRPC's for protobuf, but for messages with records, of which most of a Read consists: it copies a message once,
-// and all its strings share that copy. Protobuf's own copies twice, and allocates each record and each string.
+// codec is gRPC's codec for protobuf, except for messages with records, which make up most of a Read. It copies such a
+// message once, and all its strings share that copy. Protobuf's own codec copies it twice, and allocates each record and
+// each string.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
 
+// recordsTag is the first byte of a message with records: field 1 of ReadResponse, with a length.
+const recordsTag = 1<<3 | byte(protowire.BytesType)
+
 // Unmarshal decodes a message.
 func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	response, ok := message.(*connectorv1.ReadResponse)
-	if !ok || !startsWith(data, tagOf(1, lengthType)) {
+	if !ok || !startsWith(data, recordsTag) {
 		return c.CodecV2.Unmarshal(data, message)
 	}
-	var text strings.Builder
-	text.Grow(data.Len())
-	for _, buffer := range data {
-		text.Write(buffer.ReadOnlyData())
-	}
-	batch, ok := decodeRecords(text.String())
-	if !ok { // not what we know, or not valid: protobuf's own tells
+	batch, ok := decodeRecords(data.Materialize())
+	if !ok { // not what we know, or not valid: protobuf's own codec decides
 		return c.CodecV2.Unmarshal(data, message)
 	}
 	response.Reset()
@@ -38,99 +38,89 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	return nil
 }
 
-func startsWith(data mem.BufferSlice, tag uint64) bool {
+func startsWith(data mem.BufferSlice, first byte) bool {
 	for _, buffer := range data {
 		if b := buffer.ReadOnlyData(); len(b) > 0 {
-			return uint64(b[0]) == tag
+			return b[0] == first
 		}
 	}
 	return false
 }
 
-// The wire types of protobuf that occur in records, https://protobuf.dev/programming-guides/encoding/.
-const (
-	varintType = 0
-	lengthType = 2
-)
-
-// tagOf is what a field of a number below 16 begins with.
-func tagOf(number, wireType uint64) uint64 { return number<<3 | wireType }
-
-// fields reads the fields of a message one after the other.
+// fields reads the fields of a message one after the other. protowire checks what it reads.
 type fields struct {
-	rest string
+	rest []byte
 	bad  bool
 
-	tag  uint64
-	text string // of a string, or a message
-	int  uint64 // of a number
+	number protowire.Number
+	kind   protowire.Type
+	bytes  []byte // of a string, or a message
+	int    uint64 // of a number
 }
 
-// next goes on to the next field, if there is one that is as expected.
+// next reads the next field. It returns false at the end, and if the field is of a kind that records don't have.
 func (f *fields) next() bool {
-	if f.rest == "" || f.bad {
+	if len(f.rest) == 0 || f.bad {
 		return false
 	}
-	f.tag = f.varint()
-	switch f.tag & 7 {
-	case varintType:
-		f.int = f.varint()
-	case lengthType:
-		size := f.varint()
-		if size > uint64(len(f.rest)) {
-			f.bad = true
-			return false
-		}
-		f.text, f.rest = f.rest[:size], f.rest[size:]
-	default:
+	var size int
+	f.number, f.kind, size = protowire.ConsumeTag(f.rest)
+	if size < 0 {
 		f.bad = true
+		return false
 	}
-	return !f.bad
+	f.rest = f.rest[size:]
+	switch f.kind {
+	case protowire.VarintType:
+		f.int, size = protowire.ConsumeVarint(f.rest)
+	case protowire.BytesType:
+		f.bytes, size = protowire.ConsumeBytes(f.rest)
+	default:
+		size = -1
+	}
+	if size < 0 {
+		f.bad = true
+		return false
+	}
+	f.rest = f.rest[size:]
+	return true
 }
 
-// varint reads a number, of which each byte has seven bits and whether more follow.
-func (f *fields) varint() uint64 {
-	var n uint64
-	for i := 0; i < len(f.rest) && i < 9; i++ { // a tenth byte would hold but one bit, of a negative number
-		n |= uint64(f.rest[i]&0x7f) << (7 * i)
-		if f.rest[i] < 0x80 {
-			f.rest = f.rest[i+1:]
-			return n
-		}
-	}
-	f.bad = true
-	return 0
+// is reports whether the field has this number and kind.
+func (f *fields) is(number protowire.Number, kind protowire.Type) bool {
+	return f.number == number && f.kind == kind
 }
 
-// string gives a string, which must be valid.
+// string returns a string, which must be valid. It shares the memory of the message.
 func (f *fields) string() string {
-	f.bad = f.bad || !utf8.ValidString(f.text)
-	return f.text
+	f.bad = f.bad || !utf8.Valid(f.bytes)
+	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) // nobody writes to the message after it was copied
 }
 
-// decodeRecords decodes a ReadResponse that has nothing but a batch of records in JSON. It gives false for any other.
-func decodeRecords(message string) (*connectorv1.RecordBatch, bool) {
+// decodeRecords decodes a ReadResponse that has nothing but a batch of records in JSON, and reports whether it is one. The
+// batch shares the memory of message, which must not change any more.
+func decodeRecords(message []byte) (*connectorv1.RecordBatch, bool) {
 	response := fields{rest: message}
-	if !response.next() || response.tag != tagOf(1, lengthType) || response.rest != "" {
+	if !response.next() || !response.is(1, protowire.BytesType) || len(response.rest) > 0 {
 		return nil, false
 	}
 	batch := &connectorv1.RecordBatch{}
-	count := countRecords(response.text)
+	count := countRecords(response.bytes)
 	block := make([]record, count)
 	batch.Records = make([]*connectorv1.Record, 0, count)
-	f := fields{rest: response.text}
+	f := fields{rest: response.bytes}
 	for f.next() {
-		switch f.tag {
-		case tagOf(1, lengthType):
-			batch.Stream = f.string()
-		case tagOf(2, lengthType):
-			batch.Account = f.string()
-		case tagOf(3, varintType):
-			batch.Generation = int64(f.int)
-		case tagOf(4, lengthType):
+		switch {
+		case f.is(4, protowire.BytesType):
 			r := &block[len(batch.Records)]
-			f.bad = f.bad || !r.decode(f.text)
+			f.bad = f.bad || !r.decode(f.bytes)
 			batch.Records = append(batch.Records, &r.Record)
+		case f.is(1, protowire.BytesType):
+			batch.Stream = f.string()
+		case f.is(2, protowire.BytesType):
+			batch.Account = f.string()
+		case f.is(3, protowire.VarintType):
+			batch.Generation = int64(f.int)
 		default:
 			return nil, false
 		}
@@ -138,10 +128,10 @@ func decodeRecords(message string) (*connectorv1.RecordBatch, bool) {
 	return batch, !f.bad
 }
 
-func countRecords(batch string) int {
+func countRecords(batch []byte) int {
 	n := 0
 	for f := (fields{rest: batch}); f.next(); {
-		if f.tag == tagOf(4, lengthType) {
+		if f.is(4, protowire.BytesType) {
 			n++
 		}
 	}
@@ -154,20 +144,20 @@ type record struct {
 	asOf timestamppb.Timestamp
 }
 
-func (r *record) decode(encoded string) bool {
+func (r *record) decode(encoded []byte) bool {
 	f := fields{rest: encoded}
 	for f.next() {
-		switch f.tag {
-		case tagOf(1, lengthType):
+		switch {
+		case f.is(1, protowire.BytesType):
 			r.Data = f.string()
-		case tagOf(3, varintType):
+		case f.is(3, protowire.VarintType):
 			r.Operation = connectorv1.Operation(f.int)
-		case tagOf(4, lengthType):
-			if r.AsOf != nil || !decodeTime(&r.asOf, f.text) {
+		case f.is(4, protowire.BytesType):
+			if r.AsOf != nil || !decodeTime(&r.asOf, f.bytes) {
 				return false
 			}
 			r.AsOf = &r.asOf
-		case tagOf(5, lengthType):
+		case f.is(5, protowire.BytesType):
 			r.EventId = f.string()
 		default:
 			return false
@@ -176,13 +166,13 @@ func (r *record) decode(encoded string) bool {
 	return !f.bad
 }
 
-func decodeTime(t *timestamppb.Timestamp, encoded string) bool {
+func decodeTime(t *timestamppb.Timestamp, encoded []byte) bool {
 	f := fields{rest: encoded}
 	for f.next() {
-		switch f.tag {
-		case tagOf(1, varintType):
+		switch {
+		case f.is(1, protowire.VarintType):
 			t.Seconds = int64(f.int)
-		case tagOf(2, varintType):
+		case f.is(2, protowire.VarintType):
 			t.Nanos = int32(f.int)
 		default:
 			return false

@@ -39,13 +39,37 @@ func encode(t testing.TB, m proto.Message) []byte {
 // TestUsualRecordsAreDecodedHere also holds the decoding to few allocations, whatever the number of records.
 func TestUsualRecordsAreDecodedHere(t *testing.T) {
 	message := usualRecords()
-	encoded := string(encode(t, message))
+	encoded := encode(t, message)
 	batch, ok := decodeRecords(encoded)
 	if !ok || !proto.Equal(batch, message.GetRecords()) {
 		t.Fatalf("got %v, %v", batch, ok)
 	}
 	if allocations := testing.AllocsPerRun(100, func() { decodeRecords(encoded) }); allocations > 3 {
 		t.Errorf("%v allocations", allocations)
+	}
+}
+
+// BenchmarkCodec decodes a message of the usual size, with small and with large records.
+func BenchmarkCodec(b *testing.B) {
+	for name, size := range map[string]int{"small": 200, "large": 2500} {
+		b.Run(name, func(b *testing.B) {
+			var records []*connectorv1.Record
+			for range 256 << 10 / size {
+				records = append(records, &connectorv1.Record{
+					Data: strings.Repeat("x", size), Operation: connectorv1.Operation_OPERATION_UPSERT, EventId: "evt_123456789012345678901234",
+					AsOf: &timestamppb.Timestamp{Seconds: 1_700_000_000},
+				})
+			}
+			encoded := encode(b, recordsMessage(records...))
+			c := newCodec()
+			b.SetBytes(int64(len(encoded)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(encoded)}, &connectorv1.ReadResponse{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
