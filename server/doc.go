@@ -8,11 +8,11 @@
 //	tokens.go, tls.go who may call; the files are read again when they change (reload.go)
 //	named.go          secrets of a folder in the place of their names in the configuration
 //	admission.go      how many Reads at once
-//	version.go        does the caller speak our protocol?
-//	parse.go          proto to connector types, with every wrong field of a request reported at once
+//	parse.go, request.go  proto to connector types, with every wrong field of a request reported at once, unknown ones too
 //	spec.go, check.go, discover.go, read.go   one RPC each
 //	sink.go, pack.go  messages of a Read onto the stream, records packed into messages of about 256 KiB
 //	errors.go         the only place that turns a [connector.Class] into a gRPC code
+//	trailer.go        the trailers of an error, and the bound of their size
 //	secrets.go        the configuration's secrets, taken out of every text that leaves
 //
 // # Memory
