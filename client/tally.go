@@ -55,6 +55,7 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 			c.Deletes++
 		case connectorv1.Operation_OPERATION_DELETE_MATCHING:
 			c.DeletesMatching++
+		case connectorv1.Operation_OPERATION_UNSPECIFIED: // never sent
 		}
 	}
 }
@@ -125,10 +126,9 @@ func (t *tally) unfinished(all []chosen) []chosen {
 	return rest
 }
 
-// done tells whether another Read would change nothing: the stream was completed, skipped, or failed for good.
+// done reports whether another Read would change nothing: the stream was completed, skipped, or failed for good.
 func (c *count) done() bool {
-	switch c.Status {
-	case connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, connectorv1.StreamStatus_STREAM_STATUS_SKIPPED:
+	if c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || c.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
 		return true
 	}
 	return c.Failure != nil && !c.Failure.GetRetryable()
@@ -151,8 +151,7 @@ func (t *tally) report(selected []*connectorv1.Stream) *Report {
 			for _, id := range slices.Sorted(maps.Keys(c.refused))[:min(len(c.refused), MaxRefused)] {
 				r.Refused = append(r.Refused, c.refused[id])
 			}
-			switch r.Status {
-			case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
+			if r.Status == connectorv1.StreamStatus_STREAM_STATUS_STARTED || r.Status == connectorv1.StreamStatus_STREAM_STATUS_RUNNING {
 				r.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 			}
 			report.Streams = append(report.Streams, r)
