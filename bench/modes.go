@@ -16,6 +16,7 @@ func modes() map[string]func() worker {
 		"stripe":    newStripeWorker,
 		"serve":     newServeWorker,
 		"read":      newReadWorker,
+		"load":      newLoadWorker,
 		"floor":     newFloorWorker,
 		"afternoon": newAfternoonWorker,
 		"wire":      newWireWorker,

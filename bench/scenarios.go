@@ -55,6 +55,7 @@ func scenarios() []scenario {
 		{"single", "100 ms and Stripe's limits, one endpoint", limited(oneEndpoint)},
 		{"bursty", "100 ms and Stripe's limits, nine tenths of the objects in three bursts", limited(bursts)},
 		{"second", "100 ms and Stripe's limits, all objects in one second", limited(oneSecond)},
+		{"loading", "100 ms and Stripe's limits, loading into each destination", loading},
 		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas},
 		{"requests", "Requests against the theoretical minimum", requests},
 		{"changes", "Requests of incremental reads", changes},

@@ -17,7 +17,7 @@ const (
 	commitInterval = time.Second
 	// heldBytes bounds what waits while a commit is in flight, and what waits for a state. Beyond it, the Read waits for the
 	// commit, and rows are stored before their state comes. Up to twice as much is in memory: as much again may be in flight.
-	heldBytes = 16 << 20
+	heldBytes = 32 << 20
 )
 
 // streamKey identifies a stream of an account.

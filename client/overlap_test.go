@@ -77,7 +77,7 @@ func TestTheNextBatchArrivesWhileTheLastOneCommits(t *testing.T) {
 }
 
 func TestWhatWaitsForACommitIsBounded(t *testing.T) {
-	const bound = 2*16<<20 + 4<<20 // see heldBytes; and what is on its way
+	const bound = 2*32<<20 + 4<<20 // see heldBytes; and what is on its way
 	d := &slow{memory: newMemory(), t: t}
 	d.during = func(n int) error {
 		if n > 2 {

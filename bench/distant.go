@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// distant listens at an address from which another one is half a round trip away in each direction.
+func distant(ctx context.Context, to string, roundTrip time.Duration) (address string, stop func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return // it was closed
+			}
+			far, err := new(net.Dialer).DialContext(ctx, "tcp", to)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go late(far, near, roundTrip/2)
+			go late(near, far, roundTrip/2)
+		}
+	}()
+	return listener.Addr().String(), func() { _ = listener.Close() }, nil
+}
+
+// late copies what comes from one connection to another, each piece after a delay. Any number of pieces are on their way.
+func late(to, from net.Conn, delay time.Duration) {
+	type piece struct {
+		due     time.Time
+		content []byte
+	}
+	pieces := make(chan piece, 4096)
+	go func() {
+		defer close(pieces)
+		for {
+			buffer := make([]byte, 64<<10)
+			n, err := from.Read(buffer)
+			if n > 0 {
+				pieces <- piece{time.Now().Add(delay), buffer[:n]}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var failed error
+	for p := range pieces {
+		time.Sleep(time.Until(p.due))
+		if failed == nil {
+			_, failed = to.Write(p.content)
+		}
+	}
+	if failed == nil || errors.Is(failed, io.EOF) {
+		_ = to.Close()
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
+)
+
+// A slow disk takes this long for each commit, and writes so many bytes per second of records' JSON.
+const (
+	slowSync  = 100 * time.Millisecond
+	slowBytes = 30 << 20
+)
+
+// shipment is what a client is to load.
+type shipment struct {
+	order
+	Destination string
+	SlowDisk    bool
+}
+
+// newLoadWorker is a client that syncs.
+func newLoadWorker() worker { return worker{"load": handler(load)} }
+
+// load syncs into a destination, and returns how many rows it stored.
+func load(ctx context.Context, s shipment) (got delivery, err error) {
+	service, err := client.Dial(s.Target, client.Options{})
+	if err != nil {
+		return delivery{}, err
+	}
+	defer service.Close()
+	request, err := s.request(ctx, service)
+	if err != nil {
+		return delivery{}, err
+	}
+	got.ByStream = map[string]int{}
+	got.measurement, err = measured(func() error {
+		d, err := destination.Open(ctx, s.Destination)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		if s.SlowDisk {
+			d = slowDisk{d}
+		}
+		report, err := service.Sync(ctx, client.SyncOptions{Config: request.GetConfig(), Destination: d,
+			Selection: client.Selection{Select: s.Streams}})
+		for _, stream := range report.Streams {
+			got.ByStream[stream.Stream] += int(stream.Upserts)
+		}
+		return err
+	})
+	for _, n := range got.ByStream {
+		got.Records += n
+	}
+	return got, err
+}
+
+// slowDisk is a destination on a slow disk.
+type slowDisk struct{ client.Destination }
+
+// Commit commits, and takes its time.
+func (d slowDisk) Commit(ctx context.Context, c client.Commit) error {
+	bytes := 0
+	for _, batch := range c.Records {
+		for _, r := range batch.GetRecords() {
+			bytes += len(r.GetData())
+		}
+	}
+	time.Sleep(slowSync + time.Duration(float64(bytes)/slowBytes*float64(time.Second)))
+	return d.Destination.Commit(ctx, c)
+}
