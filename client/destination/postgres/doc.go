@@ -6,8 +6,11 @@
 //
 // Records are copied into a temporary table with COPY and merged from there with one INSERT … ON CONFLICT, which is several
 // times faster than inserting rows; the benchmarks of this package say how much. Rows, states and removals of a commit
-// are one transaction, and the states are in the table _stripe_connector_state of the same schema. An advisory lock lets
-// one sync at a time have a schema.
+// are one transaction, and the states are in the table _stripe_connector_state of the same schema. An advisory lock keeps a
+// second sync out of a schema.
+//
+// A record that the database or something of the user's rejects is set aside in _stripe_connector_refused. A lost connection, a
+// lock that someone else holds and a table that was dropped are interruptions, after which Begin restores what is needed.
 //
 // A password is best left out of the address: it is taken from PGPASSWORD or the file ~/.pgpass, as psql does. One in the
 // address never reaches an error.

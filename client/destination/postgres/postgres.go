@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5" // the one client for PostgreSQL with COPY and prepared statements in pure Go
@@ -15,6 +16,7 @@ const (
 	// The lock outlives a process that was killed until the server notices, which it does at the end of a statement.
 	defaultLockWait = 10 * time.Second
 	closeTime       = 5 * time.Second
+	longestName     = 63 // the server cuts the rest off
 	// grace is how long a commit may take after the caller gave up.
 	grace = 20 * time.Second
 )
@@ -78,6 +80,9 @@ func newDestination(address string, opts Options) (*Destination, error) {
 	kept := rows.Options{SoftDeletes: opts.SoftDeletes, Append: opts.Append}
 	if err := kept.Check(); err != nil {
 		return nil, err
+	}
+	if len(opts.Schema) > longestName || strings.ContainsRune(opts.Schema, 0) {
+		return nil, fmt.Errorf("schema %q cannot be a name in PostgreSQL: choose one of at most %d bytes", opts.Schema, longestName)
 	}
 	config, err := parse(address)
 	if err != nil {

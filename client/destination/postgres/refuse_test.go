@@ -107,3 +107,25 @@ func TestLockIsPerSchema(t *testing.T) {
 		}
 	}
 }
+
+// TestOddSchemas syncs twice into schemas whose names need care.
+func TestOddSchemas(t *testing.T) {
+	server := postgrestest.Start(t)
+	for _, schema := range []string{"$do$", `"'; --`, "Öffnung", "a.b", "select", strings.Repeat("x", 63), " "} {
+		for range 2 {
+			s := stream(t, "charges", `{"id":{"type":"string"}}`, "id")
+			if err := load(t, server, postgres.Options{Schema: schema}, s, `{"id":"a"}`); err != nil {
+				t.Errorf("schema %q: %v", schema, err)
+			}
+		}
+		rows := query(t, server, strings.ReplaceAll(schema, `"`, `""`), "SELECT * FROM charges")
+		if len(rows) != 1 {
+			t.Errorf("schema %q has %d rows, want one", schema, len(rows))
+		}
+	}
+	for _, schema := range []string{strings.Repeat("x", 64), "pg_mine", "a\x00b"} {
+		if err := load(t, server, postgres.Options{Schema: schema}, stream(t, "charges", `{"id":{"type":"string"}}`, "id")); err == nil {
+			t.Errorf("schema %q was accepted", schema)
+		}
+	}
+}
