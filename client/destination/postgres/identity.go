@@ -43,13 +43,13 @@ const look = `SELECT c.relname, c.oid, coalesce(obj_description(c.oid, 'pg_class
 	pg_has_role(c.relowner, 'USAGE'),
 	ARRAY(SELECT (i.indisprimary::int || ' ' || (SELECT string_agg(k.attname, ', ' ORDER BY place)
 		FROM unnest(i.indkey) WITH ORDINALITY AS p (number, place) JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = p.number))
-		FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL),
+		FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL),
 	array_agg(a.attname::text ORDER BY a.attnum), array_agg(a.attnum ORDER BY a.attnum),
 	array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum),
 	array_agg(coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' OR a.attidentity = 'a' ORDER BY a.attnum)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
-GROUP BY c.oid`
+GROUP BY c.oid, c.relname, c.relowner`
 
 // collect reads the answer to look.
 func collect(answer pgx.Rows) (map[string]found, error) {

@@ -64,11 +64,20 @@ func TestKeepsThePromise(t *testing.T) {
 			"column made again":      statements(server, "ALTER TABLE charges DROP COLUMN n", "ALTER TABLE charges ADD COLUMN n bigint"),
 			"last column made again": statements(server, "ALTER TABLE charges DROP COLUMN _extra", "ALTER TABLE charges ADD COLUMN _extra json"),
 		},
+		Refuse: map[string]func(*testing.T, string){
+			"a trigger": statements(server, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF new.id IN ('id_c', 'id_e') THEN RAISE 'no'; END IF; RETURN new; END $$`,
+				"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON charges FOR EACH ROW EXECUTE FUNCTION refuse()"),
+			"a constraint": statements(server, "ALTER TABLE charges ADD CONSTRAINT refuse CHECK (id NOT IN ('id_c', 'id_e'))"),
+			"an index":     statements(server, "CREATE UNIQUE INDEX refuse ON charges ((CASE WHEN id IN ('id_c', 'id_e') THEN 1 / (length(id) - 4) END))"),
+		},
+		Accept: statements(server, "DROP TRIGGER IF EXISTS refuse ON charges", "ALTER TABLE charges DROP CONSTRAINT IF EXISTS refuse",
+			"DROP INDEX IF EXISTS refuse"),
 		Alter: map[string]func(*testing.T, string){
 			"a column":            statements(server, "ALTER TABLE charges ADD COLUMN mine text NOT NULL DEFAULT 'x'"),
 			"a column like ours":  statements(server, "ALTER TABLE charges ADD COLUMN _mine int NOT NULL DEFAULT 1"),
 			"a generated column":  statements(server, "ALTER TABLE charges ADD COLUMN mine_twice bigint GENERATED ALWAYS AS (n * 2) STORED"),
-			"an index and a view": statements(server, "CREATE INDEX mine ON charges (n)", "CREATE VIEW _few AS SELECT id FROM charges"),
+			"an index and a view": statements(server, "CREATE INDEX mine ON charges (n)", "CREATE INDEX ON charges (lower(name))", "CREATE VIEW _few AS SELECT id FROM charges"),
 			"a comment":           statements(server, "COMMENT ON TABLE charges IS 'mine'"),
 			"rewritten":           statements(server, "VACUUM FULL charges"),
 		},
