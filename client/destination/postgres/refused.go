@@ -90,7 +90,7 @@ func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batche
 }
 
 // culprit returns the place of a record without which the records before it can be stored and with which they can't.
-func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []item, cause error) (int, error, error) { //nolint:revive // two errors
+func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []item, cause error) (int, error, error) {
 	low, high := 0, len(items)
 	for high-low > 1 {
 		middle := (low + high) / 2

@@ -81,7 +81,7 @@ func (d *Destination) prepare(ctx context.Context, former backend) error {
 		return fmt.Errorf("database %s at %s has the encoding %s, which cannot hold every character that Stripe sends: choose a database "+
 			"whose encoding is UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)", d.config.Database, d.config.Host, encoding)
 	}
-	d.backend.pooled = uint32(d.backend.pid) != d.conn.PgConn().PID() //nolint:gosec // never negative
+	d.backend.pooled = uint32(d.backend.pid) != d.conn.PgConn().PID()
 	if d.backend.pooled {
 		if err := d.refuseTransactionPooling(ctx); err != nil {
 			return err
@@ -145,7 +145,7 @@ func (d *Destination) lockHolders(ctx context.Context) []holder {
 func (d *Destination) lockKey() int64 {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte("stripe-connector " + d.schema)) // never fails
-	return int64(hash.Sum64())                                //nolint:gosec // any 64 bits will do
+	return int64(hash.Sum64())
 }
 
 // transaction runs f in a transaction.

@@ -63,7 +63,7 @@ func answer(t *testing.T, letter string, certificate *tls.Certificate) (port str
 			_, _ = io.ReadFull(conn, request)
 			_, _ = io.WriteString(conn, letter)
 			if certificate != nil {
-				_ = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate}}).Handshake() //nolint:gosec // for a test
+				_ = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate}}).Handshake()
 			}
 			_ = conn.Close()
 		}

@@ -180,13 +180,14 @@ func role(settings ...string) (statements []string) {
 func TestPostgreSQLSettings(t *testing.T) {
 	server := postgrestest.Start(t)
 	for name, c := range map[string]pgCase{
-		"undisturbed":      {},
-		"client encoding":  {before: role("client_encoding = 'LATIN1'")},
-		"of the database":  {before: []string{"DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET client_encoding = SQL_ASCII'; END $$"}},
-		"in the address":   {place: func(p *place) { p.options += "&options=-c%20DateStyle%3DGerman%20-c%20client_encoding%3DLATIN2" }},
-		"strings":          {before: role("standard_conforming_strings = off", "quote_all_identifiers = on", "extra_float_digits = -15", "DateStyle = 'German'")},
-		"transactions":     {before: role("default_transaction_read_only = on", "default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on")},
-		"timeouts":         {before: role("statement_timeout = 500", "idle_in_transaction_session_timeout = 20", "idle_session_timeout = 500", "lock_timeout = 1"), between: []string{"CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$", "CREATE TRIGGER slow BEFORE INSERT ON stripe.charges EXECUTE FUNCTION public.slow()"}, Case: hostile.Case{During: func(*testing.T) { time.Sleep(time.Second) }}},
+		"undisturbed":     {},
+		"client encoding": {before: role("client_encoding = 'LATIN1'")},
+		"of the database": {before: []string{"DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET client_encoding = SQL_ASCII'; END $$"}},
+		"in the address":  {place: func(p *place) { p.options += "&options=-c%20DateStyle%3DGerman%20-c%20client_encoding%3DLATIN2" }},
+		"strings":         {before: role("standard_conforming_strings = off", "quote_all_identifiers = on", "extra_float_digits = -15", "DateStyle = 'German'")},
+		"transactions":    {before: role("default_transaction_read_only = on", "default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on")},
+		"timeouts": {before: append(role("statement_timeout = 500", "idle_in_transaction_session_timeout = 20", "lock_timeout = 1"),
+			"DO $$ BEGIN EXECUTE 'ALTER ROLE ROLE_NAME SET idle_session_timeout = 500'; EXCEPTION WHEN undefined_object THEN NULL; END $$"), between: []string{"CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$", "CREATE TRIGGER slow BEFORE INSERT ON stripe.charges EXECUTE FUNCTION public.slow()"}, Case: hostile.Case{During: func(*testing.T) { time.Sleep(time.Second) }}},
 		"search path":      {before: role("search_path = nowhere")},
 		"a user's trigger": {between: []string{"CREATE TABLE public.audit (id text)", "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (new.id); RETURN new; END $$", "GRANT ALL ON public.audit TO ROLE_NAME", "CREATE TRIGGER audit BEFORE INSERT OR UPDATE ON stripe.charges FOR EACH ROW EXECUTE FUNCTION public.note()"}},
 	} {

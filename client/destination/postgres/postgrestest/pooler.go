@@ -41,7 +41,7 @@ pool_mode = %s
 		config += setting + "\n"
 	}
 	for name, content := range map[string]string{"users": list, "ini": config} {
-		if err := os.WriteFile(filepath.Join(p.folder, name), []byte(content), 0o644); err != nil { //nolint:gosec // for another user
+		if err := os.WriteFile(filepath.Join(p.folder, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
