@@ -31,8 +31,8 @@ type place struct {
 	rows             string // a statement for the rows of table %s as JSON with members in order, without what differs between syncs
 }
 
-// TestKilledSync kills syncing processes at random moments while the data changes, and lets the last one end undisturbed
-// after the last change: the rows are those of the source, and those of a sync that was never disturbed.
+// TestKilledSync kills syncing processes, or crashes the database's server, at random moments while the data changes, and
+// lets the last sync end undisturbed after the last change: the rows are those of the source, and those of a sync that was never disturbed.
 func TestKilledSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -40,14 +40,14 @@ func TestKilledSync(t *testing.T) {
 	const ours = "'_as_of', '_generation', '_event_id', '_synced_at'"
 	t.Run("sqlite", func(t *testing.T) {
 		folder := t.TempDir()
-		killSyncs(t, func(name string) place {
+		killSyncs(t, nil, func(name string) place {
 			file := filepath.Join(folder, name+".db")
 			return place{"sqlite:" + file, "sqlite", file, ""}
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		server := postgrestest.Start(t)
-		killSyncs(t, func(name string) place {
+		killSyncs(t, func() { server.Crash(t) }, func(name string) place {
 			return place{server.URL("schema=" + name), "pgx", server.URL("search_path=" + name),
 				"SELECT (to_jsonb(t) - ARRAY[" + ours + "])::text FROM %s AS t"}
 		})
@@ -60,7 +60,8 @@ var tables = map[string]string{
 	"invoice_line_items": "/v1/invoices/{invoice}/lines", "subscriptions": "/v1/subscriptions",
 }
 
-func killSyncs(t *testing.T, at func(name string) place) {
+// killSyncs does that to a destination. Crash, if there is one, crashes the server and starts it again.
+func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 	stripe := simulate(t, stripetest.Options{
 		Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 250, "/v1/subscriptions": 100, "/v1/customers": 200, "*": 20},
 		Latency: func(string) time.Duration { return 3 * time.Millisecond },
@@ -88,7 +89,7 @@ func killSyncs(t *testing.T, at func(name string) place) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	stop, stopped := make(chan struct{}), make(chan int, 1)
 	go func() { stopped <- change(stripe.Account, seed, stop) }()
-	killed, completed := 0, 0
+	killed, completed, crashed := 0, 0, 0
 	for killed < *kills {
 		cmd := sync(at("killed"))
 		var said strings.Builder
@@ -96,7 +97,18 @@ func killSyncs(t *testing.T, at func(name string) place) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		timer := time.AfterFunc(time.Duration(random.Int64N(int64(longest))), func() { _ = cmd.Process.Kill() })
+		moment := time.Duration(random.Int64N(int64(longest)))
+		if crash != nil && random.IntN(2) == 0 {
+			time.Sleep(moment)
+			crash()
+			crashed++
+			// A sync that had begun reconnects. One that had not may find the server starting.
+			if err := cmd.Wait(); err != nil && !strings.Contains(said.String(), "open destination") {
+				t.Fatalf("seed %d: a sync whose server crashed ended with %v: %s", seed, err, said.String())
+			}
+			continue
+		}
+		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
 		timer.Stop()
 		if err == nil {
@@ -109,7 +121,7 @@ func killSyncs(t *testing.T, at func(name string) place) {
 		killed++
 	}
 	close(stop)
-	t.Logf("seed %d: %d kills, %d syncs that came to their end before, %d changes", seed, killed, completed, <-stopped)
+	t.Logf("seed %d: %d kills, %d crashes of the server, %d syncs that came to their end before, %d changes", seed, killed, crashed, completed, <-stopped)
 
 	time.Sleep(4 * time.Second) // events are looked for once they are two seconds old
 
