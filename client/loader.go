@@ -15,8 +15,7 @@ const (
 	// A commit costs the destination a transaction, so states are gathered until this much is covered by them.
 	commitBytes    = 4 << 20
 	commitInterval = time.Second
-	// heldBytes bounds what waits while a commit is in flight, and what waits for a state. Beyond it, the Read waits for the
-	// commit, and rows are stored before their state comes. Up to twice as much is in memory: as much again may be in flight.
+	// heldBytes bounds what waits while a commit is in flight: beyond it, the Read waits, too. As much again may be in flight.
 	heldBytes = 32 << 20
 )
 
@@ -39,6 +38,7 @@ type loader struct {
 	order     []streamKey // of arrival, so that commits do not depend on the order of a map
 	covered   int         // bytes of records that a state covers
 	uncovered int         // bytes of records that none does yet
+	states    int         // how many states wait
 	last      time.Time   // when the last commit began
 	inFlight  *flight     // nil if there is none
 }
@@ -72,7 +72,7 @@ func (l *loader) held(stream, account string) *held {
 	return h
 }
 
-// records takes a batch, and stores rows without a state if too many wait.
+// records takes a batch, and begins a commit if enough waits, also of rows whose state is still to come.
 func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -81,10 +81,15 @@ func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) er
 	h.uncovered = append(h.uncovered, batch)
 	h.records += int64(len(batch.GetRecords()))
 	l.uncovered += sizeOf(batch)
-	if l.covered+l.uncovered < heldBytes {
+	switch waiting := l.covered + l.uncovered; {
+	case waiting >= heldBytes:
+		return l.flushAll(ctx)
+	case waiting < commitBytes || l.inFlight != nil:
 		return nil
+	case l.states > 0:
+		return l.flush(ctx)
 	}
-	return l.flushAll(ctx)
+	return l.flushUncovered(ctx) // else they would be more than a commit should have when their state comes
 }
 
 // state takes a state, and begins a commit if enough is covered.
@@ -103,6 +108,9 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	}
 	h.covered = append(h.covered, h.uncovered...)
 	h.uncovered = nil
+	if h.state == nil {
+		l.states++
+	}
 	h.state = c.GetState()
 	if l.inFlight != nil || l.covered < commitBytes && time.Since(l.last) < commitInterval {
 		return nil
@@ -141,7 +149,7 @@ func (l *loader) flush(ctx context.Context) error {
 		advanced = advanced || !proto.Equal(h.state, h.stored)
 		h.stored, h.state, h.covered = h.state, nil, nil
 	}
-	l.covered = 0
+	l.covered, l.states = 0, 0
 	l.launch(ctx, c, advanced)
 	return nil
 }
@@ -152,6 +160,11 @@ func (l *loader) flushAll(ctx context.Context) error {
 	if err := l.flush(ctx); err != nil {
 		return err
 	}
+	return l.flushUncovered(ctx)
+}
+
+// flushUncovered begins to commit the rows that no state covers yet. No state waits: it would cover them, too.
+func (l *loader) flushUncovered(ctx context.Context) error {
 	if err := l.land(); err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func TestACommitThatFailsLate(t *testing.T) {
 		"for some time": {&client.Interruption{Err: full}, true},
 	}
 	for name, test := range tests {
-		for failing := 1; failing <= 4; failing++ {
+		for failing := 1; failing <= 3; failing++ {
 			t.Run(name, func(t *testing.T) {
 				d := &slow{memory: newMemory(), t: t}
 				d.during = func(n int) error {
@@ -130,6 +130,9 @@ func TestACommitThatFailsLate(t *testing.T) {
 					return err
 				}
 				err := sync()
+				if int(d.begun.Load()) < failing {
+					t.Skipf("it took only %d commits", d.begun.Load())
+				}
 				if !test.resume {
 					if !errors.Is(err, full) {
 						t.Fatalf("got %v, want the commit's error", err)
