@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -67,11 +68,14 @@ func (s *service) read(
 }
 
 // outcome is the error of a Read that came to an orderly end: that of the first stream that failed. A stream that was
-// skipped, or ended early by a limit of the request, did not fail.
+// skipped, or ended early by a limit of the request, did not fail; but if all were skipped, nothing was read, and that is a
+// failure.
 func outcome(summary connector.Summary) error {
+	read := func(stream connector.StreamSummary) bool { return stream.Status != connector.Skipped }
+	nothing := !slices.ContainsFunc(summary.Streams, read)
 	for _, stream := range summary.Streams {
 		switch {
-		case stream.Status == connector.Complete, stream.Status == connector.Skipped:
+		case stream.Status == connector.Complete, stream.Status == connector.Skipped && !nothing:
 		case stream.Failure != nil:
 			failure := *stream.Failure
 			if failure.Stream == "" {

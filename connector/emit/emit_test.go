@@ -433,14 +433,20 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-func TestSkippedStreamKeepsItsGeneration(t *testing.T) {
+// A stream that may not be read is skipped. One that could be read before is incomplete, and keeps its state and generation.
+func TestRefusedStreams(t *testing.T) {
 	e := emit.New(connector.ReadRequest{}, &recorder{}, quiet)
-	s := e.Stream(emit.StreamOptions{Name: "a", Given: json.RawMessage("3"), GivenGeneration: 5})
+	fresh := e.Stream(emit.StreamOptions{Name: "a"})
+	known := e.Stream(emit.StreamOptions{Name: "b", Given: json.RawMessage("3"), GivenGeneration: 5})
+	refusal := &connector.Failure{Class: connector.PermissionError, Message: "no"}
 	summary, err := e.Run(t.Context(), func(ctx context.Context) error {
-		return errors.Join(s.Begin(ctx, 9), s.Fail(ctx, &connector.Failure{Class: connector.PermissionError}))
+		return errors.Join(fresh.Begin(ctx, 9), fresh.Fail(ctx, refusal), known.Begin(ctx, 9), known.Fail(ctx, refusal))
 	})
-	if got := summary.Streams[0]; err != nil || got.Generation != 5 || string(got.State) != "3" || got.Status != connector.Skipped {
-		t.Errorf("%+v, %v", got, err)
+	if got := summary.Streams[0]; err != nil || got.Generation != 0 || got.Status != connector.Skipped {
+		t.Errorf("the fresh one: %+v, %v", got, err)
+	}
+	if got := summary.Streams[1]; got.Generation != 5 || string(got.State) != "3" || got.Status != connector.Incomplete || got.Failure.Class != connector.PermissionError {
+		t.Errorf("the known one: %+v", got)
 	}
 }
 

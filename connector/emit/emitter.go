@@ -29,6 +29,8 @@ type Meter interface {
 	Waited() time.Duration
 	// WaitingUntil returns when the longest wait at present ends; zero if none is under way at now.
 	WaitingUntil(now time.Time) time.Time
+	// Trouble returns what the Read is held up by, in words for the user; empty if by nothing worth mentioning.
+	Trouble() string
 }
 
 // The checkpoint policy of requests that name none.
@@ -54,7 +56,9 @@ type Emitter struct {
 	mu      sync.Mutex // held while a message is sent, and guards what follows
 	streams []*Stream  // in the order of the request
 	logged  map[string]bool
-	broken  error // why nothing can be sent any more
+	// troubles are those that were logged.
+	troubles map[string]bool
+	broken   error // why nothing can be sent any more
 
 	stopping chan struct{} // closed when the Read is to end early
 	stop     sync.Once
@@ -68,6 +72,7 @@ func New(req connector.ReadRequest, sink connector.Sink, o Options) *Emitter {
 		limits:   limits{records: req.RecordLimit, softDeadline: req.SoftDeadline, drain: req.Drain},
 		policy:   policy{pages: req.CheckpointPages, interval: req.CheckpointInterval},
 		logged:   map[string]bool{},
+		troubles: map[string]bool{},
 		stopping: make(chan struct{}),
 		cutShort: func() {},
 	}
@@ -188,3 +193,4 @@ func (noMeter) Requests() int64                  { return 0 }
 func (noMeter) Retries() int64                   { return 0 }
 func (noMeter) Waited() time.Duration            { return 0 }
 func (noMeter) WaitingUntil(time.Time) time.Time { return time.Time{} }
+func (noMeter) Trouble() string                  { return "" }

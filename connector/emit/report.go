@@ -34,7 +34,23 @@ func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
 		m.TimeLeft = time.Duration((1 - m.Fraction) / gained * float64(e.heartbeat))
 	}
 	*last = *m
-	return e.send(ctx, m)
+	if err := e.send(ctx, m); err != nil {
+		return err
+	}
+	return e.logTrouble(ctx)
+}
+
+// maxTroubles bounds how many kinds of trouble a Read logs.
+const maxTroubles = 20
+
+// logTrouble says once of each kind of trouble what the Read is held up by, so that nobody has to wait for it to give up.
+func (e *Emitter) logTrouble(ctx context.Context) error {
+	trouble := e.meter.Trouble()
+	if trouble == "" || e.troubles[trouble] || len(e.troubles) == maxTroubles {
+		return nil
+	}
+	e.troubles[trouble] = true
+	return e.send(ctx, &connector.LogEntry{Level: connector.Warning, Account: e.account, Message: trouble})
 }
 
 func (e *Emitter) progress() *connector.Progress {

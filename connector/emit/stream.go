@@ -101,7 +101,7 @@ func (s *Stream) Complete(ctx context.Context) error {
 	return s.end(ctx, connector.Complete, nil)
 }
 
-// Fail ends the stream INCOMPLETE. The failure of a stream that may not be read ends it SKIPPED.
+// Fail ends the stream INCOMPLETE. If it may not be read, that is Skip.
 func (s *Stream) Fail(ctx context.Context, failure *connector.Failure) error {
 	if failure.Class == connector.PermissionError {
 		return s.Skip(ctx, failure)
@@ -111,11 +111,19 @@ func (s *Stream) Fail(ctx context.Context, failure *connector.Failure) error {
 	return s.end(ctx, connector.Incomplete, failure)
 }
 
-// Skip ends the stream because it may not be read.
+// Skip ends the stream because it may not be read. It is SKIPPED; but one that has a state could be read before, so that it is
+// refused now is a failure: it is INCOMPLETE, and resumes from that state once it may be read again.
 func (s *Stream) Skip(ctx context.Context, failure *connector.Failure) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
-	return s.end(ctx, connector.Skipped, failure)
+	status := connector.Skipped
+	if s.Given != nil || s.state.State != nil {
+		status = connector.Incomplete
+	}
+	if s.state.State == nil {
+		s.generation = s.GivenGeneration
+	}
+	return s.end(ctx, status, failure)
 }
 
 // Leave ends the stream INCOMPLETE without a failure: a limit of the request was reached.
@@ -195,7 +203,7 @@ func (s *Stream) end(ctx context.Context, status connector.Status, failure *conn
 	return s.say(ctx, status, failure)
 }
 
-// say sends a status. A stream that is skipped before a state of it was sent keeps the generation that it had.
+// say sends a status.
 func (s *Stream) say(ctx context.Context, status connector.Status, failure *connector.Failure) error {
 	if !legal(s.status, status) {
 		return &panicError{what: fmt.Sprintf("stream %s goes from %s to %s", s.Name, s.status, status)}
@@ -204,9 +212,6 @@ func (s *Stream) say(ctx context.Context, status connector.Status, failure *conn
 		named := *failure
 		named.Stream, named.Account = s.Name, s.emitter.account
 		failure = &named
-	}
-	if status == connector.Skipped && s.state.State == nil {
-		s.generation = s.GivenGeneration
 	}
 	s.status, s.failure = status, failure
 	return s.emitter.send(ctx, &connector.StreamStatus{

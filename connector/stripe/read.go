@@ -8,6 +8,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
@@ -53,7 +54,7 @@ func (s *Source) newRead(c config.Config, req connector.ReadRequest, sink connec
 	reader := &family.Reader{
 		Client: client,
 		Emitter: emit.New(req, sink, emit.Options{
-			Account: c.Account, Now: s.options.Now, Heartbeat: s.options.Heartbeat, Meter: &client.Meter,
+			Account: c.Account, Now: s.options.Now, Heartbeat: s.options.Heartbeat, Meter: meter{&client.Meter},
 		}),
 		Table: s.streams, PageSize: s.options.PageSize, Live: c.Mode() == "live", Now: client.Now,
 	}
@@ -108,4 +109,16 @@ func (r *read) warnOfSkew(ctx context.Context) error {
 	message := fmt.Sprintf("The clock of this machine is %s %s Stripe's. Stripe's is used; set this one right, since logs and schedules depend on it.",
 		skew.Abs().Round(time.Second), ahead)
 	return r.reader.Emitter.Log(ctx, connector.Warning, message)
+}
+
+// meter is the client's, for the emitter.
+type meter struct{ *api.Meter }
+
+// Trouble returns why requests are made again, or are not answered. Waiting for the rate limit is no trouble.
+func (m meter) Trouble() string {
+	waiting, ok := m.Waiting()
+	if !ok || waiting.Failure == nil && waiting.Cause != api.WaitForAnswer {
+		return ""
+	}
+	return waiting.String()
 }

@@ -183,7 +183,7 @@ func listed(ctx context.Context, s *selected.Stream) error {
 	case s.Swept:
 		s.Enter(selected.Sweeping)
 		return nil
-	case s.Incremental && s.Resumed:
+	case s.Outdates:
 		s.Enter(selected.Outdated)
 		return nil
 	}

@@ -69,7 +69,7 @@ func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) er
 		if !stream.Row.AppendOnly() {
 			continue
 		}
-		h := family.NewHarvest("", nil)
+		h, asOf := family.NewHarvest("", nil), s.reader.Now()
 		moments := make([]ledger.Event, len(events))
 		for i := range events {
 			moments[i] = events[i].moment()
@@ -77,7 +77,7 @@ func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) er
 		news := stream.Changes.Events.Observe(look, moments)
 		for i, e := range slices.Backward(events) {
 			if news[i] {
-				h.Add(stream, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: e.At().Time(), Key: e.ID})
+				h.Add(stream, connector.Record{Data: e.Raw, Operation: connector.Upsert, AsOf: asOf, Key: e.ID})
 			}
 		}
 		if err := h.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{}); err != nil {

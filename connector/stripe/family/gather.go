@@ -40,6 +40,9 @@ type Listed struct {
 
 // Gather keeps the objects of a page of m, and gathers all that is below them.
 func (g *Gatherer) Gather(ctx context.Context, m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) error {
+	if g.change {
+		objects = m.inRange(objects)
+	}
 	if err := g.Keep(ctx, m, objects, at, asOf); err != nil {
 		return err
 	}

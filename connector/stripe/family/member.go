@@ -1,11 +1,13 @@
 package family
 
 import (
+	"math"
 	"net/url"
 	"slices"
 	"sync/atomic"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
@@ -141,4 +143,24 @@ func (m *Member) Complete(raw string, at table.Place) string {
 		}
 	}
 	return raw
+}
+
+// inRange returns the objects of m that lists would show: of a root that is listed by creation, those that were not created
+// before the start date, so that rows don't depend on whether an object was listed or changed.
+func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
+	if m.parent != nil || m.Row.Cursor == "" {
+		return objects
+	}
+	from := clock.Second(math.MaxInt64)
+	for _, s := range m.All() {
+		from = min(from, s.Current.From)
+	}
+	old := func(object rawjson.Object) bool {
+		at := m.Row.CreatedAt(object)
+		return at != 0 && at < from
+	}
+	if !slices.ContainsFunc(objects, old) {
+		return objects
+	}
+	return slices.DeleteFunc(slices.Clone(objects), old)
 }

@@ -32,6 +32,7 @@ type Plan struct {
 // Make plans a request at a moment, by Stripe's clock. The error is a *connector.Failure that names every wrong field.
 func Make(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) (Plan, error) {
 	p := newPlanner(streams, c, now)
+	p.limited = req.RecordLimit > 0 || req.SoftDeadline > 0
 	if err := p.take(req); err != nil {
 		return Plan{}, err
 	}
@@ -87,6 +88,7 @@ type planner struct {
 	config     config.Config
 	now        clock.Second
 	timeless   bool         // now is not known for sure
+	limited    bool         // the request ends the Read early, so that each step must lead to an end
 	stamp      int64        // now, in milliseconds
 	from, to   clock.Second // what parts that begin read
 	bounded    bool         // by the request
@@ -142,7 +144,7 @@ func (p *planner) parts() []Part {
 func (p *planner) begin(s *selected.Stream) (group, bool) {
 	g := group{root: p.table.Root(s.Row)}
 	given := s.Given
-	s.Resumed = false
+	s.Resumed, s.Outdates = false, false
 	if given == nil {
 		p.restart(s)
 		return g, true
@@ -161,6 +163,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		return g, true
 	case len(given.Windows) > 0:
 		s.Resumed = true
+		s.Outdates = s.Incremental && !p.limited && p.table.Freshness(s.Row) == connector.ByTrailing
 		g.pass = p.resumes(given.Pass)
 		return g, true
 	case !s.Incremental || p.table.Freshness(s.Row) == connector.ByFull:
