@@ -157,9 +157,14 @@ func TestReadOutcome(t *testing.T) {
 		code    codes.Code
 		failed  string // the stream that the error names
 	}{
-		"nothing":    {nil, codes.OK, ""},
-		"complete":   {[]connector.StreamSummary{stream("a", connector.Complete, 0)}, codes.OK, ""},
-		"skipped":    {[]connector.StreamSummary{stream("a", connector.Skipped, connector.PermissionError)}, codes.OK, ""},
+		"nothing":  {nil, codes.OK, ""},
+		"complete": {[]connector.StreamSummary{stream("a", connector.Complete, 0)}, codes.OK, ""},
+		"skipped": {[]connector.StreamSummary{
+			stream("a", connector.Skipped, connector.PermissionError), stream("b", connector.Complete, 0),
+		}, codes.OK, ""},
+		"all skipped": {[]connector.StreamSummary{
+			stream("a", connector.Skipped, connector.PermissionError), stream("b", connector.Skipped, connector.PermissionError),
+		}, codes.PermissionDenied, "a"},
 		"limit":      {[]connector.StreamSummary{stream("a", connector.Incomplete, 0)}, codes.OK, ""},
 		"no verdict": {[]connector.StreamSummary{stream("a", connector.Running, 0)}, codes.Internal, ""},
 		"first failure counts": {[]connector.StreamSummary{

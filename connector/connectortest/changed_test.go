@@ -250,7 +250,7 @@ func skippedGeneration(_ *testing.T, s *changed) {
 	var last int64
 	s.sink = func(_ connector.ReadRequest, next connector.Sink) connector.Sink {
 		return sinkFunc(func(ctx context.Context, m connector.Message) error {
-			if status, ok := m.(*connector.StreamStatus); ok && status.Status == connector.Skipped {
+			if status, ok := m.(*connector.StreamStatus); ok && status.Failure != nil {
 				mu.Lock()
 				last = time.Now().UnixNano()
 				copied := *status
@@ -265,7 +265,7 @@ func skippedGeneration(_ *testing.T, s *changed) {
 		mu.Lock()
 		defer mu.Unlock()
 		for i := range m.Streams {
-			if m.Streams[i].Status == connector.Skipped {
+			if m.Streams[i].Failure != nil {
 				m.Streams[i].Generation = last
 			}
 		}

@@ -173,8 +173,8 @@ func checkSkipped(ctx context.Context, t *trial) {
 	}
 }
 
-// skipped performs a Read in which the refused stream is skipped and all others are complete, and returns what the
-// summary says of it.
+// skipped performs a Read in which the refused stream is skipped, or incomplete if it has a state, and all others are complete.
+// It returns what the summary says of it.
 func (t *trial) skipped(ctx context.Context, req connector.ReadRequest) *connector.StreamSummary {
 	o := t.read(ctx, t.fresh(), req, nil)
 	if o.hung || o.err != nil || o.panicked != nil {
@@ -184,7 +184,11 @@ func (t *trial) skipped(ctx context.Context, req connector.ReadRequest) *connect
 	for _, s := range o.summary.Streams {
 		want := connector.Complete
 		if s.Stream == t.options.Refused.Stream {
-			if want = connector.Skipped; s.Status == connector.Complete && len(req.States) > 0 {
+			want = connector.Skipped
+			if len(req.States) > 0 {
+				want = connector.Incomplete
+			}
+			if s.Status == connector.Complete && len(req.States) > 0 {
 				return nil // it learned of changes by a way that is open to it
 			}
 		}

@@ -55,7 +55,7 @@ var promises = []Promise{
 	{"accepted-operations", "Records with another operation are not sent.", "connector.v1.ReadRequest.accepted_operations"},
 	{"withheld", "Records that were not sent because accepted_operations excludes their operation.", "connector.v1.StreamSummary.withheld"},
 	{"summary", "StreamSummary is the report of one stream. Counts are of this Read.", "connector.v1.StreamSummary"},
-	{"skipped-generation", "Of a SKIPPED stream: that of its state, or zero without a state. It doesn't change from Read to Read while the stream is skipped.", "connector.v1.StreamStatusChange.generation"},
+	{"skipped-generation", "Of a stream that may not be read: that of its state, or zero without a state. It doesn't change from Read to Read while the stream may not be read.", "connector.v1.StreamStatusChange.generation"},
 
 	// Ends.
 	{"sink-error", "ends the Read with its error, except for a Failure of class SourceData", "connector.Sink"},

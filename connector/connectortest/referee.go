@@ -202,7 +202,7 @@ func (r *referee) statusOf(m *connector.StreamStatus) {
 	if !slices.Contains(next[p.status], m.Status) && !r.req.Follow {
 		r.t.broke("status-order", "%s goes from %s to %s", m.Stream, p.status, m.Status)
 	}
-	if m.Status == connector.Skipped { // which keeps that of its state
+	if m.Status == connector.Skipped || m.Failure != nil && m.Failure.Class == connector.PermissionError { // which keeps that of its state
 		p.generation = m.Generation
 	}
 	r.generation(m.Stream, p, m.Generation)

@@ -171,3 +171,13 @@ func (r *replicas) key(stream, data string) string {
 func (r *replicas) complain(format string, args ...any) {
 	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
 }
+
+// relisted reports whether the last states were of a second listing, which a Read has ended.
+func (r *replicas) relisted(before map[string]*copyOf) bool {
+	for _, table := range before {
+		if table.state != nil && strings.Contains(string(table.state.State), `"relisting":true`) {
+			return true
+		}
+	}
+	return false
+}

@@ -357,12 +357,18 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 // quiet is a Read that nothing happens to.
 var quiet = disturbance{kill: -1, retries: api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second}}
 
-// check waits until everything has become visible, reads, and compares with the truth.
+// lookedAt is when the whole overlap of 300 seconds before a change is sure to be looked at again: 1.1 times that later, and a second.
+const lookedAt = 331 * time.Second
+
+// check waits until everything has become visible and is looked for, reads, and compares with the truth.
 func (p *play) check() {
-	p.step(step{verb: wait, wait: p.eventDelay + p.objectDelay + 10*time.Second})
+	p.step(step{verb: wait, wait: max(p.eventDelay+p.objectDelay, lookedAt) + 10*time.Second})
 	for _, r := range p.copies {
 		before := maps.Clone(r.tables)
 		p.read(r, quiet, nil)
+		if r.relisted(before) { // interrupted twice: only the next Read is sure to show what no event announces
+			p.read(r, quiet, nil)
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.tables)) {
 			if name == "events" {
 				p.compareEvents(r, before[name])

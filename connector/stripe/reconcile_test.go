@@ -299,7 +299,7 @@ func TestReconcileOneOfTwo(t *testing.T) {
 	if len(found) != 1 || found["coupons"].Missing != 1 {
 		t.Errorf("found %+v", found)
 	}
-	if charges := summary.Streams[0]; charges.Status != connector.Skipped || charges.Failure.Class != connector.PermissionError {
+	if charges := summary.Streams[0]; charges.Status != connector.Incomplete || charges.Failure.Class != connector.PermissionError {
 		t.Errorf("charges is %s: %v", charges.Status, charges.Failure)
 	}
 }

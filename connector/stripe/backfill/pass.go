@@ -21,6 +21,7 @@ type pass struct {
 	streams  []*selected.Stream
 	from, to clock.Second
 	live     bool
+	again    bool // it is a second reading
 	begin    sync.Once
 
 	mu      *sync.Mutex // the Backfill's: guards what follows
@@ -36,7 +37,7 @@ type pass struct {
 func newPass(t table.Table, part plan.Part, live bool, mu *sync.Mutex) *pass {
 	p := &pass{
 		root: part.Root, family: family.Of(t, part.Root, part.Streams), streams: part.Streams, from: part.From, to: part.To,
-		live: live, mu: mu, id: part.ID, pending: part.Pending,
+		live: live, again: part.Relisting, mu: mu, id: part.ID, pending: part.Pending,
 	}
 	for _, w := range part.Windows {
 		p.spans = append(p.spans, newSpan(w))
@@ -52,8 +53,8 @@ func (p *pass) State(s *selected.Stream) state.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	windows := make([]state.Window, len(p.spans))
-	for i, s := range p.spans {
-		windows[i] = s.Window
+	for i, left := range p.spans {
+		windows[i] = left.Window
 	}
 	mode := "test"
 	if p.live {
@@ -67,6 +68,7 @@ func (p *pass) State(s *selected.Stream) state.State {
 		To:         p.to,
 		Pass:       p.id,
 		Windows:    windows,
+		Relisting:  p.again && len(windows) > 0 || s.Outdates && len(windows) == 0,
 		Pending:    p.pending,
 	}
 }

@@ -21,6 +21,8 @@ type Part struct {
 	From, To clock.Second   // the range of creation that is covered in the end
 	Windows  []state.Window // what is left of it
 	Pending  clock.Second   // the creation of the oldest object that can still change without an event; 0 for none
+	// Relisting: the lists are read a second time, since the first reading was interrupted.
+	Relisting bool
 }
 
 // Plan is what a request means.
@@ -32,7 +34,6 @@ type Plan struct {
 // Make plans a request at a moment, by Stripe's clock. The error is a *connector.Failure that names every wrong field.
 func Make(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) (Plan, error) {
 	p := newPlanner(streams, c, now)
-	p.limited = req.RecordLimit > 0 || req.SoftDeadline > 0
 	if err := p.take(req); err != nil {
 		return Plan{}, err
 	}
@@ -88,7 +89,6 @@ type planner struct {
 	config     config.Config
 	now        clock.Second
 	timeless   bool         // now is not known for sure
-	limited    bool         // the request ends the Read early, so that each step must lead to an end
 	stamp      int64        // now, in milliseconds
 	from, to   clock.Second // what parts that begin read
 	bounded    bool         // by the request
@@ -112,6 +112,7 @@ func (p *planner) setRange(from, to time.Time) {
 type group struct {
 	root          *table.Stream
 	pass          string       // the pass to resume; empty for a new one
+	relisting     bool         // a second time
 	extends       bool         // what was covered before stays, and only this is read:
 	from, covered clock.Second // what was created between these, since the start date was moved back
 	trail         clock.Second // what was created from here on
@@ -142,7 +143,7 @@ func (p *planner) parts() []Part {
 
 // begin decides where a stream resumes, and reports whether it has lists to read.
 func (p *planner) begin(s *selected.Stream) (group, bool) {
-	g := group{root: p.table.Root(s.Row)}
+	g := group{root: p.table.Root(s.Row), relisting: s.Phase() == selected.Outdated}
 	given := s.Given
 	s.Resumed, s.Outdates = false, false
 	if given == nil {
@@ -150,6 +151,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		return g, true
 	}
 	s.Generation, s.Current = given.Generation, *given
+	g.relisting = g.relisting || given.Relisting && len(given.Windows) == 0
 	if s.Swept {
 		s.Changes = p.changesOf(given)
 	}
@@ -163,7 +165,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		return g, true
 	case len(given.Windows) > 0:
 		s.Resumed = true
-		s.Outdates = s.Incremental && !p.limited && p.table.Freshness(s.Row) == connector.ByTrailing
+		s.Outdates = s.Incremental && !given.Relisting && p.table.Freshness(s.Row) != connector.ByEvents
 		g.pass = p.resumes(given.Pass)
 		return g, true
 	case !s.Incremental || p.table.Freshness(s.Row) == connector.ByFull:
@@ -242,6 +244,8 @@ func (p *planner) part(g group, streams []*selected.Stream) Part {
 		ID:      state.PassID{ID: rand.Text()[:8], Streams: len(streams)},
 		From:    p.earliest(g.root),
 		To:      p.to,
+
+		Relisting: g.relisting,
 	}
 	switch {
 	case g.extends:
@@ -273,7 +277,7 @@ func (p *planner) resume(part Part) Part {
 		part.ID.Since = &state.PassPoint{ID: behind.Pass.ID, Sequence: behind.Pass.Sequence}
 	}
 	part.Windows = append(part.Windows, behind.Windows...)
-	part.To, part.Pending = behind.To, behind.Pending
+	part.To, part.Pending, part.Relisting = behind.To, behind.Pending, behind.Relisting
 	if part.From < behind.From && !p.bounded { // the start date was moved back meanwhile
 		part.Windows = append(part.Windows, state.Window{From: part.From, To: behind.From})
 		return part

@@ -16,8 +16,7 @@ const (
 	Listing
 	// Sweeping: its lists are read, and events are applied, or wait to be.
 	Sweeping
-	// Outdated: its lists are read, but were begun by an earlier Read; the newest objects, which no event announces, are listed
-	// in another round.
+	// Outdated: its lists are read, but were begun by an earlier Read; what no event announces is listed in another round.
 	Outdated
 	// Stranded: its events are out of reach, so its lists are read from the beginning in another round.
 	Stranded

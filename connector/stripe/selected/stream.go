@@ -28,7 +28,7 @@ type Stream struct {
 	GivenAs    string       // the path of that in the request
 	Generation int64
 	Resumed    bool   // its lists were begun by an earlier Read
-	Outdates   bool   // and when they are read, the newest objects have to be listed again
+	Outdates   bool   // and when they are read, what no event announces is listed once more
 	Notice     string // what the user should know when it begins
 
 	// Its cursors. They move inside commits.

@@ -24,6 +24,8 @@ type State struct {
 	To         clock.Second `json:"to"`
 	Pass       PassID       `json:"pass"`
 	Windows    []Window     `json:"windows"` // what is left to read
+	// Relisting: the lists are read a second time, or are to be, since the first reading was interrupted. A third is not made.
+	Relisting bool `json:"relisting,omitempty"`
 	// Pending is the creation of the oldest object that can still change without an event; zero if there is none.
 	Pending clock.Second `json:"pending,omitzero"`
 	Changes *Changes     `json:"changes,omitempty"` // of incremental reads of a stream whose changes events announce

@@ -202,7 +202,9 @@ const (
 	// Work is left; the last state says which. With a failure, that is why. Without one, a limit of the request was reached
 	// or the server is draining.
 	StreamStatus_STREAM_STATUS_INCOMPLETE StreamStatus = 4
-	// The key may not read the stream, or the account has no such product; the failure says why. Other streams are read.
+	// The key may not read the stream, or the account has no such product; the failure says why. Other streams are read. A
+	// stream that has a state could be read before: it is INCOMPLETE instead, with a failure of class PERMISSION, and resumes
+	// from that state once it may be read again.
 	StreamStatus_STREAM_STATUS_SKIPPED StreamStatus = 5
 )
 
@@ -1031,8 +1033,8 @@ type StreamStatusChange struct {
 	Status StreamStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.StreamStatus" json:"status,omitempty"`
 	// Why, if the stream is INCOMPLETE after a failure, or SKIPPED. Unset otherwise.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
-	// The generation that is being read. Of a SKIPPED stream: that of its state, or zero without a state. It doesn't change
-	// from Read to Read while the stream is skipped.
+	// The generation that is being read. Of a stream that may not be read: that of its state, or zero without a state. It
+	// doesn't change from Read to Read while the stream may not be read.
 	Generation    int64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
