@@ -99,6 +99,8 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 	case "23502": // not_null_violation
 		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, and a sync does not fill it: give it a default (ALTER TABLE "+
 			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, said)
+	case "57014": // query_canceled
+		return fmt.Errorf("an administrator or a timeout cancelled a statement in %s: %s", d.where, said)
 	case "42P01", "42703", "3F000", "42883": // undefined_table, undefined_column, invalid_schema_name, undefined_function
 		if failure.Where != "" {
 			return fmt.Errorf("a trigger on a table in %s fails: repair it, or drop it: %s: %s", d.where, origin(failure), said)

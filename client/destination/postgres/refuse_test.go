@@ -16,6 +16,7 @@ const password = "pa55word"
 func TestOpenRefuses(t *testing.T) {
 	server := postgrestest.Start(t, "max_connections=20")
 	query(t, server, "public", "CREATE ROLE reader LOGIN")
+	query(t, server, "public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // as from version 15 on
 	host := strings.TrimPrefix(server.URL(""), "postgres://tester@/postgres")
 	tests := map[string]struct{ address, want string }{
 		"malformed":   {"postgres://user:" + password + "@host:port/db", "the port in the address is not a number"},

@@ -287,6 +287,14 @@ func TestPostgreSQLInterruptions(t *testing.T) {
 	}
 }
 
+// TestPostgreSQLStandby syncs to a server that can't be written to.
+func TestPostgreSQLStandby(t *testing.T) {
+	server := postgrestest.Start(t)
+	p := newPlace(t, server)
+	server.Standby(t)
+	hostile.Run(t, p, refused("is read-only, as a standby is: connect to the primary", "read-only transaction"))
+}
+
 // TestPostgreSQLKilledAtRandom crashes the server at any moment of a sync, several times.
 func TestPostgreSQLKilledAtRandom(t *testing.T) {
 	server := postgrestest.Start(t)

@@ -148,6 +148,16 @@ func (s *Server) Crash(t testing.TB) {
 	s.start(t)
 }
 
+// Standby restarts the server as a standby that waits for its primary, and is read-only.
+func (s *Server) Standby(t testing.TB) {
+	t.Helper()
+	s.stop(os.Interrupt)
+	if err := os.WriteFile(filepath.Join(s.folder, "data", "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+}
+
 // URL returns the address of the server's database, with the options of a destination, such as "schema=a&deletes=soft".
 func (s *Server) URL(options string) string { return s.Address("tester", "postgres", options) }
 
