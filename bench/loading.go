@@ -37,7 +37,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 	if err != nil {
 		return section{}, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	warehouses, stop, err := warehousesIn(ctx, folder)
 	if err != nil {
 		return section{}, err

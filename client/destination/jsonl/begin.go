@@ -64,7 +64,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 	}
 	d.sizes[key{e.Stream, e.Account}] = e.Size
 	err = os.Truncate(filepath.Join(d.folder, e.File), e.Size)
-	if err != nil && !(os.IsNotExist(err) && e.Size == 0) {
+	if err != nil && (!os.IsNotExist(err) || e.Size > 0) {
 		return "", err
 	}
 	if strings.HasSuffix(e.File, ".jsonl"+d.suffix) {

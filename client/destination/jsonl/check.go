@@ -44,7 +44,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 	if !found("have "+folder+" for one sync alone", err) {
 		return findings, ctx.Err()
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	l, err := readLedger(filepath.Join(folder, "_state.json"))
 	if !found("read the states", err) {
 		return findings, ctx.Err()

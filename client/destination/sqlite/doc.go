@@ -22,6 +22,11 @@
 // there; a column whose type becomes wider is made anew. Names of tables and columns are those of the source as long as
 // they are lower-case letters, digits and underscores; others are made so, with letters of their hash at the end.
 //
+// A table is known by an ID in a comment of its declaration, so that one that was dropped, replaced or emptied is noticed, and
+// so is a column that is gone: the stream is read again from the beginning. Columns that no sync made are never written to. A
+// record that the table refuses is in the table _stripe_connector_refused, and is tried again at each Begin. In append mode,
+// a version that is the same as the one before it is not kept.
+//
 // Rows and states are stored in the same transaction; the states are in the table _stripe_connector_state. What was read
 // to its end in a later generation loses the rows of older ones, in the transaction that says so. A file takes one sync at
 // a time; it can be read meanwhile.
