@@ -6,6 +6,7 @@ LDFLAGS := -s -w -X main.release=$(VERSION)
 TAGS ?= service
 IMAGE ?= stripe-connector:$(VERSION)
 FUZZTIME ?= 1m
+SOAK ?= 10m
 
 .PHONY: help
 help: ## Show this help
@@ -55,6 +56,10 @@ fuzz: ## Fuzz every target, each for FUZZTIME (1m, or a count such as 100000x)
 		echo "== $$folder $$target"; \
 		go test "./$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
 	done
+
+.PHONY: soak
+soak: ## Sync a busy account for SOAK (10m), with late events, broken objects and kills, and compare the rows with the truth
+	go test ./e2e -run '^TestSoak$$' -v -count=1 -timeout 0 -soak $(SOAK)
 
 .PHONY: bench
 bench: ## Compare speed and requests with other ways to read the same, and write docs/benchmarks.md

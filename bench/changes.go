@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -86,9 +87,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 		clock = clock.Add(time.Second)
 	}
 	clock = clock.Add(time.Hour)
-	for _, state := range latest {
-		req.States = append(req.States, state)
-	}
+	req.States = latest.all()
 	s.ResetRequests()
 	_, err = source.Read(ctx, req, latest)
 	return s.RequestCount(""), len(changed), err
@@ -111,6 +110,9 @@ func incremental(ctx context.Context, source connector.Source, config connector.
 
 // states keeps the last state of each stream.
 type states map[string]connector.StreamState
+
+// all returns them.
+func (s states) all() []connector.StreamState { return slices.Collect(maps.Values(s)) }
 
 // Send takes a message.
 func (s states) Send(_ context.Context, m connector.Message) error {

@@ -59,6 +59,7 @@ func scenarios() []scenario {
 		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas},
 		{"requests", "Requests against the theoretical minimum", requests},
 		{"changes", "Requests of incremental reads", changes},
+		{"busy", "Requests for the changes of busy accounts", busy},
 		{"wire", "The wire", wire},
 		{"page", "Cutting pages and selecting fields", page},
 	}

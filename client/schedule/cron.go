@@ -6,7 +6,7 @@ import (
 	"time"
 
 	// A maintained library parses and matches expressions. It is only asked about times in UTC: around changes of a zone's
-	// clock, it and robfig/cron, which it is a fork of, skip runs at midnight and in half-hour changes.
+	// clock, it skips runs at midnight and in half-hour changes.
 	cron "github.com/netresearch/go-cron"
 )
 

@@ -13,13 +13,14 @@
 // A wrong guess needs two sets of events with the same XOR: the chance is below 2^-64 for each second that has changed. An
 // event is never taken for an applied one because the ledger is full.
 //
-// Beyond what a state holds, a ledger in memory knows the events it was shown, at least the newest 131,072. Only after a resume
+// Beyond what a state holds, a ledger in memory knows the events it was shown one by one, at most the newest 131,072. Only after a resume
 // does it depend on number and XOR.
 //
 // # Size
 //
 // A second in which there are events takes some 20 bytes of JSON: about 6 KB for 300 seconds. Seconds older than 340 seconds are
-// merged into spans, the wider the older, so that an overlap of an hour takes about 8 KB and one of a day 10 KB. A sweep that lists only part of a span can't use what is known of it; see [Ledger.Boundary].
+// merged into spans, the wider the older, so that an overlap of an hour takes about 8 KB and one of a day 10 KB. A sweep that
+// lists only part of a span can't use what is known of it; see [Ledger.Boundary].
 //
 // # Cadence
 //

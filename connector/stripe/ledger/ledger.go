@@ -28,7 +28,7 @@ type Ledger struct {
 	saved       []byte // its JSON
 }
 
-// mostExact is the least number of events that a ledger in memory knows one by one.
+// mostExact is the most events that a ledger in memory knows one by one, the newest.
 const mostExact = 1 << 17
 
 // New returns a ledger for the events created at or after from.

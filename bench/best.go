@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// bestReader takes the fewest requests that keep the promise about events, with as much memory as it likes.
+type bestReader struct {
+	requestsOf
+
+	stripe      *stripetest.Stripe
+	from, until int64            // what is not settled, and what was never listed, begins there
+	seen        map[string]bool  // events
+	read        map[string]int64 // when objects were read again
+}
+
+func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
+	until := now - int64(busySettling/time.Second)
+	return &bestReader{stripe: stripe, from: until, until: until, seen: map[string]bool{}, read: map[string]int64{}}
+}
+
+// leastTail is how many seconds whose overlap has passed are listed at a time.
+const leastTail = int64(busyOverlap/time.Second) / 10
+
+// sweep looks at what is new, and for the last time at what has become visible for certain.
+func (r *bestReader) sweep(now int64) error {
+	until, passed := now-int64(busySettling/time.Second), now-int64(busyOverlap/time.Second)
+	sweep := &bestSweep{bestReader: r, now: now, newest: map[string]*bestChange{}}
+	if r.until <= passed {
+		if err := sweep.look(r.from, until); err != nil {
+			return err
+		}
+		r.from = passed
+	} else {
+		if err := sweep.look(r.until, until); err != nil {
+			return err
+		}
+		if tail := min(passed, r.until); tail-r.from >= leastTail {
+			if err := sweep.look(r.from, tail); err != nil {
+				return err
+			}
+			r.from = tail
+		}
+	}
+	r.until = until
+	sweep.apply()
+	return nil
+}
+
+// bestSweep is one pass of the best reader.
+type bestSweep struct {
+	*bestReader
+
+	now    int64
+	newest map[string]*bestChange // by the id of the object
+}
+
+// bestChange is what the events of an object's newest second say that were not seen before.
+type bestChange struct {
+	at             int64
+	others         int // events that are no creation
+	gone, created  bool
+	late, outdated bool
+}
+
+// bestEvent is what the best reader needs to know of an event.
+type bestEvent struct {
+	ID      string `json:"id"`
+	Created int64  `json:"created"`
+	Kind    string `json:"type"`
+	Version string `json:"api_version"`
+	Data    struct {
+		Object struct {
+			ID string `json:"id"`
+		} `json:"object"`
+	} `json:"data"`
+}
+
+// look lists the events of a stretch of time.
+func (s *bestSweep) look(from, until int64) error {
+	after := ""
+	for {
+		s.events++
+		request := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/v1/events?limit=%d&created[gte]=%d&created[lt]=%d%s", perPage, from, until, after), nil)
+		request.Header.Set("Authorization", "Bearer sk_test_123")
+		recorder := httptest.NewRecorder()
+		s.stripe.ServeHTTP(recorder, request)
+		var page struct {
+			Data    []bestEvent `json:"data"`
+			HasMore bool        `json:"has_more"`
+		}
+		if err := json.Unmarshal(recorder.Body.Bytes(), &page); err != nil || recorder.Code != http.StatusOK {
+			return fmt.Errorf("the best reader got %d: %w", recorder.Code, err)
+		}
+		for i := range page.Data {
+			s.take(&page.Data[i])
+		}
+		if !page.HasMore {
+			return nil
+		}
+		after = "&starting_after=" + page.Data[len(page.Data)-1].ID
+	}
+}
+
+// take notes an event that was not seen before.
+func (s *bestSweep) take(e *bestEvent) {
+	id := e.Data.Object.ID
+	if s.seen[e.ID] || e.Created < s.read[id] {
+		return
+	}
+	s.seen[e.ID] = true
+	c := s.newest[id]
+	if c == nil {
+		c = &bestChange{at: e.Created}
+		s.newest[id] = c
+	}
+	switch {
+	case e.Created < c.at:
+		return
+	case e.Created > c.at:
+		*c = bestChange{at: e.Created}
+	}
+	if strings.HasSuffix(e.Kind, ".created") {
+		c.created = true
+	} else {
+		c.others++
+	}
+	c.gone = c.gone || strings.HasSuffix(e.Kind, ".deleted")
+	c.late = c.late || e.Created < s.until
+	c.outdated = c.outdated || e.Version != stripetest.APIVersion
+}
+
+// apply counts the objects that are read again.
+func (s *bestSweep) apply() {
+	for id, c := range s.newest {
+		uncertain := c.others > 1 || c.gone && c.created
+		if c.gone && !c.created || !uncertain && !c.late && !c.outdated {
+			continue
+		}
+		s.objects++
+		s.read[id] = s.now
+	}
+}

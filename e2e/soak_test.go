@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// soakTime is how long TestSoak lets an account change.
+var soakTime = flag.Duration("soak", 0, "how long TestSoak lets an account change; it is skipped without")
+
+const (
+	soakRate    = 100                               // changes per second
+	soakLate    = 20 * time.Second                  // how late an event becomes visible, at most
+	soakOverlap = 30 * time.Second                  // events_overlap_seconds
+	soakSettled = soakOverlap*11/10 + 5*time.Second // after it, one sync finds whatever became visible within the overlap
+)
+
+// TestSoak syncs a busy account into SQLite while its service and its client are killed every few seconds. Events become
+// visible late, and one object in a hundred can't be read for a while. When all is over, the rows are the truth.
+//
+// Nothing depends on how fast the machine is: where it can't make so many changes, there are fewer, and the log says so.
+func TestSoak(t *testing.T) {
+	if *soakTime == 0 {
+		t.Skip("takes as long as -soak says")
+	}
+	seed := rand.Uint64()
+	s := &soak{T: t, random: rand.New(rand.NewPCG(seed, 0)), file: filepath.Join(t.TempDir(), "soak.db"), address: freeAddress(t)}
+	s.stripe = simulate(t, stripetest.Options{
+		Seed: seed, Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 250, "/v1/subscriptions": 100, "/v1/customers": 200, "*": 20},
+		EventDelay: soakLate, ObjectDelay: 2 * time.Second, RetrieveDelay: 2 * time.Second, ShuffleTies: true, OldEvents: 0.05,
+		Latency: func(string) time.Duration { return 3 * time.Millisecond },
+	})
+	s.config = s.writeConfig()
+	for stream := range tables {
+		s.streams = append(s.streams, stream)
+	}
+	slices.Sort(s.streams)
+	s.service = startAt(t, s.address, s.stripe.URL)
+
+	s.disturb()
+	s.stripe.ClearFaults()
+	time.Sleep(soakSettled)
+	s.sync(s.file) // ends what the last one had begun,
+	s.sync(s.file) // and looks at everything once more
+	undisturbed := filepath.Join(t.TempDir(), "undisturbed.db")
+	s.sync(undisturbed)
+	for stream, list := range tables {
+		got := dump(t, s.file, stream)
+		if diff := cmp.Diff(dump(t, undisturbed, stream), got); diff != "" {
+			t.Errorf("seed %d: %s differs from that of an undisturbed sync: %.4000s", seed, stream, diff)
+		}
+		want := 0
+		for id := range keys(s.stripe.Account, list) {
+			want++
+			if !slices.ContainsFunc(got, func(row string) bool { return strings.Contains(row, `"id": "`+id+`"`) }) {
+				t.Errorf("seed %d: %s lacks %s", seed, stream, id)
+			}
+		}
+		if want != len(got) {
+			t.Errorf("seed %d: %s has %d rows, and Stripe has %d objects", seed, stream, len(got), want)
+		}
+	}
+}
+
+// soak is one run of TestSoak.
+type soak struct {
+	*testing.T
+	random  *rand.Rand
+	stripe  *stripetest.Server
+	config  string
+	file    string
+	streams []string
+	address string
+
+	lock    sync.Mutex // guards what is killed and replaced
+	service *exec.Cmd
+	client  *exec.Cmd // that runs, or nil
+	killed  bool      // the client
+}
+
+func (s *soak) writeConfig() string {
+	fields := simulatedConfig(s.stripe.URL)
+	fields["events_overlap_seconds"] = int(soakOverlap.Seconds())
+	text, err := json.Marshal(fields)
+	if err != nil {
+		s.Fatal(err)
+	}
+	path := filepath.Join(s.TempDir(), "config.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+// command returns a sync into a file.
+func (s *soak) command(file string) *exec.Cmd {
+	return command(s.T, "sync", "--target", s.address, "--config", s.config, "--select", strings.Join(s.streams, ","), "--to", "sqlite:"+file)
+}
+
+// sync syncs undisturbed.
+func (s *soak) sync(file string) {
+	s.Helper()
+	if out, err := s.command(file).CombinedOutput(); err != nil {
+		s.Fatalf("a sync that nobody disturbed: %v\n%s", err, out)
+	}
+}
+
+// disturb changes the account, breaks objects, kills the service and the client, and syncs again and again, for as long as
+// the test is to last.
+func (s *soak) disturb() {
+	s.Helper()
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(s.Context(), *soakTime)
+	defer cancel()
+	var changes, kills, broken int
+	var syncs soakSyncs
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		changes, err = s.stripe.Traffic(s.random.Uint64(), "/v1/charges", "/v1/customers", "/v1/coupons", "/v1/invoices", "/v1/subscriptions").Run(ctx, soakRate)
+		return err
+	})
+	all.Go(func() error {
+		broken = s.breakObjects(ctx, rand.New(rand.NewPCG(1, 1)))
+		return nil
+	})
+	all.Go(func() (err error) {
+		kills, err = s.kill(ctx)
+		return err
+	})
+	all.Go(func() (err error) {
+		syncs, err = s.syncs(ctx)
+		return err
+	})
+	if err := all.Wait(); err != nil {
+		s.Fatal(err)
+	}
+	rate := float64(changes) / time.Since(begun).Seconds()
+	s.Logf("%d changes (%.0f per second), %d objects broken for a while, %d kills, %d syncs that were killed and %d that ended", changes, rate, broken, kills, syncs.killed, syncs.ended)
+	if rate < 0.9*soakRate {
+		s.Logf("the machine made only %.0f changes per second instead of %d", rate, soakRate)
+	}
+	if kills == 0 || syncs.killed == 0 {
+		s.Errorf("%d kills, and %d of them of syncs: nothing was disturbed", kills, syncs.killed)
+	}
+}
+
+// pause waits for a random time, and reports whether ctx is still alive then.
+func pause(ctx context.Context, least, most time.Duration) bool {
+	select {
+	case <-time.After(least + time.Duration(rand.Int64N(int64(most-least)))):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// breakObjects makes one object in a hundred unreadable for a few seconds, one after the other.
+func (s *soak) breakObjects(ctx context.Context, random *rand.Rand) (broken int) {
+	kinds := []stripetest.FaultKind{stripetest.ServerError, stripetest.Truncated, stripetest.BadGateway}
+	for pause(ctx, time.Second, 3*time.Second) {
+		var ids []string
+		for _, list := range []string{"/v1/charges", "/v1/customers", "/v1/invoices"} {
+			ids = slices.AppendSeq(ids, keys(s.stripe.Account, list))
+		}
+		var repairs []func()
+		for range len(ids) / 100 {
+			repairs = append(repairs, s.stripe.Break(ids[random.IntN(len(ids))], kinds[random.IntN(len(kinds))]))
+		}
+		broken += len(repairs)
+		pause(ctx, 500*time.Millisecond, 1500*time.Millisecond)
+		for _, repair := range repairs {
+			repair()
+		}
+	}
+	return broken
+}
+
+// kill kills the service, which is started again at the same address, or the client, every few seconds.
+func (s *soak) kill(ctx context.Context) (kills int, err error) {
+	for pause(ctx, 1500*time.Millisecond, 5*time.Second) {
+		kills++
+		s.lock.Lock()
+		if s.client != nil && s.random.IntN(2) == 0 {
+			s.killed = true
+			err = s.client.Process.Kill()
+		} else {
+			err = s.service.Process.Kill()
+			_ = s.service.Wait()
+			s.service = startAt(s.T, s.address, s.stripe.URL)
+		}
+		s.lock.Unlock()
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return kills, err
+		}
+	}
+	return kills, nil
+}
+
+// soakSyncs counts syncs.
+type soakSyncs struct{ killed, ended int }
+
+// syncs syncs until ctx ends. One that was not killed must not fail.
+func (s *soak) syncs(ctx context.Context) (n soakSyncs, err error) {
+	for ctx.Err() == nil {
+		cmd := s.command(s.file)
+		var said strings.Builder
+		cmd.Stderr, cmd.Stdout = &said, io.Discard
+		s.lock.Lock()
+		s.client, s.killed = cmd, false
+		err := cmd.Start()
+		s.lock.Unlock()
+		if err != nil {
+			return n, err
+		}
+		err = cmd.Wait()
+		s.lock.Lock()
+		killed := s.killed
+		s.client = nil
+		s.lock.Unlock()
+		switch {
+		case err == nil:
+			n.ended++
+		case killed:
+			n.killed++
+		default:
+			return n, errors.Join(err, errors.New(said.String()))
+		}
+	}
+	return n, nil
+}
