@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,20 +31,20 @@ func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
 const leastTail = int64(busyOverlap/time.Second) / 10
 
 // sweep looks at what is new, and for the last time at what has become visible for certain.
-func (r *bestReader) sweep(now int64) error {
+func (r *bestReader) sweep(ctx context.Context, now int64) error {
 	until, passed := now-int64(busySettling/time.Second), now-int64(busyOverlap/time.Second)
 	sweep := &bestSweep{bestReader: r, now: now, newest: map[string]*bestChange{}}
 	if r.until <= passed {
-		if err := sweep.look(r.from, until); err != nil {
+		if err := sweep.look(ctx, r.from, until); err != nil {
 			return err
 		}
 		r.from = passed
 	} else {
-		if err := sweep.look(r.until, until); err != nil {
+		if err := sweep.look(ctx, r.until, until); err != nil {
 			return err
 		}
 		if tail := min(passed, r.until); tail-r.from >= leastTail {
-			if err := sweep.look(r.from, tail); err != nil {
+			if err := sweep.look(ctx, r.from, tail); err != nil {
 				return err
 			}
 			r.from = tail
@@ -84,11 +85,11 @@ type bestEvent struct {
 }
 
 // look lists the events of a stretch of time.
-func (s *bestSweep) look(from, until int64) error {
+func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	after := ""
 	for {
 		s.events++
-		request := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/v1/events?limit=%d&created[gte]=%d&created[lt]=%d%s", perPage, from, until, after), nil)
+		request := httptest.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("/v1/events?limit=%d&created[gte]=%d&created[lt]=%d%s", perPage, from, until, after), nil)
 		request.Header.Set("Authorization", "Bearer sk_test_123")
 		recorder := httptest.NewRecorder()
 		s.stripe.ServeHTTP(recorder, request)

@@ -142,7 +142,7 @@ func countBusy(ctx context.Context, c cadence, perSecond int, old float64, short
 			return false, err
 		}
 		next += interval
-		return a.clock.Load() > a.quiet+int64(busyOverlap.Seconds()*1.1)+interval, a.best.sweep(a.clock.Load())
+		return a.clock.Load() > a.quiet+int64(busyOverlap.Seconds()*1.1)+interval, a.best.sweep(ctx, a.clock.Load())
 	}
 	if c.follow {
 		err = followBusy(ctx, source, config, streams, latest, step, counter)
