@@ -23,6 +23,6 @@
 //
 // # Panics
 //
-// A panic in a source's method ends that call with INTERNAL. A panic in a goroutine that the source started itself ends
-// the process, as in any Go program: sources recover their own goroutines.
+// A panic in a source's method ends that call with INTERNAL. A panic in a goroutine that the source started itself would end
+// the process, as in any Go program: sources start theirs in a Group of package emit, which ends that call alone.
 package server
