@@ -107,7 +107,7 @@ func dump(v reflect.Value, seen map[uintptr]bool) string {
 		}
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			text.WriteString(fmt.Sprintf("%s", v))
+			fmt.Fprintf(&text, "%s", v)
 			break
 		}
 		for i := range v.Len() {
@@ -126,7 +126,8 @@ func dump(v reflect.Value, seen map[uintptr]bool) string {
 // leaks reports whether text shows the key in any form: as it is, in hexadecimal, in base64, or as a list of bytes.
 func leaks(text string) bool {
 	const part = "plantedcanary"
-	numbers := strings.Trim(fmt.Sprint([]byte(part)), "[]")
+	bytes := []byte(part)
+	numbers := strings.Trim(fmt.Sprintf("%d", bytes), "[]")
 	forms := []string{
 		part, fmt.Sprintf("%x", part), fmt.Sprintf("% x", part), fmt.Sprintf("%# x", part), numbers, strings.ReplaceAll(numbers, " ", ", "),
 		strings.ReplaceAll(fmt.Sprintf("%# x", part), " ", ", "),

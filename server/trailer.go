@@ -35,15 +35,15 @@ func fit(code codes.Code, f *connectorv1.Failure) *status.Status {
 		}
 		switch violations := f.GetViolations(); {
 		case len(f.GetInternalMessage()) > shortText:
-			f.InternalMessage = cutText(f.GetInternalMessage(), shortText)
+			f.InternalMessage = cutText(f.GetInternalMessage())
 		case len(f.GetMessage()) > shortText:
-			f.Message = cutText(f.GetMessage(), shortText)
+			f.Message = cutText(f.GetMessage())
 		case len(violations) > 1:
 			f.Violations = violations[:len(violations)-1]
 		case len(violations) == 1 && len(violations[0].GetDescription()) > shortText:
-			violations[0].Description = cutText(violations[0].GetDescription(), shortText)
+			violations[0].Description = cutText(violations[0].GetDescription())
 		default: // texts that no failure has: stream, account or id of more than a KB
-			return status.New(code, cutText(f.GetMessage(), shortText))
+			return status.New(code, cutText(f.GetMessage()))
 		}
 	}
 }
@@ -60,13 +60,13 @@ func trailerSize(st *status.Status, f *connectorv1.Failure) int {
 	return message + base64.RawStdEncoding.EncodedLen(proto.Size(st.Proto())) + base64.RawStdEncoding.EncodedLen(proto.Size(f))
 }
 
-// cutText shortens a text to at most size bytes, ellipsis included.
-func cutText(text string, size int) string {
+// cutText shortens a text to at most shortText bytes, ellipsis included.
+func cutText(text string) string {
 	const ellipsis = "…"
-	if len(text) <= size {
+	if len(text) <= shortText {
 		return text
 	}
-	size -= len(ellipsis)
+	size := shortText - len(ellipsis)
 	for !utf8.RuneStart(text[size]) {
 		size--
 	}

@@ -25,7 +25,7 @@ func (r *replica) settle() {
 func TestBusyAccount(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 300, "/v1/coupons": 50}, EventDelay: 20 * time.Second}, "charges", "coupons", "events")
 	r.sync()
-	traffic := r.stripe.Account.Traffic(1, "/v1/charges", "/v1/coupons")
+	traffic := r.stripe.Traffic(1, "/v1/charges", "/v1/coupons")
 	changes := 0
 	for second := range 75 {
 		r.clock = r.clock.Add(time.Second)
@@ -78,7 +78,7 @@ func TestDeletionWithoutAnEvent(t *testing.T) {
 	id := r.ids("/v1/coupons")[3]
 	r.clock = r.clock.Add(time.Minute)
 	ok(t, r.stripe.Update(id))
-	ok(t, r.stripe.Account.Silent().Delete(id))
+	ok(t, r.stripe.Silent().Delete(id))
 	r.settle()
 	r.expectTruth()
 }
