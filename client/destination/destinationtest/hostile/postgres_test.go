@@ -202,6 +202,9 @@ func TestPostgreSQLSettings(t *testing.T) {
 }
 
 func TestPostgreSQLPrivileges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing runs at the same time in it")
+	}
 	server := postgrestest.Start(t)
 	least := []string{"REVOKE ALL ON SCHEMA stripe FROM ROLE_NAME", "ALTER SCHEMA stripe OWNER TO tester", "GRANT USAGE ON SCHEMA stripe TO ROLE_NAME"}
 	for _, table := range []string{"charges", "invoices", "_stripe_connector_state", "_stripe_connector_tables", "_stripe_connector_refused"} {
@@ -232,6 +235,9 @@ func TestPostgreSQLPrivileges(t *testing.T) {
 }
 
 func TestPostgreSQLTables(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing runs at the same time in it")
+	}
 	server := postgrestest.Start(t)
 	for name, c := range map[string]pgCase{
 		"dropped in the middle":   {during: []string{"DROP TABLE stripe.charges"}, Case: warned("Table charges is gone")},
@@ -339,6 +345,9 @@ func TestPostgreSQLPoolers(t *testing.T) {
 // TestPostgreSQLRows has rows refused: they are set aside by name, all others are stored, and once nothing refuses them, they
 // are stored, too.
 func TestPostgreSQLRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing runs at the same time in it")
+	}
 	server := postgrestest.Start(t)
 	for name, c := range map[string]struct{ before, healed []string }{
 		"a trigger": {
