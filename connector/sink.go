@@ -10,7 +10,8 @@ import (
 //
 // Send blocks while the receiver is slow; that is all the back-pressure there is. It does not keep the message after it
 // returned. A Source calls it from one goroutine at a time and ends the Read with its error, except for a [Failure] of
-// class [SourceData], which concerns only the stream of the message (a record that cannot be carried).
+// class [SourceData]: the batch has a record that cannot be carried, and nothing of the batch was sent. The source then
+// sends the other records and sets that one aside ([SetAside]), or ends its stream.
 type Sink interface {
 	Send(ctx context.Context, m Message) error
 }
@@ -135,10 +136,11 @@ type StreamSummary struct {
 // MaxSetAside is the most objects of one stream that a summary names.
 const MaxSetAside = 20
 
-// SetAside names an object, or the children of an object, that could not be read. Its stream goes on without it and can
-// be COMPLETE; the state remembers it, and later Reads try it again, less and less often, until it can be read or is gone.
+// SetAside names what could not be read, or not be carried: an object, the children of an object, or the objects of some
+// seconds. Its stream goes on without it and can be COMPLETE; the state remembers it, and later Reads try it again, less and
+// less often, until it can be read or is gone.
 type SetAside struct {
-	Key      string    // the object, such as "ch_123", or whose children, such as "lines of in_123"
+	Key      string    // "ch_123", "lines of in_123" or "charges created at 2024-01-31T00:00:00Z"
 	Failure  *Failure  // why, the last time it was tried
 	Since    time.Time // when it was set aside
 	Attempts int64     // how often it was tried

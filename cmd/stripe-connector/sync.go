@@ -31,6 +31,8 @@ Options follow a question mark, with & between them:
 Progress is on stderr: bars if it is a terminal, lines if not. The report, a table with a line for each stream, is on
 stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
 
+An object that Stripe cannot show is set aside: the report names it, the exit code is 0, and later syncs try it again.
+
 A record that the destination refuses, because of a trigger or constraint of yours, say, is set aside: the report names it,
 everything else is stored, the exit code is 0, and the next sync tries it again. If a table refuses more than 100 of the
 records of a commit, the sync fails.

@@ -59,7 +59,7 @@ var promises = []Promise{
 
 	// Ends.
 	{"sink-error", "ends the Read with its error, except for a Failure of class SourceData", "connector.Sink"},
-	{"source-data", "which concerns only the stream of the message", "connector.Sink"},
+	{"source-data", "The source then sends the other records and sets that one aside (SetAside), or ends its stream.", "connector.Sink"},
 	{"cancellation", "A Read whose context ends returns promptly, with the context's error.", "connector, Calls"},
 	{"no-leak", "A Read that has returned leaves no goroutine behind.", "connector, Calls"},
 	{"sink-panic", "A panic of the sink ends the Read as well.", "connector, Calls"},

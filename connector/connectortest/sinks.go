@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 )
@@ -53,7 +54,7 @@ func (t *trial) failAt(ctx context.Context, mode connector.SyncMode, what string
 // failOneStream refuses the records of one stream, as a sink does that cannot carry them.
 func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 	refusal := &connector.Failure{Class: connector.SourceData, Message: "The record can't be carried, as planned."}
-	refused := ""
+	refused, keys := "", map[string]bool{}
 	req := t.request(mode)
 	o := t.read(ctx, t.source, req, func(_ context.Context, _ int, m connector.Message) error {
 		batch, ok := m.(*connector.RecordBatch)
@@ -61,6 +62,9 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 			return nil
 		}
 		refused = batch.Stream
+		if len(batch.Records) == 1 {
+			keys[batch.Records[0].Key] = true
+		}
 		return refusal
 	})
 	if o.hung || refused == "" {
@@ -71,10 +75,13 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 		return
 	}
 	for _, s := range o.summary.Streams {
-		switch {
+		switch ended := s.Status == connector.Incomplete && s.Failure != nil && s.Failure.Class == connector.SourceData; {
 		case s.Stream != refused && s.Status != connector.Complete:
 			t.broke("source-data", "the sink could not carry records of %s, and %s is %s", refused, s.Stream, s.Status)
-		case s.Stream == refused && (s.Status != connector.Incomplete || s.Failure == nil || s.Failure.Class != connector.SourceData):
+		case s.Stream == refused && s.Status == connector.Complete && s.SetAsideTotal > 0:
+			t.namesAside(s, keys)
+			return // they come again when the source sees fit
+		case s.Stream == refused && !ended:
 			t.broke("source-data", "the sink could not carry its records, and %s is %s: %s", refused, s.Status, failureText(s.Failure))
 		}
 	}
@@ -84,6 +91,19 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 	if o := t.mustRead(ctx, t.fresh(), rest, "source-data"); o != nil {
 		r.store(o.messages)
 		t.blame(r, t.rows.only(req), "after the sink could not carry some records")
+	}
+}
+
+// namesAside holds that a summary names the records that the sink refused one by one.
+func (t *trial) namesAside(s connector.StreamSummary, keys map[string]bool) {
+	if s.SetAsideTotal != int64(len(keys)) || len(s.SetAside) != min(len(keys), connector.MaxSetAside) {
+		t.broke("source-data", "the sink could not carry %d records of %s, which sets %d aside", len(keys), s.Stream, s.SetAsideTotal)
+	}
+	for _, what := range s.SetAside {
+		_, owner, below := strings.Cut(what.Key, " of ") // the key of a DELETE_MATCHING names the parent
+		if !keys[what.Key] && !(below && keys[owner]) || what.Failure == nil {
+			t.broke("source-data", "%s sets %q aside, which the sink could carry", s.Stream, what.Key)
+		}
 	}
 }
 

@@ -63,7 +63,8 @@ func (p policy) due(now time.Time) time.Duration {
 // Commit sends records, advances over them, and sends the states that are due. An error ends the Read, or is that ctx
 // ended; nothing was advanced then.
 //
-// A stream that has ended takes no records. One whose record the sink cannot carry ends INCOMPLETE, at its last state.
+// A stream that has ended takes no records. One whose record the sink cannot carry goes on without it, or ends INCOMPLETE at
+// its last state, as StreamOptions.Refused says.
 func (e *Emitter) Commit(ctx context.Context, c Commit) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -131,13 +132,25 @@ func (s *Stream) records(ctx context.Context, records []connector.Record) error 
 			return err
 		}
 	}
-	err = s.emitter.send(ctx, &connector.RecordBatch{
+	return s.batch(ctx, records)
+}
+
+// batch sends a batch. If the sink cannot carry it, it is cut in halves until the records are found that it cannot carry.
+func (s *Stream) batch(ctx context.Context, records []connector.Record) error {
+	err := s.emitter.send(ctx, &connector.RecordBatch{
 		Stream: s.Name, Account: s.emitter.account, Generation: s.generation, Records: records,
 	})
-	if failure, ok := errors.AsType[*connector.Failure](err); ok {
-		return s.say(ctx, connector.Incomplete, failure)
-	}
-	if err != nil {
+	failure, refused := errors.AsType[*connector.Failure](err)
+	switch {
+	case refused && len(records) > 1 && s.Refused != nil:
+		half := len(records) / 2
+		if err := s.batch(ctx, records[:half]); err != nil || s.ended() {
+			return err
+		}
+		return s.batch(ctx, records[half:])
+	case refused:
+		return s.refused(ctx, records[0], failure)
+	case err != nil:
 		return err
 	}
 	s.sinceState += int64(len(records))
@@ -145,6 +158,17 @@ func (s *Stream) records(ctx context.Context, records []connector.Record) error 
 		s.counts.add(record)
 	}
 	return nil
+}
+
+// refused goes on without a record that the sink cannot carry, or ends the stream.
+func (s *Stream) refused(ctx context.Context, record connector.Record, failure *connector.Failure) error {
+	if s.Refused == nil {
+		return s.say(ctx, connector.Incomplete, failure)
+	}
+	if failure := s.Refused(record, failure); failure != nil {
+		return s.say(ctx, connector.Incomplete, failure)
+	}
+	return s.log(ctx, connector.Warning, fmt.Sprintf("The record of %s cannot be carried and is set aside. %s", shorten(record.Key), failure.Message))
 }
 
 // acceptable returns the records whose operation the caller accepts. The others are counted, and the log says once what

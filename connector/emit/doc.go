@@ -36,6 +36,7 @@
 //
 // An error of the sink, and a panic in a goroutine of a [Group], end the Read: they are of types of their own, so that no
 // source mistakes them for a failure of its service, and Run returns them even if the source ignored them. A panic becomes
-// a Failure of class SYSTEM. The one exception is a Failure of class SourceData from the sink, about a record that cannot
-// be carried: it ends that record's stream.
+// a Failure of class SYSTEM. The one exception is a Failure of class SourceData from the sink, about a batch with a record that
+// cannot be carried: the record is found by halving the batch, and its stream goes on without it if the source can remember
+// that (StreamOptions.Refused), and else ends.
 package emit

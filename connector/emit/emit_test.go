@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -461,4 +462,71 @@ func TestCancelledRead(t *testing.T) {
 			t.Errorf("the Read ends with %v", err)
 		}
 	})
+}
+
+// A record that the sink cannot carry is found in its batch; the others are sent, in order, and the stream ends as its source
+// says.
+func TestRecordsThatCannotBeCarriedAreSetAside(t *testing.T) {
+	for name, test := range map[string]struct {
+		bad  []int
+		most int // that the source can remember
+		want []string
+	}{
+		"one":      {[]int{3}, 9, []string{"a: STARTED 1", "a: RUNNING 1", "a: 2 records", "a: 1 records", "log: bad", "a: 4 records", "a: state 8 after 7", "log: aside", "a: COMPLETE 1"}},
+		"all":      {[]int{0, 1, 2, 3, 4, 5, 6, 7}, 9, append(append([]string{"a: STARTED 1", "a: RUNNING 1"}, slices.Repeat([]string{"log: bad"}, 8)...), "a: state 8 after 0", "log: aside", "a: COMPLETE 1")},
+		"too many": {[]int{1, 4, 5}, 2, []string{"a: STARTED 1", "a: RUNNING 1", "a: 1 records", "log: bad", "a: 2 records", "log: bad", "a: INCOMPLETE 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := &recorder{hook: func(_ context.Context, m connector.Message) error {
+				switch m := m.(type) {
+				case *connector.RecordBatch:
+					for _, record := range m.Records {
+						if slices.ContainsFunc(test.bad, func(i int) bool { return record.Key == fmt.Sprint(i) }) {
+							return &connector.Failure{Class: connector.SourceData, Message: "too large"}
+						}
+					}
+				case *connector.LogEntry:
+					m.Message = map[bool]string{true: "bad", false: "aside"}[strings.Contains(m.Message, "too large")]
+				}
+				return nil
+			}}
+			e := emit.New(connector.ReadRequest{}, sink, quiet)
+			var aside []connector.SetAside
+			read := 0
+			s := e.Stream(emit.StreamOptions{
+				Name:       "a",
+				Checkpoint: func() (emit.Checkpoint, error) { return emit.Checkpoint{State: json.RawMessage(fmt.Sprint(read))}, nil },
+				Refused: func(record connector.Record, failure *connector.Failure) *connector.Failure {
+					if len(aside) == test.most {
+						return failure
+					}
+					aside = append(aside, connector.SetAside{Key: record.Key, Failure: failure})
+					return nil
+				},
+				SetAside: func() []connector.SetAside { return aside },
+			})
+			summary, err := e.Run(t.Context(), func(ctx context.Context) error {
+				if err := s.Begin(ctx, 1); err != nil {
+					return err
+				}
+				batch := records(8, connector.Upsert)
+				for i := range batch {
+					batch[i].Key = fmt.Sprint(i)
+				}
+				err := e.Commit(ctx, emit.Commit{
+					Batches: []emit.Batch{{Stream: s, Records: batch}}, Streams: []*emit.Stream{s}, States: emit.StatesNow, Advance: func() { read += 8 },
+				})
+				return errors.Join(err, s.Complete(ctx))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, sink.take()); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+			if got := summary.Streams[0]; got.SetAsideTotal != int64(min(len(test.bad), test.most)) || got.SetAside[0].Key != fmt.Sprint(test.bad[0]) {
+				t.Errorf("summary: %+v", got)
+			}
+		})
+	}
 }

@@ -100,13 +100,14 @@ func (e *Emitter) summary() connector.Summary {
 }
 
 func (s *Stream) summary() connector.StreamSummary {
+	aside := s.aside()
 	m := connector.StreamSummary{
 		Stream: s.Name, Account: s.emitter.account, Status: s.status, Failure: s.failure,
 		Upserts: s.counts.upserts, Deletes: s.counts.deletes, DeletesMatching: s.counts.deletesMatching,
 		Withheld: s.counts.withheld, Bytes: s.counts.bytes, Generation: s.generation, State: s.Given,
 		Reconciliation: s.reconciliation,
-		SetAside:       s.setAside[:min(len(s.setAside), connector.MaxSetAside)],
-		SetAsideTotal:  int64(len(s.setAside)),
+		SetAside:       aside[:min(len(aside), connector.MaxSetAside)],
+		SetAsideTotal:  int64(len(aside)),
 	}
 	if s.state.State != nil {
 		m.State = s.state.State

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -21,6 +22,11 @@ type StreamOptions struct {
 	// Fraction returns the part of the stream that is read, 0 to 1; nil means that it is unknown until the stream ends. It
 	// may be called at any time and must not call the Emitter.
 	Fraction func() float64
+	// Refused is called for each record that the sink cannot carry, while its commit is under way and before that advances.
+	// The stream goes on without the record, unless Refused returns why it cannot. Nil means that it never can.
+	Refused func(record connector.Record, failure *connector.Failure) *connector.Failure
+	// SetAside returns what the stream goes on without, for the summary. Neither it nor Refused may call the Emitter.
+	SetAside func() []connector.SetAside
 }
 
 // Checkpoint is a state to resume from, with the time up to which it covers changes; zero if that is unknown.
@@ -44,8 +50,8 @@ type Stream struct {
 	stateAt        time.Time // when that was
 	state          Checkpoint
 	reconciliation *connector.Reconciliation
-	setAside       []connector.SetAside
 	withheld       bool // it was said that records are withheld
+	warned         int  // how many things it was said to go on without
 }
 
 // counts add up what was sent for a stream.
@@ -177,13 +183,6 @@ func (s *Stream) Reconciled(found *connector.Reconciliation) {
 	s.reconciliation = found
 }
 
-// SetAside notes what could not be read of the stream, for the summary. It replaces what was noted before.
-func (s *Stream) SetAside(what []connector.SetAside) {
-	s.emitter.mu.Lock()
-	defer s.emitter.mu.Unlock()
-	s.setAside = what
-}
-
 // end says how the stream ended, unless it has ended already. One that was never begun is STARTED first, or SKIPPED. One that
 // ends INCOMPLETE sends its state, if its cursors moved since the last.
 func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
@@ -200,7 +199,52 @@ func (s *Stream) end(ctx context.Context, status connector.Status, failure *conn
 			return err
 		}
 	}
+	if err := s.warn(ctx); err != nil {
+		return err
+	}
 	return s.say(ctx, status, failure)
+}
+
+// mostNamed is how many things that a stream goes on without a warning names.
+const mostNamed = 10
+
+// aside returns what the stream goes on without.
+func (s *Stream) aside() []connector.SetAside {
+	if s.SetAside == nil {
+		return nil
+	}
+	return s.SetAside()
+}
+
+// warn says what the stream goes on without, when it ends; again only if that became more.
+func (s *Stream) warn(ctx context.Context) error {
+	all := s.aside()
+	if len(all) <= s.warned {
+		s.warned = len(all)
+		return nil
+	}
+	s.warned = len(all)
+	var names strings.Builder
+	for i, what := range all[:min(len(all), mostNamed)] {
+		if i > 0 {
+			names.WriteString(", ")
+		}
+		names.WriteString(shorten(what.Key))
+	}
+	if more := len(all) - mostNamed; more > 0 {
+		fmt.Fprintf(&names, " and %d more", more)
+	}
+	return s.log(ctx, connector.Warning, fmt.Sprintf("%d set aside because they could not be read; they are missing or stale until a later Read can: %s.", len(all), &names))
+}
+
+// longestName is how much of a key a log entry shows.
+const longestName = 100
+
+func shorten(key string) string {
+	if len(key) <= longestName {
+		return key
+	}
+	return strings.ToValidUTF8(key[:longestName], "") + "…"
 }
 
 // say sends a status.

@@ -1,6 +1,7 @@
 package stripe_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -154,6 +155,16 @@ func matches(row, fields string) bool {
 		}
 	}
 	return true
+}
+
+// lacks reports whether a stream goes on without something, as its state says.
+func (r *replicas) lacks() bool {
+	for _, t := range r.tables {
+		if t.state != nil && bytes.Contains(t.state.State, []byte(`"aside":`)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *replicas) key(stream, data string) string {

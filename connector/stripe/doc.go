@@ -7,6 +7,7 @@
 //	state      the states of the request are parsed: where an earlier Read left off
 //	plan       the selected streams are grouped into parts: one endpoint, one chain of pages, all who live on it
 //	selected   what the Read knows of each stream: its phase, its cursors
+//	heal       what earlier Reads set aside is tried again
 //	backfill   workers page through windows of creation time, and halve those of others when they have nothing to do
 //	family     a page becomes the records of its stream and of all streams below it
 //	changes    one sweep of the events applies what changed

@@ -369,6 +369,13 @@ func (p *play) check() {
 		if r.relisted(before) { // interrupted twice: only the next Read is sure to show what no event announces
 			p.read(r, quiet, nil)
 		}
+		for range 2 { // what could not be read for a while is set aside, and heals
+			if !r.lacks() {
+				break
+			}
+			p.step(step{verb: wait, wait: 25 * time.Hour})
+			p.read(r, quiet, nil)
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.tables)) {
 			if name == "events" {
 				p.compareEvents(r, before[name])

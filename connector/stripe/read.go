@@ -12,6 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/heal"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/plan"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/reconcile"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
@@ -80,7 +81,7 @@ func (r *read) all(ctx context.Context, checked []*selected.Stream) error {
 	r.streams, r.parts = planned.Streams, planned.Parts
 	for _, s := range r.streams {
 		s.Owner = owner
-		if err := s.Register(r.reader.Emitter); err != nil {
+		if err := s.Register(r.reader.Emitter, r.reader.Now); err != nil {
 			return err
 		}
 	}
@@ -121,4 +122,21 @@ func (m meter) Trouble() string {
 		return ""
 	}
 	return waiting.String()
+}
+
+// heal tries again what is due of what the streams go on without.
+func (r *read) heal(ctx context.Context) error {
+	tried, err := heal.Run(ctx, r.reader, r.in(selected.Listing, selected.Sweeping, selected.Current), r.config.Overlap)
+	if err != nil {
+		return err
+	}
+	r.sweeper.Reread(tried)
+	for _, s := range tried {
+		if s.Phase() == selected.Current {
+			if err := s.Out.Complete(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

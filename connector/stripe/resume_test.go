@@ -1,6 +1,7 @@
 package stripe_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -174,7 +175,8 @@ func (o *orchestrator) complete(m *connector.StreamStatus) {
 	if len(stored.waiting) > 0 {
 		o.complain("%s is complete, and no state covers its last %d records", m.Stream, len(stored.waiting))
 	}
-	stored.complete = true
+	// What Stripe could not show for a while is set aside by name, and the next full refresh brings it.
+	stored.complete = !bytes.Contains(stored.state.State, []byte(`"aside":`))
 	maps.DeleteFunc(stored.rows, func(_ string, r row) bool { return r.generation < m.Generation })
 }
 
@@ -491,7 +493,7 @@ func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
 		if len(req.Streams) == 0 {
 			return o
 		}
-		if read > len(s.disturbances) {
+		if read > len(s.disturbances)+1 {
 			t.Fatalf("the sync does not come to its end: %v are left", req.Streams)
 		}
 		messages, err := u.disturb(t.Context(), s, req, d)

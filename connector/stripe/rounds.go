@@ -32,6 +32,9 @@ const (
 func (r *read) rounds(ctx context.Context) error {
 	relisted := r.reader.Now()
 	for {
+		if err := r.heal(ctx); err != nil {
+			return err
+		}
 		if err := r.round(ctx); err != nil {
 			return err
 		}

@@ -2,8 +2,7 @@ package backfill
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+	"errors"
 	"sync"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -69,15 +68,22 @@ func (b *Backfill) begin(ctx context.Context, p *pass) (err error) {
 // slow the receiver. It ends early, without an error, when the pass failed or the Read is to stop, but not before its first
 // page: so a Read makes progress however soon it is to end.
 func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
+	pager := newPager(b.reader, p.family)
 	for pages := 0; ; pages++ {
 		w, failed := b.position(p, s)
 		if failed || pages > 0 && b.reader.Emitter.Stopped() {
 			return nil
 		}
-		page, err := readPage(ctx, b.reader, p.family, w)
+		page, err := pager.page(ctx, w)
 		if api.IsCursorGone(err) && w.After != "" {
 			b.restart(s)
+			if err := pager.Restarts(p.root); err != nil {
+				return err
+			}
 			continue
+		}
+		if g, ok := errors.AsType[*gap](err); ok {
+			return b.skip(ctx, p, s, g)
 		}
 		if err != nil {
 			return err
@@ -94,6 +100,29 @@ func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 		}
 		b.recruit(ctx)
 	}
+}
+
+// skip sets the gap of a span aside, which then goes on above and below it.
+func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
+	g := b.reader.Page(p.streams, p.from, p.to)
+	if err := g.Gather(ctx, p.family, at.beside, table.Place{}, at.asOf); err != nil {
+		return err
+	}
+	h := g.Harvest()
+	h.SetAside(p.streams, state.Thing{From: at.second, To: at.second + 1}, at.cause)
+	return h.Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
+		Streams: selected.Outs(p.streams),
+		Advance: func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			p.id.Sequence++
+			p.note(at.beside)
+			p.remove(s)
+			for _, rest := range at.rests(s.Window) {
+				p.spans = append(p.spans, newSpan(rest))
+			}
+		},
+	})
 }
 
 // commit sends what the objects of a page yield, and moves the span over them.
@@ -191,43 +220,36 @@ func listed(ctx context.Context, s *selected.Stream) error {
 	return s.Out.Complete(ctx)
 }
 
-// readPage reads the next page of a window.
-func readPage(ctx context.Context, reader *family.Reader, m *family.Member, w state.Window) (*api.Page, error) {
-	if m.Row.TestOnly && reader.Live {
-		return nil, table.ErrTestOnly()
-	}
-	path, query := m.List(table.Place{PageSize: reader.PageSize})
-	if m.Row.Cursor != "" {
-		query.Set("created[gte]", strconv.FormatInt(int64(w.From), 10))
-		query.Set("created[lt]", strconv.FormatInt(int64(w.To), 10))
-	}
-	if w.After != "" {
-		query.Set("starting_after", w.After)
-	}
-	page, err := reader.Client.List(ctx, path, query)
-	if err != nil {
-		return nil, err
-	}
-	if page.HasMore && (len(page.Objects) == 0 || page.Objects[len(page.Objects)-1].ID == "") {
-		return nil, family.Nonsense(m.Row, fmt.Sprintf("a page of %s says that more follow, and has no last object", path))
-	}
-	return page, nil
-}
-
-// ReadWindow pages through a window of an endpoint, and visits the objects of each page that were created in it. It returns
-// emit.ErrStopped if the Read is to stop before the end.
+// ReadWindow pages through a window of an endpoint, and visits the objects of each page that were created in it. It goes on
+// without what Stripe cannot show, which it passes to lacks. It returns emit.ErrStopped if the Read is to stop before the end.
 func ReadWindow(
-	ctx context.Context, reader *family.Reader, m *family.Member, w state.Window, visit func([]rawjson.Object, *api.Page) error,
+	ctx context.Context, reader *family.Reader, m *family.Member, w state.Window,
+	visit func([]rawjson.Object, *api.Page) error, lacks func(state.Thing, *connector.Failure),
 ) error {
-	s := newSpan(w)
+	s, pager := newSpan(w), newPager(reader, m)
 	for last := w.From >= w.To; !last; {
 		if reader.Emitter.Stopped() {
 			return emit.ErrStopped
 		}
-		page, err := readPage(ctx, reader, m, s.Window)
+		page, err := pager.page(ctx, s.Window)
 		if api.IsCursorGone(err) && s.After != "" {
 			s.Window = s.WithoutCursor()
+			if err := pager.Restarts(m.Row); err != nil {
+				return err
+			}
 			continue
+		}
+		if g, ok := errors.AsType[*gap](err); ok {
+			lacks(state.Thing{From: g.second, To: g.second + 1}, g.cause)
+			if err := visit(g.beside, &api.Page{List: rawjson.List{Objects: g.beside}, AsOf: g.asOf}); err != nil {
+				return err
+			}
+			for _, rest := range g.rests(s.Window) {
+				if err := ReadWindow(ctx, reader, m, rest, visit, lacks); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		if err != nil {
 			return err

@@ -3,17 +3,16 @@ package changes
 import (
 	"context"
 	"maps"
-	"net/url"
 	"slices"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -94,9 +93,8 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	requests.SetLimit(max(1, s.reader.Client.AllWorkers()))
 	for i, c := range changes {
 		requests.Go(func() (err error) {
-			harvests[i], err = s.applyOne(requestsCtx, c)
-			if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
-				return c.skip(requestsCtx, failure) // the other streams go on
+			if harvests[i], err = s.applyOne(requestsCtx, c); err != nil {
+				harvests[i], err = s.without(requestsCtx, c, err)
 			}
 			return err
 		})
@@ -110,16 +108,6 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 		all.Append(h)
 	}
 	return all.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{})
-}
-
-// skip ends the streams of a change that the key may not read.
-func (c *change) skip(ctx context.Context, failure *connector.Failure) error {
-	for stream := range c.news {
-		if err := stream.Out.Skip(ctx, failure); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // remember notes when a change was read again, as an object and in lists: events well before that have nothing newer. A list
@@ -185,10 +173,8 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error
 func (s *sweep) readAgain(ctx context.Context, g *family.Gatherer, c *change, e *Event) error {
 	switch c.role {
 	case partOfList:
-		for _, stream := range c.member.Streams {
-			if param := stream.Row.Via[e.Kind]; param != "" {
-				return s.part(ctx, g, c, param)
-			}
+		if param := c.via(); param != "" {
+			return s.part(ctx, g, c, param)
 		}
 		return nil
 	case allChildren:
@@ -205,26 +191,16 @@ func (s *sweep) readAgain(ctx context.Context, g *family.Gatherer, c *change, e 
 
 // object reads one object again, with the children that follow it.
 func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error {
-	query := url.Values{}
-	for _, child := range c.member.Children {
-		if child.Row.Expand && child.Follows() {
-			query.Add("expand[]", child.Row.Embedded)
-		}
-	}
 	asOf := s.reader.Now()
-	object, gone, err := s.reader.Object(ctx, c.member, c.id, query)
+	object, gone, err := g.Object(ctx, c.member, c.id)
 	if gone && object.ID == "" && s.stayOpen(c) {
 		return nil
 	}
 	if gone {
 		g.WantAll() // it is gone for every stream that had it
 		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(c.id))}, asOf)
-		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return g.Gather(ctx, c.member, []rawjson.Object{object}, table.Place{}, asOf)
+	return err
 }
 
 // part lists the part of a root's list that a parameter names.
@@ -234,26 +210,9 @@ func (s *sweep) part(ctx context.Context, g *family.Gatherer, c *change, param s
 			c.lists = append(c.lists, readingOf{stream, subject{c.member.Row, partOfList, c.id}})
 		}
 	}
-	path, query := c.member.List(table.Place{PageSize: s.reader.PageSize})
-	query.Set(param, c.id)
-	for {
-		page, err := s.reader.Client.List(ctx, path, query)
-		if api.IsCursorGone(err) && query.Has("starting_after") {
-			query.Del("starting_after")
-			continue
-		}
-		if api.HasNone(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := g.Gather(ctx, c.member, page.Objects, table.Place{}, page.AsOf); err != nil {
-			return err
-		}
-		if !page.HasMore || len(page.Objects) == 0 {
-			return nil
-		}
-		query.Set("starting_after", page.Objects[len(page.Objects)-1].ID)
+	err := g.Part(ctx, c.member, param, c.id)
+	if err == nil {
+		g.Harvest().Read(c.member.Streams, state.Thing{ID: c.id, Via: param})
 	}
+	return err
 }

@@ -62,6 +62,7 @@ type listing struct {
 	filter      url.Values
 	from, until clock.Second
 	after       string // the last event of the page before
+	pager       *family.Pager
 }
 
 // next returns the next page, and whether more follow. A cursor that has become too old starts the list again if restart says
@@ -78,18 +79,28 @@ func (l *listing) next(ctx context.Context) ([]rawjson.Object, bool, error) {
 	if l.after != "" {
 		query.Set("starting_after", l.after)
 	}
-	page, err := l.reader.Client.List(ctx, eventsPath, query)
+	if l.pager == nil {
+		l.pager = family.NewPager(l.reader.PageSize)
+	}
+	page, err := l.reader.List(ctx, eventsPath, query, l.pager)
 	if err != nil {
 		return nil, false, err
 	}
 	if !page.HasMore {
 		return page.Objects, false, nil
 	}
+	row := l.reader.Table.Find("events")
 	if len(page.Objects) == 0 {
-		return nil, false, family.Nonsense(l.reader.Table.Find("events"), "a page of events is empty and says that more follow")
+		return nil, false, family.Endless(row, "a page is empty and says that more follow")
 	}
 	l.after = page.Objects[len(page.Objects)-1].ID
-	return page.Objects, true, nil
+	return page.Objects, true, l.pager.Continues(row, l.after)
+}
+
+// restart lists the events from the newest again, since the last one listed has become too old to go on behind.
+func (l *listing) restart() error {
+	l.after = ""
+	return l.pager.Restarts(l.reader.Table.Find("events"))
 }
 
 // ReadEvents visits the events of a stretch of time that concern streams, page by page, the newest first. It returns
@@ -125,27 +136,33 @@ func ReadEvents(
 // maxNamedTypes is how many types the list of events can be asked for by name (https://docs.stripe.com/api/events/list).
 const maxNamedTypes = 20
 
-// filter returns the parameters that leave out events which concern none of the streams, if those are of few types.
+// filter returns the parameters that leave out events which concern none of the streams, if Stripe can. A pattern also means
+// types that are not known yet, so where there are patterns types are not named: only a single one that means all of one kind of
+// object is asked for.
 func filter(t table.Table, streams []*selected.Stream) url.Values {
 	var wanted []string
-	known := table.EventTypes()
 	for _, s := range streams {
-		for _, kind := range s.Row.Events {
-			if !strings.Contains(kind, "*") && !slices.Contains(known, kind) {
-				return nil // not of the version whose names are known
-			}
+		if s.Row.AppendOnly() {
+			return nil
 		}
+		wanted = append(wanted, t.Patterns(s.Row)...)
 	}
-	for _, kind := range known {
-		if slices.ContainsFunc(streams, func(s *selected.Stream) bool { return t.Concerns(s.Row, kind) }) {
-			wanted = append(wanted, kind)
-		}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	isPattern := func(kind string) bool { return strings.Contains(kind, "*") }
+	if !slices.ContainsFunc(wanted, isPattern) && len(wanted) <= maxNamedTypes {
+		return url.Values{"types[]": wanted}
 	}
-	switch {
-	case len(wanted) > maxNamedTypes, slices.ContainsFunc(streams, func(s *selected.Stream) bool { return s.Row.AppendOnly() }):
+	if len(wanted) == 0 {
 		return nil
 	}
-	return url.Values{"types[]": wanted}
+	kind, _, _ := strings.Cut(wanted[0], ".")
+	for _, name := range wanted {
+		if word, one := strings.CutPrefix(name, kind+"."); !one || strings.Contains(word, ".") {
+			return nil
+		}
+	}
+	return url.Values{"type": {kind + ".*"}}
 }
 
 // String names the event in a panic or a test.

@@ -59,6 +59,15 @@ func (w *Sweeper) Restart(streams []*selected.Stream) {
 	maps.DeleteFunc(w.reread, func(of readingOf, _ reading) bool { return slices.Contains(streams, of.stream) })
 }
 
+// Reread notes that records of streams were just read from Stripe otherwise: they may be newer than events until now.
+func (w *Sweeper) Reread(streams []*selected.Stream) {
+	for _, s := range streams {
+		if floor, known := w.floor[s]; known {
+			w.floor[s] = max(floor, clock.Of(w.reader.Now())+selected.ReadMargin+1)
+		}
+	}
+}
+
 // forget drops what was read again before any event that is still looked for.
 func (w *Sweeper) forget(streams []*selected.Stream) {
 	oldest := clock.Of(w.reader.Now())
@@ -192,7 +201,10 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) ([]Event, int, e
 	for pages := 1; ; pages++ {
 		objects, more, err := l.next(ctx)
 		if api.IsCursorGone(err) && l.after != "" {
-			events, l.after = nil, "" // that event has become too old meanwhile
+			if err := l.restart(); err != nil {
+				return nil, 0, err
+			}
+			events = nil
 			continue
 		}
 		if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {

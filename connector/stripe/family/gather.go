@@ -2,7 +2,6 @@ package family
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -67,7 +67,7 @@ func (g *Gatherer) Keep(ctx context.Context, m *Member, objects []rawjson.Object
 	}
 	full := g.harvest
 	g.harvest = full.next()
-	return full.Commit(ctx, g.reader.Emitter, g.streams, emit.Commit{})
+	return full.send(ctx, g.reader.Emitter, g.streams)
 }
 
 // Harvest returns what was gathered. The Gatherer is not to be used any more.
@@ -102,7 +102,7 @@ func (g *Gatherer) note(m *Member, parent string) {
 func (g *Gatherer) below(ctx context.Context, child *Member, objects []rawjson.Object, asOf time.Time) error {
 	across, err := g.reader.acrossIDs(ctx, child.Row.Across)
 	if err != nil {
-		return g.forgive(ctx, child, err)
+		return g.forgive(ctx, child, "", err)
 	}
 	requests, ctx := emit.NewGroup(ctx)
 	requests.SetLimit(parallelParents)
@@ -114,15 +114,16 @@ func (g *Gatherer) below(ctx context.Context, child *Member, objects []rawjson.O
 			g.replace(child, object.ID, asOf)
 		}
 		if !child.Row.MayHave(object) {
+			g.read(child, object.ID)
 			continue
 		}
-		first, err := embedded(child.Row, object)
+		first := embedded(child.Row, object)
 		for _, id := range across {
 			at := table.Place{Parent: object, Across: id, From: g.from, To: g.to, PageSize: g.reader.PageSize}
-			if err == nil && first.HasMore {
+			if first.HasMore {
 				requests.Go(func() error { return g.pages(ctx, child, at, first, asOf) })
-			} else if err == nil {
-				err = g.Gather(ctx, child, first.Objects, at, asOf)
+			} else if err = g.Gather(ctx, child, first.Objects, at, asOf); err == nil {
+				g.read(child, object.ID)
 			}
 		}
 		if err != nil {
@@ -133,27 +134,75 @@ func (g *Gatherer) below(ctx context.Context, child *Member, objects []rawjson.O
 	return requests.Wait()
 }
 
-// embedded returns the first children of a parent: those that its object embeds. If it embeds no list, more are said to
-// follow.
-func embedded(child *table.Stream, parent rawjson.Object) (rawjson.List, error) {
-	var list rawjson.List
+// embedded returns the first children of a parent: those that its object embeds. If that has anything but a list there which
+// says whether more follow, they are all listed by their own endpoint.
+func embedded(child *table.Stream, parent rawjson.Object) rawjson.List {
+	unknown := rawjson.List{HasMore: true}
 	if child.Embedded == "" {
-		return rawjson.List{HasMore: true}, nil
+		return unknown
 	}
-	value := parent.Raw
-	for _, name := range child.EmbeddedPath() {
-		var ok bool
-		if value, ok = rawjson.Lookup(value, name); !ok {
-			return rawjson.List{HasMore: true}, nil
-		}
-		if value == "null" {
-			return list, nil
-		}
+	value, ok := rawjson.Lookup(parent.Raw, child.EmbeddedPath()...)
+	if !ok {
+		return unknown
 	}
+	var list rawjson.List
 	if err := rawjson.CutCompactList(&list, value); err != nil {
-		return list, Nonsense(child, fmt.Sprintf("%s of %s is not a list", child.Embedded, parent.ID))
+		return unknown
 	}
-	return list, nil
+	if n := len(list.Objects); list.HasMore && (n == 0 || list.Objects[n-1].ID == "") {
+		return unknown
+	}
+	if more, _ := rawjson.Lookup(value, "has_more"); more != "true" && more != "false" {
+		return unknown
+	}
+	return list
+}
+
+// Object reads an object again, with the children that follow it, or reports that it is gone, as [Reader.Object] does.
+func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object rawjson.Object, gone bool, err error) {
+	asOf := g.reader.Now()
+	object, gone, err = g.reader.Object(ctx, m, id, m.Expansions())
+	if m.Unexpand(err) {
+		object, gone, err = g.reader.Object(ctx, m, id, m.Expansions())
+	}
+	if err != nil || gone {
+		return object, gone, err
+	}
+	return object, false, g.Gather(ctx, m, []rawjson.Object{object}, table.Place{}, asOf)
+}
+
+// Part lists the part of a root's list that a parameter names again.
+func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error {
+	path, query := m.List(table.Place{PageSize: g.reader.PageSize})
+	query.Set(param, id)
+	pager := NewPager(g.reader.PageSize)
+	for {
+		page, err := g.reader.List(ctx, path, query, pager)
+		if api.IsCursorGone(err) && query.Has("starting_after") {
+			query.Del("starting_after")
+			if err := pager.Restarts(m.Row); err != nil {
+				return err
+			}
+			continue
+		}
+		if api.HasNone(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := g.Gather(ctx, m, page.Objects, table.Place{}, page.AsOf); err != nil {
+			return err
+		}
+		if !page.HasMore || len(page.Objects) == 0 {
+			return nil
+		}
+		last := page.Objects[len(page.Objects)-1].ID
+		if err := pager.Continues(m.Row, last); err != nil {
+			return err
+		}
+		query.Set("starting_after", last)
+	}
 }
 
 // Children lists what is below a parent again.
@@ -168,40 +217,67 @@ func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error
 // pages gathers the beginning of a list and then requests the pages that follow it.
 func (g *Gatherer) pages(ctx context.Context, child *Member, at table.Place, list rawjson.List, asOf time.Time) error {
 	g.note(child, at.Parent.ID)
+	pager := NewPager(g.reader.PageSize)
 	for {
 		if err := g.Gather(ctx, child, list.Objects, at, asOf); err != nil {
 			return err
 		}
-		if !list.HasMore || child.closed() {
+		if child.closed() {
 			return nil
 		}
-		path, query := child.List(at)
-		if n := len(list.Objects); n > 0 {
-			query.Set("starting_after", list.Objects[n-1].ID)
+		if !list.HasMore {
+			g.read(child, at.Parent.ID)
+			return nil
 		}
-		page, err := g.reader.Client.List(ctx, path, query)
-		if api.IsCursorGone(err) {
-			list = rawjson.List{HasMore: true} // that child was deleted: restart the list, some come twice
-			continue
-		}
+		page, err := g.next(ctx, child, at, list, pager)
 		if err != nil {
-			return g.forgive(ctx, child, err)
-		}
-		if page.HasMore && len(page.Objects) == 0 {
-			return Nonsense(child.Row, fmt.Sprintf("a page of %s is empty and says that more follow", path))
+			return g.forgive(ctx, child, at.Parent.ID, err)
 		}
 		list, asOf = page.List, page.AsOf
 	}
 }
 
-// forgive returns nil if the page can do without the children of a parent, which could not be listed; else the error.
-func (g *Gatherer) forgive(ctx context.Context, child *Member, err error) error {
+// next requests the page of a list that follows another.
+func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, before rawjson.List, pager *Pager) (*api.Page, error) {
+	path, query := child.List(at)
+	if n := len(before.Objects); n > 0 {
+		last := before.Objects[n-1].ID
+		if last == "" {
+			return nil, Endless(child.Row, "a page says that more follow, and its last object has no id")
+		}
+		if err := pager.Continues(child.Row, last); err != nil {
+			return nil, err
+		}
+		query.Set("starting_after", last)
+	}
+	page, err := g.reader.List(ctx, path, query, pager)
+	switch {
+	case api.IsCursorGone(err): // that child was deleted: restart the list, some come twice
+		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restarts(child.Row)
+	case err != nil:
+		return nil, err
+	case page.HasMore && len(page.Objects) == 0:
+		return nil, Endless(child.Row, "a page is empty and says that more follow")
+	}
+	return page, nil
+}
+
+// forgive returns nil if the page can do without the children of a parent, which could not be listed; else the error. Without
+// a parent, it is all children that could not be.
+func (g *Gatherer) forgive(ctx context.Context, child *Member, parent string, err error) error {
 	failure, ok := connector.FailureIn(err)
 	switch {
 	case api.HasNone(err):
+		g.read(child, parent)
 		return nil // the parent was deleted meanwhile, and its children with it; or it can have none
-	case !ok || failure.Class != connector.PermissionError:
+	case !ok:
 		return err
+	case failure.Class != connector.PermissionError:
+		if parent == "" || !g.reader.Isolated(ctx, child, err) {
+			return err
+		}
+		g.fail(child, parent, failure)
+		return nil
 	case child.Row.RefusedByParent:
 		return child.warnRefused(ctx, failure)
 	}
@@ -216,6 +292,23 @@ func (g *Gatherer) forgive(ctx context.Context, child *Member, err error) error 
 	return nil
 }
 
+// read notes that what is below an object was read.
+func (g *Gatherer) read(child *Member, parent string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.harvest.Read(child.All(), state.Thing{ID: parent, Of: child.Row.Parent})
+}
+
+// fail notes that the children of a parent could not be read. What a change sent of them before stays as it is.
+func (g *Gatherer) fail(child *Member, parent string, failure *connector.Failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.change {
+		g.harvest.forget(child, parent)
+	}
+	g.harvest.SetAside(child.All(), state.Thing{ID: parent, Of: child.Row.Parent}, failure)
+}
+
 // warnRefused says once that Stripe refuses to list the children of some parents.
 func (m *Member) warnRefused(ctx context.Context, failure *connector.Failure) error {
 	message := "Stripe refuses to list these for some of their parents, which are skipped. " + failure.Message
@@ -223,16 +316,6 @@ func (m *Member) warnRefused(ctx context.Context, failure *connector.Failure) er
 		return s.Out.LogOnce(ctx, m.Row.Path+" refused", connector.Warning, message)
 	}
 	return nil
-}
-
-// Nonsense returns the failure of an answer that makes no sense.
-func Nonsense(s *table.Stream, what string) error {
-	return &connector.Failure{
-		Class:    connector.SourceData,
-		Message:  "Stripe answered something that makes no sense. Please report it.",
-		Internal: what,
-		Stream:   s.Name,
-	}
 }
 
 // Remove adds that an object is gone, and all that was below it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/emit"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -22,7 +24,9 @@ type Harvest struct {
 	Partial bool // some of it was sent already
 
 	records   map[*selected.Stream][]connector.Record
-	misplaced map[*Member]string // an example of what was listed and does not belong
+	trials    map[*selected.Stream][]selected.Trial // what became of things that a stream goes on without, or must
+	sent      map[*selected.Stream]map[string]bool  // the keys of records of streams that go on without something
+	misplaced map[*Member]string                    // an example of what was listed and does not belong
 	bytes     int
 	event     string                      // the id of the event that caused it all; empty if it was listed
 	wanted    func(*selected.Stream) bool // which streams to keep records of; nil for all
@@ -31,14 +35,36 @@ type Harvest struct {
 // NewHarvest returns an empty harvest. The event is the id of the one that caused it; empty if there is none. wanted says of
 // which streams records are kept; nil for all.
 func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
-	return &Harvest{records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted}
+	return &Harvest{
+		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted,
+		trials: map[*selected.Stream][]selected.Trial{}, sent: map[*selected.Stream]map[string]bool{},
+	}
 }
 
-// next returns an empty harvest of the same kind.
+// next returns an empty harvest of the same kind, which goes on where h ends.
 func (h *Harvest) next() *Harvest {
 	empty := NewHarvest(h.event, h.wanted)
 	empty.Partial = true
+	empty.trials, empty.sent = h.trials, h.sent
 	return empty
+}
+
+// Read notes that something was read whole, or is gone, so that no stream goes on without it.
+func (h *Harvest) Read(streams []*selected.Stream, t state.Thing) {
+	for _, s := range streams {
+		if h.wants(s) && len(s.Asides()) > 0 {
+			h.trials[s] = append(h.trials[s], selected.Trial{Thing: t})
+		}
+	}
+}
+
+// SetAside notes that something could not be read, and that streams are to go on without it.
+func (h *Harvest) SetAside(streams []*selected.Stream, t state.Thing, failure *connector.Failure) {
+	for _, s := range streams {
+		if h.wants(s) {
+			h.trials[s] = append(h.trials[s], selected.Trial{Thing: t, Failure: failure})
+		}
+	}
 }
 
 func (h *Harvest) wants(s *selected.Stream) bool { return h.wanted == nil || h.wanted(s) }
@@ -56,6 +82,17 @@ func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
 	}
 }
 
+// forget removes what there is of the children of a parent.
+func (h *Harvest) forget(m *Member, parent string) {
+	for _, s := range m.Streams {
+		key, quoted := s.Row.ParentRef(), rawjson.Quote(parent)
+		h.records[s] = slices.DeleteFunc(h.records[s], func(record connector.Record) bool {
+			value, _ := rawjson.Lookup(record.Data, key)
+			return key != "" && value == quoted
+		})
+	}
+}
+
 // Remove adds that an object is gone, and all that was below it.
 func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	for _, s := range m.Streams {
@@ -66,6 +103,7 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	}
 	for _, child := range m.Children {
 		h.Replace(child, object.ID, asOf)
+		h.Read(child.All(), state.Thing{ID: object.ID, Of: child.Row.Parent})
 	}
 }
 
@@ -115,19 +153,57 @@ func (h *Harvest) Append(other *Harvest) {
 	for s, records := range other.records {
 		h.records[s] = append(h.records[s], records...)
 	}
+	for s, trials := range other.trials {
+		h.trials[s] = append(h.trials[s], trials...)
+	}
+	for s, keys := range other.sent {
+		if h.sent[s] == nil {
+			h.sent[s] = map[string]bool{}
+		}
+		maps.Copy(h.sent[s], keys)
+	}
 	for m, example := range other.misplaced {
 		h.misplaced[m] = example
 	}
 	h.bytes += other.bytes
 }
 
-// Commit sends the records of streams in a commit, in which commit says what else happens.
+// Commit sends the records of streams in a commit, in which commit says what else happens, and settles what they go on
+// without.
 func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*selected.Stream, commit emit.Commit) error {
+	for _, s := range streams {
+		if err := h.warnAside(ctx, s); err != nil {
+			return err
+		}
+	}
+	advance := commit.Advance
+	commit.Advance = func() {
+		if advance != nil {
+			advance()
+		}
+		for _, s := range streams {
+			s.Settle(h.trials[s], h.sent[s])
+		}
+	}
+	return h.commit(ctx, e, streams, commit)
+}
+
+// send sends the records that there are so far.
+func (h *Harvest) send(ctx context.Context, e *emit.Emitter, streams []*selected.Stream) error {
+	return h.commit(ctx, e, streams, emit.Commit{Advance: func() {
+		for _, s := range streams {
+			s.Settle(nil, nil)
+		}
+	}})
+}
+
+func (h *Harvest) commit(ctx context.Context, e *emit.Emitter, streams []*selected.Stream, commit emit.Commit) error {
 	for m, example := range h.misplaced {
 		if err := m.warnMisplaced(ctx, example); err != nil {
 			return err
 		}
 	}
+	h.noteKeys(streams)
 	h.project()
 	for _, s := range streams {
 		if records := h.records[s]; len(records) > 0 {
@@ -135,6 +211,38 @@ func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*select
 		}
 	}
 	return e.Commit(ctx, commit)
+}
+
+// noteKeys notes the keys of the records of streams that go on without something: it may be among them.
+func (h *Harvest) noteKeys(streams []*selected.Stream) {
+	for _, s := range streams {
+		if len(h.records[s]) == 0 || len(s.Asides()) == 0 {
+			continue
+		}
+		if h.sent[s] == nil {
+			h.sent[s] = map[string]bool{}
+		}
+		for _, record := range h.records[s] {
+			if record.Operation != connector.DeleteMatching {
+				h.sent[s][record.Key] = true
+			}
+		}
+	}
+}
+
+// warnAside says what a stream goes on without from now on, and ends it if that is too much.
+func (h *Harvest) warnAside(ctx context.Context, s *selected.Stream) error {
+	added, failure := s.Lacks(h.trials[s])
+	if failure != nil {
+		return s.Out.Fail(ctx, failure)
+	}
+	for _, t := range added {
+		message := fmt.Sprintf("%s cannot be read and is set aside: later Reads try again. %s", s.NameOf(t.Thing), t.Failure.Message)
+		if err := s.Out.Log(ctx, connector.Warning, message); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // warnMisplaced says once that an endpoint lists objects that are in no stream.

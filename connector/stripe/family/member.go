@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
@@ -23,6 +24,7 @@ type Member struct {
 	parentObject string                            // the object type of its parents
 	objects      []string                          // the object types that belong to the endpoint
 	refused      atomic.Pointer[connector.Failure] // why the key may not list it
+	unexpanded   atomic.Bool                       // Stripe refuses to embed it in its parents
 }
 
 // Of returns the family of an endpoint: with those of its descendants that lead to a stream; nil if none does.
@@ -79,6 +81,19 @@ func (m *Member) All() []*selected.Stream {
 	return streams
 }
 
+// Below returns the first endpoint below the objects of a stream, in a family that has one path only; nil if there is none.
+func (m *Member) Below(parent *table.Stream) *Member {
+	for _, child := range m.Children {
+		if m.Row.SameEndpoint(parent) {
+			return child
+		}
+		if found := child.Below(parent); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
 // ParentObject returns the object type of the parents of m.
 func (m *Member) ParentObject() string { return m.parentObject }
 
@@ -93,25 +108,53 @@ func (m *Member) Follows() bool {
 	return slices.ContainsFunc(m.Streams, func(s *selected.Stream) bool { return s.Row.Follows() })
 }
 
-// closed reports whether the key may not list m, or an endpoint above it.
+// closed reports whether there is no use in listing m: the key may not, or not an endpoint above it, or all streams that
+// need it have ended.
 func (m *Member) closed() bool {
-	for ; m != nil; m = m.parent {
-		if m.refused.Load() != nil {
+	for above := m; above != nil; above = above.parent {
+		if above.refused.Load() != nil {
 			return true
 		}
 	}
-	return false
+	return m.parent != nil && !slices.ContainsFunc(m.All(), func(s *selected.Stream) bool { return !s.Out.Ended() })
 }
 
 // List returns path and parameters of the first page, with what the children need.
 func (m *Member) List(at table.Place) (string, url.Values) {
 	path, query := m.Row.List(at)
 	for _, child := range m.Children {
-		if child.Row.Expand {
+		if child.expanded() {
 			query.Add("expand[]", "data."+child.Row.Embedded)
 		}
 	}
 	return path, query
+}
+
+// expanded reports whether m is embedded in its parents if that is asked for.
+func (m *Member) expanded() bool { return m.Row.Expand && !m.unexpanded.Load() }
+
+// Expansions returns what is asked for with one object of m, for the children that follow it.
+func (m *Member) Expansions() url.Values {
+	query := url.Values{}
+	for _, child := range m.Children {
+		if child.expanded() && child.Follows() {
+			query.Add("expand[]", child.Row.Embedded)
+		}
+	}
+	return query
+}
+
+// Unexpand makes m do without what Stripe refused to embed, if err says that it did: its children are listed by their own
+// endpoints from now on, which say for which of them a permission is missing.
+func (m *Member) Unexpand(err error) bool {
+	if !api.IsExpansionRefused(err) {
+		return false
+	}
+	refused := false
+	for _, child := range m.Children {
+		refused = child.Row.Expand && !child.unexpanded.Swap(true) || refused
+	}
+	return refused
 }
 
 // EmbedsAll reports whether no list that an object of m embeds goes on beyond it.
@@ -120,8 +163,7 @@ func (m *Member) EmbedsAll(object rawjson.Object) bool {
 		if child.Row.Embedded == "" || child.Row.Expand || !child.Follows() {
 			continue
 		}
-		list, err := embedded(child.Row, object)
-		if err != nil || list.HasMore {
+		if embedded(child.Row, object).HasMore {
 			return false
 		}
 	}

@@ -44,7 +44,7 @@ func (r *Reader) Change(streams []*selected.Stream, event string, wanted func(*s
 
 // Object reads one object of m, or reports that it is gone.
 func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Values) (object rawjson.Object, gone bool, err error) {
-	object, err = r.Client.Get(ctx, m.Row.Retrieve(table.Place{}, id), query)
+	object, err = r.get(ctx, m, m.Row.Retrieve(table.Place{}, id), query)
 	if api.HasNone(err) {
 		return object, true, nil
 	}
@@ -64,9 +64,10 @@ func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 		return ids, nil
 	}
 	ids := []string{}
-	path, query := r.Table.Find(name).List(table.Place{PageSize: r.PageSize})
+	row, pager := r.Table.Find(name), NewPager(r.PageSize)
+	path, query := row.List(table.Place{PageSize: r.PageSize})
 	for more := true; more; {
-		page, err := r.Client.List(ctx, path, query)
+		page, err := r.List(ctx, path, query, pager)
 		if err != nil {
 			return nil, err
 		}
@@ -75,6 +76,9 @@ func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 		}
 		if more = page.HasMore && len(page.Objects) > 0; more {
 			query.Set("starting_after", ids[len(ids)-1])
+			if err := pager.Continues(row, ids[len(ids)-1]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if r.across.ids == nil {

@@ -72,6 +72,7 @@ func Again(table table.Table, c config.Config, streams []*selected.Stream, now t
 	p.selected = streams
 	for _, s := range streams {
 		given := s.Current
+		given.Aside = s.Asides()
 		s.Given = &given
 	}
 	return p.parts()
@@ -152,6 +153,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	}
 	s.Generation, s.Current = given.Generation, *given
 	g.relisting = g.relisting || given.Relisting && len(given.Windows) == 0
+	s.Resume(given.Aside)
 	if s.Swept {
 		s.Changes = p.changesOf(given)
 	}
@@ -188,6 +190,7 @@ func (p *planner) restart(s *selected.Stream) {
 		s.Generation = max(s.Generation+1, p.stamp)
 	}
 	s.Changes = nil
+	s.Resume(nil) // all of it is read again
 	if s.Swept {
 		s.Changes = state.ChangesFrom(p.now - p.config.Overlap)
 	}

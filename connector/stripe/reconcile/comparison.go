@@ -25,12 +25,13 @@ type comparison struct {
 	root         *table.Stream
 	family       *family.Member
 	streams      []*selected.Stream
-	state.Window                 // of creation
-	covered      state.Window    // what was created in it was sent when the lists were read, whatever events say
-	seed         maphash.Seed    // of the hashes
-	told         map[uint64]told // by the hash of the id
-	until        clock.Second    // events before it are applied
-	looked       clock.Second    // until when younger events were looked for
+	state.Window                  // of creation
+	covered      state.Window     // what was created in it was sent when the lists were read, whatever events say
+	seed         maphash.Seed     // of the hashes
+	told         map[uint64]told  // by the hash of the id
+	until        clock.Second     // events before it are applied
+	looked       clock.Second     // until when younger events were looked for
+	unread       []selected.Trial // seconds with something that cannot be listed
 	counts       connector.Reconciliation
 	err          error // why it failed
 }

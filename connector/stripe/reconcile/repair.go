@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
@@ -11,15 +12,21 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // list compares the list's objects with what events say, and repairs what differs, page by page.
 func (c *comparison) list(ctx context.Context) error {
-	return backfill.ReadWindow(ctx, c.reader, c.family, c.Window, func(objects []rawjson.Object, page *api.Page) error {
+	err := backfill.ReadWindow(ctx, c.reader, c.family, c.Window, func(objects []rawjson.Object, page *api.Page) error {
 		missing, stale := c.differing(objects)
 		return c.repair(ctx, missing, stale, page)
-	})
+	}, c.lacks)
+	if err != nil || len(c.unread) == 0 {
+		return err
+	}
+	return c.send(ctx, c.gatherer())
 }
 
 // repair sends what differs as it was listed, unless it changed after what the sweep applied.
@@ -43,10 +50,20 @@ func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object
 	return c.send(ctx, g)
 }
 
+// lacks notes that what was created in some seconds could not be listed. It is set aside with what is sent next.
+func (c *comparison) lacks(t state.Thing, failure *connector.Failure) {
+	c.unread = append(c.unread, selected.Trial{Thing: t, Failure: failure})
+}
+
 func (c *comparison) gatherer() *family.Gatherer { return c.reader.Change(c.streams, "", nil) }
 
 func (c *comparison) send(ctx context.Context, g *family.Gatherer) error {
-	return g.Harvest().Commit(ctx, c.reader.Emitter, c.streams, emit.Commit{})
+	h := g.Harvest()
+	for _, t := range c.unread {
+		h.SetAside(c.streams, t.Thing, t.Failure)
+	}
+	c.unread = nil
+	return h.Commit(ctx, c.reader.Emitter, c.streams, emit.Commit{})
 }
 
 // lookAgain notes which objects changed after what the sweep applied.
@@ -90,12 +107,15 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 			suspects = append(suspects, e.About)
 		}
 	}
-	gone := make([]bool, len(suspects))
+	gone, unread := make([]bool, len(suspects)), make([]*connector.Failure, len(suspects))
 	requests, requestsCtx := emit.NewGroup(ctx)
 	requests.SetLimit(max(1, c.reader.Client.AllWorkers()))
 	for i, object := range suspects {
 		requests.Go(func() (err error) {
 			_, gone[i], err = c.reader.Object(requestsCtx, c.family, object.ID, nil)
+			if c.reader.Isolated(requestsCtx, c.family, err) {
+				unread[i], err = connector.AsFailure(err), nil
+			}
 			return err
 		})
 	}
@@ -107,6 +127,9 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 		if gone[i] {
 			c.counts.Extra++
 			g.Remove(c.family, object, c.reader.Now())
+		}
+		if unread[i] != nil && len(c.family.Streams) > 0 {
+			c.lacks(state.Thing{ID: object.ID}, unread[i])
 		}
 	}
 	return c.send(ctx, g)

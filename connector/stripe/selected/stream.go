@@ -36,9 +36,10 @@ type Stream struct {
 	Current state.State    // the last state
 	Owner   state.Owner
 
-	lists atomic.Pointer[Lists]
-	mu    sync.Mutex
-	phase Phase
+	asides asides // what it goes on without
+	lists  atomic.Pointer[Lists]
+	mu     sync.Mutex
+	phase  Phase
 }
 
 // Lists is the reading of lists that a stream takes part in.
@@ -63,9 +64,10 @@ func (s *Stream) Fraction() float64 {
 	return 1
 }
 
-// Register registers the stream with the Read's emitter.
-func (s *Stream) Register(e *emit.Emitter) error {
-	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction}
+// Register registers the stream with the Read's emitter. now is the clock.
+func (s *Stream) Register(e *emit.Emitter, now func() time.Time) error {
+	s.asides.now = now
+	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction, Refused: s.refuse, SetAside: s.setAside}
 	if s.Given != nil {
 		given, err := json.Marshal(s.Given)
 		if err != nil {
@@ -93,7 +95,7 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
 	}
-	s.Current.Changes, s.Current.Owner = s.Changes, s.Owner
+	s.Current.Changes, s.Current.Owner, s.Current.Aside = s.Changes, s.Owner, s.Asides()
 	encoded, err := json.Marshal(s.Current)
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
 }

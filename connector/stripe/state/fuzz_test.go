@@ -15,6 +15,8 @@ func FuzzState(f *testing.F) {
 		`{"version":2,"mode":"test","generation":1,"from":"2023-06-15T00:00:00Z","to":"2024-06-15T12:00:00Z","pass":{"id":"A","sequence":0,"streams":1},"windows":[],` +
 			`"pending":"2024-06-01T00:00:00Z","changes":{"from":"2024-06-15T11:00:00Z","until":"2024-06-15T12:00:00Z","seen":["aGVsbG8x"],"reread":"2024-06-15T12:00:01Z"},` +
 			`"owner":{"account":"acct_1","key":"0123456789ab"}}`,
+		withAside(`{"id":"ch_1",` + tried + `},{"id":"in_1","of":"invoices",` + tried + `},{"id":"il_1","parent":"in_1",` + tried + `},{"id":"ch_1","via":"charge",` + tried + `},` +
+			`{"from":"2024-06-01T00:00:00Z","to":"2024-06-01T00:00:01Z",` + tried + `}`),
 		`{"version":1,"mode":"test","generation":1,"from":"0000-01-01T00:00:00+12:00","to":"9999-12-31T23:00:00-12:00","pass":{"id":"A","sequence":0,"streams":1},"windows":[]}`,
 	} {
 		f.Add([]byte(seed))

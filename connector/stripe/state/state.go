@@ -29,6 +29,7 @@ type State struct {
 	// Pending is the creation of the oldest object that can still change without an event; zero if there is none.
 	Pending clock.Second `json:"pending,omitzero"`
 	Changes *Changes     `json:"changes,omitempty"` // of incremental reads of a stream whose changes events announce
+	Aside   []Aside      `json:"aside,omitempty"`   // what the stream goes on without
 	Owner   Owner        `json:"owner,omitzero"`
 }
 
@@ -130,7 +131,7 @@ func (s State) validate(mode string, now clock.Second) error {
 			return fmt.Errorf("is damaged: windows[%d] is impossible", i)
 		}
 	}
-	return nil
+	return validateAsides(s.Aside, now)
 }
 
 // FirstGeneration is the generation of streams whose rows are never to be removed because they did not come back.

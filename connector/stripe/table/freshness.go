@@ -1,6 +1,7 @@
 package table
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,12 +78,14 @@ func matchEvent(pattern, name string) bool {
 // LateListing is how long after its creation an object may take to be listed: lists are eventually consistent.
 const LateListing = clock.Second(10 * time.Minute / time.Second)
 
-// Concerns reports whether events of a type may announce changes of a stream, be it through its parent.
-func (t Table) Concerns(s *Stream, kind string) bool {
-	_, via := s.Via[kind]
-	if via || s.Announces(kind) {
-		return true
+// Patterns returns the types of events that may announce changes of a stream, be it through its parent, as the table has them: *
+// stands for one word.
+func (t Table) Patterns(s *Stream) []string {
+	patterns := slices.Concat(s.Events, slices.Collect(maps.Keys(s.Via)))
+	if parent := t.Find(s.Parent); parent != nil && s.Follows() {
+		patterns = append(patterns, parent.Events...)
+	} else if parent != nil {
+		patterns = append(patterns, parent.Deleted...)
 	}
-	parent := t.Find(s.Parent)
-	return parent != nil && (s.Follows() && parent.Announces(kind) || parent.AnnouncesDeletion(kind))
+	return patterns
 }

@@ -1632,7 +1632,8 @@ func (x *StreamSummary) GetSetAsideTotal() int64 {
 // summaries list them.
 type SetAside struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object, such as "ch_123", or whose children, such as "lines of in_123".
+	// The object, such as "ch_123"; whose children, such as "lines of in_123"; or when what could not be shown was created,
+	// such as "charges created at 2024-01-31T00:00:00Z". For people.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Why, the last time it was tried.
 	Failure *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`

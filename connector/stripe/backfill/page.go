@@ -1,0 +1,108 @@
+package backfill
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+// pager reads the pages of windows of one endpoint.
+type pager struct {
+	*family.Pager
+	reader *family.Reader
+	family *family.Member
+}
+
+func newPager(reader *family.Reader, m *family.Member) *pager {
+	return &pager{family.NewPager(reader.PageSize), reader, m}
+}
+
+// page reads the next page of a window. The error is a *gap if Stripe cannot show the next object, and where that is can be
+// found out.
+func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
+	row := p.family.Row
+	if row.TestOnly && p.reader.Live {
+		return nil, table.ErrTestOnly()
+	}
+	if w.After != "" {
+		if err := p.Continues(row, w.After); err != nil {
+			return nil, err
+		}
+	}
+	page, err := p.list(ctx, w, p.Pager)
+	if api.IsBroken(err) && !api.IsUnreachable(err) {
+		if row.Cursor != "" && (w.After == "" || w.At != 0) {
+			return nil, p.findGap(ctx, w, err)
+		}
+		page, err = p.patiently(ctx, w)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case !page.HasMore:
+		return page, nil
+	case len(page.Objects) == 0:
+		return nil, family.Endless(row, "a page is empty and says that more follow")
+	}
+	switch last := page.Objects[len(page.Objects)-1]; {
+	case last.ID == "":
+		return nil, family.Endless(row, "a page says that more follow, and its last object has no id")
+	case last.ID == w.After:
+		return nil, family.Endless(row, fmt.Sprintf("what follows %q is that again", last.ID))
+	}
+	return page, nil
+}
+
+// list reads the next page of a window, without what Stripe refuses to expand.
+func (p *pager) list(ctx context.Context, w state.Window, sizes *family.Pager) (*api.Page, error) {
+	path, query := p.query(w)
+	page, err := p.reader.List(ctx, path, query, sizes)
+	if p.family.Unexpand(err) {
+		path, query = p.query(w)
+		page, err = p.reader.List(ctx, path, query, sizes)
+	}
+	return page, err
+}
+
+func (p *pager) query(w state.Window) (string, url.Values) {
+	path, query := p.family.List(table.Place{PageSize: p.reader.PageSize})
+	if p.family.Row.Cursor != "" {
+		query.Set("created[gte]", seconds(w.From))
+		query.Set("created[lt]", seconds(w.To))
+	}
+	if w.After != "" {
+		query.Set("starting_after", w.After)
+	}
+	return path, query
+}
+
+func seconds(s clock.Second) string { return strconv.FormatInt(int64(s), 10) }
+
+// patiently reads the next object of a list that can only be read from one end, where Stripe cannot show it, for as long as any
+// request is retried. Its error names where the list ends.
+func (p *pager) patiently(ctx context.Context, w state.Window) (*api.Page, error) {
+	path, query := p.query(w)
+	if query.Has("limit") {
+		query.Set("limit", "1")
+	}
+	page, err := p.reader.Client.List(ctx, path, query)
+	if !api.IsBroken(err) || api.IsUnreachable(err) {
+		return page, err
+	}
+	failure := *connector.AsFailure(err)
+	where := "from its first object on"
+	if w.After != "" {
+		where = fmt.Sprintf("behind %q", w.After)
+	}
+	failure.Message = fmt.Sprintf("Stripe cannot show the list %s %s, and nothing of it can be skipped, because it has no filter by creation. What comes before was sent. %s",
+		path, where, failure.Message)
+	return nil, &failure
+}

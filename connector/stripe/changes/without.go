@@ -1,0 +1,64 @@
+package changes
+
+import (
+	"context"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+)
+
+// without returns what the streams of a change go on with, which could not be applied: without it, if the error concerns that
+// change only; not at all, if the key may not read them. Any other error is returned.
+func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harvest, error) {
+	h := family.NewHarvest(c.newest().ID, nil)
+	failure, ok := connector.FailureIn(err)
+	switch {
+	case !ok || emit.EndsRead(err):
+		return h, err
+	case s.reader.Isolated(ctx, c.member, err):
+		for stream := range c.news {
+			h.SetAside([]*selected.Stream{stream}, c.thing(stream), failure)
+		}
+		c.asked, c.lists = false, nil // nothing was read again
+		return h, nil
+	case failure.Class != connector.PermissionError:
+		return h, err
+	}
+	for stream := range c.news {
+		if err := stream.Out.Skip(ctx, failure); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+// thing returns what a stream lacks if the change can't be applied.
+func (c *change) thing(stream *selected.Stream) state.Thing {
+	switch c.role {
+	case partOfList:
+		return state.Thing{ID: c.id, Via: c.via()}
+	case allChildren:
+		return state.Thing{ID: c.id, Of: c.row.Parent}
+	case childObject:
+		return state.Thing{ID: parentOf(c.row, c.newest().About), Of: c.row.Parent}
+	case ownObject:
+	}
+	if slices.Contains(c.member.Streams, stream) {
+		return state.Thing{ID: c.id}
+	}
+	return state.Thing{ID: c.id, Of: c.row.Name}
+}
+
+// via returns the parameter that names the part of a list that is read again; empty if there is none.
+func (c *change) via() string {
+	for _, stream := range c.member.Streams {
+		if param := stream.Row.Via[c.newest().Kind]; param != "" {
+			return param
+		}
+	}
+	return ""
+}

@@ -1,0 +1,175 @@
+package heal
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+)
+
+const (
+	// mostTrials is how many things are tried again at once.
+	mostTrials = 25
+	// parallelTrials is how many of them side by side.
+	parallelTrials = 4
+)
+
+// trial is one thing that is read again, for all streams that lack it.
+type trial struct {
+	state.Aside
+	root    *table.Stream
+	streams []*selected.Stream
+	family  *family.Member
+}
+
+// Run tries again what is due of streams, and returns those of which it tried something. An object that is gone counts as
+// deleted once it was set aside for longer than overlap: before, it may not be visible yet. An error ends the Read.
+func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream, overlap clock.Second) ([]*selected.Stream, error) {
+	trials := due(reader, streams)
+	var tried []*selected.Stream
+	for _, t := range trials {
+		for _, s := range t.streams {
+			if slices.Contains(tried, s) {
+				continue
+			}
+			tried = append(tried, s)
+			if err := s.Begin(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	requests, ctx := emit.NewGroup(ctx)
+	requests.SetLimit(parallelTrials)
+	for _, t := range trials {
+		requests.Go(func() error {
+			if reader.Emitter.Stopped() {
+				return nil
+			}
+			return t.run(ctx, reader, overlap)
+		})
+	}
+	return tried, requests.Wait()
+}
+
+// due returns what is to be tried: what waits for the longest.
+func due(reader *family.Reader, streams []*selected.Stream) []*trial {
+	var trials []*trial
+	for _, s := range streams {
+		root := reader.Table.Root(s.Row)
+		for _, a := range s.Due() {
+			i := slices.IndexFunc(trials, func(t *trial) bool { return t.Thing == a.Thing && t.root == root && t.alike(s) })
+			if i < 0 {
+				i = len(trials)
+				trials = append(trials, &trial{Aside: a, root: root})
+			}
+			trials[i].streams = append(trials[i].streams, s)
+		}
+	}
+	slices.SortStableFunc(trials, func(a, b *trial) int { return cmp.Compare(a.Next, b.Next) })
+	trials = trials[:min(len(trials), mostTrials)]
+	for _, t := range trials {
+		t.family = family.Of(reader.Table, t.root, t.streams)
+	}
+	return trials
+}
+
+// alike reports whether a stream lacks what the trial reads: what lies in a window concerns all streams of a root, anything
+// else those of one endpoint.
+func (t *trial) alike(s *selected.Stream) bool {
+	return t.IsWindow() || t.streams[0].Row.SameEndpoint(s.Row)
+}
+
+func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Second) error {
+	wanted := func(s *selected.Stream) bool { return slices.Contains(t.streams, s) }
+	g := reader.Change(t.streams, "", wanted)
+	if t.IsWindow() {
+		g = reader.Page(t.streams, t.From, t.To)
+	}
+	readAt := clock.Of(reader.Now())
+	failure, err := t.read(ctx, reader, g, overlap)
+	switch {
+	case emit.EndsRead(err):
+		return err
+	case err != nil && !reader.Isolated(ctx, t.family, err):
+		return nil // whatever is wrong concerns more, and is said elsewhere
+	case err != nil:
+		failure = connector.AsFailure(err)
+	}
+	h := g.Harvest()
+	if failure != nil {
+		h = family.NewHarvest("", wanted)
+		h.SetAside(t.streams, t.Thing, failure)
+	} else {
+		h.Read(t.streams, t.Thing)
+	}
+	return h.Commit(ctx, reader.Emitter, t.streams, emit.Commit{
+		Streams: selected.Outs(t.streams),
+		States:  emit.StatesOfRecords,
+		Advance: func() {
+			for _, s := range t.streams {
+				s.ReadAt(readAt)
+			}
+		},
+	})
+}
+
+// read reads the thing. A failure is why it still can't be.
+func (t *trial) read(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
+	switch below := t.below(reader.Table); {
+	case t.IsWindow():
+		return t.window(ctx, reader, g)
+	case t.Via != "":
+		return nil, g.Part(ctx, t.family, t.Via, t.ID)
+	case t.Of != "" && below != nil:
+		return nil, g.Children(ctx, below, t.ID)
+	case t.Parent != "" && below != nil:
+		return nil, g.Children(ctx, below, t.Parent)
+	case t.streams[0].Row.SameEndpoint(t.root):
+		return t.object(ctx, reader, g, overlap)
+	}
+	return t.Cause.Failure(), nil // its parent is not known, or no stream of the table any more
+}
+
+// below returns the endpoint whose list of one parent's children has the thing; nil if there is none.
+func (t *trial) below(streams table.Table) *family.Member {
+	parent := streams.Find(t.streams[0].Row.Parent)
+	if t.Of != "" {
+		parent = streams.Find(t.Of)
+	}
+	if parent == nil {
+		return nil
+	}
+	return t.family.Below(parent)
+}
+
+func (t *trial) object(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
+	asOf := reader.Now()
+	object, gone, err := g.Object(ctx, t.family, t.ID)
+	switch {
+	case gone && object.ID == "" && clock.Of(asOf) < t.Since+overlap:
+		return t.Cause.Failure(), nil
+	case gone:
+		g.Remove(t.family, rawjson.Object{ID: t.ID, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(t.ID))}, asOf)
+		return nil, nil
+	}
+	return nil, err
+}
+
+func (t *trial) window(ctx context.Context, reader *family.Reader, g *family.Gatherer) (failure *connector.Failure, err error) {
+	visit := func(objects []rawjson.Object, page *api.Page) error {
+		return g.Gather(ctx, t.family, objects, table.Place{}, page.AsOf)
+	}
+	lacks := func(_ state.Thing, cause *connector.Failure) { failure = cause }
+	err = backfill.ReadWindow(ctx, reader, t.family, state.Window{From: t.From, To: t.To}, visit, lacks)
+	return failure, err
+}
