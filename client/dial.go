@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -62,6 +63,17 @@ type Options struct {
 	// DialOptions are applied after those of this package.
 	DialOptions []grpc.DialOption
 }
+
+// Format implements [fmt.Formatter] without the token, for every verb.
+func (o Options) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{CAFile:%s CertFile:%s ServerName:%s TokenFile:%s}", o.CAFile, o.CertFile, o.ServerName, o.TokenFile)
+}
+
+// LogValue implements [slog.LogValuer] without the token.
+func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+// MarshalText implements [encoding.TextMarshaler] without the token; JSON, XML and YAML use it.
+func (o Options) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(o)), nil }
 
 // Dial makes a client of the service at target, which is "host:port" or any target that gRPC understands. It does not
 // wait for the connection. The caller closes the client.

@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -249,3 +251,19 @@ func (tests) GetRequestMetadata(context.Context, ...string) (map[string]string, 
 }
 
 func (tests) RequireTransportSecurity() bool { return false }
+
+func TestOptionsHideTheToken(t *testing.T) {
+	options := client.Options{Token: "plantedcanary", CAFile: "ca.pem"}
+	encoded, err := json.Marshal(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("text", "options", options)
+	texts := []string{string(encoded), logged.String(), fmt.Sprintf("%v %+v %#v %s %q %x", options, options, options, options, options, options)}
+	for _, text := range append(texts, fmt.Sprintf("%+v", struct{ Connection client.Options }{options})) {
+		if strings.Contains(text, "plantedcanary") || strings.Contains(text, fmt.Sprintf("%x", "plantedcanary")) || !strings.Contains(text, "ca.pem") {
+			t.Errorf("got %s", text)
+		}
+	}
+}

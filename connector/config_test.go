@@ -38,7 +38,9 @@ func carriers() map[string]any {
 		"unexported": struct{ request connector.ReadRequest }{read},
 		"behind":     struct{ request *connector.ReadRequest }{&read},
 		"interface":  struct{ value any }{config},
-		"list":       []connector.Config{config}, "map": map[string]connector.Config{"config": config},
+		"Secret":     connector.NewSecret(planted), "*Secret": new(connector.NewSecret(planted)),
+		"hidden secret": struct{ key connector.Secret }{connector.NewSecret(planted)},
+		"list":          []connector.Config{config}, "map": map[string]connector.Config{"config": config},
 		"error": fmt.Errorf("read %v: %w", read, errors.New("broken")),
 	}
 }

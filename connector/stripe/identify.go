@@ -15,6 +15,6 @@ func (s *Source) Identify(raw connector.Config) string {
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(c.APIKey + "\x00" + c.Account + "\x00" + c.APIBase))
+	sum := sha256.Sum256([]byte(c.APIKey.Reveal() + "\x00" + c.Account + "\x00" + c.APIBase))
 	return hex.EncodeToString(sum[:])
 }

@@ -24,7 +24,7 @@ const ownAccount = "own"
 // authoritative: the same account must be configured, and the key must be the one that the state was last read with, or of the
 // same account. The account is requested when an incremental stream begins, and when a key or a state can't be verified without.
 func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (state.Owner, error) {
-	own := state.Owner{Key: hashKey(r.config.APIKey), Reads: cmp.Or(r.config.Account, ownAccount)}
+	own := state.Owner{Key: hashKey(r.config.APIKey.Reveal()), Reads: cmp.Or(r.config.Account, ownAccount)}
 	beginning, doubtful := false, false
 	for _, s := range streams {
 		switch {

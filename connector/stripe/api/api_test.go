@@ -45,7 +45,7 @@ func foreign(req *http.Request, status int, header http.Header, body string) *ht
 }
 
 func client(transport http.RoundTripper) *api.Client {
-	return api.New(api.Options{Key: key, Account: "acct_1", Transport: api.ReadOnly(transport)})
+	return api.New(api.Options{Key: connector.NewSecret(key), Account: "acct_1", Transport: api.ReadOnly(transport)})
 }
 
 const list = `{"object":"list","data":[{"id":"ch_1","object":"charge","created":5}],"has_more":true}`
@@ -239,7 +239,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	defer server.Close()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	c := api.New(api.Options{Key: key, Base: server.URL, Transport: transport, Retry: api.Retry{Initial: time.Millisecond}})
+	c := api.New(api.Options{Key: connector.NewSecret(key), Base: server.URL, Transport: transport, Retry: api.Retry{Initial: time.Millisecond}})
 	page, err := c.List(t.Context(), "/v1/charges", nil)
 	if err != nil || len(page.Objects) != 1 || c.Meter.Requests() != 2 {
 		t.Errorf("got %+v, %v after %d requests", page, err, c.Meter.Requests())
@@ -248,7 +248,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 
 func TestAnswersThatAreNoObject(t *testing.T) {
 	requests := 0
-	c := api.New(api.Options{Key: key, Retry: api.Retry{Initial: time.Millisecond}, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	c := api.New(api.Options{Key: connector.NewSecret(key), Retry: api.Retry{Initial: time.Millisecond}, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		requests++
 		return answer(req, http.StatusOK, nil, []string{`{"status":"ok"}`, ``, `[]`, `{"id":"ch_1","object":"charge"}`}[requests-1]), nil
 	})})

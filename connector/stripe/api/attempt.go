@@ -97,7 +97,7 @@ func (c *Client) request(ctx context.Context, call *call) (*http.Request, error)
 	if len(call.query) > 0 {
 		path += "?" + call.query.Encode()
 	}
-	req, err := c.backend.NewRequest(http.MethodGet, path, c.options.Key, "application/x-www-form-urlencoded", params)
+	req, err := c.backend.NewRequest(http.MethodGet, path, c.options.Key.Reveal(), "application/x-www-form-urlencoded", params)
 	if err != nil {
 		return nil, fmt.Errorf("build the request of %s: %s", call.path, c.scrub.clean(err.Error()))
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
@@ -36,7 +37,7 @@ func TestOddObjectsDamageNoPage(t *testing.T) {
 				after = r.URL.Query().Get("starting_after")
 				_, _ = io.WriteString(w, `{"object":"list","data":[{"id":"ch_0"},{"id":"`+test.id+`"`+test.rest+`},{"id":"ch_2"}],"has_more":true}`)
 			})
-			c := api.New(api.Options{Key: key, Base: w.base, Transport: w.transport})
+			c := api.New(api.Options{Key: connector.NewSecret(key), Base: w.base, Transport: w.transport})
 			page, err := c.List(t.Context(), "/v1/charges", nil)
 			if err != nil || len(page.Objects) != 3 || page.Objects[1].ID != test.id || page.Objects[2].ID != "ch_2" {
 				t.Fatalf("got %v", err)
@@ -68,7 +69,7 @@ func TestAPageThatIsTooLarge(t *testing.T) {
 			}
 		}
 	})
-	c := api.New(api.Options{Key: key, Base: w.base, Transport: w.transport, Retry: api.Retry{Budget: time.Nanosecond}})
+	c := api.New(api.Options{Key: connector.NewSecret(key), Base: w.base, Transport: w.transport, Retry: api.Retry{Budget: time.Nanosecond}})
 	if _, err := c.List(t.Context(), "/v1/charges", nil, api.Shrinkable); !api.IsBroken(err) || api.IsUnreachable(err) {
 		t.Errorf("got %v", err)
 	}

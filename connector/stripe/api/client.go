@@ -23,7 +23,7 @@ const DefaultBase = stripe.APIURL
 
 // Options say whose data a Client reads, and how patiently.
 type Options struct {
-	Key       string
+	Key       connector.Secret
 	Account   string             // a connected account; empty for the key's own
 	Base      string             // empty means DefaultBase
 	Transport http.RoundTripper  // from NewTransport; shared by all clients of a process
@@ -94,8 +94,8 @@ func New(o Options) *Client {
 		host:     hostOf(o.Base),
 		clock:    o.Clock,
 		scrub:    newScrubber(o.Key),
-		account:  limit.AccountOf(o.Key, o.Account, o.Base),
-		ceilings: limit.Documented(o.Key).Capped(o.MaxRequestsPerSecond),
+		account:  limit.AccountOf(o.Key.Reveal(), o.Account, o.Base),
+		ceilings: limit.Documented(o.Key.Reveal()).Capped(o.MaxRequestsPerSecond),
 	}
 	c.limiter().Limit(c.ceilings)
 	return c

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
@@ -204,7 +205,7 @@ func TestNowWithAClockOfItsOwn(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	for _, local := range []time.Time{date.Add(300 * time.Millisecond), date.Add(-42 * time.Hour)} {
-		c := api.New(api.Options{Key: key, Base: server.URL, Transport: transport, Now: func() time.Time { return local }})
+		c := api.New(api.Options{Key: connector.NewSecret(key), Base: server.URL, Transport: transport, Now: func() time.Time { return local }})
 		page := ask(t, c)
 		if wrong := c.Now().Sub(date); wrong < 0 || wrong > time.Second {
 			t.Errorf("%v: Stripe's time is %v", local, c.Now())

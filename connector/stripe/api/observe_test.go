@@ -51,7 +51,7 @@ func TestObserverIsTold(t *testing.T) {
 		}
 		attempts, observer := 0, &told{}
 		c := api.New(api.Options{
-			Key: key, Observer: observer, Retry: api.Retry{Initial: time.Second, Max: time.Second},
+			Key: connector.NewSecret(key), Observer: observer, Retry: api.Retry{Initial: time.Second, Max: time.Second},
 			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 				time.Sleep(time.Millisecond)
 				attempts++

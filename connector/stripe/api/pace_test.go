@@ -8,13 +8,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
 func TestWaitsForTheLimitAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := api.New(api.Options{Key: key, MaxRequestsPerSecond: 0.1, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := api.New(api.Options{Key: connector.NewSecret(key), MaxRequestsPerSecond: 0.1, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 			return answer(req, 200, nil, list), nil
 		})})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -37,8 +38,8 @@ func TestWaitsForTheLimitAreCounted(t *testing.T) {
 func TestClientsShareTheRateOfTheirAccount(t *testing.T) {
 	limits := limit.NewRegistry()
 	for _, o := range []api.Options{
-		{Key: "sk_test_1"}, {Key: "sk_test_1"}, // share one
-		{Key: "sk_test_1", Account: "acct_2"}, {Key: "sk_test_1", Base: "http://127.0.0.1:1"}, {Key: "sk_live_2"},
+		{Key: connector.NewSecret("sk_test_1")}, {Key: connector.NewSecret("sk_test_1")}, // share one
+		{Key: connector.NewSecret("sk_test_1"), Account: "acct_2"}, {Key: connector.NewSecret("sk_test_1"), Base: "http://127.0.0.1:1"}, {Key: connector.NewSecret("sk_live_2")},
 	} {
 		o.Limits = limits
 		api.New(o)

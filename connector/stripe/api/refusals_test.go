@@ -30,7 +30,7 @@ func stripeError(code, param, message string) string {
 
 // refuse returns a Client of the key's own account, or a connected one, whose requests are all answered so.
 func refuse(account string, status int, body string) *api.Client {
-	return api.New(api.Options{Key: key, Account: account, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	return api.New(api.Options{Key: connector.NewSecret(key), Account: account, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		return answer(req, status, nil, body), nil
 	})})
 }

@@ -223,7 +223,7 @@ func TestTheCauseOfAWaitIsVisible(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := api.New(api.Options{Key: key, Transport: test.stripe, MaxRequestsPerSecond: test.rate})
+				c := api.New(api.Options{Key: connector.NewSecret(key), Transport: test.stripe, MaxRequestsPerSecond: test.rate})
 				ctx, cancel := context.WithCancel(t.Context())
 				began := time.Now()
 				var calls sync.WaitGroup

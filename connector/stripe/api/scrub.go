@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/stripe-connector/stripe-connector/connector"
 )
 
 // scrubber removes secrets and customers' data from texts that come from outside.
-type scrubber struct{ key string }
+type scrubber struct{ key connector.Secret }
 
-func newScrubber(key string) scrubber { return scrubber{key} }
+func newScrubber(key connector.Secret) scrubber { return scrubber{key} }
 
 var (
 	// keyPattern is what keys of any kind look like, also half hidden, and the secrets that browsers get.
@@ -47,8 +49,8 @@ func (s scrubber) clean(text string) string {
 // secrets returns a text without secrets.
 func (s scrubber) secrets(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if s.key != "" {
-		text = strings.ReplaceAll(text, s.key, "[key]")
+	if key := s.key.Reveal(); key != "" {
+		text = strings.ReplaceAll(text, key, "[key]")
 	}
 	text = keyPattern.ReplaceAllString(text, "${1}_[removed]")
 	return secretPattern.ReplaceAllString(text, "_secret_[removed]")

@@ -82,7 +82,7 @@ func TestTheWayToStripe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := test.way(t)
 			c := api.New(api.Options{
-				Key: key, Base: w.base, Transport: w.transport,
+				Key: connector.NewSecret(key), Base: w.base, Transport: w.transport,
 				Retry: api.Retry{Initial: time.Millisecond, Max: time.Millisecond, Budget: 100 * time.Millisecond, Attempt: time.Second},
 			})
 			_, err := c.List(t.Context(), "/v1/charges", nil)

@@ -20,7 +20,7 @@ import (
 
 // Config is a configuration that was found good.
 type Config struct {
-	APIKey  string
+	APIKey  connector.Secret
 	Start   time.Time // start_date less lookback_days, in whole seconds
 	Account string    // empty for the key's own
 	APIBase string    // empty for Stripe's own
@@ -34,7 +34,7 @@ type Config struct {
 
 // Mode is "live" or "test": the key decides.
 func (c Config) Mode() string {
-	if strings.Contains(c.APIKey, "_live_") {
+	if strings.Contains(c.APIKey.Reveal(), "_live_") {
 		return "live"
 	}
 	return "test"
@@ -74,7 +74,7 @@ func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error
 	p := &parser{members: members, now: now}
 	lookback := p.wholeNumber("lookback_days", "days", 0, maxLookbackDays)
 	c := Config{
-		APIKey:  p.apiKey(),
+		APIKey:  connector.NewSecret(p.apiKey()),
 		Start:   p.start(lookback),
 		Account: p.account(),
 		APIBase: p.apiBase(allowed),

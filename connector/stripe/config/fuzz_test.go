@@ -23,7 +23,7 @@ func FuzzConfig(f *testing.F) {
 		if refusal.Is(t, err, "config") {
 			return
 		}
-		if !keyPattern.MatchString(c.APIKey) || c.Start.After(testNow) || c.Start.Unix() < 0 || c.Start.Nanosecond() != 0 || c.MaxRate < 0 || c.MaxRate > maxRate {
+		if !keyPattern.MatchString(c.APIKey.Reveal()) || c.Start.After(testNow) || c.Start.Unix() < 0 || c.Start.Nanosecond() != 0 || c.MaxRate < 0 || c.MaxRate > maxRate {
 			t.Fatalf("%q means %+v", raw, c)
 		}
 		if base := strings.TrimRight(c.APIBase, "/"); base != "" && base != "https://api.stripe.com" && base != "http://127.0.0.1:9999" {

@@ -14,6 +14,7 @@ import (
 	"github.com/stripe/stripe-mock/embedded"
 	mock "github.com/stripe/stripe-mock/server"
 
+	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
@@ -48,7 +49,7 @@ func mockClient(t *testing.T) *api.Client {
 		server.Close()
 	})
 	return api.New(api.Options{
-		Key: "sk_test_123", Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1},
+		Key: connector.NewSecret("sk_test_123"), Base: server.URL, Transport: api.ReadOnly(transport), Retry: api.Retry{Budget: 1},
 		MaxRequestsPerSecond: 10_000,
 	})
 }

@@ -19,7 +19,7 @@ func FuzzCatalog(f *testing.F) {
 	f.Add("charges", "", "charges", "", "")
 	f.Add("chargs", "..", "", "id.", `{"version":3}`)
 	f.Add("subscriptions", "metadata.any thing", "subscription_items", "price.currency_options.eur.unit_amount", "{}")
-	c := config.Config{APIKey: "rk_test_1", Start: testNow.AddDate(-1, 0, 0)}
+	c := config.Config{APIKey: connector.NewSecret("rk_test_1"), Start: testNow.AddDate(-1, 0, 0)}
 	f.Fuzz(func(t *testing.T, first, firstFields, second, secondFields, state string) {
 		request := connector.ReadRequest{Streams: []connector.ConfiguredStream{
 			{Stream: first, Fields: split(firstFields)}, {Stream: second, Fields: split(secondFields)},
