@@ -52,11 +52,11 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 	case len(page.Objects) == 0:
 		return nil, family.Endless(row, "a page is empty and says that more follow")
 	}
-	switch last := page.Objects[len(page.Objects)-1]; {
-	case last.ID == "":
+	switch last := page.Objects[len(page.Objects)-1].ID; last {
+	case "":
 		return nil, family.Endless(row, "a page says that more follow, and its last object has no id")
-	case last.ID == w.After:
-		return nil, family.Endless(row, fmt.Sprintf("what follows %q is that again", last.ID))
+	case w.After:
+		return nil, family.Endless(row, fmt.Sprintf("what follows %q is that again", last))
 	}
 	return page, nil
 }
