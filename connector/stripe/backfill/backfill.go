@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
@@ -125,19 +126,43 @@ func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 	})
 }
 
-// commit sends what the objects of a page yield, and moves the span over them.
+// portion is how many objects of a page, with what is below them, are gathered before a part of the page may be committed.
+const portion = 16
+
+// longCommit is how long objects are gathered before those that are complete are committed: a page whose objects need requests
+// of their own takes seconds, and a client that lives no longer than that has to make progress, too.
+const longCommit = 250 * time.Millisecond
+
+// commit sends what the objects of a page yield, and moves the span over them. A page that takes long is committed in parts.
 func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page, objects []rawjson.Object, last bool) error {
-	g := b.reader.Page(p.streams, p.from, p.to)
-	if err := g.Gather(ctx, p.family, objects, table.Place{}, page.AsOf); err != nil {
-		return err
+	step := len(objects)
+	if len(p.family.Children) > 0 && (!last || p.root.Cursor != "") { // a list without cursors is not resumed in its middle
+		step = portion
 	}
-	return g.Harvest().Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
-		Streams: selected.Outs(p.streams),
-		Advance: func() {
-			b.advance(p, s, objects, last)
-			b.readNow(p)
-		},
-	})
+	for done := 0; ; {
+		g, began, end := b.reader.Page(p.streams, p.from, p.to), time.Now(), done
+		for end == done || end < len(objects) && (time.Since(began) < longCommit || objects[end-1].ID == "") {
+			next := min(end+step, len(objects))
+			if err := g.Gather(ctx, p.family, objects[end:next], table.Place{}, page.AsOf); err != nil {
+				return err
+			}
+			if end = next; end == len(objects) {
+				break
+			}
+		}
+		part, whole := objects[done:end], end == len(objects)
+		err := g.Harvest().Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
+			Streams: selected.Outs(p.streams),
+			Advance: func() {
+				b.advance(p, s, part, last && whole)
+				b.readNow(p)
+			},
+		})
+		if err != nil || whole {
+			return err
+		}
+		done = end
+	}
 }
 
 // readNow notes that records of the streams of a pass were read.

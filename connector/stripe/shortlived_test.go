@@ -1,0 +1,62 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// TestShortLivedReads kills each Read after 1 to 2.5 seconds of the time of a Stripe that takes 150 ms for an answer and keeps
+// to its limits. A list of invoices, each of which needs a request of its own for its lines, is read to its end, by nothing but
+// what came before the last states.
+func TestShortLivedReads(t *testing.T) {
+	const most = 150 // Reads; about 20 would do if nothing were read twice
+	for name, newestFirst := range map[string]bool{"in parallel": false, "newest first": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := stripetest.New(stripetest.Options{
+					Objects: map[string]int{"*": 0, "/v1/invoices": 400, "/v1/invoices/{invoice}/lines": 12}, Accounts: -1,
+					Latency: func(string) time.Duration { return 150 * time.Millisecond }, Limits: stripetest.LiveLimits(),
+				})
+				defer server.Close()
+				copied := newReplicas(offered(t), true)
+				copied.add("invoices")
+				copied.add("invoice_line_items")
+				random := rand.New(rand.NewPCG(1, 2))
+				for reads := 1; ; reads++ {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(random.Int64N(int64(1500*time.Millisecond))))
+					sink := recorder{}
+					req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), NewestFirst: newestFirst}
+					req.Streams, req.States = copied.request()
+					// A client that comes again finds a new process.
+					source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
+					_, err := source.Read(ctx, req, &sink)
+					cancel()
+					copied.store(sink.messages)
+					if err == nil {
+						t.Logf("%d Reads", reads)
+						break
+					}
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Fatal(err)
+					}
+					if reads == most {
+						t.Fatalf("after %d Reads, there are %d invoices and %d lines", reads, len(copied.tables["invoices"].rows), len(copied.tables["invoice_line_items"].rows))
+					}
+				}
+				for stream, path := range map[string]string{"invoices": "/v1/invoices", "invoice_line_items": "/v1/invoices/{invoice}/lines"} {
+					if got, want := len(copied.tables[stream].rows), server.Count(path); got != want {
+						t.Errorf("%d rows of %s, want %d", got, stream, want)
+					}
+				}
+			})
+		})
+	}
+}
