@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	namedTest     = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
+	namedConstant = regexp.MustCompile("`([a-z]+[A-Z]\\w*)`")
+	definedTest   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	constant      = regexp.MustCompile(`(?m)^(?:const|\t)\s*(\w+)\s+=`)
+)
+
+// TestGuarantees holds that docs/guarantees.md names a test for every promise, that every test and every constant that it names
+// exists, and that README and ARCHITECTURE.md lead to it.
+func TestGuarantees(t *testing.T) {
+	tests, constants := defined(t)
+	for _, line := range strings.Split(readFile(t, "../docs/guarantees.md"), "\n") {
+		cells := strings.Split(line, " | ")
+		if strings.HasPrefix(line, "| **") {
+			if len(cells) != 4 || !namedTest.MatchString(cells[3]) {
+				t.Errorf("no test attacks this promise: %s", line)
+			}
+			for _, name := range namedTest.FindAllStringSubmatch(line, -1) {
+				if !tests[name[1]] {
+					t.Errorf("there is no test %s", name[1])
+				}
+			}
+		}
+		if len(cells) == 2 && strings.HasPrefix(line, "| `") {
+			for _, name := range namedConstant.FindAllStringSubmatch(cells[0], -1) {
+				if !constants[name[1]] {
+					t.Errorf("there is no constant %s", name[1])
+				}
+			}
+		}
+	}
+	for _, file := range []string{"README.md", "ARCHITECTURE.md"} {
+		if !strings.Contains(readFile(t, "../"+file), "docs/guarantees.md") {
+			t.Errorf("%s doesn't mention docs/guarantees.md", file)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// defined returns the names of all tests and of all constants of this module.
+func defined(t *testing.T) (tests, constants map[string]bool) {
+	t.Helper()
+	tests, constants = map[string]bool{}, map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		names, pattern := constants, constant
+		if strings.HasSuffix(path, "_test.go") {
+			names, pattern = tests, definedTest
+		}
+		for _, name := range pattern.FindAllStringSubmatch(readFile(t, path), -1) {
+			names[name[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tests, constants
+}
