@@ -45,6 +45,42 @@ func TestHistories(t *testing.T) {
 	})
 }
 
+// TestBrokenHistories plays histories in which objects can't be read for a while: pages that contain them, their own retrieval
+// and what is below them fail. Once they can be read again, and have been tried again, the rows are the truth.
+func TestBrokenHistories(t *testing.T) {
+	checks(t, "30")
+	streams := offered(t)
+	everything := histories(streams)
+	rapid.Check(t, func(r *rapid.T) {
+		h := everything.Draw(r, "history")
+		h.steps = slices.DeleteFunc(h.steps, func(s step) bool { return s.verb == check })
+		for range rapid.IntRange(1, 4).Draw(r, "ruins") {
+			at := rapid.IntRange(0, len(h.steps)).Draw(r, "at")
+			s := step{verb: ruin, stream: rapid.SampledFrom(h.pool).Draw(r, "stream"), n: rapid.IntRange(0, 20).Draw(r, "n")}
+			if rapid.IntRange(0, 4).Draw(r, "repairs") == 4 {
+				s = step{verb: repair}
+			}
+			h.steps = slices.Insert(h.steps, at, s)
+		}
+		read := step{verb: sync_, disturbed: quiet}
+		aWhile := step{verb: wait, wait: 25 * time.Hour}
+		h.steps = append(h.steps, read, step{verb: repair}, aWhile, read, aWhile, read)
+		h.play(r, streams)
+	})
+}
+
+// ruin makes an object unreadable.
+func (p *play) ruin(s step) {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	ids := p.ids(p.streams[s.stream])
+	if len(ids) == 0 || s.stream == "events" {
+		return
+	}
+	kinds := []stripetest.FaultKind{stripetest.ServerError, stripetest.Truncated, stripetest.ObjectRefused}
+	p.repairs = append(p.repairs, p.stripe.Break(ids[s.n%len(ids)], kinds[s.n%len(kinds)]))
+}
+
 // offered is the catalog, by name.
 func offered(t *testing.T) map[string]connector.Stream {
 	t.Helper()
@@ -152,6 +188,7 @@ type play struct {
 	follow   int
 	during   []during
 	happened map[string]string // all events that Stripe ever had
+	repairs  []func()          // of what is ruined
 }
 
 const simulated = "http://stripe.test"
@@ -231,6 +268,13 @@ func (p *play) step(s step) {
 		}
 	case check:
 		p.check()
+	case ruin:
+		p.ruin(s)
+	case repair:
+		for _, undo := range p.repairs {
+			undo()
+		}
+		p.repairs = nil
 	default:
 		if err := p.change(s); err != nil {
 			p.Errorf("%v: %v", s, err)
@@ -345,7 +389,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	p.during, p.follow = nil, 0
 	p.lock.Unlock()
 	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
-	if d == quiet {
+	if d == quiet && len(p.repairs) == 0 {
 		for _, s := range summary.Streams {
 			if s.Status != connector.Complete || summary.HasMore {
 				p.Errorf("after a quiet Read, %s is %v, more to come: %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)

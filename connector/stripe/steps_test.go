@@ -58,6 +58,8 @@ const (
 	sync_
 	check
 	choose
+	ruin   // an object can't be read any more
+	repair // all of them can
 )
 
 // during is something that happens after so many requests of a Read.
@@ -76,6 +78,10 @@ func (s step) String() string {
 		return "check"
 	case choose:
 		return "select " + s.stream
+	case ruin:
+		return fmt.Sprintf("ruin %s %d", s.stream, s.n)
+	case repair:
+		return "repair all"
 	case sync_:
 	}
 	text := "read" + s.disturbed.String()
