@@ -101,7 +101,7 @@ func (t *trial) namesAside(s connector.StreamSummary, keys map[string]bool) {
 	}
 	for _, what := range s.SetAside {
 		_, owner, below := strings.Cut(what.Key, " of ") // the key of a DELETE_MATCHING names the parent
-		if !keys[what.Key] && !(below && keys[owner]) || what.Failure == nil {
+		if !keys[what.Key] && (!below || !keys[owner]) || what.Failure == nil {
 			t.broke("source-data", "%s sets %q aside, which the sink could carry", s.Stream, what.Key)
 		}
 	}

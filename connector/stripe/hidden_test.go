@@ -69,6 +69,7 @@ func dump(v reflect.Value, seen map[uintptr]bool) string {
 			all.WriteString(dump(key, seen) + dump(v.MapIndex(key), seen))
 		}
 		return all.String()
+	default:
+		return ""
 	}
-	return ""
 }

@@ -88,16 +88,6 @@ func (r *recorder) records(stream string) []connector.Record {
 	return all
 }
 
-func (r *recorder) statuses(stream string) []connector.Status {
-	var all []connector.Status
-	for _, m := range r.messages {
-		if status, ok := m.(*connector.StreamStatus); ok && status.Stream == stream {
-			all = append(all, status.Status)
-		}
-	}
-	return all
-}
-
 // states gives the last state of each stream.
 func (r *recorder) states() []connector.StreamState {
 	last := map[string]connector.StreamState{}

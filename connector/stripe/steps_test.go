@@ -249,7 +249,7 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 			s.during = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) during {
 				return during{request: rapid.IntRange(1, most).Draw(t, "request"), step: changing.Draw(t, "change")}
 			}), 0, 4).Draw(t, "during")
-		case check:
+		case check, ruin, repair:
 		}
 		return s
 	})
