@@ -264,7 +264,7 @@ func TestBadInputInReads(t *testing.T) {
 		"path that ends in a dot":  {fields("billing_details."), "streams[0].fields[0]", []string{"billing_details"}},
 		"path in another notation": {fields("billing_details/email"), "streams[0].fields[0]", []string{"billing_details/email"}},
 
-		"state of a later version":         {states(with(map[string]any{"version": 3})), "states[0].content", []string{"version 3", "reads versions 1 to 2", "leave its state out"}},
+		"state of a later version":         {states(with(map[string]any{"version": 4})), "states[0].content", []string{"version 4", "reads versions 1 to 3", "leave its state out"}},
 		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].content", []string{"version 0", "leave its state out"}},
 		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].content", []string{"not a state of this connector", "leave its state out"}},
 		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].content", []string{`"live" data`, `"test" data`, "leave its state out"}},
@@ -523,7 +523,7 @@ func checkPermission(t *testing.T, stream string, available bool, reason *connec
 	if reason.GetClass() != connectorv1.FailureClass_FAILURE_CLASS_PERMISSION || reason.GetStream() != stream || reason.GetRetryable() {
 		t.Errorf("%s: %v", stream, reason)
 	}
-	checkWords(t, reason.GetMessage(), reasons[stream], "give it the permission, or leave the stream out")
+	checkWords(t, reason.GetMessage(), reasons[stream], "or deselect the stream")
 }
 
 // TestBadInputFromStripe has a Stripe whose lists hold what nobody expects: objects of other types, ids that a path must

@@ -51,7 +51,7 @@ func nested(times int, list bool) []byte {
 			value = wrap(5, entry(value)) // Value.struct_value
 		}
 	}
-	return wrap(2, entry(value)) // CheckRequest.config
+	return wrap(1, entry(value)) // CheckRequest.config
 }
 
 // TestHostileInput sends what no honest client would. Each is refused, and the service answers on, within its memory.
@@ -109,7 +109,7 @@ func wrapConfig(content []byte) []byte {
 	text := protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), content)
 	entry := append(head, protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), text)...)
 	fields := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), entry)
-	return protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), fields)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), fields)
 }
 
 // stillAnswers checks that a client that is new is served.
