@@ -166,10 +166,10 @@ func TestOtherKeys(t *testing.T) {
 		refused     string
 	}{
 		"of the same account":                         {nil, false, false, ""},
-		"of another account":                          {nil, true, false, "is of account"},
+		"of another account":                          {nil, true, false, "belongs to account"},
 		"that names the account in a refusal":         {some, false, false, ""},
-		"of another account, which a refusal reveals": {some, true, false, "is of account"},
-		"of which nothing is known":                   {nil, false, true, "can't be found out"},
+		"of another account, which a refusal reveals": {some, true, false, "belongs to account"},
+		"of which nothing is known":                   {nil, false, true, "can't read its account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, stripetest.Options{

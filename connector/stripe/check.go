@@ -8,11 +8,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
-// Check reports whether a configuration works, and which streams its key may read.
+// Check reports whether a configuration works and which streams its key can read.
 func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
 	c, err := s.parse(req.Config)
 	if err != nil {
-		return failed(err)
+		return checkFailed(err)
 	}
 	names := req.Streams
 	if len(names) == 0 {
@@ -22,23 +22,23 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 		if s.streams.Find(name) == nil {
 			return connector.CheckResult{}, connector.Invalid(connector.Violation{
 				Field:       fmt.Sprintf("streams[%d]", i),
-				Description: fmt.Sprintf("is %s, which is no stream.%s", hint.Quote(name), hint.Nearest(name, s.streams.Names())),
+				Description: fmt.Sprintf("there is no stream %s.%s", hint.Quote(name), hint.Nearest(name, s.streams.Names())),
 			})
 		}
 	}
 	availability, err := s.probe(ctx, c, names)
 	if err != nil {
-		return failed(err)
+		return checkFailed(err)
 	}
 	return connector.CheckResult{
 		Streams:           availability,
 		AccountAttributes: map[string]string{"mode": c.Mode()},
-		Problems:          nothingToRead(availability),
+		Problems:          noStreamAvailable(availability),
 	}, nil
 }
 
-// failed returns the result that a failure means. Only a context's error, or a bug, stays an error.
-func failed(err error) (connector.CheckResult, error) {
+// checkFailed turns err into the result of a Check. Only context errors and bugs remain errors.
+func checkFailed(err error) (connector.CheckResult, error) {
 	failure, ok := connector.FailureIn(err)
 	if !ok || failure.Class == connector.System {
 		return connector.CheckResult{}, err
@@ -46,8 +46,9 @@ func failed(err error) (connector.CheckResult, error) {
 	return connector.CheckResult{Problems: []*connector.Failure{failure}}, nil
 }
 
-// nothingToRead is the problem of a key that may read none of the streams, as far as could be found out.
-func nothingToRead(availability []connector.StreamAvailability) []*connector.Failure {
+// noStreamAvailable returns the reason of the first stream as the problem, or nil if at least one stream is
+// available.
+func noStreamAvailable(availability []connector.StreamAvailability) []*connector.Failure {
 	for _, a := range availability {
 		if a.Availability == connector.Available {
 			return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Discover lists the streams. Without OnlyAvailable it does not reach Stripe.
+// Discover lists the streams. It sends requests to Stripe only if OnlyAvailable is set.
 func (s *Source) Discover(ctx context.Context, req connector.DiscoverRequest) (connector.Catalog, error) {
 	c, err := s.parse(req.Config)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Source) Discover(ctx context.Context, req connector.DiscoverRequest) (c
 	return catalog, nil
 }
 
-// describe returns the catalog's entry of a stream.
+// describe returns the catalog entry of a stream.
 func (s *Source) describe(row *table.Stream) connector.Stream {
 	object := s.streams.Shape(row)
 	return connector.Stream{
@@ -58,7 +58,7 @@ func (s *Source) describe(row *table.Stream) connector.Stream {
 	}
 }
 
-// relations turns relations between object types into relations between streams.
+// relations translates relations between object types into relations between streams.
 func (s *Source) relations(between []schema.Relation) []connector.Relation {
 	var relations []connector.Relation
 	for _, relation := range between {

@@ -1,19 +1,19 @@
-// Package stripe is the source of Stripe accounts: a [connector.Source] that only ever reads.
+// Package stripe implements a [connector.Source] for Stripe accounts. It only reads: it sends nothing but GET
+// requests.
 //
-// The life of a Read, and the package of each step, from the first to the last:
+// The packages below it, each of which may import only those above it in this list:
 //
-//	config     the configuration is parsed, every wrong field named
-//	table      the ONE table of streams
-//	state      the states of the request are parsed: where an earlier Read left off
-//	plan       the selected streams are grouped into parts: one endpoint, one chain of pages, all who live on it
-//	selected   what the Read knows of each stream: its phase, its cursors
-//	heal       what earlier Reads set aside is tried again
-//	backfill   workers page through windows of creation time, and halve those of others when they have nothing to do
-//	family     a page becomes the records of its stream and of all streams below it
-//	changes    one sweep of the events applies what changed
-//	reconcile  a re-listed range is compared with what events said
+//	config     parses the configuration and reports every invalid field
+//	table      the table of streams, one row per stream
+//	state      parses and validates states, which say how far earlier Reads got
+//	selected   tracks each selected stream during a Read: its phase and its cursors
+//	plan       groups the selected streams into parts, one for the streams that share a list endpoint
+//	family     turns a page into records of its stream and of that stream's descendants
+//	backfill   pages through windows of creation time; idle workers split the windows of busy ones
+//	heal       retries the objects that earlier Reads set aside
+//	changes    sweeps the events once and applies the changes of all streams
+//	reconcile  re-lists a range and compares it with what the events reported
 //
-// This package ties them together (read.go, rounds.go), and answers Spec, Check and Discover. Records, states, statuses,
-// heartbeats and the summary leave through connector/emit. Requests leave through api, which keeps to Stripe's limits. Imports
-// go down this list only.
+// This package ties them together (read.go, rounds.go) and implements Spec, Check and Discover. Messages to the
+// caller go through connector/emit. Requests to Stripe go through api, which respects Stripe's rate limits.
 package stripe

@@ -9,7 +9,7 @@ import (
 
 var _ connector.Identifier = (*Source)(nil)
 
-// Identify returns a name of what a configuration reads, by a hash of the key, the connected account and where Stripe is reached.
+// Identify returns a hash of the API key, the connected account and the API address.
 func (s *Source) Identify(raw connector.Config) string {
 	c, err := s.parse(raw)
 	if err != nil {

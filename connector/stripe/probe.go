@@ -14,22 +14,22 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// parallelProbes is how many endpoints are probed side by side: a sandbox allows 25 requests per second.
+// parallelProbes is the number of concurrent probes. A sandbox allows 25 requests per second.
 const parallelProbes = 8
 
-// probeRetry is less patient than a Read: a person waits for the answer.
+// probeRetry gives up sooner than a Read would, because a person is waiting for the answer.
 var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 10 * time.Second, Attempt: 20 * time.Second}
 
-// probe asks Stripe for one object of each endpoint that the streams need, side by side. A failure that concerns an
-// endpoint alone is the answer of its streams; one that concerns the key or the way to Stripe is the error.
+// probe requests one object from each endpoint that the streams need, several at a time. An error of a single
+// endpoint determines the availability of its streams; an error that affects the key or the connection is returned.
 func (s *Source) probe(ctx context.Context, c config.Config, names []string) ([]connector.StreamAvailability, error) {
 	client := s.client(c, probeRetry)
 	var mu sync.Mutex
-	answers := map[string]error{} // by path: streams of one endpoint share it
-	answered := false             // Stripe is there: whatever fails after that concerns its endpoint
+	answers := map[string]error{} // by path, since several streams can share an endpoint
+	answered := false             // Stripe has answered, so later failures are those of an endpoint
 	probes, probesCtx := emit.NewGroup(ctx)
 	probes.SetLimit(parallelProbes)
-	for _, row := range toProbe(s.streams, names) {
+	for _, row := range rowsToProbe(s.streams, names) {
 		probes.Go(func() error {
 			err := probe(probesCtx, client, row, c.Mode())
 			mu.Lock()
@@ -39,7 +39,7 @@ func (s *Source) probe(ctx context.Context, c config.Config, names []string) ([]
 			if !answered {
 				return err
 			}
-			return concernsAll(err)
+			return affectsAll(err)
 		})
 	}
 	if err := probes.Wait(); err != nil {
@@ -56,9 +56,9 @@ func (s *Source) probe(ctx context.Context, c config.Config, names []string) ([]
 	return result, nil
 }
 
-// toProbe returns one stream of each endpoint that must be asked to know whether these streams may be read: their own, and all
-// above. Where the parent's objects embed the first children, the parent's endpoint is enough.
-func toProbe(t table.Table, names []string) []*table.Stream {
+// rowsToProbe returns one row for each endpoint to probe: those of the named streams and of all their ancestors. If a
+// parent's objects embed their first children, probing the parent is enough.
+func rowsToProbe(t table.Table, names []string) []*table.Stream {
 	var rows []*table.Stream
 	for _, name := range names {
 		for row := t.Find(name); row != nil; row = t.Find(row.Parent) {
@@ -71,31 +71,32 @@ func toProbe(t table.Table, names []string) []*table.Stream {
 	return rows
 }
 
-// probe asks for one object. Children are asked of a parent that does not exist: Stripe looks at the key's permissions
-// before it looks for the parent.
+// probe requests one object. For a child stream it names a parent that doesn't exist: Stripe checks the key's
+// permissions before it looks up the parent.
 func probe(ctx context.Context, client *api.Client, row *table.Stream, mode string) error {
 	if row.TestOnly && mode == "live" {
 		return table.ErrTestOnly()
 	}
-	path, query := row.List(table.Place{Parent: nobody, Across: nobody.ID, To: 1})
+	path, query := row.List(table.Place{Parent: noParent, Across: noParent.ID, To: 1})
 	for name := range row.ParentParams {
-		query.Set(name, nobody.ID)
+		query.Set(name, noParent.ID)
 	}
 	if !row.Unpaged {
 		query.Set("limit", "1")
 	}
 	_, err := client.List(ctx, path, query)
-	if api.HasNone(err) || row.RefusedByParent && err != nil && concernsAll(err) == nil {
+	if api.HasNone(err) || row.RefusedByParent && err != nil && affectsAll(err) == nil {
 		return nil
 	}
 	return err
 }
 
-// nobody is a parent that does not exist.
-var nobody = rawjson.CutObject(`{"id":"nobody"}`)
+// noParent is a parent object that doesn't exist.
+var noParent = rawjson.CutObject(`{"id":"nobody"}`)
 
-// concernsAll returns err if it says more about the key, or the way to Stripe, than about one endpoint.
-func concernsAll(err error) error {
+// affectsAll returns err if it is about the key or the connection to Stripe rather than about one endpoint, and nil
+// otherwise.
+func affectsAll(err error) error {
 	failure, ok := connector.FailureIn(err)
 	if !ok {
 		return err

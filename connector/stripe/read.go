@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
-// Read sends the records of the configured streams.
+// Read sends the records of the configured streams to sink.
 func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {
 	c, err := s.parse(req.Config)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	}
 	r := s.newRead(c, req, sink)
 	return r.reader.Emitter.Run(ctx, func(workCtx context.Context) error {
-		err := r.all(workCtx, checked)
+		err := r.run(workCtx, checked)
 		cut := errors.Is(err, context.Canceled) && r.reader.Emitter.Stopped() && ctx.Err() == nil
 		if cut || errors.Is(err, emit.ErrStopped) {
 			return reconcile.Skip(ctx, r.reader, r.in(selected.Comparing))
@@ -39,13 +39,13 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	})
 }
 
-// read is one Read.
+// read is the state of one Read.
 type read struct {
 	source  *Source
 	config  config.Config
 	req     connector.ReadRequest
 	streams []*selected.Stream // in the order of the request
-	parts   []plan.Part        // of the round
+	parts   []plan.Part        // to list in the current round
 	reader  *family.Reader
 	sweeper *changes.Sweeper
 }
@@ -65,13 +65,13 @@ func (s *Source) newRead(c config.Config, req connector.ReadRequest, sink connec
 	}
 }
 
-// all plans the Read, and reads the lists and the events. An error ends the Read; failures of single streams do not.
-func (r *read) all(ctx context.Context, checked []*selected.Stream) error {
+// run plans the Read, then reads the lists and the events. An error ends the Read; failures of single streams do not.
+func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 	owner, err := r.verifyOwner(ctx, checked)
 	if err != nil {
 		return err
 	}
-	if err := r.warnOfSkew(ctx); err != nil {
+	if err := r.warnAboutSkew(ctx); err != nil {
 		return err
 	}
 	planned, err := plan.Make(r.source.streams, r.config, r.req, r.reader.Now())
@@ -85,7 +85,7 @@ func (r *read) all(ctx context.Context, checked []*selected.Stream) error {
 			return err
 		}
 	}
-	for _, s := range r.in(selected.Sweeping) { // they have no lists to read
+	for _, s := range r.in(selected.Sweeping) { // no lists to read
 		if err := s.Begin(ctx); err != nil {
 			return err
 		}
@@ -93,29 +93,29 @@ func (r *read) all(ctx context.Context, checked []*selected.Stream) error {
 	return r.rounds(ctx)
 }
 
-// notableSkew is how wrong the local clock must be for a person to be told.
-const notableSkew = time.Minute
+// skewWarning is the smallest clock skew that is worth a warning.
+const skewWarning = time.Minute
 
-// warnOfSkew says if the local clock is wrong. The windows to list, the events to look for, and the states go by Stripe's, which
-// is known from the Date of its first answer.
-func (r *read) warnOfSkew(ctx context.Context) error {
+// warnAboutSkew logs a warning if the local clock is wrong. Windows, event sweeps and states follow Stripe's clock,
+// which is known from the Date header of Stripe's first answer.
+func (r *read) warnAboutSkew(ctx context.Context) error {
 	skew := r.reader.Client.Skew()
-	if skew.Abs() < notableSkew {
+	if skew.Abs() < skewWarning {
 		return nil
 	}
 	ahead := "ahead of"
 	if skew < 0 {
 		ahead = "behind"
 	}
-	message := fmt.Sprintf("The clock of this machine is %s %s Stripe's. Stripe's is used; set this one right, since logs and schedules depend on it.",
+	message := fmt.Sprintf("The clock of this machine is %s %s Stripe's. The connector uses Stripe's time, but logs and schedules depend on the local clock: correct it.",
 		skew.Abs().Round(time.Second), ahead)
 	return r.reader.Emitter.Log(ctx, connector.Warning, message)
 }
 
-// meter is the client's, for the emitter.
+// meter adapts the client's Meter to emit.Meter.
 type meter struct{ *api.Meter }
 
-// Trouble returns why requests are made again, or are not answered. Waiting for the rate limit is no trouble.
+// Trouble describes why requests are being retried or are not answered. Waiting for the rate limit doesn't count.
 func (m meter) Trouble() string {
 	waiting, ok := m.Waiting()
 	if !ok || waiting.Failure == nil && waiting.Cause != api.WaitForAnswer {
@@ -124,7 +124,7 @@ func (m meter) Trouble() string {
 	return waiting.String()
 }
 
-// heal tries again what is due of what the streams go on without.
+// heal retries the set-aside objects that are due.
 func (r *read) heal(ctx context.Context) error {
 	tried, err := heal.Run(ctx, r.reader, r.in(selected.Listing, selected.Sweeping, selected.Current), r.config.Overlap)
 	if err != nil {

@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// defaultFollowInterval is how long a Read that follows rests between two sweeps.
+	// defaultFollowInterval is the pause between two sweeps of a Read with Follow.
 	defaultFollowInterval = 5 * time.Second
-	// sweepInterval is how long changes of some streams wait at most while the lists of others are read.
+	// sweepInterval is the pause between sweeps while lists are being read.
 	sweepInterval = time.Minute
-	// relistInterval is how often a Read that follows re-lists what no event announces.
+	// relistInterval is how often a Read with Follow re-lists streams whose changes aren't announced by events.
 	relistInterval = 30 * time.Minute
 )
 
-// rounds reads lists and sweeps events until everything is covered, or for ever if the Read follows.
+// rounds reads lists and sweeps events until everything is covered, or indefinitely if the request sets Follow.
 //
-// A round reads the lists of streams that have some to read, while changes of the others are swept; it ends with a sweep for
-// all. Another round follows for streams whose lists were begun long ago by an earlier Read, or whose events turned out to be
-// out of reach.
+// A round reads the lists of the streams that have some left, sweeps the changes of the others meanwhile, and ends
+// with a sweep for all. Another round follows for streams whose lists were started by an earlier Read (Outdated) or
+// whose events turned out to be unavailable (Stranded).
 func (r *read) rounds(ctx context.Context) error {
 	relisted := r.reader.Now()
 	for {
@@ -38,42 +38,43 @@ func (r *read) rounds(ctx context.Context) error {
 		if err := r.round(ctx); err != nil {
 			return err
 		}
-		again := r.in(selected.Outdated, selected.Stranded)
-		if len(again) == 0 {
+		relist := r.in(selected.Outdated, selected.Stranded)
+		if len(relist) == 0 {
 			if !r.req.Follow || r.stopped() {
 				return r.reconcile(ctx)
 			}
-			if err := r.rest(ctx); err != nil {
+			if err := r.pause(ctx); err != nil {
 				return err
 			}
 			if r.reader.Now().Sub(relisted) >= relistInterval {
-				relisted, again = r.reader.Now(), slices.DeleteFunc(r.in(selected.Current), r.isAnnounced)
+				relisted, relist = r.reader.Now(), slices.DeleteFunc(r.in(selected.Current), r.isAnnounced)
 			}
 		}
 		if r.stopped() {
 			return emit.ErrStopped
 		}
-		r.parts = plan.Again(r.source.streams, r.config, again, r.reader.Now())
-		r.sweeper.Restart(again)
+		r.parts = plan.Again(r.source.streams, r.config, relist, r.reader.Now())
+		r.sweeper.Restart(relist)
 	}
 }
 
-// round reads the lists, and then sweeps what changed. A stream that waits for its first sweep is swept even if the Read is to
-// stop, so that it makes progress however soon it is to end.
+// round reads the lists and then sweeps the changes. A stream that waits for its first sweep is swept even if the
+// Read was asked to stop, so that Reads with a short deadline make progress.
 func (r *read) round(ctx context.Context) error {
 	if len(r.parts) > 0 {
 		if err := r.listAndSweep(ctx); err != nil {
 			return err
 		}
 	}
-	waits := func(s *selected.Stream) bool { return !s.HasLists() }
-	if r.stopped() && !slices.ContainsFunc(r.in(selected.Sweeping), waits) {
+	isWaiting := func(s *selected.Stream) bool { return !s.HasLists() }
+	if r.stopped() && !slices.ContainsFunc(r.in(selected.Sweeping), isWaiting) {
 		return nil
 	}
 	return r.sweep(ctx)
 }
 
-// listAndSweep reads the lists, while changes of streams that have none, or whose lists are read, are swept.
+// listAndSweep reads the lists. Meanwhile it sweeps the changes of streams whose lists are complete or that have
+// none.
 func (r *read) listAndSweep(ctx context.Context) error {
 	both, ctx := emit.NewGroup(ctx)
 	listed := make(chan struct{})
@@ -98,8 +99,8 @@ func (r *read) listAndSweep(ctx context.Context) error {
 	return both.Wait()
 }
 
-// sweep sweeps the events of all streams whose lists are read, and says which are complete. A failure concerns these streams,
-// unless it ends the Read.
+// sweep applies the events of all streams whose lists are complete, and reports which streams are up to date. A
+// failure is that of these streams, unless it ends the Read.
 func (r *read) sweep(ctx context.Context) error {
 	ready := r.in(selected.Sweeping, selected.Current)
 	ready = slices.DeleteFunc(ready, func(s *selected.Stream) bool { return !s.Swept })
@@ -119,7 +120,7 @@ func (r *read) sweep(ctx context.Context) error {
 	case emit.EndsRead(err):
 		return err
 	case err != nil && r.req.Follow:
-		r.reader.Emitter.Stop() // what follows has to be started again as a whole
+		r.reader.Emitter.Stop() // the caller has to start a new Read to follow these streams again
 	}
 	for _, s := range ready {
 		if err := r.swept(ctx, s, err); err != nil {
@@ -129,7 +130,8 @@ func (r *read) sweep(ctx context.Context) error {
 	return nil
 }
 
-// swept moves a stream whose events are applied, or could not be, to its next phase.
+// swept moves a stream to its next phase after a sweep. err is why its events could not be applied, if they could
+// not.
 func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
 	switch {
 	case err != nil:
@@ -145,10 +147,10 @@ func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
 	return s.Out.Complete(ctx)
 }
 
-// withoutEvents makes streams do without the events, which the key may not read: their lists are read from the beginning,
-// unless that was just done.
+// withoutEvents handles a key that may not read events: the streams are re-listed from the beginning, unless that was
+// just done.
 func (r *read) withoutEvents(ctx context.Context, ready []*selected.Stream, failure *connector.Failure) error {
-	const message = "The key may not read events, so changes come only by reading everything again at each sync: give it the permission for events. "
+	const message = "The key may not read events, so every sync re-reads everything to find changes: grant it read access to events. "
 	for _, s := range ready {
 		if err := s.Out.LogOnce(ctx, "no events", connector.Warning, message+failure.Message); err != nil {
 			return err
@@ -165,7 +167,7 @@ func (r *read) withoutEvents(ctx context.Context, ready []*selected.Stream, fail
 	return nil
 }
 
-// in returns the streams that are in some phases.
+// in returns the streams that are in one of the given phases.
 func (r *read) in(phases ...selected.Phase) []*selected.Stream {
 	var streams []*selected.Stream
 	for _, s := range r.streams {
@@ -176,15 +178,15 @@ func (r *read) in(phases ...selected.Phase) []*selected.Stream {
 	return streams
 }
 
-// isAnnounced reports whether events announce all changes of a stream.
+// isAnnounced reports whether events announce every change of a stream.
 func (r *read) isAnnounced(s *selected.Stream) bool {
 	return r.source.streams.Freshness(s.Row) == connector.ByEvents
 }
 
 func (r *read) stopped() bool { return r.reader.Emitter.Stopped() }
 
-// rest waits before the next sweep, or until the Read is to stop.
-func (r *read) rest(ctx context.Context) error {
+// pause waits until the next sweep is due or the Read is asked to stop.
+func (r *read) pause(ctx context.Context) error {
 	interval := r.req.FollowInterval
 	if interval == 0 {
 		interval = defaultFollowInterval
@@ -201,7 +203,7 @@ func (r *read) rest(ctx context.Context) error {
 	}
 }
 
-// reconcile compares what the request asks for, once all changes are applied.
+// reconcile compares the range that the request selects, once all changes have been applied.
 func (r *read) reconcile(ctx context.Context) error {
 	o := reconcile.Options{Overlap: r.config.Overlap}
 	o.Range, o.Clamped = plan.Compared(r.req, r.config, r.reader.Now())

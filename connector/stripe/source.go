@@ -13,26 +13,27 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Options are the operator's choices. The zero value works.
+// Options configure a Source. The zero value is ready to use.
 type Options struct {
-	// AllowedAPIBases are the addresses besides Stripe's own that a configuration's api_base may name: a configuration
-	// that arrives over the network must not be able to send the key elsewhere.
+	// AllowedAPIBases lists the addresses, besides Stripe's own, that a configuration may set as api_base.
+	// Configurations arrive over the network and must not be able to send the API key to an arbitrary host.
 	AllowedAPIBases []string
-	// Transport is shared by all calls; nil means api.NewTransport.
+	// Transport carries the requests of all calls; nil means api.NewTransport.
 	Transport http.RoundTripper
-	// Retry says how patiently requests are made again; the zero value means the defaults.
+	// Retry configures how requests are retried; zero fields mean the defaults.
 	Retry api.Retry
-	// Observer observes the requests to Stripe; nil means none.
+	// Observer is notified of every request to Stripe; nil means no observer.
 	Observer connector.Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// PageSize is how many objects a page has at most; zero means 100, the most that Stripe allows. Less is for tests.
+	// PageSize is the number of objects to request per page. Zero means 100, the maximum that Stripe allows; tests
+	// use less.
 	PageSize int
-	// Heartbeat is the longest silence of a Read; zero means 2 seconds.
+	// Heartbeat is the longest time a Read goes without sending a message; zero means 2 seconds.
 	Heartbeat time.Duration
 }
 
-// Source reads Stripe accounts. It keeps connections between calls, and nothing else.
+// Source reads Stripe accounts. Between calls it keeps connections, rate limits and clock offsets, but no data.
 type Source struct {
 	options Options
 	streams table.Table
@@ -65,15 +66,15 @@ func New(o Options) *Source {
 	return &Source{options: o, streams: table.Streams(), permits: backfill.NewPermits(), limits: limit.NewRegistry(), clocks: map[string]*api.Clock{}}
 }
 
-// Pace returns the rate at which Stripe is asked at present.
+// Pace returns the current rate of requests to Stripe.
 func (s *Source) Pace() connector.Pace { return s.limits.Pace() }
 
-// parse reads a configuration. The error is a *connector.Failure that names every wrong field.
+// parse parses a configuration. The error is a *connector.Failure with one violation for each invalid field.
 func (s *Source) parse(raw connector.Config) (config.Config, error) {
 	return config.Parse(raw, s.options.AllowedAPIBases, s.options.Now())
 }
 
-// client returns the edge to the account of a configuration.
+// client returns an API client for the account that c configures.
 func (s *Source) client(c config.Config, retry api.Retry) *api.Client {
 	return api.New(api.Options{
 		Key:       c.APIKey,
@@ -90,7 +91,7 @@ func (s *Source) client(c config.Config, retry api.Retry) *api.Client {
 	})
 }
 
-// clock returns what is known of the clock at an address of the API. There are few: the operator allows them.
+// clock returns the Clock for an API address. The map stays small because the operator allows each address.
 func (s *Source) clock(base string) *api.Clock {
 	s.mu.Lock()
 	defer s.mu.Unlock()

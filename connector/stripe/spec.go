@@ -5,7 +5,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 )
 
-// Spec returns which configuration the source takes.
+// Spec describes the source and its configuration.
 func (s *Source) Spec() connector.Spec {
 	return connector.Spec{
 		Source:           "stripe",
