@@ -1,10 +1,10 @@
-# The images are arguments, so that a mirror or a local stand-in can take their place.
+# The images are arguments, so that a mirror or a local image can replace them.
 ARG BUILD_IMAGE=golang:1.26-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 ARG VERSION=dev
-# A service needs no database, and without SQLite and PostgreSQL the image is a third smaller: each node pulls it. The commands
-# that need one say so; --build-arg TAGS= makes the full binary.
+# The service needs no database. Without SQLite and PostgreSQL, the image that each node pulls is a third smaller. Commands that
+# need a database say so. To build the full binary, use --build-arg TAGS=.
 ARG TAGS=service
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 WORKDIR /src
@@ -13,7 +13,7 @@ RUN go mod download
 COPY . .
 RUN go build -tags "${TAGS}" -trimpath -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
 
-# Nothing but the binary and the authorities that it trusts: no shell, no package manager.
+# Only the binary and the CA certificates: no shell, no package manager.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/stripe-connector /stripe-connector
@@ -21,6 +21,6 @@ USER 65532:65532
 EXPOSE 50051
 HEALTHCHECK CMD ["/stripe-connector", "healthcheck"]
 ENTRYPOINT ["/stripe-connector"]
-# A container is reached over a network that is not its own loopback, and the image has no certificate: whoever runs it with
-# this default says that the network may be trusted. With TLS, the arguments are others (see serve --help).
+# A container can't be reached over loopback, and the image has no certificate, so the default is clear text: run it like this
+# only in a network that you trust. For TLS, pass other arguments (see serve --help).
 CMD ["serve", "--listen", "0.0.0.0:50051", "--insecure"]

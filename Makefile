@@ -29,8 +29,10 @@ race: ## Run all tests with the race detector
 	go test -race ./...
 
 .PHONY: lint
-lint: ## Check style, import rules and the protocol
+lint: ## Check style, prose, import rules and the protocol
 	$(TOOL) golangci-lint run ./...
+	go -C tools test ./prose
+	go -C tools run ./prose ..
 	$(TOOL) buf lint
 	$(TOOL) buf format --diff --exit-code
 	$(TOOL) buf breaking --against proto/released.binpb
