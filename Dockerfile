@@ -4,14 +4,14 @@ ARG BUILD_IMAGE=golang:1.26-bookworm
 FROM ${BUILD_IMAGE} AS build
 ARG VERSION=dev
 # The service needs no database. Without SQLite and PostgreSQL, the image that each node pulls is a third smaller. Commands that
-# need a database say so. To build the full binary, use --build-arg TAGS=.
-ARG TAGS=service
+# need a database say so. To build the full program, use --build-arg PROGRAM=stripe-connector.
+ARG PROGRAM=stripe-connector-service
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN go build -tags "${TAGS}" -trimpath -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/stripe-connector ./cmd/stripe-connector
+RUN go build -trimpath -ldflags "-s -w -buildid= -X github.com/stripe-connector/stripe-connector/internal/cli.release=${VERSION}" -o /out/stripe-connector "./cmd/${PROGRAM}"
 
 # Only the binary and the CA certificates: no shell, no package manager.
 FROM scratch

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 )
 
 // A slow disk takes this long for each commit, and writes so many bytes per second of records' JSON.
@@ -37,7 +37,7 @@ func load(ctx context.Context, s shipment) (got delivery, err error) {
 	}
 	got.ByStream = map[string]int{}
 	got.measurement, err = measured(func() error {
-		d, err := destination.Open(ctx, s.Destination)
+		d, err := all.Kinds().Open(ctx, s.Destination)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
@@ -20,7 +20,7 @@ func ExampleClient_Sync() {
 		log.Fatal(err)
 	}
 	defer service.Close()
-	warehouse, err := destination.Open(ctx, "postgres://me@db.example.com/warehouse?schema=stripe&deletes=soft")
+	warehouse, err := all.Kinds().Open(ctx, "postgres://me@db.example.com/warehouse?schema=stripe&deletes=soft")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
@@ -34,7 +34,7 @@ const (
 // child syncs until it is done or killed.
 func child(target, to string) int {
 	ctx := context.Background()
-	d, err := destination.Open(ctx, to)
+	d, err := all.Kinds().Open(ctx, to)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 go -C tools/deploy build -o "$work/" helm.sh/helm/v4/cmd/helm ./manifests
-go run ./cmd/stripe-connector serve --help >"$work/help"
+go run ./cmd/stripe-connector-service serve --help >"$work/help"
 
 "$work/helm" lint --strict --quiet "$chart"
 for values in "$chart/values.yaml" "$chart"/ci/*.yaml; do

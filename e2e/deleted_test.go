@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -49,7 +49,7 @@ func TestDeletedIsGone(t *testing.T) {
 	hard, soft := filepath.Join(t.TempDir(), "hard.db"), filepath.Join(t.TempDir(), "soft.db")
 	sync := func() {
 		for _, to := range []string{"sqlite:" + hard, "sqlite:" + soft + "?deletes=soft"} {
-			d, err := destination.Open(t.Context(), to)
+			d, err := all.Kinds().Open(t.Context(), to)
 			if err != nil {
 				t.Fatal(err)
 			}

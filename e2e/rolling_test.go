@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -81,7 +81,7 @@ func TestRollingRestart(t *testing.T) {
 				return err
 			}
 			defer c.Close()
-			d, err := destination.Open(t.Context(), "sqlite:"+filepath.Join(folder, fmt.Sprintf("%d.db", i)))
+			d, err := all.Kinds().Open(t.Context(), "sqlite:"+filepath.Join(folder, fmt.Sprintf("%d.db", i)))
 			if err != nil {
 				return err
 			}

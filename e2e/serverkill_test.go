@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -67,7 +67,7 @@ func syncTo(t *testing.T, address, base, file string, streams []string) (*client
 		t.Fatal(err)
 	}
 	defer c.Close()
-	d, err := destination.Open(t.Context(), "sqlite:"+file)
+	d, err := all.Kinds().Open(t.Context(), "sqlite:"+file)
 	if err != nil {
 		t.Fatal(err)
 	}

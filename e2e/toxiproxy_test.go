@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -182,7 +182,7 @@ func disturbedSync(
 		t.Fatal(err)
 	}
 	defer c.Close()
-	d, err := destination.Open(t.Context(), "sqlite:"+file)
+	d, err := all.Kinds().Open(t.Context(), "sqlite:"+file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,3 @@
-//go:build !service
-
 package destination_test
 
 import (
@@ -14,7 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/client/destination/destinationtest"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -57,7 +55,7 @@ func TestCheckFiles(t *testing.T) {
 				test.prepare(t, folder)
 			}
 			before := contents(t, folder)
-			findings, err := destination.Check(t.Context(), strings.ReplaceAll(test.name, "%s", folder), destinationtest.Streams())
+			findings, err := all.Kinds().Check(t.Context(), strings.ReplaceAll(test.name, "%s", folder), destinationtest.Streams())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +106,7 @@ func hold(t *testing.T, name string) {
 
 func opened(t *testing.T, name string) client.Destination {
 	t.Helper()
-	d, err := destination.Open(t.Context(), name)
+	d, err := all.Kinds().Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package destination_test
 import (
 	"testing"
 
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 )
 
 func TestIn(t *testing.T) {
@@ -16,7 +16,7 @@ func TestIn(t *testing.T) {
 		"postgres://u@host/db": "postgres://u@host/db",
 		"stripe.db":            "stripe.db",
 	} {
-		if got := destination.In("/etc/p", name); got != want {
+		if got := all.Kinds().In("/etc/p", name); got != want {
 			t.Errorf("In(%q) = %q, want %q", name, got, want)
 		}
 	}

@@ -1,5 +1,3 @@
-//go:build !service
-
 package destination_test
 
 import (
@@ -8,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 )
 
 func TestOpen(t *testing.T) {
@@ -17,7 +16,7 @@ func TestOpen(t *testing.T) {
 		"sqlite:" + filepath.Join(folder, "c.db?mode=append&deletes=hard"), "sqlite:" + filepath.Join(folder, "why?.db?"),
 		"jsonl:" + filepath.Join(folder, "lines"), "jsonl:" + filepath.Join(folder, "packed?compress=zstd&rotate=64MB"),
 	} {
-		d, err := destination.Open(t.Context(), name)
+		d, err := all.Kinds().Open(t.Context(), name)
 		if err != nil {
 			t.Fatalf("open %s: %v", name, err)
 		}
@@ -44,7 +43,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := destination.Open(t.Context(), test.destination)
+			_, err := all.Kinds().Open(t.Context(), test.destination)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want something with %q", err, test.want)
 			}
@@ -65,7 +64,7 @@ func TestPasswordsStayOut(t *testing.T) {
 		if got := destination.Redacted(name); got != want {
 			t.Errorf("got %q of %q, want %q", got, name, want)
 		}
-		d, err := destination.Open(t.Context(), name)
+		d, err := all.Kinds().Open(t.Context(), name)
 		if err == nil {
 			_ = d.Close()
 			t.Fatalf("%s was opened", name)
@@ -87,7 +86,7 @@ func TestPasswordsStayOutWhateverTheyHold(t *testing.T) {
 		} {
 			for _, password := range []string{special + secret, secret + special, secret + special + secret} {
 				name := strings.ReplaceAll(form, "%s", password)
-				d, err := destination.Open(t.Context(), name)
+				d, err := all.Kinds().Open(t.Context(), name)
 				if err == nil {
 					_ = d.Close()
 					t.Fatalf("%s was opened", name)

@@ -11,27 +11,27 @@ import (
 	"github.com/dustin/go-humanize" // sizes as people write them
 )
 
-// options are those of a destination's name. What is taken is gone from them.
-type options struct {
+// Options are the options in the name of a destination. A kind takes those that it knows and then asks for the error.
+type Options struct {
 	values   url.Values
 	problems []error
 }
 
 // parseOptions cuts the options off.
-func parseOptions(path string) (string, *options, error) {
+func parseOptions(path string) (string, *Options, error) {
 	i := strings.LastIndexByte(path, '?')
 	if i < 0 {
-		return path, &options{values: url.Values{}}, nil
+		return path, &Options{values: url.Values{}}, nil
 	}
 	values, err := url.ParseQuery(path[i+1:])
 	if err != nil { // which quotes what may be a password
 		return "", nil, errors.New("its options cannot be understood: write them as ?name=value&name=value, with % as %25")
 	}
-	return path[:i], &options{values: values}, nil
+	return path[:i], &Options{values: values}, nil
 }
 
-// text takes an option; empty if it is not there.
-func (o *options) text(name string) string {
+// Text takes an option and returns its value, or "" if it is not set.
+func (o *Options) Text(name string) string {
 	value := o.values.Get(name)
 	if len(o.values[name]) > 1 {
 		o.complain("option %s is there %d times: write it once", name, len(o.values[name]))
@@ -40,18 +40,18 @@ func (o *options) text(name string) string {
 	return value
 }
 
-// choice takes an option that has two values, and tells whether it is the second. The first is the default.
-func (o *options) choice(name, first, second string) bool {
-	value := o.text(name)
+// Choice takes an option that has two values and reports whether it is the second. The first is the default.
+func (o *Options) Choice(name, first, second string) bool {
+	value := o.Text(name)
 	if value != "" && value != first && value != second {
 		o.complain("option %s is %q: write %s or %s", name, value, first, second)
 	}
 	return value == second
 }
 
-// size takes an option that is a number of bytes, such as 64MB.
-func (o *options) size(name string) int64 {
-	value := o.text(name)
+// Size takes an option that is a number of bytes, such as 64MB, and returns it, or 0 if it is not set.
+func (o *Options) Size(name string) int64 {
+	value := o.Text(name)
 	if value == "" {
 		return 0
 	}
@@ -62,25 +62,25 @@ func (o *options) size(name string) int64 {
 	return int64(size)
 }
 
-// rest gives what is left to a driver.
-func (o *options) rest(address string) string {
+// Rest returns an address with the options that were not taken, for a driver to read.
+func (o *Options) Rest(address string) string {
 	if len(o.values) == 0 {
 		return address
 	}
 	return address + "?" + strings.ReplaceAll(o.values.Encode(), "+", "%20") // which drivers don't read as a space
 }
 
-func (o *options) complain(format string, args ...any) {
+func (o *Options) complain(format string, args ...any) {
 	o.problems = append(o.problems, fmt.Errorf(format, args...))
 }
 
-// wrong gives everything that is wrong.
-func (o *options) wrong() error { return errors.Join(o.problems...) }
+// Err returns an error that says everything that is wrong with the options taken, or nil.
+func (o *Options) Err() error { return errors.Join(o.problems...) }
 
-// unknown gives that, and refuses what was not taken.
-func (o *options) unknown() error {
+// Done is Err, and refuses options that were not taken.
+func (o *Options) Done() error {
 	for _, name := range slices.Sorted(maps.Keys(o.values)) {
 		o.complain("there is no option %q for this kind of destination", name)
 	}
-	return o.wrong()
+	return o.Err()
 }

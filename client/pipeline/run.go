@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -66,7 +65,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 
 // sync opens the destination and syncs into it. Its errors are a *failure.
 func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *observer) (*client.Report, error) {
-	d, err := destination.Open(ctx, destination.In(p.folder, resolved.Destination))
+	d, err := r.Destinations.Open(ctx, r.Destinations.In(p.folder, resolved.Destination))
 	if err != nil {
 		return nil, asFailure(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
@@ -30,6 +31,8 @@ type Runner struct {
 	File    *File
 	Service Syncer
 	Log     *runlog.Store
+	// Destinations are the kinds of destinations that the file may name.
+	Destinations destination.Kinds
 	// Getenv looks up the environment variables that the file refers to.
 	Getenv func(string) string
 	// Tell, if set, is told in a sentence what happens to a pipeline. It may be called at once.

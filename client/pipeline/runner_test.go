@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	"github.com/stripe-connector/stripe-connector/client/pipeline"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -84,7 +85,7 @@ func (h *house) runner(s pipeline.Syncer, lines string) (*pipeline.Runner, func(
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &pipeline.Runner{File: f, Service: s, Log: log, Getenv: func(string) string { return key },
+	return &pipeline.Runner{File: f, Service: s, Log: log, Destinations: all.Kinds(), Getenv: func(string) string { return key },
 			Tell: func(name, message string) {
 				h.mu.Lock()
 				defer h.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )

@@ -9,9 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // version is that of the tables. Another one's file is refused rather than misread.
@@ -91,6 +90,9 @@ func View(ctx context.Context, path string) (*Store, error) {
 }
 
 func open(ctx context.Context, path, options string) (*Store, error) {
+	if !slices.Contains(sql.Drivers(), "sqlite") {
+		return nil, errors.New(`open the run log: this program has no database driver named "sqlite": import modernc.org/sqlite`)
+	}
 	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+pragmas+options)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Place is where a case syncs to.
 type Place interface {
-	// Name is that of the destination, for destination.Open.
+	// Name is that of the destination, for destination.Kinds.
 	Name() string
 	// Rows returns the object of each id that the table of a stream holds, in the form of Source.Truth.
 	Rows(t *testing.T, stream string) map[string]string
@@ -53,7 +53,7 @@ func Run(t *testing.T, place Place, c Case) {
 	var warnings []string
 	var report *client.Report
 	sync := func() error {
-		d, err := destination.Open(t.Context(), place.Name())
+		d, err := all.Kinds().Open(t.Context(), place.Name())
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// app is what the commands have of the world.
+type app struct {
+	build          Build
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	terminal       bool                   // whether stderr is one
+	hidden         func() (string, error) // reads a line from the terminal that stdin is, without showing it; nil if it is none
+	source         func(allowedAPIBases []string, observer connector.Observer) connector.Source
+}
+
+// run runs the command line and gives the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	began := false
+	for _, cmd := range root.Commands() {
+		if do := cmd.RunE; do != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				began = true
+				return do(cmd, args)
+			}
+		}
+	}
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if !began {
+		err = usageError{err, cmd.CommandPath()}
+	}
+	return a.explain(ctx, err)
+}
+
+const rootHelp = `stripe-connector replicates Stripe accounts: as a gRPC service for an orchestrator (serve), by itself into a database
+file (sync), or by schedules, with a log and reports (init, run, runs, logs, report).
+
+Commands that read call a running service with --target; without it they run the service in their own process, through
+gRPC all the same.
+
+Environment:
+  STRIPE_API_KEY           the API key, if the configuration has none; without --config it is the configuration
+  STRIPE_CONNECTOR_<FLAG>  any flag that is not on the command line, such as STRIPE_CONNECTOR_TARGET for --target or
+                           STRIPE_CONNECTOR_ALLOW_API_BASE for --allow-api-base
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong.`
+
+// rootExample returns the examples of the commands that this build has.
+func (a *app) rootExample() string {
+	if a.build.Databases == nil {
+		return `  stripe-connector serve --listen 127.0.0.1:50051
+  STRIPE_API_KEY=rk_live_… stripe-connector check
+  stripe-connector sync --config config.json --to jsonl:lines`
+	}
+	return `  stripe-connector demo
+  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
+  stripe-connector init && stripe-connector run
+  stripe-connector serve --listen 127.0.0.1:50051`
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "stripe-connector",
+		Short:             "Replicate Stripe accounts over gRPC",
+		Long:              rootHelp + a.note(),
+		Example:           a.rootExample(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
+	}
+	root.AddCommand(a.databases()...)
+	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.destinations(), a.simulate(), a.healthcheck(), a.version())
+	return root
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+func (a *app) check() *cobra.Command {
+	var c call
+	var streams []string
+	var to string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Report whether a configuration, or a destination, works",
+		Long: `Reports whether a configuration works, and which streams its key may read, as JSON. The exit code is 1 if it does
+not work; what to fix is then on stderr as well.
+
+With --to, tests a destination instead, and changes nothing in it: every privilege that a sync needs, with the statements
+that grant those that are missing, and what a pooler, a role's settings or the tables that are there mean for a sync.`,
+		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector check
+  stripe-connector check --config config.json --streams charges,invoices
+  stripe-connector check --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if to != "" {
+				return a.checkDestination(cmd.Context(), &c, to, streams)
+			}
+			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				resp, err := service.Check(cmd.Context(), &connectorv1.CheckRequest{Config: config, Streams: streams})
+				if err != nil {
+					return err
+				}
+				if err := printLines(a.stdout, resp); err != nil {
+					return err
+				}
+				return a.verdict(resp)
+			})
+		},
+	}
+	c.addTarget(cmd)
+	c.addConfig(cmd)
+	cmd.Flags().StringSliceVar(&streams, "streams", nil, "`names` of the streams to probe (default: all)")
+	cmd.Flags().StringVar(&to, "to", "", "test this `destination` instead, such as "+a.examples())
+	return cmd
+}
+
+// checkDestination tests a destination for the streams, as far as they are known: without a configuration they aren't.
+func (a *app) checkDestination(ctx context.Context, c *call, to string, names []string) error {
+	config, err := a.config(c.configPath)
+	if err != nil {
+		if c.configPath != "" {
+			return err
+		}
+		config = &structpb.Struct{}
+	}
+	var streams []*connectorv1.Stream
+	if err := c.connected(a, ctx, config, func(service *client.Client) error {
+		resp, err := service.Discover(ctx, &connectorv1.DiscoverRequest{Config: config})
+		streams = resp.GetStreams()
+		return err
+	}); err != nil {
+		tell(a.stdout, "note     streams: they are not known, so their tables were not checked: %s", err)
+	}
+	if len(names) > 0 {
+		streams = slices.DeleteFunc(streams, func(s *connectorv1.Stream) bool { return !slices.Contains(names, s.GetName()) })
+	}
+	findings, err := a.build.Destinations.Check(ctx, to, streams)
+	if err != nil {
+		return a.missing(err)
+	}
+	failed := false
+	for _, f := range findings {
+		failed = failed || f.Verdict == client.FindingProblem
+		line := f.Subject
+		if f.Message != "" {
+			line += ": " + f.Message
+		}
+		tell(a.stdout, "%-8s %s", f.Verdict, line)
+		for _, remedy := range f.Remedy {
+			tell(a.stdout, "         %s;", strings.TrimSuffix(remedy, ";"))
+		}
+	}
+	if failed {
+		return failedError{errors.New("a sync into this destination would fail")}
+	}
+	return nil
+}
+
+// verdict tells the problems of a configuration that does not work.
+func (a *app) verdict(resp *connectorv1.CheckResponse) error {
+	if resp.GetStatus() == connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {
+		return nil
+	}
+	for _, problem := range resp.GetProblems() {
+		a.complain("%s", headline(problem))
+		a.details(problem)
+	}
+	return failedError{errors.New("the configuration does not work")}
+}

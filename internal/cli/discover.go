@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+func (a *app) discover() *cobra.Command {
+	var c call
+	var onlyAvailable, includeUnavailable, erd bool
+	var names []string
+	cmd := &cobra.Command{
+		Use:   "discover",
+		Short: "Print the streams, with schemas, keys and relations",
+		Long:  "Prints the catalog as JSON. read takes it as its --catalog, whole or cut down.",
+		Example: `  stripe-connector discover --config config.json > catalog.json
+  stripe-connector discover --config config.json --only-available | jq -r '.streams[].name'
+  stripe-connector discover --config config.json --erd --streams customers,charges,invoices,invoice_line_items`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				resp, err := service.Discover(cmd.Context(), &connectorv1.DiscoverRequest{
+					Config: config, OnlyAvailable: onlyAvailable || includeUnavailable, IncludeUnavailable: includeUnavailable,
+				})
+				if err != nil {
+					return err
+				}
+				if erd {
+					return printERD(a.stdout, resp.Streams, names)
+				}
+				return printLines(a.stdout, resp)
+			})
+		},
+	}
+	c.addTarget(cmd)
+	c.addConfig(cmd)
+	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "ask Stripe, and leave out what the key may not read")
+	cmd.Flags().BoolVar(&includeUnavailable, "include-unavailable", false,
+		"ask Stripe, and mark what the key may not read with the reason")
+	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid's language instead of JSON")
+	cmd.Flags().StringSliceVar(&names, "streams", nil, "with --erd: `names` of the streams to draw, separated by commas (default: all)")
+	return cmd
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/stripe-connector/stripe-connector/client/schedule"
+)
+
+// draft is the file that init writes.
+type draft struct {
+	Name        string
+	KeyFile     string // empty if the key is in STRIPE_API_KEY
+	Base        string
+	Start       string
+	Select      []string
+	Exclude     []string
+	Destination string
+	Schedule    schedule.Spec
+}
+
+// quote writes a text so that YAML takes it for one whatever is in it: JSON's form is YAML's as well.
+func quote(text string) string {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // a text cannot fail
+	return strings.TrimSpace(b.String())
+}
+
+// literal is quote for a text in which no ${ is a reference.
+func literal(text string) string { return quote(strings.ReplaceAll(text, "${", "$${")) }
+
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = quote(t)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+var draftText = template.Must(template.New("pipelines").Funcs(template.FuncMap{"quote": quote, "literal": literal, "list": list}).Parse(
+	`# Pipelines of stripe-connector. "stripe-connector run --check" checks this file, "run --schema" tells its form.
+pipelines:
+  {{.Name}}:
+    config:
+{{- if .KeyFile}}
+      api_key: {file: {{quote .KeyFile}}}
+{{- else}}
+      api_key: ${STRIPE_API_KEY}
+{{- end}}
+{{- if .Base}}
+      api_base: {{literal .Base}}
+{{- end}}
+{{- if .Start}}
+      start_date: {{literal .Start}}
+{{- end}}
+{{- if .Select}}
+    select: {{list .Select}}
+{{- end}}
+{{- if .Exclude}}
+    exclude: {{list .Exclude}}
+{{- end}}
+    destination: {{quote .Destination}}
+    schedule:
+{{- with .Schedule}}
+{{- if .Every}}
+      every: {{quote .Every}}
+{{- end}}
+{{- if .Anchor}}
+      anchor: {{quote .Anchor}}
+{{- end}}
+{{- if .Cron}}
+      cron: {{quote .Cron}}
+{{- end}}
+{{- if .TimeZone}}
+      time_zone: {{quote .TimeZone}}
+{{- end}}
+{{- end}}
+`))
+
+// yaml writes the file.
+func (d *draft) yaml() []byte {
+	var b bytes.Buffer
+	if err := draftText.Execute(&b, d); err != nil {
+		panic(fmt.Sprintf("the template of pipelines: %v", err)) // it is part of the program
+	}
+	return b.Bytes()
+}

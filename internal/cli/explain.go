@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// usageError is the error of a command line that is wrong.
+type usageError struct {
+	error
+	command string
+}
+
+func (e usageError) Unwrap() error { return e.error }
+
+// failedError is an error of which everything was said already.
+type failedError struct{ error }
+
+// explain tells the user of an error, and gives the exit code.
+func (a *app) explain(ctx context.Context, err error) int {
+	if usage, ok := errors.AsType[usageError](err); ok {
+		words := strings.Join(strings.Fields(usage.Error()), " ") // cobra's suggestions come in lines
+		a.complain("%s. Try '%s --help'.", strings.TrimSuffix(words, "."), usage.command)
+		return exitUsage
+	}
+	if _, said := errors.AsType[failedError](err); said {
+		return exitFailure
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		a.complain("Interrupted. What was stored is in order; the same command goes on from there.")
+		return exitFailure
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		a.complain("%s", strings.Replace(err.Error(), e.Error(), headline(e.Failure), 1))
+		a.details(e.Failure)
+		return exitFailure
+	}
+	a.complain("%s", err)
+	return exitFailure
+}
+
+// complain writes a line to stderr.
+func (a *app) complain(format string, args ...any) {
+	tell(a.stderr, "stripe-connector: "+format, args...)
+}
+
+// tell writes a line for people, without any API key that they put where none belongs. There is nobody left to tell if
+// that fails.
+func tell(w io.Writer, format string, args ...any) {
+	line := keyPattern.ReplaceAllString(fmt.Sprintf(format, args...), "[key]")
+	_, _ = io.WriteString(w, line+"\n")
+}
+
+var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
+
+// headline gives a failure's message without the violations that some messages repeat: details lists them.
+func headline(f *connectorv1.Failure) string {
+	for _, v := range f.GetViolations() {
+		if strings.Contains(f.GetMessage(), v.GetDescription()) {
+			return "The request is wrong. Mend these and try again:"
+		}
+	}
+	return f.GetMessage()
+}
+
+// details lists what else a failure says that helps to mend it, a line each.
+func (a *app) details(f *connectorv1.Failure) {
+	for _, v := range f.GetViolations() {
+		tell(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())
+	}
+	if id := f.GetRequestId(); id != "" {
+		tell(a.stderr, "  Stripe's id of the request, for its support: %s", id)
+	}
+	if f.GetClass() == connectorv1.FailureClass_FAILURE_CLASS_SYSTEM && f.GetInternalMessage() != "" {
+		tell(a.stderr, "  For the report: %s", firstLine(f.GetInternalMessage()))
+	}
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

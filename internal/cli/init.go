@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/pipeline"
+)
+
+const initHelp = `Asks what a first pipeline needs, checks each answer, and writes it to a file (default: pipelines.yaml): the API key, which is
+not shown, what of it may be read, the streams, the destination and the schedule. An empty answer takes what stands in
+brackets; answers may come from a pipe, a line each.
+
+The file names where the key is: the environment variable STRIPE_API_KEY if that is set, or else a key file beside it that
+only its owner may read.`
+
+func (a *app) initialize() *cobra.Command {
+	var c call
+	var base string
+	cmd := &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Set up a first pipeline, by questions",
+		Long:  initHelp,
+		Example: `  stripe-connector init
+  STRIPE_API_KEY=rk_live_… stripe-connector init pipelines.yaml
+  stripe-connector init --api-base http://127.0.0.1:12111   # a simulated Stripe`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := fileArgument(args, 0)
+			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s is there already, and stays as it is: name another file, or edit it and try `stripe-connector run --check %s`",
+					path, path)
+			}
+			if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+				return fmt.Errorf("there is no folder %s: make it first", filepath.Dir(path))
+			}
+			do := func(service *client.Client) error {
+				s := setup{app: a, prompt: a.prompt(), service: service, path: path, base: base}
+				return s.run(cmd.Context())
+			}
+			if c.target != "" {
+				return c.connected(a, cmd.Context(), nil, do)
+			}
+			var bases []string
+			if base != "" {
+				bases = append(bases, base)
+			}
+			return a.inProcess(cmd.Context(), bases, do)
+		},
+	}
+	c.addTarget(cmd)
+	cmd.Flags().StringVar(&base, "api-base", "", "`URL` of Stripe's API, if it is another, such as a simulated one")
+	return cmd
+}
+
+// setup is one init.
+type setup struct {
+	*app
+	*prompt
+	service *client.Client
+	path    string
+	base    string
+
+	draft draft
+	key   string
+}
+
+// run asks everything and writes the file.
+func (s *setup) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{s.askKey, s.askStreams, s.askDestination, s.askSchedule} {
+		if err := step(ctx); errors.Is(err, context.Canceled) {
+			s.complain("Interrupted. No pipeline was written.")
+			return failedError{err}
+		} else if err != nil {
+			return err
+		}
+	}
+	content := s.draft.yaml()
+	if _, err := pipeline.Parse(s.path, content); err != nil {
+		return fmt.Errorf("this is a bug, please report it: %w", err)
+	}
+	if s.draft.KeyFile != "" {
+		if err := writeNew(filepath.Join(filepath.Dir(s.path), s.draft.KeyFile), []byte(s.key+"\n")); err != nil {
+			return fmt.Errorf("write the key file: %w", err)
+		}
+	}
+	if err := writeNew(s.path, content); err != nil {
+		return fmt.Errorf("write the pipelines: %w", err)
+	}
+	tell(s.out, "\nWrote %s. Now:\n"+
+		"  stripe-connector run --once %s   # the first sync\n"+
+		"  stripe-connector run %s          # by the schedule, until it is stopped\n"+
+		"  stripe-connector report --out report.html %s", s.path, s.path, s.path, s.path)
+	return nil
+}
+
+// writeNew writes a file that must not be there yet, and that only its owner may read: it may hold a secret, now or later.
+func writeNew(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
+}

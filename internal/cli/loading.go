@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/client/report"
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+)
+
+const reportHelp = `Reports what the pipelines of a file (default: pipelines.yaml) extracted and loaded lately, by pipeline and stream, how fresh
+the rows are, and what failed with how to mend it.
+
+As HTML it is one page with charts, which needs neither a server nor the network: open it in a browser, or send it.`
+
+func (a *app) loadingReport() *cobra.Command {
+	var format, out, only string
+	var days int
+	cmd := &cobra.Command{
+		Use:   "report [FILE]",
+		Short: "Report what pipelines loaded, as a table, JSON or a page with charts",
+		Long:  reportHelp,
+		Example: `  stripe-connector report
+  stripe-connector report --out report.html
+  stripe-connector report --days 7 --pipeline acme --format json`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	formatFlag(cmd, &format, "table", "json", "html")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if days < 1 || days > 3650 {
+			return usageError{fmt.Errorf("--days is %d: write a number from 1 to 3650", days), cmd.CommandPath()}
+		}
+		if end := strings.TrimPrefix(filepath.Ext(out), "."); !cmd.Flags().Changed("format") && (end == "html" || end == "json") {
+			format = end
+		}
+		return a.log(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
+			until := time.Now().UTC()
+			since := until.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
+			runs, err := log.Runs(cmd.Context(), runlog.Filter{Pipeline: only, Since: since})
+			if err != nil {
+				return err
+			}
+			return a.writeReport(report.New(runs, since, until), format, out)
+		})
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&out, "out", "", "`file` to write to; one that ends in .html or .json sets the format (default: stdout)")
+	flags.StringVar(&only, "pipeline", "", "`name` of the only pipeline to report on")
+	flags.IntVar(&days, "days", 30, "`number` of days to report on, today included")
+	return cmd
+}
+
+// writeReport writes a report to the file at path, or to stdout.
+func (a *app) writeReport(r *report.Report, format, path string) error {
+	var content bytes.Buffer
+	var err error
+	switch format {
+	case "html":
+		err = r.WriteHTML(&content)
+	case "json":
+		printer := *a
+		printer.stdout = &content
+		err = printer.printJSON(r)
+	default:
+		content.WriteString(loadingTable(r))
+	}
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		_, err := a.stdout.Write(content.Bytes())
+		return err
+	}
+	if err := os.WriteFile(path, content.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	tell(a.stderr, "The report is in %s.", path)
+	return nil
+}
+
+// loadingTable gives a report as aligned tables.
+func loadingTable(r *report.Report) string {
+	if len(r.Pipelines) == 0 {
+		return fmt.Sprintf("Nothing ran since %s.\n", r.Since.Format(time.DateOnly))
+	}
+	var b strings.Builder
+	for i, p := range r.Pipelines {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s since %s: %s, %d succeeded, %d failed; %s requests, %s retried, %.1f s waited\n\n", p.Name,
+			r.Since.Format(time.DateOnly), count(len(p.Runs), "run"), p.Succeeded, p.Failed, thousands(p.Requests), thousands(p.Retries), p.Waited)
+		rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "SECONDS", "FRESH AT"}}
+		errs := map[string]bool{}
+		var reasons []string
+		add := func(who, message string) {
+			if message != "" && !errs[message] {
+				errs[message] = true
+				reasons = append(reasons, who+": "+message+"\n")
+			}
+		}
+		for _, run := range p.Runs {
+			add(fmt.Sprintf("run %d", run.ID), run.Error)
+		}
+		for _, s := range p.Streams {
+			rows = append(rows, []string{s.Title(), s.Status, thousands(s.Extracted), thousands(s.Loaded), thousands(s.Deleted),
+				thousands(s.Bytes), fmt.Sprintf("%.1f", s.Seconds), instant(s.FreshAt)})
+			add(s.Title(), s.Error)
+		}
+		rows = append(rows, []string{"total", "", thousands(p.Extracted), thousands(p.Loaded), thousands(p.Deleted), thousands(p.Bytes), "", ""})
+		b.WriteString(align(rows, 2))
+		if len(reasons) > 0 {
+			b.WriteString("\n" + strings.Join(reasons, ""))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/stripe-connector/stripe-connector/client/destination"
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+)
+
+// Build is what a program links in. What it doesn't name here isn't in its binary.
+type Build struct {
+	// Destinations are the kinds of destinations.
+	Destinations destination.Kinds
+	// Databases is [Databases], or nil to leave those commands out.
+	Databases func(*app) []*cobra.Command
+}
+
+// Main runs the command line of the process and returns the exit code.
+func Main(build Build) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	a := &app{
+		build:    build,
+		stdin:    os.Stdin,
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		getenv:   os.Getenv,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		source: func(allowedAPIBases []string, observer connector.Observer) connector.Source {
+			return stripe.New(stripe.Options{AllowedAPIBases: allowedAPIBases, Observer: observer})
+		},
+	}
+	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
+		a.hidden = func() (string, error) {
+			line, err := term.ReadPassword(stdin)
+			return string(line), err
+		}
+		if state, err := term.GetState(stdin); err == nil {
+			// What is typed is shown again, also after Ctrl-C at the key.
+			defer func() { _ = term.Restore(stdin, state) }()
+		}
+	}
+	return a.run(ctx, os.Args[1:])
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/client/pipeline"
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+)
+
+// defaultPipelines is the file of pipelines that commands take if none is named.
+const defaultPipelines = "pipelines.yaml"
+
+// fileArgument gives the argument that names the file of pipelines, or the default if it is not there.
+func fileArgument(args []string, i int) string {
+	if len(args) > i {
+		return args[i]
+	}
+	return defaultPipelines
+}
+
+// pipelines reads the file of pipelines at path.
+func (a *app) pipelines(path string) (*pipeline.File, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s: make one with `stripe-connector init %s`, or name the one that you have", path, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the pipelines: %w", err)
+	}
+	return pipeline.Parse(path, content)
+}
+
+// log opens the run log of a file of pipelines for reading, and calls do with it. Runs whose process died are lost by then.
+func (a *app) log(ctx context.Context, path string, do func(*runlog.Store) error) error {
+	file, err := a.pipelines(path)
+	if err != nil {
+		return err
+	}
+	log, err := runlog.View(ctx, file.RunLog)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("nothing has run yet, so there is no log %s: start with `stripe-connector run --once %s`", file.RunLog, path)
+	}
+	if err != nil {
+		return err
+	}
+	if err := file.Reap(ctx, log); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	return errors.Join(do(log), log.Close())
+}
+
+// formatFlag adds the flag that chooses how to print.
+func formatFlag(cmd *cobra.Command, format *string, known ...string) {
+	cmd.Flags().StringVar(format, "format", known[0], strings.Join(known, " or "))
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, k := range known {
+			if *format == k {
+				return nil
+			}
+		}
+		return fmt.Errorf("--format is %q: write %s", *format, strings.Join(known, " or "))
+	}
+}
+
+// printJSON writes a value as JSON for people.
+func (a *app) printJSON(value any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

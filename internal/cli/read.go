@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const readHelp = `Reads streams and prints each message of the Read as one line of JSON, as it comes. It does not resume by itself: sync
+does that.
+
+--catalog takes what discover printed, or a list of {"stream": …, "sync_mode": …, "fields": […]}, alone or as "streams" of
+an object.
+
+--state takes a list of states {"stream": …, "content": {…}}, alone or as "states" of an object; one state; or what a former
+read printed, of which it uses the last state of each stream. States of streams that are not read are left out.`
+
+func (a *app) read() *cobra.Command {
+	var c call
+	var o readOptions
+	cmd := &cobra.Command{
+		Use:   "read",
+		Short: "Print the records of streams, one message as JSON per line",
+		Long:  readHelp,
+		Example: `  stripe-connector read --config config.json --streams charges,invoices
+  stripe-connector read --config config.json --catalog catalog.json --state state.json
+  stripe-connector read --config config.json --streams charges > out.jsonl   # and, to go on from there:
+  stripe-connector read --config config.json --streams charges --state out.jsonl
+  stripe-connector read --config config.json --streams charges --follow --state out.jsonl
+  stripe-connector read --config config.json --streams charges --reconcile --state out.jsonl
+  stripe-connector read --config config.json --streams charges | jq -c '.records.records[]?.data | fromjson'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (o.follow || o.reconcile) && !cmd.Flags().Changed("sync-mode") {
+				o.mode = "incremental"
+			}
+			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				req, err := o.request(a, config)
+				if err != nil {
+					return err
+				}
+				_, err = service.ReadOnce(cmd.Context(), req,
+					func(m *connectorv1.ReadResponse) error { return printLine(a.stdout, m) })
+				return err
+			})
+		},
+	}
+	c.addTarget(cmd)
+	c.addConfig(cmd)
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.streams, "streams", nil, "`names` of the streams to read, separated by commas")
+	flags.StringVar(&o.catalogPath, "catalog", "", "JSON `file` with the streams to read, or - for stdin")
+	flags.StringVar(&o.statePath, "state", "", "JSON `file` with the states to go on from, or - for stdin")
+	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
+	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
+	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")
+	flags.BoolVar(&o.reconcile, "reconcile", false, "list the last 29 days of the streams again, mend what events missed, and count it in the summary")
+	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
+	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
+	cmd.MarkFlagsOneRequired("streams", "catalog")
+	return cmd
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/pipeline"
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const runHelp = `Runs the pipelines of a file (default: pipelines.yaml), each by its schedule, until SIGTERM or SIGINT; then what is under way
+stops at its last state, and the next start takes it up. One process at a time runs a pipeline, also when several are
+started. A run that fails is tried again with growing waits, and told on stderr and in the log of runs.
+
+With --check, nothing is run: the file is checked with all that it refers to, and the streams and next runs are printed. The
+form of the file is told by --schema, and in docs/pipelines.md.
+
+Exit codes: 0 ended as asked, 1 a pipeline failed (--once), or the file is wrong, 2 the command line is wrong.`
+
+func (a *app) runPipelines() *cobra.Command {
+	var c call
+	var once, check, schema bool
+	var only []string
+	cmd := &cobra.Command{
+		Use:   "run [FILE]",
+		Short: "Run the pipelines of a file by their schedules",
+		Long:  runHelp,
+		Example: `  stripe-connector run pipelines.yaml
+  stripe-connector run --check
+  stripe-connector run --once --pipeline acme
+  stripe-connector run --target 127.0.0.1:50051 pipelines.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if schema {
+				_, err := a.stdout.Write(pipeline.Schema())
+				return err
+			}
+			file, err := a.pipelines(fileArgument(args, 0))
+			if err != nil {
+				return err
+			}
+			if err := file.Only(only); err != nil {
+				return err
+			}
+			return a.served(cmd.Context(), c.target, file, func(service *client.Client) error {
+				if check {
+					return a.checkPipelines(cmd.Context(), service, file)
+				}
+				return a.follow(cmd.Context(), service, file, once)
+			})
+		},
+	}
+	c.addTarget(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&once, "once", false, "run each pipeline once, now, and end")
+	flags.BoolVar(&check, "check", false, "check the file, and run nothing")
+	flags.BoolVar(&schema, "schema", false, "print the JSON Schema of the file")
+	flags.StringSliceVar(&only, "pipeline", nil, "`names` of the pipelines to run, separated by commas (default: all)")
+	cmd.MarkFlagsMutuallyExclusive("once", "check", "schema")
+	return cmd
+}
+
+// served calls do with a client of the service: of the one at the target, or of one in this process, which may reach Stripe
+// wherever the file says.
+func (a *app) served(ctx context.Context, target string, file *pipeline.File, do func(*client.Client) error) error {
+	if target != "" {
+		c := call{target: target}
+		return c.connected(a, ctx, nil, do)
+	}
+	var bases []string
+	for _, p := range file.Pipelines {
+		if resolved, err := p.Resolve(a.getenv); err == nil { // otherwise its run will tell
+			bases = append(bases, apiBase(resolved.Config)...)
+		}
+	}
+	return a.inProcess(ctx, bases, do)
+}
+
+// follow runs the pipelines.
+func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline.File, once bool) (err error) {
+	log, err := runlog.Open(ctx, file.RunLog)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv, Tell: func(name, message string) {
+		tell(a.stderr, "%s %s: %s", time.Now().UTC().Format(time.DateTime), name, message)
+	}}
+	if !once {
+		tell(a.stderr, "Running %s until SIGTERM or Ctrl-C. The log of runs is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
+		return runner.Run(ctx)
+	}
+	begun := time.Now().Truncate(time.Millisecond) // as exact as the log
+	err = runner.Once(ctx)
+	runs, read := log.Runs(context.WithoutCancel(ctx), runlog.Filter{Since: begun})
+	if read != nil {
+		return errors.Join(err, read)
+	}
+	_, printed := fmt.Fprint(a.stdout, runsTable(runs, time.Now()))
+	return errors.Join(err, printed)
+}
+
+// checkPipelines checks whatever of the file can be checked without reading records.
+func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *pipeline.File) error {
+	failed := 0
+	for _, p := range file.Pipelines {
+		streams, err := a.checkPipeline(ctx, service, p)
+		if err != nil {
+			failed++
+			a.complain("pipeline %s is wrong:", p.Name)
+			a.explain(ctx, err)
+			continue
+		}
+		next := p.Schedule.First(time.Time{}, time.Now())
+		if _, err := fmt.Fprintf(a.stdout, "%s: %s, %s, next at %s\n", p.Name, count(streams, "stream"), p.Schedule,
+			next.UTC().Format("2006-01-02 15:04:05 UTC")); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return failedError{fmt.Errorf("%d pipelines are wrong", failed)}
+	}
+	return nil
+}
+
+// checkPipeline gives the number of streams that a pipeline reads.
+func (a *app) checkPipeline(ctx context.Context, service *client.Client, p pipeline.Pipeline) (streams int, err error) {
+	resolved, err := p.Resolve(a.getenv)
+	if err != nil {
+		return 0, err
+	}
+	if err := a.build.Destinations.Known(resolved.Destination); err != nil {
+		return 0, a.missing(err)
+	}
+	check, err := service.Check(ctx, &connectorv1.CheckRequest{Config: resolved.Config})
+	if err != nil {
+		return 0, err
+	}
+	if err := a.verdict(check); err != nil {
+		return 0, err
+	}
+	catalog, err := service.Discover(ctx, &connectorv1.DiscoverRequest{Config: resolved.Config})
+	if err != nil {
+		return 0, err
+	}
+	selected, err := p.Selection.Streams(catalog.GetStreams())
+	return len(selected), err
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%s %ss", thousands(int64(n)), thing)
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/client/runlog"
+)
+
+func (a *app) runs() *cobra.Command {
+	var filter runlog.Filter
+	var format string
+	cmd := &cobra.Command{
+		Use:   "runs [FILE]",
+		Short: "List the runs of pipelines",
+		Long: `Lists the newest runs of the pipelines of a file (default: pipelines.yaml), with what they extracted from Stripe and
+loaded into the destination, and the errors with how to mend them. A run that is "lost" is one whose process died; the run
+after it goes on from the last state stored.`,
+		Example: `  stripe-connector runs
+  stripe-connector runs --pipeline acme --limit 5
+  stripe-connector runs --format json pipelines.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.log(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
+				runs, err := log.Runs(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					return a.printJSON(append([]runlog.Run{}, runs...))
+				}
+				_, err = fmt.Fprint(a.stdout, runsTable(runs, time.Now()))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&filter.Pipeline, "pipeline", "", "`name` of the only pipeline to list")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "the most runs to list; 0 means all")
+	formatFlag(cmd, &format, "table", "json")
+	return cmd
+}
+
+// runsTable gives runs as an aligned table, with the errors below.
+func runsTable(runs []runlog.Run, now time.Time) string {
+	rows := [][]string{{"RUN", "PIPELINE", "STARTED", "STATUS", "SECONDS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "REQUESTS",
+		"RETRIES", "WAITED", "ATTEMPT"}}
+	var errs []string
+	for _, r := range runs {
+		total := r.Total()
+		rows = append(rows, []string{fmt.Sprint(r.ID), r.Pipeline, r.Started.UTC().Format("2006-01-02 15:04:05"), string(r.Status),
+			fmt.Sprintf("%.1f", r.Duration(now).Seconds()), thousands(total.Extracted), thousands(total.Loaded),
+			thousands(total.Deleted), thousands(total.Bytes), thousands(r.Requests), thousands(r.Retries),
+			fmt.Sprintf("%.1f", r.Waited.Seconds()), fmt.Sprint(r.Attempt)})
+		if r.Error != "" {
+			errs = append(errs, fmt.Sprintf("run %d: %s\n", r.ID, r.Error))
+		}
+	}
+	table := align(rows, 4)
+	if len(errs) > 0 {
+		table += "\n" + strings.Join(errs, "")
+	}
+	return table
+}

@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stripe-connector/stripe-connector/server"
+	"github.com/stripe-connector/stripe-connector/server/watch"
+)
+
+// defaultListen is where serve listens and healthcheck looks.
+const defaultListen = "127.0.0.1:50051"
+
+const serveHelp = `Serves connector.v1.ConnectorService, gRPC health and reflection until SIGTERM or SIGINT. Then health turns NOT_SERVING,
+new Reads are refused, and running ones end at their next checkpoint with has_more, for their callers to go on elsewhere.
+Calls that are still running after --drain are cut off; a second signal ends the process at once. Logs are JSON lines on
+stderr, without payloads.
+
+Beyond this machine it listens with TLS, or in clear text if told --insecure. Callers show a certificate of --tls-client-ca
+or a token of --tokens, either if both are given. A file of tokens has one in a line, at least 16 characters, and after it
+the names of the secrets that its bearer may use (none: all). All these files are read again when they change.
+
+A configuration may name a file of --secrets-dir instead of holding a key: {"api_key": {"secret": "stripe-prod"}}. It may
+name another api_base than Stripe's own only if it is allowed here.
+
+` + watchingHelp + `
+
+The exit code is 0 after a signal, and 1 if it could not listen or had to cut calls off; the last line of the log tells.`
+
+// serving holds the flags of serve.
+type serving struct {
+	listen, healthListen string
+	insecure             bool
+	tls                  server.TLSFiles
+	tokens, secrets      string
+	health, reflection   access
+	allowed              []string
+	drain                time.Duration
+	limits               server.Options
+	watching             watching
+}
+
+func (a *app) serve() *cobra.Command {
+	s := &serving{health: access(server.Open)}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gRPC service",
+		Long:  serveHelp,
+		Example: `  stripe-connector serve
+  stripe-connector serve --listen 0.0.0.0:50051 --tls-cert tls.crt --tls-key tls.key --tokens tokens --health-listen 0.0.0.0:50052
+  stripe-connector serve --secrets-dir /var/run/secrets/stripe --drain 1m --metrics-listen 127.0.0.1:9464
+  stripe-connector serve --allow-api-base http://127.0.0.1:12111`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listenAndServe(cmd.Context(), s) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&s.listen, "listen", defaultListen, "`address` to listen on")
+	flags.StringVar(&s.healthListen, "health-listen", "", "`address` that answers for health alone, in clear text to everybody, for probes")
+	flags.BoolVar(&s.insecure, "insecure", false, "listen in clear text beyond this machine too, where the network itself is trusted")
+	flags.StringVar(&s.tls.Cert, "tls-cert", "", "PEM `file` of the server's certificate and the intermediate ones")
+	flags.StringVar(&s.tls.Key, "tls-key", "", "PEM `file` of its private key")
+	flags.StringVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `file` of the authorities that vouch for clients")
+	flags.StringVar(&s.tokens, "tokens", "", "`file` of bearer tokens")
+	flags.Var(&s.health, "health", "who may ask for health: `open`, guarded as calls are, or off")
+	flags.Var(&s.reflection, "reflection", "who may ask for reflection: open, `guarded` as calls are, or off")
+	flags.StringVar(&s.secrets, "secrets-dir", "", "`folder` of the secrets that configurations may name")
+	flags.StringSliceVar(&s.allowed, "allow-api-base", nil, "`URL` that configurations may name as api_base (repeatable)")
+	flags.DurationVar(&s.drain, "drain", 30*time.Second, "`time` that running calls have to end after a signal")
+	s.limitFlags(cmd)
+	s.watching.flags(cmd)
+	return cmd
+}
+
+// limitFlags adds the flags of what a caller may take of the service.
+func (s *serving) limitFlags(cmd *cobra.Command) {
+	flags, l := cmd.Flags(), &s.limits
+	flags.IntVar(&l.MaxReads, "max-reads", 256, "most Reads at once; others are refused with a time to wait (0: no limit)")
+	flags.IntVar(&l.MaxReadsPerAccount, "max-reads-per-account", 0, "most Reads of one account at once (0: no limit)")
+	flags.IntVar(&l.MaxConnections, "max-connections", 10_000, "most open connections; others wait (0: no limit)")
+	flags.IntVar(&l.MaxRecvBytes, "max-request-bytes", 4<<20, "largest request, in bytes")
+	flags.IntVar(&l.MaxMessageBytes, "max-message-bytes", 4<<20, "largest message sent, in bytes; clients must accept it")
+	flags.DurationVar(&l.StallTimeout, "stall-timeout", 10*time.Minute, "end a Read whose client takes nothing for this `time`")
+	flags.DurationVar(&l.HandshakeTimeout, "handshake-timeout", 20*time.Second, "`time` that a connection has for its handshake, and a call to bring its request")
+	flags.DurationVar(&l.ConnectionIdle, "connection-idle", 15*time.Minute, "close connections without calls after this `time`")
+	flags.DurationVar(&l.ConnectionAge, "connection-age", 30*time.Minute, "have clients connect anew after this `time`, to spread their calls")
+	flags.DurationVar(&l.ConnectionAgeGrace, "connection-age-grace", 24*time.Hour, "`time` for calls that run on an aged connection")
+	flags.DurationVar(&l.MinPing, "min-ping", 10*time.Second, "cut off clients that ping more often than this `interval`")
+}
+
+// listenAndServe opens what the flags name, and serves until ctx is done.
+func (a *app) listenAndServe(ctx context.Context, s *serving) error {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(server.GCPercent)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
+	}
+	at := listeners{calls: listener}
+	if err := s.checkClearText(listener.Addr()); err != nil {
+		return errors.Join(err, at.close())
+	}
+	if s.healthListen != "" {
+		if at.health, err = new(net.ListenConfig).Listen(ctx, "tcp", s.healthListen); err != nil {
+			return errors.Join(fmt.Errorf("cannot listen, so choose another address with --health-listen: %w", err), at.close())
+		}
+	}
+	if at.metrics, err = s.watching.open(ctx); err != nil {
+		return errors.Join(err, at.close())
+	}
+	return a.serveOn(ctx, at, s)
+}
+
+// listeners are where serve answers: for all calls, and, unless nil, for health alone, and for metrics over HTTP.
+type listeners struct{ calls, health, metrics net.Listener }
+
+func (l listeners) close() error {
+	var errs []error
+	for _, listener := range []net.Listener{l.calls, l.health, l.metrics} {
+		if listener != nil {
+			errs = append(errs, listener.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkClearText refuses to let keys and customers' data travel in clear text beyond this machine, unless told.
+func (s *serving) checkClearText(address net.Addr) error {
+	tcp, ok := address.(*net.TCPAddr)
+	if s.tls.Cert != "" || s.insecure || ok && tcp.IP.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("refuse to listen on %s in clear text: API keys and customers' data would travel for others to read. "+
+		"Give --tls-cert and --tls-key, or listen on 127.0.0.1, or say --insecure if the network itself is trusted", s.listen)
+}
+
+// options opens the files that the flags name. The caller calls closeAll when the server has ended.
+func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(), err error) {
+	o, closeAll = s.limits, func() {}
+	o.Logger, o.Version = logger, buildVersion()
+	o.Health, o.Reflection = server.Access(s.health), server.Access(s.reflection)
+	if (s.tls.Cert == "") != (s.tls.Key == "") {
+		return o, closeAll, errors.New("--tls-cert and --tls-key go together: give both or none")
+	}
+	if s.tls.ClientCA != "" && s.tls.Cert == "" {
+		return o, closeAll, errors.New("--tls-client-ca asks for TLS: give --tls-cert and --tls-key too")
+	}
+	if s.tls.Cert != "" {
+		s.tls.TokensToo = s.tokens != ""
+		if o.Credentials, err = server.LoadTLS(s.tls, logger); err != nil {
+			return o, closeAll, fmt.Errorf("load the TLS files: %w", err)
+		}
+	}
+	if s.tokens != "" {
+		if o.Tokens, err = server.LoadTokens(s.tokens, logger); err != nil {
+			return o, closeAll, fmt.Errorf("load the tokens: %w", err)
+		}
+	}
+	if s.secrets != "" {
+		if o.Secrets, err = server.OpenSecrets(s.secrets); err != nil {
+			return o, closeAll, fmt.Errorf("open the folder of secrets: %w", err)
+		}
+		closeAll = func() { _ = o.Secrets.Close() }
+	}
+	return o, closeAll, nil
+}
+
+// serveOn serves until ctx is done. It closes the listeners.
+func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
+	logger := slog.New(watch.Logs(slog.NewJSONHandler(a.stderr, nil)))
+	options, closeAll, err := flags.options(logger)
+	defer closeAll()
+	if err != nil {
+		return errors.Join(err, at.close())
+	}
+	tracer, flush, err := a.tracing(ctx, logger)
+	defer flush()
+	if err != nil {
+		return errors.Join(err, at.close())
+	}
+	watched := watch.New(watch.Options{Version: buildVersion(), Tracer: tracer})
+	options.Observer, options.GRPC = watched, watched.ServerOptions()
+	source := a.source(flags.allowed, watched)
+	s := server.New(source, options)
+	watched.Serving(source, s)
+
+	serving, ended := errgroup.WithContext(ctx)
+	serving.Go(func() error { return s.Serve(at.calls) })
+	if at.health != nil {
+		serving.Go(func() error { return s.ServeHealth(at.health) })
+	}
+	page := watchPage(watched.Handler(s.Draining, flags.watching.profiles))
+	if at.metrics != nil {
+		serving.Go(func() error { return servePage(page, at.metrics) })
+		logger.Info("serving metrics", "address", at.metrics.Addr().String(), "pprof", flags.watching.profiles)
+	}
+	logger.Info("serving", "address", at.calls.Addr().String(), "version", buildVersion(),
+		"tls", options.Credentials != nil, "tokens", options.Tokens != nil, "traces", tracer != nil)
+	<-ended.Done() // by a signal, or because serving failed
+	logger.Info("draining", "limit", flags.drain.String())
+	began := time.Now()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
+	defer cancel()
+	shutdown := s.Shutdown(limit)
+	_ = page.Close() // only now: it tells of the drain until it is over
+	if err := serving.Wait(); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	took := time.Since(began).Round(time.Millisecond).String()
+	if cut, ok := errors.AsType[*server.CutOffError](shutdown); ok {
+		logger.Error("ended, with calls cut off: give them longer with --drain", "calls", cut.Calls, "took", took)
+		return failedError{cut}
+	}
+	logger.Info("ended, with all calls done", "took", took)
+	return nil
+}
+
+// access is a flag that tells who may ask for something.
+type access server.Access
+
+var accesses = []string{server.Guarded: "guarded", server.Open: "open", server.Closed: "off"}
+
+// String gives the word for the value.
+func (v *access) String() string { return accesses[*v] }
+
+// Set takes one of the words.
+func (v *access) Set(word string) error {
+	for i, known := range accesses {
+		if word == known {
+			*v = access(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("choose one of %s", strings.Join(accesses, ", "))
+}
+
+// Type gives the word for the help.
+func (v *access) Type() string { return "access" }

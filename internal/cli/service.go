@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/server"
+)
+
+// pipeBytes is the buffer of the connection to the service in this process.
+const pipeBytes = 1 << 20
+
+// shutdownTime is how long the service in this process may take to end.
+const shutdownTime = 5 * time.Second
+
+// call holds the flags of the commands that call the service.
+type call struct {
+	target, configPath string
+	dial               client.Options
+}
+
+func (c *call) addTarget(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.target, "target", "",
+		"`host:port` of a running service; in plaintext on this machine, over TLS elsewhere (default: run it in-process)")
+	flags := cmd.Flags()
+	flags.StringVar(&c.dial.CAFile, "ca-file", "", "PEM `file` of the authorities that the service's certificate is trusted from")
+	flags.StringVar(&c.dial.CertFile, "cert-file", "", "PEM `file` of a certificate to show to the service, with --key-file")
+	flags.StringVar(&c.dial.KeyFile, "key-file", "", "PEM `file` of that certificate's key")
+	flags.StringVar(&c.dial.TokenFile, "token-file", "", "`file` of a token to send to the service")
+}
+
+func (c *call) addConfig(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.configPath, "config", "",
+		"JSON `file` with the configuration, or - for stdin (default: the key in STRIPE_API_KEY)")
+}
+
+// with reads the configuration, and calls do with it and a client of the service.
+func (c *call) with(ctx context.Context, a *app, do func(*client.Client, *structpb.Struct) error) error {
+	config, err := a.config(c.configPath)
+	if err != nil {
+		return err
+	}
+	return c.connected(a, ctx, config, func(service *client.Client) error { return do(service, config) })
+}
+
+// connected calls do with a client of the service: of the one at the target, or of one in this process, which may then
+// reach Stripe wherever the user's own configuration says.
+func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, do func(*client.Client) error) error {
+	if c.target == "" {
+		return a.inProcess(ctx, apiBase(config), do)
+	}
+	service, err := client.Dial(c.target, c.dial)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(service), service.Close())
+}
+
+// inProcess runs the service while do runs.
+func (a *app) inProcess(ctx context.Context, allowedAPIBases []string, do func(*client.Client) error) error {
+	listener := bufconn.Listen(pipeBytes)
+	s := server.New(a.source(allowedAPIBases, nil), server.Options{Version: buildVersion()})
+	var serving errgroup.Group
+	serving.Go(func() error { return s.Serve(listener) })
+	service, err := client.Dial("passthrough:///in-process", client.Options{
+		Credentials: insecure.NewCredentials(), // it never leaves the process
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(
+			func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })},
+	})
+	if err == nil {
+		err = errors.Join(do(service), service.Close())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	return errors.Join(err, s.Shutdown(ctx), serving.Wait())
+}

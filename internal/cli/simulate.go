@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+const simulateHelp = `Runs a simulated Stripe on this machine until SIGTERM or SIGINT: a made-up account, the same for the same flags and day,
+that any well-formed key may read. It answers GET requests only, as Stripe does.
+
+A configuration for it is printed on stdout, and how to use it on stderr.`
+
+// simulated holds the flags of the simulated Stripe.
+type simulated struct {
+	listen    string
+	scale     float64
+	seed      uint64
+	latency   time.Duration
+	errorRate float64
+	limits    string
+}
+
+func (a *app) simulate() *cobra.Command {
+	var s simulated
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a simulated Stripe to try things out",
+		Long:  simulateHelp,
+		Example: `  stripe-connector simulate > config.json
+  stripe-connector simulate --scale 100 --latency 100ms --limits live
+  stripe-connector simulate --error-rate 0.05`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			stripe, err := s.start()
+			if err != nil {
+				return err
+			}
+			defer stripe.Close()
+			tell(a.stderr, "Simulated Stripe at %s until Ctrl-C. With the configuration in config.json:\n"+
+				"  stripe-connector sync --config config.json --to %s\n"+
+				"  stripe-connector serve --allow-api-base %s", stripe.URL, a.build.Destinations.Examples()[0], stripe.URL)
+			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL, s.limits)); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:12111", "loopback `address` to listen on; port 0 takes a free one")
+	flags.Float64Var(&s.scale, "scale", 1, "`factor` of the number of objects: 1 means some thousand")
+	flags.Uint64Var(&s.seed, "seed", 0, "`number` that decides everything that looks random")
+	flags.DurationVar(&s.latency, "latency", 0, "`time` that each answer takes")
+	flags.Float64Var(&s.errorRate, "error-rate", 0, "`share` of requests that fail: with 500, cut bodies or broken connections")
+	flags.StringVar(&s.limits, "limits", "off", "rate limits: off, test or live, as Stripe has them")
+	return cmd
+}
+
+// start starts the simulated Stripe that the flags describe.
+func (s *simulated) start() (*stripetest.Server, error) {
+	options := stripetest.Options{Seed: s.seed, Scale: s.scale, Gzip: true}
+	switch s.limits {
+	case "off":
+	case "test":
+		options.Limits = stripetest.TestLimits()
+	case "live":
+		options.Limits = stripetest.LiveLimits()
+	default:
+		return nil, usageError{fmt.Errorf("--limits is %q: write off, test or live", s.limits), "stripe-connector simulate"}
+	}
+	if s.errorRate < 0 || s.errorRate >= 1 {
+		return nil, usageError{fmt.Errorf("--error-rate is %g: write a share from 0 to less than 1", s.errorRate),
+			"stripe-connector simulate"}
+	}
+	if s.scale <= 0 {
+		return nil, usageError{fmt.Errorf("--scale is %g: write a factor greater than 0", s.scale), "stripe-connector simulate"}
+	}
+	if s.latency > 0 {
+		options.Latency = func(string) time.Duration { return s.latency }
+	}
+	stripe, err := stripetest.Listen(s.listen, options)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
+	}
+	if s.errorRate > 0 {
+		for kind, share := range map[stripetest.FaultKind]float64{
+			stripetest.ServerError: 0.5, stripetest.Dropped: 0.25, stripetest.Truncated: 0.25,
+		} {
+			stripe.Inject(stripetest.Fault{Kind: kind, Probability: s.errorRate * share})
+		}
+	}
+	return stripe, nil
+}
+
+// simulatedConfig gives a configuration that reads everything of a simulated Stripe, which goes back a year, as fast as
+// its limits (off, test or live) allow.
+func simulatedConfig(url, limits string) string {
+	fields := map[string]any{
+		"api_key":    "sk_test_simulated",
+		"api_base":   url,
+		"start_date": time.Now().UTC().AddDate(-1, 0, -7).Format(time.DateOnly),
+	}
+	switch limits {
+	case "off":
+		fields["max_requests_per_second"] = 10_000
+	case "live":
+		fields["api_key"] = "sk_live_simulated"
+	}
+	config, _ := json.Marshal(fields) // strings and numbers cannot fail
+	return string(config)
+}

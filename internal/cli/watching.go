@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const watchingHelp = `With --metrics-listen it answers HTTP there, to everybody who reaches it: /metrics for Prometheus, /healthz, /readyz (503
+while draining) and, with --pprof, profiles below /debug/pprof/. Traces go where OpenTelemetry's environment variables
+say, such as OTEL_EXPORTER_OTLP_ENDPOINT; without them nowhere. The log has a line for each call and for each stream read.`
+
+// watching holds the flags of how serve is watched.
+type watching struct {
+	listen   string
+	profiles bool
+}
+
+func (w *watching) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.listen, "metrics-listen", "",
+		"`address` that answers HTTP for metrics and health, such as 127.0.0.1:9464 (default: off)")
+	cmd.Flags().BoolVar(&w.profiles, "pprof", false, "answer for profiles too, at --metrics-listen")
+}
+
+// open listens where metrics are to be had; nil if nowhere.
+func (w *watching) open(ctx context.Context) (net.Listener, error) {
+	if w.listen == "" {
+		if w.profiles {
+			return nil, errors.New("--pprof needs an address to answer at: give --metrics-listen too")
+		}
+		return nil, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", w.listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen, so choose another address with --metrics-listen: %w", err)
+	}
+	return listener, nil
+}
+
+// watchPage makes the server of metrics and health. A client that is slow or silent holds it up only so long.
+func watchPage(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      2 * time.Minute, // a profile takes its time
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
+
+// servePage answers until the page is closed.
+func servePage(page *http.Server, listener net.Listener) error {
+	if err := page.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("answer for metrics: %w", err)
+	}
+	return nil
+}
