@@ -1,4 +1,4 @@
-// Package pipeline runs syncs by a file of pipelines: which account into which destination, how often. [Parse] reads the
-// file, strictly; a [Runner] runs what is in it, at most one run of a pipeline at a time whatever else runs on the machine,
-// and logs each run.
+// Package pipeline runs syncs on a schedule. A pipeline file lists which account to sync into which destination, and how often.
+// [Parse] reads the file strictly. A [Runner] executes and logs the runs, never two of the same pipeline at the same time, even
+// across processes on a machine.
 package pipeline

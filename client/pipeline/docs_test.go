@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/pipeline"
 )
 
-// TestDocumentedFiles parses the examples of the documents.
+// TestDocumentedFiles parses the examples in the documentation.
 func TestDocumentedFiles(t *testing.T) {
 	for _, path := range []string{"../../README.md", "../../docs/pipelines.md"} {
 		content, err := os.ReadFile(path)

@@ -22,34 +22,34 @@ const (
 	defaultWait     = 30 * time.Second
 )
 
-// File is a parsed file of pipelines.
+// File is a parsed pipeline file.
 type File struct {
-	// Path is where it stands. Relative paths in it are taken from its folder.
+	// Path is the path of the file. Relative paths in the file are relative to its directory.
 	Path string
-	// Pipelines are in the order of the file; those that are paused are left out.
+	// Pipelines are in file order, without paused ones.
 	Pipelines []Pipeline
 	// RunLog is the path of the run log.
 	RunLog string
-	// Keep is how long runs stay in it.
+	// Keep is how long runs stay in the run log.
 	Keep time.Duration
 }
 
-// Pipeline is one account's way into one destination.
+// Pipeline syncs one account into one destination.
 type Pipeline struct {
 	Name     string
 	Schedule schedule.Schedule
-	// Selection says which streams to read.
+	// Selection selects the streams to read.
 	Selection client.Selection
-	// Attempts is the most runs of one slot, and Wait the time before the second.
+	// Attempts is the maximum number of runs per slot, and Wait is the time between the first and the second.
 	Attempts int
 	Wait     time.Duration
 
-	config      map[string]any // with references to secrets, not the secrets
-	destination any            // a text, or a reference
+	config      map[string]any // contains references to secrets, not the secrets themselves
+	destination any            // a string or a reference
 	folder      string
 }
 
-// document is the file as it is written.
+// document is the structure of the file.
 type document struct {
 	Pipelines map[string]struct {
 		client.Selection
@@ -69,11 +69,11 @@ type document struct {
 //go:embed pipelines.schema.json
 var schemaText []byte
 
-// Schema gives the JSON Schema of the file.
+// Schema returns the JSON Schema of pipeline files.
 func Schema() []byte { return bytes.Clone(schemaText) }
 
-// Parse reads a file of pipelines that stands at path. Its errors name the line and the path of everything that is wrong,
-// and quote no value; they are [Problems].
+// Parse parses the content of the pipeline file at path. If the file is invalid, the error is a [Problems] that lists every
+// problem with its line and field. It never quotes a value, since that could be a secret.
 func Parse(path string, content []byte) (*File, error) {
 	tree, problems := parseTree(content)
 	if len(problems) == 0 {
@@ -104,7 +104,7 @@ func Parse(path string, content []byte) (*File, error) {
 		}
 		if entry.Retry.Wait != "" {
 			if p.Wait, err = time.ParseDuration(entry.Retry.Wait); err != nil || p.Wait <= 0 || p.Wait > longestWait {
-				problems = append(problems, tree.problem("is no duration up to 15m: write one such as 30s", "pipelines", name, "retry", "wait"))
+				problems = append(problems, tree.problem("must be a duration of at most 15m, such as 30s", "pipelines", name, "retry", "wait"))
 			}
 		}
 		problems = append(problems, tree.checkReferences(entry.Config, "pipelines", name, "config")...)
@@ -119,7 +119,7 @@ func Parse(path string, content []byte) (*File, error) {
 	return f, nil
 }
 
-// within gives a path, taken from the folder if it is relative.
+// within returns path, resolved against folder if it is relative.
 func within(folder, path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -127,7 +127,7 @@ func within(folder, path string) string {
 	return filepath.Join(folder, path)
 }
 
-// Only leaves the pipelines with these names, in their order; all if there is no name.
+// Only keeps the pipelines with the given names, in the order of names. It keeps all of them if there are no names.
 func (f *File) Only(names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -136,7 +136,7 @@ func (f *File) Only(names []string) error {
 	for _, name := range names {
 		i := slices.IndexFunc(f.Pipelines, func(p Pipeline) bool { return p.Name == name })
 		if i < 0 {
-			return fmt.Errorf("there is no pipeline %q in %s, or it is paused: choose of %s", name, f.Path, strings.Join(f.names(), ", "))
+			return fmt.Errorf("there is no pipeline %q in %s, or it is paused: choose from %s", name, f.Path, strings.Join(f.names(), ", "))
 		}
 		if !slices.ContainsFunc(only, func(p Pipeline) bool { return p.Name == name }) {
 			only = append(only, f.Pipelines[i])
@@ -154,13 +154,13 @@ func (f *File) names() []string {
 	return names
 }
 
-// decode puts the tree into what describes it.
+// decode decodes the tree into a struct.
 func (t *tree) decode(into any) error {
 	content, err := json.Marshal(t.value)
 	if err != nil {
 		return err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
-	decoder.DisallowUnknownFields() // the schema has found them: this holds the two to each other
+	decoder.DisallowUnknownFields() // the schema has already rejected them; this keeps schema and struct consistent
 	return decoder.Decode(into)
 }

@@ -10,19 +10,18 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-// errHeld is the error of a pipeline that another process is running.
-var errHeld = errors.New("another process is running it, so this one leaves it alone: `stripe-connector runs` shows how far it is")
+// errHeld is returned for a pipeline that another process is running.
+var errHeld = errors.New("skipped, because another process is running it: `stripe-connector runs` shows its progress")
 
-// patience is how long a lock is waited for. Whoever runs a pipeline holds it much longer; whoever only looks, by [File.Reap],
-// much shorter.
-const patience = time.Second
+// lockWait is how long to wait for a lock. A run holds the lock much longer than that, and [File.Reap] much shorter.
+const lockWait = time.Second
 
-// lockPath names the file that stands for the run of a pipeline.
+// lockPath returns the path of a pipeline's lock file.
 func (f *File) lockPath(pipeline string) string { return f.RunLog + "." + pipeline + ".lock" }
 
-// lock takes the lock of a pipeline. The system gives it back when the process dies, however it dies.
+// lock acquires the lock of a pipeline. The operating system releases it when the process dies.
 func (f *File) lock(ctx context.Context, pipeline string) (*filelock.Lock, error) {
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(lockWait); ; {
 		lock, err := filelock.Acquire(f.lockPath(pipeline))
 		if err == nil {
 			return lock, nil
@@ -33,13 +32,13 @@ func (f *File) lock(ctx context.Context, pipeline string) (*filelock.Lock, error
 		if !time.Now().Before(end) {
 			return nil, errHeld
 		}
-		if err := sleepUntil(ctx, time.Now().Add(patience/10)); err != nil {
+		if err := sleepUntil(ctx, time.Now().Add(lockWait/10)); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// Reap marks the runs in the log as lost whose process died, for those who look at the log while nothing runs.
+// Reap marks runs whose process died as lost. Callers use it before they show the log.
 func (f *File) Reap(ctx context.Context, log *runlog.Store) error {
 	runs, err := log.Runs(ctx, runlog.Filter{Status: runlog.Running})
 	if err != nil {
@@ -48,7 +47,7 @@ func (f *File) Reap(ctx context.Context, log *runlog.Store) error {
 	for _, run := range runs {
 		lock, err := filelock.Acquire(f.lockPath(run.Pipeline))
 		if errors.Is(err, filelock.ErrHeld) {
-			continue // it is alive
+			continue // its process is alive
 		}
 		if err != nil {
 			return fmt.Errorf("lock the pipeline: %w", err)

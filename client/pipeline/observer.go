@@ -11,24 +11,24 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// saveInterval is the time between two looks into the log at how far a run is.
+// saveInterval is how often the progress of a run is saved.
 const saveInterval = 5 * time.Second
 
-// observer watches a run and logs it. A log that cannot be written does not end the run; it is told at the end.
+// observer logs a run. A failure to write the log doesn't end the run; it is reported at the end.
 type observer struct {
 	run  *runlog.Run
 	log  *runlog.Store
-	ctx  context.Context //nolint:containedctx // an observer lives as long as one call of Sync, whose Observe has no context
+	ctx  context.Context //nolint:containedctx // an observer lives for one call of Sync, whose Observe has no context
 	hide func(string) string
 	err  error
 
 	index  map[[2]string]int // of run.Streams, by stream and account
-	before effort            // of the Reads that ended
-	now    effort            // of the Read under way
+	before effort            // of the Reads that have ended
+	now    effort            // of the current Read
 	saved  time.Time
 }
 
-// effort is what a Read cost at the source.
+// effort is what a Read costs at the source.
 type effort struct {
 	requests, retries int64
 	waited            time.Duration
@@ -38,7 +38,7 @@ func (e effort) plus(o effort) effort {
 	return effort{e.requests + o.requests, e.retries + o.retries, e.waited + o.waited}
 }
 
-// stream finds a stream of the run.
+// stream returns the run's entry for a stream, adding it if needed.
 func (o *observer) stream(name, account string) *runlog.Stream {
 	key := [2]string{name, account}
 	i, ok := o.index[key]
@@ -48,12 +48,12 @@ func (o *observer) stream(name, account string) *runlog.Stream {
 		}
 		i = len(o.run.Streams)
 		o.index[key] = i
-		o.run.Streams = append(o.run.Streams, runlog.Stream{Stream: name, Account: account, Status: "not begun"})
+		o.run.Streams = append(o.run.Streams, runlog.Stream{Stream: name, Account: account, Status: "not started"})
 	}
 	return &o.run.Streams[i]
 }
 
-// observe sees a message of the sync.
+// observe is called with each message of the sync.
 func (o *observer) observe(m *connectorv1.ReadResponse) {
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:
@@ -68,7 +68,7 @@ func (o *observer) observe(m *connectorv1.ReadResponse) {
 		level := strings.ToLower(strings.TrimPrefix(m.Log.GetLevel().String(), "LOG_LEVEL_"))
 		o.entry(level, m.Log.GetStream(), m.Log.GetAccount(), m.Log.GetMessage())
 	case *connectorv1.ReadResponse_Progress:
-		if m.Progress.GetRequests() < o.now.requests { // another Read began
+		if m.Progress.GetRequests() < o.now.requests { // another Read started
 			o.before, o.now = o.before.plus(o.now), effort{}
 		}
 		o.now.requests, o.now.retries = m.Progress.GetRequests(), m.Progress.GetRetries()
@@ -78,7 +78,7 @@ func (o *observer) observe(m *connectorv1.ReadResponse) {
 	}
 }
 
-// summary takes what the end of a Read tells.
+// summary records the final counts of a Read.
 func (o *observer) summary(s *connectorv1.Summary) {
 	o.now = effort{}
 	o.before = o.before.plus(effort{s.GetRequests(), s.GetRetries(), s.GetWaited().AsDuration()})
@@ -89,7 +89,7 @@ func (o *observer) summary(s *connectorv1.Summary) {
 	}
 }
 
-// save stores how far the run is, now and then.
+// save stores the progress of the run if the last save was saveInterval ago.
 func (o *observer) save() {
 	if time.Since(o.saved) < saveInterval {
 		return
@@ -99,10 +99,10 @@ func (o *observer) save() {
 	o.note(o.log.Save(o.ctx, o.run))
 }
 
-// note keeps the first error of the log.
+// note keeps the first error of writing the log.
 func (o *observer) note(err error) { o.err = cmp.Or(o.err, err) }
 
-// total puts the effort of all Reads into the run.
+// total stores the effort of all Reads in the run.
 func (o *observer) total() {
 	sum := o.before.plus(o.now)
 	o.run.Requests, o.run.Retries, o.run.Waited = sum.requests, sum.retries, sum.waited
@@ -113,7 +113,7 @@ func (o *observer) entry(level, stream, account, message string) {
 		At: time.Now(), Level: level, Stream: stream, Account: account, Message: o.hide(message)}))
 }
 
-// end puts the sync's own report into the run. Nil means that it did not begin.
+// end stores the sync's report in the run. A nil report means that the sync didn't start.
 func (o *observer) end(report *client.Report) {
 	o.total()
 	if report == nil {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Problem is something that is wrong in a file.
+// Problem is an error in a pipeline file.
 type Problem struct {
-	// Path is that of the part, such as pipelines.acme.schedule.every; empty for the whole file.
+	// Path is the invalid field, such as pipelines.acme.schedule.every, or empty for the whole file.
 	Path string
-	// Line is the part's, from 1; zero if it has none.
+	// Line is the line of the field, starting at 1, or zero if unknown.
 	Line int
-	// Message says what is wrong and how to mend it. It goes on after the path, and quotes no value.
+	// Message says what is wrong and how to fix it. It follows the path and never quotes a value.
 	Message string
 }
 
@@ -26,15 +26,15 @@ func (p Problem) String() string {
 	return where + " " + p.Message + "."
 }
 
-// Problems are the errors of a file.
+// Problems is the error of an invalid pipeline file.
 type Problems struct {
 	Path string
 	List []Problem
 }
 
-// Error lists all of them, a line each.
+// Error lists all problems, one per line.
 func (p *Problems) Error() string {
-	lines := []string{p.Path + " is wrong. Mend this and try again:"}
+	lines := []string{p.Path + " is invalid:"}
 	for _, problem := range p.List {
 		lines = append(lines, "  "+problem.String())
 	}

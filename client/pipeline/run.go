@@ -15,17 +15,17 @@ import (
 // failure is the error of a run, without secrets.
 type failure struct {
 	class, message string
-	passing        bool          // whether another run may succeed without a change
-	after          time.Duration // to wait at least
+	passing        bool          // whether another attempt may succeed without a change
+	after          time.Duration // the minimum time to wait before it
 	cause          error
 }
 
 func (f *failure) Error() string { return f.message }
 func (f *failure) Unwrap() error { return f.cause }
 
-// run does one run and logs it.
+// run executes one run and logs it.
 func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt int) error {
-	logging := context.WithoutCancel(ctx) // the end is logged also when it comes early
+	logging := context.WithoutCancel(ctx) // the end of a canceled run is logged, too
 	run := &runlog.Run{Pipeline: p.Name, Slot: slot, Attempt: attempt, Process: process(), Started: time.Now()}
 	if err := r.Log.Begin(logging, run); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 		err = &failure{class: "CONFIG", message: err.Error()}
 	}
 	o := &observer{run: run, log: r.Log, ctx: logging, hide: resolved.Hide}
-	o.entry("info", "", "", fmt.Sprintf("Attempt %d of at most %d for %s.", attempt, p.Attempts, slot.UTC().Format(time.RFC3339)))
+	o.entry("info", "", "", fmt.Sprintf("Attempt %d of at most %d for the slot at %s.", attempt, p.Attempts, slot.UTC().Format(time.RFC3339)))
 	var report *client.Report
 	if err == nil {
 		report, err = r.sync(ctx, p, resolved, o)
@@ -47,14 +47,14 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	switch f, _ := errors.AsType[*failure](err); {
 	case ctx.Err() != nil:
 		run.Status, err = runlog.Stopped, ctx.Err()
-		o.entry("info", "", "", "The process was asked to end. What was stored is in order; the next run goes on from there.")
+		o.entry("info", "", "", "The process was asked to stop. The stored data is consistent; the next run resumes from there.")
 	case f != nil:
 		f.message = resolved.Hide(f.message)
 		run.Status, run.Class, run.Error = runlog.Failed, f.class, f.message
 		o.entry("error", "", "", f.message)
 	default:
 		run.Status = runlog.Succeeded
-		r.tell(p, "run %d succeeded in %s: %d records extracted, %d rows loaded, %d deleted", run.ID,
+		r.notify(p, "run %d succeeded in %s: %d records extracted, %d rows loaded, %d deleted", run.ID,
 			run.Ended.Sub(run.Started).Round(100*time.Millisecond), total.Extracted, total.Loaded, total.Deleted)
 	}
 	if saved := errors.Join(r.Log.Save(logging, run), o.err); saved != nil {
@@ -63,7 +63,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	return err
 }
 
-// sync opens the destination and syncs into it. Its errors are a *failure.
+// sync opens the destination and syncs into it. Its errors are of type *failure.
 func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *observer) (*client.Report, error) {
 	d, err := r.Destinations.Open(ctx, r.Destinations.In(p.folder, resolved.Destination))
 	if err != nil {
@@ -78,7 +78,7 @@ func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *ob
 	return report, nil
 }
 
-// asFailure tells apart who failed: the service says so itself, so all else is the destination.
+// asFailure classifies an error of a sync. Errors of the service are a [client.Error]; all others come from the destination.
 func asFailure(err error) *failure {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
@@ -90,11 +90,11 @@ func asFailure(err error) *failure {
 	}
 }
 
-// statusWord gives the status of a stream for people.
+// statusWord returns the status of a stream as written to the log.
 func statusWord(s connectorv1.StreamStatus) string {
 	switch s {
 	case connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED:
-		return "not begun"
+		return "not started"
 	case connectorv1.StreamStatus_STREAM_STATUS_STARTED:
 		return "running"
 	}

@@ -18,35 +18,35 @@ import (
 // longestWait is the longest time between two runs of the same slot.
 const longestWait = 15 * time.Minute
 
-// longestSleep bounds a sleep, so that a clock that was set, or a machine that slept, is noticed.
+// longestSleep bounds each sleep, so that a change of the clock or a suspended machine is noticed.
 const longestSleep = time.Minute
 
-// Syncer does what a [client.Client] does in Sync.
+// Syncer is implemented by [client.Client].
 type Syncer interface {
 	Sync(ctx context.Context, opts client.SyncOptions) (*client.Report, error)
 }
 
-// Runner runs the pipelines of a file. Its fields are set before it runs.
+// Runner runs the pipelines of a file. Its fields must not change once it runs.
 type Runner struct {
 	File    *File
 	Service Syncer
 	Log     *runlog.Store
-	// Destinations are the kinds of destinations that the file may name.
+	// Destinations are the kinds of destinations that the file may use.
 	Destinations destination.Kinds
-	// Getenv looks up the environment variables that the file refers to.
+	// Getenv returns the value of an environment variable that the file refers to.
 	Getenv func(string) string
-	// Tell, if set, is told in a sentence what happens to a pipeline. It may be called at once.
-	Tell func(pipeline, message string)
+	// Notify, if set, is called with a sentence about each event of a pipeline. It may be called concurrently.
+	Notify func(pipeline, message string)
 }
 
-// Run runs each pipeline by its schedule until ctx is done, and returns when all have come to rest; nothing is lost, and the
-// next Run goes on from there. A run that fails ends nothing: it is told, logged, and tried again.
+// Run runs each pipeline on its schedule until ctx is done, and returns when all runs have stopped. No data is lost: the next Run
+// resumes where this one stopped. A failed run is reported, logged and retried; it doesn't end Run.
 func (r *Runner) Run(ctx context.Context) error {
 	var all errgroup.Group
 	for _, p := range r.File.Pipelines {
 		all.Go(func() error {
 			err := r.follow(ctx, p)
-			if ended(err) {
+			if isContextError(err) {
 				return nil
 			}
 			return fmt.Errorf("pipeline %s: %w", p.Name, err)
@@ -55,14 +55,14 @@ func (r *Runner) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
-// Once runs each pipeline once, now, all at the same time. Its error joins those of the pipelines that did not succeed.
+// Once runs each pipeline once, all of them concurrently. It returns the joined errors of the pipelines that failed.
 func (r *Runner) Once(ctx context.Context) error {
 	now := time.Now()
 	errs := make([]error, len(r.File.Pipelines))
 	var all errgroup.Group
 	for i, p := range r.File.Pipelines {
 		all.Go(func() error {
-			if errs[i] = r.turn(ctx, p, now); errs[i] != nil && !ended(errs[i]) {
+			if errs[i] = r.turn(ctx, p, now); errs[i] != nil && !isContextError(errs[i]) {
 				errs[i] = fmt.Errorf("pipeline %s: %w", p.Name, errs[i])
 			}
 			return nil
@@ -72,7 +72,7 @@ func (r *Runner) Once(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// follow runs a pipeline at the slots of its schedule, until ctx is done.
+// follow runs a pipeline on its schedule until ctx is done.
 func (r *Runner) follow(ctx context.Context, p Pipeline) error {
 	last, err := r.Log.Last(ctx, p.Name)
 	if err != nil {
@@ -80,23 +80,23 @@ func (r *Runner) follow(ctx context.Context, p Pipeline) error {
 	}
 	slot := first(p, last, time.Now())
 	for {
-		r.tell(p, "next run at %s (%s)", slot.UTC().Format("2006-01-02 15:04:05 UTC"), p.Schedule)
+		r.notify(p, "next run at %s (%s)", slot.UTC().Format("2006-01-02 15:04:05 UTC"), p.Schedule)
 		if err := sleepUntil(ctx, slot); err != nil {
 			return err
 		}
-		if err := r.turn(ctx, p, slot); ended(err) {
+		if err := r.turn(ctx, p, slot); isContextError(err) {
 			return err
 		} else if err != nil {
-			r.tell(p, "%s", err)
+			r.notify(p, "%s", err)
 		}
 		if err := r.Log.Prune(ctx, time.Now().Add(-r.File.Keep)); err != nil && ctx.Err() == nil {
-			r.tell(p, "%s", err)
+			r.notify(p, "%s", err)
 		}
 		slot = p.Schedule.Next(slot, time.Now())
 	}
 }
 
-// first gives the first slot after a start at now. A run that was broken off is taken up at once.
+// first returns the first slot after a start at now. An interrupted run resumes at once.
 func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	if last == nil {
 		return p.Schedule.First(time.Time{}, now)
@@ -108,7 +108,7 @@ func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	return p.Schedule.First(last.Slot, now)
 }
 
-// turn runs a pipeline for a slot, and again if that fails for a reason that may pass. The error is that of the last run.
+// turn runs a pipeline for a slot, and retries if it fails for a reason that may pass. It returns the error of the last attempt.
 func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err error) {
 	lock, err := r.File.lock(ctx, p.Name)
 	if err != nil {
@@ -120,7 +120,7 @@ func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err erro
 		return err
 	}
 	if last != nil && !last.Slot.Before(slot) {
-		return nil // another process has run this slot meanwhile
+		return nil // another process has run this slot in the meantime
 	}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval, waits.Multiplier = p.Wait, longestWait, 2
@@ -132,20 +132,20 @@ func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err erro
 			return err
 		}
 		wait := max(waits.NextBackOff(), failed.after)
-		r.tell(p, "%s; attempt %d of %d follows in %s", err, n+1, p.Attempts, wait.Round(time.Second))
+		r.notify(p, "%s; attempt %d of %d follows in %s", err, n+1, p.Attempts, wait.Round(time.Second))
 		if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
 			return err
 		}
 	}
 }
 
-func (r *Runner) tell(p Pipeline, format string, args ...any) {
-	if r.Tell != nil {
-		r.Tell(p.Name, fmt.Sprintf(format, args...))
+func (r *Runner) notify(p Pipeline, format string, args ...any) {
+	if r.Notify != nil {
+		r.Notify(p.Name, fmt.Sprintf(format, args...))
 	}
 }
 
-// sleepUntil waits for an instant of the clock on the wall.
+// sleepUntil sleeps until the wall clock shows t.
 func sleepUntil(ctx context.Context, t time.Time) error {
 	t = t.Round(0)
 	for {
@@ -163,12 +163,12 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// ended tells whether an error is that of a context.
-func ended(err error) bool {
+// isContextError reports whether err is the error of a context.
+func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// process names this process for the run log.
+// process returns host:pid of this process for the run log.
 func process() string {
 	host, err := os.Hostname()
 	if err != nil {

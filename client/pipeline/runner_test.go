@@ -27,14 +27,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service is a Syncer.
+// service implements Syncer with a function.
 type service func(context.Context, client.SyncOptions) (*client.Report, error)
 
 func (s service) Sync(ctx context.Context, opts client.SyncOptions) (*client.Report, error) {
 	return s(ctx, opts)
 }
 
-// sleepy takes so long for each sync; the last value counts for all that follow.
+// sleepy returns a service whose syncs take the given times. The last one also applies to all later syncs.
 func sleepy(took ...time.Duration) service {
 	var n atomic.Int64
 	return func(ctx context.Context, _ client.SyncOptions) (*client.Report, error) {
@@ -48,7 +48,7 @@ func sleepy(took ...time.Duration) service {
 	}
 }
 
-// failing fails so often, and then succeeds.
+// failing returns a service that fails the given number of times and then succeeds.
 func failing(times int, err error) service {
 	var n atomic.Int64
 	return func(context.Context, client.SyncOptions) (*client.Report, error) {
@@ -66,55 +66,55 @@ func failureOf(class connectorv1.FailureClass, retryable bool, message string) e
 
 const key = "rk_test_Planted4Secret"
 
-// house is a folder with a file of one pipeline.
-type house struct {
-	t      *testing.T
-	folder string
-	told   []string
-	mu     sync.Mutex
+// fixture is a directory with a pipeline file of one pipeline.
+type fixture struct {
+	t       *testing.T
+	folder  string
+	notices []string
+	mu      sync.Mutex
 }
 
-func newHouse(t *testing.T) *house { return &house{t: t, folder: t.TempDir()} }
+func newFixture(t *testing.T) *fixture { return &fixture{t: t, folder: t.TempDir()} }
 
-// runner makes a runner for a pipeline with these lines in it. The store is closed by the cleanup that it returns.
-func (h *house) runner(s pipeline.Syncer, lines string) (*pipeline.Runner, func()) {
-	h.t.Helper()
+// runner returns a runner for a pipeline with these additional lines, and a function that closes its store.
+func (f *fixture) runner(s pipeline.Syncer, lines string) (*pipeline.Runner, func()) {
+	f.t.Helper()
 	content := "pipelines:\n  acme:\n    config: {api_key: \"${KEY}\"}\n    destination: jsonl:lines\n" + lines
-	f := parse(h.t, filepath.Join(h.folder, "pipelines.yaml"), content)
-	log, err := runlog.Open(context.Background(), f.RunLog)
+	file := parse(f.t, filepath.Join(f.folder, "pipelines.yaml"), content)
+	log, err := runlog.Open(context.Background(), file.RunLog)
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return &pipeline.Runner{File: f, Service: s, Log: log, Destinations: all.Kinds(), Getenv: func(string) string { return key },
-			Tell: func(name, message string) {
-				h.mu.Lock()
-				defer h.mu.Unlock()
-				h.told = append(h.told, name+": "+message)
+	return &pipeline.Runner{File: file, Service: s, Log: log, Destinations: all.Kinds(), Getenv: func(string) string { return key },
+			Notify: func(name, message string) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.notices = append(f.notices, name+": "+message)
 			}}, func() {
 			if err := log.Close(); err != nil {
-				h.t.Error(err)
+				f.t.Error(err)
 			}
 		}
 }
 
-// follow runs the runner for so long and gives the runs, the oldest first.
-func (h *house) follow(d time.Duration, s pipeline.Syncer, lines string) []runlog.Run {
-	h.t.Helper()
-	r, done := h.runner(s, lines)
+// follow runs the runner for d and returns the runs, oldest first.
+func (f *fixture) follow(d time.Duration, s pipeline.Syncer, lines string) []runlog.Run {
+	f.t.Helper()
+	r, done := f.runner(s, lines)
 	defer done()
-	ctx, cancel := context.WithTimeout(h.t.Context(), d)
+	ctx, cancel := context.WithTimeout(f.t.Context(), d)
 	defer cancel()
 	if err := r.Run(ctx); err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return h.runs(r)
+	return f.runs(r)
 }
 
-func (h *house) runs(r *pipeline.Runner) []runlog.Run {
-	h.t.Helper()
+func (f *fixture) runs(r *pipeline.Runner) []runlog.Run {
+	f.t.Helper()
 	all, err := r.Log.Runs(context.Background(), runlog.Filter{})
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
 		all[i], all[j] = all[j], all[i]
@@ -122,7 +122,7 @@ func (h *house) runs(r *pipeline.Runner) []runlog.Run {
 	return all
 }
 
-// brief writes runs as "13:00 1 succeeded".
+// brief formats runs as "13:00 1 succeeded": start, attempt, status.
 func brief(runs []runlog.Run) []string {
 	var all []string
 	for _, r := range runs {
@@ -131,13 +131,13 @@ func brief(runs []runlog.Run) []string {
 	return all
 }
 
-// bubble runs a test in a bubble in which it is 2000-01-01T00:00:00Z.
-func bubble(t *testing.T, test func(*testing.T, *house)) {
+// bubble runs a test in a synctest bubble, which starts at 2000-01-01T00:00:00Z.
+func bubble(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
-	h := newHouse(t)
+	f := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
-		h.t = t
-		test(t, h)
+		f.t = t
+		test(t, f)
 	})
 }
 
@@ -148,24 +148,24 @@ func want(t *testing.T, runs []runlog.Run, want ...string) {
 	}
 }
 
-func TestAJobThatOverrunsMakesTheNextOneSkip(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
-		runs := h.follow(4*time.Hour+time.Minute, sleepy(68*time.Minute, time.Second), "    schedule: {every: 1h, anchor: 00:00}\n")
+func TestOverrunSkipsSlots(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		runs := f.follow(4*time.Hour+time.Minute, sleepy(68*time.Minute, time.Second), "    schedule: {every: 1h, anchor: 00:00}\n")
 		want(t, runs, "00:00 1 succeeded", "02:00 1 succeeded", "03:00 1 succeeded", "04:00 1 succeeded")
 	})
 }
 
-func TestADayOfASixHourGrid(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
-		runs := h.follow(24*time.Hour, sleepy(time.Minute), "    schedule: {every: 6h, anchor: 13:00}\n")
+func TestSixHourGrid(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		runs := f.follow(24*time.Hour, sleepy(time.Minute), "    schedule: {every: 6h, anchor: 13:00}\n")
 		want(t, runs, "01:00 1 succeeded", "07:00 1 succeeded", "13:00 1 succeeded", "19:00 1 succeeded")
 	})
 }
 
-func TestAnAnchorThatHasPassedWaitsForTomorrow(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+func TestAnchorThatHasPassedToday(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
 		time.Sleep(17 * time.Hour)
-		runs := h.follow(48*time.Hour, sleepy(time.Minute), "    schedule: {every: 24h, anchor: 13:00}\n")
+		runs := f.follow(48*time.Hour, sleepy(time.Minute), "    schedule: {every: 24h, anchor: 13:00}\n")
 		want(t, runs, "13:00 1 succeeded", "13:00 1 succeeded")
 		if first := runs[0].Started.Day(); first != 2 {
 			t.Errorf("the first run was on day %d, want tomorrow", first)
@@ -173,10 +173,10 @@ func TestAnAnchorThatHasPassedWaitsForTomorrow(t *testing.T) {
 	})
 }
 
-func TestAFailureIsTriedAgainWithBackoff(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+func TestFailedRunIsRetriedWithBackoff(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
 		broken := failureOf(connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT, true, "Stripe cannot be reached. Try later.")
-		runs := h.follow(25*time.Minute, failing(4, broken), "    retry: {attempts: 3, wait: 4m}\n")
+		runs := f.follow(25*time.Minute, failing(4, broken), "    retry: {attempts: 3, wait: 4m}\n")
 		if len(runs) != 3 {
 			t.Fatalf("got %q, want 3 attempts", brief(runs))
 		}
@@ -189,65 +189,65 @@ func TestAFailureIsTriedAgainWithBackoff(t *testing.T) {
 		if first < 2*time.Minute || first > 6*time.Minute || second < 4*time.Minute || second > 12*time.Minute {
 			t.Errorf("waited %s and %s, want about 4 and 8 minutes", first, second)
 		}
-		if !strings.Contains(strings.Join(h.told, "\n"), "acme: Stripe cannot be reached. Try later.; attempt 2 of 3 follows in") {
-			t.Errorf("told %q", h.told)
+		if !strings.Contains(strings.Join(f.notices, "\n"), "acme: Stripe cannot be reached. Try later.; attempt 2 of 3 follows in") {
+			t.Errorf("got notices %q", f.notices)
 		}
 	})
 }
 
-func TestASlotThatFailedForGoodDoesNotSpoilTheNext(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+func TestNextSlotRunsAfterPermanentFailure(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
 		refused := failureOf(connectorv1.FailureClass_FAILURE_CLASS_AUTH, false, "The key was refused: make a new one.")
-		want(t, h.follow(35*time.Minute, failing(1, refused), ""), "00:00 1 failed", "00:30 1 succeeded")
+		want(t, f.follow(35*time.Minute, failing(1, refused), ""), "00:00 1 failed", "00:30 1 succeeded")
 	})
 }
 
-func TestADestinationThatCannotBeOpenedIsTriedAgain(t *testing.T) {
-	h := newHouse(t)
-	if err := os.WriteFile(filepath.Join(h.folder, "lines"), nil, 0o600); err != nil { // a file where the folder should be
+func TestUnopenableDestinationIsRetried(t *testing.T) {
+	f := newFixture(t)
+	if err := os.WriteFile(filepath.Join(f.folder, "lines"), nil, 0o600); err != nil { // a file where the folder should be
 		t.Fatal(err)
 	}
-	r, done := h.runner(sleepy(0), "    retry: {attempts: 2, wait: 1ms}\n")
+	r, done := f.runner(sleepy(0), "    retry: {attempts: 2, wait: 1ms}\n")
 	defer done()
 	err := r.Once(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "pipeline acme: open destination") {
-		t.Errorf("got %v, want that of the destination", err)
+		t.Errorf("got %v, want the error of the destination", err)
 	}
-	runs := h.runs(r)
+	runs := f.runs(r)
 	if len(runs) != 2 || runs[1].Class != "DESTINATION" || runs[1].Status != runlog.Failed {
 		t.Errorf("got %+v", runs)
 	}
 }
 
-func TestARunThatWasBrokenOffIsTakenUpAtTheStart(t *testing.T) {
+func TestInterruptedRunResumesAtStart(t *testing.T) {
 	const daily = "    schedule: {every: 24h, anchor: 12:00}\n"
-	bubble(t, func(t *testing.T, h *house) {
-		runs := h.follow(12*time.Hour+time.Minute, sleepy(time.Hour), daily) // it is asked to end at 12:01
+	bubble(t, func(t *testing.T, f *fixture) {
+		runs := f.follow(12*time.Hour+time.Minute, sleepy(time.Hour), daily) // it is asked to stop at 12:01
 		want(t, runs, "12:00 1 stopped")
 		time.Sleep(time.Hour)
-		runs = h.follow(2*time.Hour, sleepy(time.Hour), daily)
+		runs = f.follow(2*time.Hour, sleepy(time.Hour), daily)
 		want(t, runs, "12:00 1 stopped", "13:01 1 succeeded")
-		runs = h.follow(2*time.Hour, sleepy(time.Hour), daily) // nothing is left to take up
+		runs = f.follow(2*time.Hour, sleepy(time.Hour), daily) // nothing is left to resume
 		want(t, runs, "12:00 1 stopped", "13:01 1 succeeded")
 	})
 }
 
-func TestARunOfADeadProcessIsLostAndTakenUp(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
-		r, done := h.runner(sleepy(0), "")
+func TestLostRunResumesAtStart(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		r, done := f.runner(sleepy(0), "")
 		dead := &runlog.Run{Pipeline: "acme", Slot: time.Now(), Attempt: 1, Started: time.Now()}
 		if err := r.Log.Begin(t.Context(), dead); err != nil {
 			t.Fatal(err)
 		}
 		done()
 		time.Sleep(time.Minute)
-		want(t, h.follow(time.Minute, sleepy(0), ""), "00:00 1 lost", "00:01 1 succeeded")
+		want(t, f.follow(time.Minute, sleepy(0), ""), "00:00 1 lost", "00:01 1 succeeded")
 	})
 }
 
-func TestReapMarksTheDeadAndLeavesTheLiving(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
-		r, done := h.runner(sleepy(time.Hour), "")
+func TestReapMarksOnlyDeadRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		r, done := f.runner(sleepy(time.Hour), "")
 		defer done()
 		if err := r.Log.Begin(t.Context(), &runlog.Run{Pipeline: "other", Slot: time.Now(), Attempt: 1, Started: time.Now()}); err != nil {
 			t.Fatal(err)
@@ -262,14 +262,14 @@ func TestReapMarksTheDeadAndLeavesTheLiving(t *testing.T) {
 		if err := r.File.Reap(t.Context(), r.Log); err != nil {
 			t.Error(err)
 		}
-		want(t, h.runs(r), "00:00 1 lost", "00:00 1 running")
+		want(t, f.runs(r), "00:00 1 lost", "00:00 1 running")
 		once.Wait()
-		want(t, h.runs(r), "00:00 1 lost", "00:00 1 succeeded")
+		want(t, f.runs(r), "00:00 1 lost", "00:00 1 succeeded")
 	})
 }
 
 func TestOneRunAtATime(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	bubble(t, func(t *testing.T, f *fixture) {
 		var running, most atomic.Int64
 		counted := service(func(context.Context, client.SyncOptions) (*client.Report, error) {
 			n := running.Add(1)
@@ -281,7 +281,7 @@ func TestOneRunAtATime(t *testing.T) {
 		})
 		var both sync.WaitGroup
 		for range 2 { // each with a store and a lock of its own, as two processes have
-			r, done := h.runner(counted, "")
+			r, done := f.runner(counted, "")
 			both.Go(func() {
 				defer done()
 				ctx, cancel := context.WithTimeout(t.Context(), 85*time.Minute)
@@ -292,23 +292,23 @@ func TestOneRunAtATime(t *testing.T) {
 			})
 		}
 		both.Wait()
-		r, done := h.runner(counted, "")
+		r, done := f.runner(counted, "")
 		defer done()
-		want(t, h.runs(r), "00:00 1 succeeded", "00:30 1 succeeded", "01:00 1 succeeded")
+		want(t, f.runs(r), "00:00 1 succeeded", "00:30 1 succeeded", "01:00 1 succeeded")
 		if most.Load() != 1 {
-			t.Errorf("%d ran at once", most.Load())
+			t.Errorf("%d runs were concurrent", most.Load())
 		}
-		if !strings.Contains(strings.Join(h.told, "\n"), "another process is running it") {
-			t.Errorf("told %q", h.told)
+		if !strings.Contains(strings.Join(f.notices, "\n"), "another process is running it") {
+			t.Errorf("got notices %q", f.notices)
 		}
 	})
 }
 
-func TestASlotIsRunByOneProcessOnly(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+func TestOneProcessRunsASlot(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
 		var both sync.WaitGroup
 		for range 2 {
-			r, done := h.runner(sleepy(time.Second/2), "    schedule: {every: 1h, anchor: 12:00}\n")
+			r, done := f.runner(sleepy(time.Second/2), "    schedule: {every: 1h, anchor: 12:00}\n")
 			both.Go(func() {
 				defer done()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour+time.Minute)
@@ -319,22 +319,22 @@ func TestASlotIsRunByOneProcessOnly(t *testing.T) {
 			})
 		}
 		both.Wait()
-		r, done := h.runner(sleepy(0), "")
+		r, done := f.runner(sleepy(0), "")
 		defer done()
-		want(t, h.runs(r), "00:00 1 succeeded", "01:00 1 succeeded", "02:00 1 succeeded")
+		want(t, f.runs(r), "00:00 1 succeeded", "01:00 1 succeeded", "02:00 1 succeeded")
 	})
 }
 
 func TestCounts(t *testing.T) {
-	h := newHouse(t)
+	f := newFixture(t)
 	watermark := time.Date(2024, 1, 31, 13, 0, 0, 0, time.UTC)
-	r, done := h.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
+	r, done := f.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
 		batch := &connectorv1.RecordBatch{Stream: "charges", Records: make([]*connectorv1.Record, 5)}
 		for _, m := range []*connectorv1.ReadResponse{
 			{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_STARTED}}},
 			{Message: &connectorv1.ReadResponse_Records{Records: batch}},
 			{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{Requests: 7, Retries: 2}}},
-			// The Read broke off, and another began.
+			// The Read was interrupted, and another started.
 			{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{Level: connectorv1.LogLevel_LOG_LEVEL_WARNING, Message: "Interrupted."}}},
 			{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{Requests: 3}}},
 			{Message: &connectorv1.ReadResponse_Records{Records: batch}},
@@ -352,7 +352,7 @@ func TestCounts(t *testing.T) {
 	if err := r.Once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run := h.runs(r)[0]
+	run := f.runs(r)[0]
 	if run.Status != runlog.Succeeded || run.Reads != 2 || run.Requests != 18 || run.Retries != 3 || run.Waited != 2*time.Second {
 		t.Errorf("got run %+v", run)
 	}
@@ -370,8 +370,8 @@ func TestCounts(t *testing.T) {
 }
 
 func TestSecretsAreHidden(t *testing.T) {
-	h := newHouse(t)
-	r, done := h.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
+	f := newFixture(t)
+	r, done := f.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
 		if opts.Config.GetFields()["api_key"].GetStringValue() != key {
 			t.Error("the service did not get the key")
 		}
@@ -383,10 +383,10 @@ func TestSecretsAreHidden(t *testing.T) {
 	if err := r.Once(t.Context()); err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "[secret]") {
 		t.Errorf("got %v", err)
 	}
-	if told := fmt.Sprint(h.told); strings.Contains(told, key) {
-		t.Errorf("told %s", told)
+	if notices := fmt.Sprint(f.notices); strings.Contains(notices, key) {
+		t.Errorf("got notices %s", notices)
 	}
-	files, err := filepath.Glob(filepath.Join(h.folder, "*.db*"))
+	files, err := filepath.Glob(filepath.Join(f.folder, "*.db*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -397,15 +397,15 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
-func TestAMissingKeyIsAFailureOfTheConfiguration(t *testing.T) {
-	h := newHouse(t)
-	r, done := h.runner(sleepy(0), "")
+func TestMissingKeyIsAConfigFailure(t *testing.T) {
+	f := newFixture(t)
+	r, done := f.runner(sleepy(0), "")
 	defer done()
 	r.Getenv = func(string) string { return "" }
 	if err := r.Once(t.Context()); err == nil || !strings.Contains(err.Error(), "KEY, which is not set: export it") {
 		t.Errorf("got %v", err)
 	}
-	if runs := h.runs(r); len(runs) != 1 || runs[0].Class != "CONFIG" {
+	if runs := f.runs(r); len(runs) != 1 || runs[0].Class != "CONFIG" {
 		t.Errorf("got %+v, want one attempt", runs)
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Resolved is what a pipeline needs to run: secrets, not references to them.
+// Resolved is the configuration and destination of a pipeline with references to secrets replaced by the secrets.
 type Resolved struct {
 	Config      *structpb.Struct
 	Destination string
 	secrets     []string
 }
 
-// Hide takes the secrets out of a text.
+// Hide returns text with the secrets replaced.
 func (r *Resolved) Hide(text string) string {
 	for _, s := range r.secrets {
 		text = strings.ReplaceAll(text, s, "[secret]")
@@ -27,8 +27,8 @@ func (r *Resolved) Hide(text string) string {
 	return text
 }
 
-// Resolve looks up the environment variables and files that a pipeline refers to, and does so again each time, so that new
-// keys count from the next run on.
+// Resolve looks up the environment variables and files that a pipeline refers to. It is called before each run, so a new key
+// takes effect with the next run.
 func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
 	l := lookup{getenv: getenv, folder: p.folder}
 	config, _ := l.resolve(p.config, "config").(map[string]any)
@@ -40,12 +40,12 @@ func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	// The longest first, so that one that holds another is hidden whole.
+	// Longest first, so that a secret that contains another one is hidden as a whole.
 	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })
 	return &Resolved{s, to, l.secrets}, nil
 }
 
-// lookup finds what references stand for.
+// lookup resolves references.
 type lookup struct {
 	getenv  func(string) string
 	folder  string
@@ -53,12 +53,12 @@ type lookup struct {
 	missing []string
 }
 
-// variable is a reference in a text. The first alternative is the way to write one that is none.
+// variable matches a reference in a string, or its escaped form $${.
 var variable = regexp.MustCompile(`\$\$\{|\$\{([^}]*)\}?`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// shortest is the length below which a text is not hidden: it would make nonsense of messages, and is no secret.
+// shortest is the minimum length of a value to be hidden. Hiding a shorter one, which is hardly a secret, would garble messages.
 const shortest = 6
 
 func (l *lookup) found(value string) string {
@@ -71,7 +71,7 @@ func (l *lookup) found(value string) string {
 func (l *lookup) env(name, at string) string {
 	value := strings.TrimSpace(l.getenv(name))
 	if value == "" {
-		l.missing = append(l.missing, fmt.Sprintf("%s names the environment variable %s, which is not set: export it before the start", at, name))
+		l.missing = append(l.missing, fmt.Sprintf("%s refers to the environment variable %s, which is not set: export it before starting", at, name))
 	}
 	return l.found(value)
 }
@@ -80,9 +80,9 @@ func (l *lookup) file(path, at string) string {
 	content, err := os.ReadFile(within(l.folder, path))
 	value := strings.TrimSpace(string(content))
 	if err != nil {
-		l.missing = append(l.missing, fmt.Sprintf("%s names a file that cannot be read: %s", at, err))
+		l.missing = append(l.missing, fmt.Sprintf("%s refers to a file that can't be read: %s", at, err))
 	} else if value == "" {
-		l.missing = append(l.missing, fmt.Sprintf("%s names the file %s, which is empty", at, path))
+		l.missing = append(l.missing, fmt.Sprintf("%s refers to the file %s, which is empty", at, path))
 	}
 	return l.found(value)
 }
@@ -117,7 +117,7 @@ func (l *lookup) resolve(value any, at string) any {
 	return value
 }
 
-// reference reads {env: NAME} and {file: PATH}.
+// reference parses {env: NAME} and {file: PATH}.
 func reference(object map[string]any) (kind, of string, ok bool) {
 	if len(object) != 1 {
 		return "", "", false
@@ -130,10 +130,10 @@ func reference(object map[string]any) (kind, of string, ok bool) {
 	return "", "", false
 }
 
-// checkReferences finds references that are malformed. They are not looked up.
+// checkReferences returns a problem for each malformed reference. It doesn't look them up.
 func (t *tree) checkReferences(value any, path ...string) []Problem {
 	var problems []Problem
-	const form = "has a reference that is malformed: write ${NAME} with the name of an environment variable, or $${ for the text ${"
+	const form = "contains a malformed reference: write ${NAME} with the name of an environment variable, or $${ for a literal ${"
 	switch v := value.(type) {
 	case string:
 		for _, m := range variable.FindAllStringSubmatch(v, -1) {
@@ -148,7 +148,7 @@ func (t *tree) checkReferences(value any, path ...string) []Problem {
 	case map[string]any:
 		if kind, of, ok := reference(v); ok {
 			if kind == "env" && !variableName.MatchString(of) {
-				problems = append(problems, t.problem("is no name of an environment variable: write one such as STRIPE_API_KEY", append(slices.Clone(path), kind)...))
+				problems = append(problems, t.problem("is not a valid name of an environment variable: write one such as STRIPE_API_KEY", append(slices.Clone(path), kind)...))
 			}
 			return problems
 		}

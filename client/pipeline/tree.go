@@ -9,19 +9,19 @@ import (
 	"strconv"
 	"strings"
 
-	// The YAML organization's own library, which goes on from the one at gopkg.in. Its nodes know their lines.
+	// The YAML organization's library, the successor of gopkg.in/yaml. Its nodes have line numbers.
 	"go.yaml.in/yaml/v4"
 )
 
-// tree is a document of YAML as JSON would have it, with the lines of all its parts.
+// tree is a YAML document as JSON values, with the line of each value.
 type tree struct {
 	value any
 	lines map[string]int // by path
 	order map[string][]string
 }
 
-// most bounds the parts of a document: aliases can make few lines into very many.
-const most = 100_000
+// maxValues bounds the number of values in a document, since aliases can expand a few lines into very many.
+const maxValues = 100_000
 
 // parseTree parses one document.
 func parseTree(content []byte) (*tree, []Problem) {
@@ -29,21 +29,21 @@ func parseTree(content []byte) (*tree, []Problem) {
 	var document yaml.Node
 	if err := yaml.Load(content, &document); err != nil {
 		if syntax, ok := errors.AsType[*yaml.LoadError](err); ok && syntax.Mark.Line > 0 {
-			return t, []Problem{{Line: syntax.Mark.Line, Message: "is no YAML: " + strings.ReplaceAll(syntax.Message, "\n", " ") +
-				". Look at the indentation, and put texts with :, #, { or } in them into quotes"}}
+			return t, []Problem{{Line: syntax.Mark.Line, Message: "is not valid YAML: " + strings.ReplaceAll(syntax.Message, "\n", " ") +
+				". Check the indentation, and quote strings that contain :, #, { or }"}}
 		}
-		return t, []Problem{{Message: "must be one document of YAML that begins with pipelines:"}}
+		return t, []Problem{{Message: "must be a single YAML document that starts with pipelines:"}}
 	}
 	w := walker{tree: t}
 	t.value = w.walk(document.Content[0], nil)
 	return t, w.problems
 }
 
-// walker makes a tree of nodes.
+// walker builds a tree from YAML nodes.
 type walker struct {
 	*tree
 	problems []Problem
-	parts    int
+	values   int
 }
 
 func (w *walker) complain(n *yaml.Node, at []string, format string, args ...any) {
@@ -51,9 +51,9 @@ func (w *walker) complain(n *yaml.Node, at []string, format string, args ...any)
 }
 
 func (w *walker) walk(n *yaml.Node, at []string) any {
-	if w.parts++; w.parts > most {
-		if w.parts == most+1 {
-			w.complain(n, at, "is one part too many: a file may have %d", most)
+	if w.values++; w.values > maxValues {
+		if w.values == maxValues+1 {
+			w.complain(n, at, "is too much: a file can't have more than %d values", maxValues)
 		}
 		return nil
 	}
@@ -80,12 +80,12 @@ func (w *walker) object(n *yaml.Node, at []string) any {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
-			w.complain(key, at, "has a key that is no text: write it as name: value")
+			w.complain(key, at, "has a key that isn't a string: write name: value")
 			continue
 		}
 		member := append(slices.Clone(at), key.Value)
 		if _, twice := object[key.Value]; twice {
-			w.complain(key, member, "is there twice: leave one of them out")
+			w.complain(key, member, "is set twice: remove one of them")
 			continue
 		}
 		w.lines[join(member)] = key.Line
@@ -95,7 +95,7 @@ func (w *walker) object(n *yaml.Node, at []string) any {
 	return object
 }
 
-// scalar gives the value that JSON would have. Dates stay texts.
+// scalar returns the JSON value of a scalar. Dates stay strings.
 func (w *walker) scalar(n *yaml.Node, at []string) any {
 	var value any
 	switch n.ShortTag() {
@@ -120,15 +120,15 @@ func (w *walker) scalar(n *yaml.Node, at []string) any {
 		value = n.Value
 	}
 	if value == nil {
-		w.complain(n, at, "is of a kind that has no place here: write a text, a number, true or false")
+		w.complain(n, at, "has an unsupported type: use a string, a number, true or false")
 	}
 	return value
 }
 
-// names gives the members of the object at a path, in the order of the file.
+// names returns the names of the members of the object at path, in file order.
 func (t *tree) names(path ...string) []string { return t.order[join(path)] }
 
-// problem makes a Problem of the part at path, or of the nearest part around it that is there.
+// problem returns a Problem for path. Its line is that of the value at path or, if there is none, of the closest one around it.
 func (t *tree) problem(message string, path ...string) Problem {
 	p := Problem{Path: join(path), Message: message, Line: t.lines[join(path)]}
 	for ; p.Line == 0 && len(path) > 0; path = path[:len(path)-1] {
@@ -139,7 +139,7 @@ func (t *tree) problem(message string, path ...string) Problem {
 
 var plain = regexp.MustCompile(`^[\w$*?\[\]-]+$`)
 
-// join writes a path as people do: pipelines.acme.select[0].
+// join formats a path, as in pipelines.acme.select[0].
 func join(path []string) string {
 	var b strings.Builder
 	for _, p := range path {

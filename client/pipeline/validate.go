@@ -19,7 +19,7 @@ func schema() *jsonschema.Schema {
 	const name = "pipelines.schema.json"
 	text, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText))
 	if err != nil {
-		panic(err) // it is part of the program
+		panic(err) // the schema is embedded
 	}
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource(name, text); err != nil {
@@ -28,7 +28,7 @@ func schema() *jsonschema.Schema {
 	return c.MustCompile(name)
 }
 
-// validate compares the tree with the schema.
+// validate validates the tree against the schema.
 func (t *tree) validate() []Problem {
 	compiled := schema()
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](compiled.Validate(t.value))
@@ -41,7 +41,7 @@ func (t *tree) validate() []Problem {
 	return problems
 }
 
-// explain puts the innermost errors into words.
+// explain appends a problem for each innermost error.
 func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationError, problems *[]Problem) {
 	at := e.InstanceLocation
 	add := func(path []string, format string, args ...any) {
@@ -50,27 +50,31 @@ func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationErro
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			add(append(slices.Clone(at), name), "is not known here%s", meant(name, members(compiled, at)))
+			add(append(slices.Clone(at), name), "is not a known field%s", suggest(name, members(compiled, at)))
 		}
 	case *kind.PropertyNames:
-		add(append(slices.Clone(at), k.Property), "is no name for a pipeline: use small letters, digits, - and _")
+		add(append(slices.Clone(at), k.Property), "is not a valid pipeline name: use lowercase letters, digits, - and _")
 	case *kind.Required:
 		for _, name := range k.Missing {
-			add(at, "lacks %s: write %s", name, examples[name])
+			add(at, "is missing %s: add %s", name, examples[name])
 		}
 	case *kind.Type:
-		add(at, "is %s: write %s", words[k.Got], oneOf(k.Want))
+		add(at, "must be %s, not %s", oneOf(k.Want), typeNames[k.Got])
 	case *kind.Minimum:
-		add(at, "is too small: write %s or more", k.Want.RatString())
+		add(at, "must be at least %s", k.Want.RatString())
 	case *kind.Maximum:
-		add(at, "is too large: write %s or less", k.Want.RatString())
+		add(at, "must be at most %s", k.Want.RatString())
 	case *kind.MinLength:
-		add(at, "is empty: write something, or leave it out")
+		add(at, "is empty: set it or remove it")
 	case *kind.MinProperties, *kind.MaxProperties:
-		add(at, "must have one member%s", map[bool]string{true: ": write " + examples["pipelines"]}[len(at) == 1])
+		if len(at) == 1 {
+			add(at, "has no member: add %s", examples["pipelines"])
+		} else {
+			add(at, "must have exactly one member")
+		}
 	default:
 		if len(e.Causes) == 0 {
-			add(at, "is wrong: look at the schema")
+			add(at, "doesn't match the schema")
 		}
 		for _, cause := range e.Causes {
 			t.explain(compiled, cause, problems)
@@ -78,11 +82,11 @@ func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationErro
 	}
 }
 
-// words are the types of JSON for people.
-var words = map[string]string{"string": "a text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
+// typeNames are the JSON types as named in messages.
+var typeNames = map[string]string{"string": "a string", "number": "a number", "integer": "a whole number", "boolean": "true or false",
 	"object": "an object", "array": "a list", "null": "empty"}
 
-// examples show what is required.
+// examples are values for required fields.
 var examples = map[string]string{
 	"pipelines":   "pipelines: {my-pipeline: {config: {…}, destination: …}}",
 	"config":      "config: {api_key: \"${STRIPE_API_KEY}\"}",
@@ -92,12 +96,12 @@ var examples = map[string]string{
 func oneOf(types []string) string {
 	var all []string
 	for _, t := range types {
-		all = append(all, words[t])
+		all = append(all, typeNames[t])
 	}
 	return strings.Join(all, " or ")
 }
 
-// members gives the names that the schema knows for the object at a path.
+// members returns the names of the fields that the schema allows in the object at path.
 func members(s *jsonschema.Schema, path []string) []string {
 	for _, p := range path {
 		for s.Ref != nil {
@@ -121,8 +125,8 @@ func members(s *jsonschema.Schema, path []string) []string {
 	return slices.Sorted(maps.Keys(s.Properties))
 }
 
-// meant suggests what a name may have been meant to be.
-func meant(name string, known []string) string {
+// suggest returns the known name closest to name, as the end of a message, or all of them if none is close.
+func suggest(name string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
@@ -132,5 +136,5 @@ func meant(name string, known []string) string {
 	if levenshtein.ComputeDistance(name, best) <= 2 {
 		return ": did you mean " + best + "?"
 	}
-	return ": write " + strings.Join(known, ", ")
+	return ": the known ones are " + strings.Join(known, ", ")
 }

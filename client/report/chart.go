@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-// The size of a chart, in the units of its view box. The margins hold the labels of the axes.
+// The size of a chart, in units of its view box. The margins hold the axis labels.
 const (
 	width, height       = 520.0, 230.0
 	left, bottom, above = 52.0, 24.0, 10.0
@@ -18,7 +18,7 @@ const (
 	plotHeight          = height - bottom - above
 )
 
-// shades is the number of colours that the page has for streams; the rest are one more, grey.
+// shades is the number of colors for streams. All further streams share one more, gray.
 const shades = 7
 
 // chart is a drawing with two axes.
@@ -45,7 +45,7 @@ type legend struct{ Class, Label string }
 
 func newChart() chart { return chart{Width: width, Height: height, Left: left, Floor: height - bottom} }
 
-// scale sets the axis of values for values up to most, and gives the height of a value.
+// scale sets up the value axis for values up to most, and returns a function that maps a value to its height.
 func (c *chart) scale(most float64, label func(float64) string) func(float64) float64 {
 	step := niceStep(most / 4)
 	top := step * math.Max(1, math.Ceil(most/step-1e-9))
@@ -56,7 +56,7 @@ func (c *chart) scale(most float64, label func(float64) string) func(float64) fl
 	return to
 }
 
-// niceStep gives the least of 1, 2 and 5 times a power of ten that is not below v.
+// niceStep returns the smallest number that is 1, 2 or 5 times a power of ten and at least v.
 func niceStep(v float64) float64 {
 	if v <= 0 {
 		return 1
@@ -70,22 +70,22 @@ func niceStep(v float64) float64 {
 	return 10 * power
 }
 
-// fewestDays is the number of days that the chart of rows shows at least.
+// fewestDays is the minimum number of days in the chart of rows.
 const fewestDays = 7
 
-// begin gives when the first run began.
-func begin(p Pipeline) time.Time {
+// firstStart returns when the oldest run started.
+func firstStart(p Pipeline) time.Time {
 	if len(p.Runs) == 0 {
 		return time.Time{}
 	}
 	return p.Runs[len(p.Runs)-1].Started
 }
 
-// rowsChart draws the rows loaded on each day, by stream: from since or the first run on, whichever is later.
+// rowsChart draws the rows loaded per day and stream, starting at since or at the first run, whichever is later.
 func rowsChart(p Pipeline, since, until time.Time) chart {
 	c := newChart()
 	week := until.AddDate(0, 0, 1-fewestDays)
-	if first := begin(p); first.Before(week) {
+	if first := firstStart(p); first.Before(week) {
 		week = first
 	}
 	if week.After(since) {
@@ -143,10 +143,10 @@ func (d Day) total() (n int64) {
 	return n
 }
 
-// shade gives the class of the stream with this rank.
+// shade returns the CSS class of the stream with this rank.
 func shade(rank int) string { return fmt.Sprintf("s%d", min(rank, shades)) }
 
-// datesBetween gives every date in UTC.
+// datesBetween returns every UTC date from since to until.
 func datesBetween(since, until time.Time) []string {
 	var dates []string
 	for t := since.UTC().Truncate(24 * time.Hour); !t.After(until); t = t.Add(24 * time.Hour) {
@@ -155,7 +155,7 @@ func datesBetween(since, until time.Time) []string {
 	return dates
 }
 
-// durationChart draws how long each run took, from the first one on.
+// durationChart draws how long each run took.
 func durationChart(p Pipeline, until time.Time) chart {
 	c := newChart()
 	longest := time.Second
@@ -167,7 +167,7 @@ func durationChart(p Pipeline, until time.Time) chart {
 		unit, name = time.Minute, "min"
 	}
 	to := c.scale(longest.Seconds()/unit.Seconds(), func(v float64) string { return fmt.Sprintf("%g %s", v, name) })
-	since := begin(p).UTC()
+	since := firstStart(p).UTC()
 	span := max(until.Sub(since), time.Minute)
 	across := func(t time.Time) float64 {
 		return left + edge + (plotWidth-2*edge)*t.Sub(since).Seconds()/span.Seconds()
@@ -199,22 +199,22 @@ func durationChart(p Pipeline, until time.Time) chart {
 	return c
 }
 
-// timeTicks is the number of labels on the axis of a chart of instants, and edge the room for half of one.
+// timeTicks is the number of labels on a time axis, and edge is the space that half a label needs.
 const (
 	timeTicks = 5
 	edge      = 38.0
 )
 
-// age is a bar of the chart of freshness.
+// age is a bar of the freshness chart.
 type age struct {
 	Stream, Text, Class string
 	Percent             float64
 }
 
-// mostAges is the number of streams that the chart of freshness shows.
+// mostAges is the maximum number of streams in the freshness chart.
 const mostAges = 20
 
-// ages gives the streams with the oldest rows first, and how many more there are.
+// ages returns the streams with the stalest rows, stalest first, and the number of streams that don't fit.
 func ages(p Pipeline, until time.Time) (all []age, more int) {
 	var known []Stream
 	for _, s := range p.Streams {

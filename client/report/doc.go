@@ -1,4 +1,4 @@
-// Package report makes loading reports of a log of runs: what each pipeline and stream extracted and loaded over some days,
-// how long that took, and how fresh the rows are. A [Report] is data, for JSON; [Report.WriteHTML] makes a page of it that
-// needs nothing else, neither a server nor the network.
+// Package report summarizes a run log: what each pipeline and stream extracted and loaded over some days, how long that took,
+// and how fresh the rows are. A [Report] can be marshaled to JSON; [Report.WriteHTML] writes it as a self-contained page that
+// needs neither a server nor the network.
 package report

@@ -13,37 +13,37 @@ import (
 //go:embed report.html
 var pageText string
 
-// mostRuns is the number of runs in the page's table.
+// mostRuns is the maximum number of runs in the page's table.
 const mostRuns = 50
 
-// page is what the template takes.
+// page is the data of the template.
 type page struct {
 	Since, Until string
 	Sections     []section
 }
 
-// section is that of one pipeline.
+// section is the part of the page about one pipeline.
 type section struct {
 	Pipeline
-	Rate            string // of the runs that succeeded or failed
+	Rate            string // the share of finished runs that succeeded
 	Finished        int
 	Rows, Durations chart
 	Ages            []age
 	MoreAges        int
 	Latest          []runlog.Run
 	MoreRuns        int
-	Troubles        []trouble
-	Stale           string // the age of the oldest rows
+	Problems        []problem
+	Stale           string // the age of the stalest stream
 }
 
-// trouble is what failed lately, and how to mend it.
-type trouble struct {
+// problem is a recent failure and how to fix it.
+type problem struct {
 	Where, Message string
 	Count          int
 	Last           time.Time
 }
 
-// WriteHTML writes the report as a page that needs nothing else.
+// WriteHTML writes the report as a self-contained HTML page.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"n": thousands, "bytes": bytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
@@ -71,7 +71,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 
 func (r *Report) section(p Pipeline) section {
 	s := section{Pipeline: p, Rate: "–", Stale: "–",
-		Rows: rowsChart(p, r.Since, r.Until), Durations: durationChart(p, r.Until), Troubles: troubles(p)}
+		Rows: rowsChart(p, r.Since, r.Until), Durations: durationChart(p, r.Until), Problems: problems(p)}
 	if s.Finished = p.Succeeded + p.Failed; s.Finished > 0 {
 		s.Rate = fmt.Sprintf("%.0f %%", 100*float64(p.Succeeded)/float64(s.Finished))
 	}
@@ -84,9 +84,9 @@ func (r *Report) section(p Pipeline) section {
 	return s
 }
 
-// troubles gathers the errors of the runs, and why streams are not complete now; equal ones once.
-func troubles(p Pipeline) []trouble {
-	var all []trouble
+// problems returns the distinct errors of the runs, and why streams are incomplete.
+func problems(p Pipeline) []problem {
+	var all []problem
 	index := map[string]int{}
 	for _, run := range p.Runs {
 		if run.Error == "" {
@@ -96,13 +96,13 @@ func troubles(p Pipeline) []trouble {
 		if !ok {
 			i = len(all)
 			index[run.Error] = i
-			all = append(all, trouble{Where: fmt.Sprintf("run %d", run.ID), Message: run.Error, Last: run.Started})
+			all = append(all, problem{Where: fmt.Sprintf("run %d", run.ID), Message: run.Error, Last: run.Started})
 		}
 		all[i].Count++
 	}
 	for _, s := range p.Streams {
 		if s.Error != "" {
-			all = append(all, trouble{Where: s.Title() + ", " + s.Status, Message: s.Error})
+			all = append(all, problem{Where: s.Title() + ", " + s.Status, Message: s.Error})
 		}
 	}
 	return all

@@ -8,22 +8,21 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-// Report is what pipelines did between two instants.
+// Report summarizes what pipelines did in a period.
 type Report struct {
 	Since     time.Time  `json:"since"`
 	Until     time.Time  `json:"until"`
 	Pipelines []Pipeline `json:"pipelines"`
 }
 
-// Pipeline is what one pipeline did.
+// Pipeline summarizes the runs of one pipeline.
 type Pipeline struct {
 	Name string `json:"name"`
-	// Runs are the newest first; Succeeded and Failed count them. Those that are running or were stopped are neither; one
-	// that was lost has failed.
+	// Runs are newest first. Succeeded and Failed count them: lost runs count as failed, running and stopped ones as neither.
 	Runs      []runlog.Run `json:"runs"`
 	Succeeded int          `json:"succeeded"`
 	Failed    int          `json:"failed"`
-	// The counts are of all runs.
+	// The counts are sums over all runs.
 	Extracted int64 `json:"extracted"`
 	Loaded    int64 `json:"loaded"`
 	Deleted   int64 `json:"deleted"`
@@ -34,37 +33,37 @@ type Pipeline struct {
 	Waited float64 `json:"waited_seconds"`
 	// Streams are in alphabetical order.
 	Streams []Stream `json:"streams"`
-	// Days are those with runs, the oldest first.
+	// Days are the days with runs, oldest first.
 	Days []Day `json:"days"`
 }
 
-// Stream is what became of one stream of one account over all runs.
+// Stream summarizes one stream of one account over all runs.
 type Stream struct {
 	Stream  string `json:"stream"`
 	Account string `json:"account,omitempty"`
-	// Status and Error are of the newest run that has the stream.
+	// Status and Error are those of the newest run that has the stream.
 	Status    string `json:"status"`
 	Error     string `json:"error,omitempty"`
 	Extracted int64  `json:"extracted"`
 	Loaded    int64  `json:"loaded"`
 	Deleted   int64  `json:"deleted"`
 	Bytes     int64  `json:"bytes"`
-	// Seconds is the time that the stream took in all runs.
+	// Seconds is the time that the stream took, summed over all runs.
 	Seconds float64 `json:"duration_seconds"`
-	// FreshAt is the instant up to which the rows are those of the source: the latest watermark or, where the service tells
-	// none, when the newest run that completed the stream began. Zero if none did.
+	// FreshAt is the time up to which the rows match the source: the latest watermark or, if the service reports none, the
+	// start of the newest run that completed the stream. It is zero if no run did.
 	FreshAt time.Time `json:"fresh_at,omitzero"`
 }
 
 // Day is what was loaded on one day, in UTC.
 type Day struct {
 	Date string `json:"date"` // as 2024-01-31
-	// Loaded counts rows by stream. Those of the accounts of a stream are added up.
+	// Loaded counts rows by stream, summed over accounts.
 	Loaded map[string]int64 `json:"loaded"`
 }
 
-// New makes a report of runs, the newest first as [runlog.Store.Runs] gives them. All of them started between since and
-// until.
+// New returns a report of runs that started between since and until. They are sorted newest first, as [runlog.Store.Runs]
+// returns them.
 func New(runs []runlog.Run, since, until time.Time) *Report {
 	r := &Report{Since: since, Until: until, Pipelines: []Pipeline{}}
 	byName := map[string][]runlog.Run{}
@@ -125,7 +124,7 @@ func newPipeline(name string, runs []runlog.Run) Pipeline {
 	return p
 }
 
-// add counts what a run did with the stream.
+// add adds the counts of a run.
 func (s *Stream) add(run runlog.Run, of runlog.Stream) {
 	s.Extracted += of.Extracted
 	s.Loaded += of.Loaded
@@ -141,7 +140,7 @@ func (s *Stream) add(run runlog.Run, of runlog.Stream) {
 	}
 }
 
-// Title names a stream for people.
+// Title returns the stream's name for display, with its account if there is one.
 func (s Stream) Title() string {
 	if s.Account == "" {
 		return s.Stream

@@ -21,19 +21,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-var write = flag.String("write", "", "`file` to write a page to, to look at")
+var write = flag.String("write", "", "write a sample page to this `file`")
 
 var (
 	since = time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)
 	until = time.Date(2024, 1, 31, 15, 20, 0, 0, time.UTC)
 )
 
-// small are two runs, the newest first.
+// small returns two runs, newest first.
 func small() []runlog.Run {
 	at := func(day, hour int) time.Time { return time.Date(2024, 1, day, hour, 0, 0, 0, time.UTC) }
 	return []runlog.Run{
 		{ID: 2, Pipeline: "acme", Status: runlog.Failed, Started: at(31, 13), Ended: at(31, 13).Add(90 * time.Second), Attempt: 1,
-			Requests: 10, Retries: 3, Waited: 2 * time.Second, Class: "AUTH", Error: "The key <b>was</b> refused: make a new one.",
+			Requests: 10, Retries: 3, Waited: 2 * time.Second, Class: "AUTH", Error: "The key <b>was</b> rejected: create a new one.",
 			Streams: []runlog.Stream{
 				{Stream: "charges", Status: "incomplete", Extracted: 8, Loaded: 5, Deleted: 1, Bytes: 2048, Duration: time.Second, Watermark: at(31, 12)},
 				{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts."},
@@ -60,7 +60,7 @@ func TestFigures(t *testing.T) {
 			{Stream: "charges", Status: "incomplete", Extracted: 1208, Loaded: 1205, Deleted: 1, Bytes: 1<<20 + 2048, Seconds: 61,
 				FreshAt: time.Date(2024, 1, 31, 12, 0, 0, 0, time.UTC)}, // its watermark
 			{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts.", Extracted: 3, Loaded: 3, Bytes: 10, Seconds: 1,
-				FreshAt: time.Date(2024, 1, 30, 13, 0, 0, 0, time.UTC)}, // the begin of the run that completed it
+				FreshAt: time.Date(2024, 1, 30, 13, 0, 0, 0, time.UTC)}, // the start of the run that completed it
 		},
 		Days: []report.Day{
 			{Date: "2024-01-30", Loaded: map[string]int64{"charges": 1200, "payouts": 3}},
@@ -72,14 +72,14 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-func TestJSONTellsSeconds(t *testing.T) {
+func TestJSONDurationsAreSeconds(t *testing.T) {
 	content, err := json.Marshal(report.New(small(), since, until))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`"waited_seconds":2`, `"duration_seconds":90`, `"status":"failed"`, `"watermark":"2024-01-31T12:00:00Z"`} {
 		if !strings.Contains(string(content), want) {
-			t.Errorf("got %s, want something with %s", content, want)
+			t.Errorf("got %s, want a string with %s", content, want)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func TestPage(t *testing.T) {
 		"<b>50 %</b><span class=\"soft\">of 2 runs succeeded</span>",
 		"<title>2024-01-30, charges: 1,200 rows</title>",
 		"<title>run 2, 2024-01-31 13:00 UTC: failed, 1m30s, 5 rows</title>",
-		"The key &lt;b&gt;was&lt;/b&gt; refused: make a new one.",
+		"The key &lt;b&gt;was&lt;/b&gt; rejected: create a new one.",
 		"<span>payouts</span><div class=\"failed\" style=\"width:100.0%\"></div><span>26 h 20 min</span>",
 		"<span>charges</span><div class=\"failed\" style=\"width:12.7%\"></div><span>3 h 20 min</span>",
 		"default-src 'none'",
@@ -113,12 +113,12 @@ func TestPage(t *testing.T) {
 		t.Errorf("the page is not self-contained: %s", outside)
 	}
 	if strings.Contains(html, "NaN") || strings.Contains(html, "Inf") || strings.Contains(html, "ZgotmplZ") {
-		t.Error("the page has a number that is none")
+		t.Error("the page has an invalid number")
 	}
 }
 
 func TestPageOfNothing(t *testing.T) {
-	if html := page(t, report.New(nil, since, until)); !strings.Contains(html, "No pipeline ran in these days") {
+	if html := page(t, report.New(nil, since, until)); !strings.Contains(html, "No pipeline ran in this period") {
 		t.Errorf("got %s", html)
 	}
 	running := []runlog.Run{{ID: 1, Pipeline: "new", Status: runlog.Running, Started: until.Add(-time.Second)}}
@@ -127,7 +127,7 @@ func TestPageOfNothing(t *testing.T) {
 	}
 }
 
-// TestChartsAreWellFormed reads every drawing of a month of many runs as XML.
+// TestChartsAreWellFormed parses the charts of a month of runs as XML.
 func TestChartsAreWellFormed(t *testing.T) {
 	r := report.New(month(), since, until)
 	html := page(t, r)
@@ -167,7 +167,7 @@ func TestChartsAreWellFormed(t *testing.T) {
 	}
 }
 
-// month makes up a month of two pipelines.
+// month returns a made-up month of runs of two pipelines.
 func month() []runlog.Run {
 	random := rand.New(rand.NewPCG(1, 2))
 	names := []string{"balance_transactions", "charges", "checkout_sessions", "customers", "disputes", "events", "invoice_line_items",
@@ -188,16 +188,16 @@ func month() []runlog.Run {
 				s := runlog.Stream{Stream: name, Status: "complete", Extracted: n + n/50, Loaded: n, Deleted: n / 90, Bytes: n * 1700,
 					Duration: time.Duration(n) * 9 * time.Millisecond, Watermark: at.Add(-time.Duration(random.Int64N(9e11)))}
 				if name == "disputes" {
-					s = runlog.Stream{Stream: name, Status: "skipped", Error: "The key may not read disputes. Give it the permission rak_dispute_read in Stripe's Dashboard (Developers, API keys), or leave the stream out."}
+					s = runlog.Stream{Stream: name, Status: "skipped", Error: "The key may not read disputes. Grant it rak_dispute_read in Stripe's Dashboard (Developers, API keys), or exclude the stream."}
 				}
 				run.Streams = append(run.Streams, s)
 			}
 			switch random.IntN(30) {
 			case 0:
-				run.Status, run.Class, run.Error = runlog.Failed, "TRANSIENT", "gave up after 5 attempts in a row that brought nothing new: Stripe answered 500 to GET /v1/charges. Try again later."
+				run.Status, run.Class, run.Error = runlog.Failed, "TRANSIENT", "gave up after 5 attempts without progress: Stripe answered 500 to GET /v1/charges. Try again later."
 				run.Streams[1].Status = "incomplete"
 			case 1:
-				run.Status, run.Class, run.Error = runlog.Lost, "SYSTEM", "The process died while the run was under way. What was stored is in order, and the next run goes on from there. If it happens again, look for why: memory, power, or a kill."
+				run.Status, run.Class, run.Error = runlog.Lost, "SYSTEM", "The process died during the run. The stored data is consistent, and the next run resumes from there."
 			}
 			runs = append([]runlog.Run{run}, runs...)
 		}

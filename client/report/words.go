@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// thousands writes a number with its digits in groups of three.
+// thousands formats a number with its digits in groups of three.
 func thousands(n int64) string {
 	digits := fmt.Sprint(n)
 	var groups []string
@@ -17,7 +17,7 @@ func thousands(n int64) string {
 	return strings.Join(append([]string{digits}, groups...), ",")
 }
 
-// short writes a number for an axis.
+// short formats a number for an axis label.
 func short(v float64) string {
 	for _, unit := range []struct {
 		size float64
@@ -30,7 +30,7 @@ func short(v float64) string {
 	return fmt.Sprintf("%g", v)
 }
 
-// bytes writes a size for people.
+// bytes formats a size.
 func bytes(n int64) string {
 	v := float64(n)
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
@@ -45,7 +45,7 @@ func bytes(n int64) string {
 	return fmt.Sprintf("%.1f TiB", v)
 }
 
-// ago writes an age for people.
+// ago formats an age.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -58,7 +58,7 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// lasted writes how long something took.
+// lasted formats a duration.
 func lasted(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:

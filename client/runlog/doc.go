@@ -1,8 +1,8 @@
-// Package runlog keeps the log of runs: what each run of a pipeline read and loaded, by stream, what it said, and how it
-// ended. It is a SQLite file of its own, so that it is there whatever the destination is, and also when that cannot be
-// reached. Its tables (runs, streams, entries) are plain, for those who like to ask in SQL.
+// Package runlog stores the history of pipeline runs: for each run, what it extracted and loaded per stream, its log
+// messages, and how it ended. The log is a SQLite file of its own, so it works with any destination, including one that is
+// unreachable. Its tables (runs, streams, entries) can be queried with plain SQL.
 //
-// The program imports a database/sql driver with the name "sqlite", such as modernc.org/sqlite.
+// The program must import a database/sql driver named "sqlite", such as modernc.org/sqlite.
 //
-// Nothing in it is a secret or a customer's data.
+// The log holds no secrets and no customer data.
 package runlog

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// MarshalJSON writes durations in seconds, as all JSON of the command does.
+// MarshalJSON writes durations in seconds, like all JSON output of the command.
 func (r Run) MarshalJSON() ([]byte, error) {
 	type plain Run
 	return json.Marshal(struct {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Filter says which runs to give. The zero value means all of them.
+// Filter selects runs. The zero value selects all of them.
 type Filter struct {
-	// ID is that of the only run wanted.
+	// ID selects a single run.
 	ID int64
-	// Pipeline is the one whose runs are wanted.
+	// Pipeline selects the runs of one pipeline.
 	Pipeline string
-	// Status is that of the runs wanted.
+	// Status selects runs with this status.
 	Status Status
-	// Since leaves out the runs that started before it.
+	// Since excludes runs that started earlier.
 	Since time.Time
-	// Limit is the most runs to give: the newest.
+	// Limit is the maximum number of runs; the newest are returned.
 	Limit int
 }
 
-// Runs gives runs with their streams, the newest first.
+// Runs returns the matching runs with their streams, newest first.
 func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	runs, err := s.runs(ctx, f)
 	if err != nil {
@@ -97,7 +97,7 @@ FROM streams WHERE run = ? ORDER BY position`, run)
 	return streams, rows.Err()
 }
 
-// Entries gives the log of a run, the oldest first.
+// Entries returns the log of a run, oldest first.
 func (s *Store) Entries(ctx context.Context, run int64) ([]Entry, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT at, level, stream, account, message FROM entries WHERE run = ? ORDER BY position", run)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Store) Entries(ctx context.Context, run int64) ([]Entry, error) {
 	return entries, rows.Err()
 }
 
-// Last gives the newest run of a pipeline, without its streams; nil if it never ran.
+// Last returns the newest run of a pipeline, without its streams, or nil if it never ran.
 func (s *Store) Last(ctx context.Context, pipeline string) (*Run, error) {
 	runs, err := s.runs(ctx, Filter{Pipeline: pipeline, Limit: 1})
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Store) Last(ctx context.Context, pipeline string) (*Run, error) {
 	return &runs[0], nil
 }
 
-// instant scans a time of the file; the zero time for NULL.
+// instant scans a time as stored in the file. NULL becomes the zero time.
 type instant struct{ *time.Time }
 
 // Scan implements sql.Scanner.

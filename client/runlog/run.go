@@ -4,43 +4,44 @@ import (
 	"time"
 )
 
-// Status is what became of a run.
+// Status is the state of a run.
 type Status string
 
 // The statuses of a run.
 const (
 	Running   Status = "running"
 	Succeeded Status = "succeeded" // every stream was completed, or skipped because the key may not read it
-	Failed    Status = "failed"    // a stream, the service or the destination failed; Run.Error says how to mend it
-	Stopped   Status = "stopped"   // the process was asked to end; the next run goes on from there
-	Lost      Status = "lost"      // the process died; the next run goes on from the last state stored
+	Failed    Status = "failed"    // a stream, the service or the destination failed; Run.Error says how to fix it
+	Stopped   Status = "stopped"   // the process was asked to stop; the next run resumes from there
+	Lost      Status = "lost"      // the process died; the next run resumes from the last stored state
 )
 
 // Run is one attempt to run a pipeline.
 type Run struct {
-	// ID grows from run to run, and is never used again. Begin sets it.
+	// ID increases from run to run and is never reused. Begin sets it.
 	ID       int64  `json:"id"`
 	Pipeline string `json:"pipeline"`
 	// Slot is when the run was due, and Attempt counts the runs of that slot from 1.
 	Slot    time.Time `json:"slot"`
 	Attempt int       `json:"attempt"`
 	Status  Status    `json:"status"`
-	// Process names the one that did it: host and process id.
+	// Process identifies the process that executed the run, as host:pid.
 	Process string `json:"process"`
-	// Started and Ended are when it did. Ended is zero while it runs; of a run that was lost it is when it last gave a sign.
+	// Started and Ended bound the run. Ended is zero while it runs; for a lost run it is the time of the last save.
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	// Reads is the number of Reads that it took: one more than there were interruptions.
+	// Reads is the number of Read calls: one, plus one for each interruption.
 	Reads int `json:"reads"`
-	// Requests counts those made to the source, and Retries those of them that were made again after a failure.
+	// Requests counts requests to the source, including Retries, those repeated after a failure.
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
-	// Waited is the time spent waiting for the source's limits or before a retry, added up over all that waited.
+	// Waited is the time spent waiting for rate limits or before retries, summed over concurrent requests.
 	Waited time.Duration `json:"-"`
-	// Class is the failure's, such as AUTH, and Error what failed and how to mend it. Both are empty if nothing did.
+	// Class is the class of the failure, such as AUTH, and Error says what failed and how to fix it. Both are empty if
+	// nothing failed.
 	Class string `json:"class,omitempty"`
 	Error string `json:"error,omitempty"`
-	// Streams are in the order of the selection.
+	// Streams are in selection order.
 	Streams []Stream `json:"streams"`
 }
 
@@ -48,20 +49,20 @@ type Run struct {
 type Stream struct {
 	Stream  string `json:"stream"`
 	Account string `json:"account,omitempty"`
-	// Status is complete, incomplete, skipped or not begun; running while it runs.
+	// Status is complete, incomplete, skipped, not started or running.
 	Status string `json:"status"`
-	// Extracted counts the records that came from the service. Those that came again after an interruption are counted again.
+	// Extracted counts the records received from the service. Records received again after an interruption count again.
 	Extracted int64 `json:"extracted"`
-	// Loaded and Deleted count the rows that the destination committed: those written, and those removed or marked.
+	// Loaded and Deleted count the rows that the destination committed: rows written, and rows removed or marked as deleted.
 	Loaded  int64 `json:"loaded"`
 	Deleted int64 `json:"deleted"`
-	// Bytes counts those of the loaded records' JSON.
+	// Bytes is the size of the loaded records as JSON.
 	Bytes int64 `json:"bytes"`
-	// Duration is the time from the stream's first message to its last. Streams are read side by side.
+	// Duration is the time from the stream's first message to its last. Streams are read concurrently.
 	Duration time.Duration `json:"-"`
-	// Watermark is the instant up to which changes are applied; zero if the service does not tell.
+	// Watermark is the time up to which changes are applied, or zero if the service doesn't report one.
 	Watermark time.Time `json:"watermark,omitzero"`
-	// Error says why the stream is incomplete or skipped, and how to fix it, or which records the destination set aside.
+	// Error says why the stream is incomplete or skipped and how to fix it, or which records the destination set aside.
 	Error string `json:"error,omitempty"`
 }
 
@@ -74,7 +75,7 @@ type Entry struct {
 	Message string    `json:"message"`
 }
 
-// Duration gives how long the run took, or has taken until now.
+// Duration returns how long the run took, or has taken so far if it is still running.
 func (r *Run) Duration(now time.Time) time.Duration {
 	if r.Ended.IsZero() {
 		return now.Sub(r.Started)
@@ -82,7 +83,7 @@ func (r *Run) Duration(now time.Time) time.Duration {
 	return r.Ended.Sub(r.Started)
 }
 
-// Total adds up the counts of all streams.
+// Total returns the sums of the counts of all streams.
 func (r *Run) Total() Stream {
 	var total Stream
 	for _, s := range r.Streams {

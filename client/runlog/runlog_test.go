@@ -35,7 +35,7 @@ func open(t *testing.T, path string) *runlog.Store {
 	return s
 }
 
-// begin begins a run at a minute of an hour.
+// begin starts a run at 13:00 plus the given minutes.
 func begin(t *testing.T, s *runlog.Store, pipeline string, minute int) *runlog.Run {
 	t.Helper()
 	at := time.Date(2024, 1, 31, 13, minute, 0, 0, time.UTC)
@@ -55,13 +55,13 @@ func runs(t *testing.T, s *runlog.Store, f runlog.Filter) []runlog.Run {
 	return all
 }
 
-func TestARunComesBackAsItWasSaved(t *testing.T) {
+func TestSavedRunRoundTrips(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a log?.db")
 	s := open(t, path)
 	run := begin(t, s, "acme", 0)
 	run.Status, run.Ended = runlog.Failed, run.Started.Add(90*time.Second)
 	run.Reads, run.Requests, run.Retries, run.Waited = 2, 30, 4, 1500*time.Millisecond
-	run.Class, run.Error = "AUTH", "The key was refused: make a new one."
+	run.Class, run.Error = "AUTH", "The key was rejected: create a new one."
 	run.Streams = []runlog.Stream{
 		{Stream: "charges", Status: "complete", Extracted: 12, Loaded: 10, Deleted: 2, Bytes: 3000,
 			Duration: time.Second, Watermark: run.Started},
@@ -138,7 +138,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-func TestARunOfADeadProcessIsLost(t *testing.T) {
+func TestRunOfADeadProcessIsLost(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "runs.db"))
 	dead, other := begin(t, s, "a", 0), begin(t, s, "b", 0)
 	dead.Streams = []runlog.Stream{{Stream: "charges", Status: "running", Extracted: 7}}
@@ -149,7 +149,7 @@ func TestARunOfADeadProcessIsLost(t *testing.T) {
 	status := map[int64]runlog.Status{}
 	for _, r := range runs(t, s, runlog.Filter{}) {
 		status[r.ID] = r.Status
-		if r.ID == dead.ID && (r.Ended.IsZero() || !strings.Contains(r.Error, "goes on from there") || len(r.Streams) != 1) {
+		if r.ID == dead.ID && (r.Ended.IsZero() || !strings.Contains(r.Error, "resumes from there") || len(r.Streams) != 1) {
 			t.Errorf("the lost run is %+v", r)
 		}
 	}
@@ -174,14 +174,14 @@ func TestPruneKeepsTheLastRunOfEachPipeline(t *testing.T) {
 	}
 	all := runs(t, s, runlog.Filter{})
 	if len(all) != 2 || all[0].ID != 4 || all[1].ID != 3 {
-		t.Errorf("got %d runs left, want the last of each pipeline: %+v", len(all), all)
+		t.Errorf("%d runs left, want the last of each pipeline: %+v", len(all), all)
 	}
 	if entries, err := s.Entries(t.Context(), 1); len(entries) != 0 || err != nil {
-		t.Errorf("the entries of a run that is gone are there: %v, %v", entries, err)
+		t.Errorf("the entries of a pruned run are still there: %v, %v", entries, err)
 	}
 }
 
-func TestManyWriteAtOnce(t *testing.T) {
+func TestConcurrentWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs.db")
 	var all sync.WaitGroup
 	for i := range 4 {
@@ -224,18 +224,18 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		text:                                     "no SQLite file",
-		foreign:                                  "no run log of this version",
-		filepath.Join(folder, "none", "runs.db"): "there is no folder",
+		text:                                     "not a SQLite file",
+		foreign:                                  "not a run log of version",
+		filepath.Join(folder, "none", "runs.db"): "doesn't exist: create it",
 	} {
 		if s, err := runlog.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("open %s: got %v, %v, want something with %q", path, s, err, want)
+			t.Errorf("open %s: got %v, %v, want an error with %q", path, s, err, want)
 		}
 	}
 	if _, err := runlog.View(t.Context(), filepath.Join(folder, "new.db")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v, want that there is no such file", err)
+		t.Errorf("got %v, want fs.ErrNotExist", err)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "new.db")); err == nil {
-		t.Error("View made the file")
+		t.Error("View created the file")
 	}
 }

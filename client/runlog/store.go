@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// version is that of the tables. Another one's file is refused rather than misread.
+// version is the version of the tables. Open refuses a file with another version.
 const version = 1
 
-// pragmas are set on every connection. With a write-ahead log, those who look and the one who writes do not wait for each
-// other; FULL keeps each commit also when the machine loses power, since there are few.
+// pragmas are set on every connection. With a write-ahead log, readers and the writer don't block each other. FULL makes each
+// commit survive a power loss; there are few commits, so it costs little.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
 
 const tables = `
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS runs (
 	process TEXT NOT NULL,
 	started TEXT NOT NULL,
 	ended TEXT,
-	seen TEXT NOT NULL, -- the last sign of the run, while it runs
+	seen TEXT NOT NULL, -- when the run was last saved
 	reads INTEGER NOT NULL DEFAULT 0,
 	requests INTEGER NOT NULL DEFAULT 0,
 	retries INTEGER NOT NULL DEFAULT 0,
@@ -66,25 +66,25 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID;
 PRAGMA user_version = 1`
 
-// Store is a file of runs. Its methods may be called at once, also by several processes with the same file.
+// Store is a run log. Its methods are safe for concurrent use, and several processes may use the same file.
 type Store struct {
 	db   *sql.DB
 	path string
 }
 
-// Open opens the file at path, and makes it if it is not there. The caller closes the store.
+// Open opens the file at path, creating it if it doesn't exist. The caller closes the store.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("open the run log: there is no folder %s: make it, or choose another place with run_log",
+		return nil, fmt.Errorf("open the run log: directory %s doesn't exist: create it, or choose another path with run_log",
 			filepath.Dir(path))
 	}
 	return open(ctx, path, "")
 }
 
-// View opens the file at path for reading. It fails with [fs.ErrNotExist] if the file is not there.
+// View opens an existing file at path. It returns an error that wraps [fs.ErrNotExist] if there is none.
 func View(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open the run log: there is no %s yet, so nothing has run: %w", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("open the run log: %s doesn't exist, so nothing has run yet: %w", path, fs.ErrNotExist)
 	}
 	return open(ctx, path, "&mode=rw")
 }
@@ -93,12 +93,12 @@ func open(ctx context.Context, path, options string) (*Store, error) {
 	if !slices.Contains(sql.Drivers(), "sqlite") {
 		return nil, errors.New(`open the run log: this program has no database driver named "sqlite": import modernc.org/sqlite`)
 	}
-	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
+	// The path is escaped because SQLite parses a name that begins with "file:" as a URI.
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+pragmas+options)
 	if err != nil {
 		return nil, fmt.Errorf("open the run log: %w", err)
 	}
-	db.SetMaxOpenConns(1) // SQLite takes one writer at a time anyway
+	db.SetMaxOpenConns(1) // SQLite has one writer at a time anyway
 	s := &Store{db, path}
 	if err := s.setUp(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the run log %s: %w", path, err), db.Close())
@@ -106,11 +106,11 @@ func open(ctx context.Context, path, options string) (*Store, error) {
 	return s, nil
 }
 
-// setUp makes the tables, unless the file is someone else's.
+// setUp creates the tables, unless the file is some other database.
 func (s *Store) setUp(ctx context.Context) error {
 	var found, others int
 	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
-		return fmt.Errorf("it is no SQLite file, or damaged: choose another with run_log: %w", err)
+		return fmt.Errorf("not a SQLite file, or damaged: choose another file with run_log: %w", err)
 	}
 	if found == version {
 		return nil
@@ -119,7 +119,7 @@ func (s *Store) setUp(ctx context.Context) error {
 		return err
 	}
 	if found != 0 || others != 0 {
-		return fmt.Errorf("it is no run log of this version (%d, not %d): choose another file with run_log", found, version)
+		return fmt.Errorf("not a run log of version %d (found version %d): choose another file with run_log", version, found)
 	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, tables)
@@ -146,12 +146,12 @@ func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
 	return nil
 }
 
-// layout is that of times in the file: they sort as text, and SQLite's functions read them.
+// layout is the format of times in the file. They sort as text, and SQLite's date functions accept them.
 const layout = "2006-01-02T15:04:05.000Z"
 
 func format(t time.Time) string { return t.UTC().Format(layout) }
 
-// nullable gives nil for the zero time.
+// nullable returns t in layout, or nil for the zero time.
 func nullable(t time.Time) any {
 	if t.IsZero() {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Begin stores a run that begins, and sets its ID and status. The caller holds the pipeline's lock, so a run of it that still
-// is running belongs to a process that died: Begin marks it as lost.
+// Begin stores a run that is starting, and sets its ID and Status. The caller must hold the pipeline's lock. Any run of the
+// pipeline that is still marked as running therefore belongs to a process that died, and Begin marks it as lost.
 func (s *Store) Begin(ctx context.Context, run *Run) error {
 	run.Status = Running
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -25,19 +25,19 @@ VALUES (?, ?, ?, ?, ?, ?, ?)`,
 	})
 }
 
-// MarkLost marks the running runs of a pipeline as lost. Only the holder of the pipeline's lock may call it.
+// MarkLost marks the running runs of a pipeline as lost. The caller must hold the pipeline's lock.
 func (s *Store) MarkLost(ctx context.Context, pipeline string) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return markLost(ctx, tx, pipeline) })
 }
 
 func markLost(ctx context.Context, tx *sql.Tx, pipeline string) error {
 	_, err := tx.ExecContext(ctx, `UPDATE runs SET status = ?, ended = seen, class = 'SYSTEM', error = ?
-WHERE pipeline = ? AND status = ?`, Lost, `The process died while the run was under way. What was stored is in order, and the next `+
-		`run goes on from there. If it happens again, look for why: memory, power, or a kill.`, pipeline, Running)
+WHERE pipeline = ? AND status = ?`, Lost, `The process died during the run. The stored data is consistent, and the next run resumes `+
+		`from there. If this happens again, check for lack of memory, power loss, or a kill.`, pipeline, Running)
 	return err
 }
 
-// Save stores how far a run has come, or its end.
+// Save stores the progress or the end of a run.
 func (s *Store) Save(ctx context.Context, run *Run) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET status = ?, ended = ?, seen = ?, reads = ?, requests = ?, retries = ?,
@@ -71,7 +71,7 @@ SELECT ?, coalesce(max(position) + 1, 0), ?, ?, ?, ?, ? FROM entries WHERE run =
 	})
 }
 
-// Prune removes the runs that began before an instant, except the last of each pipeline: schedules count from it.
+// Prune removes runs that started before the given time. It keeps the last run of each pipeline, since schedules count from it.
 func (s *Store) Prune(ctx context.Context, before time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE started < ? AND status <> ?

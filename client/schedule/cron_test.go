@@ -11,15 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the zones must not depend on the machine
+	_ "time/tzdata" // the same zones on every machine
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/client/schedule"
 )
 
-// TestCronAroundClockChanges compares the runs of random expressions with those that an oracle finds, around changes of the
-// clocks of every zone of tzdata in a century.
+// TestCronAroundClockChanges compares the runs of random expressions with those of an oracle, around clock changes in every
+// zone of tzdata over a century.
 func TestCronAroundClockChanges(t *testing.T) {
 	const changesPerZone = 4
 	random := rand.New(rand.NewPCG(1, 2))
@@ -40,7 +40,7 @@ func TestCronAroundClockChanges(t *testing.T) {
 	}
 }
 
-// TestCronOverYears compares the runs over longer times, mostly without a clock change.
+// TestCronOverYears compares runs over longer periods, mostly without a clock change.
 func TestCronOverYears(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	names := zones(t)
@@ -66,23 +66,23 @@ func TestCronDays(t *testing.T) {
 			cron: "0 12 13 * 5", start: "2026-02-01 00:00",
 			want: []string{"2026-02-06 12:00", "2026-02-13 12:00", "2026-02-20 12:00", "2026-02-27 12:00", "2026-03-06 12:00", "2026-03-13 12:00"},
 		},
-		"a star restricts nothing, also with a step": {
+		"a star is no restriction, even with a step": {
 			cron: "0 12 */10 * 5", start: "2026-01-01 00:00",
 			want: []string{"2026-05-01 12:00", "2026-07-31 12:00", "2026-08-21 12:00"},
 		},
-		"a midnight that does not exist": {
+		"a midnight that doesn't exist": {
 			cron: "0 0 * * *", zone: "America/Santiago", start: "2026-09-05 12:00",
 			want: []string{"2026-09-06 04:00", "2026-09-07 03:00"},
 		},
-		"half an hour that does not exist": {
+		"half an hour that doesn't exist": {
 			cron: "15 2 * * *", zone: "Australia/Lord_Howe", start: "2026-10-03 00:00",
 			want: []string{"2026-10-03 15:45", "2026-10-04 15:15"},
 		},
-		"a day that does not exist": {
+		"a day that doesn't exist": {
 			cron: "0 9 30 12 *", zone: "Pacific/Apia", start: "2011-12-01 00:00",
 			want: []string{"2011-12-30 19:00", "2012-12-29 19:00"},
 		},
-		"a time that comes twice": {
+		"a time that occurs twice": {
 			cron: "30 2 * * *", zone: "Europe/Berlin", start: "2026-10-24 12:00",
 			want: []string{"2026-10-25 00:30", "2026-10-25 01:30", "2026-10-26 01:30"},
 		},
@@ -106,7 +106,7 @@ func TestCronDays(t *testing.T) {
 	}
 }
 
-// compareRuns compares the runs in a half-open span with the oracle's.
+// compareRuns compares the runs in the half-open interval from from to to with the oracle's.
 func compareRuns(t *testing.T, name string, e expression, from, to time.Time) {
 	t.Helper()
 	zone, err := time.LoadLocation(name)
@@ -123,8 +123,8 @@ func compareRuns(t *testing.T, name string, e expression, from, to time.Time) {
 	}
 }
 
-// runs is the oracle: it looks at every minute. An expression runs when a clock on the wall shows a time that matches. When
-// that is set forward, another one is left alone for as long as the first one jumped, and is looked at too.
+// runs is the oracle. It checks every minute against the local clock. When that clock is set forward, the oracle also checks a
+// second clock that isn't changed, for as long as the first one jumped.
 func runs(zone *time.Location, e expression, from, to time.Time) []time.Time {
 	type clock struct {
 		offset int
@@ -148,13 +148,13 @@ func runs(zone *time.Location, e expression, from, to time.Time) []time.Time {
 	return found
 }
 
-// field is what one field of an expression allows.
+// field is one field of an expression and the values that it allows.
 type field struct {
 	text    string
 	allowed [60]bool
 }
 
-// anyOf is a field that allows everything from low to high.
+// anyOf returns a field that allows every value from low to high.
 func anyOf(low, high int) field {
 	f := field{text: "*"}
 	for i := low; i <= high; i++ {
@@ -163,14 +163,14 @@ func anyOf(low, high int) field {
 	return f
 }
 
-// only is a field that allows one value.
+// only returns a field that allows a single value.
 func only(value int) field {
 	f := field{text: strconv.Itoa(value)}
 	f.allowed[value] = true
 	return f
 }
 
-// expression has the five fields of cron.
+// expression is a cron expression with five fields.
 type expression struct{ minute, hour, day, month, weekday field }
 
 func (e expression) String() string {
@@ -189,7 +189,7 @@ func (e expression) matches(t time.Time, offset int) bool {
 	return day || weekday
 }
 
-// randomExpression draws an expression of which some time near another matches.
+// randomExpression returns a random expression that matches some time close to near.
 func randomExpression(random *rand.Rand, near time.Time) expression {
 	pick := func(low, high int, near ...int) field {
 		f := field{}
@@ -234,13 +234,13 @@ func randomExpression(random *rand.Rand, near time.Time) expression {
 	return e
 }
 
-// The century that is looked at.
+// The century that the tests cover.
 var (
 	century    = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	centuryEnd = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// clockChanges returns when the clocks of a zone change in the century.
+// clockChanges returns the clock changes of a zone in the century.
 func clockChanges(zone *time.Location) []time.Time {
 	offset := func(t time.Time) int { _, offset := t.In(zone).Zone(); return offset }
 	var changes []time.Time
@@ -262,7 +262,7 @@ func clockChanges(zone *time.Location) []time.Time {
 	return changes
 }
 
-// zones returns the names of all zones of the tzdata that comes with Go.
+// zones returns the names of all zones in Go's own tzdata.
 func zones(t *testing.T) []string {
 	t.Helper()
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()

@@ -1,11 +1,11 @@
-// Package schedule tells when a pipeline is to run next. It keeps no time itself: whoever asks brings the clock.
+// Package schedule computes when a pipeline runs next. It has no clock: callers pass the current time.
 //
-// A schedule is one of three kinds:
+// There are three kinds of schedule:
 //
-//   - an interval: 30 minutes after the run before began, and so on; a run that is overdue begins at once;
-//   - an interval with an anchor: on the grid of instants that lie a whole number of intervals after the anchor;
-//   - a cron expression in a time zone.
+//   - an interval, counted from when the previous run was due; an overdue run starts at once
+//   - an interval with an anchor: runs are due at the anchor plus any whole number of intervals
+//   - a cron expression in a time zone
 //
-// All of them leave out what fell into a run that took longer than the time to the next one, and go on with the instant
-// after its end, as Stitch does: https://www.stitchdata.com/docs/replication/replication-scheduling/anchor-scheduling
+// When a run takes longer than the time to the next one, the slots that it overran are skipped and the schedule continues with
+// the first slot after its end, as in Stitch: https://www.stitchdata.com/docs/replication/replication-scheduling/anchor-scheduling
 package schedule

@@ -2,12 +2,12 @@ package schedule
 
 import "time"
 
-// interval counts from when the run before was due.
+// interval counts from when the previous run was due.
 type interval struct{ every time.Duration }
 
 func (i interval) first(last, now time.Time) time.Time {
 	due := last.Add(i.every)
-	if last.IsZero() || due.Before(now) || last.After(now) { // a last run in the future is that of a clock that was wrong
+	if last.IsZero() || due.Before(now) || last.After(now) { // a last run in the future means that the clock was wrong
 		return now
 	}
 	return due
@@ -17,11 +17,11 @@ func (i interval) next(last, now time.Time) time.Time {
 	return grid{every: i.every, anchor: last}.next(last, now)
 }
 
-// grid are the instants that lie a whole number of intervals from the anchor.
+// grid is the set of times that are a whole number of intervals away from the anchor.
 type grid struct {
 	every  time.Duration
 	anchor time.Time
-	dated  bool // whether the grid begins at the anchor
+	dated  bool // whether the grid starts at the anchor
 }
 
 func (g grid) first(last, now time.Time) time.Time { return g.next(last, now) }
@@ -34,7 +34,7 @@ func (g grid) next(last, now time.Time) time.Time {
 	return slot
 }
 
-// notBefore gives the first instant of the grid that is not before t.
+// notBefore returns the first time on the grid that is not before t.
 func (g grid) notBefore(t time.Time) time.Time {
 	if g.dated && t.Before(g.anchor) {
 		return g.anchor

@@ -29,12 +29,12 @@ func at(t *testing.T, text string) time.Time {
 			return parsed
 		}
 	}
-	t.Fatalf("no time: %s", text)
+	t.Fatalf("not a time: %s", text)
 	return time.Time{}
 }
 
-// TestRuns plays days of a schedule: the pipeline is saved and the process started at one instant, each run takes its time,
-// and the begins of the runs are compared. The first three are Stitch's examples.
+// TestRuns simulates several days of a schedule: a process starts, each run takes some time, and the start times of the runs
+// are compared. The first three cases are Stitch's examples.
 func TestRuns(t *testing.T) {
 	tests := map[string]struct {
 		spec  schedule.Spec
@@ -51,7 +51,7 @@ func TestRuns(t *testing.T) {
 			spec: schedule.Spec{Every: "24h", Anchor: "13:00"}, start: "2024-01-31 17:00", took: []time.Duration{time.Minute},
 			want: []string{"2024-02-01 13:00", "2024-02-02 13:00", "2024-02-03 13:00"},
 		},
-		"an hourly job of 68 minutes makes the next one skip": {
+		"an hourly job of 68 minutes skips the next slot": {
 			spec: schedule.Spec{Every: "1h", Anchor: "12:00"}, start: "2024-01-31 11:30",
 			took: []time.Duration{68 * time.Minute, 5 * time.Minute},
 			want: []string{"2024-01-31 12:00", "2024-01-31 14:00", "2024-01-31 15:00", "2024-01-31 16:00"},
@@ -68,11 +68,11 @@ func TestRuns(t *testing.T) {
 			spec: schedule.Spec{Every: "7h", Anchor: "2024-01-30T13:00:00+01:00"}, start: "2024-01-31 10:00", took: []time.Duration{0},
 			want: []string{"2024-01-31 16:00", "2024-01-31 23:00"},
 		},
-		"an anchor to come": {
+		"an anchor in the future": {
 			spec: schedule.Spec{Every: "1h", Anchor: "2024-02-03T13:00:00Z"}, start: "2024-01-31 10:00", took: []time.Duration{0},
 			want: []string{"2024-02-03 13:00", "2024-02-03 14:00"},
 		},
-		"half an hour is the default, from the start on": {
+		"half an hour is the default, counted from the start": {
 			start: "2024-01-31 10:07", took: []time.Duration{time.Minute, 40 * time.Minute, time.Minute},
 			want: []string{"2024-01-31 10:07", "2024-01-31 10:37", "2024-01-31 11:37", "2024-01-31 12:07"},
 		},
@@ -80,7 +80,7 @@ func TestRuns(t *testing.T) {
 			start: "2024-01-31 10:07", last: "2024-01-31 10:00", took: []time.Duration{0},
 			want: []string{"2024-01-31 10:30", "2024-01-31 11:00"},
 		},
-		"an overdue run begins at once": {
+		"an overdue run starts at once": {
 			start: "2024-01-31 10:07", last: "2024-01-29 10:00", took: []time.Duration{0},
 			want: []string{"2024-01-31 10:07", "2024-01-31 10:37"},
 		},
@@ -92,15 +92,15 @@ func TestRuns(t *testing.T) {
 			spec: schedule.Spec{Cron: "30 6 * * 1-5"}, start: "2024-02-02 06:30", took: []time.Duration{0}, // a Friday
 			want: []string{"2024-02-02 06:30", "2024-02-05 06:30"},
 		},
-		"cron leaves out what a run took": {
+		"cron skips slots during a run": {
 			spec: schedule.Spec{Cron: "*/15 * * * *"}, start: "2024-02-02 06:31", took: []time.Duration{20 * time.Minute, 0},
 			want: []string{"2024-02-02 06:45", "2024-02-02 07:15", "2024-02-02 07:30"},
 		},
-		"cron keeps to the clock of its zone": {
+		"cron follows its time zone": {
 			spec: schedule.Spec{Cron: "0 6 * * *", TimeZone: "Europe/Berlin"}, start: "2026-03-28 00:00", took: []time.Duration{0},
 			want: []string{"2026-03-28 05:00", "2026-03-29 04:00", "2026-03-30 04:00"},
 		},
-		"no day is lost to summer time": {
+		"daylight saving time skips no day": {
 			spec: schedule.Spec{Cron: "30 2 * * *", TimeZone: "Europe/Berlin"}, start: "2026-03-28 00:00", took: []time.Duration{0},
 			want: []string{"2026-03-28 01:30", "2026-03-29 01:30", "2026-03-30 00:30"},
 		},
@@ -132,7 +132,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// TestSlots holds any schedule to what Next promises.
+// TestSlots checks the documented properties of Next for random schedules.
 func TestSlots(t *testing.T) {
 	specs := []schedule.Spec{{}, {Every: "7h"}, {Every: "6h", Anchor: "13:00"}, {Every: "95m", Anchor: "2024-01-31T13:00:00Z"},
 		{Cron: "*/7 3-5 * * *", TimeZone: "America/New_York"}, {Cron: "0 0 29 2 *"}}
@@ -143,13 +143,13 @@ func TestSlots(t *testing.T) {
 		now := last.Add(time.Duration(rapid.Int64Range(0, int64(90*24*time.Hour)).Draw(r, "took")))
 		next := s.Next(last, now)
 		if !next.After(last) || next.Before(now) {
-			r.Fatalf("after a run due at %s that ended at %s comes %s", last, now, next)
+			r.Fatalf("the run due at %s that ended at %s is followed by %s", last, now, next)
 		}
 		if again := s.Next(next, next); !again.After(next) {
-			r.Fatalf("after %s comes %s", next, again)
+			r.Fatalf("%s is followed by %s", next, again)
 		}
 		if same := s.Next(last, next); !same.Equal(next) {
-			r.Fatalf("the slot %s is left out by a run that ended on it", next)
+			r.Fatalf("a run that ended at slot %s skips it", next)
 		}
 	})
 }
@@ -159,20 +159,20 @@ func TestParseRefuses(t *testing.T) {
 		spec        schedule.Spec
 		field, want string
 	}{
-		"no duration":    {schedule.Spec{Every: "often"}, "every", "write one such as 30m"},
-		"too often":      {schedule.Spec{Every: "59s"}, "every", "write 1m or more"},
-		"backwards":      {schedule.Spec{Every: "-1h"}, "every", "write 1m or more"},
+		"no duration":    {schedule.Spec{Every: "often"}, "every", "such as 30m"},
+		"too often":      {schedule.Spec{Every: "59s"}, "every", "at least 1m"},
+		"backwards":      {schedule.Spec{Every: "-1h"}, "every", "at least 1m"},
 		"anchor":         {schedule.Spec{Anchor: "25:00"}, "anchor", "such as 13:00"},
-		"both":           {schedule.Spec{Every: "1h", Cron: "0 0 * * *"}, "every", "leave one of them out"},
-		"anchored cron":  {schedule.Spec{Anchor: "13:00", Cron: "0 0 * * *"}, "anchor", "leave one of them out"},
-		"zone alone":     {schedule.Spec{TimeZone: "UTC"}, "time_zone", "belongs to cron"},
+		"both":           {schedule.Spec{Every: "1h", Cron: "0 0 * * *"}, "every", "remove one of them"},
+		"anchored cron":  {schedule.Spec{Anchor: "13:00", Cron: "0 0 * * *"}, "anchor", "remove one of them"},
+		"zone alone":     {schedule.Spec{TimeZone: "UTC"}, "time_zone", "applies only to cron"},
 		"zone":           {schedule.Spec{Cron: "0 0 * * *", TimeZone: "Mars/Olympus"}, "time_zone", "such as Europe/Berlin"},
 		"local zone":     {schedule.Spec{Cron: "0 0 * * *", TimeZone: "Local"}, "time_zone", "such as Europe/Berlin"},
 		"six fields":     {schedule.Spec{Cron: "0 0 0 * * *"}, "cron", "write minute, hour"},
 		"minute 60":      {schedule.Spec{Cron: "60 * * * *"}, "cron", "write minute, hour"},
-		"30 February":    {schedule.Spec{Cron: "0 0 30 2 *"}, "cron", "never comes"},
-		"zone in cron":   {schedule.Spec{Cron: "CRON_TZ=UTC 0 0 * * *"}, "cron", "as time_zone"},
-		"every in cron":  {schedule.Spec{Cron: "@every 1h"}, "cron", "as every"},
+		"30 February":    {schedule.Spec{Cron: "0 0 30 2 *"}, "cron", "would never run"},
+		"zone in cron":   {schedule.Spec{Cron: "CRON_TZ=UTC 0 0 * * *"}, "cron", "set time_zone instead"},
+		"every in cron":  {schedule.Spec{Cron: "@every 1h"}, "cron", "set every instead"},
 		"empty in words": {schedule.Spec{Cron: " "}, "cron", "write minute, hour"},
 	}
 	for name, test := range tests {
@@ -180,7 +180,7 @@ func TestParseRefuses(t *testing.T) {
 			_, err := schedule.Parse(test.spec)
 			e, ok := errors.AsType[*schedule.Error](err)
 			if !ok || e.Field != test.field || !strings.Contains(e.Message, test.want) {
-				t.Errorf("got %v, want an error of %s with %q", err, test.field, test.want)
+				t.Errorf("got %v, want an error about %s with %q", err, test.field, test.want)
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestParseRefuses(t *testing.T) {
 func TestString(t *testing.T) {
 	for want, spec := range map[string]schedule.Spec{
 		"every 30m":                     {},
-		"every 6h from 13:00 on":        {Every: "6h", Anchor: "13:00"},
+		"every 6h from 13:00":           {Every: "6h", Anchor: "13:00"},
 		"every 1h30m0s":                 {Every: "90m"},
 		"cron 0 6 * * *, Europe/Berlin": {Cron: "0 6 * * *", TimeZone: "Europe/Berlin"},
 		"cron @daily, UTC":              {Cron: "@daily"},

@@ -171,7 +171,7 @@ func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
 		w := newWorld(t, fakeSource{})
 		w.runs(t, exitOK, "runs", path)
 		says(t, w.out, "lost")
-		says(t, w.out, "the next run goes on from there")
+		says(t, w.out, "the next run resumes from there")
 		if diff := cmp.Diff(want, statuses(t, path)); diff != "" {
 			t.Fatalf("runs (-want +got):\n%s", diff)
 		}

@@ -71,11 +71,11 @@ func TestRunCheck(t *testing.T) {
 		t.Error("a check made the destination")
 	}
 	for want, content := range map[string]string{
-		"config.api_key names the environment variable NONE, which is not set":  `{config: {api_key: {env: NONE}}, destination: "sqlite:a.db"}`,
+		"config.api_key refers to the environment variable NONE, which is not set":          `{config: {api_key: {env: NONE}}, destination: "sqlite:a.db"}`,
 		`destination "a.db" does not say of which kind it is: write it as sqlite:stripe.db`: `{config: {api_key: k}, destination: a.db}`,
-		`There is no stream "aples". Did you mean "apples"?`:                    `{config: {api_key: k}, destination: "sqlite:a.db", select: [aples]}`,
-		"The key was refused: make a new one.":                                  `{config: {api_key: refused}, destination: "sqlite:a.db"}`,
-		"line 1: pipelines.a.every is not known here":                           `{config: {api_key: k}, destination: "sqlite:a.db", every: 1h}`,
+		`There is no stream "aples". Did you mean "apples"?`:                                `{config: {api_key: k}, destination: "sqlite:a.db", select: [aples]}`,
+		"The key was refused: make a new one.":                                              `{config: {api_key: refused}, destination: "sqlite:a.db"}`,
+		"line 1: pipelines.a.every is not a known field":                                    `{config: {api_key: k}, destination: "sqlite:a.db", every: 1h}`,
 	} {
 		w := newWorld(t, fakeSource{})
 		w.runs(t, exitFailure, "run", "--check", write(t, "p.yaml", "pipelines: {a: "+content+"}"))

@@ -66,7 +66,7 @@ func streamName(stream, account string) string {
 // statusWord gives a status for people.
 func statusWord(s connectorv1.StreamStatus) string {
 	if s == connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED {
-		return "not begun"
+		return "not started"
 	}
 	return strings.ToLower(strings.TrimPrefix(s.String(), "STREAM_STATUS_"))
 }

@@ -89,7 +89,7 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv, Tell: func(name, message string) {
+	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv, Notify: func(name, message string) {
 		tell(a.stderr, "%s %s: %s", time.Now().UTC().Format(time.DateTime), name, message)
 	}}
 	if !once {
