@@ -2,7 +2,7 @@ package connector
 
 import "encoding/json"
 
-// Catalog is every stream that a source offers, in a stable order.
+// Catalog lists every stream that a source offers, in a stable order.
 type Catalog struct {
 	Streams []Stream
 }
@@ -11,19 +11,19 @@ type Catalog struct {
 type Stream struct {
 	Name             string
 	Description      string
-	JSONSchema       json.RawMessage // draft 2020-12, of one record; never closed
+	JSONSchema       json.RawMessage // JSON Schema (draft 2020-12) of one record; never sets additionalProperties to false
 	PrimaryKey       []string        // paths of the fields that together identify a row
-	CursorField      string          // path of the field by which the source orders and filters; may be empty
+	CursorField      string          // path of the field that the source orders and filters by; may be empty
 	SyncModes        []SyncMode
 	Freshness        Freshness
 	EmitsDeletes     bool
-	Parent           string // the stream whose objects carry this one's; may be empty
-	ParentField      string // path of the field with the parent's key, which DeleteMatching matches; empty without a parent
+	Parent           string // the stream whose objects contain this stream's objects; may be empty
+	ParentField      string // path of the field that holds the parent's key, which DeleteMatching matches; empty without a parent
 	Relations        []Relation
-	Permission       string // what a restricted key needs, in the source's words
+	Permission       string // the permission that a restricted key needs, in the source's words
 	DocumentationURL string
 	Availability     Availability
-	Unavailable      *Failure // why not, if Availability is Unavailable
+	Unavailable      *Failure // why, if Availability is Unavailable
 }
 
 // Relation says that a field holds a key of another stream.
@@ -36,13 +36,13 @@ type SyncMode int
 
 // The sync modes.
 const (
-	// FullRefresh reads everything in the configured range; a state with work left is resumed.
+	// FullRefresh reads everything in the configured range. A state with work left is resumed.
 	FullRefresh SyncMode = iota + 1
-	// Incremental reads everything at first, then only what changed.
+	// Incremental reads everything the first time, then only what changed.
 	Incremental
 )
 
-// String gives the protocol's word for m.
+// String returns the protocol's name for m.
 func (m SyncMode) String() string {
 	switch m {
 	case FullRefresh:
@@ -53,17 +53,17 @@ func (m SyncMode) String() string {
 	return "UNSPECIFIED"
 }
 
-// Freshness is how changes of rows that were already read come through.
+// Freshness is how a source finds changes to rows that were already read.
 type Freshness int
 
 // The kinds of freshness.
 const (
-	ByEvents   Freshness = iota + 1 // the source tells of each change
-	ByTrailing                      // the newest rows are read again
-	ByFull                          // everything is read again
+	ByEvents   Freshness = iota + 1 // the source announces each change
+	ByTrailing                      // the newest rows are re-read
+	ByFull                          // everything is re-read
 )
 
-// Availability tells whether a key may read a stream. The zero value means that nobody asked.
+// Availability says whether a key can read a stream. The zero value means that this wasn't checked.
 type Availability int
 
 // The kinds of availability.

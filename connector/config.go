@@ -6,19 +6,20 @@ import (
 	"log/slog"
 )
 
-// Config is a configuration as the user wrote it: one JSON object, which holds secrets. Only [Config.JSON] returns its
-// content. Whatever else is done to a Config, or to a value that holds one, yields "[config]" or an address: printing
-// with any verb, logging, marshalling, and dumping by reflection, which can't look into a function.
+// Config is a configuration as the user wrote it: one JSON object, which contains secrets. Only [Config.JSON] returns
+// the content. Formatting with any verb, logging, marshaling, or dumping a Config by reflection yields "[config]" or
+// an address, even if the Config is nested in another value: the content is held by a closure, which reflection can't
+// see into.
 //
-// The zero value is the configuration of a request that brought none.
+// The zero value is the configuration of a request that had none.
 type Config struct {
 	content func() json.RawMessage
 }
 
-// hiddenConfig is what is printed in the place of a configuration.
+// hiddenConfig is printed in place of a configuration.
 const hiddenConfig = "[config]"
 
-// NewConfig returns the configuration with this content. It keeps content, which must not change any more.
+// NewConfig returns a Config with the given content. It keeps content, which must not be modified afterwards.
 func NewConfig[Text ~string | ~[]byte](content Text) Config {
 	raw := json.RawMessage(content)
 	if len(raw) == 0 {
@@ -27,7 +28,7 @@ func NewConfig[Text ~string | ~[]byte](content Text) Config {
 	return Config{content: func() json.RawMessage { return raw }}
 }
 
-// JSON returns the content, secrets included; nil if there is none. It must not be changed.
+// JSON returns the content, secrets included, or nil if there is none. The caller must not modify it.
 func (c Config) JSON() json.RawMessage {
 	if c.content == nil {
 		return nil

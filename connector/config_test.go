@@ -21,13 +21,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// planted is a key that must appear nowhere.
+// planted is a key that must not appear anywhere.
 const planted = "sk_live_plantedcanary"
 
 var config = connector.NewConfig(`{"api_key":"` + planted + `"}`)
 
-// carriers are the values that hold a Config, and what holds those in turn: exported fields, unexported ones, which fmt
-// prints without calling their methods, pointers, interfaces and containers.
+// carriers returns values that contain a Config or a Secret: in exported fields, in unexported fields (which fmt
+// prints without calling their methods), and behind pointers, interfaces and containers.
 func carriers() map[string]any {
 	check := connector.CheckRequest{Config: config}
 	discover := connector.DiscoverRequest{Config: config}
@@ -49,18 +49,18 @@ func TestConfigIsHidden(t *testing.T) {
 	for name, value := range carriers() {
 		t.Run(name, func(t *testing.T) {
 			for way, text := range printed(t, value) {
-				if leaks(text) {
+				if isLeaked(text) {
 					t.Errorf("%s shows the key: %s", way, text)
 				}
 			}
-			if text := dump(reflect.ValueOf(value), map[uintptr]bool{}); leaks(text) {
+			if text := dump(reflect.ValueOf(value), map[uintptr]bool{}); isLeaked(text) {
 				t.Errorf("reflection reaches the key: %s", text)
 			}
 		})
 	}
 }
 
-// printed is what all ways of printing and marshalling make of a value.
+// printed returns what every way of printing and marshaling makes of value, by the name of the way.
 func printed(t *testing.T, value any) map[string]string {
 	t.Helper()
 	all := map[string]string{"Sprint": fmt.Sprint(value), "Sprintln": fmt.Sprintln(value)}
@@ -78,7 +78,7 @@ func printed(t *testing.T, value any) map[string]string {
 		t.Error(err)
 	}
 	all["slog text"], all["slog JSON"], all["log"], all["template"] = text.String(), object.String(), plain.String(), filled.String()
-	// Encoders may refuse a value, and then must not quote it.
+	// Encoders may reject a value, but their error must not quote it.
 	encoded, err := json.Marshal(value)
 	all["JSON"] = fmt.Sprint(string(encoded), err)
 	encoded, err = xml.Marshal(value)
@@ -89,7 +89,7 @@ func printed(t *testing.T, value any) map[string]string {
 	return all
 }
 
-// dump writes down everything that reflection reaches, unexported fields included, as debuggers and dumpers do.
+// dump returns everything that reflection can reach, unexported fields included, as a debugger would show it.
 func dump(v reflect.Value, seen map[uintptr]bool) string {
 	var text strings.Builder
 	switch v.Kind() {
@@ -125,8 +125,8 @@ func dump(v reflect.Value, seen map[uintptr]bool) string {
 	return text.String()
 }
 
-// leaks reports whether text shows the key in any form: as it is, in hexadecimal, in base64, or as a list of bytes.
-func leaks(text string) bool {
+// isLeaked reports whether text contains the key in any form: plain, hexadecimal, base64, or a list of bytes.
+func isLeaked(text string) bool {
 	const part = "plantedcanary"
 	bytes := []byte(part)
 	numbers := strings.Trim(fmt.Sprintf("%d", bytes), "[]")
@@ -134,7 +134,7 @@ func leaks(text string) bool {
 		part, fmt.Sprintf("%x", part), fmt.Sprintf("% x", part), fmt.Sprintf("%# x", part), numbers, strings.ReplaceAll(numbers, " ", ", "),
 		strings.ReplaceAll(fmt.Sprintf("%# x", part), " ", ", "),
 	}
-	for offset := range 3 { // base64 depends on where in a group of three bytes the text begins
+	for offset := range 3 { // base64 depends on the offset within a group of three bytes
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", offset) + part))
 		forms = append(forms, strings.ToLower(encoded[4:len(encoded)-4]))
 	}
@@ -142,7 +142,7 @@ func leaks(text string) bool {
 	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(lower, form) })
 }
 
-// TestLeaksAreFound plants the key in the open: what looks for it must find it.
+// TestLeaksAreFound checks the checker: a key that isn't hidden must be found.
 func TestLeaksAreFound(t *testing.T) {
 	open := json.RawMessage(`{"api_key":"` + planted + `"}`)
 	ways := printed(t, struct {
@@ -150,15 +150,15 @@ func TestLeaksAreFound(t *testing.T) {
 		hidden []byte
 	}{open, open})
 	for _, way := range []string{"%v", "%s", "%x", "% x", "%X", "%q", "%d", "%+v", "%#v", "slog text", "slog JSON", "log", "JSON", "gob", "cmp"} {
-		if !leaks(ways[way]) {
-			t.Errorf("%s shows the key, and it is not found: %s", way, ways[way])
+		if !isLeaked(ways[way]) {
+			t.Errorf("%s shows the key, but isLeaked doesn't find it: %s", way, ways[way])
 		}
 	}
-	if encoded, _ := json.Marshal([]byte(open)); !leaks(string(encoded)) {
-		t.Errorf("base64 is not recognized: %s", encoded)
+	if encoded, _ := json.Marshal([]byte(open)); !isLeaked(string(encoded)) {
+		t.Errorf("isLeaked doesn't find base64: %s", encoded)
 	}
-	if !leaks(dump(reflect.ValueOf(struct{ config *json.RawMessage }{&open}), map[uintptr]bool{})) {
-		t.Error("reflection does not reach the key")
+	if !isLeaked(dump(reflect.ValueOf(struct{ config *json.RawMessage }{&open}), map[uintptr]bool{})) {
+		t.Error("dump doesn't reach the key")
 	}
 }
 
@@ -167,9 +167,9 @@ func TestConfigContent(t *testing.T) {
 		t.Errorf("content is %s", got)
 	}
 	if !config.Equal(connector.NewConfig([]byte(`{"api_key":"`+planted+`"}`))) || config.Equal(connector.NewConfig(`{}`)) {
-		t.Error("Equal does not compare the content")
+		t.Error("Equal doesn't compare the content")
 	}
 	if none := connector.NewConfig(""); none.JSON() != nil || !none.Equal(connector.Config{}) {
-		t.Errorf("no content is %q", none.JSON())
+		t.Errorf("empty content: got %q, want nil", none.JSON())
 	}
 }

@@ -7,43 +7,43 @@ import (
 	"time"
 )
 
-// Failure says what went wrong, to whom it matters, and whether trying again helps. Neither Message nor Internal ever
-// holds a secret or a customer's data.
+// Failure describes what went wrong, who can fix it, and whether a retry can help. Message and Internal never contain
+// secrets or customer data.
 type Failure struct {
 	Class      Class
-	Message    string // for the user: what is wrong and how to mend it
-	Internal   string // for engineers: what the layers below said; may be empty
+	Message    string // for the user: what is wrong and how to fix it
+	Internal   string // for engineers: details from the layers below; may be empty
 	Retryable  bool
-	RetryAfter time.Duration // zero means that the caller decides
-	Stream     string        // empty if it concerns all
+	RetryAfter time.Duration // zero leaves the delay to the caller
+	Stream     string        // empty if all streams are affected
 	Account    string        // empty for the key's own account
-	RequestID  string        // the source's own id of the request that failed
-	HTTPStatus int           // zero if there was no answer
-	SourceCode string        // the source's own code, such as "resource_missing"
-	Violations []Violation   // the fields that are wrong, for Class Config
+	RequestID  string        // the source's id of the failed request
+	HTTPStatus int           // zero if there was no response
+	SourceCode string        // the source's error code, such as "resource_missing"
+	Violations []Violation   // the invalid fields, for ConfigError
 }
 
-// Violation names one wrong field of a request.
+// Violation names one invalid field of a request.
 type Violation struct {
 	Field       string // path, such as "config.start_date" or "streams[2].fields[0]"
-	Description string // what is wrong and how to mend it
+	Description string // what is wrong and how to fix it
 }
 
-// Class says who can mend a failure.
+// Class says who can fix a failure.
 type Class int
 
 // The classes, as the protocol names them.
 const (
-	ConfigError     Class = iota + 1 // the user mends the request or its configuration
+	ConfigError     Class = iota + 1 // the user corrects the request or its configuration
 	AuthError                        // the user replaces the credentials
-	PermissionError                  // the user extends the credentials or leaves the stream out
-	RateLimit                        // wait
-	Transient                        // try again
-	SourceData                       // the source sent what cannot be carried or understood
+	PermissionError                  // the user extends the key's permissions or deselects the stream
+	RateLimit                        // wait, then retry
+	Transient                        // retry
+	SourceData                       // the source sent something that can't be carried or understood
 	System                           // a bug in the connector
 )
 
-// String gives the protocol's word for c.
+// String returns the protocol's name for c.
 func (c Class) String() string {
 	switch c {
 	case ConfigError:
@@ -64,17 +64,17 @@ func (c Class) String() string {
 	return "UNSPECIFIED"
 }
 
-// Error gives the class and the message for the user.
+// Error returns the class and the message for the user.
 func (f *Failure) Error() string { return strings.ToLower(f.Class.String()) + ": " + f.Message }
 
-// mostViolations bounds how many wrong fields one failure names, so that it fits into an answer whatever came.
-const mostViolations = 20
+// maxViolations is the most invalid fields that one failure lists, so that it fits into a response.
+const maxViolations = 20
 
-// Invalid gives the failure of a request with these wrong fields. Its message repeats them; of very many, it names the
-// first and counts the others.
+// Invalid returns a ConfigError for a request with these invalid fields. Its message repeats them. If there are more
+// than maxViolations, the rest are only counted.
 func Invalid(violations ...Violation) *Failure {
-	more := len(violations) - mostViolations
-	violations = violations[:min(len(violations), mostViolations)]
+	more := len(violations) - maxViolations
+	violations = violations[:min(len(violations), maxViolations)]
 	parts := make([]string, len(violations))
 	for i, v := range violations {
 		parts[i] = v.Field + ": " + v.Description
@@ -85,7 +85,7 @@ func Invalid(violations ...Violation) *Failure {
 	return &Failure{Class: ConfigError, Message: strings.Join(parts, "; "), Violations: violations}
 }
 
-// AsFailure finds the Failure in err, or makes one of class System. Call it for errors that are not a context's own.
+// AsFailure returns the Failure in err, or wraps err in one of class System. Don't call it with a context error.
 func AsFailure(err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
@@ -97,5 +97,5 @@ func AsFailure(err error) *Failure {
 	}
 }
 
-// FailureIn returns the Failure in err, and whether there is one.
+// FailureIn returns the Failure in err, if there is one.
 func FailureIn(err error) (*Failure, bool) { return errors.AsType[*Failure](err) }

@@ -5,18 +5,18 @@ import (
 	"log/slog"
 )
 
-// Secret is a text such as an API key. Only [Secret.Reveal] returns it. Whatever else is done to a Secret, or to a value that
-// holds one, yields "[secret]" or an address, as with [Config].
+// Secret is a string, such as an API key, that only [Secret.Reveal] returns. Formatting, logging, marshaling or
+// dumping a Secret yields "[secret]" or an address, even if it is nested in another value, as with [Config].
 //
-// The zero value is the empty text.
+// The zero value is the empty string.
 type Secret struct {
 	text func() string
 }
 
-// hiddenSecret is what is printed in the place of a secret.
+// hiddenSecret is printed in place of a secret.
 const hiddenSecret = "[secret]"
 
-// NewSecret returns the Secret of a text.
+// NewSecret returns a Secret that holds text.
 func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
@@ -32,7 +32,7 @@ func (s Secret) Reveal() string {
 	return s.text()
 }
 
-// Equal reports whether s and other are the same text.
+// Equal reports whether s and other hold the same text.
 func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
 
 // String implements [fmt.Stringer] without the text.

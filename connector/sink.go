@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// Sink takes the messages of one Read, in order.
+// Sink receives the messages of one Read, in order.
 //
-// Send blocks while the receiver is slow; that is all the back-pressure there is. It does not keep the message after it
-// returned. A Source calls it from one goroutine at a time and ends the Read with its error, except for a [Failure] of
-// class [SourceData]: the batch has a record that cannot be carried, and nothing of the batch was sent. The source then
-// sends the other records and sets that one aside ([SetAside]), or ends its stream.
+// Send blocks while the receiver is slow; this is the only back-pressure. It doesn't retain the message after it
+// returns. A Source calls Send from one goroutine at a time and ends the Read if Send returns an error, with one
+// exception: a [Failure] of class [SourceData] means that the batch contains a record that can't be carried and that
+// no part of the batch was sent. The source then sends the other records and sets that one aside ([SetAside]), or
+// ends its stream.
 type Sink interface {
 	Send(ctx context.Context, m Message) error
 }
 
-// Message is what a Sink takes: *RecordBatch, *StateCheckpoint, *StreamStatus, *Progress or *LogEntry.
+// Message is a message of a Read: *RecordBatch, *StateCheckpoint, *StreamStatus, *Progress or *LogEntry.
 type Message interface{ message() }
 
 func (*RecordBatch) message()     {}
@@ -29,10 +30,10 @@ func (*LogEntry) message()        {}
 type StateCheckpoint struct {
 	StreamState
 	Records   int64     // records of the stream since its previous state in this Read
-	Watermark time.Time // changes are applied up to here; zero if unknown. For metrics and logs; it is not sent
+	Watermark time.Time // changes up to this time are applied; zero if unknown. For metrics and logs: it isn't sent
 }
 
-// StreamStatus tells what became of a stream.
+// StreamStatus reports a new status of a stream.
 type StreamStatus struct {
 	Stream, Account string
 	Status          Status
@@ -40,10 +41,10 @@ type StreamStatus struct {
 	Generation      int64
 }
 
-// Status is what became of a stream in a Read.
+// Status is the status of a stream in a Read.
 type Status int
 
-// The statuses. A stream goes from Started over Running to Complete or Incomplete, or is Skipped.
+// The statuses. A stream goes from Started through Running to Complete or Incomplete, or it is Skipped.
 const (
 	Started Status = iota + 1
 	Running
@@ -52,7 +53,7 @@ const (
 	Skipped
 )
 
-// String gives the protocol's word for s.
+// String returns the protocol's name for s.
 func (s Status) String() string {
 	switch s {
 	case Started:
@@ -69,13 +70,13 @@ func (s Status) String() string {
 	return "UNSPECIFIED"
 }
 
-// Progress is a heartbeat. Counts are of this Read so far.
+// Progress is a heartbeat. Its counts cover this Read so far.
 type Progress struct {
 	Records          int64
 	Requests         int64
 	Retries          int64
-	Fraction         float64   // of the requested history, 0 to 1; an estimate
-	WaitingUntil     time.Time // zero if the Read does not wait
+	Fraction         float64   // the part of the requested history that is covered, 0 to 1; an estimate
+	WaitingUntil     time.Time // zero if the Read isn't waiting
 	RecordsPerSecond float64
 	TimeLeft         time.Duration // an estimate; zero if unknown
 	Streams          []StreamProgress
@@ -88,14 +89,14 @@ type StreamProgress struct {
 	Fraction        float64
 }
 
-// LogEntry is something worth telling a person. It never holds a secret or a customer's data.
+// LogEntry is a message for people. It never contains secrets or customer data.
 type LogEntry struct {
 	Level           LogLevel
 	Message         string
 	Stream, Account string
 }
 
-// LogLevel is how much a log entry matters.
+// LogLevel is the severity of a log entry.
 type LogLevel int
 
 // The log levels.
@@ -105,14 +106,14 @@ const (
 	Error
 )
 
-// Summary is the report of a Read that came to an orderly end.
+// Summary is the report of a Read that ended normally.
 type Summary struct {
 	Streams  []StreamSummary
 	Requests int64
 	Retries  int64
-	Waited   time.Duration // added up over all that waited
+	Waited   time.Duration // total over all requests that waited
 	Duration time.Duration
-	HasMore  bool // another Read with the final states has work left to do
+	HasMore  bool // another Read from the final states has work left to do
 }
 
 // StreamSummary is the report of one stream.
@@ -123,34 +124,34 @@ type StreamSummary struct {
 	Upserts         int64
 	Deletes         int64 // records with Delete
 	DeletesMatching int64 // records with DeleteMatching
-	Withheld        int64 // records that were not sent, since the caller does not accept their operation
-	Bytes           int64 // of JSON in the records
+	Withheld        int64 // records not sent because the caller doesn't accept their operation
+	Bytes           int64 // size of the records' JSON
 	Generation      int64
 	State           json.RawMessage
-	Watermark       time.Time       // changes are applied up to here; zero if unknown
-	Reconciliation  *Reconciliation // with ReadRequest.Reconcile; nil if it came to no end
-	SetAside        []SetAside      // what could not be read and is missing, or stale, at the receiver; at most MaxSetAside
-	SetAsideTotal   int64           // how many that are, named or not
+	Watermark       time.Time       // changes up to this time are applied; zero if unknown
+	Reconciliation  *Reconciliation // set with ReadRequest.Reconcile; nil if the comparison did not finish
+	SetAside        []SetAside      // objects that couldn't be read and are missing or stale at the receiver; at most MaxSetAside
+	SetAsideTotal   int64           // number of objects set aside, listed or not
 }
 
-// MaxSetAside is the most objects of one stream that a summary names.
+// MaxSetAside is the largest number of set-aside objects that the summary of a stream lists.
 const MaxSetAside = 20
 
-// SetAside names what could not be read, or not be carried: an object, the children of an object, or the objects of some
-// seconds. Its stream goes on without it and can be COMPLETE; the state remembers it, and later Reads try it again, less and
-// less often, until it can be read or is gone.
+// SetAside names something that couldn't be read or carried: an object, the children of an object, or the objects
+// created in certain seconds. Its stream continues without it and can be Complete. The state remembers it, and later
+// Reads retry it, less and less often, until it can be read or is gone.
 type SetAside struct {
 	Key      string    // "ch_123", "lines of in_123" or "charges created at 2024-01-31T00:00:00Z"
-	Failure  *Failure  // why, the last time it was tried
+	Failure  *Failure  // the error of the last attempt
 	Since    time.Time // when it was set aside
-	Attempts int64     // how often it was tried
+	Attempts int64     // number of attempts
 }
 
-// Reconciliation counts the differences between a re-listed range and what was sent before, as far as events tell that.
-// Whatever differs is sent.
+// Reconciliation counts the differences between a re-listed range and what was sent before, which is inferred from
+// events. Every difference is also sent.
 type Reconciliation struct {
 	Listed  int64 // objects
-	Missing int64 // objects that had not been sent
+	Missing int64 // objects that hadn't been sent
 	Stale   int64 // objects that had been sent in another version
-	Extra   int64 // objects that had been sent and are there no more
+	Extra   int64 // objects that had been sent and no longer exist
 }

@@ -6,36 +6,37 @@ import (
 	"time"
 )
 
-// Source is a place that records are read from. Its methods may run at once; nothing is kept between calls.
+// Source is a place to read records from. Its methods may be called concurrently; it keeps no data between calls.
 type Source interface {
-	// Spec tells which configuration the source takes.
+	// Spec describes the source and its configuration.
 	Spec() Spec
-	// Check tells whether a configuration works. A configuration or key that does not work is a result, not an error.
+	// Check reports whether a configuration works. A configuration or key that doesn't work is a result, not an
+	// error.
 	Check(ctx context.Context, req CheckRequest) (CheckResult, error)
 	// Discover lists the streams.
 	Discover(ctx context.Context, req DiscoverRequest) (Catalog, error)
-	// Read sends the records of the configured streams and states to resume from, and returns the report. An error
-	// means that the Read did not come to an orderly end; failures of single streams are in the report.
+	// Read sends the records of the configured streams, with states to resume from, to sink. An error means that the
+	// Read did not end normally; failures of single streams are part of the Summary.
 	Read(ctx context.Context, req ReadRequest, sink Sink) (Summary, error)
 }
 
 // Identifier is a [Source] that can tell accounts apart.
 type Identifier interface {
-	// Identify gives the same name for all configurations that read one account by one key, and another for any other.
-	// Nothing secret can be told from it. It is empty if the configuration is no good.
+	// Identify returns the same name for all configurations that read one account with one key, and a different name
+	// for any other. The name reveals no secret. It is empty if the configuration is invalid.
 	Identify(config Config) string
 }
 
-// Spec is what a source tells about itself.
+// Spec describes a source.
 type Spec struct {
 	Source           string          // the source's name, such as "stripe"
-	ConfigSchema     json.RawMessage // JSON Schema, draft 2020-12, of Config
+	ConfigSchema     json.RawMessage // JSON Schema (draft 2020-12) of Config
 	DocumentationURL string
 	SyncModes        []SyncMode
 	Capabilities     []Capability
 }
 
-// Capability is an optional part of Read that a source honours.
+// Capability is an optional feature of Read that a source supports.
 type Capability int
 
 // The capabilities, as the protocol names them.
@@ -56,28 +57,29 @@ type CheckRequest struct {
 	Streams []string // the streams to probe; empty means all
 }
 
-// CheckResult is the answer. It is good if Problems is empty.
+// CheckResult is the result of a Check. The configuration works if Problems is empty.
 type CheckResult struct {
 	Problems []*Failure
 	Streams  []StreamAvailability
-	Account  string // the account's id, if the key may read it
+	Account  string // the account's id, if the key can read it
 
-	// AccountAttributes are facts about the account for people to read, such as "mode": "live". Nothing may depend on them.
+	// AccountAttributes are facts about the account for people to read, such as "mode": "live". Programs must not
+	// depend on them.
 	AccountAttributes map[string]string
 }
 
-// StreamAvailability tells whether a key may read a stream.
+// StreamAvailability says whether a key can read a stream.
 type StreamAvailability struct {
 	Stream       string
 	Availability Availability
-	Reason       *Failure // nil if available
+	Reason       *Failure // why not; nil if available
 }
 
 // DiscoverRequest asks for the catalog.
 type DiscoverRequest struct {
 	Config             Config
-	OnlyAvailable      bool // ask the source what the key may read
-	IncludeUnavailable bool // with OnlyAvailable: mark rather than leave out
+	OnlyAvailable      bool // check with the source which streams the key can read, and omit the others
+	IncludeUnavailable bool // with OnlyAvailable: keep unavailable streams, marked as such
 }
 
 // ReadRequest asks for records. Zero values mean the source's defaults.
@@ -88,16 +90,16 @@ type ReadRequest struct {
 
 	Follow         bool
 	FollowInterval time.Duration
-	From, To       time.Time // half-open range of creation, whole seconds; zero means unbounded
+	From, To       time.Time // half-open range of creation times, in whole seconds; zero means unbounded
 	RecordLimit    int64
 	SoftDeadline   time.Duration
 	NewestFirst    bool
-	Reconcile      bool // compare From to To with what events told, and repair it
+	Reconcile      bool // re-list From to To, compare it with what the events reported, and repair differences
 
-	AcceptedOperations []Operation // what the caller can apply; empty means all. Other records are counted, not sent
+	AcceptedOperations []Operation // operations that the caller can apply; empty means all. Other records are counted but not sent
 
-	CheckpointInterval time.Duration // the longest time between two states of a stream whose records flow
-	CheckpointPages    int           // the most pages between two states of a stream
+	CheckpointInterval time.Duration // longest time between two states of a stream while it has records
+	CheckpointPages    int           // most pages between two states of a stream
 
-	Drain <-chan struct{} // closed when the Read is to end soon, at its next checkpoint, with HasMore; nil means never
+	Drain <-chan struct{} // closed to end the Read at its next checkpoint, with HasMore; nil means never
 }

@@ -2,7 +2,7 @@ package connector
 
 import "encoding/json"
 
-// StreamState is how far a stream was read: a JSON object that belongs to the source.
+// StreamState says how far a stream has been read. State is a JSON object that only the source interprets.
 type StreamState struct {
 	Stream  string
 	Account string // empty for the key's own account

@@ -28,7 +28,7 @@ var promises = []Promise{
 	{"emits-deletes", "Whether the stream can send records with OPERATION_DELETE or OPERATION_DELETE_MATCHING.", "connector.v1.Stream.emits_deletes"},
 
 	// Messages.
-	{"one-sender", "A Source calls it from one goroutine at a time", "connector.Sink"},
+	{"one-sender", "A Source calls Send from one goroutine at a time", "connector.Sink"},
 	{"selected-streams", "Read sends the records of the configured streams", "connector.Source"},
 	{"status-order", "A stream goes from STARTED through RUNNING, which is left out if there are no records, to COMPLETE or INCOMPLETE; or it is SKIPPED", "connector.v1.StreamStatus"},
 	{"record-data", "The object as compact JSON", "connector.v1.Record.data"},
@@ -50,7 +50,7 @@ var promises = []Promise{
 	{"has-more", "Whether another Read from the final states has work left to do.", "connector.v1.Summary.has_more"},
 	{"record-limit", "Stop after about this many records (the current page is completed), with has_more in the summary.", "connector.v1.ReadRequest.record_limit"},
 	{"soft-deadline", "Stop after about this time, at the next checkpoint, with has_more in the summary.", "connector.v1.ReadRequest.soft_deadline"},
-	{"drain", "closed when the Read is to end soon, at its next checkpoint, with HasMore", "connector.ReadRequest"},
+	{"drain", "closed to end the Read at its next checkpoint, with HasMore", "connector.ReadRequest"},
 	{"field-selection", "The paths of the fields to send, such as \"billing_details.email\". The primary key and the cursor are always sent.", "connector.v1.ConfiguredStream.fields"},
 	{"accepted-operations", "Records with another operation are not sent.", "connector.v1.ReadRequest.accepted_operations"},
 	{"withheld", "Records that were not sent because accepted_operations excludes their operation.", "connector.v1.StreamSummary.withheld"},
@@ -58,16 +58,16 @@ var promises = []Promise{
 	{"skipped-generation", "Of a stream that may not be read: that of its state, or zero without a state. It doesn't change from Read to Read while the stream may not be read.", "connector.v1.StreamStatusChange.generation"},
 
 	// Ends.
-	{"sink-error", "ends the Read with its error, except for a Failure of class SourceData", "connector.Sink"},
+	{"sink-error", "ends the Read if Send returns an error, with one exception: a Failure of class SourceData", "connector.Sink"},
 	{"source-data", "The source then sends the other records and sets that one aside (SetAside), or ends its stream.", "connector.Sink"},
-	{"cancellation", "A Read whose context ends returns promptly, with the context's error.", "connector, Calls"},
-	{"no-leak", "A Read that has returned leaves no goroutine behind.", "connector, Calls"},
-	{"sink-panic", "A panic of the sink ends the Read as well.", "connector, Calls"},
-	{"worker-panic", "A panic in a goroutine of a source ends that Read alone, with a Failure of class System that has the stack in Internal and never in Message.", "connector, Calls"},
-	{"concurrent", "The methods of a Source may run at once.", "connector, Calls"},
+	{"cancellation", "When its context ends, Read returns promptly with the context's error.", "connector, Concurrency"},
+	{"no-leak", "Once Read has returned, none of its goroutines is still running.", "connector, Concurrency"},
+	{"sink-panic", "So does a panic of the sink.", "connector, Concurrency"},
+	{"worker-panic", "A panic in a goroutine of the source ends only that Read, with a Failure of class System that has the stack in Internal and never in Message.", "connector, Concurrency"},
+	{"concurrent", "A Source's methods may be called concurrently.", "connector, Concurrency"},
 
 	// Requests.
-	{"errors", "Whatever a Source reports is a Failure or a context's error.", "connector, Errors"},
+	{"errors", "Every error that a Source returns is a Failure or a context error.", "connector, Errors"},
 	{"check", "A configuration or key that doesn't work is a successful RPC with status FAILED and every problem listed.", "connector.v1.ConnectorService.Check"},
 	{"bad-config", "The fields of the request that are wrong, for FAILURE_CLASS_CONFIG.", "connector.v1.Failure.violations"},
 	{"bad-stream", "INVALID_ARGUMENT names the wrong fields of the request, before any record is sent.", "connector.v1.ConnectorService.Read"},
