@@ -10,61 +10,61 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Commit is a step of a source: some records, and the cursors that move over them.
+// Commit is one step of a source: some records, and the cursors that move past them.
 type Commit struct {
 	Batches []Batch
-	// Advance moves the source's cursors over everything that Batches hold. It is called once they were sent, while no other
-	// commit is under way. Nil means that the records belong to something that is not complete yet.
+	// Advance moves the source's cursors past everything in Batches. It is called once the batches have been sent, while no
+	// other commit is in progress. It is nil if the records belong to a step that isn't complete yet.
 	Advance func()
-	// Streams are those whose cursors Advance moves.
+	// Streams lists the streams whose cursors Advance moves.
 	Streams []*Stream
-	// States says which of their states are sent.
+	// States selects which of their states are sent.
 	States States
 }
 
-// Batch holds records of one stream, in the order in which to apply them.
+// Batch holds records of one stream, in the order to apply them.
 type Batch struct {
 	Stream  *Stream
 	Records []connector.Record
 }
 
-// States says which states follow a commit.
+// States selects which states follow a commit.
 type States int
 
 const (
-	// StatesDue sends the states of all the streams if one of them is due by the request's policy: after so many commits,
-	// or so much time.
+	// StatesDue sends the states of all the streams if one of them is due by the request's checkpoint policy: after a
+	// number of commits or an interval.
 	StatesDue States = iota
-	// StatesOfRecords sends those that cover records, and those that are due by time.
+	// StatesOfRecords sends the states that cover new records, and those that are due by time.
 	StatesOfRecords
-	// StatesNow sends all of them, or, in a Read that follows and has nothing to say, those that are due by idleInterval.
+	// StatesNow sends all states. In a Read with Follow, streams without new records send theirs every idleInterval only.
 	StatesNow
 )
 
-// idleInterval is how often the states of a Read that follows are sent while nothing changes.
+// idleInterval is how often an unchanged stream sends its state in a Read with Follow.
 const idleInterval = 30 * time.Second
 
-// policy says how often states are sent.
+// policy determines how often states are sent.
 type policy struct {
 	pages    int
 	interval time.Duration
-	began    time.Time // when the Read did
+	began    time.Time // when the Read began
 }
 
-// leastInterval is how soon after its beginning a Read sends its first states.
-const leastInterval = 250 * time.Millisecond
+// minInterval is the shortest time between a stream's states. It applies at the beginning of a Read.
+const minInterval = 250 * time.Millisecond
 
-// due returns the time after which a state is due. At first it is short, so that a client that is killed again and again
-// after a second or two still makes progress; it grows with the time that the Read has lived.
+// due returns how long after the previous state the next one is due. The interval starts short, so that a client that is
+// killed again and again after a second or two still makes progress, and grows with the age of the Read.
 func (p policy) due(now time.Time) time.Duration {
-	return min(p.interval, max(leastInterval, now.Sub(p.began)/2))
+	return min(p.interval, max(minInterval, now.Sub(p.began)/2))
 }
 
-// Commit sends records, advances over them, and sends the states that are due. An error ends the Read, or is that ctx
-// ended; nothing was advanced then.
+// Commit sends the batches, calls Advance, and sends the states that are due. It returns an error if the Read must end or
+// ctx has ended; Advance wasn't called then.
 //
-// A stream that has ended takes no records. One whose record the sink cannot carry goes on without it, or ends INCOMPLETE at
-// its last state, as StreamOptions.Refused says.
+// Records of a stream that has ended are dropped. If the sink can't carry a record, its stream continues without it or ends
+// INCOMPLETE at its last state, as StreamOptions.Refused decides.
 func (e *Emitter) Commit(ctx context.Context, c Commit) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -83,11 +83,11 @@ func (e *Emitter) Commit(ctx context.Context, c Commit) error {
 	due := c.States == StatesNow
 	for _, s := range c.Streams {
 		s.pages++
-		due = due || s.due()
+		due = due || s.isDue()
 	}
 	for _, s := range c.Streams {
 		if c.States != StatesDue {
-			due = s.owes(c.States)
+			due = s.isStateDue(c.States)
 		}
 		if !due || s.ended() {
 			continue
@@ -99,18 +99,18 @@ func (e *Emitter) Commit(ctx context.Context, c Commit) error {
 	return nil
 }
 
-// due reports whether a state is due by the request's policy.
-func (s *Stream) due() bool {
+// isDue reports whether a state is due by the request's checkpoint policy.
+func (s *Stream) isDue() bool {
 	now := s.emitter.now()
 	return s.pages >= s.emitter.policy.pages || now.Sub(s.stateAt) >= s.emitter.policy.due(now)
 }
 
-// owes reports whether the stream owes a state for itself.
-func (s *Stream) owes(states States) bool {
+// isStateDue reports whether the stream's own state is to be sent, under a policy other than StatesDue.
+func (s *Stream) isStateDue(states States) bool {
 	switch {
 	case s.sinceState > 0:
 		return true
-	case s.idle():
+	case s.isIdle():
 		return s.emitter.now().Sub(s.stateAt) >= idleInterval
 	case states == StatesNow:
 		return true
@@ -127,15 +127,15 @@ func (s *Stream) records(ctx context.Context, records []connector.Record) error 
 	if err != nil || len(records) == 0 {
 		return err
 	}
-	if s.status == connector.Started || s.idle() {
-		if err := s.say(ctx, connector.Running, nil); err != nil {
+	if s.status == connector.Started || s.isIdle() {
+		if err := s.setStatus(ctx, connector.Running, nil); err != nil {
 			return err
 		}
 	}
 	return s.batch(ctx, records)
 }
 
-// batch sends a batch. If the sink cannot carry it, it is cut in halves until the records are found that it cannot carry.
+// batch sends a batch. If the sink can't carry it, it bisects the batch to find the records responsible.
 func (s *Stream) batch(ctx context.Context, records []connector.Record) error {
 	err := s.emitter.send(ctx, &connector.RecordBatch{
 		Stream: s.Name, Account: s.emitter.account, Generation: s.generation, Records: records,
@@ -160,28 +160,28 @@ func (s *Stream) batch(ctx context.Context, records []connector.Record) error {
 	return nil
 }
 
-// refused goes on without a record that the sink cannot carry, or ends the stream.
+// refused skips a record that the sink can't carry, or ends the stream.
 func (s *Stream) refused(ctx context.Context, record connector.Record, failure *connector.Failure) error {
 	if s.Refused == nil {
-		return s.say(ctx, connector.Incomplete, failure)
+		return s.setStatus(ctx, connector.Incomplete, failure)
 	}
 	if failure := s.Refused(record, failure); failure != nil {
-		return s.say(ctx, connector.Incomplete, failure)
+		return s.setStatus(ctx, connector.Incomplete, failure)
 	}
-	return s.log(ctx, connector.Warning, fmt.Sprintf("The record of %s cannot be carried and is set aside. %s", shorten(record.Key), failure.Message))
+	return s.log(ctx, connector.Warning, fmt.Sprintf("The record of %s can't be carried and was set aside. %s", shorten(record.Key), failure.Message))
 }
 
-// acceptable returns the records whose operation the caller accepts. The others are counted, and the log says once what
-// that means.
+// acceptable returns the records whose operation the caller accepts. It counts the others, and warns about them once per
+// stream.
 func (s *Stream) acceptable(ctx context.Context, records []connector.Record) ([]connector.Record, error) {
 	accepted := s.emitter.accepted
-	refused := func(record connector.Record) bool { return !accepted[record.Operation] }
-	if accepted == nil || !slices.ContainsFunc(records, refused) {
+	isWithheld := func(record connector.Record) bool { return !accepted[record.Operation] }
+	if accepted == nil || !slices.ContainsFunc(records, isWithheld) {
 		return records, nil
 	}
 	kept := make([]connector.Record, 0, len(records))
 	for _, record := range records {
-		if refused(record) {
+		if isWithheld(record) {
 			s.counts.withheld++
 			continue
 		}
@@ -191,7 +191,7 @@ func (s *Stream) acceptable(ctx context.Context, records []connector.Record) ([]
 		return kept, nil
 	}
 	s.withheld = true
-	return kept, s.log(ctx, connector.Warning, "The request accepts only some operations, so the others are not sent, and the summary counts them as withheld: rows that are gone at the source stay at the destination.")
+	return kept, s.log(ctx, connector.Warning, "The request doesn't accept all operations. Records with other operations are not sent and are counted as withheld in the summary, so rows that were deleted at the source stay at the destination.")
 }
 
 // checkpoint sends the stream's state.

@@ -1,7 +1,7 @@
-// Package emit keeps the promises of package connector on behalf of any source: the order of messages, counts, checkpoints,
-// heartbeats, limits, and panics.
+// Package emit implements the contract of package connector on behalf of a source: message order, counts, checkpoints,
+// heartbeats, limits and panics.
 //
-// A source makes an [Emitter] per Read, registers its streams, and does its work inside [Emitter.Run]:
+// A source creates an [Emitter] for each Read, registers its streams, and does its work inside [Emitter.Run]:
 //
 //	e := emit.New(req, sink, emit.Options{})
 //	charges := e.Stream(emit.StreamOptions{Name: "charges", Checkpoint: func() (emit.Checkpoint, error) { … }})
@@ -22,21 +22,23 @@
 //
 // # The invariant
 //
-// A state is sent only after every record that it covers. [Emitter.Commit] is the only way to send records, and the only
-// one to move a cursor: it sends the records first, then calls Advance, and only then asks the streams for states to send.
-// A source whose cursors move nowhere else can't break the invariant, because there is no call to forget.
+// A state is sent only after every record that it covers. [Emitter.Commit] is the only way to send records and the only
+// place to move a cursor. It sends the records, then calls Advance, and only then asks the streams for the states to send.
+// A source that moves its cursors only in Advance can't break the invariant.
 //
 // # Statuses
 //
-// A stream is STARTED by Begin and RUNNING with its first records. It ends COMPLETE, INCOMPLETE or SKIPPED, once: what is
-// sent for a stream that has ended is dropped. Only in a Read that follows does a COMPLETE stream go on: its next records make
-// it RUNNING again. A stream that the source leaves without an end is INCOMPLETE, with the state that was sent last.
+// Begin makes a stream STARTED, and its first records make it RUNNING. It ends once, as COMPLETE, INCOMPLETE or SKIPPED;
+// anything sent for a stream that has ended is dropped. In a Read with Follow, a COMPLETE stream can continue: further
+// records make it RUNNING again. A stream that the source doesn't end is INCOMPLETE, with the last state that was sent.
 //
 // # Errors
 //
-// An error of the sink, and a panic in a goroutine of a [Group], end the Read: they are of types of their own, so that no
-// source mistakes them for a failure of its service, and Run returns them even if the source ignored them. A panic becomes
-// a Failure of class SYSTEM. The one exception is a Failure of class SourceData from the sink, about a batch with a record that
-// cannot be carried: the record is found by halving the batch, and its stream goes on without it if the source can remember
-// that (StreamOptions.Refused), and else ends.
+// An error of the sink, or a panic in a goroutine of a [Group], ends the Read. Both have types of their own, so that a
+// source can't mistake them for a failure of its service, and Run returns them even if the source ignores them. A panic
+// becomes a Failure of class SYSTEM.
+//
+// There is one exception: a Failure of class SourceData from the sink means that a batch contains a record that can't be
+// carried. The record is found by bisecting the batch. If StreamOptions.Refused accepts it, the stream continues without
+// that record; otherwise the stream ends.
 package emit

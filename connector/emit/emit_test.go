@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/emit"
 )
 
-// recorder is a sink that writes down what it is sent, in short, and does what its hook says.
+// recorder is a sink that records a one-line summary of each message and fails as its hook says.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -107,7 +107,7 @@ func TestLifeOfAStream(t *testing.T) {
 			func() error { return c.send(ctx, 2, emit.StatesDue) },
 			func() error { return c.send(ctx, 0, emit.StatesNow) },
 			func() error { return c.Complete(ctx) },
-			func() error { return c.send(ctx, 9, emit.StatesNow) }, // it has ended
+			func() error { return c.send(ctx, 9, emit.StatesNow) }, // dropped, since the stream has ended
 			func() error { return c.Complete(ctx) },
 		} {
 			if err := step(); err != nil {
@@ -131,7 +131,7 @@ func TestLifeOfAStream(t *testing.T) {
 	}
 }
 
-// A state never covers a record that was not sent: whatever message the sink fails at.
+// A state never covers a record that wasn't sent, whichever message the sink fails at.
 func TestInvariantWhereverTheSinkFails(t *testing.T) {
 	for failAt := range 12 {
 		var sent, covered int
@@ -160,15 +160,15 @@ func TestInvariantWhereverTheSinkFails(t *testing.T) {
 			return c.Complete(ctx)
 		})
 		if err == nil || err.Error() != "broken pipe" {
-			t.Errorf("sink fails at message %d: Read ends with %v", failAt, err)
+			t.Errorf("sink fails at message %d: Run returned %v", failAt, err)
 		}
 		if covered > sent {
-			t.Errorf("sink fails at message %d: the last state covers %d records, and %d were sent", failAt, covered, sent)
+			t.Errorf("sink fails at message %d: the last state covers %d records, but only %d were sent", failAt, covered, sent)
 		}
 	}
 }
 
-// An error of the sink ends the Read with that error, of whatever class it is, and is no failure of the source's service.
+// An error of the sink, whatever its class, ends the Read with that error and isn't seen as a failure of the source.
 func TestSinkErrorEndsTheRead(t *testing.T) {
 	for _, sunk := range []error{
 		errors.New("closed"),
@@ -190,18 +190,18 @@ func TestSinkErrorEndsTheRead(t *testing.T) {
 			}
 			err := c.send(ctx, 1, emit.StatesNow)
 			if _, ok := errors.AsType[*connector.Failure](err); ok {
-				t.Errorf("%v: the source takes the sink's error for a failure", sunk)
+				t.Errorf("%v: the source mistakes the sink's error for a failure", sunk)
 			}
 			<-ctx.Done() // the sink's error ends the context
 			return nil
 		})
 		if !errors.Is(err, sunk) {
-			t.Errorf("the Read ends with %v, not with the sink's %v", err, sunk)
+			t.Errorf("Run returned %v, want the sink's error %v", err, sunk)
 		}
 	}
 }
 
-func TestRecordThatCannotBeCarriedEndsItsStreamOnly(t *testing.T) {
+func TestUncarriableRecordEndsOnlyItsStream(t *testing.T) {
 	sink := &recorder{hook: func(_ context.Context, m connector.Message) error {
 		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == "a" {
 			return &connector.Failure{Class: connector.SourceData, Message: "too large"}
@@ -250,10 +250,10 @@ func TestPanicsEndTheRead(t *testing.T) {
 			_, err := e.Run(t.Context(), func(ctx context.Context) error { panics(ctx); return nil })
 			failure, ok := errors.AsType[*connector.Failure](err)
 			if !ok || failure.Class != connector.System || !strings.Contains(failure.Internal, "emit_test.go") {
-				t.Fatalf("the Read ends with %#v", err)
+				t.Fatalf("Run returned %#v", err)
 			}
 			if strings.Contains(failure.Message, ".go") || strings.Contains(failure.Message+failure.Internal, secret) {
-				t.Errorf("the failure says too much: %+v", failure)
+				t.Errorf("the failure reveals too much: %+v", failure)
 			}
 		})
 	}
@@ -262,7 +262,7 @@ func TestPanicsEndTheRead(t *testing.T) {
 		c := newCounter(e, "a")
 		_, err := e.Run(t.Context(), func(ctx context.Context) error { _ = c.Begin(ctx, 1); return nil })
 		if failure, ok := errors.AsType[*connector.Failure](err); !ok || failure.Class != connector.System {
-			t.Fatalf("the Read ends with %#v", err)
+			t.Fatalf("Run returned %#v", err)
 		}
 	})
 	t.Run("in a cursor", func(t *testing.T) {
@@ -272,7 +272,7 @@ func TestPanicsEndTheRead(t *testing.T) {
 			return e.Commit(ctx, emit.Commit{Streams: []*emit.Stream{c.Stream}, Advance: func() { panic(1) }})
 		})
 		if failure, ok := errors.AsType[*connector.Failure](err); !ok || failure.Class != connector.System {
-			t.Fatalf("the Read ends with %#v", err)
+			t.Fatalf("Run returned %#v", err)
 		}
 	})
 }
@@ -303,15 +303,15 @@ func TestStatesByPolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if at[0] > time.Second {
-			t.Errorf("the first state came after %v: a client that lives a second makes no progress", at[0])
+			t.Errorf("the first state came after %v: a client that is killed every second makes no progress", at[0])
 		}
 		for i := 1; i < len(at); i++ {
 			if gap := at[i] - at[i-1]; gap > 4*time.Second {
-				t.Errorf("no state for %v, and the policy says 4s", gap)
+				t.Errorf("no state for %v, want one at least every 4s", gap)
 			}
 		}
 		if last := at[len(at)-1] - at[len(at)-2]; last != 4*time.Second {
-			t.Errorf("later states come every %v, not as seldom as the policy allows", last)
+			t.Errorf("later states come every %v, want 4s", last)
 		}
 	})
 }
@@ -342,7 +342,7 @@ func TestLimits(t *testing.T) {
 					t.Errorf("%+v, %v", summary, err)
 				}
 				if name == "record limit" && got[0].Upserts != 10 {
-					t.Errorf("%d records, and the limit is 10", got[0].Upserts)
+					t.Errorf("%d records sent, want the limit of 10", got[0].Upserts)
 				}
 			})
 		})
@@ -373,7 +373,7 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
-func TestOperationsThatTheCallerDoesNotAccept(t *testing.T) {
+func TestWithheldOperations(t *testing.T) {
 	sink := &recorder{}
 	e := emit.New(connector.ReadRequest{AcceptedOperations: []connector.Operation{connector.Upsert}}, sink, quiet)
 	c := newCounter(e, "a")
@@ -405,7 +405,7 @@ func TestOperationsThatTheCallerDoesNotAccept(t *testing.T) {
 	}
 }
 
-// A Read that follows says COMPLETE again only if something came since, and repeats its states seldom while nothing does.
+// A Read with Follow is COMPLETE again only after new records, and repeats an unchanged state only every idleInterval.
 func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &recorder{}
@@ -434,7 +434,7 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// A stream that may not be read is skipped. One that could be read before is incomplete, and keeps its state and generation.
+// A stream that the key may not read is SKIPPED. With a state it is INCOMPLETE instead, and keeps its state and generation.
 func TestRefusedStreams(t *testing.T) {
 	e := emit.New(connector.ReadRequest{}, &recorder{}, quiet)
 	fresh := e.Stream(emit.StreamOptions{Name: "a"})
@@ -444,32 +444,32 @@ func TestRefusedStreams(t *testing.T) {
 		return errors.Join(fresh.Begin(ctx, 9), fresh.Fail(ctx, refusal), known.Begin(ctx, 9), known.Fail(ctx, refusal))
 	})
 	if got := summary.Streams[0]; err != nil || got.Generation != 0 || got.Status != connector.Skipped {
-		t.Errorf("the fresh one: %+v, %v", got, err)
+		t.Errorf("the stream without a state: %+v, %v", got, err)
 	}
 	if got := summary.Streams[1]; got.Generation != 5 || string(got.State) != "3" || got.Status != connector.Incomplete || got.Failure.Class != connector.PermissionError {
-		t.Errorf("the known one: %+v", got)
+		t.Errorf("the stream with a state: %+v", got)
 	}
 }
 
-// After cancellation the Read ends with the context's error, and nothing keeps running.
-func TestCancelledRead(t *testing.T) {
+// After cancellation, Run returns the context's error and no goroutine keeps running.
+func TestCanceledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		e := emit.New(connector.ReadRequest{}, &recorder{}, emit.Options{})
 		time.AfterFunc(time.Minute, cancel)
 		_, err := e.Run(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("the Read ends with %v", err)
+			t.Errorf("Run returned %v", err)
 		}
 	})
 }
 
-// A record that the sink cannot carry is found in its batch; the others are sent, in order, and the stream ends as its source
-// says.
-func TestRecordsThatCannotBeCarriedAreSetAside(t *testing.T) {
+// A record that the sink can't carry is found within its batch. The others are sent in order, and Refused decides whether
+// the stream continues.
+func TestUncarriableRecordsAreSetAside(t *testing.T) {
 	for name, test := range map[string]struct {
 		bad  []int
-		most int // that the source can remember
+		most int // that the source accepts
 		want []string
 	}{
 		"one":      {[]int{3}, 9, []string{"a: STARTED 1", "a: RUNNING 1", "a: 2 records", "a: 1 records", "log: bad", "a: 4 records", "a: state 8 after 7", "log: aside", "a: COMPLETE 1"}},

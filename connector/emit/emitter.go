@@ -9,31 +9,31 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Options are the choices of a source. The zero value works.
+// Options configure an Emitter. The zero value is ready to use.
 type Options struct {
-	// Account is the account of every message; empty for the key's own.
+	// Account is the account that every message names; empty for the key's own account.
 	Account string
-	// Now is the clock of checkpoints and of the summary; nil means time.Now.
+	// Now is the clock used for checkpoints and the summary; nil means time.Now.
 	Now func() time.Time
-	// Heartbeat is the time between two heartbeats; zero means 2 seconds.
+	// Heartbeat is the interval between heartbeats; zero means 2 seconds.
 	Heartbeat time.Duration
-	// Meter counts the source's requests; nil means that it makes none.
+	// Meter counts the source's requests; nil means that the source makes none.
 	Meter Meter
 }
 
-// Meter counts what a Read asked of the service that the source reads. Its methods may be called at any time.
+// Meter counts the requests that a Read makes to the source's service. Its methods may be called concurrently.
 type Meter interface {
 	Requests() int64
 	Retries() int64
-	// Waited returns the time spent waiting for limits and before retries, added up over all that waited.
+	// Waited returns the time spent waiting for rate limits and before retries, summed over all requests.
 	Waited() time.Duration
-	// WaitingUntil returns when the longest wait at present ends; zero if none is under way at now.
+	// WaitingUntil returns when the longest current wait ends, or zero if nothing is waiting at now.
 	WaitingUntil(now time.Time) time.Time
-	// Trouble returns what the Read is held up by, in words for the user; empty if by nothing worth mentioning.
+	// Trouble describes for the user what is holding up the Read, or returns "" if nothing is.
 	Trouble() string
 }
 
-// The checkpoint policy of requests that name none.
+// The checkpoint policy of requests that don't set one.
 const (
 	defaultCheckpointPages    = 50
 	defaultCheckpointInterval = 5 * time.Second
@@ -41,31 +41,31 @@ const (
 
 const defaultHeartbeat = 2 * time.Second
 
-// Emitter sends the messages of one Read. Its methods may be called from many goroutines.
+// Emitter sends the messages of one Read. Its methods may be called concurrently.
 type Emitter struct {
 	sink      connector.Sink
 	account   string
 	now       func() time.Time
 	heartbeat time.Duration
 	meter     Meter
-	accepted  map[connector.Operation]bool // nil: all
+	accepted  map[connector.Operation]bool // nil means all
 	follow    bool
 	limits    limits
 	policy    policy
 
-	mu      sync.Mutex // held while a message is sent, and guards what follows
+	mu      sync.Mutex // held while a message is sent; guards the fields below
 	streams []*Stream  // in the order of the request
 	logged  map[string]bool
-	// troubles are those that were logged.
+	// troubles are the troubles already logged.
 	troubles map[string]bool
-	broken   error // why nothing can be sent any more
+	broken   error // why nothing can be sent anymore
 
 	stopping chan struct{} // closed when the Read is to end early
 	stop     sync.Once
-	cutShort context.CancelFunc // ends the context of Run's read; set before that begins
+	cutShort context.CancelFunc // cancels the context passed to Run's read; set before read is called
 }
 
-// New returns the Emitter of a Read.
+// New returns an Emitter for one Read.
 func New(req connector.ReadRequest, sink connector.Sink, o Options) *Emitter {
 	e := &Emitter{
 		sink: sink, account: o.Account, now: o.Now, heartbeat: o.Heartbeat, meter: o.Meter, follow: req.Follow,
@@ -101,11 +101,11 @@ func New(req connector.ReadRequest, sink connector.Sink, o Options) *Emitter {
 	return e
 }
 
-// Run calls read, and returns the summary of the Read. Meanwhile it sends heartbeats and watches the limits of the
-// request. Streams that read leaves without an end are INCOMPLETE.
+// Run calls read and returns the summary of the Read. While read runs, Run sends heartbeats and enforces the limits of the
+// request. Streams that read doesn't end are INCOMPLETE.
 //
-// The context of read ends early if the sink fails, or if read goes on for longer than [Grace] after it was asked to stop;
-// read may return the context's error then. An error of read, of the sink, or a panic ends the Read without a summary.
+// The context passed to read is canceled if the sink fails, or if read is still running [Grace] after it was asked to stop;
+// read may then return the context's error. An error of read or of the sink, or a panic, ends the Read without a summary.
 func (e *Emitter) Run(ctx context.Context, read func(ctx context.Context) error) (connector.Summary, error) {
 	if err := e.run(ctx, read); err != nil {
 		return connector.Summary{}, Final(err)
@@ -133,11 +133,11 @@ func (e *Emitter) run(ctx context.Context, read func(ctx context.Context) error)
 	case err != nil && !cutOff:
 		return err
 	}
-	return e.leave(ctx)
+	return e.endStreams(ctx)
 }
 
-// leave ends the streams that the source left without an end.
-func (e *Emitter) leave(ctx context.Context) error {
+// endStreams ends the streams that the source did not end.
+func (e *Emitter) endStreams(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.streams {
@@ -148,15 +148,15 @@ func (e *Emitter) leave(ctx context.Context) error {
 	return nil
 }
 
-// failed returns why nothing can be sent any more, or nil.
+// failed returns why nothing can be sent anymore, or nil.
 func (e *Emitter) failed() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.broken
 }
 
-// send sends a message. It is called with mu held. A Failure of class SourceData is the only error that leaves the sink in
-// order. The end of ctx is no error of the sink's: what was not sent then was not advanced over either.
+// send sends a message. The caller holds mu. Errors break the emitter, with two exceptions: a Failure of class SourceData,
+// after which the sink is still usable, and the end of ctx.
 func (e *Emitter) send(ctx context.Context, m connector.Message) error {
 	if e.broken != nil {
 		return e.broken
@@ -179,7 +179,7 @@ func (e *Emitter) send(ctx context.Context, m connector.Message) error {
 	return e.broken
 }
 
-// Log sends an entry about no stream in particular.
+// Log sends a log entry that concerns no particular stream.
 func (e *Emitter) Log(ctx context.Context, level connector.LogLevel, message string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// sinkError is an error of the sink. It hides the sink's error from errors.As, which would find a Failure of the sink's in
-// it and take that for one of the source's service. Run returns what it hides.
+// sinkError wraps an error of the sink. It has no Unwrap method, so that errors.As can't find a Failure of the sink and
+// mistake it for a failure of the source's service. Run returns the wrapped error.
 type sinkError struct{ err error }
 
-// Error describes the sink's error.
-func (e *sinkError) Error() string { return "send a message: " + e.err.Error() }
+// Error returns the message of the sink's error.
+func (e *sinkError) Error() string { return "send message: " + e.err.Error() }
 
 // panicError is a panic in a goroutine of the source or in its sink.
 type panicError struct {
@@ -25,7 +25,7 @@ type panicError struct {
 // Error names the panic, without its stack.
 func (e *panicError) Error() string { return "panic: " + e.what }
 
-// failure returns what the caller of the Read learns of the panic.
+// failure returns the Failure that the caller of the Read receives.
 func (e *panicError) failure() *connector.Failure {
 	return &connector.Failure{
 		Class:    connector.System,
@@ -34,8 +34,8 @@ func (e *panicError) failure() *connector.Failure {
 	}
 }
 
-// Final returns err as the caller of a source is to get it: of a panic in a [Group] the Failure, of a sink's error what the
-// sink returned. Run's errors are final already.
+// Final returns err as the caller of a source should receive it: for a panic in a [Group] the Failure, for a sink error the
+// error that the sink returned. Run's errors don't need it.
 func Final(err error) error {
 	if sunk, ok := errors.AsType[*sinkError](err); ok {
 		return sunk.err
@@ -46,7 +46,7 @@ func Final(err error) error {
 	return err
 }
 
-// guard calls f, and turns a panic into an error.
+// guard calls f and returns a panic as an error.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -56,7 +56,7 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// describe names the value of a panic. Only what the runtime says is quoted: anything else could hold a customer's data.
+// describe describes the value of a panic. It quotes only runtime errors, since other values could contain customer data.
 func describe(p any) string {
 	if err, ok := p.(runtime.Error); ok {
 		return err.Error()
@@ -67,8 +67,8 @@ func describe(p any) string {
 // ErrStopped is returned by steps of a source that ended early because the Read was asked to stop.
 var ErrStopped = errors.New("the Read was asked to stop")
 
-// EndsRead reports whether err concerns the whole Read: the caller is gone, the sink is broken, the source panicked, or its
-// credentials are refused. Any other Failure concerns some streams only.
+// EndsRead reports whether err concerns the whole Read: the caller has gone, the sink is broken, the source panicked, or
+// its credentials were refused. Any other Failure concerns only some of the streams.
 func EndsRead(err error) bool {
 	if err == nil {
 		return false

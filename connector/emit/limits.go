@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Grace is how long work in hand may take after a Read was asked to stop, so that even one with a short deadline makes
-// progress. After it the context of Run's read ends.
+// Grace is how long a Read may continue after it was asked to stop, so that even a Read with a short deadline makes
+// progress. After that, the context passed to read is canceled.
 const Grace = 5 * time.Second
 
-// limits are why a Read may have to end early.
+// limits are the reasons for a Read to end early.
 type limits struct {
 	records      int64           // 0 for none
 	softDeadline time.Duration   // 0 for none
 	drain        <-chan struct{} // nil for none
 }
 
-// watchLimits asks the Read to stop at its soft deadline or when its caller drains, and cuts it short after Grace.
+// watchLimits stops the Read at its soft deadline or when its caller drains, and cuts it short after Grace.
 func (e *Emitter) watchLimits(ctx context.Context) error {
 	var deadline <-chan time.Time
 	if e.limits.softDeadline > 0 {
@@ -41,20 +41,20 @@ func (e *Emitter) watchLimits(ctx context.Context) error {
 	return nil
 }
 
-// Stop asks the Read to end early: the source is to send what it has in hand and to begin nothing new.
+// Stop asks the Read to end early: the source finishes what it has in hand and starts nothing new.
 func (e *Emitter) Stop() { e.stop.Do(func() { close(e.stopping) }) }
 
-// CutShort stops the Read and ends the context of Run's read, so that waits for the service end.
+// CutShort stops the Read and cancels the context passed to read, which ends waits for the service.
 func (e *Emitter) CutShort() {
 	e.Stop()
 	e.cutShort()
 }
 
-// Stopping returns a channel that is closed when the Read is to end early: at its record limit, its soft deadline, when its
+// Stopping returns a channel that is closed when the Read should end early: at its record limit or soft deadline, when its
 // caller drains, or after Stop.
 func (e *Emitter) Stopping() <-chan struct{} { return e.stopping }
 
-// Stopped reports whether the Read is to end early.
+// Stopped reports whether the Read should end early.
 func (e *Emitter) Stopped() bool {
 	select {
 	case <-e.stopping:
@@ -64,7 +64,7 @@ func (e *Emitter) Stopped() bool {
 	}
 }
 
-// Full reports whether the record limit of the request is reached.
+// Full reports whether the request's record limit has been reached.
 func (e *Emitter) Full() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

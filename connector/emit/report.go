@@ -24,7 +24,7 @@ func (e *Emitter) heartbeats(ctx context.Context) error {
 	}
 }
 
-// beat sends one heartbeat. last is the one before.
+// beat sends one heartbeat. last is the previous one.
 func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -40,10 +40,11 @@ func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
 	return e.logTrouble(ctx)
 }
 
-// maxTroubles bounds how many kinds of trouble a Read logs.
+// maxTroubles is the most kinds of trouble that a Read logs.
 const maxTroubles = 20
 
-// logTrouble says once of each kind of trouble what the Read is held up by, so that nobody has to wait for it to give up.
+// logTrouble logs what is holding up the Read, once per kind of trouble, so that the cause is known before the Read gives
+// up.
 func (e *Emitter) logTrouble(ctx context.Context) error {
 	trouble := e.meter.Trouble()
 	if trouble == "" || e.troubles[trouble] || len(e.troubles) == maxTroubles {
@@ -82,7 +83,7 @@ func (s *Stream) fraction() float64 {
 	return s.Fraction()
 }
 
-// summary reports on a Read that came to an orderly end.
+// summary returns the report of a Read that ended normally.
 func (e *Emitter) summary() connector.Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()

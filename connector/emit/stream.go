@@ -10,51 +10,52 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// StreamOptions say what an Emitter has to know of a stream.
+// StreamOptions describe a stream to an Emitter.
 type StreamOptions struct {
 	Name string
-	// Given is the state that the request gave, and GivenGeneration its generation; nil and zero if there was none.
+	// Given is the state in the request and GivenGeneration its generation; nil and zero if there was none.
 	Given           json.RawMessage
 	GivenGeneration int64
-	// Checkpoint returns how far the stream is. It is called while a commit of the stream is under way, so it sees the
-	// cursors as the last Advance left them; it must not call the Emitter.
+	// Checkpoint returns the stream's current state. It is called during a commit of the stream, so it sees the cursors as
+	// the last Advance left them. It must not call the Emitter.
 	Checkpoint func() (Checkpoint, error)
-	// Fraction returns the part of the stream that is read, 0 to 1; nil means that it is unknown until the stream ends. It
-	// may be called at any time and must not call the Emitter.
+	// Fraction returns the part of the stream that has been read, 0 to 1; nil means that this is unknown until the stream
+	// ends. It may be called at any time and must not call the Emitter.
 	Fraction func() float64
-	// Refused is called for each record that the sink cannot carry, while its commit is under way and before that advances.
-	// The stream goes on without the record, unless Refused returns why it cannot. Nil means that it never can.
+	// Refused is called for each record that the sink can't carry, during the commit and before Advance. The stream
+	// continues without the record if Refused returns nil; otherwise it ends with the returned failure. If Refused is nil,
+	// such a record always ends the stream.
 	Refused func(record connector.Record, failure *connector.Failure) *connector.Failure
-	// SetAside returns what the stream goes on without, for the summary. Neither it nor Refused may call the Emitter.
+	// SetAside returns the objects that are set aside, for the summary. Neither it nor Refused may call the Emitter.
 	SetAside func() []connector.SetAside
 }
 
-// Checkpoint is a state to resume from, with the time up to which it covers changes; zero if that is unknown.
+// Checkpoint is a state to resume from, and the time up to which it covers changes; zero if unknown.
 type Checkpoint struct {
 	State     json.RawMessage
 	Watermark time.Time
 }
 
-// Stream is one stream of a Read. Its methods may be called from many goroutines, and do nothing once it has ended.
+// Stream is one stream of a Read. Its methods may be called concurrently and do nothing once the stream has ended.
 type Stream struct {
 	emitter *Emitter
 	StreamOptions
 
-	// What follows is guarded by the Emitter's mutex.
+	// The fields below are guarded by the Emitter's mutex.
 	generation     int64
 	status         connector.Status
 	failure        *connector.Failure
 	counts         counts
 	sinceState     int64     // records sent since the last state
 	pages          int       // commits since the last state
-	stateAt        time.Time // when that was
+	stateAt        time.Time // when the last state was sent
 	state          Checkpoint
 	reconciliation *connector.Reconciliation
-	withheld       bool // it was said that records are withheld
-	warned         int  // how many things it was said to go on without
+	withheld       bool // the warning about withheld records was logged
+	warned         int  // number of set-aside objects in the last warning
 }
 
-// counts add up what was sent for a stream.
+// counts are the totals of what was sent for a stream.
 type counts struct{ upserts, deletes, deletesMatching, withheld, bytes int64 }
 
 func (c *counts) sent() int64 { return c.upserts + c.deletes + c.deletesMatching }
@@ -71,7 +72,7 @@ func (c *counts) add(record connector.Record) {
 	}
 }
 
-// Stream registers a stream. The summary lists streams in the order in which they were registered.
+// Stream registers a stream. The summary lists the streams in order of registration.
 func (e *Emitter) Stream(o StreamOptions) *Stream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -80,8 +81,8 @@ func (e *Emitter) Stream(o StreamOptions) *Stream {
 	return s
 }
 
-// Begin says that the stream is being read, in a generation. It may be called again, in a Read that reads a stream in
-// several rounds.
+// Begin reports that the stream is being read, in the given generation. It may be called again in a Read that reads a
+// stream in several rounds.
 func (s *Stream) Begin(ctx context.Context, generation int64) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
@@ -93,21 +94,21 @@ func (s *Stream) Begin(ctx context.Context, generation int64) error {
 	if s.status != 0 {
 		return nil
 	}
-	return s.say(ctx, connector.Started, nil)
+	return s.setStatus(ctx, connector.Started, nil)
 }
 
-// Complete ends the stream: everything asked for was sent, and the last state says so. In a Read that follows more can come of
-// it, after which it is RUNNING and may be COMPLETE again.
+// Complete ends the stream: everything requested was sent, and the last state covers it. In a Read with Follow, the stream
+// can continue afterwards: it is RUNNING again with its next records, and then COMPLETE again.
 func (s *Stream) Complete(ctx context.Context) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
-	if s.idle() {
+	if s.isIdle() {
 		return nil
 	}
 	return s.end(ctx, connector.Complete, nil)
 }
 
-// Fail ends the stream INCOMPLETE. If it may not be read, that is Skip.
+// Fail ends the stream INCOMPLETE. For a failure of class PermissionError it calls Skip instead.
 func (s *Stream) Fail(ctx context.Context, failure *connector.Failure) error {
 	if failure.Class == connector.PermissionError {
 		return s.Skip(ctx, failure)
@@ -117,8 +118,8 @@ func (s *Stream) Fail(ctx context.Context, failure *connector.Failure) error {
 	return s.end(ctx, connector.Incomplete, failure)
 }
 
-// Skip ends the stream because it may not be read. It is SKIPPED; but one that has a state could be read before, so that it is
-// refused now is a failure: it is INCOMPLETE, and resumes from that state once it may be read again.
+// Skip ends the stream because the key may not read it. The stream is SKIPPED, unless it has a state: a key that could read
+// it before has lost the permission, so it is INCOMPLETE and resumes from that state once the key may read it again.
 func (s *Stream) Skip(ctx context.Context, failure *connector.Failure) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
@@ -132,14 +133,14 @@ func (s *Stream) Skip(ctx context.Context, failure *connector.Failure) error {
 	return s.end(ctx, status, failure)
 }
 
-// Leave ends the stream INCOMPLETE without a failure: a limit of the request was reached.
+// Leave ends the stream INCOMPLETE without a failure, because a limit of the request was reached.
 func (s *Stream) Leave(ctx context.Context) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
 	return s.end(ctx, connector.Incomplete, nil)
 }
 
-// Ended reports whether the stream has ended, so that nothing more of it is sent.
+// Ended reports whether the stream has ended, so that nothing more is sent for it.
 func (s *Stream) Ended() bool {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
@@ -150,17 +151,17 @@ func (s *Stream) ended() bool {
 	return s.status > connector.Complete || s.status == connector.Complete && !s.emitter.follow
 }
 
-// idle reports whether the stream is COMPLETE in a Read that follows, and nothing was sent of it since that was said.
-func (s *Stream) idle() bool { return s.status == connector.Complete && s.emitter.follow }
+// isIdle reports whether the stream is COMPLETE in a Read with Follow and has sent no record since.
+func (s *Stream) isIdle() bool { return s.status == connector.Complete && s.emitter.follow }
 
-// Log sends an entry about the stream.
+// Log sends a log entry about the stream.
 func (s *Stream) Log(ctx context.Context, level connector.LogLevel, message string) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
 	return s.log(ctx, level, message)
 }
 
-// LogOnce sends an entry about the stream, unless one was sent under the same key in this Read.
+// LogOnce sends a log entry about the stream, unless one with the same key was already sent in this Read.
 func (s *Stream) LogOnce(ctx context.Context, key string, level connector.LogLevel, message string) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
@@ -176,15 +177,15 @@ func (s *Stream) log(ctx context.Context, level connector.LogLevel, message stri
 	return s.emitter.send(ctx, &connector.LogEntry{Level: level, Stream: s.Name, Account: s.emitter.account, Message: message})
 }
 
-// Reconciled notes what comparing the stream found, for the summary.
+// Reconciled records the result of reconciling the stream, for the summary.
 func (s *Stream) Reconciled(found *connector.Reconciliation) {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
 	s.reconciliation = found
 }
 
-// end says how the stream ended, unless it has ended already. One that was never begun is STARTED first, or SKIPPED. One that
-// ends INCOMPLETE sends its state, if its cursors moved since the last.
+// end ends the stream with the given status, unless it has already ended. A stream that was never begun becomes STARTED
+// first, unless it is SKIPPED. An INCOMPLETE stream first sends its state if its cursors moved since the last one.
 func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
 	if s.ended() {
 		return nil
@@ -195,20 +196,20 @@ func (s *Stream) end(ctx context.Context, status connector.Status, failure *conn
 		}
 	}
 	if s.status == 0 && status != connector.Skipped {
-		if err := s.say(ctx, connector.Started, nil); err != nil {
+		if err := s.setStatus(ctx, connector.Started, nil); err != nil {
 			return err
 		}
 	}
 	if err := s.warn(ctx); err != nil {
 		return err
 	}
-	return s.say(ctx, status, failure)
+	return s.setStatus(ctx, status, failure)
 }
 
-// mostNamed is how many things that a stream goes on without a warning names.
-const mostNamed = 10
+// maxNamed is the most set-aside objects that a warning names.
+const maxNamed = 10
 
-// aside returns what the stream goes on without.
+// aside returns the objects that are set aside.
 func (s *Stream) aside() []connector.SetAside {
 	if s.SetAside == nil {
 		return nil
@@ -216,7 +217,7 @@ func (s *Stream) aside() []connector.SetAside {
 	return s.SetAside()
 }
 
-// warn says what the stream goes on without, when it ends; again only if that became more.
+// warn logs which objects are set aside, unless the last warning already counted at least as many.
 func (s *Stream) warn(ctx context.Context) error {
 	all := s.aside()
 	if len(all) <= s.warned {
@@ -225,32 +226,32 @@ func (s *Stream) warn(ctx context.Context) error {
 	}
 	s.warned = len(all)
 	var names strings.Builder
-	for i, what := range all[:min(len(all), mostNamed)] {
+	for i, what := range all[:min(len(all), maxNamed)] {
 		if i > 0 {
 			names.WriteString(", ")
 		}
 		names.WriteString(shorten(what.Key))
 	}
-	if more := len(all) - mostNamed; more > 0 {
+	if more := len(all) - maxNamed; more > 0 {
 		fmt.Fprintf(&names, " and %d more", more)
 	}
-	return s.log(ctx, connector.Warning, fmt.Sprintf("%d set aside because they could not be read; they are missing or stale until a later Read can: %s.", len(all), &names))
+	return s.log(ctx, connector.Warning, fmt.Sprintf("Objects set aside because they can't be read: %d. They are missing or stale until a later Read can read them: %s.", len(all), &names))
 }
 
-// longestName is how much of a key a log entry shows.
-const longestName = 100
+// maxKeyLength is the most bytes of a key that a log entry shows.
+const maxKeyLength = 100
 
 func shorten(key string) string {
-	if len(key) <= longestName {
+	if len(key) <= maxKeyLength {
 		return key
 	}
-	return strings.ToValidUTF8(key[:longestName], "") + "…"
+	return strings.ToValidUTF8(key[:maxKeyLength], "") + "…"
 }
 
-// say sends a status.
-func (s *Stream) say(ctx context.Context, status connector.Status, failure *connector.Failure) error {
-	if !legal(s.status, status) {
-		return &panicError{what: fmt.Sprintf("stream %s goes from %s to %s", s.Name, s.status, status)}
+// setStatus changes the status of the stream and sends it.
+func (s *Stream) setStatus(ctx context.Context, status connector.Status, failure *connector.Failure) error {
+	if !isLegal(s.status, status) {
+		return &panicError{what: fmt.Sprintf("stream %s can't go from %s to %s", s.Name, s.status, status)}
 	}
 	if failure != nil {
 		named := *failure
@@ -263,8 +264,9 @@ func (s *Stream) say(ctx context.Context, status connector.Status, failure *conn
 	})
 }
 
-// legal reports whether a stream may go from one status to another. From COMPLETE it goes on only in a Read that follows.
-func legal(from, to connector.Status) bool {
+// isLegal reports whether a stream may go from one status to another. Only in a Read with Follow does it leave COMPLETE for
+// RUNNING.
+func isLegal(from, to connector.Status) bool {
 	switch to {
 	case connector.Started:
 		return from == 0
