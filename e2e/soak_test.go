@@ -101,7 +101,7 @@ func (s *soak) compare(stream, list, undisturbed string) {
 }
 
 // aside returns what the state of a stream in a file sets aside.
-func (s *soak) aside(file, stream string) []state.Aside {
+func (s *soak) aside(file, stream string) []state.SetAside {
 	s.Helper()
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
@@ -116,15 +116,15 @@ func (s *soak) aside(file, stream string) []state.Aside {
 	if err := json.Unmarshal([]byte(text), &content); err != nil {
 		s.Fatal(err)
 	}
-	return content.Aside
+	return content.SetAside
 }
 
 // rowsBut returns the rows of a stream in a file without those that are set aside.
-func (s *soak) rowsBut(file, stream string, aside ...[]state.Aside) []string {
+func (s *soak) rowsBut(file, stream string, aside ...[]state.SetAside) []string {
 	s.Helper()
 	return slices.DeleteFunc(dump(s.T, file, stream), func(row string) bool {
 		id := rowID.FindStringSubmatch(row)
-		return id != nil && slices.ContainsFunc(aside, func(a []state.Aside) bool { return asideIn(a, id[1], row) })
+		return id != nil && slices.ContainsFunc(aside, func(a []state.SetAside) bool { return asideIn(a, id[1], row) })
 	})
 }
 
@@ -135,8 +135,8 @@ var (
 
 // asideIn reports whether an object, given by its id and JSON or row, is set aside, by itself, with its parent, or as one
 // created in a second that can't be read.
-func asideIn(all []state.Aside, id, raw string) bool {
-	return slices.ContainsFunc(all, func(a state.Aside) bool {
+func asideIn(all []state.SetAside, id, raw string) bool {
+	return slices.ContainsFunc(all, func(a state.SetAside) bool {
 		if !a.IsWindow() {
 			return a.ID == id || a.Of != "" && strings.Contains(raw, `"`+a.ID+`"`)
 		}

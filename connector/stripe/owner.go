@@ -39,7 +39,7 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 			unverified = true
 		}
 	}
-	if r.reader.Client.Synced() && !unverified && (!hasNew || own.Account != "") {
+	if r.reader.Client.IsSynced() && !unverified && (!hasNew || own.Account != "") {
 		return own, nil
 	}
 	known, err := r.requestAccount(ctx)
@@ -50,7 +50,7 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 	var violations []connector.Violation
 	for _, s := range streams {
 		if problem := mismatch(s, own, known); problem != "" {
-			violations = append(violations, connector.Violation{Field: s.GivenAs, Description: "the state of " + s.Row.Name + " " + problem})
+			violations = append(violations, connector.Violation{Field: s.GivenPath, Description: "the state of " + s.Row.Name + " " + problem})
 		}
 	}
 	if violations != nil {

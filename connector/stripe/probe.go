@@ -85,7 +85,7 @@ func probe(ctx context.Context, client *api.Client, row *table.Stream, mode stri
 		query.Set("limit", "1")
 	}
 	_, err := client.List(ctx, path, query)
-	if api.HasNone(err) || row.RefusedByParent && err != nil && affectsAll(err) == nil {
+	if api.IsNotFound(err) || row.RefusedByParent && err != nil && affectsAll(err) == nil {
 		return nil
 	}
 	return err

@@ -136,7 +136,7 @@ func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
 	switch {
 	case err != nil:
 		return s.Out.Fail(ctx, connector.AsFailure(err))
-	case s.Outdates:
+	case s.NeedsRelist:
 		s.Enter(selected.Outdated)
 		return nil
 	case r.req.Reconcile:

@@ -130,8 +130,8 @@ func (c *Client) Now() time.Time { return c.clock.stripes(c.clock.local()) }
 // behind, and zero before the first answer.
 func (c *Client) Skew() time.Duration { return c.options.Now().Round(0).Sub(c.Now().Round(0)) }
 
-// Synced reports whether an answer has told Stripe's time.
-func (c *Client) Synced() bool { return c.clock.isSynced() }
+// IsSynced reports whether an answer has told Stripe's time.
+func (c *Client) IsSynced() bool { return c.clock.isSynced() }
 
 // Page is one answer of a list endpoint.
 type Page struct {

@@ -73,14 +73,14 @@ func TestNowIsStripes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // Date's second begins at any time
 				c := client(&test.skewed)
-				if c.Synced() || c.Skew() != 0 || !c.Now().Equal(time.Now()) {
-					t.Errorf("before the first answer: synced %v, skew %v, now %v", c.Synced(), c.Skew(), c.Now())
+				if c.IsSynced() || c.Skew() != 0 || !c.Now().Equal(time.Now()) {
+					t.Errorf("before the first answer: synced %v, skew %v, now %v", c.IsSynced(), c.Skew(), c.Now())
 				}
 				sent := time.Now().Add(test.ahead)
 				page := ask(t, c)
 				promise := time.Second + test.way
-				if wrong := test.wrong(c); wrong > promise || !c.Synced() {
-					t.Errorf("after one answer: wrong by %v, promised %v; synced %v", wrong, promise, c.Synced())
+				if wrong := test.wrong(c); wrong > promise || !c.IsSynced() {
+					t.Errorf("after one answer: wrong by %v, promised %v; synced %v", wrong, promise, c.IsSynced())
 				}
 				if skewed := c.Skew().Abs() > 2*time.Second; skewed != test.skew || test.skew && (c.Skew()+test.ahead).Abs() > promise {
 					t.Errorf("the skew is %v", c.Skew())
@@ -129,8 +129,8 @@ func TestNowIgnoresWhatIsNotStripes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := client(&odd)
 				ask(t, c)
-				if c.Synced() || c.Skew() != 0 {
-					t.Errorf("synced %v, skew %v", c.Synced(), c.Skew())
+				if c.IsSynced() || c.Skew() != 0 {
+					t.Errorf("synced %v, skew %v", c.IsSynced(), c.Skew())
 				}
 			})
 		})

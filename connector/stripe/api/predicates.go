@@ -10,9 +10,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// HasNone reports whether err says that the parent whose list was asked for does not exist, or no longer, or cannot have
+// IsNotFound reports whether err says that the parent whose list was asked for does not exist, or no longer, or cannot have
 // such a list. See https://docs.stripe.com/error-codes#resource-missing.
-func HasNone(err error) bool {
+func IsNotFound(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && (f.missing() && !f.cursorGone() ||
 		strings.Contains(f.words, "not on the legacy metered billing system") || // of a subscription item

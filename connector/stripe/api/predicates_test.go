@@ -19,7 +19,7 @@ import (
 func predicates(err error) []string {
 	var says []string
 	for name, is := range map[string]func(error) bool{
-		"HasNone": api.HasNone, "IsCursorGone": api.IsCursorGone, "IsGone": api.IsGone, "IsRefused": api.IsRefused,
+		"IsNotFound": api.IsNotFound, "IsCursorGone": api.IsCursorGone, "IsGone": api.IsGone, "IsRefused": api.IsRefused,
 		"IsBroken": api.IsBroken, "IsUnreachable": api.IsUnreachable, "IsExpansionRefused": api.IsExpansionRefused,
 	} {
 		if is(err) && is(fmt.Errorf("wrapped: %w", err)) {
@@ -41,10 +41,10 @@ func TestPredicates(t *testing.T) {
 		body   string
 		says   []string
 	}{
-		"a list whose parent is gone":         {false, nil, 404, stripeError("resource_missing", "id", "No such invoice: 'in_1'"), []string{"HasNone"}},
-		"a list whose parent is gone, filter": {false, url.Values{"customer": {"cus_1"}}, 400, stripeError("resource_missing", "customer", "No such customer: 'cus_1'"), []string{"HasNone"}},
-		"a list that the parent can't have":   {false, nil, 400, stripeError("", "", "Cannot list usage record summaries for si_1 because it is not on the legacy metered billing system"), []string{"HasNone"}},
-		"a list of an old session":            {false, nil, 400, stripeError("", "", "Could not find line items for this Checkout Session. They may be missing for old testmode Checkout Sessions."), []string{"HasNone"}},
+		"a list whose parent is gone":         {false, nil, 404, stripeError("resource_missing", "id", "No such invoice: 'in_1'"), []string{"IsNotFound"}},
+		"a list whose parent is gone, filter": {false, url.Values{"customer": {"cus_1"}}, 400, stripeError("resource_missing", "customer", "No such customer: 'cus_1'"), []string{"IsNotFound"}},
+		"a list that the parent can't have":   {false, nil, 400, stripeError("", "", "Cannot list usage record summaries for si_1 because it is not on the legacy metered billing system"), []string{"IsNotFound"}},
+		"a list of an old session":            {false, nil, 400, stripeError("", "", "Could not find line items for this Checkout Session. They may be missing for old testmode Checkout Sessions."), []string{"IsNotFound"}},
 		"a list, refused":                     {false, nil, 400, stripeError("parameter_unknown", "foo", "Received unknown parameter: foo"), nil},
 		"a list, no permission":               {false, nil, 403, stripeError("", "", permission), nil},
 
@@ -55,11 +55,11 @@ func TestPredicates(t *testing.T) {
 		"a cursor, aged out, 404":  {false, after, 404, stripeError("", "", "This event is no longer available because it's aged out of our retention policy."), []string{"IsCursorGone"}},
 		"a cursor, a deleted line": {false, after, 400, stripeError("", "", "No such invoice item: 'ii_1'"), []string{"IsCursorGone"}},
 		"a cursor, an old line id": {false, after, 400, stripeError("", "", "Old id values cannot be used to specify an invoice line item."), []string{"IsCursorGone"}},
-		"a parent behind a cursor": {false, after, 404, stripeError("resource_missing", "id", "No such invoice: 'in_1'"), []string{"HasNone"}},
+		"a parent behind a cursor": {false, after, 404, stripeError("resource_missing", "id", "No such invoice: 'in_1'"), []string{"IsNotFound"}},
 		"aged out, but no cursor":  {false, nil, 400, stripeError("", "", "is no longer available because it's aged out of our retention policy"), nil},
 
-		"an object that is gone":                     {true, nil, 404, stripeError("resource_missing", "id", "No such charge: 'ch_1'"), []string{"HasNone", "IsGone"}},
-		"an object that is gone, no code":            {true, nil, 404, stripeError("", "", "No such charge: 'ch_1'"), []string{"HasNone", "IsGone"}},
+		"an object that is gone":                     {true, nil, 404, stripeError("resource_missing", "id", "No such charge: 'ch_1'"), []string{"IsGone", "IsNotFound"}},
+		"an object that is gone, no code":            {true, nil, 404, stripeError("", "", "No such charge: 'ch_1'"), []string{"IsGone", "IsNotFound"}},
 		"an event that aged out":                     {true, nil, 404, stripeError("", "", "This event is no longer available because it's aged out of our retention policy."), []string{"IsGone"}},
 		"an object of the other mode":                {true, nil, 404, stripeError("resource_missing", "id", "No such charge: 'ch_1'; a similar object exists in live mode, but a test mode key was used to make this request."), nil},
 		"an object, 400":                             {true, nil, 400, stripeError("", "", "This charge cannot be retrieved."), []string{"IsRefused"}},

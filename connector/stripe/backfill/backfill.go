@@ -78,7 +78,7 @@ func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 		page, err := pager.page(ctx, w)
 		if api.IsCursorGone(err) && w.After != "" {
 			b.restart(s)
-			if err := pager.Restarts(p.root); err != nil {
+			if err := pager.Restart(p.root); err != nil {
 				return err
 			}
 			continue
@@ -110,7 +110,7 @@ func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 		return err
 	}
 	h := g.Harvest()
-	h.SetAside(p.streams, state.Thing{From: at.second, To: at.second + 1}, at.cause)
+	h.SetAside(p.streams, state.Item{From: at.second, To: at.second + 1}, at.cause)
 	return h.Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
 		Streams: selected.Outs(p.streams),
 		Advance: func() {
@@ -168,7 +168,7 @@ func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page,
 // readNow notes that records of the streams of a pass were read.
 func (b *Backfill) readNow(p *pass) {
 	for _, s := range p.streams {
-		s.ReadAt(clock.Of(b.reader.Now()))
+		s.MarkRead(clock.Of(b.reader.Now()))
 	}
 }
 
@@ -237,7 +237,7 @@ func listed(ctx context.Context, s *selected.Stream) error {
 	case s.Swept:
 		s.Enter(selected.Sweeping)
 		return nil
-	case s.Outdates:
+	case s.NeedsRelist:
 		s.Enter(selected.Outdated)
 		return nil
 	}
@@ -249,7 +249,7 @@ func listed(ctx context.Context, s *selected.Stream) error {
 // without what Stripe cannot show, which it passes to lacks. It returns emit.ErrStopped if the Read is to stop before the end.
 func ReadWindow(
 	ctx context.Context, reader *family.Reader, m *family.Member, w state.Window,
-	visit func([]rawjson.Object, *api.Page) error, lacks func(state.Thing, *connector.Failure),
+	visit func([]rawjson.Object, *api.Page) error, lacks func(state.Item, *connector.Failure),
 ) error {
 	s, pager := newSpan(w), newPager(reader, m)
 	for last := w.From >= w.To; !last; {
@@ -259,13 +259,13 @@ func ReadWindow(
 		page, err := pager.page(ctx, s.Window)
 		if api.IsCursorGone(err) && s.After != "" {
 			s.Window = s.WithoutCursor()
-			if err := pager.Restarts(m.Row); err != nil {
+			if err := pager.Restart(m.Row); err != nil {
 				return err
 			}
 			continue
 		}
 		if g, ok := errors.AsType[*gap](err); ok {
-			lacks(state.Thing{From: g.second, To: g.second + 1}, g.cause)
+			lacks(state.Item{From: g.second, To: g.second + 1}, g.cause)
 			if err := visit(g.beside, &api.Page{List: rawjson.List{Objects: g.beside}, AsOf: g.asOf}); err != nil {
 				return err
 			}

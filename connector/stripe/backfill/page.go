@@ -33,7 +33,7 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 		return nil, table.ErrTestOnly()
 	}
 	if w.After != "" {
-		if err := p.Continues(row, w.After); err != nil {
+		if err := p.Continue(row, w.After); err != nil {
 			return nil, err
 		}
 	}
@@ -50,13 +50,13 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 	case !page.HasMore:
 		return page, nil
 	case len(page.Objects) == 0:
-		return nil, family.Endless(row, "a page is empty and says that more follow")
+		return nil, family.EndlessList(row, "a page is empty and says that more follow")
 	}
 	switch last := page.Objects[len(page.Objects)-1].ID; last {
 	case "":
-		return nil, family.Endless(row, "a page says that more follow, and its last object has no id")
+		return nil, family.EndlessList(row, "a page says that more follow, and its last object has no id")
 	case w.After:
-		return nil, family.Endless(row, fmt.Sprintf("what follows %q is that again", last))
+		return nil, family.EndlessList(row, fmt.Sprintf("what follows %q is that again", last))
 	}
 	return page, nil
 }

@@ -43,7 +43,7 @@ func newPass(t table.Table, part plan.Part, live bool, mu *sync.Mutex) *pass {
 		p.spans = append(p.spans, newSpan(w))
 	}
 	for _, s := range p.streams {
-		s.ReadBy(p)
+		s.SetLists(p)
 	}
 	return p
 }
@@ -68,7 +68,7 @@ func (p *pass) State(s *selected.Stream) state.State {
 		To:         p.to,
 		Pass:       p.id,
 		Windows:    windows,
-		Relisting:  p.again && len(windows) > 0 || s.Outdates && len(windows) == 0,
+		Relisting:  p.again && len(windows) > 0 || s.NeedsRelist && len(windows) == 0,
 		Pending:    p.pending,
 	}
 }
@@ -82,7 +82,7 @@ func (p *pass) Fraction() float64 {
 	}
 	var rest int64
 	for _, s := range p.spans {
-		rest += s.Rest()
+		rest += s.Remaining()
 	}
 	return 1 - float64(rest)/float64(p.to-p.from)
 }

@@ -115,10 +115,10 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 func (s *sweep) remember(c *change, h *family.Harvest) {
 	note := func(of readingOf, sum uint64) {
 		s.reread[of] = reading{c.readAt, sum}
-		of.stream.ReadAt(c.readAt)
+		of.stream.MarkRead(c.readAt)
 	}
 	for _, list := range c.lists {
-		sum := h.Sum(s.seed, list.stream)
+		sum := h.Hash(s.seed, list.stream)
 		if before, ok := s.reread[list]; ok && before.sum == sum && !h.Partial {
 			h.Drop(list.stream)
 		}
@@ -212,7 +212,7 @@ func (s *sweep) part(ctx context.Context, g *family.Gatherer, c *change, param s
 	}
 	err := g.Part(ctx, c.member, param, c.id)
 	if err == nil {
-		g.Harvest().Read(c.member.Streams, state.Thing{ID: c.id, Via: param})
+		g.Harvest().MarkRead(c.member.Streams, state.Item{ID: c.id, Via: param})
 	}
 	return err
 }

@@ -91,16 +91,16 @@ func (l *listing) next(ctx context.Context) ([]rawjson.Object, bool, error) {
 	}
 	row := l.reader.Table.Find("events")
 	if len(page.Objects) == 0 {
-		return nil, false, family.Endless(row, "a page is empty and says that more follow")
+		return nil, false, family.EndlessList(row, "a page is empty and says that more follow")
 	}
 	l.after = page.Objects[len(page.Objects)-1].ID
-	return page.Objects, true, l.pager.Continues(row, l.after)
+	return page.Objects, true, l.pager.Continue(row, l.after)
 }
 
 // restart lists the events from the newest again, since the last one listed has become too old to go on behind.
 func (l *listing) restart() error {
 	l.after = ""
-	return l.pager.Restarts(l.reader.Table.Find("events"))
+	return l.pager.Restart(l.reader.Table.Find("events"))
 }
 
 // ReadEvents visits the events of a stretch of time that concern streams, page by page, the newest first. It returns

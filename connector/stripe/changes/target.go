@@ -80,7 +80,7 @@ func (s *sweep) targetsIn(root *family.Member, key targetsKey) []target {
 			case ofParent || !stream.Row.Announces(key.kind):
 			case key.object == stream.Row.Object:
 				found = append(found, target{stream, m, m, childObject})
-			case !m.Lists(key.object):
+			case !m.HasType(key.object):
 				found = append(found, target{stream, m, m, allChildren})
 			}
 		}

@@ -19,7 +19,7 @@ func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harv
 	switch {
 	case !ok || emit.EndsRead(err):
 		return h, err
-	case s.reader.Isolated(ctx, c.member, err):
+	case s.reader.IsIsolated(ctx, c.member, err):
 		for stream := range c.news {
 			h.SetAside([]*selected.Stream{stream}, c.thing(stream), failure)
 		}
@@ -37,20 +37,20 @@ func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harv
 }
 
 // thing returns what a stream lacks if the change can't be applied.
-func (c *change) thing(stream *selected.Stream) state.Thing {
+func (c *change) thing(stream *selected.Stream) state.Item {
 	switch c.role {
 	case partOfList:
-		return state.Thing{ID: c.id, Via: c.via()}
+		return state.Item{ID: c.id, Via: c.via()}
 	case allChildren:
-		return state.Thing{ID: c.id, Of: c.row.Parent}
+		return state.Item{ID: c.id, Of: c.row.Parent}
 	case childObject:
-		return state.Thing{ID: parentOf(c.row, c.newest().About), Of: c.row.Parent}
+		return state.Item{ID: parentOf(c.row, c.newest().About), Of: c.row.Parent}
 	case ownObject:
 	}
 	if slices.Contains(c.member.Streams, stream) {
-		return state.Thing{ID: c.id}
+		return state.Item{ID: c.id}
 	}
-	return state.Thing{ID: c.id, Of: c.row.Name}
+	return state.Item{ID: c.id, Of: c.row.Name}
 }
 
 // via returns the parameter that names the part of a list that is read again; empty if there is none.

@@ -180,12 +180,12 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 		page, err := g.reader.List(ctx, path, query, pager)
 		if api.IsCursorGone(err) && query.Has("starting_after") {
 			query.Del("starting_after")
-			if err := pager.Restarts(m.Row); err != nil {
+			if err := pager.Restart(m.Row); err != nil {
 				return err
 			}
 			continue
 		}
-		if api.HasNone(err) {
+		if api.IsNotFound(err) {
 			return nil
 		}
 		if err != nil {
@@ -198,7 +198,7 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 			return nil
 		}
 		last := page.Objects[len(page.Objects)-1].ID
-		if err := pager.Continues(m.Row, last); err != nil {
+		if err := pager.Continue(m.Row, last); err != nil {
 			return err
 		}
 		query.Set("starting_after", last)
@@ -243,9 +243,9 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 	if n := len(before.Objects); n > 0 {
 		last := before.Objects[n-1].ID
 		if last == "" {
-			return nil, Endless(child.Row, "a page says that more follow, and its last object has no id")
+			return nil, EndlessList(child.Row, "a page says that more follow, and its last object has no id")
 		}
-		if err := pager.Continues(child.Row, last); err != nil {
+		if err := pager.Continue(child.Row, last); err != nil {
 			return nil, err
 		}
 		query.Set("starting_after", last)
@@ -253,11 +253,11 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 	page, err := g.reader.List(ctx, path, query, pager)
 	switch {
 	case api.IsCursorGone(err): // that child was deleted: restart the list, some come twice
-		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restarts(child.Row)
+		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restart(child.Row)
 	case err != nil:
 		return nil, err
 	case page.HasMore && len(page.Objects) == 0:
-		return nil, Endless(child.Row, "a page is empty and says that more follow")
+		return nil, EndlessList(child.Row, "a page is empty and says that more follow")
 	}
 	return page, nil
 }
@@ -267,13 +267,13 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 func (g *Gatherer) forgive(ctx context.Context, child *Member, parent string, err error) error {
 	failure, ok := connector.FailureIn(err)
 	switch {
-	case api.HasNone(err):
+	case api.IsNotFound(err):
 		g.read(child, parent)
 		return nil // the parent was deleted meanwhile, and its children with it; or it can have none
 	case !ok:
 		return err
 	case failure.Class != connector.PermissionError:
-		if parent == "" || !g.reader.Isolated(ctx, child, err) {
+		if parent == "" || !g.reader.IsIsolated(ctx, child, err) {
 			return err
 		}
 		g.fail(child, parent, failure)
@@ -296,7 +296,7 @@ func (g *Gatherer) forgive(ctx context.Context, child *Member, parent string, er
 func (g *Gatherer) read(child *Member, parent string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.harvest.Read(child.All(), state.Thing{ID: parent, Of: child.Row.Parent})
+	g.harvest.MarkRead(child.All(), state.Item{ID: parent, Of: child.Row.Parent})
 }
 
 // fail notes that the children of a parent could not be read. What a change sent of them before stays as it is.
@@ -306,7 +306,7 @@ func (g *Gatherer) fail(child *Member, parent string, failure *connector.Failure
 	if g.change {
 		g.harvest.forget(child, parent)
 	}
-	g.harvest.SetAside(child.All(), state.Thing{ID: parent, Of: child.Row.Parent}, failure)
+	g.harvest.SetAside(child.All(), state.Item{ID: parent, Of: child.Row.Parent}, failure)
 }
 
 // warnRefused says once that Stripe refuses to list the children of some parents.

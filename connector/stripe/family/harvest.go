@@ -24,9 +24,9 @@ type Harvest struct {
 	Partial bool // some of it was sent already
 
 	records   map[*selected.Stream][]connector.Record
-	trials    map[*selected.Stream][]selected.Trial // what became of things that a stream goes on without, or must
-	sent      map[*selected.Stream]map[string]bool  // the keys of records of streams that go on without something
-	misplaced map[*Member]string                    // an example of what was listed and does not belong
+	trials    map[*selected.Stream][]selected.Attempt // what became of things that a stream goes on without, or must
+	sent      map[*selected.Stream]map[string]bool    // the keys of records of streams that go on without something
+	misplaced map[*Member]string                      // an example of what was listed and does not belong
 	bytes     int
 	event     string                      // the id of the event that caused it all; empty if it was listed
 	wanted    func(*selected.Stream) bool // which streams to keep records of; nil for all
@@ -37,7 +37,7 @@ type Harvest struct {
 func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
 	return &Harvest{
 		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted,
-		trials: map[*selected.Stream][]selected.Trial{}, sent: map[*selected.Stream]map[string]bool{},
+		trials: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
 	}
 }
 
@@ -49,20 +49,20 @@ func (h *Harvest) next() *Harvest {
 	return empty
 }
 
-// Read notes that something was read whole, or is gone, so that no stream goes on without it.
-func (h *Harvest) Read(streams []*selected.Stream, t state.Thing) {
+// MarkRead notes that something was read whole, or is gone, so that no stream goes on without it.
+func (h *Harvest) MarkRead(streams []*selected.Stream, t state.Item) {
 	for _, s := range streams {
-		if h.wants(s) && len(s.Asides()) > 0 {
-			h.trials[s] = append(h.trials[s], selected.Trial{Thing: t})
+		if h.wants(s) && len(s.SetAside()) > 0 {
+			h.trials[s] = append(h.trials[s], selected.Attempt{Item: t})
 		}
 	}
 }
 
 // SetAside notes that something could not be read, and that streams are to go on without it.
-func (h *Harvest) SetAside(streams []*selected.Stream, t state.Thing, failure *connector.Failure) {
+func (h *Harvest) SetAside(streams []*selected.Stream, t state.Item, failure *connector.Failure) {
 	for _, s := range streams {
 		if h.wants(s) {
-			h.trials[s] = append(h.trials[s], selected.Trial{Thing: t, Failure: failure})
+			h.trials[s] = append(h.trials[s], selected.Attempt{Item: t, Failure: failure})
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	}
 	for _, child := range m.Children {
 		h.Replace(child, object.ID, asOf)
-		h.Read(child.All(), state.Thing{ID: object.ID, Of: child.Row.Parent})
+		h.MarkRead(child.All(), state.Item{ID: object.ID, Of: child.Row.Parent})
 	}
 }
 
@@ -121,7 +121,7 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		h.records[s] = slices.Grow(h.records[s], len(objects))
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
-				h.Add(s, connector.Record{Data: m.Complete(object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
 			}
 		}
 	}
@@ -134,8 +134,8 @@ func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
 	h.records[s] = append(h.records[s], record)
 }
 
-// Sum returns a hash of what there is of a stream.
-func (h *Harvest) Sum(seed maphash.Seed, s *selected.Stream) uint64 {
+// Hash returns a hash of what there is of a stream.
+func (h *Harvest) Hash(seed maphash.Seed, s *selected.Stream) uint64 {
 	var sum maphash.Hash
 	sum.SetSeed(seed)
 	for _, record := range h.records[s] {
@@ -216,7 +216,7 @@ func (h *Harvest) commit(ctx context.Context, e *emit.Emitter, streams []*select
 // noteKeys notes the keys of the records of streams that go on without something: it may be among them.
 func (h *Harvest) noteKeys(streams []*selected.Stream) {
 	for _, s := range streams {
-		if len(h.records[s]) == 0 || len(s.Asides()) == 0 {
+		if len(h.records[s]) == 0 || len(s.SetAside()) == 0 {
 			continue
 		}
 		if h.sent[s] == nil {
@@ -232,12 +232,12 @@ func (h *Harvest) noteKeys(streams []*selected.Stream) {
 
 // warnAside says what a stream goes on without from now on, and ends it if that is too much.
 func (h *Harvest) warnAside(ctx context.Context, s *selected.Stream) error {
-	added, failure := s.Lacks(h.trials[s])
+	added, failure := s.NewlySetAside(h.trials[s])
 	if failure != nil {
 		return s.Out.Fail(ctx, failure)
 	}
 	for _, t := range added {
-		message := fmt.Sprintf("%s cannot be read and is set aside: later Reads try again. %s", s.NameOf(t.Thing), t.Failure.Message)
+		message := fmt.Sprintf("%s cannot be read and is set aside: later Reads try again. %s", s.NameOf(t.Item), t.Failure.Message)
 		if err := s.Out.Log(ctx, connector.Warning, message); err != nil {
 			return err
 		}

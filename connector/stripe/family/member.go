@@ -97,11 +97,13 @@ func (m *Member) Below(parent *table.Stream) *Member {
 // ParentObject returns the object type of the parents of m.
 func (m *Member) ParentObject() string { return m.parentObject }
 
-// Lists reports whether objects of a type belong to the endpoint.
-func (m *Member) Lists(object string) bool { return slices.Contains(m.objects, object) }
+// HasType reports whether objects of a type belong to the endpoint.
+func (m *Member) HasType(object string) bool { return slices.Contains(m.objects, object) }
 
 // belongs reports whether an object has an id and is of a type that the endpoint is known to list.
-func (m *Member) belongs(object rawjson.Object) bool { return object.ID != "" && m.Lists(object.Type) }
+func (m *Member) belongs(object rawjson.Object) bool {
+	return object.ID != "" && m.HasType(object.Type)
+}
 
 // Follows reports whether a change of its parent can be one of any stream of m.
 func (m *Member) Follows() bool {
@@ -170,9 +172,9 @@ func (m *Member) EmbedsAll(object rawjson.Object) bool {
 	return true
 }
 
-// Complete returns an object in the shape that it always has: with the id of its parent, and without what was expanded for
+// Normalize returns an object in the shape that it always has: with the id of its parent, and without what was expanded for
 // the sake of its children.
-func (m *Member) Complete(raw string, at table.Place) string {
+func (m *Member) Normalize(raw string, at table.Place) string {
 	if field := m.Row.ParentField; field != "" {
 		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Parent.ID))
 	}

@@ -44,21 +44,21 @@ func (p *Pager) served(n int) {
 // mostRestarts is how often in a row a list is resumed without its cursor: each time, its object must just have been deleted.
 const mostRestarts = 20
 
-// Restarts notes that a list is resumed without its cursor, which Stripe does not know any more. It returns an error if that
+// Restart notes that a list is resumed without its cursor, which Stripe does not know any more. It returns an error if that
 // happens again and again.
-func (p *Pager) Restarts(row *table.Stream) error {
+func (p *Pager) Restart(row *table.Stream) error {
 	if p.restarts++; p.restarts > mostRestarts {
-		return Endless(row, "Stripe refuses each cursor that it gave")
+		return EndlessList(row, "Stripe refuses each cursor that it gave")
 	}
 	p.mark, p.since, p.nextMark = "", 0, 0
 	return nil
 }
 
-// Continues notes that the list goes on behind an object. It returns an error if the list went on behind that one before, and
+// Continue notes that the list goes on behind an object. It returns an error if the list went on behind that one before, and
 // so would not end. Of the cursors that were used, one is remembered, ever later and more seldom (Brent's algorithm).
-func (p *Pager) Continues(row *table.Stream, id string) error {
+func (p *Pager) Continue(row *table.Stream, id string) error {
 	if id == p.mark {
-		return Endless(row, fmt.Sprintf("the list goes on behind %q again and again", id))
+		return EndlessList(row, fmt.Sprintf("the list goes on behind %q again and again", id))
 	}
 	if p.since++; p.since > p.nextMark {
 		p.mark, p.since, p.nextMark = id, 0, 2*p.nextMark+1
@@ -94,8 +94,8 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 	}
 }
 
-// Endless returns the failure of a list that does not end.
-func Endless(row *table.Stream, what string) error {
+// EndlessList returns the failure of a list that does not end.
+func EndlessList(row *table.Stream, what string) error {
 	return &connector.Failure{
 		Class:    connector.SourceData,
 		Message:  fmt.Sprintf("Stripe's list %s does not end: %s. What came of it was sent. Try again later; if it stays, ask Stripe's support.", row.Path, what),

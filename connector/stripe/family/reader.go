@@ -45,7 +45,7 @@ func (r *Reader) Change(streams []*selected.Stream, event string, wanted func(*s
 // Object reads one object of m, or reports that it is gone.
 func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Values) (object rawjson.Object, gone bool, err error) {
 	object, err = r.get(ctx, m, m.Row.Retrieve(table.Place{}, id), query)
-	if api.HasNone(err) {
+	if api.IsNotFound(err) {
 		return object, true, nil
 	}
 	deleted, _ := rawjson.Lookup(object.Raw, "deleted")
@@ -76,7 +76,7 @@ func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 		}
 		if more = page.HasMore && len(page.Objects) > 0; more {
 			query.Set("starting_after", ids[len(ids)-1])
-			if err := pager.Continues(row, ids[len(ids)-1]); err != nil {
+			if err := pager.Continue(row, ids[len(ids)-1]); err != nil {
 				return nil, err
 			}
 		}

@@ -22,9 +22,9 @@ func (r *Reader) alive(ctx context.Context, path string) bool {
 	return err == nil || !api.IsBroken(err) && !api.IsUnreachable(err) && ctx.Err() == nil
 }
 
-// Isolated reports whether err, of a request for one object of m or for what is below one, concerns that only: it can be set
+// IsIsolated reports whether err, of a request for one object of m or for what is below one, concerns that only: it can be set
 // aside. Any other error concerns the stream, the key, or the way to Stripe.
-func (r *Reader) Isolated(ctx context.Context, m *Member, err error) bool {
+func (r *Reader) IsIsolated(ctx context.Context, m *Member, err error) bool {
 	failure, ok := connector.FailureIn(err)
 	switch {
 	case !ok || ctx.Err() != nil:

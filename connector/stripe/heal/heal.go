@@ -26,7 +26,7 @@ const (
 
 // trial is one thing that is read again, for all streams that lack it.
 type trial struct {
-	state.Aside
+	state.SetAside
 	root    *table.Stream
 	streams []*selected.Stream
 	family  *family.Member
@@ -67,10 +67,10 @@ func due(reader *family.Reader, streams []*selected.Stream) []*trial {
 	for _, s := range streams {
 		root := reader.Table.Root(s.Row)
 		for _, a := range s.Due() {
-			i := slices.IndexFunc(trials, func(t *trial) bool { return t.Thing == a.Thing && t.root == root && t.alike(s) })
+			i := slices.IndexFunc(trials, func(t *trial) bool { return t.Item == a.Item && t.root == root && t.alike(s) })
 			if i < 0 {
 				i = len(trials)
-				trials = append(trials, &trial{Aside: a, root: root})
+				trials = append(trials, &trial{SetAside: a, root: root})
 			}
 			trials[i].streams = append(trials[i].streams, s)
 		}
@@ -100,7 +100,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 	switch {
 	case emit.EndsRead(err):
 		return err
-	case err != nil && !reader.Isolated(ctx, t.family, err):
+	case err != nil && !reader.IsIsolated(ctx, t.family, err):
 		return nil // whatever is wrong concerns more, and is said elsewhere
 	case err != nil:
 		failure = connector.AsFailure(err)
@@ -108,16 +108,16 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 	h := g.Harvest()
 	if failure != nil {
 		h = family.NewHarvest("", wanted)
-		h.SetAside(t.streams, t.Thing, failure)
+		h.SetAside(t.streams, t.Item, failure)
 	} else {
-		h.Read(t.streams, t.Thing)
+		h.MarkRead(t.streams, t.Item)
 	}
 	return h.Commit(ctx, reader.Emitter, t.streams, emit.Commit{
 		Streams: selected.Outs(t.streams),
 		States:  emit.StatesOfRecords,
 		Advance: func() {
 			for _, s := range t.streams {
-				s.ReadAt(readAt)
+				s.MarkRead(readAt)
 			}
 		},
 	})
@@ -169,7 +169,7 @@ func (t *trial) window(ctx context.Context, reader *family.Reader, g *family.Gat
 	visit := func(objects []rawjson.Object, page *api.Page) error {
 		return g.Gather(ctx, t.family, objects, table.Place{}, page.AsOf)
 	}
-	lacks := func(_ state.Thing, cause *connector.Failure) { failure = cause }
+	lacks := func(_ state.Item, cause *connector.Failure) { failure = cause }
 	err = backfill.ReadWindow(ctx, reader, t.family, state.Window{From: t.From, To: t.To}, visit, lacks)
 	return failure, err
 }

@@ -72,7 +72,7 @@ func Again(table table.Table, c config.Config, streams []*selected.Stream, now t
 	p.selected = streams
 	for _, s := range streams {
 		given := s.Current
-		given.Aside = s.Asides()
+		given.SetAside = s.SetAside()
 		s.Given = &given
 	}
 	return p.parts()
@@ -146,14 +146,14 @@ func (p *planner) parts() []Part {
 func (p *planner) begin(s *selected.Stream) (group, bool) {
 	g := group{root: p.table.Root(s.Row), relisting: s.Phase() == selected.Outdated}
 	given := s.Given
-	s.Resumed, s.Outdates = false, false
+	s.Resumed, s.NeedsRelist = false, false
 	if given == nil {
 		p.restart(s)
 		return g, true
 	}
 	s.Generation, s.Current = given.Generation, *given
 	g.relisting = g.relisting || given.Relisting && len(given.Windows) == 0
-	s.Resume(given.Aside)
+	s.Resume(given.SetAside)
 	if s.Swept {
 		s.Changes = p.changesOf(given)
 	}
@@ -167,7 +167,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		return g, true
 	case len(given.Windows) > 0:
 		s.Resumed = true
-		s.Outdates = s.Incremental && !given.Relisting && p.table.Freshness(s.Row) != connector.ByEvents
+		s.NeedsRelist = s.Incremental && !given.Relisting && p.table.Freshness(s.Row) != connector.ByEvents
 		g.pass = p.resumes(given.Pass)
 		return g, true
 	case !s.Incremental || p.table.Freshness(s.Row) == connector.ByFull:
@@ -232,7 +232,7 @@ func (p *planner) trail(s *selected.Stream, root *table.Stream) clock.Second {
 // resumes returns the pass that a stream resumes: its own, or that of another stream which resumed from there.
 func (p *planner) resumes(id state.PassID) string {
 	for _, other := range p.selected {
-		if other.Given != nil && len(other.Given.Windows) > 0 && id.Led(other.Given.Pass) {
+		if other.Given != nil && len(other.Given.Windows) > 0 && id.ResumedBy(other.Given.Pass) {
 			return other.Given.Pass.ID
 		}
 	}

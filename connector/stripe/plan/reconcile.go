@@ -54,7 +54,7 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 		case s.Given == nil:
 			p.wrong("states", "has none of %s: read the stream without reconcile first, to its end.", s.Row.Name)
 		case len(s.Given.Windows) > 0:
-			p.wrong(s.GivenAs, "of %s has lists left to read: read the stream without reconcile first, to its end.", s.Row.Name)
+			p.wrong(s.GivenPath, "of %s has lists left to read: read the stream without reconcile first, to its end.", s.Row.Name)
 		}
 	}
 }

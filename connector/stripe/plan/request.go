@@ -94,7 +94,7 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
 		}
-		s.Given, s.GivenAs = &parsed, at+".content"
+		s.Given, s.GivenPath = &parsed, at+".content"
 	}
 }
 

@@ -25,13 +25,13 @@ type comparison struct {
 	root         *table.Stream
 	family       *family.Member
 	streams      []*selected.Stream
-	state.Window                  // of creation
-	covered      state.Window     // what was created in it was sent when the lists were read, whatever events say
-	seed         maphash.Seed     // of the hashes
-	told         map[uint64]told  // by the hash of the id
-	until        clock.Second     // events before it are applied
-	looked       clock.Second     // until when younger events were looked for
-	unread       []selected.Trial // seconds with something that cannot be listed
+	state.Window                    // of creation
+	covered      state.Window       // what was created in it was sent when the lists were read, whatever events say
+	seed         maphash.Seed       // of the hashes
+	told         map[uint64]told    // by the hash of the id
+	until        clock.Second       // events before it are applied
+	looked       clock.Second       // until when younger events were looked for
+	unread       []selected.Attempt // seconds with something that cannot be listed
 	counts       connector.Reconciliation
 	err          error // why it failed
 }
@@ -133,7 +133,7 @@ func (c *comparison) with(t told, e *changes.Event) told {
 
 // fingerprint returns that of an object's record.
 func (c *comparison) fingerprint(object rawjson.Object) uint64 {
-	return fingerprint(c.seed, c.family.Complete(object.Raw, table.Place{}))
+	return fingerprint(c.seed, c.family.Normalize(object.Raw, table.Place{}))
 }
 
 // differing returns the objects of a page that no event announced, or that the newest event shows otherwise.

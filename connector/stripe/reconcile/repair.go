@@ -51,8 +51,8 @@ func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object
 }
 
 // lacks notes that what was created in some seconds could not be listed. It is set aside with what is sent next.
-func (c *comparison) lacks(t state.Thing, failure *connector.Failure) {
-	c.unread = append(c.unread, selected.Trial{Thing: t, Failure: failure})
+func (c *comparison) lacks(t state.Item, failure *connector.Failure) {
+	c.unread = append(c.unread, selected.Attempt{Item: t, Failure: failure})
 }
 
 func (c *comparison) gatherer() *family.Gatherer { return c.reader.Change(c.streams, "", nil) }
@@ -60,7 +60,7 @@ func (c *comparison) gatherer() *family.Gatherer { return c.reader.Change(c.stre
 func (c *comparison) send(ctx context.Context, g *family.Gatherer) error {
 	h := g.Harvest()
 	for _, t := range c.unread {
-		h.SetAside(c.streams, t.Thing, t.Failure)
+		h.SetAside(c.streams, t.Item, t.Failure)
 	}
 	c.unread = nil
 	return h.Commit(ctx, c.reader.Emitter, c.streams, emit.Commit{})
@@ -113,7 +113,7 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 	for i, object := range suspects {
 		requests.Go(func() (err error) {
 			_, gone[i], err = c.reader.Object(requestsCtx, c.family, object.ID, nil)
-			if c.reader.Isolated(requestsCtx, c.family, err) {
+			if c.reader.IsIsolated(requestsCtx, c.family, err) {
 				unread[i], err = connector.AsFailure(err), nil
 			}
 			return err
@@ -129,7 +129,7 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 			g.Remove(c.family, object, c.reader.Now())
 		}
 		if unread[i] != nil && len(c.family.Streams) > 0 {
-			c.lacks(state.Thing{ID: object.ID}, unread[i])
+			c.lacks(state.Item{ID: object.ID}, unread[i])
 		}
 	}
 	return c.send(ctx, g)

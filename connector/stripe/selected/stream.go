@@ -24,22 +24,22 @@ type Stream struct {
 	Out         *emit.Stream // where its records and states go
 
 	// What a round of the Read begins with. Planning sets it.
-	Given      *state.State // what it resumes from; nil: it begins
-	GivenAs    string       // the path of that in the request
-	Generation int64
-	Resumed    bool   // its lists were begun by an earlier Read
-	Outdates   bool   // and when they are read, what no event announces is listed once more
-	Notice     string // what the user should know when it begins
+	Given       *state.State // what it resumes from; nil: it begins
+	GivenPath   string       // the path of that in the request
+	Generation  int64
+	Resumed     bool   // its lists were begun by an earlier Read
+	NeedsRelist bool   // and when they are read, what no event announces is listed once more
+	Notice      string // what the user should know when it begins
 
 	// Its cursors. They move inside commits.
 	Changes *state.Changes // how far its changes are applied; nil unless Swept
 	Current state.State    // the last state
 	Owner   state.Owner
 
-	asides asides // what it goes on without
-	lists  atomic.Pointer[Lists]
-	mu     sync.Mutex
-	phase  Phase
+	setAside setAside // what it goes on without
+	lists    atomic.Pointer[Lists]
+	mu       sync.Mutex
+	phase    Phase
 }
 
 // Lists is the reading of lists that a stream takes part in.
@@ -50,8 +50,8 @@ type Lists interface {
 	Fraction() float64
 }
 
-// ReadBy says which reading of lists the stream takes part in from now on.
-func (s *Stream) ReadBy(lists Lists) { s.lists.Store(&lists) }
+// SetLists says which reading of lists the stream takes part in from now on.
+func (s *Stream) SetLists(lists Lists) { s.lists.Store(&lists) }
 
 // HasLists reports whether lists of the stream are read, or were, in this Read.
 func (s *Stream) HasLists() bool { return s.lists.Load() != nil }
@@ -66,8 +66,8 @@ func (s *Stream) Fraction() float64 {
 
 // Register registers the stream with the Read's emitter. now is the clock.
 func (s *Stream) Register(e *emit.Emitter, now func() time.Time) error {
-	s.asides.now = now
-	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction, Refused: s.refuse, SetAside: s.setAside}
+	s.setAside.now = now
+	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction, Refused: s.refuse, SetAside: s.summarizeSetAside}
 	if s.Given != nil {
 		given, err := json.Marshal(s.Given)
 		if err != nil {
@@ -95,7 +95,7 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
 	}
-	s.Current.Changes, s.Current.Owner, s.Current.Aside = s.Changes, s.Owner, s.Asides()
+	s.Current.Changes, s.Current.Owner, s.Current.SetAside = s.Changes, s.Owner, s.SetAside()
 	encoded, err := json.Marshal(s.Current)
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
 }
@@ -104,8 +104,8 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 // harm: an event that is nearer to a reading than this may be older or newer.
 const ReadMargin = clock.Second(5 * time.Second / time.Second)
 
-// ReadAt notes that records were read from Stripe: they may be newer than events until then.
-func (s *Stream) ReadAt(at clock.Second) {
+// MarkRead notes that records were read from Stripe: they may be newer than events until then.
+func (s *Stream) MarkRead(at clock.Second) {
 	if s.Changes != nil {
 		s.Changes.Reread = max(s.Changes.Reread, at+ReadMargin)
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
-// Thing is something that Stripe could not show, or whose record could not be carried. It is one of
+// Item is something that Stripe could not show, or whose record could not be carried. It is one of
 //
 //	an object of the stream                    ID
 //	an object of the stream, below a parent    ID, Parent
 //	what is below an object                    ID, Of
 //	the part of the list that is about another ID, Via
 //	what was created in some seconds           From, To
-type Thing struct {
+type Item struct {
 	ID     string       `json:"id,omitempty"`
 	Parent string       `json:"parent,omitempty"` // the id of the object's parent
 	Of     string       `json:"of,omitempty"`     // the stream of the object, which lies above this one
@@ -26,16 +26,16 @@ type Thing struct {
 }
 
 // IsWindow reports whether t is a range of creation times.
-func (t Thing) IsWindow() bool { return t.ID == "" }
+func (t Item) IsWindow() bool { return t.ID == "" }
 
 // Fits reports whether a state has room for the names of t.
-func (t Thing) Fits() bool {
+func (t Item) Fits() bool {
 	return len(t.ID)+len(t.Parent) <= 2*maxID && len(t.Of)+len(t.Via) <= maxCause
 }
 
-// Aside is a Thing that a stream goes on without. It is missing or stale at the receiver, and read again in later Reads.
-type Aside struct {
-	Thing
+// SetAside is a Thing that a stream goes on without. It is missing or stale at the receiver, and read again in later Reads.
+type SetAside struct {
+	Item
 	Since clock.Second `json:"since"`
 	Tries int64        `json:"tries"` // how often it was tried, the first time included
 	Next  clock.Second `json:"next"`  // when it is due to be tried again
@@ -51,8 +51,8 @@ type Cause struct {
 	RequestID string          `json:"request,omitempty"`
 }
 
-// MaxAside is how many things a stream may go on without.
-const MaxAside = 100
+// MaxSetAside is how many things a stream may go on without.
+const MaxSetAside = 100
 
 // What a state remembers of a thing and its cause is bounded, so that states stay small.
 const (
@@ -74,25 +74,25 @@ func (c Cause) Failure() *connector.Failure {
 	return &connector.Failure{Class: c.Class, Message: c.Message, HTTPStatus: c.Status, SourceCode: c.Code, RequestID: c.RequestID}
 }
 
-func validateAsides(all []Aside, now clock.Second) error {
-	if len(all) > MaxAside {
+func validateSetAside(all []SetAside, now clock.Second) error {
+	if len(all) > MaxSetAside {
 		return fmt.Errorf("is damaged: it sets %d things aside", len(all))
 	}
-	known := map[Thing]bool{}
+	known := map[Item]bool{}
 	for i, a := range all {
 		err := a.validate(now)
-		if err == nil && known[a.Thing] {
+		if err == nil && known[a.Item] {
 			err = errors.New("comes a second time")
 		}
 		if err != nil {
 			return fmt.Errorf("is damaged: aside[%d] %w", i, err)
 		}
-		known[a.Thing] = true
+		known[a.Item] = true
 	}
 	return nil
 }
 
-func (a Aside) validate(now clock.Second) error {
+func (a SetAside) validate(now clock.Second) error {
 	named := 0
 	for _, name := range []string{a.Parent, a.Of, a.Via} {
 		if name != "" {

@@ -32,7 +32,7 @@ func TestParseChecksWhatIsSetAside(t *testing.T) {
 		"tried to-morrow":  {`{"id":"ch_1",` + strings.Replace(tried, `"since":"2024`, `"since":"2025`, 1) + `}`, "never tried"},
 		"without a cause":  {`{"id":"ch_1",` + strings.Replace(tried, `"class":5,`, ``, 1) + `}`, "no possible cause"},
 		"a long name":      {`{"id":"` + strings.Repeat("x", 3*maxID) + `",` + tried + `}`, "too long"},
-		"too many":         {strings.TrimSuffix(strings.Repeat(`{"id":"ch_1",`+tried+`},`, MaxAside+1), ","), "sets 101 things aside"},
+		"too many":         {strings.TrimSuffix(strings.Repeat(`{"id":"ch_1",`+tried+`},`, MaxSetAside+1), ","), "sets 101 things aside"},
 		"an unknown field": {`{"id":"ch_1","x":1,` + tried + `}`, "is damaged"},
 	}
 	for name, test := range tests {

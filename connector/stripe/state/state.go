@@ -27,10 +27,10 @@ type State struct {
 	// Relisting: the lists are read a second time, or are to be, since the first reading was interrupted. A third is not made.
 	Relisting bool `json:"relisting,omitempty"`
 	// Pending is the creation of the oldest object that can still change without an event; zero if there is none.
-	Pending clock.Second `json:"pending,omitzero"`
-	Changes *Changes     `json:"changes,omitempty"` // of incremental reads of a stream whose changes events announce
-	Aside   []Aside      `json:"aside,omitempty"`   // what the stream goes on without
-	Owner   Owner        `json:"owner,omitzero"`
+	Pending  clock.Second `json:"pending,omitzero"`
+	Changes  *Changes     `json:"changes,omitempty"` // of incremental reads of a stream whose changes events announce
+	SetAside []SetAside   `json:"aside,omitempty"`   // what the stream goes on without
+	Owner    Owner        `json:"owner,omitzero"`
 }
 
 // Owner says whose data a state is about, as far as that is known.
@@ -59,11 +59,11 @@ type PassPoint struct {
 // Before reports whether whatever a state of p covers, one of later covers too. Two Reads that resume from one state cover
 // different pages next, so their states are not comparable.
 func (p PassID) Before(later PassID) bool {
-	return p.ID == later.ID && p.Sequence <= later.Sequence || p.Led(later)
+	return p.ID == later.ID && p.Sequence <= later.Sequence || p.ResumedBy(later)
 }
 
-// Led reports whether later belongs to a Read that resumed from a state that covers what p covers.
-func (p PassID) Led(later PassID) bool {
+// ResumedBy reports whether later belongs to a Read that resumed from a state that covers what p covers.
+func (p PassID) ResumedBy(later PassID) bool {
 	return later.Since != nil && later.Since.ID == p.ID && p.Sequence <= later.Since.Sequence
 }
 
@@ -131,7 +131,7 @@ func (s State) validate(mode string, now clock.Second) error {
 			return fmt.Errorf("is damaged: windows[%d] is impossible", i)
 		}
 	}
-	return validateAsides(s.Aside, now)
+	return validateSetAside(s.SetAside, now)
 }
 
 // FirstGeneration is the generation of streams whose rows are never to be removed because they did not come back.

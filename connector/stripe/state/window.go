@@ -10,8 +10,8 @@ type Window struct {
 	At    clock.Second `json:"at,omitzero"`     // when that was created
 }
 
-// Rest returns the number of seconds that are left to read.
-func (w Window) Rest() int64 {
+// Remaining returns the number of seconds that are left to read.
+func (w Window) Remaining() int64 {
 	if w.At != 0 {
 		return int64(w.At - w.From)
 	}
