@@ -14,47 +14,48 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
 
-// setAside are what a stream goes on without. They are a cursor: states hold them, so they change inside commits only.
+// setAside holds the items that a stream continues without. It is a cursor: it is part of the state, so it changes only
+// inside commits.
 type setAside struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	entries []state.SetAside                  // the oldest first
-	refused map[state.Item]*connector.Failure // whose records the sink refused in the commit that is under way
+	entries []state.SetAside                  // oldest first
+	refused map[state.Item]*connector.Failure // records that the sink refused in the current commit
 }
 
-// Attempt is what became of a Thing when it was read.
+// Attempt is the result of an attempt to read an Item.
 type Attempt struct {
 	state.Item
-	Failure *connector.Failure // nil: it was read, or it is gone
+	Failure *connector.Failure // nil if the item was read or is gone
 }
 
-// Waits before a thing is tried again: doubled with each time, from the first to the longest.
+// The wait before an item is retried doubles with each attempt, from minWait to maxWait.
 const (
-	firstWait   = clock.Second(10 * time.Minute / time.Second)
-	longestWait = clock.Day
+	minWait = clock.Second(10 * time.Minute / time.Second)
+	maxWait = clock.Day
 )
 
-// wait returns how long a thing waits that was tried so often.
-func wait(tries int64) clock.Second {
-	return min(firstWait<<min(tries-1, 20), longestWait)
+// wait returns how long to wait after the given number of attempts.
+func wait(attempts int64) clock.Second {
+	return min(minWait<<min(attempts-1, 20), maxWait)
 }
 
-// Resume takes over what a state sets aside.
+// Resume restores the set-aside items of a state.
 func (s *Stream) Resume(given []state.SetAside) {
 	s.setAside.mu.Lock()
 	defer s.setAside.mu.Unlock()
 	s.setAside.entries = slices.Clone(given)
 }
 
-// SetAside returns what the stream goes on without, the oldest first.
+// SetAside returns the items that the stream continues without, oldest first.
 func (s *Stream) SetAside() []state.SetAside {
 	s.setAside.mu.Lock()
 	defer s.setAside.mu.Unlock()
 	return slices.Clone(s.setAside.entries)
 }
 
-// Due returns what is due to be tried again, the most overdue first.
+// Due returns the items that are due for another attempt, the most overdue first.
 func (s *Stream) Due() []state.SetAside {
 	now := clock.Of(s.setAside.now())
 	due := slices.DeleteFunc(s.SetAside(), func(a state.SetAside) bool { return a.Next > now })
@@ -62,54 +63,55 @@ func (s *Stream) Due() []state.SetAside {
 	return due
 }
 
-// NewlySetAside returns which of the trials the stream would have to set aside and has not yet, and the failure that ends it if they
-// are more than it may go on without: nothing is left out unless a state remembers it.
-func (s *Stream) NewlySetAside(trials []Attempt) ([]Attempt, *connector.Failure) {
+// NewlySetAside returns the failed attempts whose items aren't set aside yet. If there is no checkRoom for all of them, it also
+// returns the failure that ends the stream, because a stream may skip only what its state remembers.
+func (s *Stream) NewlySetAside(attempts []Attempt) ([]Attempt, *connector.Failure) {
 	s.setAside.mu.Lock()
 	defer s.setAside.mu.Unlock()
 	var added []Attempt
-	for _, t := range trials {
+	for _, t := range attempts {
 		known := func(other Attempt) bool { return other.Item == t.Item }
 		if t.Failure != nil && s.setAside.find(t.Item) < 0 && !slices.ContainsFunc(added, known) {
 			added = append(added, t)
 		}
 	}
 	for _, t := range added {
-		if failure := s.room(t.Item, len(added), t.Failure); failure != nil {
+		if failure := s.checkRoom(t.Item, len(added), t.Failure); failure != nil {
 			return added, failure
 		}
 	}
 	return added, nil
 }
 
-// room returns why the stream cannot set so many more things aside, of which t is one; nil if it can.
-func (s *Stream) room(t state.Item, more int, cause *connector.Failure) *connector.Failure {
-	if len(s.setAside.entries)+more <= state.MaxSetAside && t.Fits() {
+// checkRoom returns a failure if the stream can't set aside n n items, t among them, because of cause.
+func (s *Stream) checkRoom(t state.Item, n int, cause *connector.Failure) *connector.Failure {
+	if len(s.setAside.entries)+n <= state.MaxSetAside && t.Fits() {
 		return nil
 	}
 	failure := *cause
 	failure.Class, failure.Retryable = connector.SourceData, false
-	failure.Message = fmt.Sprintf("More than %d things of the stream cannot be read and are set aside, so it does not go on without more: the next is %s. %s",
+	failure.Message = fmt.Sprintf("More than %d items of the stream can't be read, which is more than the connector sets aside. The next one is %s. %s",
 		state.MaxSetAside, s.NameOf(t), cause.Message)
 	return &failure
 }
 
-// Settle notes what became of things. Call it inside a commit, with the keys of the records that it sent. A record that the
-// sink refused in that commit is set aside, whatever the trials say of it.
-func (s *Stream) Settle(trials []Attempt, sent map[string]bool) {
+// Settle applies the results of a commit: items that were read are no longer set aside, and failed ones are. It must be
+// called inside the commit, with the keys of the records sent. A record that the sink refused in that commit is set aside,
+// whatever the attempts say.
+func (s *Stream) Settle(attempts []Attempt, sent map[string]bool) {
 	s.setAside.mu.Lock()
 	defer s.setAside.mu.Unlock()
 	a := &s.setAside
 	read := func(entry state.SetAside) bool {
 		return !entry.IsWindow() && entry.Of == "" && entry.Via == "" && sent[entry.ID] ||
-			slices.ContainsFunc(trials, func(t Attempt) bool {
+			slices.ContainsFunc(attempts, func(t Attempt) bool {
 				return t.Failure == nil && (t.Item == entry.Item || entry.Parent != "" && t.Of != "" && t.ID == entry.Parent)
 			})
 	}
 	a.entries = slices.DeleteFunc(a.entries, func(entry state.SetAside) bool {
 		return a.refused[entry.Item] == nil && read(entry)
 	})
-	for _, t := range trials {
+	for _, t := range attempts {
 		if t.Failure != nil {
 			a.set(t.Item, t.Failure)
 		}
@@ -120,7 +122,7 @@ func (s *Stream) Settle(trials []Attempt, sent map[string]bool) {
 	a.refused = nil
 }
 
-// set sets a thing aside, or notes that it was tried again.
+// set sets an item aside, or records another failed attempt.
 func (a *setAside) set(t state.Item, failure *connector.Failure) {
 	now := clock.Of(a.now())
 	i := a.find(t)
@@ -137,12 +139,13 @@ func (a *setAside) find(t state.Item) int {
 	return slices.IndexFunc(a.entries, func(entry state.SetAside) bool { return entry.Item == t })
 }
 
-// refuse is called for each record that the sink cannot carry.
+// refuse sets aside the object of a record that the sink can't carry, and returns nil. If the stream can't continue without
+// it, refuse returns the failure that ends the stream.
 func (s *Stream) refuse(record connector.Record, failure *connector.Failure) *connector.Failure {
 	s.setAside.mu.Lock()
 	defer s.setAside.mu.Unlock()
 	if record.Key == "" || s.Row.AppendOnly() {
-		return failure // it could not be read again
+		return failure // it could not be re-read
 	}
 	t := state.Item{ID: record.Key}
 	switch key := s.Row.ParentRef(); {
@@ -154,7 +157,7 @@ func (s *Stream) refuse(record connector.Record, failure *connector.Failure) *co
 	}
 	a := &s.setAside
 	if a.refused[t] == nil && a.find(t) < 0 {
-		if full := s.room(t, len(a.refused)+1, failure); full != nil {
+		if full := s.checkRoom(t, len(a.refused)+1, failure); full != nil {
 			return full
 		}
 	}
@@ -165,7 +168,7 @@ func (s *Stream) refuse(record connector.Record, failure *connector.Failure) *co
 	return nil
 }
 
-// summarizeSetAside returns what the stream goes on without, for its summary.
+// summarizeSetAside returns the set-aside items for the stream's summary.
 func (s *Stream) summarizeSetAside() []connector.SetAside {
 	var all []connector.SetAside
 	for _, a := range s.SetAside() {
@@ -176,7 +179,7 @@ func (s *Stream) summarizeSetAside() []connector.SetAside {
 	return all
 }
 
-// NameOf returns the name of a thing for people.
+// NameOf returns a readable name for an item.
 func (s *Stream) NameOf(t state.Item) string {
 	switch {
 	case t.IsWindow() && t.To == t.From+1:

@@ -1,6 +1,6 @@
-// Package selected holds what a Read knows of each stream that the request selects: how it is read, in which phase of the Read
-// it is, and how far it has come.
+// Package selected tracks the streams that a request selects: how each is read, which phase it is in, and how far it has
+// been read.
 //
-// Planning fills it in, the steps of the Read move its cursors inside emit's commits, and states are made from those cursors
-// alone ([Stream.Checkpoint]). A stream belongs to one step at a time, which its [Phase] says.
+// Planning fills in a [Stream]. The steps of the Read move its cursors, only inside commits of package emit, and
+// [Stream.Checkpoint] makes states from those cursors. A stream belongs to one step at a time, as its [Phase] says.
 package selected

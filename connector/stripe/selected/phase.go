@@ -5,26 +5,27 @@ import (
 	"slices"
 )
 
-// Phase is what a Read is doing about a stream. It only moves along [transitions].
+// Phase is what a Read is currently doing with a stream. It only changes along [transitions].
 type Phase int
 
 // The phases.
 const (
-	// Planned: nothing was read of it yet.
+	// Planned: nothing has been read yet.
 	Planned Phase = iota
-	// Listing: its lists are being read, or wait for a worker.
+	// Listing: its lists are being read or wait for a worker.
 	Listing
-	// Sweeping: its lists are read, and events are applied, or wait to be.
+	// Sweeping: its lists have been read, and its events are being applied or wait to be.
 	Sweeping
-	// Outdated: its lists are read, but were begun by an earlier Read; what no event announces is listed in another round.
+	// Outdated: its lists have been read, but an earlier Read started them, so changes without events may have been missed.
+	// It is re-listed in another round.
 	Outdated
-	// Stranded: its events are out of reach, so its lists are read from the beginning in another round.
+	// Stranded: its events are unavailable, so its lists are read from the beginning in another round.
 	Stranded
-	// Comparing: its changes are applied, and it waits to be compared, in a Read that reconciles.
+	// Comparing: its changes have been applied, and it waits to be compared, in a Read with Reconcile.
 	Comparing
-	// Current: everything is applied, in a Read that follows.
+	// Current: everything has been applied, in a Read with Follow.
 	Current
-	// Ended: nothing more is read of it.
+	// Ended: nothing more is read.
 	Ended
 )
 
@@ -33,8 +34,8 @@ var phaseNames = [...]string{"planned", "listing", "sweeping", "outdated", "stra
 // String returns the name of p.
 func (p Phase) String() string { return phaseNames[p] }
 
-// transitions are the phases that may follow each phase. A stream may end in any phase: its sink may refuse a record, its key
-// may be refused, or the Read may end.
+// transitions lists the phases that may follow each phase. A stream may also end in any phase: the sink may reject a
+// record, Stripe may refuse the key, or the Read may end.
 var transitions = map[Phase][]Phase{
 	Planned:   {Listing, Sweeping},
 	Listing:   {Sweeping, Outdated, Current},
@@ -54,15 +55,15 @@ func (s *Stream) Phase() Phase {
 	return s.step()
 }
 
-// step returns the phase without asking whether the stream has ended.
+// step returns the phase without checking whether the stream has ended.
 func (s *Stream) step() Phase {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.phase
 }
 
-// Enter moves the stream to another phase. It does nothing once the stream has ended, and panics if the step is not legal:
-// that is a bug.
+// Enter moves the stream to another phase. It does nothing once the stream has ended, and panics if the transition isn't
+// allowed, which is a bug.
 func (s *Stream) Enter(next Phase) {
 	if s.Phase() == Ended {
 		return
@@ -70,7 +71,7 @@ func (s *Stream) Enter(next Phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if next != Ended && next != s.phase && !slices.Contains(transitions[s.phase], next) {
-		panic(fmt.Sprintf("stream %s goes from %s to %s", s.Row.Name, s.phase, next))
+		panic(fmt.Sprintf("stream %s can't go from %s to %s", s.Row.Name, s.phase, next))
 	}
 	s.phase = next
 }

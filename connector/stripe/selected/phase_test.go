@@ -6,7 +6,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// TestPhases tries every step between phases: those that are written down are taken, and any other panics.
+// TestPhases tries every transition between phases: those in the table succeed, and all others panic.
 func TestPhases(t *testing.T) {
 	for from := Planned; from <= Ended; from++ {
 		for to := Planned; to <= Ended; to++ {
@@ -15,7 +15,7 @@ func TestPhases(t *testing.T) {
 				legal = legal || next == to
 			}
 			if from == Ended {
-				legal = true // nothing happens any more
+				legal = true // Enter does nothing
 			}
 			s := &Stream{Row: &table.Stream{Name: "charges"}, phase: from}
 			panicked := enter(s, to)
@@ -32,8 +32,8 @@ func enter(s *Stream, p Phase) (panicked bool) {
 	return false
 }
 
-// TestPhasesLeadOn holds that every phase can be reached, and that none but the last ones is a dead end.
-func TestPhasesLeadOn(t *testing.T) {
+// TestPhasesAreConnected checks that every phase is reachable and that only the last ones are dead ends.
+func TestPhasesAreConnected(t *testing.T) {
 	reached := map[Phase]bool{Planned: true}
 	for range transitions {
 		for from := range reached {

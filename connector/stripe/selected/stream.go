@@ -18,45 +18,45 @@ import (
 // Stream is one selected stream of a Read.
 type Stream struct {
 	Row         *table.Stream
-	Selection   *rawjson.Selection // nil: all fields
+	Selection   *rawjson.Selection // nil means all fields
 	Incremental bool
-	Swept       bool         // incremental, and events announce changes
+	Swept       bool         // incremental, and its changes are announced by events
 	Out         *emit.Stream // where its records and states go
 
-	// What a round of the Read begins with. Planning sets it.
-	Given       *state.State // what it resumes from; nil: it begins
-	GivenPath   string       // the path of that in the request
+	// The starting point of a round of the Read, set by package plan.
+	Given       *state.State // the state it resumes from; nil if it starts from the beginning
+	GivenPath   string       // the path of Given in the request
 	Generation  int64
-	Resumed     bool   // its lists were begun by an earlier Read
-	NeedsRelist bool   // and when they are read, what no event announces is listed once more
-	Notice      string // what the user should know when it begins
+	Resumed     bool   // its lists were started by an earlier Read
+	NeedsRelist bool   // once its lists have been read, they are re-listed to find changes without events
+	Notice      string // a warning to log when the stream begins
 
-	// Its cursors. They move inside commits.
-	Changes *state.Changes // how far its changes are applied; nil unless Swept
+	// The stream's cursors, which only move inside commits.
+	Changes *state.Changes // how far its changes have been applied; nil unless Swept
 	Current state.State    // the last state
 	Owner   state.Owner
 
-	setAside setAside // what it goes on without
+	setAside setAside // items that the stream continues without
 	lists    atomic.Pointer[Lists]
 	mu       sync.Mutex
 	phase    Phase
 }
 
-// Lists is the reading of lists that a stream takes part in.
+// Lists is the pass over the lists that a stream takes part in.
 type Lists interface {
-	// State returns how far the lists are read for the stream, apart from its changes.
+	// State returns how far the lists have been read for s, apart from its changes.
 	State(s *Stream) state.State
-	// Fraction returns the part of the lists that is read, 0 to 1.
+	// Fraction returns the part of the lists that has been read, 0 to 1.
 	Fraction() float64
 }
 
-// SetLists says which reading of lists the stream takes part in from now on.
+// SetLists sets the pass that reads the stream's lists.
 func (s *Stream) SetLists(lists Lists) { s.lists.Store(&lists) }
 
-// HasLists reports whether lists of the stream are read, or were, in this Read.
+// HasLists reports whether the stream's lists are being or have been read in this Read.
 func (s *Stream) HasLists() bool { return s.lists.Load() != nil }
 
-// Fraction returns the part of the stream's lists that is read, 0 to 1.
+// Fraction returns the part of the stream's lists that has been read, 0 to 1.
 func (s *Stream) Fraction() float64 {
 	if lists := s.lists.Load(); lists != nil {
 		return (*lists).Fraction()
@@ -79,7 +79,7 @@ func (s *Stream) Register(e *emit.Emitter, now func() time.Time) error {
 	return nil
 }
 
-// Begin says that the stream is being read, and what the user should know about that.
+// Begin reports that the stream is being read, and logs its Notice once.
 func (s *Stream) Begin(ctx context.Context) error {
 	if notice := s.Notice; notice != "" {
 		s.Notice = ""
@@ -90,7 +90,7 @@ func (s *Stream) Begin(ctx context.Context) error {
 	return s.Out.Begin(ctx, s.Generation)
 }
 
-// Checkpoint returns the state that the stream's cursors mean.
+// Checkpoint returns the state that corresponds to the stream's cursors.
 func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
@@ -100,18 +100,18 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
 }
 
-// ReadMargin is how far Stripe's clock, by which events are stamped, and ours, by which readings are, may differ without
-// harm: an event that is nearer to a reading than this may be older or newer.
+// ReadMargin is the tolerated difference between the clock of event timestamps and the clock of reads. An event closer to a
+// read than this may be older or newer than it.
 const ReadMargin = clock.Second(5 * time.Second / time.Second)
 
-// MarkRead notes that records were read from Stripe: they may be newer than events until then.
+// MarkRead records that objects were read from Stripe at the given time, so they may be newer than events before it.
 func (s *Stream) MarkRead(at clock.Second) {
 	if s.Changes != nil {
 		s.Changes.Reread = max(s.Changes.Reread, at+ReadMargin)
 	}
 }
 
-// Outs returns the emitter's side of streams.
+// Outs returns the emitter's streams for these streams.
 func Outs(streams []*Stream) []*emit.Stream {
 	outs := make([]*emit.Stream, len(streams))
 	for i, s := range streams {

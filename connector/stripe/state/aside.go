@@ -9,18 +9,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
-// Item is something that Stripe could not show, or whose record could not be carried. It is one of
+// Item identifies something that Stripe couldn't return, or whose record couldn't be carried. Its fields depend on what it
+// is:
 //
-//	an object of the stream                    ID
-//	an object of the stream, below a parent    ID, Parent
-//	what is below an object                    ID, Of
-//	the part of the list that is about another ID, Via
-//	what was created in some seconds           From, To
+//	an object of the stream                          ID
+//	a child object of the stream                     ID, Parent
+//	the children of an object                        ID, Of
+//	the part of a list that refers to an object      ID, Via
+//	the objects created in certain seconds           From, To
 type Item struct {
 	ID     string       `json:"id,omitempty"`
-	Parent string       `json:"parent,omitempty"` // the id of the object's parent
-	Of     string       `json:"of,omitempty"`     // the stream of the object, which lies above this one
-	Via    string       `json:"via,omitempty"`    // the list's parameter that takes the id
+	Parent string       `json:"parent,omitempty"` // id of the object's parent
+	Of     string       `json:"of,omitempty"`     // the stream of the object, an ancestor of this stream
+	Via    string       `json:"via,omitempty"`    // the list parameter that takes the id
 	From   clock.Second `json:"from,omitzero"`    // half-open
 	To     clock.Second `json:"to,omitzero"`
 }
@@ -28,21 +29,22 @@ type Item struct {
 // IsWindow reports whether t is a range of creation times.
 func (t Item) IsWindow() bool { return t.ID == "" }
 
-// Fits reports whether a state has room for the names of t.
+// Fits reports whether the names in t are short enough for a state.
 func (t Item) Fits() bool {
 	return len(t.ID)+len(t.Parent) <= 2*maxID && len(t.Of)+len(t.Via) <= maxCause
 }
 
-// SetAside is a Thing that a stream goes on without. It is missing or stale at the receiver, and read again in later Reads.
+// SetAside is an Item that a stream continues without. It is missing or stale at the receiver until a later Read can read
+// it.
 type SetAside struct {
 	Item
 	Since clock.Second `json:"since"`
-	Tries int64        `json:"tries"` // how often it was tried, the first time included
-	Next  clock.Second `json:"next"`  // when it is due to be tried again
-	Cause Cause        `json:"cause"` // why, the last time it was tried
+	Tries int64        `json:"tries"` // number of attempts, including the first
+	Next  clock.Second `json:"next"`  // when the next attempt is due
+	Cause Cause        `json:"cause"` // the failure of the last attempt
 }
 
-// Cause is what a state remembers of a failure.
+// Cause is the part of a failure that a state keeps.
 type Cause struct {
 	Class     connector.Class `json:"class"`
 	Message   string          `json:"message"`
@@ -51,16 +53,16 @@ type Cause struct {
 	RequestID string          `json:"request,omitempty"`
 }
 
-// MaxSetAside is how many things a stream may go on without.
+// MaxSetAside is the most items that a stream may set aside.
 const MaxSetAside = 100
 
-// What a state remembers of a thing and its cause is bounded, so that states stay small.
+// Limits on the size of an item's names and of its cause, in bytes, so that states stay small.
 const (
 	maxID    = 8 << 10
 	maxCause = 500
 )
 
-// CauseOf returns what is remembered of a failure.
+// CauseOf returns the part of f that a state keeps.
 func CauseOf(f *connector.Failure) Cause {
 	message := f.Message
 	if len(message) > maxCause {
@@ -69,20 +71,20 @@ func CauseOf(f *connector.Failure) Cause {
 	return Cause{Class: f.Class, Message: message, Status: f.HTTPStatus, Code: f.SourceCode, RequestID: f.RequestID}
 }
 
-// Failure returns the failure, as far as it is remembered.
+// Failure returns the failure that c was made from, with the fields that c kept.
 func (c Cause) Failure() *connector.Failure {
 	return &connector.Failure{Class: c.Class, Message: c.Message, HTTPStatus: c.Status, SourceCode: c.Code, RequestID: c.RequestID}
 }
 
 func validateSetAside(all []SetAside, now clock.Second) error {
 	if len(all) > MaxSetAside {
-		return fmt.Errorf("is damaged: it sets %d things aside", len(all))
+		return fmt.Errorf("is damaged: it sets aside %d items, more than the limit of %d", len(all), MaxSetAside)
 	}
 	known := map[Item]bool{}
 	for i, a := range all {
 		err := a.validate(now)
 		if err == nil && known[a.Item] {
-			err = errors.New("comes a second time")
+			err = errors.New("is a duplicate")
 		}
 		if err != nil {
 			return fmt.Errorf("is damaged: aside[%d] %w", i, err)
@@ -101,15 +103,15 @@ func (a SetAside) validate(now clock.Second) error {
 	}
 	switch {
 	case a.IsWindow() && (named > 0 || a.From >= a.To):
-		return errors.New("names neither an object nor a range of time")
+		return errors.New("names neither an object nor a time range")
 	case !a.IsWindow() && (named > 1 || a.From != 0 || a.To != 0):
-		return errors.New("names more than one thing")
+		return errors.New("names more than one item")
 	case !a.Fits():
 		return errors.New("has a name that is too long")
 	case a.Tries < 1 || a.Since > now+clockSkew || a.Next < a.Since:
-		return errors.New("was never tried, or at an impossible time")
+		return errors.New("has an invalid number or time of attempts")
 	case a.Cause.Class < connector.ConfigError || a.Cause.Class > connector.System || len(a.Cause.Message) > maxCause:
-		return errors.New("has no possible cause")
+		return errors.New("has an invalid cause")
 	}
 	return nil
 }

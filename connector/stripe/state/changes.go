@@ -9,33 +9,33 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 )
 
-// Changes is how far the changes of a stream are applied.
+// Changes says how far the changes of a stream have been applied.
 type Changes struct {
-	// Events are those that were applied. Any other that is found later became visible late.
+	// Events records the events that were applied. Any other event in its range became visible late.
 	Events *ledger.Ledger `json:"events"`
-	// Reread is when records of the stream were last read from Stripe: they may be newer than the payload of an event
-	// before it, so such objects are read again.
+	// Reread is when records of the stream were last read from Stripe. They may be newer than the payloads of events up to
+	// that time, so the objects of such events are re-read.
 	Reread clock.Second `json:"reread,omitzero"`
 }
 
-// ChangesFrom returns the changes of a stream of which no event from a moment on was applied.
+// ChangesFrom returns Changes for a stream to which no event at or after from has been applied.
 func ChangesFrom(from clock.Second) *Changes { return &Changes{Events: ledger.New(int64(from))} }
 
-// From returns the second from which on events are still looked for.
+// From returns the second from which events are still looked for.
 func (c *Changes) From() clock.Second { return clock.Second(c.Events.From()) }
 
-// Until returns the second up to which events were looked for at least once.
+// Until returns the second up to which events have been looked for at least once.
 func (c *Changes) Until() clock.Second { return clock.Second(c.Events.Until()) }
 
-// Clone returns changes that resume from c.
+// Clone returns a copy of c.
 func (c *Changes) Clone() *Changes { return &Changes{Events: c.Events.Clone(), Reread: c.Reread} }
 
-// UnmarshalJSON reads changes of any version of states.
+// UnmarshalJSON parses changes of any state version.
 func (c *Changes) UnmarshalJSON(text []byte) error {
 	var d struct {
 		Events *ledger.Ledger `json:"events"`
 		Reread clock.Second   `json:"reread"`
-		// Of version 2: of the events from From on and before Until, those in Seen are applied.
+		// Version 2 listed the applied events between From and Until in Seen.
 		From  *clock.Second `json:"from"`
 		Until *clock.Second `json:"until"`
 		Seen  []string      `json:"seen"`

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzState holds that a state is either refused, or read, written and read again as the same.
+// FuzzState checks that every state is either rejected or survives being written and parsed again.
 func FuzzState(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `{"version":1}`, `{"version":2}`,
@@ -15,8 +15,8 @@ func FuzzState(f *testing.F) {
 		`{"version":2,"mode":"test","generation":1,"from":"2023-06-15T00:00:00Z","to":"2024-06-15T12:00:00Z","pass":{"id":"A","sequence":0,"streams":1},"windows":[],` +
 			`"pending":"2024-06-01T00:00:00Z","changes":{"from":"2024-06-15T11:00:00Z","until":"2024-06-15T12:00:00Z","seen":["aGVsbG8x"],"reread":"2024-06-15T12:00:01Z"},` +
 			`"owner":{"account":"acct_1","key":"0123456789ab"}}`,
-		withAside(`{"id":"ch_1",` + tried + `},{"id":"in_1","of":"invoices",` + tried + `},{"id":"il_1","parent":"in_1",` + tried + `},{"id":"ch_1","via":"charge",` + tried + `},` +
-			`{"from":"2024-06-01T00:00:00Z","to":"2024-06-01T00:00:01Z",` + tried + `}`),
+		withSetAside(`{"id":"ch_1",` + attempted + `},{"id":"in_1","of":"invoices",` + attempted + `},{"id":"il_1","parent":"in_1",` + attempted + `},{"id":"ch_1","via":"charge",` + attempted + `},` +
+			`{"from":"2024-06-01T00:00:00Z","to":"2024-06-01T00:00:01Z",` + attempted + `}`),
 		`{"version":1,"mode":"test","generation":1,"from":"0000-01-01T00:00:00+12:00","to":"9999-12-31T23:00:00-12:00","pass":{"id":"A","sequence":0,"streams":1},"windows":[]}`,
 	} {
 		f.Add([]byte(seed))
@@ -33,14 +33,14 @@ func FuzzState(f *testing.F) {
 		}
 		text, err := json.Marshal(s)
 		if err != nil {
-			t.Fatalf("%s cannot be written again: %v", raw, err)
+			t.Fatalf("%s can't be marshaled again: %v", raw, err)
 		}
 		again, err := Parse(text, "test", testNow)
 		if err != nil {
-			t.Fatalf("%s was written as %s, which is refused: %v", raw, text, err)
+			t.Fatalf("%s was marshaled as %s, which is rejected: %v", raw, text, err)
 		}
 		if rewritten, err := json.Marshal(again); err != nil || string(rewritten) != string(text) {
-			t.Fatalf("%s was read and written again as %s, %v", text, rewritten, err)
+			t.Fatalf("%s was parsed and marshaled again as %s, %v", text, rewritten, err)
 		}
 	})
 }

@@ -23,24 +23,24 @@ const (
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
 )
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	swap := strings.NewReplacer
 	tests := map[string]struct{ state, problem string }{
-		"no JSON":           {`x`, "is not a state"},
-		"a list":            {`[]`, "is not a state"},
-		"another version":   {swap(`"version":3`, `"version":4`).Replace(behind), "version 4"},
-		"unknown member":    {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
-		"the future":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
-		"future changes":    {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
-		"changes reversed":  {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes: ends before it begins"},
-		"live data":         {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
-		"no generation":     {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
-		"a huge generation": {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
-		"not a time":        {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
-		"range reversed":    {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2023-06-01T00:00:00Z","pass"`).Replace(behind), "range ends"},
-		"window outside":    {swap(`[{"from":"2024-01-01`, `[{"from":"2023-01-01`).Replace(behind), "windows[0]"},
-		"cursor outside":    {swap(`2024-05-04`, `2024-06-04`).Replace(behind), "windows[0]"},
-		"cursor of nothing": {swap(`"after":"in_4",`, ``).Replace(behind), "windows[0]"},
+		"not JSON":              {`x`, "is not a state"},
+		"a list":                {`[]`, "is not a state"},
+		"another version":       {swap(`"version":3`, `"version":4`).Replace(behind), "version 4"},
+		"unknown member":        {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
+		"the future":            {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
+		"future changes":        {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
+		"changes reversed":      {swap(`"windows"`, `"changes":{"from":"2024-06-02T00:00:00Z","until":"2024-06-01T00:00:00Z"},"windows"`).Replace(behind), "changes: ends before it begins"},
+		"live data":             {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
+		"no generation":         {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
+		"a huge generation":     {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
+		"not a time":            {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
+		"range reversed":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2023-06-01T00:00:00Z","pass"`).Replace(behind), "range ends"},
+		"window outside":        {swap(`[{"from":"2024-01-01`, `[{"from":"2023-01-01`).Replace(behind), "windows[0]"},
+		"cursor outside":        {swap(`2024-05-04`, `2024-06-04`).Replace(behind), "windows[0]"},
+		"cursor without object": {swap(`"after":"in_4",`, ``).Replace(behind), "windows[0]"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestStatesSurviveARoundTrip(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	for _, text := range []string{behind, ahead, finished} {
 		parsed, err := Parse(json.RawMessage(text), "test", testNow)
 		if err != nil {
@@ -65,7 +65,7 @@ func TestStatesSurviveARoundTrip(t *testing.T) {
 	}
 }
 
-// TestStatesOfVersion2 reads what an earlier release wrote: the events that it remembers are not applied again.
+// TestStatesOfVersion2 parses states written by an earlier release: the events that they list are not applied again.
 func TestStatesOfVersion2(t *testing.T) {
 	text := strings.Replace(finished, `"version":3`, `"version":2`, 1)
 	text = strings.Replace(text, `"windows"`, `"changes":{"from":"2024-06-01T00:00:00Z","until":"2024-06-01T00:05:00Z","seen":["`+hash("evt_1")+`"],"reread":"2024-06-01T00:05:05Z"},"windows"`, 1)
@@ -73,7 +73,7 @@ func TestStatesOfVersion2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // as read, and as written again
+	for range 2 { // as parsed, and after a round trip
 		c := parsed.Changes
 		if c.From().String() != "2024-06-01T00:00:00Z" || c.Until().String() != "2024-06-01T00:05:00Z" || c.Reread.String() != "2024-06-01T00:05:05Z" {
 			t.Errorf("got %v, %v, %v", c.From(), c.Until(), c.Reread)
@@ -82,7 +82,7 @@ func TestStatesOfVersion2(t *testing.T) {
 		look := ledger.Look{Range: ledger.Range{From: int64(c.From()), Until: int64(c.Until())}, At: int64(c.Until())}
 		news := c.Clone().Events.Observe(look, []ledger.Event{{ID: "evt_1", At: at}, {ID: "evt_2", At: at}})
 		if news[0] || !news[1] {
-			t.Errorf("news: %v, and only the second is", news)
+			t.Errorf("news: %v, want only the second", news)
 		}
 		written, err := json.Marshal(parsed)
 		if err != nil {
@@ -94,7 +94,7 @@ func TestStatesOfVersion2(t *testing.T) {
 	}
 }
 
-// hash is what version 2 remembered of an event.
+// hash returns the form in which version 2 stored an event.
 func hash(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:6])

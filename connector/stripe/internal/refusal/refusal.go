@@ -1,4 +1,4 @@
-// Package refusal checks, in tests, how requests are refused.
+// Package refusal contains test helpers that check how invalid requests are rejected.
 package refusal
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Expect fails the test unless err names exactly these fields, each with these words in its description, and no planted
-// secret.
+// Expect fails the test unless err names exactly the given fields, each with a description that contains the given words,
+// and reveals no planted secret.
 func Expect(t *testing.T, err error, fields map[string]string) {
 	t.Helper()
 	failure, ok := errors.AsType[*connector.Failure](err)
@@ -36,7 +36,8 @@ func Expect(t *testing.T, err error, fields map[string]string) {
 	}
 }
 
-// Is reports whether err is a refusal. It fails the test if err names fields that are not below one of these paths.
+// Is reports whether err rejects the request. It fails the test if err names a field that isn't one of the given paths or
+// below one.
 func Is(t *testing.T, err error, below ...string) bool {
 	t.Helper()
 	if err == nil {
