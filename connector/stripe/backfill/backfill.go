@@ -25,13 +25,14 @@ type Backfill struct {
 	newestFirst bool
 	workers     *emit.Group
 
-	mu       sync.Mutex // guards what the passes have left, and what follows
+	mu       sync.Mutex // guards the mutable fields of the passes, and the fields below
 	passes   []*pass
-	active   int  // workers
-	assigned bool // a worker has had something to do
+	active   int  // number of workers
+	assigned bool // whether any worker has been assigned a span
 }
 
-// New returns the Backfill of some parts of a plan. With newestFirst, the newest objects come first where that costs time.
+// New returns a Backfill of some parts of a plan. If newestFirst is set, it reads the newest objects first even if that
+// takes longer.
 func New(reader *family.Reader, permits Permits, newestFirst bool, parts []plan.Part) *Backfill {
 	b := &Backfill{reader: reader, permits: permits, newestFirst: newestFirst}
 	for _, part := range parts {
@@ -40,8 +41,8 @@ func New(reader *family.Reader, permits Permits, newestFirst bool, parts []plan.
 	return b
 }
 
-// Run reads the lists, and says of each stream what became of it: it fails, is complete, or goes to the phase that follows.
-// Streams with something left to read stay in the phase Listing if the Read was asked to stop. An error ends the Read.
+// Run reads the lists. Each stream then fails, completes, or enters its next phase; if the Read was asked to stop, streams
+// with something left to read stay in phase Listing. An error ends the Read.
 func (b *Backfill) Run(ctx context.Context) error {
 	workers, workCtx := emit.NewGroup(ctx)
 	b.workers = workers
@@ -53,7 +54,7 @@ func (b *Backfill) Run(ctx context.Context) error {
 	return workers.Wait()
 }
 
-// begin says, once and before anything else of it is sent, that the streams of a pass are being read.
+// begin reports that the streams of a pass are being read. It does so once, before anything else is sent for them.
 func (b *Backfill) begin(ctx context.Context, p *pass) (err error) {
 	p.begin.Do(func() {
 		for _, s := range p.streams {
@@ -65,9 +66,9 @@ func (b *Backfill) begin(ctx context.Context, p *pass) (err error) {
 	return err
 }
 
-// read pages through a span, and commits each page before it requests the next: so a worker holds one page in memory, however
-// slow the receiver. It ends early, without an error, when the pass failed or the Read is to stop, but not before its first
-// page: so a Read makes progress however soon it is to end.
+// read pages through a span. It commits each page before it requests the next, so that a worker holds one page in memory,
+// however slow the receiver is. It returns nil early if the pass has failed or the Read was asked to stop, but never before
+// the first page, so that even a Read with a short deadline makes progress.
 func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 	pager := newPager(b.reader, p.family)
 	for pages := 0; ; pages++ {
@@ -94,7 +95,7 @@ func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 			return err
 		}
 		if b.reader.Emitter.Full() {
-			b.reader.Emitter.CutShort() // else each worker would add a page
+			b.reader.Emitter.CutShort() // otherwise each worker would send another page
 		}
 		if last {
 			return nil
@@ -103,7 +104,7 @@ func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 	}
 }
 
-// skip sets the gap of a span aside, which then goes on above and below it.
+// skip sets aside the gap in a span. The span continues above and below it.
 func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 	g := b.reader.Page(p.streams, p.from, p.to)
 	if err := g.Gather(ctx, p.family, at.beside, table.Place{}, at.asOf); err != nil {
@@ -117,26 +118,26 @@ func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			p.id.Sequence++
-			p.note(at.beside)
+			p.notePending(at.beside)
 			p.remove(s)
-			for _, rest := range at.rests(s.Window) {
+			for _, rest := range at.remaining(s.Window) {
 				p.spans = append(p.spans, newSpan(rest))
 			}
 		},
 	})
 }
 
-// portion is how many objects of a page, with what is below them, are gathered before a part of the page may be committed.
+// portion is the number of objects to gather, with their descendants, before part of a page may be committed.
 const portion = 16
 
-// longCommit is how long objects are gathered before those that are complete are committed: a page whose objects need requests
-// of their own takes seconds, and a client that lives no longer than that has to make progress, too.
+// longCommit is how long objects are gathered before the complete ones are committed. A page whose objects need requests of
+// their own takes seconds, and a client that is killed sooner must still make progress.
 const longCommit = 250 * time.Millisecond
 
-// commit sends what the objects of a page yield, and moves the span over them. A page that takes long is committed in parts.
+// commit sends the records of a page and moves the span past its objects. A page that takes long is committed in parts.
 func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page, objects []rawjson.Object, last bool) error {
 	step := len(objects)
-	if len(p.family.Children) > 0 && (!last || p.root.Cursor != "") { // a list without cursors is not resumed in its middle
+	if len(p.family.Children) > 0 && (!last || p.root.Cursor != "") { // a list without a cursor can't resume in the middle
 		step = portion
 	}
 	for done := 0; ; {
@@ -155,7 +156,7 @@ func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page,
 			Streams: selected.Outs(p.streams),
 			Advance: func() {
 				b.advance(p, s, part, last && whole)
-				b.readNow(p)
+				b.markRead(p)
 			},
 		})
 		if err != nil || whole {
@@ -165,14 +166,14 @@ func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page,
 	}
 }
 
-// readNow notes that records of the streams of a pass were read.
-func (b *Backfill) readNow(p *pass) {
+// markRead records that the streams of a pass were just read.
+func (b *Backfill) markRead(p *pass) {
 	for _, s := range p.streams {
 		s.MarkRead(clock.Of(b.reader.Now()))
 	}
 }
 
-// position returns where a span resumes, and reports whether its pass failed.
+// position returns the window that is left of a span, and reports whether its pass has failed.
 func (b *Backfill) position(p *pass, s *span) (w state.Window, failed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -186,7 +187,8 @@ func (b *Backfill) restart(s *span) {
 	s.Window = s.WithoutCursor()
 }
 
-// arrive notes that a page arrived.
+// arrive records the arrival of a page. It returns the objects that belong to the span and reports whether they are the
+// last.
 func (b *Backfill) arrive(p *pass, s *span, page *api.Page) ([]rawjson.Object, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -194,12 +196,12 @@ func (b *Backfill) arrive(p *pass, s *span, page *api.Page) ([]rawjson.Object, b
 	return s.arrive(p.root, page.Objects, page.HasMore)
 }
 
-// advance notes that the objects of a page were sent.
+// advance records that the objects of a page were sent.
 func (b *Backfill) advance(p *pass, s *span, objects []rawjson.Object, last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p.id.Sequence++
-	p.note(objects)
+	p.notePending(objects)
 	if last {
 		p.remove(s)
 		return
@@ -207,7 +209,7 @@ func (b *Backfill) advance(p *pass, s *span, objects []rawjson.Object, last bool
 	s.committed(p.root, objects[len(objects)-1])
 }
 
-// end says what became of the streams of a pass that failed, or whose lists are read.
+// end ends a pass: its streams fail with err, or enter their next phase.
 func (b *Backfill) end(ctx context.Context, p *pass, err error) error {
 	if err != nil {
 		for _, s := range p.streams {
@@ -218,21 +220,21 @@ func (b *Backfill) end(ctx context.Context, p *pass, err error) error {
 		return nil
 	}
 	err = b.reader.Emitter.Commit(ctx, emit.Commit{
-		Streams: selected.Outs(p.streams), States: emit.StatesNow, Advance: func() { b.readNow(p) },
+		Streams: selected.Outs(p.streams), States: emit.StatesNow, Advance: func() { b.markRead(p) },
 	})
 	if err != nil {
 		return err
 	}
 	for _, s := range p.streams {
-		if err := listed(ctx, s); err != nil {
+		if err := finishLists(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// listed moves a stream whose lists are read to its next phase.
-func listed(ctx context.Context, s *selected.Stream) error {
+// finishLists moves a stream whose lists have been read to its next phase.
+func finishLists(ctx context.Context, s *selected.Stream) error {
 	switch {
 	case s.Swept:
 		s.Enter(selected.Sweeping)
@@ -245,11 +247,12 @@ func listed(ctx context.Context, s *selected.Stream) error {
 	return s.Out.Complete(ctx)
 }
 
-// ReadWindow pages through a window of an endpoint, and visits the objects of each page that were created in it. It goes on
-// without what Stripe cannot show, which it passes to lacks. It returns emit.ErrStopped if the Read is to stop before the end.
+// ReadWindow pages through a window of an endpoint and calls visit for each page, with the objects that were created in the
+// window. It skips what Stripe fails to return, and passes it to setAside. It returns emit.ErrStopped if the Read is asked
+// to stop before the end.
 func ReadWindow(
 	ctx context.Context, reader *family.Reader, m *family.Member, w state.Window,
-	visit func([]rawjson.Object, *api.Page) error, lacks func(state.Item, *connector.Failure),
+	visit func([]rawjson.Object, *api.Page) error, setAside func(state.Item, *connector.Failure),
 ) error {
 	s, pager := newSpan(w), newPager(reader, m)
 	for last := w.From >= w.To; !last; {
@@ -265,12 +268,12 @@ func ReadWindow(
 			continue
 		}
 		if g, ok := errors.AsType[*gap](err); ok {
-			lacks(state.Item{From: g.second, To: g.second + 1}, g.cause)
+			setAside(state.Item{From: g.second, To: g.second + 1}, g.cause)
 			if err := visit(g.beside, &api.Page{List: rawjson.List{Objects: g.beside}, AsOf: g.asOf}); err != nil {
 				return err
 			}
-			for _, rest := range g.rests(s.Window) {
-				if err := ReadWindow(ctx, reader, m, rest, visit, lacks); err != nil {
+			for _, rest := range g.remaining(s.Window) {
+				if err := ReadWindow(ctx, reader, m, rest, visit, setAside); err != nil {
 					return err
 				}
 			}

@@ -14,35 +14,36 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
 
-// gap is a second of creation with an object that Stripe cannot show. What it can show of that second was sent, or is beside.
+// gap is a second of creation time with an object that Stripe fails to return. The other objects of that second have been
+// sent or are in beside.
 type gap struct {
 	second clock.Second
-	beside []rawjson.Object // those of the second that come after the object
+	beside []rawjson.Object // the objects of that second that follow the one that fails
 	asOf   time.Time
 	cause  *connector.Failure
 }
 
-// Error says why there is a gap.
+// Error returns the message of the cause.
 func (g *gap) Error() string { return g.cause.Message }
 
-// rests returns what is left of a window without the gap: what lies below it, and above it.
-func (g *gap) rests(w state.Window) []state.Window {
-	var rests []state.Window
+// remaining returns the windows that are left of w without the gap, below and above it.
+func (g *gap) remaining(w state.Window) []state.Window {
+	var remaining []state.Window
 	if w.From < g.second {
-		rests = append(rests, state.Window{From: w.From, To: g.second})
+		remaining = append(remaining, state.Window{From: w.From, To: g.second})
 	}
 	above := w
 	above.From = g.second + 1
 	if w.After == "" && above.From < w.To || w.After != "" && above.From <= w.At {
-		rests = append(rests, above)
+		remaining = append(remaining, above)
 	}
-	return rests
+	return remaining
 }
 
-// findGap finds the newest object behind the position of a window that Stripe cannot show: a second whose list begins with it,
-// while what was created before can be shown.
+// findGap finds the newest object after the position of a window that Stripe fails to return. It searches for the second
+// whose list fails although the list of everything created before it doesn't.
 func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error {
-	shows := func(to clock.Second) (bool, error) {
+	isServed := func(to clock.Second) (bool, error) {
 		path, query := p.query(state.Window{From: w.From, To: to})
 		query.Set("limit", "1")
 		_, err := p.reader.Client.List(ctx, path, query, api.Expendable)
@@ -51,19 +52,19 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 		}
 		return err == nil, err
 	}
-	if empty, err := shows(w.From); !empty {
-		return cmp.Or(err, cause) // not even an empty list is shown: it is not about an object
+	if empty, err := isServed(w.From); !empty {
+		return cmp.Or(err, cause) // even an empty list fails, so no single object is to blame
 	}
 	good, fails, step := w.From, w.To, clock.Second(1)
 	if w.After != "" {
-		fails = w.At + 1 // those of the same second may come first
+		fails = w.At + 1 // objects of the same second may come first
 	}
 	for at := fails - step; at > w.From; at = fails - step {
-		shown, err := shows(at)
+		served, err := isServed(at)
 		if err != nil {
 			return err
 		}
-		if shown {
+		if served {
 			good = at
 			break
 		}
@@ -71,24 +72,24 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 	}
 	for fails-good > 1 {
 		middle := good + (fails-good)/2
-		shown, err := shows(middle)
+		served, err := isServed(middle)
 		switch {
 		case err != nil:
 			return err
-		case shown:
+		case served:
 			good = middle
 		default:
 			fails = middle
 		}
 	}
 	found := &gap{second: good, cause: connector.AsFailure(cause)}
-	return p.beside(ctx, w, found)
+	return p.readBeside(ctx, w, found)
 }
 
-// beside reads what comes after the object of a gap in its second, from the other side.
-func (p *pager) beside(ctx context.Context, w state.Window, found *gap) error {
+// readBeside reads the objects of the gap's second that follow the one that fails, paging backwards from the other side.
+func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) error {
 	if found.second == w.From {
-		return found // there is nothing to begin with
+		return found // nothing is left below to start from
 	}
 	below, err := p.list(ctx, state.Window{From: w.From, To: found.second}, family.NewPager(1))
 	if err != nil || len(below.Objects) == 0 || below.Objects[0].ID == "" {
@@ -111,7 +112,7 @@ func (p *pager) beside(ctx context.Context, w state.Window, found *gap) error {
 	}
 }
 
-// orFound returns the gap, unless an error concerns more than that.
+// orFound returns the gap, or err if it concerns more than the gap.
 func orFound(err error, found *gap) error {
 	if err == nil || api.IsBroken(err) || api.IsCursorGone(err) {
 		return found

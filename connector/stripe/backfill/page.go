@@ -25,8 +25,8 @@ func newPager(reader *family.Reader, m *family.Member) *pager {
 	return &pager{family.NewPager(reader.PageSize), reader, m}
 }
 
-// page reads the next page of a window. The error is a *gap if Stripe cannot show the next object, and where that is can be
-// found out.
+// page reads the next page of a window. The error is a *gap if Stripe fails to return the next object and the position of
+// that object could be determined.
 func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 	row := p.family.Row
 	if row.TestOnly && p.reader.Live {
@@ -42,7 +42,7 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 		if row.Cursor != "" && (w.After == "" || w.At != 0) {
 			return nil, p.findGap(ctx, w, err)
 		}
-		page, err = p.patiently(ctx, w)
+		page, err = p.insist(ctx, w)
 	}
 	switch {
 	case err != nil:
@@ -50,18 +50,18 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 	case !page.HasMore:
 		return page, nil
 	case len(page.Objects) == 0:
-		return nil, family.EndlessList(row, "a page is empty and says that more follow")
+		return nil, family.EndlessList(row, "an empty page says that more objects follow")
 	}
 	switch last := page.Objects[len(page.Objects)-1].ID; last {
 	case "":
-		return nil, family.EndlessList(row, "a page says that more follow, and its last object has no id")
+		return nil, family.EndlessList(row, "a page says that more objects follow, but its last object has no id")
 	case w.After:
-		return nil, family.EndlessList(row, fmt.Sprintf("what follows %q is that again", last))
+		return nil, family.EndlessList(row, fmt.Sprintf("the page after %q ends with the same object", last))
 	}
 	return page, nil
 }
 
-// list reads the next page of a window, without what Stripe refuses to expand.
+// list reads the next page of a window, leaving unexpanded what Stripe refuses to expand.
 func (p *pager) list(ctx context.Context, w state.Window, sizes *family.Pager) (*api.Page, error) {
 	path, query := p.query(w)
 	page, err := p.reader.List(ctx, path, query, sizes)
@@ -86,9 +86,9 @@ func (p *pager) query(w state.Window) (string, url.Values) {
 
 func seconds(s clock.Second) string { return strconv.FormatInt(int64(s), 10) }
 
-// patiently reads the next object of a list that can only be read from one end, where Stripe cannot show it, for as long as any
-// request is retried. Its error names where the list ends.
-func (p *pager) patiently(ctx context.Context, w state.Window) (*api.Page, error) {
+// insist reads the next object of a list without a filter by creation time, where a failing object can't be skipped. It
+// retries for as long as for any request. Its error says where the list breaks off.
+func (p *pager) insist(ctx context.Context, w state.Window) (*api.Page, error) {
 	path, query := p.query(w)
 	if query.Has("limit") {
 		query.Set("limit", "1")
@@ -98,11 +98,11 @@ func (p *pager) patiently(ctx context.Context, w state.Window) (*api.Page, error
 		return page, err
 	}
 	failure := *connector.AsFailure(err)
-	where := "from its first object on"
+	where := "from its first object"
 	if w.After != "" {
-		where = fmt.Sprintf("behind %q", w.After)
+		where = fmt.Sprintf("after %q", w.After)
 	}
-	failure.Message = fmt.Sprintf("Stripe cannot show the list %s %s, and nothing of it can be skipped, because it has no filter by creation. What comes before was sent. %s",
+	failure.Message = fmt.Sprintf("Stripe fails to return the list %s %s, and the failing object can't be skipped because the list has no filter by creation time. The objects before it were sent. %s",
 		path, where, failure.Message)
 	return nil, &failure
 }

@@ -13,31 +13,31 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// pass is one reading of one endpoint, for all selected streams that live on it: the endpoint's own, and the children that
-// its objects carry.
+// pass reads one endpoint for all selected streams that depend on it: the endpoint's own streams, and the children that its
+// objects embed.
 type pass struct {
 	root     *table.Stream
-	family   *family.Member // root and those of its descendants that are needed
+	family   *family.Member // root and the descendants that are needed
 	streams  []*selected.Stream
 	from, to clock.Second
 	live     bool
-	again    bool // it is a second reading
+	relist   bool // the lists are read a second time
 	begin    sync.Once
 
-	mu      *sync.Mutex // the Backfill's: guards what follows
+	mu      *sync.Mutex // the mutex of the Backfill; guards the fields below
 	id      state.PassID
-	spans   []*span // what is left, whether a worker has it or not
-	pages   int     // that arrived
+	spans   []*span // what is left to read, assigned to a worker or not
+	pages   int     // number of pages that have arrived
 	splits  int
-	workers int          // how many read spans of the pass
-	pending clock.Second // the creation of the oldest object that came and can still change without an event; 0 for none
-	err     error        // why it failed
+	workers int          // number of workers reading spans of the pass
+	pending clock.Second // creation time of the oldest object seen that can still change without an event; 0 if none
+	err     error        // why the pass failed
 }
 
 func newPass(t table.Table, part plan.Part, live bool, mu *sync.Mutex) *pass {
 	p := &pass{
 		root: part.Root, family: family.Of(t, part.Root, part.Streams), streams: part.Streams, from: part.From, to: part.To,
-		live: live, again: part.Relisting, mu: mu, id: part.ID, pending: part.Pending,
+		live: live, relist: part.Relisting, mu: mu, id: part.ID, pending: part.Pending,
 	}
 	for _, w := range part.Windows {
 		p.spans = append(p.spans, newSpan(w))
@@ -48,7 +48,7 @@ func newPass(t table.Table, part plan.Part, live bool, mu *sync.Mutex) *pass {
 	return p
 }
 
-// State returns how far the lists are read for a stream of the pass.
+// State returns how far the lists have been read for a stream of the pass.
 func (p *pass) State(s *selected.Stream) state.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,32 +68,32 @@ func (p *pass) State(s *selected.Stream) state.State {
 		To:         p.to,
 		Pass:       p.id,
 		Windows:    windows,
-		Relisting:  p.again && len(windows) > 0 || s.NeedsRelist && len(windows) == 0,
+		Relisting:  p.relist && len(windows) > 0 || s.NeedsRelist && len(windows) == 0,
 		Pending:    p.pending,
 	}
 }
 
-// Fraction returns the part of the pass's range that is covered, by time.
+// Fraction returns the part of the pass's range that has been covered, by time.
 func (p *pass) Fraction() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.spans) == 0 || p.to <= p.from {
 		return 1
 	}
-	var rest int64
+	var remaining int64
 	for _, s := range p.spans {
-		rest += s.Remaining()
+		remaining += s.Remaining()
 	}
-	return 1 - float64(rest)/float64(p.to-p.from)
+	return 1 - float64(remaining)/float64(p.to-p.from)
 }
 
-// remove takes a span that was read to its end out of what is left.
+// remove removes a span that has been read to its end.
 func (p *pass) remove(s *span) {
 	p.spans = slices.DeleteFunc(p.spans, func(other *span) bool { return other == s })
 }
 
-// maySplit reports whether the pass is large enough, by estimate, for one more split.
-func (p *pass) maySplit() bool {
+// canSplit reports whether the pass is estimated to be large enough for one more split.
+func (p *pass) canSplit() bool {
 	pages := float64(p.pages)
 	for _, s := range p.spans {
 		pages += s.pagesLeft()
@@ -101,8 +101,8 @@ func (p *pass) maySplit() bool {
 	return float64(p.splits+1)*pagesPerSplit <= pages
 }
 
-// waiting returns a span that no worker has, the newest first; nil if there is none.
-func (p *pass) waiting() *span {
+// unassigned returns the newest span that no worker has, or nil.
+func (p *pass) unassigned() *span {
 	var newest *span
 	for _, s := range p.spans {
 		if !s.taken && (newest == nil || s.To > newest.To) {
@@ -112,8 +112,8 @@ func (p *pass) waiting() *span {
 	return newest
 }
 
-// note remembers the oldest object of a page that can still change without an event.
-func (p *pass) note(objects []rawjson.Object) {
+// notePending records the oldest object of a page that can still change without an event.
+func (p *pass) notePending(objects []rawjson.Object) {
 	if p.root.PendingField == "" {
 		return
 	}

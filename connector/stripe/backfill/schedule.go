@@ -6,27 +6,27 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/emit"
 )
 
-// Each split costs up to one page that is not full. So a pass may split its spans once for so many of its pages, and only
-// those that have some pages left; both by estimate.
+// A split costs up to one page that isn't full. So a pass may be split once per pagesPerSplit pages, and a span only if it
+// has at least minSteal pages left. Both numbers are estimates.
 const (
 	pagesPerSplit = 25
-	leastSteal    = 4
+	minSteal      = 4
 )
 
-// extraWorkers is how many workers beyond the first of each Read there may be in the process. Each holds a page or two of
-// some hundred KB, also while its receiver does not read.
+// extraWorkers is the number of workers in the process, besides the first worker of each Read. Each holds one or two pages
+// of a few hundred KB, even while its receiver is blocked.
 const extraWorkers = 128
 
-// firstWorkers is how many workers a Read begins with, if it has as many endpoints to read.
+// firstWorkers is the number of workers that a Read starts with, if it has enough endpoints.
 const firstWorkers = 4
 
-// Permits are the right to be one of the extra workers of the process.
+// Permits limits the number of extra workers in the process.
 type Permits chan struct{}
 
-// NewPermits returns the permits that all Reads of a process share.
+// NewPermits returns the Permits to be shared by all Reads of a process.
 func NewPermits() Permits { return make(Permits, extraWorkers) }
 
-func (p Permits) try() bool {
+func (p Permits) tryAcquire() bool {
 	select {
 	case p <- struct{}{}:
 		return true
@@ -35,42 +35,42 @@ func (p Permits) try() bool {
 	}
 }
 
-func (p Permits) giveBack() { <-p }
+func (p Permits) release() { <-p }
 
-// recruit adds a worker, if there is work for one and the rate that Stripe allows is not used yet. It is called after each
-// page, so the number of workers can double with each round trip.
+// recruit starts another worker if there is work for one and requests are below the rate that Stripe allows. It is called
+// after each page, so the number of workers can double with each round trip.
 func (b *Backfill) recruit(ctx context.Context) {
-	if !b.permits.try() {
+	if !b.permits.tryAcquire() {
 		return
 	}
 	p, s := b.next()
 	if s == nil {
-		b.permits.giveBack()
+		b.permits.release()
 		return
 	}
 	b.workers.Go(func() error {
-		defer b.permits.giveBack()
+		defer b.permits.release()
 		return b.work(ctx, p, s)
 	})
 }
 
-// work reads a span to its end, and then others, as long as there are any.
+// work reads a span to its end, and then other spans, as long as there are any.
 func (b *Backfill) work(ctx context.Context, p *pass, s *span) error {
 	for ; s != nil; p, s = b.next() {
 		if err := b.begin(ctx, p); err != nil {
 			return err
 		}
 		err := b.read(ctx, p, s)
-		if err := b.release(ctx, p, err); err != nil {
+		if err := b.finish(ctx, p, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// next takes a span for a worker: one that nobody reads, or the older part of the one with the most pages left. It returns
-// nil if there is nothing to do, if enough requests are in flight to use the rate, or if the Read is to stop. The first worker
-// gets a span even then, so that a Read makes progress however soon it is to end.
+// next assigns a span to a worker: an unassigned one, or the older part of the one with the most pages left. It returns nil
+// if there is nothing to do, if enough requests are in flight to use the rate, or if the Read was asked to stop. The first
+// worker gets a span in any case, so that even a Read with a short deadline makes progress.
 func (b *Backfill) next() (*pass, *span) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +78,7 @@ func (b *Backfill) next() (*pass, *span) {
 		return nil, nil
 	}
 	for _, p := range b.passes {
-		if s := p.waiting(); s != nil && p.err == nil && b.room(p) {
+		if s := p.unassigned(); s != nil && p.err == nil && b.hasRoom(p) {
 			return b.assign(p, s)
 		}
 	}
@@ -100,18 +100,18 @@ func (b *Backfill) assign(p *pass, s *span) (*pass, *span) {
 	return p, s
 }
 
-// room reports whether the endpoint of a pass has rate left for one more worker.
-func (b *Backfill) room(p *pass) bool {
+// hasRoom reports whether the endpoint of a pass has rate left for one more worker.
+func (b *Backfill) hasRoom(p *pass) bool {
 	return p.workers == 0 || p.workers < b.reader.Client.Workers(p.root.Path)
 }
 
-// victim returns the span with the most pages left, among those worth splitting.
+// victim returns the span to split: the one with the most pages left, among those large enough.
 func (b *Backfill) victim() (*pass, *span) {
 	var from *pass
 	var busiest *span
-	most := float64(leastSteal)
+	most := float64(minSteal)
 	for _, p := range b.passes {
-		if p.root.Cursor == "" || p.err != nil || !p.maySplit() || !b.room(p) {
+		if p.root.Cursor == "" || p.err != nil || !p.canSplit() || !b.hasRoom(p) {
 			continue
 		}
 		for _, s := range p.spans {
@@ -123,9 +123,9 @@ func (b *Backfill) victim() (*pass, *span) {
 	return from, busiest
 }
 
-// release notes that a worker left a pass, with an error if it failed, and ends the pass once the last worker left and nothing
-// is left to read. Its error ends the Read.
-func (b *Backfill) release(ctx context.Context, p *pass, err error) error {
+// finish records that a worker has left a pass, with an error if it failed. It ends the pass once the last worker has left
+// and nothing is left to read. Its error ends the Read.
+func (b *Backfill) finish(ctx context.Context, p *pass, err error) error {
 	b.mu.Lock()
 	b.active--
 	p.workers--

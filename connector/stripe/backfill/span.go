@@ -9,19 +9,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// span is a window of a pass while it is read. The window itself is what was committed, which is what states hold. A page
-// that arrived and was not committed yet reaches further down, to floor.
+// span is a window of a pass that is being read. Window advances with each commit and is what
+// states record. A page that has arrived but isn't committed yet reaches further down, to floor.
 type span struct {
 	state.Window
 	taken   bool
-	floor   clock.Second // everything above belongs to the worker that took the span; 0 before its first page
-	arrived int          // objects that arrived since it was taken
-	top     clock.Second // where that began
+	floor   clock.Second // everything above belongs to the assigned worker; 0 before its first page
+	arrived int          // objects that arrived since the span was assigned
+	top     clock.Second // upper end of the range in which they were created
 }
 
 func newSpan(w state.Window) *span { return &span{Window: w} }
 
-// take hands the span to a worker.
+// take assigns the span to a worker.
 func (s *span) take() {
 	s.taken, s.floor, s.arrived, s.top = true, 0, 0, s.To
 	if s.At != 0 {
@@ -29,8 +29,8 @@ func (s *span) take() {
 	}
 }
 
-// arrive notes that a page arrived. It returns the objects of it that belong to the span, since another worker may have taken
-// older ones meanwhile, and reports whether the span ends with them.
+// arrive records the arrival of a page. It returns the objects that belong to the span, since another worker may have taken
+// the older part in the meantime, and reports whether they are the last.
 func (s *span) arrive(root *table.Stream, objects []rawjson.Object, more bool) ([]rawjson.Object, bool) {
 	if root.Cursor == "" {
 		return objects, !more
@@ -39,7 +39,7 @@ func (s *span) arrive(root *table.Stream, objects []rawjson.Object, more bool) (
 	kept := objects[:0]
 	for _, object := range objects {
 		at := root.CreatedAt(object)
-		if at != 0 && at < s.From { // some accounts have no time of creation
+		if at != 0 && at < s.From { // some accounts have no creation time
 			more = false
 			continue
 		}
@@ -55,8 +55,7 @@ func (s *span) arrive(root *table.Stream, objects []rawjson.Object, more bool) (
 	return kept, !more
 }
 
-// pagesLeft estimates how many pages the span still has below what arrived, by the density of what did; 0 before the
-// first page.
+// pagesLeft estimates how many pages are left below the objects that arrived, from their density; 0 before the first page.
 func (s *span) pagesLeft() float64 {
 	if s.floor == 0 || s.arrived == 0 {
 		return 0
@@ -64,11 +63,11 @@ func (s *span) pagesLeft() float64 {
 	return float64(s.floor-s.From) * s.density() / table.MaxPerPage
 }
 
-// density is the number of objects per second in what arrived.
+// density returns the number of objects per second among those that arrived.
 func (s *span) density() float64 { return float64(s.arrived) / float64(max(s.top-s.floor, 1)) }
 
-// split gives away the older part of what did not arrive, as a span of its own: half of it, or, where the newest are to
-// come first, all but some pages.
+// split removes the older part of what hasn't arrived, and returns it as a new span. It is half of that, or all but a few
+// pages if the newest objects are to come first.
 func (s *span) split(newestFirst bool) *span {
 	at := s.From + (s.floor-s.From)/2
 	if newestFirst {
@@ -79,13 +78,13 @@ func (s *span) split(newestFirst bool) *span {
 	return older
 }
 
-// newestFirstPages is how many pages a worker keeps for itself when the newest are to come first.
+// newestFirstPages is the number of pages that a worker keeps if the newest objects are to come first.
 const newestFirstPages = 16
 
-// committed notes that objects of the span, down to last, were committed.
+// committed records that the objects of the span down to last were committed.
 func (s *span) committed(root *table.Stream, last rawjson.Object) {
-	s.After, s.At = strings.Clone(last.ID), root.CreatedAt(last) // a part of the page would keep all of it in memory
+	s.After, s.At = strings.Clone(last.ID), root.CreatedAt(last) // a substring would keep the whole page in memory
 	if s.At < s.From || s.At >= s.To {
-		s.At = 0 // a list that Stripe does not order by creation
+		s.At = 0 // Stripe doesn't order this list by creation time
 	}
 }

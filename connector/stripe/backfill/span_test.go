@@ -7,8 +7,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
 
-// TestSplitPartitions splits spans in every way: the parts make up the whole, without a gap and without an overlap, and
-// the thief's part lies below all that arrived.
+// TestSplitPartitions splits spans in every way. The two parts must cover the whole span without a gap or an overlap, and
+// the part given away must lie below everything that arrived.
 func TestSplitPartitions(t *testing.T) {
 	for _, newestFirst := range []bool{false, true} {
 		for floor := clock.Second(2); floor < 200; floor++ {
@@ -21,7 +21,7 @@ func TestSplitPartitions(t *testing.T) {
 					t.Fatalf("[0, 1000) was split into [%d, %d) and [%d, %d)", older.From, older.To, s.From, s.To)
 				}
 				if older.To > floor || older.To <= older.From {
-					t.Fatalf("of what arrived down to %d, [%d, %d) was given away", floor, older.From, older.To)
+					t.Fatalf("objects arrived down to %d, but [%d, %d) was given away", floor, older.From, older.To)
 				}
 			}
 		}

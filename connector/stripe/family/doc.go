@@ -1,7 +1,7 @@
-// Package family turns objects of Stripe's into records: a page of one endpoint into the records of its stream and of all
-// streams below it.
+// Package family turns Stripe objects into records: it turns a page of one endpoint into the records of its stream and of
+// all descendant streams.
 //
-// A [Member] is an endpoint with those below it that lead to a selected stream. A [Reader] makes a [Gatherer] per page, which
-// collects a [Harvest]: children that are embedded in their parent cost nothing, and only the rest costs requests. Nothing is
-// decoded that need not be: an object leaves as the bytes that Stripe sent, compacted.
+// A [Member] is an endpoint together with those descendants that lead to a selected stream. A [Reader] creates a [Gatherer]
+// for each page, which collects the records in a [Harvest]. Children that are embedded in their parent cost no request;
+// only the others do. Objects are decoded no further than necessary: a record is the bytes that Stripe sent, compacted.
 package family

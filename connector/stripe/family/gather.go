@@ -15,30 +15,29 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// parallelParents is how many parents of one page are asked for their children side by side.
+// parallelParents is the number of parents of one page whose children are requested concurrently.
 const parallelParents = 8
 
-// Gatherer turns the objects of one page, or one object that changed, into records. Its methods may be called from many
-// goroutines.
+// Gatherer turns the objects of one page, or one changed object, into records. Its methods may be called concurrently.
 type Gatherer struct {
 	reader   *Reader
 	streams  []*selected.Stream
-	from, to clock.Second // for the column RangeParams
-	change   bool         // the objects changed: only children that follow are gathered, and they replace those sent before
+	from, to clock.Second // for table.Stream.RangeParams
+	change   bool         // the objects changed: only children with Follows are gathered, and they replace those sent before
 
 	mu      sync.Mutex
 	harvest *Harvest
 	listed  []Listed
 }
 
-// Listed says that the children of a parent were listed for a stream.
+// Listed records that the children of a parent were listed for a stream.
 type Listed struct {
 	Stream *selected.Stream
 	Row    *table.Stream // of the endpoint
 	Parent string
 }
 
-// Gather keeps the objects of a page of m, and gathers all that is below them.
+// Gather adds the objects of a page of m, and all their descendants, to the harvest.
 func (g *Gatherer) Gather(ctx context.Context, m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) error {
 	if g.change {
 		objects = m.inRange(objects)
@@ -50,14 +49,14 @@ func (g *Gatherer) Gather(ctx context.Context, m *Member, objects []rawjson.Obje
 		if g.change && !child.Follows() {
 			continue
 		}
-		if err := g.below(ctx, child, objects, asOf); err != nil {
+		if err := g.children(ctx, child, objects, asOf); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Keep adds the objects to the harvest. One that grows too large for memory is sent before the page is complete.
+// Keep adds the objects to the harvest. A harvest that grows too large is sent before the page is complete.
 func (g *Gatherer) Keep(ctx context.Context, m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,21 +69,21 @@ func (g *Gatherer) Keep(ctx context.Context, m *Member, objects []rawjson.Object
 	return full.send(ctx, g.reader.Emitter, g.streams)
 }
 
-// Harvest returns what was gathered. The Gatherer is not to be used any more.
+// Harvest returns what was gathered. The Gatherer must not be used afterwards.
 func (g *Gatherer) Harvest() *Harvest { return g.harvest }
 
-// Listed returns the lists that were read for the sake of a change.
+// Listed returns the child lists that were read because of a change.
 func (g *Gatherer) Listed() []Listed { return g.listed }
 
-// replace says that what is gathered of the children of a parent from now on takes the place of those sent before.
+// replace makes the children of a parent that are gathered from now on replace those sent before.
 func (g *Gatherer) replace(m *Member, parent string, asOf time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.harvest.Replace(m, parent, asOf)
 }
 
-// note notes that the children of a parent are listed for the sake of a change.
-func (g *Gatherer) note(m *Member, parent string) {
+// noteListed records that the children of a parent were listed because of a change.
+func (g *Gatherer) noteListed(m *Member, parent string) {
 	if !g.change {
 		return
 	}
@@ -97,24 +96,24 @@ func (g *Gatherer) note(m *Member, parent string) {
 	}
 }
 
-// below gathers the children of these objects. Those that are embedded cost nothing; the others are listed side by side,
-// with a request for each parent that may have any.
-func (g *Gatherer) below(ctx context.Context, child *Member, objects []rawjson.Object, asOf time.Time) error {
+// children gathers the children of these objects. Embedded children cost no request. The others are listed concurrently,
+// with a request for each parent that may have some.
+func (g *Gatherer) children(ctx context.Context, child *Member, objects []rawjson.Object, asOf time.Time) error {
 	across, err := g.reader.acrossIDs(ctx, child.Row.Across)
 	if err != nil {
-		return g.forgive(ctx, child, "", err)
+		return g.handleError(ctx, child, "", err)
 	}
 	requests, ctx := emit.NewGroup(ctx)
 	requests.SetLimit(parallelParents)
 	for _, object := range objects {
-		if object.Type != child.parentObject || object.ID == "" || child.closed() {
+		if object.Type != child.parentObject || object.ID == "" || child.isClosed() {
 			continue
 		}
 		if g.change {
 			g.replace(child, object.ID, asOf)
 		}
 		if !child.Row.MayHave(object) {
-			g.read(child, object.ID)
+			g.markRead(child, object.ID)
 			continue
 		}
 		first := embedded(child.Row, object)
@@ -123,19 +122,20 @@ func (g *Gatherer) below(ctx context.Context, child *Member, objects []rawjson.O
 			if first.HasMore {
 				requests.Go(func() error { return g.pages(ctx, child, at, first, asOf) })
 			} else if err = g.Gather(ctx, child, first.Objects, at, asOf); err == nil {
-				g.read(child, object.ID)
+				g.markRead(child, object.ID)
 			}
 		}
 		if err != nil {
-			requests.Go(func() error { return err }) // ends those in flight, and they are waited for
+			requests.Go(func() error { return err }) // cancels the requests in flight; Wait waits for them
 			break
 		}
 	}
 	return requests.Wait()
 }
 
-// embedded returns the first children of a parent: those that its object embeds. If that has anything but a list there which
-// says whether more follow, they are all listed by their own endpoint.
+// embedded returns the first children of a parent, as embedded in its object. If the object doesn't contain a list that
+// says whether more children follow, the result is an empty list with HasMore set, and the children must be listed by their
+// own endpoint.
 func embedded(child *table.Stream, parent rawjson.Object) rawjson.List {
 	unknown := rawjson.List{HasMore: true}
 	if child.Embedded == "" {
@@ -158,7 +158,7 @@ func embedded(child *table.Stream, parent rawjson.Object) rawjson.List {
 	return list
 }
 
-// Object reads an object again, with the children that follow it, or reports that it is gone, as [Reader.Object] does.
+// Object re-reads an object, with its children that have Follows set, or reports that it is gone, as [Reader.Object] does.
 func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object rawjson.Object, gone bool, err error) {
 	asOf := g.reader.Now()
 	object, gone, err = g.reader.Object(ctx, m, id, m.Expansions())
@@ -171,7 +171,7 @@ func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object raw
 	return object, false, g.Gather(ctx, m, []rawjson.Object{object}, table.Place{}, asOf)
 }
 
-// Part lists the part of a root's list that a parameter names again.
+// Part re-lists the part of a root's list that a parameter selects.
 func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error {
 	path, query := m.List(table.Place{PageSize: g.reader.PageSize})
 	query.Set(param, id)
@@ -205,7 +205,7 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 	}
 }
 
-// Children lists what is below a parent again.
+// Children re-lists the children of a parent.
 func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error {
 	raw := rawjson.WithMember("{}", "id", rawjson.Quote(parent))
 	at := table.Place{PageSize: g.reader.PageSize, Parent: rawjson.Object{ID: parent, Raw: raw}}
@@ -214,36 +214,36 @@ func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error
 	return g.pages(ctx, m, at, rawjson.List{HasMore: true}, asOf)
 }
 
-// pages gathers the beginning of a list and then requests the pages that follow it.
+// pages gathers a list, of which the first objects are given, requesting the pages that follow.
 func (g *Gatherer) pages(ctx context.Context, child *Member, at table.Place, list rawjson.List, asOf time.Time) error {
-	g.note(child, at.Parent.ID)
+	g.noteListed(child, at.Parent.ID)
 	pager := NewPager(g.reader.PageSize)
 	for {
 		if err := g.Gather(ctx, child, list.Objects, at, asOf); err != nil {
 			return err
 		}
-		if child.closed() {
+		if child.isClosed() {
 			return nil
 		}
 		if !list.HasMore {
-			g.read(child, at.Parent.ID)
+			g.markRead(child, at.Parent.ID)
 			return nil
 		}
 		page, err := g.next(ctx, child, at, list, pager)
 		if err != nil {
-			return g.forgive(ctx, child, at.Parent.ID, err)
+			return g.handleError(ctx, child, at.Parent.ID, err)
 		}
 		list, asOf = page.List, page.AsOf
 	}
 }
 
-// next requests the page of a list that follows another.
+// next requests the page of a list that follows the page before.
 func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, before rawjson.List, pager *Pager) (*api.Page, error) {
 	path, query := child.List(at)
 	if n := len(before.Objects); n > 0 {
 		last := before.Objects[n-1].ID
 		if last == "" {
-			return nil, EndlessList(child.Row, "a page says that more follow, and its last object has no id")
+			return nil, EndlessList(child.Row, "a page says that more objects follow, but its last object has no id")
 		}
 		if err := pager.Continue(child.Row, last); err != nil {
 			return nil, err
@@ -252,31 +252,31 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 	}
 	page, err := g.reader.List(ctx, path, query, pager)
 	switch {
-	case api.IsCursorGone(err): // that child was deleted: restart the list, some come twice
+	case api.IsCursorGone(err): // that child was deleted: restart the list; some children are read twice
 		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restart(child.Row)
 	case err != nil:
 		return nil, err
 	case page.HasMore && len(page.Objects) == 0:
-		return nil, EndlessList(child.Row, "a page is empty and says that more follow")
+		return nil, EndlessList(child.Row, "an empty page says that more objects follow")
 	}
 	return page, nil
 }
 
-// forgive returns nil if the page can do without the children of a parent, which could not be listed; else the error. Without
-// a parent, it is all children that could not be.
-func (g *Gatherer) forgive(ctx context.Context, child *Member, parent string, err error) error {
+// handleError handles the failure to list the children of a parent, or of all parents if parent is empty. It returns nil if
+// the page can continue without these children, and err otherwise.
+func (g *Gatherer) handleError(ctx context.Context, child *Member, parent string, err error) error {
 	failure, ok := connector.FailureIn(err)
 	switch {
 	case api.IsNotFound(err):
-		g.read(child, parent)
-		return nil // the parent was deleted meanwhile, and its children with it; or it can have none
+		g.markRead(child, parent)
+		return nil // the parent was deleted in the meantime together with its children, or can't have children
 	case !ok:
 		return err
 	case failure.Class != connector.PermissionError:
 		if parent == "" || !g.reader.IsIsolated(ctx, child, err) {
 			return err
 		}
-		g.fail(child, parent, failure)
+		g.setAside(child, parent, failure)
 		return nil
 	case child.Row.RefusedByParent:
 		return child.warnRefused(ctx, failure)
@@ -292,15 +292,16 @@ func (g *Gatherer) forgive(ctx context.Context, child *Member, parent string, er
 	return nil
 }
 
-// read notes that what is below an object was read.
-func (g *Gatherer) read(child *Member, parent string) {
+// markRead records that the children of an object were read.
+func (g *Gatherer) markRead(child *Member, parent string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.harvest.MarkRead(child.All(), state.Item{ID: parent, Of: child.Row.Parent})
 }
 
-// fail notes that the children of a parent could not be read. What a change sent of them before stays as it is.
-func (g *Gatherer) fail(child *Member, parent string, failure *connector.Failure) {
+// setAside records that the children of a parent couldn't be read. For a change, it leaves the children sent before as they
+// are.
+func (g *Gatherer) setAside(child *Member, parent string, failure *connector.Failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.change {
@@ -309,23 +310,23 @@ func (g *Gatherer) fail(child *Member, parent string, failure *connector.Failure
 	g.harvest.SetAside(child.All(), state.Item{ID: parent, Of: child.Row.Parent}, failure)
 }
 
-// warnRefused says once that Stripe refuses to list the children of some parents.
+// warnRefused warns once that Stripe refuses to list the children of some parents.
 func (m *Member) warnRefused(ctx context.Context, failure *connector.Failure) error {
-	message := "Stripe refuses to list these for some of their parents, which are skipped. " + failure.Message
+	message := "Stripe refuses to list the children of some parents, which are skipped. " + failure.Message
 	for _, s := range m.Streams {
 		return s.Out.LogOnce(ctx, m.Row.Path+" refused", connector.Warning, message)
 	}
 	return nil
 }
 
-// Remove adds that an object is gone, and all that was below it.
+// Remove records that an object and all its descendants are gone.
 func (g *Gatherer) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.harvest.Remove(m, object, asOf)
 }
 
-// WantAll keeps records of all streams from now on.
+// WantAll makes the Gatherer keep the records of all streams from now on.
 func (g *Gatherer) WantAll() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

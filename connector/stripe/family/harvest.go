@@ -16,60 +16,60 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// maxHarvest is how many bytes of records wait for the rest of their page.
+// maxHarvest is the most bytes of records that are held until their page is complete.
 const maxHarvest = 4 << 20
 
-// Harvest is what a page, or a change, has yielded so far: the records of each stream.
+// Harvest holds the records of each stream that a page or a change has yielded so far.
 type Harvest struct {
-	Partial bool // some of it was sent already
+	Partial bool // part of it was already sent
 
 	records   map[*selected.Stream][]connector.Record
-	trials    map[*selected.Stream][]selected.Attempt // what became of things that a stream goes on without, or must
-	sent      map[*selected.Stream]map[string]bool    // the keys of records of streams that go on without something
-	misplaced map[*Member]string                      // an example of what was listed and does not belong
+	attempts  map[*selected.Stream][]selected.Attempt // results for items that are set aside or must be
+	sent      map[*selected.Stream]map[string]bool    // keys of the records sent for streams with set-aside items
+	misplaced map[*Member]string                      // an example of a listed object that doesn't belong to the endpoint
 	bytes     int
-	event     string                      // the id of the event that caused it all; empty if it was listed
-	wanted    func(*selected.Stream) bool // which streams to keep records of; nil for all
+	event     string                      // id of the event that caused the change; empty if the objects were listed
+	wanted    func(*selected.Stream) bool // selects the streams to keep records of; nil means all
 }
 
-// NewHarvest returns an empty harvest. The event is the id of the one that caused it; empty if there is none. wanted says of
-// which streams records are kept; nil for all.
+// NewHarvest returns an empty Harvest. event is the id of the event that caused the change, if any. wanted selects the
+// streams to keep records of; nil means all.
 func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
 	return &Harvest{
 		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted,
-		trials: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
+		attempts: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
 	}
 }
 
-// next returns an empty harvest of the same kind, which goes on where h ends.
+// next returns an empty Harvest that continues h.
 func (h *Harvest) next() *Harvest {
 	empty := NewHarvest(h.event, h.wanted)
 	empty.Partial = true
-	empty.trials, empty.sent = h.trials, h.sent
+	empty.attempts, empty.sent = h.attempts, h.sent
 	return empty
 }
 
-// MarkRead notes that something was read whole, or is gone, so that no stream goes on without it.
+// MarkRead records that an item was read completely or is gone, so that no stream needs to set it aside.
 func (h *Harvest) MarkRead(streams []*selected.Stream, t state.Item) {
 	for _, s := range streams {
 		if h.wants(s) && len(s.SetAside()) > 0 {
-			h.trials[s] = append(h.trials[s], selected.Attempt{Item: t})
+			h.attempts[s] = append(h.attempts[s], selected.Attempt{Item: t})
 		}
 	}
 }
 
-// SetAside notes that something could not be read, and that streams are to go on without it.
+// SetAside records that an item couldn't be read and that streams continue without it.
 func (h *Harvest) SetAside(streams []*selected.Stream, t state.Item, failure *connector.Failure) {
 	for _, s := range streams {
 		if h.wants(s) {
-			h.trials[s] = append(h.trials[s], selected.Attempt{Item: t, Failure: failure})
+			h.attempts[s] = append(h.attempts[s], selected.Attempt{Item: t, Failure: failure})
 		}
 	}
 }
 
 func (h *Harvest) wants(s *selected.Stream) bool { return h.wanted == nil || h.wanted(s) }
 
-// Replace adds that the children of a parent are gone. Those that are still there follow.
+// Replace records that the children of a parent are gone. Those that still exist are added afterwards.
 func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
 	for _, s := range m.Streams {
 		key := s.Row.ParentRef()
@@ -82,7 +82,7 @@ func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
 	}
 }
 
-// forget removes what there is of the children of a parent.
+// forget removes the records of the children of a parent.
 func (h *Harvest) forget(m *Member, parent string) {
 	for _, s := range m.Streams {
 		key, quoted := s.Row.ParentRef(), rawjson.Quote(parent)
@@ -93,7 +93,7 @@ func (h *Harvest) forget(m *Member, parent string) {
 	}
 }
 
-// Remove adds that an object is gone, and all that was below it.
+// Remove records that an object and all its descendants are gone.
 func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	for _, s := range m.Streams {
 		if h.wants(s) && (s.Row.Object == object.Type || object.Type == "") {
@@ -107,10 +107,10 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	}
 }
 
-// Keep adds records of objects that m lists.
+// Keep adds the records of objects that m lists.
 func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) {
 	for _, object := range objects {
-		if !m.belongs(object) {
+		if !m.isExpected(object) {
 			h.misplaced[m] = fmt.Sprintf("%q of type %q", object.ID, object.Type)
 		}
 	}
@@ -127,14 +127,14 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 	}
 }
 
-// Add adds a record of a stream.
+// Add adds a record to a stream.
 func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
 	record.EventID = h.event
 	h.bytes += len(record.Data)
 	h.records[s] = append(h.records[s], record)
 }
 
-// Hash returns a hash of what there is of a stream.
+// Hash returns a hash of the stream's records.
 func (h *Harvest) Hash(seed maphash.Seed, s *selected.Stream) uint64 {
 	var sum maphash.Hash
 	sum.SetSeed(seed)
@@ -145,16 +145,16 @@ func (h *Harvest) Hash(seed maphash.Seed, s *selected.Stream) uint64 {
 	return sum.Sum64()
 }
 
-// Drop removes what there is of a stream.
+// Drop removes the records of a stream.
 func (h *Harvest) Drop(s *selected.Stream) { delete(h.records, s) }
 
-// Append adds what another harvest has.
+// Append adds the contents of other to h.
 func (h *Harvest) Append(other *Harvest) {
 	for s, records := range other.records {
 		h.records[s] = append(h.records[s], records...)
 	}
-	for s, trials := range other.trials {
-		h.trials[s] = append(h.trials[s], trials...)
+	for s, attempts := range other.attempts {
+		h.attempts[s] = append(h.attempts[s], attempts...)
 	}
 	for s, keys := range other.sent {
 		if h.sent[s] == nil {
@@ -168,8 +168,7 @@ func (h *Harvest) Append(other *Harvest) {
 	h.bytes += other.bytes
 }
 
-// Commit sends the records of streams in a commit, in which commit says what else happens, and settles what they go on
-// without.
+// Commit sends the records of streams as part of commit, and applies the attempts to what the streams have set aside.
 func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*selected.Stream, commit emit.Commit) error {
 	for _, s := range streams {
 		if err := h.warnAside(ctx, s); err != nil {
@@ -182,13 +181,13 @@ func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*select
 			advance()
 		}
 		for _, s := range streams {
-			s.Settle(h.trials[s], h.sent[s])
+			s.Settle(h.attempts[s], h.sent[s])
 		}
 	}
 	return h.commit(ctx, e, streams, commit)
 }
 
-// send sends the records that there are so far.
+// send sends the records gathered so far.
 func (h *Harvest) send(ctx context.Context, e *emit.Emitter, streams []*selected.Stream) error {
 	return h.commit(ctx, e, streams, emit.Commit{Advance: func() {
 		for _, s := range streams {
@@ -213,7 +212,7 @@ func (h *Harvest) commit(ctx context.Context, e *emit.Emitter, streams []*select
 	return e.Commit(ctx, commit)
 }
 
-// noteKeys notes the keys of the records of streams that go on without something: it may be among them.
+// noteKeys records the keys of the records of streams with set-aside items, since a record may resolve one.
 func (h *Harvest) noteKeys(streams []*selected.Stream) {
 	for _, s := range streams {
 		if len(h.records[s]) == 0 || len(s.SetAside()) == 0 {
@@ -230,14 +229,14 @@ func (h *Harvest) noteKeys(streams []*selected.Stream) {
 	}
 }
 
-// warnAside says what a stream goes on without from now on, and ends it if that is too much.
+// warnAside warns about the items that a stream newly sets aside, and ends the stream if they are too many.
 func (h *Harvest) warnAside(ctx context.Context, s *selected.Stream) error {
-	added, failure := s.NewlySetAside(h.trials[s])
+	added, failure := s.NewlySetAside(h.attempts[s])
 	if failure != nil {
 		return s.Out.Fail(ctx, failure)
 	}
 	for _, t := range added {
-		message := fmt.Sprintf("%s cannot be read and is set aside: later Reads try again. %s", s.NameOf(t.Item), t.Failure.Message)
+		message := fmt.Sprintf("%s can't be read and was set aside. Later Reads will retry it. %s", s.NameOf(t.Item), t.Failure.Message)
 		if err := s.Out.Log(ctx, connector.Warning, message); err != nil {
 			return err
 		}
@@ -245,16 +244,16 @@ func (h *Harvest) warnAside(ctx context.Context, s *selected.Stream) error {
 	return nil
 }
 
-// warnMisplaced says once that an endpoint lists objects that are in no stream.
+// warnMisplaced warns once that an endpoint lists objects that belong to no stream.
 func (m *Member) warnMisplaced(ctx context.Context, example string) error {
 	for _, s := range m.All() {
-		message := fmt.Sprintf("%s lists %s, which does not belong there: such objects are skipped.", m.Row.Path, example)
+		message := fmt.Sprintf("%s lists an unexpected object: %s. Such objects are skipped.", m.Row.Path, example)
 		return s.Out.LogOnce(ctx, m.Row.Path, connector.Warning, message)
 	}
 	return nil
 }
 
-// project applies the field selections. The records of a stream share one string afterwards.
+// project applies the field selections. Afterwards the records of a stream share one string.
 func (h *Harvest) project() {
 	for s, records := range h.records {
 		if s.Selection == nil {

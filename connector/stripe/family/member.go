@@ -14,25 +14,25 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Member is an endpoint of a family: the root, or one below it.
+// Member is an endpoint of a family: the root or a descendant.
 type Member struct {
-	Row      *table.Stream      // any of the endpoint's streams: they are read alike
-	Streams  []*selected.Stream // those that live on the endpoint
+	Row      *table.Stream      // any of the endpoint's streams, since all are read in the same way
+	Streams  []*selected.Stream // the selected streams of the endpoint
 	Children []*Member
 
 	parent       *Member                           // nil for the root
 	parentObject string                            // the object type of its parents
-	objects      []string                          // the object types that belong to the endpoint
-	refused      atomic.Pointer[connector.Failure] // why the key may not list it
-	unexpanded   atomic.Bool                       // Stripe refuses to embed it in its parents
+	objects      []string                          // the object types of the endpoint
+	refused      atomic.Pointer[connector.Failure] // why the key may not list the endpoint, if so
+	unexpanded   atomic.Bool                       // Stripe refuses to embed the objects in their parents
 }
 
-// Of returns the family of an endpoint: with those of its descendants that lead to a stream; nil if none does.
+// Of returns the family of an endpoint, with those descendants that lead to one of the streams, or nil if there are none.
 func Of(t table.Table, endpoint *table.Stream, streams []*selected.Stream) *Member {
 	return member(t, endpoint, nil, streams)
 }
 
-// All returns the families of streams, one for each endpoint at the top. Streams of the events themselves are in none.
+// All returns the families of streams, one for each top-level endpoint. It omits streams of events.
 func All(t table.Table, streams []*selected.Stream) []*Member {
 	var roots []*table.Stream
 	for _, s := range streams {
@@ -72,7 +72,7 @@ func member(t table.Table, endpoint *table.Stream, parent *Member, streams []*se
 	return m
 }
 
-// All returns the streams of m and of all below it.
+// All returns the streams of m and of all its descendants.
 func (m *Member) All() []*selected.Stream {
 	streams := slices.Clone(m.Streams)
 	for _, child := range m.Children {
@@ -81,7 +81,7 @@ func (m *Member) All() []*selected.Stream {
 	return streams
 }
 
-// Below returns the first endpoint below the objects of a stream, in a family that has one path only; nil if there is none.
+// Below returns the endpoint of the children of a stream, in a family with a single path, or nil if there is none.
 func (m *Member) Below(parent *table.Stream) *Member {
 	for _, child := range m.Children {
 		if m.Row.SameEndpoint(parent) {
@@ -97,22 +97,22 @@ func (m *Member) Below(parent *table.Stream) *Member {
 // ParentObject returns the object type of the parents of m.
 func (m *Member) ParentObject() string { return m.parentObject }
 
-// HasType reports whether objects of a type belong to the endpoint.
+// HasType reports whether objects of the given type belong to the endpoint.
 func (m *Member) HasType(object string) bool { return slices.Contains(m.objects, object) }
 
-// belongs reports whether an object has an id and is of a type that the endpoint is known to list.
-func (m *Member) belongs(object rawjson.Object) bool {
+// isExpected reports whether an object has an id and is of a type that the endpoint is known to list.
+func (m *Member) isExpected(object rawjson.Object) bool {
 	return object.ID != "" && m.HasType(object.Type)
 }
 
-// Follows reports whether a change of its parent can be one of any stream of m.
+// Follows reports whether a change of the parent can change the objects of any stream of m.
 func (m *Member) Follows() bool {
 	return slices.ContainsFunc(m.Streams, func(s *selected.Stream) bool { return s.Row.Follows() })
 }
 
-// closed reports whether there is no use in listing m: the key may not, or not an endpoint above it, or all streams that
-// need it have ended.
-func (m *Member) closed() bool {
+// isClosed reports whether there is no point in listing m: the key may not list it or an ancestor, or all streams that need
+// it have ended.
+func (m *Member) isClosed() bool {
 	for above := m; above != nil; above = above.parent {
 		if above.refused.Load() != nil {
 			return true
@@ -121,33 +121,33 @@ func (m *Member) closed() bool {
 	return m.parent != nil && !slices.ContainsFunc(m.All(), func(s *selected.Stream) bool { return !s.Out.Ended() })
 }
 
-// List returns path and parameters of the first page, with what the children need.
+// List returns the path and the parameters of the first page, including what the children need.
 func (m *Member) List(at table.Place) (string, url.Values) {
 	path, query := m.Row.List(at)
 	for _, child := range m.Children {
-		if child.expanded() {
+		if child.isExpanded() {
 			query.Add("expand[]", "data."+child.Row.Embedded)
 		}
 	}
 	return path, query
 }
 
-// expanded reports whether m is embedded in its parents if that is asked for.
-func (m *Member) expanded() bool { return m.Row.Expand && !m.unexpanded.Load() }
+// isExpanded reports whether m can be embedded in its parents on request.
+func (m *Member) isExpanded() bool { return m.Row.Expand && !m.unexpanded.Load() }
 
-// Expansions returns what is asked for with one object of m, for the children that follow it.
+// Expansions returns the parameters to request one object of m with the children that follow it.
 func (m *Member) Expansions() url.Values {
 	query := url.Values{}
 	for _, child := range m.Children {
-		if child.expanded() && child.Follows() {
+		if child.isExpanded() && child.Follows() {
 			query.Add("expand[]", child.Row.Embedded)
 		}
 	}
 	return query
 }
 
-// Unexpand makes m do without what Stripe refused to embed, if err says that it did: its children are listed by their own
-// endpoints from now on, which say for which of them a permission is missing.
+// Unexpand reports whether err says that Stripe refuses to embed children that were requested. If so, they are listed by
+// their own endpoints from now on, which will reveal the streams that lack a permission.
 func (m *Member) Unexpand(err error) bool {
 	if !api.IsExpansionRefused(err) {
 		return false
@@ -159,7 +159,7 @@ func (m *Member) Unexpand(err error) bool {
 	return refused
 }
 
-// EmbedsAll reports whether no list that an object of m embeds goes on beyond it.
+// EmbedsAll reports whether the lists embedded in an object of m are all complete.
 func (m *Member) EmbedsAll(object rawjson.Object) bool {
 	for _, child := range m.Children {
 		if child.Row.Embedded == "" || child.Row.Expand || !child.Follows() {
@@ -172,8 +172,8 @@ func (m *Member) EmbedsAll(object rawjson.Object) bool {
 	return true
 }
 
-// Normalize returns an object in the shape that it always has: with the id of its parent, and without what was expanded for
-// the sake of its children.
+// Normalize returns an object in the one shape that its records have: with the id of its parent, and without anything that
+// was expanded for its children.
 func (m *Member) Normalize(raw string, at table.Place) string {
 	if field := m.Row.ParentField; field != "" {
 		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Parent.ID))
@@ -189,8 +189,8 @@ func (m *Member) Normalize(raw string, at table.Place) string {
 	return raw
 }
 
-// inRange returns the objects of m that lists would show: of a root that is listed by creation, those that were not created
-// before the start date, so that rows don't depend on whether an object was listed or changed.
+// inRange returns the objects of m that its lists would show. A root that is listed by creation time doesn't include
+// objects created before the start date, so that rows don't depend on whether an object was listed or changed.
 func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	if m.parent != nil || m.Row.Cursor == "" {
 		return objects
@@ -199,12 +199,12 @@ func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	for _, s := range m.All() {
 		from = min(from, s.Current.From)
 	}
-	old := func(object rawjson.Object) bool {
+	isOld := func(object rawjson.Object) bool {
 		at := m.Row.CreatedAt(object)
 		return at != 0 && at < from
 	}
-	if !slices.ContainsFunc(objects, old) {
+	if !slices.ContainsFunc(objects, isOld) {
 		return objects
 	}
-	return slices.DeleteFunc(slices.Clone(objects), old)
+	return slices.DeleteFunc(slices.Clone(objects), isOld)
 }

@@ -11,54 +11,54 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Pager says how to ask for the next page of a list: a smaller one where Stripe cannot serve a larger one. It also notices a
-// list that does not end. The zero value is not of use.
+// Pager chooses the page size for a list, smaller if Stripe fails to serve a larger page, and detects lists that don't end.
+// Use NewPager to create one.
 type Pager struct {
-	most, size int
-	ahead      int // one of so many objects ahead cannot be served; 0 if none is known
-	restarts   int // without a cursor, since one was last of use
+	maxSize, size int
+	ahead         int // one of this many following objects can't be served; 0 if none is known
+	restarts      int // consecutive restarts without a cursor
 
 	mark            string // a cursor that was used before
 	since, nextMark int
 }
 
-// NewPager returns the Pager of a list whose pages have so many objects at most.
-func NewPager(most int) *Pager { return &Pager{most: most, size: most} }
+// NewPager returns a Pager for a list with at most maxSize objects per page.
+func NewPager(maxSize int) *Pager { return &Pager{maxSize: maxSize, size: maxSize} }
 
-// shrink notes that a page could not be served, so that half of it is asked for next.
+// shrink records that a page couldn't be served, and halves the next one.
 func (p *Pager) shrink() {
 	p.ahead = p.size
 	p.size /= 2
 }
 
-// served notes that a page was served. Of the objects ahead of which one cannot be, half are asked for next; once past it, the
-// pages grow again.
+// served records that a page of n objects was served. Pages stay small until the object that can't be served has been
+// passed, and then grow again.
 func (p *Pager) served(n int) {
 	if p.ahead = max(p.ahead-n, 0); p.ahead > 0 {
 		p.size = max(p.ahead/2, 1)
 		return
 	}
-	p.size = min(2*p.size, p.most)
+	p.size = min(2*p.size, p.maxSize)
 }
 
-// mostRestarts is how often in a row a list is resumed without its cursor: each time, its object must just have been deleted.
-const mostRestarts = 20
+// maxRestarts is how often in a row a list may be restarted because the object of its cursor was just deleted.
+const maxRestarts = 20
 
-// Restart notes that a list is resumed without its cursor, which Stripe does not know any more. It returns an error if that
-// happens again and again.
+// Restart records that a list is resumed without its cursor, which Stripe no longer accepts. It returns an error if this
+// has happened too often in a row.
 func (p *Pager) Restart(row *table.Stream) error {
-	if p.restarts++; p.restarts > mostRestarts {
-		return EndlessList(row, "Stripe refuses each cursor that it gave")
+	if p.restarts++; p.restarts > maxRestarts {
+		return EndlessList(row, "Stripe keeps rejecting its own cursors")
 	}
 	p.mark, p.since, p.nextMark = "", 0, 0
 	return nil
 }
 
-// Continue notes that the list goes on behind an object. It returns an error if the list went on behind that one before, and
-// so would not end. Of the cursors that were used, one is remembered, ever later and more seldom (Brent's algorithm).
+// Continue records that the list continues after the object id. It returns an error if it has done so before, which means
+// that the list doesn't end. It remembers one earlier cursor, replaced at growing intervals (Brent's algorithm).
 func (p *Pager) Continue(row *table.Stream, id string) error {
 	if id == p.mark {
-		return EndlessList(row, fmt.Sprintf("the list goes on behind %q again and again", id))
+		return EndlessList(row, fmt.Sprintf("the list reaches %q again and again", id))
 	}
 	if p.since++; p.since > p.nextMark {
 		p.mark, p.since, p.nextMark = id, 0, 2*p.nextMark+1
@@ -66,10 +66,10 @@ func (p *Pager) Continue(row *table.Stream, id string) error {
 	return nil
 }
 
-// List reads the page behind the cursor in the query, a smaller one if Stripe cannot serve a larger one. If Stripe cannot
-// serve even the smallest, which api.IsBroken reports of the error, it was asked for that twice, and was there for others.
+// List reads the page after the cursor in the query, or a smaller one if Stripe fails to serve it. If api.IsBroken(err),
+// Stripe failed twice to serve even the smallest page, although it served other requests.
 func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pager) (*api.Page, error) {
-	for again := false; ; {
+	for isRetry := false; ; {
 		if query.Has("limit") {
 			query.Set("limit", strconv.Itoa(p.size))
 		}
@@ -82,23 +82,23 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 				p.restarts = 0
 			}
 			return page, nil
-		case !api.IsBroken(err) || again && smallest:
+		case !api.IsBroken(err) || isRetry && smallest:
 			return nil, err
-		case (p.size == p.most || smallest) && !r.alive(ctx, path):
-			return r.Client.List(ctx, path, query) // it is retried for as long as any request
+		case (p.size == p.maxSize || smallest) && !r.isUp(ctx, path):
+			return r.Client.List(ctx, path, query) // retried like any other request
 		case smallest:
-			again = true
+			isRetry = true
 		default:
 			p.shrink()
 		}
 	}
 }
 
-// EndlessList returns the failure of a list that does not end.
+// EndlessList returns the failure of a list that doesn't end.
 func EndlessList(row *table.Stream, what string) error {
 	return &connector.Failure{
 		Class:    connector.SourceData,
-		Message:  fmt.Sprintf("Stripe's list %s does not end: %s. What came of it was sent. Try again later; if it stays, ask Stripe's support.", row.Path, what),
+		Message:  fmt.Sprintf("Stripe's list %s does not end: %s. The objects before that were sent. Try again later; if the problem persists, contact Stripe support.", row.Path, what),
 		Internal: what,
 		Stream:   row.Name,
 	}

@@ -15,19 +15,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Reader has what every step of a Read needs to ask Stripe for objects and to send them as records. One serves a whole Read,
-// from many goroutines.
+// Reader provides what every step of a Read needs to request objects from Stripe and send them as records. One Reader
+// serves a whole Read and is safe for concurrent use.
 type Reader struct {
 	Client   *api.Client
 	Emitter  *emit.Emitter
 	Table    table.Table
-	PageSize int // the most objects in a page
+	PageSize int // maximum number of objects per page
 	Live     bool
 	Now      func() time.Time
 
 	across struct {
 		sync.Mutex
-		ids map[string][]string // by stream
+		ids map[string][]string // by stream name
 	}
 }
 
@@ -36,8 +36,8 @@ func (r *Reader) Page(streams []*selected.Stream, from, to clock.Second) *Gather
 	return &Gatherer{reader: r, streams: streams, from: from, to: to, harvest: NewHarvest("", nil)}
 }
 
-// Change returns a Gatherer for objects that changed: only the children that follow their parent are gathered, and they
-// replace those sent before. The arguments are those of NewHarvest.
+// Change returns a Gatherer for changed objects: it gathers only children that follow their parent, and these replace the
+// children sent before. See NewHarvest for event and wanted.
 func (r *Reader) Change(streams []*selected.Stream, event string, wanted func(*selected.Stream) bool) *Gatherer {
 	return &Gatherer{reader: r, streams: streams, change: true, harvest: NewHarvest(event, wanted)}
 }
@@ -52,8 +52,8 @@ func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Val
 	return object, err == nil && deleted == "true", err
 }
 
-// acrossIDs returns the ids of the objects of a stream that others are asked across, which are read once in a Read. Of the
-// empty name, it returns one empty id.
+// acrossIDs returns the ids of all objects of the named stream, which another stream needs for its requests. They are read
+// once per Read. For an empty name it returns a single empty id.
 func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 	if name == "" {
 		return []string{""}, nil
@@ -72,7 +72,7 @@ func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 			return nil, err
 		}
 		for _, object := range page.Objects {
-			ids = append(ids, strings.Clone(object.ID)) // a part of the page would keep all of it in memory
+			ids = append(ids, strings.Clone(object.ID)) // a substring would keep the whole page in memory
 		}
 		if more = page.HasMore && len(page.Objects) > 0; more {
 			query.Set("starting_after", ids[len(ids)-1])

@@ -39,7 +39,7 @@ var stripeMock = sync.OnceValue(func() http.Handler {
 	return http.HandlerFunc(stub.HandleRequest)
 })
 
-// mockClient gives a client of stripe-mock, which stops with the test.
+// mockClient returns a client of stripe-mock, which is shut down when the test ends.
 func mockClient(t *testing.T) *api.Client {
 	t.Helper()
 	server := httptest.NewServer(stripeMock())
@@ -54,14 +54,14 @@ func mockClient(t *testing.T) *api.Client {
 	})
 }
 
-// TestStripeMockAcceptsEveryRequest sends what each row asks for: the first page and a later one, of one parent if it is
-// a child, with all that its own children need.
+// TestStripeMockAcceptsEveryRequest sends the list requests of each row: the first page and a later one, for one parent if
+// it is a child, with everything that its own children need.
 func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	client := mockClient(t)
 	streams := table.Streams()
 	for i := range streams {
 		row := &streams[i]
-		if notInDocument(row) {
+		if isUndocumented(row) {
 			continue
 		}
 		t.Run(row.Name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	}
 }
 
-// TestStripeMockAcceptsEveryRetrieval asks for one object of each row, where the document has an endpoint for that.
+// TestStripeMockAcceptsEveryRetrieval requests one object of each row, where the OpenAPI document has an endpoint for that.
 func TestStripeMockAcceptsEveryRetrieval(t *testing.T) {
 	client := mockClient(t)
 
@@ -104,19 +104,19 @@ func TestStripeMockAcceptsEveryRetrieval(t *testing.T) {
 			continue
 		}
 		if row.Path == "/v1/customers/{parent}/sources" {
-			continue // of the types that a source may have, stripe-mock gives one that this list never has
+			continue // stripe-mock returns a type of source that this list never contains
 		}
 		if objects := streams.Objects(row); !slices.Contains(objects, object.Type) {
 			t.Errorf("%s: got a %s, want %v", row.Name, object.Type, objects)
 		}
 	}
 	if retrieved < 70 {
-		t.Errorf("only %d streams have objects that can be retrieved", retrieved)
+		t.Errorf("only %d streams have objects that can be retrieved, want at least 70", retrieved)
 	}
 }
 
-// notInDocument tells which streams came with stripe-go v76.25.0, after the OpenAPI document that stripe-mock validates by.
-func notInDocument(row *table.Stream) bool {
+// isUndocumented reports whether the stream was added by stripe-go v76.25.0, after the OpenAPI document of stripe-mock.
+func isUndocumented(row *table.Stream) bool {
 	for _, path := range []string{"/v1/billing/meters", "/v1/entitlements/", "/v1/forwarding/"} {
 		if strings.HasPrefix(row.Path, path) {
 			return true
@@ -125,7 +125,7 @@ func notInDocument(row *table.Stream) bool {
 	return false
 }
 
-// everything selects a row and all that is below it, so that its requests are the largest that they can be.
+// everything selects a row and all its descendants, for the largest possible requests.
 func everything(streams table.Table, row *table.Stream) []*selected.Stream {
 	all := []*selected.Stream{{Row: row}}
 	for i := range streams {
@@ -148,7 +148,7 @@ func expectObjects(t *testing.T, client *api.Client, row *table.Stream, path str
 	}
 }
 
-// TestStripeMockRefuses shows that the test above can fail.
+// TestStripeMockRefuses shows that TestStripeMockAcceptsEveryRequest can fail.
 func TestStripeMockRefuses(t *testing.T) {
 	client := mockClient(t)
 	for name, query := range map[string]url.Values{
@@ -161,7 +161,7 @@ func TestStripeMockRefuses(t *testing.T) {
 	}
 }
 
-// pathParameter is the name of a parameter in a path of the document.
+// pathParameter matches a parameter in a path of the document.
 var pathParameter = regexp.MustCompile(`{[^}]+}`)
 
 // documentedPaths returns the paths of Stripe's OpenAPI document.
