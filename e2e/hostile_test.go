@@ -78,8 +78,8 @@ func TestHostileInput(t *testing.T) {
 		"lists, 200 deep":      {nested(200, true), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
 		"lists, 4,000 deep":    {nested(4000, true), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
 		"objects, 3,000 deep":  {nested(3000, false), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
-		"lists, 20,000 deep":   {nested(20_000, true), false, map[codes.Code]bool{codes.Internal: true}},
-		"objects, 20,000 deep": {nested(20_000, false), false, map[codes.Code]bool{codes.Internal: true}},
+		"lists, 20,000 deep":   {nested(20_000, true), false, map[codes.Code]bool{codes.InvalidArgument: true}},
+		"objects, 20,000 deep": {nested(20_000, false), false, map[codes.Code]bool{codes.InvalidArgument: true}},
 	}
 	for name, request := range requests {
 		t.Run(name, func(t *testing.T) {

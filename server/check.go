@@ -19,6 +19,7 @@ func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*co
 	if err != nil {
 		return nil, toStatus(err, hidden)
 	}
+	callOf(ctx).reads(s.identify(check.Config))
 	result, err := s.source.Check(ctx, check)
 	if err != nil {
 		return nil, toStatus(err, hidden)
@@ -33,6 +34,9 @@ func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 	check := connector.CheckRequest{
 		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: req.GetStreams(),
+	}
+	if !p.atMost("streams", len(check.Streams), mostStreams) {
+		return check, p.err()
 	}
 	seen := make(map[string]bool, len(check.Streams))
 	for i, stream := range check.Streams {

@@ -38,6 +38,7 @@ func (s *service) discover(
 	if err := p.err(); err != nil {
 		return nil, err
 	}
+	callOf(ctx).reads(s.identify(discover.Config))
 	catalog, err := s.source.Discover(ctx, discover)
 	if err != nil {
 		return nil, err

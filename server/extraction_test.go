@@ -35,12 +35,13 @@ func (o *told) RecordsSent(stream string, operation connector.Operation, sent Co
 func (o *told) WatermarkReached(stream string, at time.Time) {
 	o.add("%s: up to %d", stream, at.Unix())
 }
+func (o *told) CallRefused() { o.add("refused") }
 func (o *told) StreamEnded(stream string, status connector.Status, class connector.Class) {
 	o.add("%s: %s %s", stream, status, class)
 }
 
-// lines gives the log's lines with a message, without what changes from run to run.
-func (l *logs) lines(t *testing.T, message string) []map[string]any {
+// all returns the log's lines.
+func (l *logs) all(t *testing.T) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
 	for text := range strings.Lines(l.String()) {
@@ -48,11 +49,21 @@ func (l *logs) lines(t *testing.T, message string) []map[string]any {
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatal(err)
 		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// lines gives the log's lines with a message, without what changes from run to run.
+func (l *logs) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	for _, line := range l.all(t) {
 		if line["msg"] != message {
 			continue
 		}
 		for name := range line {
-			if name == "time" || name == "msg" || name == "duration_ms" || strings.HasPrefix(name, "grpc.") || strings.HasPrefix(name, "peer.") {
+			if name == "time" || name == "msg" || name == "duration_ms" || name == "call_id" || strings.HasPrefix(name, "grpc.") || strings.HasPrefix(name, "peer.") {
 				delete(line, name)
 			}
 		}

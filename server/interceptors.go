@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -18,34 +17,32 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// callInterceptors gives what wraps every call, outermost first: refused calls are counted and logged too, and recovery
-// comes last, so that the others see a panic as the error that it becomes.
-func callInterceptors(opts Options, running *atomic.Int64) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
-	// Start and finish only: payloads hold secrets and customers' data.
+// callInterceptors returns what wraps every call, outermost first. Recovery comes last, so that the others see a panic as the
+// error that it becomes. Calls are logged behind the gate: strangers must not fill the disk.
+func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	logger := opts.Logger
-	events := logging.WithLogOnEvents(logging.StartCall, logging.FinishCall)
+	// Start and finish only: payloads hold secrets and customers' data. The logger knows the peer.
+	how := []logging.Option{
+		logging.WithLogOnEvents(logging.StartCall, logging.FinishCall), logging.WithDisableLoggingFields("peer.address"),
+	}
 	lines, worthLogging := slogger(logger), selector.MatchFunc(logged)
 	recovered := recovery.WithRecoveryHandlerContext(recoverer(logger))
-	countUnary, countStream := counted(running)
-	guardUnary, guardStream := guards(opts)
-	unary := []grpc.UnaryServerInterceptor{
-		countUnary,
-		trailUnary,
-		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, events), worthLogging),
-	}
-	unary = append(append(unary, guardUnary...), recovery.UnaryServerInterceptor(recovered))
-	stream := []grpc.StreamServerInterceptor{
-		countStream,
-		trailStream,
-		selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, events), worthLogging),
-	}
-	stream = append(append(stream, guardStream...), recovery.StreamServerInterceptor(recovered))
-	return unary, stream
+	return []grpc.UnaryServerInterceptor{
+			trailUnary,
+			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, how...), worthLogging),
+			recovery.UnaryServerInterceptor(recovered),
+		}, []grpc.StreamServerInterceptor{
+			trailStream,
+			gate.stream,
+			selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, how...), worthLogging),
+			recovery.StreamServerInterceptor(recovered),
+		}
 }
 
-// logged leaves out health checks, which come every few seconds for ever.
-func logged(_ context.Context, call interceptors.CallMeta) bool {
-	return call.Service != healthv1.Health_ServiceDesc.ServiceName
+// logged reports whether a call is worth a line. Calls that the gate refused are not, nor are health checks, which come every
+// few seconds for ever.
+func logged(ctx context.Context, call interceptors.CallMeta) bool {
+	return callOf(ctx) != nil && call.Service != healthv1.Health_ServiceDesc.ServiceName
 }
 
 // slogger lets the logging interceptor write to logger; their levels have the same values.

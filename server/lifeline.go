@@ -3,81 +3,32 @@ package server
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// lifeline can end a call from outside of its handler. A Send or Recv that waits for the client heeds nothing but the
+// lifeline can end a call from outside of its handler. A Send or Recv that waits for the client obeys nothing but the
 // context that the transport gave the stream, and only the tap, which runs before the stream is set up, can put one in
 // its place that the server itself can end.
 type lifeline struct {
 	cut   context.CancelCauseFunc
-	late  *time.Timer           // ends the call if its request does not come
 	ended atomic.Pointer[error] // what the server itself ended the call with
 }
 
 // lifelineKey finds the lifeline of a call in its context.
 type lifelineKey struct{}
 
-// tapper gives every call a lifeline, and its client until timeout to send the request: without that, headers alone
-// would hold a goroutine for ever.
-func tapper(timeout time.Duration) tap.ServerInHandle {
-	return func(ctx context.Context, _ *tap.Info) (context.Context, error) {
-		ctx, cut := context.WithCancelCause(ctx)
-		line := &lifeline{cut: cut, late: time.AfterFunc(timeout, func() { cut(context.DeadlineExceeded) })}
-		return context.WithValue(ctx, lifelineKey{}, line), nil
-	}
-}
-
-// arrived tells that the request of a call is here.
-func arrived(ctx context.Context) {
-	if line, ok := ctx.Value(lifelineKey{}).(*lifeline); ok {
-		line.late.Stop()
-	}
-}
-
-// counted notes when requests arrive and counts the connector's calls that run.
-func counted(running *atomic.Int64) (grpc.UnaryServerInterceptor, grpc.StreamServerInterceptor) {
-	begin := func(method string) (end func()) {
-		if !strings.HasPrefix(method, "/"+connectorv1.ConnectorService_ServiceDesc.ServiceName+"/") {
-			return func() {}
-		}
-		running.Add(1)
-		return func() { running.Add(-1) }
-	}
-	unary := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-		arrived(ctx)
-		defer begin(info.FullMethod)()
-		return handle(ctx, req)
-	}
-	stream := func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-		defer begin(info.FullMethod)()
-		return handle(srv, &arriving{middleware.WrapServerStream(stream)})
-	}
-	return unary, stream
-}
-
-// arriving is a stream that notes when its first message arrives.
-type arriving struct {
-	*middleware.WrappedServerStream
-}
-
-// RecvMsg receives a message.
-func (a *arriving) RecvMsg(m any) error {
-	err := a.WrappedServerStream.RecvMsg(m)
-	if err == nil {
-		arrived(a.Context())
-	}
-	return err
+// giveLifeline gives every call a lifeline. It must hold nothing that outlives the stream: a client may reset streams as fast as it
+// opens them.
+func giveLifeline(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	ctx, cut := context.WithCancelCause(ctx)
+	return context.WithValue(ctx, lifelineKey{}, &lifeline{cut: cut}), nil
 }
 
 // stall ends a call whose client takes nothing for too long. The zero value ends none.

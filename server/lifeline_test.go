@@ -56,7 +56,7 @@ func TestStalledReadIsCutOff(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("the source is still sending")
 		}
-		eventually(t, "the call has ended", func() bool { return f.server.running.Load() == 0 })
+		eventually(t, "the call has ended", func() bool { return f.server.gate.running.Load() == 0 })
 		for err == nil {
 			_, err = stream.Recv()
 		}
@@ -106,7 +106,7 @@ func TestDeadlineEndsStalledRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the call has begun", func() bool { return sent.Load() > 0 })
-	eventually(t, "the call has ended", func() bool { return f.server.running.Load() == 0 })
+	eventually(t, "the call has ended", func() bool { return f.server.gate.running.Load() == 0 })
 }
 
 // TestRequestThatDoesNotCome has clients that send headers, and not the request.

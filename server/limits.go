@@ -1,7 +1,6 @@
 package server
 
 import (
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,11 +28,11 @@ const (
 	writeBuffer = 256 << 10
 )
 
-func serverOptions(opts Options, running *atomic.Int64) []grpc.ServerOption {
-	unary, stream := callInterceptors(opts, running)
+func serverOptions(opts Options, gate *gate) []grpc.ServerOption {
+	unary, stream := callInterceptors(opts, gate)
 	return []grpc.ServerOption{
 		grpc.Creds(opts.Credentials),
-		grpc.InTapHandle(tapper(opts.HandshakeTimeout)),
+		grpc.InTapHandle(giveLifeline),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ChainUnaryInterceptor(unary...),

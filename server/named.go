@@ -71,7 +71,8 @@ func (d *SecretsDir) read(name string) (string, error) {
 func (s *service) resolve(ctx context.Context, config *structpb.Struct) (*structpb.Struct, error) {
 	r := resolver{
 		dir:     s.opts.Secrets,
-		allowed: func(name string) bool { return mayName(ctx, name) },
+		allowed: callOf(ctx).mayName,
+		used:    callOf(ctx).uses,
 		unreadable: func(path string, err error) {
 			s.opts.Logger.ErrorContext(ctx, "cannot read a secret", "field", path, "error", err)
 		},
@@ -85,6 +86,7 @@ type resolver struct {
 	parser
 	dir        *SecretsDir
 	allowed    func(name string) bool
+	used       func(name string)
 	unreadable func(path string, err error) // tells the operator why
 }
 
@@ -140,6 +142,8 @@ func (r *resolver) secret(path string, named *structpb.Struct) string {
 	case err != nil:
 		r.unreadable(path, err)
 		r.add(path, "names a secret that this service cannot read: have the operator see to it that its file holds the secret and may be read.")
+	default:
+		r.used(name)
 	}
 	return secret
 }

@@ -16,6 +16,8 @@ type Observer interface {
 	RecordsSent(stream string, operation connector.Operation, sent Count)
 	// WatermarkReached tells up to when the changes of a stream are applied once all that was sent is stored.
 	WatermarkReached(stream string, watermark time.Time)
+	// CallRefused is called for each call of a client without a good credential.
+	CallRefused()
 	// StreamEnded tells what became of a stream. class is that of its failure; zero if it had none.
 	StreamEnded(stream string, status connector.Status, class connector.Class)
 }
@@ -35,4 +37,5 @@ func (nobody) ReadBegan()                                            {}
 func (nobody) ReadEnded()                                            {}
 func (nobody) RecordsSent(string, connector.Operation, Count)        {}
 func (nobody) WatermarkReached(string, time.Time)                    {}
+func (nobody) CallRefused()                                          {}
 func (nobody) StreamEnded(string, connector.Status, connector.Class) {}

@@ -20,20 +20,42 @@ import (
 // parser converts the fields of a request and collects what is wrong with them, so that the caller learns all at once.
 // Descriptions never repeat what came: the path says where to look, and the value may be a secret.
 type parser struct {
-	violations []connector.Violation
+	wrong      int                   // how many fields are
+	violations []connector.Violation // the first of them
 }
+
+const (
+	// mostViolations is how many wrong fields a failure names.
+	mostViolations = 20
+	// mostStreams and mostFields bound a request: no source has as many streams, and no object as many fields.
+	mostStreams, mostFields = 1000, 1000
+)
 
 // add notes that a field is wrong.
 func (p *parser) add(field, description string) {
-	p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
+	if p.wrong++; p.wrong <= mostViolations {
+		p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
+	}
 }
 
-// err gives the failure of the request, or nil if nothing is wrong with it.
+// err returns the failure of the request, or nil if nothing is wrong with it.
 func (p *parser) err() error {
-	if len(p.violations) == 0 {
+	if p.wrong == 0 {
 		return nil
 	}
-	return connector.Invalid(p.violations...)
+	failure := connector.Invalid(p.violations...)
+	if more := p.wrong - len(p.violations); more > 0 {
+		failure.Message += fmt.Sprintf("; and %d more", more)
+	}
+	return failure
+}
+
+// atMost reports whether a list has at most so many members, and notes a violation if not.
+func (p *parser) atMost(field string, length, most int) bool {
+	if length > most {
+		p.add(field, fmt.Sprintf("has %d members: send at most %d", length, most))
+	}
+	return length <= most
 }
 
 // object gives s as compact JSON, nil if it is unset.

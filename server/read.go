@@ -41,7 +41,9 @@ func (s *service) read(
 		return err
 	}
 	read.Drain = s.drain
-	leave, err := s.reads.enter(s.identify(read.Config))
+	account := s.identify(read.Config)
+	callOf(ctx).reads(account)
+	leave, err := s.reads.enter(account)
 	if err != nil {
 		return err
 	}

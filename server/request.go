@@ -44,12 +44,16 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 	if len(streams) == 0 {
 		p.add("streams", "must name at least one stream")
 	}
+	if !p.atMost("streams", len(streams), mostStreams) {
+		return nil
+	}
 	configured := make([]connector.ConfiguredStream, 0, len(streams))
 	for i, stream := range streams {
 		path := index("streams", i)
 		p.streamName(path+".stream", stream.GetStream(), p.selected)
 		p.require(connector.FieldSelection, len(stream.GetFields()) > 0, path+".fields", "select fields")
-		for j, field := range stream.GetFields() {
+		p.atMost(path+".fields", len(stream.GetFields()), mostFields)
+		for j, field := range stream.GetFields()[:min(len(stream.GetFields()), mostFields)] {
 			if field == "" {
 				p.add(index(path+".fields", j), "must be the path of a field")
 			}
@@ -64,13 +68,13 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 }
 
 func (p *readParser) syncMode(field string, asked connectorv1.SyncMode) connector.SyncMode {
-	before := len(p.violations)
+	before := p.wrong
 	p.enum(field, asked)
 	mode := connector.SyncMode(asked)
 	if asked == connectorv1.SyncMode_SYNC_MODE_UNSPECIFIED {
 		mode = connector.FullRefresh
 	}
-	if len(p.violations) == before && !slices.Contains(p.spec.SyncModes, mode) {
+	if p.wrong == before && !slices.Contains(p.spec.SyncModes, mode) {
 		p.add(field, "this build does not read "+mode.String()+": choose one of Spec's supported_sync_modes")
 	}
 	return mode
@@ -103,6 +107,9 @@ func (p *readParser) states(states []*connectorv1.StreamState) []connector.Strea
 
 // operations parses the operations that the caller accepts.
 func (p *readParser) operations(accepted []connectorv1.Operation) []connector.Operation {
+	if !p.atMost("accepted_operations", len(accepted), mostFields) {
+		return nil
+	}
 	for i, operation := range accepted {
 		if operation == connectorv1.Operation_OPERATION_UNSPECIFIED {
 			p.add(index("accepted_operations", i), "must name an operation: leave the list empty to accept all")

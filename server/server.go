@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -90,7 +89,7 @@ type Server struct {
 	probes    *grpc.Server // answers for health alone, in clear text
 	health    *healthService
 	opts      Options
-	running   atomic.Int64  // calls
+	gate      *gate
 	drain     chan struct{} // closed when draining begins
 	drainOnce sync.Once
 }
@@ -99,14 +98,15 @@ type Server struct {
 func New(source connector.Source, opts Options) *Server {
 	opts = opts.withDefaults()
 	drain := make(chan struct{})
-	s := &Server{health: newHealthService(drain), opts: opts, drain: drain}
-	s.grpc = grpc.NewServer(append(slices.Clone(opts.GRPC), serverOptions(opts, &s.running)...)...)
-	connectorv1.RegisterConnectorServiceServer(s.grpc, newService(source, opts, drain))
+	s := &Server{health: newHealthService(drain), opts: opts, drain: drain, gate: newGate(opts)}
+	s.grpc = grpc.NewServer(append(slices.Clone(opts.GRPC), serverOptions(opts, s.gate)...)...)
+	services := gated{s.grpc, s.gate}
+	connectorv1.RegisterConnectorServiceServer(services, newService(source, opts, drain))
 	if opts.Health != Closed {
-		s.health.register(s.grpc)
+		s.health.register(services)
 	}
 	if opts.Reflection != Closed {
-		reflection.Register(s.grpc) // v1, and v1alpha for older tools
+		reflection.Register(services) // v1, and v1alpha for older tools
 	}
 	s.probes = grpc.NewServer(probeOptions(opts)...)
 	s.health.register(s.probes)
@@ -162,7 +162,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	calls := int(s.running.Load()) // none if clients only have not taken what their calls left behind
+	calls := int(s.gate.running.Load()) // none if clients only have not taken what their calls left behind
 	s.grpc.Stop()
 	<-ended
 	if calls > 0 {
@@ -196,6 +196,7 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Logger = slog.New(attributed{o.Logger.Handler()})
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}

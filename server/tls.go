@@ -66,12 +66,28 @@ func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
 	return config, nil
 }
 
-// certified tells whether the client of a call has shown a certificate that was verified.
-func certified(ctx context.Context) bool {
+// certified returns the subject of the verified certificate that the client of a call has shown, and whether it has.
+func certified(ctx context.Context) (subject string, ok bool) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
-		return false
+		return "", false
 	}
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
-	return ok && len(info.State.VerifiedChains) > 0
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return "", false
+	}
+	return subjectOf(info.State.PeerCertificates[0]), true
+}
+
+// subjectOf names a certificate: by its common name, or its first URI or DNS name.
+func subjectOf(cert *x509.Certificate) string {
+	switch {
+	case cert.Subject.CommonName != "":
+		return cert.Subject.CommonName
+	case len(cert.URIs) > 0:
+		return cert.URIs[0].String()
+	case len(cert.DNSNames) > 0:
+		return cert.DNSNames[0]
+	}
+	return "serial " + cert.SerialNumber.String()
 }

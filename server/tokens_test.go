@@ -139,6 +139,8 @@ func TestLoadTokensRefuses(t *testing.T) {
 		"short":        {firstToken + "\nshort\n", "line 2: a token has 16"},
 		"odd":          {"sk_live_planted0123456789!\n", "line 1: a token has 16"},
 		"path":         {firstToken + " ../etc/passwd", "line 1: what follows a token"},
+		"two callers":  {firstToken + " caller=a caller=b", "line 1: write caller=NAME once"},
+		"odd caller":   {firstToken + " caller=a/b", "line 1: write caller=NAME once"},
 		"hidden files": {firstToken + " ..data", "line 1: what follows a token"},
 	}
 	for name, test := range tests {

@@ -18,6 +18,7 @@ type reads struct {
 	watermark *prometheus.GaugeVec
 	ended     *prometheus.CounterVec
 	failures  *prometheus.CounterVec
+	refused   prometheus.Counter
 }
 
 func newReads() reads {
@@ -41,11 +42,14 @@ func newReads() reads {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_stream_failures_total", Help: "Streams of Reads that ended with a failure, by its class.",
 		}, []string{"stream", "class"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "connector_calls_refused_total", Help: "Calls refused because the client had no good credential, or was one of too many without one.",
+		}),
 	}
 }
 
 func (r *reads) all() []prometheus.Collector {
-	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures}
+	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused}
 }
 
 // ReadBegan counts a Read that runs.
@@ -68,6 +72,9 @@ func (r *reads) RecordsSent(stream string, operation connector.Operation, sent s
 func (r *reads) WatermarkReached(stream string, watermark time.Time) {
 	r.watermark.WithLabelValues(stream).Set(float64(watermark.Unix()))
 }
+
+// CallRefused counts a call of a client without a good credential.
+func (r *reads) CallRefused() { r.refused.Inc() }
 
 // StreamEnded counts what became of streams.
 func (r *reads) StreamEnded(stream string, status connector.Status, class connector.Class) {

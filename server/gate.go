@@ -1,0 +1,209 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+const (
+	// mostStrangersCalls bounds the calls in flight of clients without a credential where others have one, and
+	// mostStrangersRequests those whose request is being received: each may hold MaxRecvBytes.
+	mostStrangersCalls    = 256
+	mostStrangersRequests = 16
+)
+
+// gate decides about each call before its request is read: until then it has cost no more than its headers.
+type gate struct {
+	opts      Options
+	running   atomic.Int64  // the connector's calls
+	strangers atomic.Int64  // their calls
+	requests  chan struct{} // a place for each stranger's request that is being received
+	refusals  *sparse
+}
+
+func newGate(opts Options) *gate {
+	return &gate{opts: opts, requests: make(chan struct{}, mostStrangersRequests), refusals: newSparse(opts.Logger)}
+}
+
+// visit is one call that a gate has let in.
+type visit struct {
+	ctx      context.Context //nolint:containedctx // that of the call, with its caller
+	gate     *gate
+	stranger bool        // without a credential, where others have one
+	ours     bool        // of the connector's service
+	late     *time.Timer // ends the call if its request does not arrive
+}
+
+// enter lets a call in, or returns the error to answer with. The caller must call leave when the call is over.
+func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
+	service, _, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
+	v := &visit{ctx: ctx, gate: g, ours: service == connectorv1.ConnectorService_ServiceDesc.ServiceName}
+	caller, err := g.opts.Tokens.authenticate(ctx)
+	switch {
+	case err == nil:
+		v.ctx = withCall(ctx, caller)
+	case g.guards(service):
+		g.refused(ctx, fullMethod, err)
+		return nil, err
+	default:
+		v.ctx, v.stranger = withCall(ctx, principal{}), true
+		if err := g.admitStranger(ctx); err != nil {
+			g.refused(ctx, fullMethod, err)
+			return nil, err
+		}
+	}
+	if v.ours {
+		g.running.Add(1)
+	}
+	if line, ok := ctx.Value(lifelineKey{}).(*lifeline); ok {
+		v.late = time.AfterFunc(g.opts.HandshakeTimeout, func() { line.cut(context.DeadlineExceeded) })
+	}
+	return v, nil
+}
+
+// guards reports whether a service is for callers with a credential only.
+func (g *gate) guards(service string) bool {
+	switch service {
+	case connectorv1.ConnectorService_ServiceDesc.ServiceName:
+		return true
+	case healthv1.Health_ServiceDesc.ServiceName:
+		return g.opts.Health == Guarded
+	}
+	return g.opts.Reflection == Guarded
+}
+
+// admitStranger counts a stranger's call. A compressed request is refused: a few KB may become MaxRecvBytes.
+func (g *gate) admitStranger(ctx context.Context) error {
+	if stream, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); ok {
+		if name := stream.RecvCompress(); name != "" && name != encoding.Identity {
+			return refuse("This service takes compressed requests only from callers with a credential: send it uncompressed.")
+		}
+	}
+	if g.strangers.Add(1) > mostStrangersCalls {
+		g.strangers.Add(-1)
+		return toStatus(tooMany("This server answers only so many callers without a credential at once: try again soon, or send a bearer token."), secrets{})
+	}
+	return nil
+}
+
+// refused logs a refusal, at a bounded rate, and counts it.
+func (g *gate) refused(ctx context.Context, fullMethod string, err error) {
+	g.opts.Observer.CallRefused()
+	g.refusals.log(ctx, "refused a call", "peer.address", peerOf(ctx), "method", fullMethod, "error", status.Convert(err).Message())
+}
+
+// receive receives the request by means of decode. The request counts as arrived when it is complete.
+func (v *visit) receive(decode func(any) error, message any) error {
+	if v.stranger {
+		select {
+		case v.gate.requests <- struct{}{}:
+			defer func() { <-v.gate.requests }()
+		case <-v.ctx.Done():
+			return v.ctx.Err()
+		}
+	}
+	if err := decode(message); err != nil {
+		return err
+	}
+	v.arrived()
+	if overflows(message) {
+		return toStatus(&connector.Failure{
+			Class:   connector.ConfigError,
+			Message: "The request has too many parts, or is nested too deeply: name each stream once, and select fewer streams in each Read.",
+		}, secrets{})
+	}
+	return nil
+}
+
+func (v *visit) arrived() {
+	if v.late != nil {
+		v.late.Stop()
+	}
+}
+
+func (v *visit) leave() {
+	v.arrived()
+	if v.stranger {
+		v.gate.strangers.Add(-1)
+	}
+	if v.ours {
+		v.gate.running.Add(-1)
+	}
+}
+
+// stream is the interceptor of calls that stream. It must be the last before those that need the caller.
+func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	v, err := g.enter(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	defer v.leave()
+	wrapped := middleware.WrapServerStream(stream)
+	wrapped.WrappedContext = v.ctx
+	return handle(srv, &visiting{wrapped, v})
+}
+
+// visiting is the stream of a visit.
+type visiting struct {
+	*middleware.WrappedServerStream
+	visit *visit
+}
+
+// RecvMsg receives a message.
+func (s *visiting) RecvMsg(m any) error { return s.visit.receive(s.WrappedServerStream.RecvMsg, m) }
+
+// unary returns the handler of a unary method behind the gate. gRPC has no interceptor for it: those for unary calls run
+// when the request is decoded. They still see calls that are refused, and requests that can't be decoded.
+func (g *gate) unary(fullMethod string, handle grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+		failed := func(ctx context.Context, err error) (any, error) {
+			info := &grpc.UnaryServerInfo{Server: srv, FullMethod: fullMethod}
+			return intercept(ctx, nil, info, func(context.Context, any) (any, error) { return nil, err })
+		}
+		v, err := g.enter(ctx, fullMethod)
+		if err != nil {
+			return failed(ctx, err)
+		}
+		defer v.leave()
+		var undecodable error
+		decoded := func(message any) error {
+			undecodable = v.receive(decode, message)
+			return undecodable
+		}
+		resp, err := handle(srv, v.ctx, decoded, intercept)
+		if undecodable != nil {
+			return failed(v.ctx, undecodable)
+		}
+		return resp, err
+	}
+}
+
+// gated registers services behind a gate.
+type gated struct {
+	*grpc.Server
+	gate *gate
+}
+
+// RegisterService registers a service.
+func (s gated) RegisterService(desc *grpc.ServiceDesc, implementation any) {
+	behind := *desc
+	behind.Methods = make([]grpc.MethodDesc, len(desc.Methods))
+	for i, method := range desc.Methods {
+		behind.Methods[i] = grpc.MethodDesc{
+			MethodName: method.MethodName,
+			Handler:    s.gate.unary("/"+desc.ServiceName+"/"+method.MethodName, method.Handler),
+		}
+	}
+	s.Server.RegisterService(&behind, implementation)
+}
