@@ -1,8 +1,5 @@
-{{- /* The arguments of the container. A check compares them with the flags that the command has. */ -}}
+{{- /* The container's arguments. deploy/check-chart.sh compares them with the flags of the command. */ -}}
 {{- define "stripe-connector.arguments" -}}
-{{- if and (not .Values.metrics.enabled) (or .Values.serviceMonitor.enabled .Values.autoscaling.enabled) }}
-{{- fail "serviceMonitor and autoscaling live on metrics: set metrics.enabled" }}
-{{- end }}
 - serve
 - --listen=0.0.0.0:{{ .Values.service.port }}
 - --health-listen=0.0.0.0:50052
@@ -26,25 +23,40 @@
 - --secrets-dir=/etc/stripe-connector/secrets
 {{- end }}
 {{- range .Values.allowedAPIBases }}
-- --allow-api-base={{ . }}
+- {{ printf "--allow-api-base=%s" . | quote }}
 {{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}
 {{- end }}
 
-{{- /* The Secrets that are mounted: folder to name. */ -}}
+{{- /* The mounted Secrets: a map of folders to names. */ -}}
 {{- define "stripe-connector.folders" -}}
 {{- with .Values.tls.secretName }}
 tls: {{ . }}
 {{- end }}
-{{- if .Values.tls.secretName }}{{ with .Values.tls.clientCASecretName }}
+{{- with .Values.tls.clientCASecretName }}
 client-ca: {{ . }}
-{{- end }}{{ end }}
+{{- end }}
 {{- with .Values.auth.tokensSecretName }}
 auth: {{ . }}
 {{- end }}
 {{- with .Values.secrets.secretName }}
 secrets: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* 90 % of a memory limit, in bytes, as Go wants it; empty without a limit. */ -}}
+{{- define "stripe-connector.memory" -}}
+{{- with ((.Values.resources).limits).memory }}
+{{- $text := toString . }}
+{{- if typeIs "float64" . }}{{ $text = printf "%.0f" . }}{{ end }}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 }}
+{{- $unit := regexFind "[A-Za-z]*$" $text }}
+{{- $number := trimSuffix $unit $text }}
+{{- if not (and (hasKey $units $unit) (regexMatch "^[0-9]+(\\.[0-9]+)?$" $number)) }}
+{{- fail (printf "resources.limits.memory is %s: write it like 1Gi or 512Mi." $text) }}
+{{- end }}
+{{- mulf (float64 $number) (index $units $unit) 0.9 | int64 }}
 {{- end }}
 {{- end }}
