@@ -41,8 +41,8 @@ func (c *cutter) cut(page []byte) (int, error) {
 // led copies a page, with what is to come before it.
 func (c *cutter) led(page []byte) []byte {
 	c.body.Reset()
-	c.body.Grow(rawjson.Lead + len(page) + bytes.MinRead)
-	c.body.Write(make([]byte, rawjson.Lead))
+	c.body.Grow(rawjson.Headroom + len(page) + bytes.MinRead)
+	c.body.Write(make([]byte, rawjson.Headroom))
 	c.body.Write(page)
 	return c.body.Bytes()
 }

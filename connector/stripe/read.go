@@ -118,7 +118,7 @@ type meter struct{ *api.Meter }
 // Trouble describes why requests are being retried or are not answered. Waiting for the rate limit doesn't count.
 func (m meter) Trouble() string {
 	waiting, ok := m.Waiting()
-	if !ok || waiting.Failure == nil && waiting.Cause != api.WaitForAnswer {
+	if !ok || waiting.Failure == nil && waiting.Cause != api.WaitForResponse {
 		return ""
 	}
 	return waiting.String()

@@ -23,7 +23,7 @@ const key = "sk_test_PlantedSecret123"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// roundTrip is a Stripe without a network.
+// roundTrip is a simulated Stripe that needs no network.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
@@ -36,7 +36,7 @@ func answer(req *http.Request, status int, header http.Header, body string) *htt
 	return foreign(req, status, header, body)
 }
 
-// foreign is an answer that Stripe did not sign.
+// foreign returns a response without Stripe's headers.
 func foreign(req *http.Request, status int, header http.Header, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)),
@@ -64,7 +64,7 @@ func TestListSendsWhatStripeNeeds(t *testing.T) {
 		t.Errorf("got %+v", page)
 	}
 	if want := "https://api.stripe.com/v1/charges?created%5Bgte%5D=5&limit=100"; got.URL.String() != want {
-		t.Errorf("asked for %s, want %s", got.URL, want)
+		t.Errorf("requested %s, want %s", got.URL, want)
 	}
 	for name, want := range map[string]string{
 		"Authorization":              "Bearer " + key,
@@ -105,8 +105,8 @@ func TestErrorsOfStripe(t *testing.T) {
 		"lock":                {429, stripeError("lock_timeout", "This object can't be accessed"), nil, connector.Transient, true},
 		"conflict":            {409, stripeError("", "conflict"), nil, connector.Transient, true},
 		"broken":              {500, `{"error":{"type":"api_error","message":"sorry"}}`, nil, connector.Transient, true},
-		"told not to":         {500, `{"error":{"type":"api_error","message":"sorry"}}`, http.Header{"Stripe-Should-Retry": {"false"}}, connector.Transient, false},
-		"told to":             {400, stripeError("", "again"), http.Header{"Stripe-Should-Retry": {"true"}}, connector.SourceData, true},
+		"should not retry":    {500, `{"error":{"type":"api_error","message":"sorry"}}`, http.Header{"Stripe-Should-Retry": {"false"}}, connector.Transient, false},
+		"should retry":        {400, stripeError("", "again"), http.Header{"Stripe-Should-Retry": {"true"}}, connector.SourceData, true},
 		"HTML":                {502, "<html>secret customer</html>", http.Header{"Content-Type": {"text/html"}}, connector.Transient, true},
 		"HTML 403":            {403, "<html>secret customer</html>", nil, connector.PermissionError, false},
 		"HTML 429":            {429, "<html>proxy</html>", nil, connector.RateLimit, true},
@@ -136,14 +136,14 @@ func TestErrorsOfStripe(t *testing.T) {
 					t.Errorf("made %d attempts, counted %d retries", attempts, c.Meter.Retries())
 				}
 				if text := failure.Message + failure.Internal; strings.Contains(text, "Planted") || strings.Contains(text, "secret") {
-					t.Errorf("the failure tells secrets: %s", text)
+					t.Errorf("the failure reveals a secret: %s", text)
 				}
 			})
 		})
 	}
 }
 
-func TestRetryWaitsLongerAndLongerAndGivesUp(t *testing.T) {
+func TestRetriesBackOffAndGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
 		c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -166,7 +166,7 @@ func TestRetryWaitsLongerAndLongerAndGivesUp(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
+func TestRetryAfterIsHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
 		c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -187,7 +187,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestCancelEndsWaitsAndAttempts(t *testing.T) {
 	tests := map[string]roundTrip{
-		"while it waits": func(req *http.Request) (*http.Response, error) {
+		"while waiting": func(req *http.Request) (*http.Response, error) {
 			return answer(req, 500, nil, `{"error":{"type":"api_error"}}`), nil
 		},
 		"in an attempt": func(req *http.Request) (*http.Response, error) {
@@ -210,7 +210,7 @@ func TestCancelEndsWaitsAndAttempts(t *testing.T) {
 	}
 }
 
-func TestHangingAttemptIsMadeAgain(t *testing.T) {
+func TestHangingAttemptIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
 		c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -226,7 +226,7 @@ func TestHangingAttemptIsMadeAgain(t *testing.T) {
 	})
 }
 
-func TestBodiesThatBreakOff(t *testing.T) {
+func TestTruncatedBody(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if requests.Add(1) == 1 {
@@ -246,7 +246,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoObject(t *testing.T) {
+func TestResponsesThatAreNotObjects(t *testing.T) {
 	requests := 0
 	c := api.New(api.Options{Key: connector.NewSecret(key), Retry: api.Retry{Initial: time.Millisecond}, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		requests++
@@ -258,14 +258,14 @@ func TestAnswersThatAreNoObject(t *testing.T) {
 	}
 }
 
-func TestTransportOnlyEverReads(t *testing.T) {
+func TestTransportIsReadOnly(t *testing.T) {
 	transport := api.ReadOnly(roundTrip(func(*http.Request) (*http.Response, error) {
 		t.Error("the request went through")
 		return nil, io.EOF
 	}))
 	for _, method := range []string{"POST", "DELETE", "PUT", "PATCH", "HEAD"} {
 		req := httptest.NewRequest(method, "https://api.stripe.com/v1/charges", nil)
-		if _, err := transport.RoundTrip(req); err == nil || !strings.Contains(err.Error(), "only ever reads") {
+		if _, err := transport.RoundTrip(req); err == nil || !strings.Contains(err.Error(), "read-only") {
 			t.Errorf("%s: got %v", method, err)
 		}
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// TestOddObjectsDamageNoPage has pages with objects as no other: each arrives whole, and so do its neighbors.
+// TestOddObjectsDamageNoPage reads pages with unusual objects. Each must arrive complete, and so must its neighbors.
 func TestOddObjectsDamageNoPage(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	tests := map[string]struct {
 		id, rest string
-		want     string // that the object has; rest by default
+		want     string // part of the resulting object; defaults to rest
 	}{
 		"5 MB":                 {"ch_1", `,"metadata":{"note":"` + strings.Repeat("é\\n \\u00e9", 5<<20/10) + `"}`, ""},
 		"a long id":            {long, ``, long},
@@ -56,8 +56,8 @@ func TestOddObjectsDamageNoPage(t *testing.T) {
 	}
 }
 
-// TestAPageThatIsTooLarge exceeds what an answer may have: a smaller page may not.
-func TestAPageThatIsTooLarge(t *testing.T) {
+// TestPageThatIsTooLarge exceeds the maximum size of a response. The page is broken, since a smaller one may succeed.
+func TestPageThatIsTooLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("64 MB")
 	}

@@ -11,31 +11,32 @@ import (
 )
 
 const (
-	// maxBodies is how many answers are read, or wait to be cut, at once in the process. Bodies come faster than they are
-	// cut, so more would only cost memory: hundreds of Reads may begin in the same moment.
+	// maxBodies is the number of responses that are read, or wait to be cut, at the same time in the process. Bodies arrive
+	// faster than they are cut, so more would only cost memory when hundreds of Reads start at once.
 	maxBodies = 32
-	// newBody is how large a buffer begins, unless an answer tells how much it is: most pages have some hundred KB.
+	// newBody is the initial size of a buffer if the response doesn't say its length: most pages have a few hundred KB.
 	newBody = 256 << 10
-	// maxIdle is how many bytes of buffers are kept for the next answers. Pages of invoices have 1.5 MB.
+	// maxIdle is the number of bytes of buffers kept for later responses. A page of invoices has 1.5 MB.
 	maxIdle = 16 << 20
 )
 
-// bodies lends the buffers that answers are read into, and cut in.
+// bodies are the buffers that responses are read into and cut in.
 var bodies = newBuffers(maxBodies, maxIdle)
 
-// allCutters are those of the process.
+// allCutters are the cutters of the process.
 var allCutters = newCutters(runtime.GOMAXPROCS(0))
 
-// buffer is what one answer is read into, led as cutters want it.
+// buffer holds one response, with the headroom that cutters need.
 type buffer struct{ bytes.Buffer }
 
-// body is the answer.
-func (b *buffer) body() []byte { return b.Bytes()[rawjson.Lead:] }
+// body returns the response body.
+func (b *buffer) body() []byte { return b.Bytes()[rawjson.Headroom:] }
 
-// buffers lends a number of buffers at once. It keeps those that were given back, however often garbage is collected: a
-// page needs as much memory as all else that is alive. The last one lies on top, still in the processor's cache.
+// buffers is a pool with a fixed number of buffers in use. Unlike a sync.Pool it keeps returned buffers through garbage
+// collections, because a page needs as much memory as everything else that is alive. It hands out the buffer that was
+// returned last, which is most likely still in the processor's cache.
 type buffers struct {
-	turns   chan struct{}
+	slots   chan struct{}
 	maxIdle int64
 
 	mu        sync.Mutex
@@ -44,13 +45,13 @@ type buffers struct {
 }
 
 func newBuffers(n int, maxIdle int64) *buffers {
-	return &buffers{turns: make(chan struct{}, n), maxIdle: maxIdle}
+	return &buffers{slots: make(chan struct{}, n), maxIdle: maxIdle}
 }
 
-// take waits for a buffer for an answer. Its owner must give it back.
-func (b *buffers) take(ctx context.Context, res *http.Response) (*buffer, error) {
+// get waits for a buffer for a response. The caller must return it with put.
+func (b *buffers) get(ctx context.Context, res *http.Response) (*buffer, error) {
 	select {
-	case b.turns <- struct{}{}:
+	case b.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -58,14 +59,14 @@ func (b *buffers) take(ctx context.Context, res *http.Response) (*buffer, error)
 	buffer.Reset()
 	size := newBody
 	if res.ContentLength > 0 {
-		size = int(min(res.ContentLength, b.maxIdle/4)) // no more at an answer's mere word
+		size = int(min(res.ContentLength, b.maxIdle/4)) // don't trust a claimed length beyond this
 	}
-	buffer.Grow(rawjson.Lead + size + bytes.MinRead) // what must be free for bytes.Buffer to see the end
-	buffer.Write(make([]byte, rawjson.Lead))
+	buffer.Grow(rawjson.Headroom + size + bytes.MinRead) // room that bytes.Buffer needs to detect the end
+	buffer.Write(make([]byte, rawjson.Headroom))
 	return buffer, nil
 }
 
-// top takes the buffer on top, or a new one.
+// top returns the buffer that was returned last, or a new one.
 func (b *buffers) top() *buffer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,19 +81,19 @@ func (b *buffers) top() *buffer {
 	return buffer
 }
 
-// give takes a buffer back.
-func (b *buffers) give(buffer *buffer) {
+// put returns a buffer to the pool.
+func (b *buffers) put(buffer *buffer) {
 	b.mu.Lock()
 	if size := int64(buffer.Cap()); b.idleBytes+size <= b.maxIdle {
 		b.idle = append(b.idle, buffer)
 		b.idleBytes += size
 	}
 	b.mu.Unlock()
-	<-b.turns
+	<-b.slots
 }
 
-// cutters holds what answers are cut with, for as many at once as there are processors: it is nothing but work. A cutter
-// learns what is alike in what it cuts, and the fewer there are the sooner each has.
+// cutters is a pool with one cutter per processor, since cutting is pure computation. A cutter becomes faster as it sees
+// similar objects, so there shouldn't be more than necessary.
 type cutters chan *rawjson.Cutter
 
 func newCutters(n int) cutters {
@@ -103,7 +104,7 @@ func newCutters(n int) cutters {
 	return c
 }
 
-// with lends a cutter to use, which must not keep it.
+// with calls use with a cutter, which use must not retain.
 func (c cutters) with(use func(*rawjson.Cutter) error) error {
 	cutter := <-c
 	defer func() { c <- cutter }()

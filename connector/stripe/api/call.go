@@ -8,13 +8,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// call is what a caller asks for: one page or one object, however many requests that takes.
+// call is a request of a caller, for one page or one object, however many attempts it takes.
 type call struct {
 	path     string
 	query    url.Values
-	endpoint string // as package limit names it
-	list     bool   // a page, not an object
-	wayOut   bool   // the caller knows what to do if Stripe fails to serve this
+	endpoint string // the endpoint's name in package limit
+	list     bool   // requests a page rather than an object
+	fallback bool   // the caller has a fallback if Stripe fails to serve this
 	parse    parser
 }
 
@@ -29,24 +29,24 @@ func (c *call) with(options []Option) *call {
 	return c
 }
 
-// parser cuts an answer, led as the cutter wants it, to a request that was sent at a time. It may be called again for a
-// later attempt, and must keep no part of the answer, only copies.
-type parser func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error
+// parser parses a response to a request sent at asOf. buf holds [rawjson.Headroom] bytes followed by the body. It may be
+// called again for a later attempt, and must not retain any part of buf.
+type parser func(asOf time.Time, cutter *rawjson.Cutter, buf []byte) error
 
 const startingAfter = "starting_after"
 
-// cursor returns the id of the object that the page begins behind, or "".
+// cursor returns the id of the object that the page starts after, or "".
 func (c *call) cursor() string { return c.query.Get(startingAfter) }
 
-// expands reports whether more is asked for than the objects themselves.
+// expands reports whether the request expands fields of the objects.
 func (c *call) expands() bool { return c.query.Has("expand[]") || c.query.Has("expand") }
 
-// Option changes how a page or an object is asked for.
+// Option modifies a request for a page or an object.
 type Option func(*call)
 
-// Shrinkable says that the caller can ask for a smaller page. If Stripe fails to serve this one, which [IsBroken] then
-// reports of the error, it is retried twice within 10 s, and not until Retry.Budget is spent.
-func Shrinkable(c *call) { c.wayOut = true }
+// Shrinkable says that the caller can request a smaller page. If Stripe fails to serve the page, so that [IsBroken] reports
+// true for the error, it is retried only twice, within 10 s, rather than until Retry.Budget is spent.
+func Shrinkable(c *call) { c.fallback = true }
 
-// Expendable says the same of a caller that can do without the object, or without the page, for now.
-func Expendable(c *call) { c.wayOut = true }
+// Expendable is like Shrinkable, for a caller that can continue without the page or object.
+func Expendable(c *call) { c.fallback = true }

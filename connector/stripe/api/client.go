@@ -18,47 +18,47 @@ import (
 // Version is the API version of every request, the one that stripe-go v76 pins.
 const Version = stripe.APIVersion
 
-// DefaultBase is where Stripe's API lives.
+// DefaultBase is the address of Stripe's API.
 const DefaultBase = stripe.APIURL
 
-// Options say whose data a Client reads, and how patiently.
+// Options configure a Client.
 type Options struct {
 	Key       connector.Secret
-	Account   string             // a connected account; empty for the key's own
+	Account   string             // connected account; empty for the key's own account
 	Base      string             // empty means DefaultBase
-	Transport http.RoundTripper  // from NewTransport; shared by all clients of a process
-	Retry     Retry              // the zero value means the defaults
-	Limits    *limit.Registry    // shared by all clients of a process; nil means its own
+	Transport http.RoundTripper  // from NewTransport; shared by all clients of the process
+	Retry     Retry              // zero fields mean the defaults
+	Limits    *limit.Registry    // shared by all clients of the process; nil means a registry of its own
 	Observer  connector.Observer // nil means none
-	// Now is the local clock; nil means time.Now. It only serves to measure Stripe's, see [Client.Now]. Waits are always
-	// measured by time.Now.
+	// Now is the local clock; nil means time.Now. It is only used to derive Stripe's time, see [Client.Now]. Waits always
+	// use time.Now.
 	Now func() time.Time
-	// Clock is what is known of Stripe's clock; nil means nothing yet.
+	// Clock holds what is known about Stripe's clock; nil means nothing yet.
 	Clock *Clock
 
-	// MaxRequestsPerSecond caps the rate of the account. Its Clients share that rate; the cap of the last Client made
-	// holds. More than Stripe documents (https://docs.stripe.com/rate-limits) means that it raised the account's limits.
-	// 0 means the documented limits.
+	// MaxRequestsPerSecond limits the request rate of the account. All Clients of the account share the rate, and the limit
+	// of the Client created last applies. A value above the documented limits (https://docs.stripe.com/rate-limits) means
+	// that Stripe raised them for the account. 0 means the documented limits.
 	MaxRequestsPerSecond float64
 }
 
-// Client reads one account. It may be used from many goroutines.
+// Client reads one account. It is safe for concurrent use.
 type Client struct {
 	backend *stripe.BackendImplementation // builds requests and decodes errors
 	http    *http.Client
 	options Options
-	host    string // to name to users
+	host    string // for messages to users
 	clock   *Clock
 	scrub   scrubber
 	Meter   Meter
 	outage  outage
-	met     atomic.Bool // Stripe has answered
+	reached atomic.Bool // Stripe has responded
 
-	account  limit.Account // whose rate it shares
+	account  limit.Account // account whose rate is shared
 	ceilings limit.Ceilings
 }
 
-// New makes a Client.
+// New returns a Client.
 func New(o Options) *Client {
 	if o.Base == "" {
 		o.Base = DefaultBase
@@ -67,7 +67,7 @@ func New(o Options) *Client {
 		o.Limits = limit.NewRegistry()
 	}
 	if o.Observer == nil {
-		o.Observer = nobody{}
+		o.Observer = noObserver{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -87,7 +87,7 @@ func New(o Options) *Client {
 		http: &http.Client{
 			Transport: o.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse // Stripe redirects nothing; the key must not travel
+				return http.ErrUseLastResponse // Stripe doesn't redirect, and the key must not be sent elsewhere
 			},
 		},
 		options:  o,
@@ -101,7 +101,7 @@ func New(o Options) *Client {
 	return c
 }
 
-// hostOf returns the host of a base address, to name it to users.
+// hostOf returns the host of a base address, for messages to users.
 func hostOf(base string) string {
 	if u, err := url.Parse(base); err == nil && u.Host != "" {
 		return u.Host
@@ -112,39 +112,39 @@ func hostOf(base string) string {
 // limiter returns the Limiter of the account.
 func (c *Client) limiter() *limit.Limiter { return c.options.Limits.Of(c.account, c.ceilings) }
 
-// Workers returns how many requests in flight to the endpoint of a path it takes to use its rate, at its present
-// latency: 1 to 64. More would only wait.
+// Workers returns the number of concurrent requests, 1 to 64, that use the full rate of the path's endpoint at its current
+// latency. More requests would only wait.
 func (c *Client) Workers(path string) int { return c.limiter().WorkersOf(limit.Endpoint(path)) }
 
-// AllWorkers returns how many requests in flight, to any endpoints, it takes to use the rate of the account: 1 to 64.
+// AllWorkers returns the number of concurrent requests, 1 to 64, that use the full rate of the account.
 func (c *Client) AllWorkers() int { return c.limiter().Workers() }
 
-// Now returns the time at Stripe, by the Date header of its answers, refusals included. Before the first answer it is the
-// local time.
+// Now returns Stripe's time, derived from the Date headers of its responses, including error responses. Before the first
+// response it returns the local time.
 //
-// It is right to within 1 s and half a round trip: Date has whole seconds, and was written sometime between a request and
-// its answer. Further answers narrow that down. A local clock that is right within these bounds is taken at its word.
-func (c *Client) Now() time.Time { return c.clock.stripes(c.clock.local()) }
+// It is accurate to 1 s plus half a round trip: Date has whole seconds, and was written at some point between the request
+// and the response. More responses narrow this down. If the local clock is within these bounds, it is used as is.
+func (c *Client) Now() time.Time { return c.clock.stripeTime(c.clock.local()) }
 
-// Skew returns by how much the local clock is ahead of Stripe's, as precisely as [Client.Now]; less than zero if it is
-// behind, and zero before the first answer.
+// Skew returns how far the local clock is ahead of Stripe's, with the accuracy of [Client.Now]. It is negative if the local
+// clock is behind, and zero before the first response.
 func (c *Client) Skew() time.Duration { return c.options.Now().Round(0).Sub(c.Now().Round(0)) }
 
-// IsSynced reports whether an answer has told Stripe's time.
+// IsSynced reports whether Stripe's time is known from a response.
 func (c *Client) IsSynced() bool { return c.clock.isSynced() }
 
-// Page is one answer of a list endpoint.
+// Page is a response of a list endpoint.
 type Page struct {
 	rawjson.List
-	AsOf time.Time // Stripe's time when the request was sent: the objects are at least this new
+	AsOf time.Time // Stripe's time when the request was sent: the objects are at least this recent
 }
 
-// List reads one page of a list endpoint. An error is a *connector.Failure or the context's.
+// List reads one page of a list endpoint. The error is a *connector.Failure or a context error.
 func (c *Client) List(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
 	page := &Page{}
-	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
+	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, buf []byte) error {
 		page.AsOf = asOf
-		return cutter.CutList(&page.List, led)
+		return cutter.CutList(&page.List, buf)
 	})
 	call.list = true
 	return page, c.get(ctx, call.with(options))
@@ -152,11 +152,11 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, option
 
 var errNotObject = errors.New("the body is not an object with an id")
 
-// Get reads one object. An error is a *connector.Failure or the context's.
+// Get reads one object. The error is a *connector.Failure or a context error.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, options ...Option) (rawjson.Object, error) {
 	var object rawjson.Object
-	call := newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, led []byte) error {
-		compact, err := cutter.Compact(led)
+	call := newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, buf []byte) error {
+		compact, err := cutter.Compact(buf)
 		object = rawjson.CutObject(compact)
 		if err == nil && object.ID == "" {
 			err = errNotObject

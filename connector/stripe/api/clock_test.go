@@ -12,13 +12,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// skewed is a Stripe whose clock differs from the local one, behind a network that takes its time.
+// skewed is a simulated Stripe whose clock differs from the local one, behind a slow network.
 type skewed struct {
 	ahead    time.Duration // of the local clock
-	way      time.Duration // that a request, or an answer, takes
-	header   http.Header   // overrides that of the answer
+	way      time.Duration // one-way latency
+	header   http.Header   // overrides headers of the response
 	status   int           // 200 by default
-	withhold bool          // Request-Id
+	withhold bool          // omits Request-Id
 }
 
 func (s *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -42,21 +42,21 @@ func (s *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// ask makes one request, whose failure doesn't matter.
+// ask makes one request and ignores its failure.
 func ask(t *testing.T, c *api.Client) *api.Page {
 	page, _ := c.List(t.Context(), "/v1/charges", nil)
 	return page
 }
 
-// wrong returns by how much a Client's idea of Stripe's time is wrong.
+// wrong returns the error of a Client's idea of Stripe's time.
 func (s *skewed) wrong(c *api.Client) time.Duration {
 	return c.Now().Sub(time.Now().Add(s.ahead)).Abs()
 }
 
-func TestNowIsStripes(t *testing.T) {
+func TestNowIsStripeTime(t *testing.T) {
 	tests := map[string]struct {
 		skewed
-		skew bool // the local clock is noticeably wrong
+		skew bool // whether the local clock is noticeably wrong
 	}{
 		"right":             {skewed{way: 50 * time.Millisecond}, false},
 		"ten minutes fast":  {skewed{ahead: -10 * time.Minute, way: 50 * time.Millisecond}, true},
@@ -71,37 +71,37 @@ func TestNowIsStripes(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // Date's second begins at any time
+				time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond) // start at a random fraction of a second
 				c := client(&test.skewed)
 				if c.IsSynced() || c.Skew() != 0 || !c.Now().Equal(time.Now()) {
-					t.Errorf("before the first answer: synced %v, skew %v, now %v", c.IsSynced(), c.Skew(), c.Now())
+					t.Errorf("before the first response: synced %v, skew %v, now %v", c.IsSynced(), c.Skew(), c.Now())
 				}
 				sent := time.Now().Add(test.ahead)
 				page := ask(t, c)
 				promise := time.Second + test.way
 				if wrong := test.wrong(c); wrong > promise || !c.IsSynced() {
-					t.Errorf("after one answer: wrong by %v, promised %v; synced %v", wrong, promise, c.IsSynced())
+					t.Errorf("after one response: wrong by %v, promised %v; synced %v", wrong, promise, c.IsSynced())
 				}
 				if skewed := c.Skew().Abs() > 2*time.Second; skewed != test.skew || test.skew && (c.Skew()+test.ahead).Abs() > promise {
 					t.Errorf("the skew is %v", c.Skew())
 				}
 				if page != nil && !page.AsOf.IsZero() && page.AsOf.Sub(sent).Abs() > promise {
-					t.Errorf("the page is as of %v, was asked for at %v", page.AsOf, sent)
+					t.Errorf("AsOf is %v, but the page was requested at %v", page.AsOf, sent)
 				}
 				for range 50 {
 					time.Sleep(time.Duration(rand.IntN(2000)) * time.Millisecond)
 					ask(t, c)
 				}
 				if wrong, promise := test.wrong(c), 150*time.Millisecond+test.way; wrong > promise {
-					t.Errorf("after many answers: wrong by %v, promised %v", wrong, promise)
+					t.Errorf("after many responses: wrong by %v, promised %v", wrong, promise)
 				}
 			})
 		})
 	}
 }
 
-// TestNowKeepsARightClock has a local clock that is right, and a Date that never says more than the second.
-func TestNowKeepsARightClock(t *testing.T) {
+// TestNowKeepsACorrectClock uses a correct local clock, so Date never contradicts it.
+func TestNowKeepsACorrectClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &skewed{way: 100 * time.Millisecond}
 		c := client(s)
@@ -115,7 +115,7 @@ func TestNowKeepsARightClock(t *testing.T) {
 	})
 }
 
-func TestNowIgnoresWhatIsNotStripes(t *testing.T) {
+func TestNowIgnoresUnusableDates(t *testing.T) {
 	old := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC).Format(http.TimeFormat)
 	tests := map[string]skewed{
 		"no Date":          {header: http.Header{"Date": nil}},
@@ -137,7 +137,7 @@ func TestNowIgnoresWhatIsNotStripes(t *testing.T) {
 	}
 }
 
-// TestNowSurvivesASingleWrongDate has a cache answer once in a while that does not say that it is one.
+// TestNowSurvivesASingleWrongDate mixes in responses of a cache that doesn't set Age.
 func TestNowSurvivesASingleWrongDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &skewed{ahead: time.Hour, way: 10 * time.Millisecond}
@@ -150,13 +150,13 @@ func TestNowSurvivesASingleWrongDate(t *testing.T) {
 			ask(t, c)
 			time.Sleep(time.Second)
 			if wrong := s.wrong(c); wrong > time.Second+s.way {
-				t.Fatalf("answer %d: wrong by %v", i, wrong)
+				t.Fatalf("response %d: wrong by %v", i, wrong)
 			}
 		}
 	})
 }
 
-// TestNowFollowsJumps changes Stripe's time, which looks no different from a local clock that jumps.
+// TestNowFollowsJumps changes Stripe's time, which is indistinguishable from a jump of the local clock.
 func TestNowFollowsJumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &skewed{way: 10 * time.Millisecond}
@@ -174,7 +174,7 @@ func TestNowFollowsJumps(t *testing.T) {
 	})
 }
 
-// TestNowFollowsDrift has a local clock that loses 100 ms in a thousand seconds, for a day.
+// TestNowFollowsDrift uses a local clock that loses 100 ms in a thousand seconds, for a day.
 func TestNowFollowsDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &skewed{way: 10 * time.Millisecond}
@@ -188,13 +188,13 @@ func TestNowFollowsDrift(t *testing.T) {
 			}
 		}
 		if s.ahead < 8*time.Second {
-			t.Errorf("drifted by %v only", s.ahead)
+			t.Errorf("drifted by only %v", s.ahead)
 		}
 	})
 }
 
-// TestNowWithAClockOfItsOwn injects a clock that stands still, as tests do, and one that runs fast.
-func TestNowWithAClockOfItsOwn(t *testing.T) {
+// TestNowWithInjectedClock injects a clock that stands still, as tests do.
+func TestNowWithInjectedClock(t *testing.T) {
 	date := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", date.Format(http.TimeFormat))

@@ -1,4 +1,4 @@
 package api
 
-// NewHTTPTransport is NewTransport without ReadOnly, for tests to change.
+// NewHTTPTransport is NewTransport without ReadOnly, so that tests can modify it.
 var NewHTTPTransport = newTransport

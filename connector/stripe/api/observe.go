@@ -10,26 +10,26 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
-// observed is a request of which the Observer is told when it ends.
+// observed is a request to report to the Observer when it ends.
 type observed struct {
 	observer connector.Observer
 	request  connector.Request
 }
 
-// observe begins a request.
+// observe starts the observation of a request.
 func (c *Client) observe(endpoint string, attempt int) *observed {
 	return &observed{c.options.Observer, connector.Request{Endpoint: endpoint, Attempt: attempt, Began: time.Now()}}
 }
 
-// answered notes that the answer has begun.
-func (o *observed) answered(status int, header http.Header) {
+// gotResponse records the headers of the response.
+func (o *observed) gotResponse(status int, header http.Header) {
 	o.request.Status = status
 	if status == http.StatusTooManyRequests {
 		o.request.Limit = limit.Label(limit.Hit(header))
 	}
 }
 
-// end tells the Observer.
+// end reports the request to the Observer.
 func (o *observed) end(ctx context.Context, err error) {
 	o.request.Took = time.Since(o.request.Began)
 	if failure, ok := errors.AsType[*connector.Failure](err); ok {
@@ -38,19 +38,19 @@ func (o *observed) end(ctx context.Context, err error) {
 	o.observer.Requested(ctx, o.request)
 }
 
-// turn waits until a request may be sent.
-func (c *Client) turn(ctx context.Context, endpoint string, wait *wait) (limit.Permit, error) {
+// acquire waits until a request may be sent.
+func (c *Client) acquire(ctx context.Context, endpoint string, wait *wait) (limit.Permit, error) {
 	began := time.Now()
-	turn, err := c.limiter().Acquire(ctx, endpoint, wait.queued)
-	if took := time.Since(began); took >= notable {
+	permit, err := c.limiter().Acquire(ctx, endpoint, wait.queued)
+	if took := time.Since(began); took >= minWait {
 		wait.paced(took)
 		c.options.Observer.Waited(ctx, connector.Wait{Endpoint: endpoint, Cause: connector.WaitForRate, Took: took})
 	}
-	return turn, err
+	return permit, err
 }
 
-// nobody is the Observer where there is none.
-type nobody struct{}
+// noObserver is the Observer if none is configured.
+type noObserver struct{}
 
-func (nobody) Requested(context.Context, connector.Request) {}
-func (nobody) Waited(context.Context, connector.Wait)       {}
+func (noObserver) Requested(context.Context, connector.Request) {}
+func (noObserver) Waited(context.Context, connector.Wait)       {}

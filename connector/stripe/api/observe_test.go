@@ -14,27 +14,27 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// told keeps what an Observer is told of.
-type told struct {
+// recorder is an Observer that records its calls.
+type recorder struct {
 	mu       sync.Mutex
 	requests []connector.Request
 	waits    []connector.Wait
 }
 
-func (o *told) Requested(_ context.Context, r connector.Request) {
+func (o *recorder) Requested(_ context.Context, r connector.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.requests = append(o.requests, r)
 }
 
-func (o *told) Waited(_ context.Context, w connector.Wait) {
+func (o *recorder) Waited(_ context.Context, w connector.Wait) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.waits = append(o.waits, w)
 }
 
-// TestObserverIsTold has a Stripe that refuses for many reasons, one of which repeats the key.
-func TestObserverIsTold(t *testing.T) {
+// TestObserver uses a simulated Stripe that fails in many ways, once repeating the key.
+func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limited := func(reason string) http.Header {
 			return http.Header{"Content-Type": {"application/json"}, "Stripe-Rate-Limited-Reason": {reason}}
@@ -49,7 +49,7 @@ func TestObserverIsTold(t *testing.T) {
 			func(req *http.Request) *http.Response { return answer(req, 200, nil, "{") },
 			func(req *http.Request) *http.Response { return answer(req, 200, nil, list) },
 		}
-		attempts, observer := 0, &told{}
+		attempts, observer := 0, &recorder{}
 		c := api.New(api.Options{
 			Key: connector.NewSecret(key), Observer: observer, Retry: api.Retry{Initial: time.Second, Max: time.Second},
 			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -99,7 +99,7 @@ func TestObserverIsTold(t *testing.T) {
 			}
 		}
 		if waited != c.Meter.Waited() || causes[connector.WaitForRetry] != len(answers)-1 {
-			t.Errorf("waited %s for %v, and the meter says %s", waited, causes, c.Meter.Waited())
+			t.Errorf("observed waits of %s (%v), but the meter counted %s", waited, causes, c.Meter.Waited())
 		}
 	})
 }

@@ -10,62 +10,62 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// IsNotFound reports whether err says that the parent whose list was asked for does not exist, or no longer, or cannot have
-// such a list. See https://docs.stripe.com/error-codes#resource-missing.
+// IsNotFound reports whether err says that the requested object, or the parent of the requested list, doesn't exist, or
+// that the parent can't have such a list. See https://docs.stripe.com/error-codes#resource-isMissing.
 func IsNotFound(err error) bool {
 	f, ok := errors.AsType[*fault](err)
-	return ok && (f.missing() && !f.cursorGone() ||
-		strings.Contains(f.words, "not on the legacy metered billing system") || // of a subscription item
+	return ok && (f.isMissing() && !f.isCursorGone() ||
+		strings.Contains(f.words, "not on the legacy metered billing system") || // for a subscription item
 		strings.Contains(f.words, "Could not find line items for this Checkout Session"))
 }
 
-// IsCursorGone reports whether err says that the object named by starting_after does not exist, or no longer, or no
-// longer matches the list's filter; or, for events, is too old to be kept.
+// IsCursorGone reports whether err says that the object named by starting_after doesn't exist, no longer matches the list's
+// filter, or, for events, is no longer retained.
 func IsCursorGone(err error) bool {
 	f, ok := errors.AsType[*fault](err)
-	return ok && f.cursorGone()
+	return ok && f.isCursorGone()
 }
 
-// IsGone reports whether err says that the object that was to be read by its id does not exist, or no longer. It may
-// not be visible yet either, if it was created a moment ago.
+// IsGone reports whether err says that an object requested by id doesn't exist. It may also have been created so recently
+// that it isn't visible yet.
 func IsGone(err error) bool {
 	f, ok := errors.AsType[*fault](err)
-	return ok && !f.call.list && f.HTTPStatus == http.StatusNotFound && (f.missing() || f.agedOut())
+	return ok && !f.call.list && f.HTTPStatus == http.StatusNotFound && (f.isMissing() || f.isAgedOut())
 }
 
-// IsRefused reports whether err says that Stripe refuses to show the object that was to be read by its id, although it
-// may exist: that concerns this object, and perhaps those of its kind.
+// IsRefused reports whether err says that Stripe refuses to return an object requested by id, although the object may
+// exist. The refusal concerns this object and perhaps others of its type.
 func IsRefused(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && !f.call.list && f.refused && f.Class != connector.AuthError && !IsGone(err)
 }
 
-// IsBroken reports whether err says that Stripe failed to serve what was asked for, in as many attempts as were made:
-// with an error of its own, an answer that was damaged or cut short, or none in time. A smaller page may succeed, or one
-// without what is expanded. If [IsUnreachable] reports true as well, the way to Stripe may be at fault, or all of Stripe:
-// then it proves nothing against a single object.
+// IsBroken reports whether err says that Stripe failed to serve the request in every attempt: it answered with a server
+// error, the response was damaged or truncated, or there was none in time. A smaller page, or one without expansions, may
+// succeed. If [IsUnreachable] is true as well, the connection or all of Stripe may be at fault, so the failure proves
+// nothing about a single object.
 func IsBroken(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && f.broken
 }
 
-// IsUnreachable reports whether err says that there was no answer of Stripe's own, or that all of Stripe is unavailable.
-// It is of no use to ask for something else instead.
+// IsUnreachable reports whether err says that there was no response from Stripe itself, or that all of Stripe is
+// unavailable. Then it makes no sense to request something else instead.
 func IsUnreachable(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && f.unreachable
 }
 
-// IsExpansionRefused reports whether err may concern only what was to be expanded: the same request without expand may
-// succeed. [MissingPermissions] says which permission was lacking, if Stripe says so.
+// IsExpansionRefused reports whether err may concern only the expansions, so that the request may succeed without them.
+// [MissingPermissions] returns the permission that was isMissing, if Stripe named it.
 func IsExpansionRefused(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && f.refused && f.call.expands() && (f.Class == connector.PermissionError ||
 		strings.HasPrefix(f.param, "expand") || strings.Contains(f.words, "cannot be expanded"))
 }
 
-// MissingPermissions returns the permissions that Stripe says the key lacks, such as "rak_charge_read"; nil if it does
-// not name any.
+// MissingPermissions returns the permissions that the key lacks according to Stripe, such as "rak_charge_read", or nil if
+// Stripe named none.
 func MissingPermissions(err error) []string {
 	f, ok := errors.AsType[*fault](err)
 	if !ok || f.Class != connector.PermissionError {
@@ -74,27 +74,29 @@ func MissingPermissions(err error) []string {
 	return permissionsIn(f.words)
 }
 
-// missing reports whether Stripe does not know the object that a parameter, or the path, names.
-func (f *fault) missing() bool {
+// isMissing reports whether Stripe doesn't know the object named by a parameter or by the path.
+func (f *fault) isMissing() bool {
 	return f.Class == connector.SourceData &&
 		(f.SourceCode == string(stripe.ErrorCodeResourceMissing) || strings.HasPrefix(strings.ToLower(f.words), noSuch))
 }
 
-// agedOut reports whether an event is too old to be kept: https://docs.stripe.com/api/events.
-func (f *fault) agedOut() bool { return strings.Contains(f.words, "aged out of our retention policy") }
+// isAgedOut reports whether an event is no longer retained (https://docs.stripe.com/api/events).
+func (f *fault) isAgedOut() bool {
+	return strings.Contains(f.words, "aged out of our retention policy")
+}
 
-// cursorGone reports whether the object that the page was to begin behind cannot serve for that. Most such refusals name
-// the parameter; others its id, or neither.
-func (f *fault) cursorGone() bool {
+// isCursorGone reports whether the page can't start after the object of the cursor. Most such errors name the parameter;
+// others name the object's id, or neither.
+func (f *fault) isCursorGone() bool {
 	if !f.refused || !f.call.list {
 		return false
 	}
 	if f.param == startingAfter {
-		return f.missing() || f.agedOut()
+		return f.isMissing() || f.isAgedOut()
 	}
 	cursor := f.call.cursor()
-	return cursor != "" && (f.agedOut() ||
-		f.missing() && strings.Contains(f.words, cursor) ||
-		strings.Contains(f.words, "Old id values cannot be used") || // of invoice line items
-		f.missing() && strings.Contains(f.words, "No such invoice item")) // a line that was deleted
+	return cursor != "" && (f.isAgedOut() ||
+		f.isMissing() && strings.Contains(f.words, cursor) ||
+		strings.Contains(f.words, "Old id values cannot be used") || // for invoice line items
+		f.isMissing() && strings.Contains(f.words, "No such invoice item")) // a deleted line
 }

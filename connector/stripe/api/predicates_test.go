@@ -15,7 +15,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// predicates are the names of those that say something.
+// predicates returns the names of the predicates that report true.
 func predicates(err error) []string {
 	var says []string
 	for name, is := range map[string]func(error) bool{

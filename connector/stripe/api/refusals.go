@@ -11,42 +11,45 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// rule says what a kind of refusal means. Conditions that are zero hold for all.
+// rule says what a kind of refusal means. Zero conditions match everything.
 type rule struct {
 	status    int
-	code      stripe.ErrorCode // or type
+	code      stripe.ErrorCode // or the type
 	words     string           // part of Stripe's message, in lower case
 	connected bool             // the request named a connected account
 	class     connector.Class
 	remedy    string // what is wrong and what to do about it
 }
 
+// dashboard is where users manage API keys.
+const dashboard = "Stripe Dashboard > Developers > API keys"
+
 const (
-	replaceKey  = "replace api_key (Dashboard, Developers, API keys)."
+	replaceKey  = "replace api_key (" + dashboard + ")."
 	orDeselect  = ", or deselect the stream."
-	otherMode   = "The API key is of the other mode, live or test, than the objects that were asked for: use the key that this pipeline began with."
-	noPlatform  = "Only Connect platforms have this: use a platform's key" + orDeselect
-	notEnabled  = "The account does not have this product or feature: activate it in Stripe's Dashboard" + orDeselect
-	noAccess    = "The API key has no access to the account: check account, and whether the account is still connected to the platform."
-	notOffered  = "Stripe does not offer this to the account, or no longer does: deselect the stream, or ask Stripe's support."
-	noKeyRight  = "The API key may not read this: give it the permission (Dashboard, Developers, API keys)" + orDeselect
-	tooFast     = "Stripe's rate limit stayed exceeded: try again later, or let fewer clients use the account at the same time."
+	otherMode   = "The API key is for the other mode, live or test, than the requested objects: use the key that this pipeline started with."
+	noPlatform  = "Only Connect platforms can read this: use the key of a platform" + orDeselect
+	notEnabled  = "The account doesn't have this product or feature: activate it in the Stripe Dashboard" + orDeselect
+	noAccess    = "The API key has no access to the account: check account, and check that it is still connected to the platform."
+	notOffered  = "Stripe doesn't offer this to the account, or no longer does: deselect the stream, or contact Stripe support."
+	noKeyRight  = "The API key can't read this: grant it the permission (" + dashboard + ")" + orDeselect
+	tooFast     = "Stripe's rate limit was still exceeded after several retries: try again later, or reduce the number of clients that use the account."
 	unavailable = "Stripe could not answer: try again later."
 
-	unknownObject = "Stripe does not know an object that it named before."
-	// noSuch begins Stripe's message about an object that it does not know.
+	unknownObject = "Stripe no longer finds an object that it returned before."
+	// noSuch is how Stripe's message about an unknown object starts.
 	noSuch = "no such "
 )
 
-// rules are Stripe's refusals, the first that fits deciding. What is documented comes first: codes
-// (https://docs.stripe.com/error-codes), types, and the statuses that mean one thing. Stripe sends most refusals without
-// a code; these are told by words from its messages as they were reported in public.
+// rules lists Stripe's refusals; the first match decides. Documented criteria come first: codes
+// (https://docs.stripe.com/error-codes), types, and statuses with a single meaning. Stripe sends most refusals without a
+// code. They are recognized by words of their messages, as publicly reported.
 var rules = []rule{
 	{words: "a similar object exists in", class: connector.AuthError, remedy: otherMode},
 	{code: stripe.ErrorCodeLivemodeMismatch, class: connector.AuthError, remedy: otherMode},
 	{code: stripe.ErrorCodeAPIKeyExpired, class: connector.AuthError, remedy: "The API key has expired: " + replaceKey},
 	{code: stripe.ErrorCodePlatformAPIKeyExpired, class: connector.AuthError, remedy: "The platform's API key has expired: " + replaceKey},
-	{code: stripe.ErrorCodeSecretKeyRequired, class: connector.AuthError, remedy: "The API key is a publishable one, which cannot read: use a restricted or a secret key (Dashboard, Developers, API keys)."},
+	{code: stripe.ErrorCodeSecretKeyRequired, class: connector.AuthError, remedy: "The API key is a publishable key, which can't read data: use a restricted or a secret key (" + dashboard + ")."},
 	{code: stripe.ErrorCodeAccountInvalid, connected: true, class: connector.AuthError, remedy: noAccess},
 	{code: stripe.ErrorCodeNoAccount, connected: true, class: connector.AuthError, remedy: noAccess},
 	{code: stripe.ErrorCodeAccountInvalid, class: connector.PermissionError, remedy: noAccess},
@@ -54,8 +57,8 @@ var rules = []rule{
 	{code: stripe.ErrorCodeNotAllowedOnStandardAccount, class: connector.PermissionError, remedy: noPlatform},
 	{code: "more_permissions_required", class: connector.PermissionError, remedy: noKeyRight},
 	{code: "more_permissions_required_for_application", class: connector.PermissionError, remedy: noKeyRight},
-	{code: "oauth_not_supported", class: connector.PermissionError, remedy: "Keys of OAuth connections may not read this: use a restricted key of the account" + orDeselect},
-	{code: stripe.ErrorCodeTestmodeChargesOnly, class: connector.PermissionError, remedy: "The account is not activated: activate it in Stripe's Dashboard, or use a test key."},
+	{code: "oauth_not_supported", class: connector.PermissionError, remedy: "OAuth keys can't read this: use a restricted key of the account" + orDeselect},
+	{code: stripe.ErrorCodeTestmodeChargesOnly, class: connector.PermissionError, remedy: "The account is not activated: activate it in the Stripe Dashboard, or use a test key."},
 	{code: stripe.ErrorCodeCountryUnsupported, class: connector.PermissionError, remedy: notOffered},
 	{code: stripe.ErrorCodeLockTimeout, class: connector.Transient, remedy: unavailable},
 	{code: stripe.ErrorCodeRateLimit, class: connector.RateLimit, remedy: tooFast},
@@ -67,17 +70,17 @@ var rules = []rule{
 	{code: stripe.ErrorCodeResourceMissing, class: connector.SourceData, remedy: unknownObject},
 	{status: http.StatusNotFound, words: noSuch, class: connector.SourceData, remedy: unknownObject},
 
-	// The key. Permissions that are missing come with 403, and for some live keys with 401.
-	{words: "does not allow requests from your ip address", class: connector.AuthError, remedy: "The API key works from certain IP addresses only: add this service's to the list (Dashboard, Developers, API keys)."},
-	{words: "the required permissions are not available for use by restricted keys", class: connector.PermissionError, remedy: "No restricted key may read this: use a secret key" + orDeselect},
-	{words: "does not have any connect permissions", connected: true, class: connector.AuthError, remedy: "The restricted API key may not read connected accounts: give it the Connect permissions, or use a key of the account itself."},
+	// The key. Missing permissions come with status 403, and for some live keys with 401.
+	{words: "does not allow requests from your ip address", class: connector.AuthError, remedy: "The API key only works from certain IP addresses: add the address of this service to the list (" + dashboard + ")."},
+	{words: "the required permissions are not available for use by restricted keys", class: connector.PermissionError, remedy: "Restricted keys can't read this: use a secret key" + orDeselect},
+	{words: "does not have any connect permissions", connected: true, class: connector.AuthError, remedy: "The restricted API key can't read connected accounts: grant it the Connect permissions, or use a key of the account itself."},
 	{words: "does not have any connect permissions", class: connector.PermissionError, remedy: noKeyRight},
 	{words: "does not have the required permissions", class: connector.PermissionError, remedy: noKeyRight},
 	{words: "permission would allow this request", class: connector.PermissionError, remedy: noKeyRight},
 	{words: "permissions on this key would allow this request", class: connector.PermissionError, remedy: noKeyRight},
-	{words: "only live keys", class: connector.PermissionError, remedy: "Only live keys may read this: use a live key" + orDeselect},
-	{words: "only available in testmode", class: connector.PermissionError, remedy: "Only test keys may read this: use a test key" + orDeselect},
-	{words: "not in live mode", class: connector.PermissionError, remedy: "Only test keys may read this: use a test key" + orDeselect},
+	{words: "only live keys", class: connector.PermissionError, remedy: "Only live keys can read this: use a live key" + orDeselect},
+	{words: "only available in testmode", class: connector.PermissionError, remedy: "Only test keys can read this: use a test key" + orDeselect},
+	{words: "not in live mode", class: connector.PermissionError, remedy: "Only test keys can read this: use a test key" + orDeselect},
 
 	// Connect.
 	{words: "does not have access to account", connected: true, class: connector.AuthError, remedy: noAccess},
@@ -85,10 +88,10 @@ var rules = []rule{
 	{words: "does not have access to account", class: connector.PermissionError, remedy: noAccess},
 	{words: "only stripe connect platforms", class: connector.PermissionError, remedy: noPlatform},
 	{words: "signed up for connect", class: connector.PermissionError, remedy: noPlatform},
-	{words: "connected accounts of your platform's connected accounts", class: connector.PermissionError, remedy: "Stripe does not show the accounts below a connected account: deselect the stream, or read it with that account's own key."},
-	{words: "do not have platform controls", class: connector.PermissionError, remedy: "The platform does not control this account, so it may not read this: deselect the stream."},
+	{words: "connected accounts of your platform's connected accounts", class: connector.PermissionError, remedy: "Stripe doesn't return the accounts below a connected account: deselect the stream, or read it with a key of that account."},
+	{words: "do not have platform controls", class: connector.PermissionError, remedy: "The platform doesn't control this account, so it can't read this: deselect the stream."},
 
-	// What the account does not have. These come with 400, and for Treasury with 404.
+	// Products that the account doesn't have. These come with status 400, and for Treasury with 404.
 	{words: "is not set up to use", class: connector.PermissionError, remedy: notEnabled},
 	{words: "unrecognized request url", class: connector.PermissionError, remedy: notEnabled},
 	{words: "have you onboarded", class: connector.PermissionError, remedy: notEnabled},
@@ -100,14 +103,14 @@ var rules = []rule{
 	{words: "not available in your country", class: connector.PermissionError, remedy: notOffered},
 	{words: "not available to your account", class: connector.PermissionError, remedy: notOffered},
 
-	// Whatever else there is.
-	{status: http.StatusUnauthorized, class: connector.AuthError, remedy: "Stripe refused the API key: check api_key (Dashboard, Developers, API keys)."},
-	{code: "authentication_error", class: connector.AuthError, remedy: "Stripe refused the API key: check api_key (Dashboard, Developers, API keys)."},
+	// Everything else.
+	{status: http.StatusUnauthorized, class: connector.AuthError, remedy: "Stripe rejected the API key: check api_key (" + dashboard + ")."},
+	{code: "authentication_error", class: connector.AuthError, remedy: "Stripe rejected the API key: check api_key (" + dashboard + ")."},
 	{status: http.StatusForbidden, class: connector.PermissionError, remedy: noKeyRight},
-	{class: connector.SourceData, remedy: "Stripe refused this request. If the account should be able to read this, please report it with the request id."},
+	{class: connector.SourceData, remedy: "Stripe rejected this request. If the account should be able to read this, please report it with the request id."},
 }
 
-// ruleOf returns the rule for an error of Stripe's. connected says that the request named a connected account.
+// ruleOf returns the rule for an error of Stripe. connected says whether the request named a connected account.
 func ruleOf(status int, e *stripe.Error, connected bool) rule {
 	if status >= http.StatusInternalServerError {
 		return rule{class: connector.Transient, remedy: unavailable}
@@ -119,13 +122,13 @@ func ruleOf(status int, e *stripe.Error, connected bool) rule {
 			(!r.connected || connected) &&
 			strings.Contains(words, r.words)
 	})
-	return rules[i] // the last one fits all
+	return rules[i] // the last rule matches everything
 }
 
-// permissionPattern is how Stripe names the permissions that a key lacks: 'rak_charge_read', and lately 'charge_read'.
+// permissionPattern matches the name of a missing permission: 'rak_charge_read', or 'charge_read' in recent messages.
 var permissionPattern = regexp.MustCompile(`'((?:rak_)?[a-z0-9_]+_(?:read|write))'`)
 
-// permissionsIn returns the permissions that a message of Stripe's says are missing.
+// permissionsIn returns the missing permissions named in a message of Stripe.
 func permissionsIn(words string) []string {
 	var permissions []string
 	for _, match := range permissionPattern.FindAllStringSubmatch(words, -1) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// stripeError is the body of an error.
+// stripeError returns the body of an error response.
 func stripeError(code, param, message string) string {
 	e := map[string]string{"type": "invalid_request_error", "message": message}
 	if code != "" {
@@ -28,14 +28,14 @@ func stripeError(code, param, message string) string {
 	return string(body)
 }
 
-// refuse returns a Client of the key's own account, or a connected one, whose requests are all answered so.
+// refuse returns a Client whose requests all get this response. account is empty for the key's own account.
 func refuse(account string, status int, body string) *api.Client {
 	return api.New(api.Options{Key: connector.NewSecret(key), Account: account, Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		return answer(req, status, nil, body), nil
 	})})
 }
 
-// TestRefusals has the refusals of Stripe that were reported in public, as far as they can answer a GET.
+// TestRefusals covers the publicly reported refusals of Stripe that can answer a GET request.
 func TestRefusals(t *testing.T) {
 	const (
 		own       = ""
@@ -47,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		code    string
 		message string
 		class   connector.Class
-		says    string // a part of the remedy
+		says    string // part of the remedy
 	}{
 		// https://docs.stripe.com/keys, https://docs.stripe.com/error-codes
 		"invalid key":     {own, 401, "", "Invalid API Key provided: sk_test_****1234", connector.AuthError, "check api_key"},
@@ -63,10 +63,10 @@ func TestRefusals(t *testing.T) {
 		"permission, of late":      {own, 403, "more_permissions_required", "Permission denied. The provided key 'rk_live_***j4va7j' does not have the required permissions for this endpoint on account 'acct_123'. Enabling \"Prices Read\" ('plan_read') permissions on this key would allow this request to continue.", connector.PermissionError, "permission plan_read"},
 		"permission, without code": {own, 401, "", "Enabling Charges and Refunds Read ('charge_read') permissions on this key would allow this request to continue.", connector.PermissionError, "permission charge_read"},
 		"not for restricted keys":  {own, 403, "", "The provided key 'rk_live_AB***123' does not have the required permissions for this endpoint on account 'acct_1'.  This is a restricted API key, but the required permissions are not available for use by restricted keys.", connector.PermissionError, "use a secret key"},
-		"more permissions":         {own, 403, "more_permissions_required", "no", connector.PermissionError, "give it the permission"},
+		"more permissions":         {own, 403, "more_permissions_required", "no", connector.PermissionError, "grant it the permission"},
 		"OAuth":                    {own, 403, "oauth_not_supported", "no", connector.PermissionError, "restricted key"},
-		"an application":           {connected, 403, "", "This application does not have the required permissions for this endpoint on account 'acct_abc123'. Having the 'read_only' scope would allow this request to continue.", connector.PermissionError, "give it the permission"},
-		"forbidden":                {own, 403, "", "no", connector.PermissionError, "give it the permission"},
+		"an application":           {connected, 403, "", "This application does not have the required permissions for this endpoint on account 'acct_abc123'. Having the 'read_only' scope would allow this request to continue.", connector.PermissionError, "grant it the permission"},
+		"forbidden":                {own, 403, "", "no", connector.PermissionError, "grant it the permission"},
 
 		// Products and modes.
 		"Issuing":                {own, 400, "", "Your account is not set up to use Issuing. Please visit https://dashboard.stripe.com/issuing/overview to get started.", connector.PermissionError, "activate it"},
@@ -91,7 +91,7 @@ func TestRefusals(t *testing.T) {
 		"no platform":                  {own, 403, "", "Only Stripe Connect platforms can work with other accounts. If you specified a client_id parameter, make sure it's correct. If you need to setup a Stripe Connect platform, you can do so at https://dashboard.stripe.com/account/applications/settings.", connector.PermissionError, "platform"},
 		"no platform, a code":          {own, 400, "platform_account_required", "no", connector.PermissionError, "platform"},
 		"not signed up":                {own, 400, "", "You can only create new accounts if you've signed up for Connect, which you can do at https://dashboard.stripe.com/connect.", connector.PermissionError, "platform"},
-		"no controls":                  {own, 403, "", "You cannot perform this request as you do not have Platform Controls for the Stripe Dashboard on the account acct_1.", connector.PermissionError, "does not control"},
+		"no controls":                  {own, 403, "", "You cannot perform this request as you do not have Platform Controls for the Stripe Dashboard on the account acct_1.", connector.PermissionError, "doesn't control"},
 		"no Connect permissions":       {connected, 403, "", "You passed a restricted API key with the Stripe-Account header, but the restricted API key does not have any Connect permissions.", connector.AuthError, "Connect permissions"},
 		"account out of reach":         {connected, 403, "account_invalid", "The provided key 'sk_test_***qPsl' does not have access to account 'acct_1' (or that account does not exist). Application access may have been revoked.", connector.AuthError, "no access to the account"},
 		"account out of reach, words":  {connected, 403, "", "The provided key 'sk_test_***qPsl' does not have access to account 'acct_1' (or that account does not exist). Application access may have been revoked.", connector.AuthError, "no access to the account"},
@@ -101,8 +101,8 @@ func TestRefusals(t *testing.T) {
 		// Each rule by itself.
 		"no account":                {connected, 403, "no_account", "no", connector.AuthError, "no access to the account"},
 		"a standard account":        {own, 400, "not_allowed_on_standard_account", "no", connector.PermissionError, "platform"},
-		"an application's":          {connected, 403, "more_permissions_required_for_application", "no", connector.PermissionError, "give it the permission"},
-		"no Connect permissions, 2": {own, 400, "", "The restricted API key does not have any Connect permissions.", connector.PermissionError, "give it the permission"},
+		"an application's":          {connected, 403, "more_permissions_required_for_application", "no", connector.PermissionError, "grant it the permission"},
+		"no Connect permissions, 2": {own, 400, "", "The restricted API key does not have any Connect permissions.", connector.PermissionError, "grant it the permission"},
 		"permission, only the hint": {own, 401, "", "Having the 'rak_charge_read' permission would allow this request to continue.", connector.PermissionError, "permission rak_charge_read"},
 		"access revoked":            {connected, 401, "", "Application access may have been revoked.", connector.AuthError, "no access to the account"},
 		"no access, words":          {own, 401, "", "The provided key 'sk_test_***qPsl' does not have access to account 'acct_2'.", connector.PermissionError, "no access to the account"},
@@ -115,19 +115,19 @@ func TestRefusals(t *testing.T) {
 		"a type: the key":           {own, 400, "authentication_error", "no", connector.AuthError, "check api_key"},
 
 		// One object or list.
-		"gone":              {own, 404, "resource_missing", "No such charge: 'ch_1'", connector.SourceData, "does not know"},
-		"gone, no code":     {own, 404, "", "No such charge: 'ch_1'", connector.SourceData, "does not know"},
-		"legacy billing":    {own, 400, "", "Cannot list usage record summaries for si_1 because it is not on the legacy metered billing system", connector.SourceData, "refused this request"},
-		"old sessions":      {own, 400, "", "Could not find line items for this Checkout Session. They may be missing for old testmode Checkout Sessions.", connector.SourceData, "refused this request"},
-		"aged out":          {own, 400, "", "The event evt_1 is no longer available because it's aged out of our retention policy.", connector.SourceData, "refused this request"},
-		"old line ids":      {own, 400, "", "Old id values cannot be used to specify an invoice line item.", connector.SourceData, "refused this request"},
-		"not expandable":    {own, 400, "", "This property cannot be expanded (customer). You may want to try expanding 'data.customer' instead.", connector.SourceData, "refused this request"},
+		"gone":              {own, 404, "resource_missing", "No such charge: 'ch_1'", connector.SourceData, "no longer finds"},
+		"gone, no code":     {own, 404, "", "No such charge: 'ch_1'", connector.SourceData, "no longer finds"},
+		"legacy billing":    {own, 400, "", "Cannot list usage record summaries for si_1 because it is not on the legacy metered billing system", connector.SourceData, "rejected this request"},
+		"old sessions":      {own, 400, "", "Could not find line items for this Checkout Session. They may be missing for old testmode Checkout Sessions.", connector.SourceData, "rejected this request"},
+		"aged out":          {own, 400, "", "The event evt_1 is no longer available because it's aged out of our retention policy.", connector.SourceData, "rejected this request"},
+		"old line ids":      {own, 400, "", "Old id values cannot be used to specify an invoice line item.", connector.SourceData, "rejected this request"},
+		"not expandable":    {own, 400, "", "This property cannot be expanded (customer). You may want to try expanding 'data.customer' instead.", connector.SourceData, "rejected this request"},
 		"unknown parameter": {own, 400, "parameter_unknown", "Received unknown parameter: foo", connector.SourceData, "report"},
 		"must provide":      {own, 400, "", "Must provide source or customer.", connector.SourceData, "report"},
 		"payment required":  {own, 402, "", "no", connector.SourceData, "report"},
 		"something new":     {own, 418, "never_seen_before", "Something new.", connector.SourceData, "Stripe says: Something new."},
 
-		// In a while it may work.
+		// Temporary problems.
 		"rate":              {own, 429, "rate_limit", "Request rate limit exceeded.", connector.RateLimit, "rate limit"},
 		"rate, old":         {own, 400, "rate_limit", "Too many requests hit the API too quickly.", connector.RateLimit, "rate limit"},
 		"rate, no code":     {own, 429, "", "Too many requests", connector.RateLimit, "rate limit"},
@@ -150,17 +150,17 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("got %s: %+v", failure.Class, failure)
 				}
 				if !strings.Contains(failure.Message, test.says) || !strings.Contains(failure.Message, " Stripe says: "+test.message[:2]) {
-					t.Errorf("it says %q, want %q and Stripe's words", failure.Message, test.says)
+					t.Errorf("message %q, want %q and Stripe's message", failure.Message, test.says)
 				}
 				if retryable := test.class == connector.Transient || test.class == connector.RateLimit; failure.Retryable != retryable {
-					t.Errorf("retryable: %v", failure.Retryable)
+					t.Errorf("Retryable is %v", failure.Retryable)
 				}
 			})
 		})
 	}
 }
 
-func TestRefusalsKeepSecrets(t *testing.T) {
+func TestRefusalsHideSecrets(t *testing.T) {
 	tests := map[string]struct{ message, want string }{
 		"the key":          {"Invalid API Key provided: " + key, "Invalid API Key provided: [key]"},
 		"another key":      {"Key rk_live_51PJ7J3APDi is of sk_test_...SYT3 and sk_org_live_abc", "Key rk_live_[removed] is of sk_test_[removed] and sk_org_live_[removed]"},
@@ -172,7 +172,7 @@ func TestRefusalsKeepSecrets(t *testing.T) {
 		"a card number":    {"The number 4242 4242 4242 4242 is wrong", "The number [removed] is wrong"},
 		"a telephone":      {"Call +43 1 234-56-78", "Call [removed]"},
 		"not UTF-8":        {"a\xffb", "a\ufffdb"},
-		"what one needs": {
+		"what the reader needs": {
 			"No such price: 'price_1Sgwx10zEfO6BZMhthtFU77'; don't use 'rak_plan_read' with `created[gte]`, it's 'data.customer' (GET: /v1/treasury/transactions) of 1 to 100, see https://stripe.com/docs",
 			"No such price: 'price_1Sgwx10zEfO6BZMhthtFU77'; don't use 'rak_plan_read' with `created[gte]`, it's 'data.customer' (GET: /v1/treasury/transactions) of 1 to 100, see https://stripe.com/docs",
 		},
@@ -188,7 +188,7 @@ func TestRefusalsKeepSecrets(t *testing.T) {
 			}
 			for _, secret := range []string{key, "jenny", "Jenny", "4242", "234", "51PJ7", "abc123", "\xff"} {
 				if strings.Contains(test.message, secret) && strings.Contains(failure.Message+failure.Internal, secret) {
-					t.Errorf("it tells %q: %s; %s", secret, failure.Message, failure.Internal)
+					t.Errorf("the failure reveals %q: %s; %s", secret, failure.Message, failure.Internal)
 				}
 			}
 		})

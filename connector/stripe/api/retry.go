@@ -11,13 +11,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Retry says how patiently a request is repeated. What is retried: every Failure that says Retryable. At a rate limit
-// waits are a quarter as long, because the limiter backs off too.
+// Retry configures the retries of a request. Every Failure with Retryable set is retried. After a 429 that the limiter
+// handles, waits are a quarter as long, because the limiter backs off too.
 type Retry struct {
-	Initial time.Duration // before the first retry, doubled for each further one, ±50 %; zero means 500 ms
-	Max     time.Duration // the longest wait; zero means 30 s
+	Initial time.Duration // wait before the first retry, ±50 %, doubled for each further retry; zero means 500 ms
+	Max     time.Duration // longest wait; zero means 30 s
 	Budget  time.Duration // no retry begins later than this after the first attempt; zero means 2 minutes
-	Attempt time.Duration // the longest single attempt; zero means 90 seconds
+	Attempt time.Duration // timeout of a single attempt; zero means 90 seconds
 }
 
 func (r Retry) attemptTimeout() time.Duration { return orDefault(r.Attempt, 90*time.Second) }
@@ -32,22 +32,22 @@ func orDefault(d, or time.Duration) time.Duration {
 }
 
 const (
-	// longestHint bounds how long an answer's Retry-After makes a request wait before the next attempt.
-	longestHint = time.Minute
-	// brokenRetries and brokenBudget bound how often, and until when, a call is retried that Stripe fails to serve and
-	// that the caller has a way out of.
+	// maxHint is the longest time that a Retry-After header delays the next attempt.
+	maxHint = time.Minute
+	// brokenRetries and brokenBudget limit the retries of a call that Stripe fails to serve and whose caller has a
+	// fallback.
 	brokenRetries = 2
 	brokenBudget  = 10 * time.Second
 )
 
-// retry calls attempt until it succeeds, fails for good, or the time for it is spent. It honors ctx also while it waits.
+// retry calls attempt until it succeeds, fails permanently, or the retry budget is spent. Waits end when ctx does.
 func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func() error) error {
 	policy := c.options.Retry
 	exponential := backoff.NewExponentialBackOff()
 	exponential.InitialInterval = orDefault(policy.Initial, 500*time.Millisecond)
 	exponential.MaxInterval = orDefault(policy.Max, 30*time.Second)
 	exponential.Multiplier = 2
-	waits := &hinted{BackOff: exponential}
+	waits := &hintedBackOff{BackOff: exponential}
 
 	began, attempts := time.Now(), 0
 	var last *fault
@@ -65,13 +65,13 @@ func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func
 		}
 		attempts++
 		last = failed
-		waits.least = min(failed.RetryAfter, longestHint)
+		waits.minimum = min(failed.RetryAfter, maxHint)
 		waits.paced = failed.isPaced()
-		waits.until = c.patience(failed, began, attempts)
+		waits.until = c.retryDeadline(failed, began, attempts)
 		return struct{}{}, err
 	},
 		backoff.WithBackOff(waits),
-		backoff.WithMaxElapsedTime(0), // hinted knows when to stop
+		backoff.WithMaxElapsedTime(0), // hintedBackOff decides when to stop
 		backoff.WithNotify(func(_ error, d time.Duration) {
 			wait.backsOff(last, d)
 			c.options.Observer.Waited(ctx, connector.Wait{Endpoint: call.endpoint, Cause: connector.WaitForRetry, Took: d})
@@ -80,13 +80,14 @@ func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func
 	return err
 }
 
-// patience returns the time after which no retry begins of a request that has failed in so many attempts.
-func (c *Client) patience(failed *fault, began time.Time, attempts int) time.Time {
+// retryDeadline returns the time after which no retry starts, for a call that began at began and has failed the given
+// number of times.
+func (c *Client) retryDeadline(failed *fault, began time.Time, attempts int) time.Time {
 	budget := c.options.Retry.budget()
 	switch {
-	case failed.broken && failed.call.wayOut && attempts > brokenRetries:
+	case failed.broken && failed.call.fallback && attempts > brokenRetries:
 		return began // no retry
-	case failed.broken && failed.call.wayOut:
+	case failed.broken && failed.call.fallback:
 		return began.Add(min(budget, brokenBudget))
 	case failed.unreachable:
 		return c.outage.since(began).Add(budget)
@@ -94,34 +95,34 @@ func (c *Client) patience(failed *fault, began time.Time, attempts int) time.Tim
 	return began.Add(budget)
 }
 
-// hinted waits at least as long as the last answer asked for.
-type hinted struct {
+// hintedBackOff waits at minimum as long as the last answer asked for.
+type hintedBackOff struct {
 	backoff.BackOff
-	least time.Duration
-	paced bool      // the limiter backs off, and will space the retry like any request
-	until time.Time // no retry begins later
+	minimum time.Duration
+	paced   bool      // the limiter backs off too, and paces the retry like any request
+	until   time.Time // no retry starts later
 }
 
-func (h *hinted) NextBackOff() time.Duration {
+func (h *hintedBackOff) NextBackOff() time.Duration {
 	next := h.BackOff.NextBackOff()
 	if h.paced {
-		next /= 4 // it still grows if Stripe goes on refusing
+		next /= 4 // it still grows if Stripe keeps refusing
 	}
-	next = max(next, h.least)
+	next = max(next, h.minimum)
 	if time.Now().Add(next).After(h.until) {
 		return backoff.Stop
 	}
 	return next
 }
 
-// outage is a time without any answer of Stripe's. It is one for all requests of a Client, which share one budget to wait
-// for its end: however many there are, a Read gives up in time.
+// outage is a period without any response from Stripe. All requests of a Client share one budget to wait for its end, so a
+// Read gives up in time, however many requests it makes.
 type outage struct {
 	mu    sync.Mutex
-	began time.Time // zero if there is none
+	began time.Time // zero if there is no outage
 }
 
-// since returns when the outage began, of which a request that began then is part.
+// since returns when the outage began. A request that started at began is part of it.
 func (o *outage) since(began time.Time) time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -131,7 +132,7 @@ func (o *outage) since(began time.Time) time.Time {
 	return o.began
 }
 
-// ended is called for each answer of Stripe's.
+// ended is called for each response from Stripe.
 func (o *outage) ended() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

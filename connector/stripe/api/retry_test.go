@@ -17,11 +17,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// refused is an error of the network's.
+// refused is a network error.
 var refused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-// TestAnOutageIsWaitedForOnce has many calls, one after the other and at the same time, while Stripe can't be reached.
-func TestAnOutageIsWaitedForOnce(t *testing.T) {
+// TestOutageIsWaitedForOnce makes many calls, sequentially and concurrently, while Stripe can't be reached.
+func TestOutageIsWaitedForOnce(t *testing.T) {
 	tests := map[string]roundTrip{
 		"refused": func(*http.Request) (*http.Response, error) { return nil, refused },
 		"a gateway": func(req *http.Request) (*http.Response, error) {
@@ -55,7 +55,7 @@ func TestAnOutageIsWaitedForOnce(t *testing.T) {
 	}
 }
 
-// TestEachOutageHasItsOwnBudget lets Stripe answer between two outages.
+// TestEachOutageHasItsOwnBudget has Stripe respond between two outages.
 func TestEachOutageHasItsOwnBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until := time.Now()
@@ -63,7 +63,7 @@ func TestEachOutageHasItsOwnBudget(t *testing.T) {
 			if time.Now().Before(until) {
 				return nil, refused
 			}
-			return answer(req, 403, nil, stripeError("", "", "no")), nil // an answer is an answer
+			return answer(req, 403, nil, stripeError("", "", "no")), nil // any response ends the outage
 		}))
 		for range 5 {
 			until = time.Now().Add(80 * time.Second)
@@ -75,8 +75,8 @@ func TestEachOutageHasItsOwnBudget(t *testing.T) {
 	})
 }
 
-// TestABrokenPageIsSoonGivenUp counts the attempts and the time until a caller may ask for less.
-func TestABrokenPageIsSoonGivenUp(t *testing.T) {
+// TestBrokenPageFailsFast measures the attempts and the time until a caller can request a smaller page.
+func TestBrokenPageFailsFast(t *testing.T) {
 	cutShort := func(req *http.Request) (*http.Response, error) { return answer(req, 200, nil, list[:40]), nil }
 	failing := func(req *http.Request) (*http.Response, error) {
 		return answer(req, 500, nil, stripeError("", "", "An unknown error occurred")), nil
@@ -122,7 +122,7 @@ func TestABrokenPageIsSoonGivenUp(t *testing.T) {
 	}
 }
 
-func TestABrokenObjectIsSoonGivenUp(t *testing.T) {
+func TestBrokenObjectFailsFast(t *testing.T) {
 	for _, options := range [][]api.Option{nil, {api.Expendable}} {
 		synctest.Test(t, func(t *testing.T) {
 			c := refuse("", 500, stripeError("", "", "An unknown error occurred"))
@@ -137,18 +137,18 @@ func TestABrokenObjectIsSoonGivenUp(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble begins
+	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the start of time in a synctest bubble
 	date := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
 	tests := map[string]struct {
 		value, date string
-		least, most time.Duration // until the first retry
-		asks        time.Duration // what the Failure says in the end
+		least, most time.Duration // wait before the first retry
+		asks        time.Duration // RetryAfter of the final Failure
 	}{
 		"none":               {"", "", 250 * time.Millisecond, 750 * time.Millisecond, 0},
 		"seconds":            {"7", "", 7 * time.Second, 7 * time.Second, 7 * time.Second},
 		"at once":            {"0", "", 250 * time.Millisecond, 750 * time.Millisecond, 0},
 		"a day":              {"86400", "", time.Minute, time.Minute, time.Hour},
-		"for ever":           {"99999999999999999999999", "", time.Minute, time.Minute, time.Hour},
+		"forever":            {"99999999999999999999999", "", time.Minute, time.Minute, time.Hour},
 		"less than none":     {"-5", "", 250 * time.Millisecond, 750 * time.Millisecond, 0},
 		"garbage":            {"soon", "", 250 * time.Millisecond, 750 * time.Millisecond, 0},
 		"a fraction":         {"1.5", "", 250 * time.Millisecond, 750 * time.Millisecond, 0},
@@ -184,15 +184,15 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestTheCauseOfAWaitIsVisible looks at a Read's Meter, as its heartbeat does, for what it waits.
-func TestTheCauseOfAWaitIsVisible(t *testing.T) {
+// TestCauseOfWaitIsVisible checks what a Read's Meter reports that it is waiting for.
+func TestCauseOfWaitIsVisible(t *testing.T) {
 	tests := map[string]struct {
 		stripe  roundTrip
 		rate    float64
-		after   time.Duration // when it looks
+		after   time.Duration // when the Meter is checked
 		cause   connector.WaitCause
 		says    string
-		until   bool // it is known when the wait ends
+		until   bool // the end of the wait is known
 		waiting bool
 	}{
 		"a failure": {func(req *http.Request) (*http.Response, error) {
@@ -202,16 +202,16 @@ func TestTheCauseOfAWaitIsVisible(t *testing.T) {
 			2 * time.Second, connector.WaitForRetry, "refuses connections", true, true},
 		"a gateway": {func(req *http.Request) (*http.Response, error) {
 			return foreign(req, 502, nil, "<html>"), nil
-		}, 0, 10 * time.Second, connector.WaitForRetry, "A proxy or gateway answers in Stripe's place", true, true},
-		"no answer": {func(req *http.Request) (*http.Response, error) {
+		}, 0, 10 * time.Second, connector.WaitForRetry, "A proxy or gateway answered instead of Stripe", true, true},
+		"no response": {func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
-		}, 0, 10 * time.Second, api.WaitForAnswer, "Waiting for Stripe's answer to /v1/charges", false, true},
-		"no answer twice": {func(req *http.Request) (*http.Response, error) {
+		}, 0, 10 * time.Second, api.WaitForResponse, "Waiting for Stripe's response to /v1/charges", false, true},
+		"no response twice": {func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
-		}, 0, 100 * time.Second, api.WaitForAnswer, "did not answer in time", false, true},
-		"an answer, soon": {func(req *http.Request) (*http.Response, error) {
+		}, 0, 100 * time.Second, api.WaitForResponse, "did not answer in time", false, true},
+		"a quick response": {func(req *http.Request) (*http.Response, error) {
 			time.Sleep(4 * time.Second)
 			return answer(req, 200, nil, list), nil
 		}, 0, 3 * time.Second, "", "", false, false},
@@ -236,18 +236,18 @@ func TestTheCauseOfAWaitIsVisible(t *testing.T) {
 					t.Errorf("got %+v, %v: %s", w, waiting, w)
 				}
 				if known := w.Until.After(time.Now()); known != test.until || known && !c.Meter.WaitingUntil(time.Now()).After(time.Now()) {
-					t.Errorf("it ends at %v", w.Until)
+					t.Errorf("Until is %v", w.Until)
 				}
 				if waiting && w.Since.Sub(began) > time.Second {
-					t.Errorf("since %v", w.Since.Sub(began))
+					t.Errorf("Since is %v after the start", w.Since.Sub(began))
 				}
-				if (w.Failure != nil) != (test.cause == connector.WaitForRetry || name == "no answer twice") {
-					t.Errorf("the failure is %v", w.Failure)
+				if (w.Failure != nil) != (test.cause == connector.WaitForRetry || name == "no response twice") {
+					t.Errorf("Failure is %v", w.Failure)
 				}
 				cancel()
 				calls.Wait()
 				if w, waiting := c.Meter.Waiting(); waiting || !c.Meter.WaitingUntil(time.Now()).IsZero() {
-					t.Errorf("in the end it waits for %s", w)
+					t.Errorf("still waiting at the end: %s", w)
 				}
 			})
 		})

@@ -8,30 +8,31 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// scrubber removes secrets and customers' data from texts that come from outside.
+// scrubber removes secrets and customer data from text of other parties.
 type scrubber struct{ key connector.Secret }
 
 func newScrubber(key connector.Secret) scrubber { return scrubber{key} }
 
 var (
-	// keyPattern is what keys of any kind look like, also half hidden, and the secrets that browsers get.
+	// keyPattern matches API keys of any kind, also partly masked ones, and webhook secrets.
 	keyPattern = regexp.MustCompile(`\b([serpaum]k(?:_org)?_(?:live|test)|whsec)_[0-9A-Za-z*.…]*[0-9A-Za-z*]`)
-	// secretPattern is the end of a client secret (https://docs.stripe.com/api/payment_intents/object#payment_intent_object-client_secret).
+	// secretPattern matches the end of a client secret
+	// (https://docs.stripe.com/api/payment_intents/object#payment_intent_object-client_secret).
 	secretPattern = regexp.MustCompile(`_secret_[0-9A-Za-z]+`)
 	emailPattern  = regexp.MustCompile(`[^\s'"<>(),;:]+@[^\s'"<>(),;:]+`)
-	// numberPattern is what card, account and telephone numbers look like. Those within ids and words are none.
+	// numberPattern matches card, account and telephone numbers, but no digits within ids and words.
 	numberPattern = regexp.MustCompile(`(^|[^\w*])\+?\d(?:[ ()./-]?\d){6,}\b`)
-	// quotePattern is quoted text. An apostrophe within a word quotes nothing.
+	// quotePattern matches quoted text. An apostrophe within a word doesn't start a quotation.
 	quotePattern = regexp.MustCompile(`(^|[\s(:])('[^']*'|"[^"]*")`)
-	// wordPattern is what may be quoted: the name of a parameter or of a permission, a path, an id.
+	// wordPattern matches quotations that may stay: the name of a parameter or permission, a path, an id.
 	wordPattern = regexp.MustCompile(`^.[\w.,:/?&=\[\]{}*…+-]*.$`)
 )
 
-// mostWords bounds how much of a text from outside is repeated.
-const mostWords = 1000
+// maxText is the most bytes of foreign text that a message repeats.
+const maxText = 1000
 
-// clean returns a text without secrets, and without what may be a customer's: email addresses, long numbers, and
-// anything quoted that is not one word. Ids stay, since whoever gets the message needs them.
+// clean returns text without secrets and without possible customer data: email addresses, long numbers, and quotations of
+// more than one word. Ids stay, because the reader needs them.
 func (s scrubber) clean(text string) string {
 	text = s.secrets(text)
 	text = emailPattern.ReplaceAllString(text, "[removed]")
@@ -43,10 +44,10 @@ func (s scrubber) clean(text string) string {
 		}
 		return parts[1] + "[removed]"
 	})
-	return shortened(text)
+	return shorten(text)
 }
 
-// secrets returns a text without secrets.
+// secrets returns text without secrets.
 func (s scrubber) secrets(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	if key := s.key.Reveal(); key != "" {
@@ -56,11 +57,11 @@ func (s scrubber) secrets(text string) string {
 	return secretPattern.ReplaceAllString(text, "_secret_[removed]")
 }
 
-func shortened(text string) string {
-	if len(text) <= mostWords {
+func shorten(text string) string {
+	if len(text) <= maxText {
 		return text
 	}
-	text = text[:mostWords]
+	text = text[:maxText]
 	for !utf8.ValidString(text) {
 		text = text[:len(text)-1]
 	}

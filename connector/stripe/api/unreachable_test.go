@@ -25,17 +25,17 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// way is a way to Stripe that is blocked.
-type way struct {
+// route is a blocked route to Stripe.
+type route struct {
 	base      string
 	transport http.RoundTripper
 }
 
-// TestTheWayToStripe blocks it in many ways. What only a change of configuration helps against is told at once, the rest
-// is retried.
-func TestTheWayToStripe(t *testing.T) {
-	html := func(status int, header ...string) func(t *testing.T) way {
-		return func(t *testing.T) way {
+// TestUnreachable blocks the route to Stripe in many ways. If only a configuration change can help, the request fails at
+// once; otherwise it is retried.
+func TestUnreachable(t *testing.T) {
+	html := func(status int, header ...string) func(t *testing.T) route {
+		return func(t *testing.T) route {
 			return serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
 				for i := 0; i < len(header); i += 2 {
@@ -47,40 +47,40 @@ func TestTheWayToStripe(t *testing.T) {
 		}
 	}
 	tests := map[string]struct {
-		way   func(t *testing.T) way
+		route func(t *testing.T) route
 		class connector.Class
-		fatal bool // only a change of configuration helps
+		fatal bool // only a configuration change can help
 		says  string
-		is    string // IsBroken, beside IsUnreachable
+		is    string // IsBroken, in addition to IsUnreachable
 	}{
-		"a proxy that wants a login":           {html(407, "Proxy-Authenticate", "Basic"), connector.ConfigError, true, "HTTPS_PROXY", ""},
-		"a proxy that refuses":                 {html(403, "Server", "squid/5.7"), connector.ConfigError, true, "refuses GET /v1/charges (403 Forbidden, Server: squid/5.7)", ""},
+		"a proxy that requires a login":        {html(407, "Proxy-Authenticate", "Basic"), connector.ConfigError, true, "HTTPS_PROXY", ""},
+		"a proxy that refuses":                 {html(403, "Server", "squid/5.7"), connector.ConfigError, true, "rejects GET /v1/charges (403 Forbidden, Server: squid/5.7)", ""},
 		"a firewall, 451":                      {html(451, "Via", "1.1 gateway"), connector.ConfigError, true, "Via: 1.1 gateway", ""},
 		"a firewall, JSON":                     {html(403, "Content-Type", "application/json"), connector.ConfigError, true, "firewall", ""},
-		"no such page":                         {html(404), connector.ConfigError, true, "look at api_base", ""},
+		"no such page":                         {html(404), connector.ConfigError, true, "check api_base", ""},
 		"a captive portal, redirecting":        {html(302, "Location", "https://portal.invalid/login?token=secret"), connector.ConfigError, true, "redirects requests to portal.invalid (302 Found", ""},
-		"a captive portal, answering":          {html(200), connector.ConfigError, true, "a web page in Stripe's place", ""},
+		"a captive portal, answering":          {html(200), connector.ConfigError, true, "answers with a web page", ""},
 		"a gateway":                            {html(502, "Server", "nginx"), connector.Transient, false, "(502 Bad Gateway, Server: nginx)", "IsBroken"},
-		"a gateway that waits too long":        {html(504), connector.Transient, false, "A proxy or gateway", "IsBroken"},
+		"a gateway that times out":             {html(504), connector.Transient, false, "A proxy or gateway", "IsBroken"},
 		"a gateway's timeout":                  {html(408), connector.Transient, false, "A proxy or gateway", ""},
-		"a gateway's rate limit":               {html(429), connector.RateLimit, false, "limits the rate", ""},
+		"a gateway's rate limit":               {html(429), connector.RateLimit, false, "limits the request rate", ""},
 		"a server that does not answer":        {silent, connector.Transient, false, "did not answer in time", "IsBroken"},
-		"a server that hangs up":               {hangsUp, connector.Transient, false, "broke before an answer came", "IsBroken"},
-		"nobody there":                         {nobodyThere, connector.Transient, false, "refuses connections", ""},
-		"no name":                              {noName, connector.Transient, false, "The name stripe.invalid cannot be resolved", ""},
+		"a server that hangs up":               {hangsUp, connector.Transient, false, "broke before a response arrived", "IsBroken"},
+		"no server":                            {noServer, connector.Transient, false, "refuses connections", ""},
+		"no name":                              {noName, connector.Transient, false, "The host name stripe.invalid cannot be resolved", ""},
 		"an unknown authority":                 {certificate(time.Now().Add(-time.Hour), "127.0.0.1", false), connector.ConfigError, true, `issued by "Office Proxy"`, ""},
-		"another host's certificate":           {certificate(time.Now().Add(-time.Hour), "192.0.2.1", true), connector.ConfigError, true, "another host's", ""},
-		"an expired certificate, or old clock": {certificate(time.Now().Add(-100*24*time.Hour), "127.0.0.1", true), connector.ConfigError, true, "set its clock", ""},
-		"a certificate of tomorrow":            {certificate(time.Now().Add(time.Hour), "127.0.0.1", true), connector.ConfigError, true, "set its clock", ""},
-		"no TLS":                               {noTLS, connector.ConfigError, true, "There is no TLS", ""},
-		"CONNECT, a login":                     {proxy(407), connector.ConfigError, true, "The proxy asks for a login (407 Proxy Authentication Required)", ""},
+		"another host's certificate":           {certificate(time.Now().Add(-time.Hour), "192.0.2.1", true), connector.ConfigError, true, "issued for another host", ""},
+		"an expired certificate, or old clock": {certificate(time.Now().Add(-100*24*time.Hour), "127.0.0.1", true), connector.ConfigError, true, "correct its clock", ""},
+		"a certificate of tomorrow":            {certificate(time.Now().Add(time.Hour), "127.0.0.1", true), connector.ConfigError, true, "correct its clock", ""},
+		"no TLS":                               {noTLS, connector.ConfigError, true, "doesn't speak TLS", ""},
+		"CONNECT, a login":                     {proxy(407), connector.ConfigError, true, "The proxy requires a login (407 Proxy Authentication Required)", ""},
 		"CONNECT, refused":                     {proxy(403), connector.ConfigError, true, "The proxy refuses to connect to stripe.invalid (403 Forbidden)", ""},
-		"CONNECT, in vain":                     {proxy(503), connector.Transient, false, "The proxy refuses to connect to stripe.invalid (503 Service Unavailable)", ""},
-		"CONNECT, nobody there":                {noProxy, connector.Transient, false, "The proxy cannot be reached", ""},
+		"CONNECT, unavailable":                 {proxy(503), connector.Transient, false, "The proxy refuses to connect to stripe.invalid (503 Service Unavailable)", ""},
+		"CONNECT, no proxy":                    {noProxy, connector.Transient, false, "The proxy cannot be reached", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := test.way(t)
+			w := test.route(t)
 			c := api.New(api.Options{
 				Key: connector.NewSecret(key), Base: w.base, Transport: w.transport,
 				Retry: api.Retry{Initial: time.Millisecond, Max: time.Millisecond, Budget: 100 * time.Millisecond, Attempt: time.Second},
@@ -94,10 +94,10 @@ func TestTheWayToStripe(t *testing.T) {
 				t.Errorf("got %s, %+v", failure.Class, failure)
 			}
 			if text := failure.Message + failure.Internal; strings.Contains(text, "secret") || strings.Contains(text, key) {
-				t.Errorf("it tells secrets: %s", text)
+				t.Errorf("the failure reveals a secret: %s", text)
 			}
 			if requests := c.Meter.Requests(); test.fatal && requests != 1 {
-				t.Errorf("made %d requests", requests)
+				t.Errorf("made %d requests, want 1", requests)
 			}
 			says := []string{"IsUnreachable"}
 			if test.is != "" {
@@ -110,28 +110,28 @@ func TestTheWayToStripe(t *testing.T) {
 	}
 }
 
-// serve is a server without TLS.
-func serve(t *testing.T, handler http.HandlerFunc) way {
+// serve starts a server without TLS.
+func serve(t *testing.T, handler http.HandlerFunc) route {
 	server := httptest.NewServer(handler)
 	transport := &http.Transport{}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		server.Close()
 	})
-	return way{base: server.URL, transport: transport}
+	return route{base: server.URL, transport: transport}
 }
 
-func silent(t *testing.T) way {
+func silent(t *testing.T) route {
 	w := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	w.transport.(*http.Transport).ResponseHeaderTimeout = 50 * time.Millisecond
 	return w
 }
 
-func hangsUp(t *testing.T) way {
+func hangsUp(t *testing.T) route {
 	return serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 }
 
-func nobodyThere(t *testing.T) way {
+func noServer(t *testing.T) route {
 	w := serve(t, nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -142,18 +142,19 @@ func nobodyThere(t *testing.T) way {
 	return w
 }
 
-func noName(t *testing.T) way {
+func noName(t *testing.T) route {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("no name server")
 	}}
 	transport := &http.Transport{DialContext: (&net.Dialer{Resolver: resolver}).DialContext}
 	t.Cleanup(transport.CloseIdleConnections)
-	return way{base: "https://stripe.invalid", transport: transport}
+	return route{base: "https://stripe.invalid", transport: transport}
 }
 
-// certificate is a server with a certificate for an address that is valid for 90 days. The client may trust it.
-func certificate(from time.Time, address string, trusted bool) func(t *testing.T) way {
-	return func(t *testing.T) way {
+// certificate starts a server with a certificate for an address, valid for 90 days from the given time. If trusted, the
+// client trusts it.
+func certificate(from time.Time, address string, trusted bool) func(t *testing.T) route {
+	return func(t *testing.T) route {
 		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -182,22 +183,22 @@ func certificate(from time.Time, address string, trusted bool) func(t *testing.T
 			transport.CloseIdleConnections()
 			server.Close()
 		})
-		return way{base: server.URL, transport: transport}
+		return route{base: server.URL, transport: transport}
 	}
 }
 
-func noTLS(t *testing.T) way {
+func noTLS(t *testing.T) route {
 	w := serve(t, func(http.ResponseWriter, *http.Request) {})
 	w.base = strings.Replace(w.base, "http:", "https:", 1)
 	return w
 }
 
-// proxy is a way that goes through a proxy, which answers CONNECT with a status.
-func proxy(status int) func(t *testing.T) way {
-	return func(t *testing.T) way {
+// proxy returns a route through a proxy that answers CONNECT with status.
+func proxy(status int) func(t *testing.T) route {
+	return func(t *testing.T) route {
 		w := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodConnect {
-				t.Errorf("the proxy was asked for %s", r.Method)
+				t.Errorf("the proxy got a %s request", r.Method)
 			}
 			w.WriteHeader(status)
 		})
@@ -205,10 +206,10 @@ func proxy(status int) func(t *testing.T) way {
 	}
 }
 
-func noProxy(t *testing.T) way { return through(t, nobodyThere(t).base) }
+func noProxy(t *testing.T) route { return through(t, noServer(t).base) }
 
-// through is the process's own transport, with a proxy.
-func through(t *testing.T, address string) way {
+// through returns a route through the proxy at address, with the transport that the process uses.
+func through(t *testing.T, address string) route {
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -216,11 +217,11 @@ func through(t *testing.T, address string) way {
 	transport := api.NewHTTPTransport()
 	transport.Proxy = http.ProxyURL(u)
 	t.Cleanup(transport.CloseIdleConnections)
-	return way{base: "https://stripe.invalid", transport: transport}
+	return route{base: "https://stripe.invalid", transport: transport}
 }
 
-// TestAFirewallThatLetsTheRestPass refuses one endpoint after Stripe has answered at another: that concerns one stream.
-func TestAFirewallThatLetsTheRestPass(t *testing.T) {
+// TestFirewallBlocksOneEndpoint blocks one endpoint after Stripe has responded at another: only one stream is affected.
+func TestFirewallBlocksOneEndpoint(t *testing.T) {
 	c := client(roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == "/v1/files" {
 			return foreign(req, 403, http.Header{"Content-Type": {"text/html"}}, "<html>"), nil

@@ -7,39 +7,39 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// WaitForAnswer is a wait for an answer that takes long.
-const WaitForAnswer connector.WaitCause = "answer"
+// WaitForResponse is a long wait for a response.
+const WaitForResponse connector.WaitCause = "answer"
 
-// Waiting is what a call waits for. Times are the local clock's.
+// Waiting describes what a call is waiting for. Its times are local.
 type Waiting struct {
 	Endpoint string // with placeholders for ids, such as "/v1/invoices/{parent}/lines"
 	Cause    connector.WaitCause
-	Since    time.Time          // when the first of the attempts that failed began, or else the wait
-	Until    time.Time          // when the wait is expected to end; zero if that is unknown
-	Failure  *connector.Failure // of the last attempt; nil if none has failed
+	Since    time.Time          // start of the first failed attempt, or else of the wait
+	Until    time.Time          // expected end of the wait; zero if unknown
+	Failure  *connector.Failure // failure of the last attempt; nil if none has failed
 }
 
-// String returns what a user should know of the wait, without its times.
+// String describes the wait to the user, without its times.
 func (w Waiting) String() string {
 	switch {
 	case w.Failure != nil:
 		return fmt.Sprintf("Retrying %s: %s", w.Endpoint, w.Failure.Message)
-	case w.Cause == WaitForAnswer:
-		return fmt.Sprintf("Waiting for Stripe's answer to %s", w.Endpoint)
+	case w.Cause == WaitForResponse:
+		return fmt.Sprintf("Waiting for Stripe's response to %s", w.Endpoint)
 	}
 	return fmt.Sprintf("Waiting for Stripe's rate limit at %s", w.Endpoint)
 }
 
-// notable is the shortest wait for the rate limit that counts: less is the even spacing of requests.
-const notable = 5 * time.Millisecond
+// minWait is the shortest wait for the rate limit that counts. Shorter waits just space requests evenly.
+const minWait = 5 * time.Millisecond
 
-// wait is what one call waits for, from its beginning to its end. Its Meter locks it.
+// wait tracks what one call is waiting for, from its beginning to its end. The Meter's mutex guards it.
 type wait struct {
 	Waiting
 	meter *Meter
 }
 
-// begin begins a call.
+// begin records the start of a call.
 func (m *Meter) begin(endpoint string) *wait {
 	w := &wait{Waiting{Endpoint: endpoint, Cause: connector.WaitForRate, Since: time.Now()}, m}
 	m.mu.Lock()
@@ -51,7 +51,7 @@ func (m *Meter) begin(endpoint string) *wait {
 	return w
 }
 
-// change changes a wait. Since stays that of the first attempt as soon as one has failed.
+// change updates a wait. Once an attempt has failed, Since remains the start of the first failed attempt.
 func (w *wait) change(cause connector.WaitCause, since, until time.Time) {
 	w.meter.mu.Lock()
 	defer w.meter.mu.Unlock()
@@ -65,7 +65,7 @@ func (w *wait) change(cause connector.WaitCause, since, until time.Time) {
 func (w *wait) queued(d time.Duration) {
 	now := time.Now()
 	var until time.Time
-	if d >= notable {
+	if d >= minWait {
 		until = now.Add(d)
 	}
 	w.change(connector.WaitForRate, now, until)
@@ -74,10 +74,10 @@ func (w *wait) queued(d time.Duration) {
 // sent is called when a request is sent.
 func (w *wait) sent() {
 	w.meter.requests.Add(1)
-	w.change(WaitForAnswer, time.Now(), time.Time{})
+	w.change(WaitForResponse, time.Now(), time.Time{})
 }
 
-// backsOff is called when an attempt has failed, and the next one is made in d.
+// backsOff is called when an attempt has failed and the next one follows after d.
 func (w *wait) backsOff(failed *fault, d time.Duration) {
 	w.meter.retries.Add(1)
 	w.meter.waited.Add(int64(d))
@@ -86,26 +86,26 @@ func (w *wait) backsOff(failed *fault, d time.Duration) {
 	w.Cause, w.Until, w.Failure = connector.WaitForRetry, time.Now().Add(d), failed.Failure
 }
 
-// paced is called when a request has waited for the rate limit for d.
+// paced is called when a request has waited d for the rate limit.
 func (w *wait) paced(d time.Duration) { w.meter.waited.Add(int64(d)) }
 
-// end ends the call.
+// end records the end of the call.
 func (w *wait) end() {
 	w.meter.mu.Lock()
 	defer w.meter.mu.Unlock()
 	delete(w.meter.waits, w)
 }
 
-// isNotable reports whether a user should know of the wait.
+// isNotable reports whether the wait is worth reporting to a user.
 func (w *wait) isNotable(now time.Time) bool {
-	if w.Failure == nil && w.Cause == WaitForAnswer {
-		return now.Sub(w.Since) > 5*time.Second // some pages take that long
+	if w.Failure == nil && w.Cause == WaitForResponse {
+		return now.Sub(w.Since) > 5*time.Second // some pages take this long
 	}
 	return w.Failure != nil || max(w.Until.Sub(now), now.Sub(w.Since)) > time.Second
 }
 
-// before reports whether a user should rather know of w than of other.
-func (w *wait) before(other *wait) bool {
+// hasPriorityOver reports whether w is more important to report than other.
+func (w *wait) hasPriorityOver(other *wait) bool {
 	if a, b := w.rank(), other.rank(); a != b {
 		return a < b
 	}
@@ -116,7 +116,7 @@ func (w *wait) rank() int {
 	switch {
 	case w.Failure != nil:
 		return 0
-	case w.Cause == WaitForAnswer:
+	case w.Cause == WaitForResponse:
 		return 1
 	}
 	return 2

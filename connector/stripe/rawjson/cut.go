@@ -7,7 +7,7 @@ import (
 
 // Lead is how many bytes, of any content, come before a body that is to be cut: it is cut where it is, and nothing is
 // copied but what remains of it.
-const Lead = maxJoint
+const Headroom = maxJoint
 
 // Cutter validates, compacts and cuts bodies, one at a time. The zero value works. It may be used again, and is the
 // faster the more alike the objects are that it has seen.
@@ -35,10 +35,10 @@ func (s span) of(page string) string { return page[s.from:s.to] }
 //
 // Objects keep what Stripe sent, but for white space and for halves of surrogate pairs, such as "\ud83d" alone: each
 // becomes "\ufffd", the replacement character, because few destinations can store them.
-func (c *Cutter) CutList(list *List, led []byte) error {
+func (c *Cutter) CutList(list *List, buf []byte) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
 	c.marks, c.isList, c.hasMore = c.marks[:0], false, false
-	page, err := c.scan(led, c.list)
+	page, err := c.scan(buf, c.list)
 	if err != nil {
 		return err
 	}
@@ -57,16 +57,16 @@ func (c *Cutter) CutList(list *List, led []byte) error {
 
 // Compact validates one JSON value in UTF-8 and returns it without the white space between tokens. It is led and
 // overwritten as by [Cutter.CutList].
-func (c *Cutter) Compact(led []byte) (string, error) { return c.scan(led, c.value) }
+func (c *Cutter) Compact(buf []byte) (string, error) { return c.scan(buf, c.value) }
 
 // scan scans one value, as like does, and gives it compact.
-func (c *Cutter) scan(led []byte, like func(i, n, depth int, inside *place) (int, int)) (string, error) {
-	length := len(led) - Lead
+func (c *Cutter) scan(buf []byte, like func(i, n, depth int, inside *place) (int, int)) (string, error) {
+	length := len(buf) - Headroom
 	if c.joints == nil || len(c.joints) == maxJoints { // from now on, others may be of more use
 		c.memory = newMemory()
 	}
-	c.out = append(led, make([]byte, maxJoint)...)
-	c.src = c.out[Lead:]
+	c.out = append(buf, make([]byte, maxJoint)...)
+	c.src = c.out[Headroom:]
 	defer func() { c.src, c.out = nil, nil }()
 	i := c.space(0)
 	if i == length {

@@ -82,7 +82,7 @@ func TestNesting(t *testing.T) {
 func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 	t.Helper()
 	quoted := func() []byte {
-		led := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Lead), body, bytes.Repeat([]byte(`"`), spare))
+		led := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Headroom), body, bytes.Repeat([]byte(`"`), spare))
 		return led[: len(led)-spare : len(led)]
 	}
 	want := jsontext.Value(withoutLoneSurrogates(body))

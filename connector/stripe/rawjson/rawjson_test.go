@@ -27,7 +27,7 @@ const page = `{
 `
 
 // led gives a body led as the cutter wants it, in memory of its own.
-func led[T string | []byte](body T) []byte { return append(make([]byte, rawjson.Lead), body...) }
+func led[T string | []byte](body T) []byte { return append(make([]byte, rawjson.Headroom), body...) }
 
 func TestCutList(t *testing.T) {
 	var list rawjson.List

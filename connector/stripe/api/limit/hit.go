@@ -14,8 +14,8 @@ const (
 // header. It is empty if it was not the rate limiter that refused the request.
 func Hit(header http.Header) string { return header.Get("Stripe-Rate-Limited-Reason") }
 
-// Paces reports whether a Limiter backs off at a limit that was hit. If so, the request may be retried soon.
-func Paces(hit string) bool {
+// IsPaced reports whether a Limiter backs off at a limit that was hit. If so, the request may be retried soon.
+func IsPaced(hit string) bool {
 	switch hit {
 	case globalRate, globalConcurrency, endpointRate, endpointConcurrency:
 		return true
@@ -26,7 +26,7 @@ func Paces(hit string) bool {
 // Label returns one of a few names for a limit that was hit, fit to label a metric.
 func Label(hit string) string {
 	switch {
-	case Paces(hit), hit == "resource-specific":
+	case IsPaced(hit), hit == "resource-specific":
 		return hit
 	case hit == "":
 		return "unnamed" // a lock, or a proxy

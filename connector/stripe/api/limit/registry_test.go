@@ -54,8 +54,8 @@ func TestLabelsAreFew(t *testing.T) {
 		if got := limit.Hit(http.Header{"Stripe-Rate-Limited-Reason": {hit}}); got != hit {
 			t.Errorf("the header says %q, got %q", hit, got)
 		}
-		if limit.Label(hit) != want.label || limit.Paces(hit) != want.paces {
-			t.Errorf("%q: got %q, %v", hit, limit.Label(hit), limit.Paces(hit))
+		if limit.Label(hit) != want.label || limit.IsPaced(hit) != want.paces {
+			t.Errorf("%q: got %q, %v", hit, limit.Label(hit), limit.IsPaced(hit))
 		}
 	}
 }
