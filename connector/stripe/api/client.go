@@ -97,7 +97,7 @@ func New(o Options) *Client {
 		account:  limit.AccountOf(o.Key.Reveal(), o.Account, o.Base),
 		ceilings: limit.Documented(o.Key.Reveal()).Capped(o.MaxRequestsPerSecond),
 	}
-	c.limiter().Limit(c.ceilings)
+	c.limiter().SetCeilings(c.ceilings)
 	return c
 }
 

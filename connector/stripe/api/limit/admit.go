@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// All methods in this file expect the Limiter's lock to be held.
+// The methods in this file must be called with the Limiter's lock held.
 
-// advance moves every gate to the time now.
+// advance updates every gate to the time now.
 func (l *Limiter) advance(now time.Time) {
 	l.account.advance(now)
 	for _, e := range l.endpoints {
@@ -15,8 +15,8 @@ func (l *Limiter) advance(now time.Time) {
 	}
 }
 
-// admit admits all waiting requests that may be sent. If the next one waits for tokens, the timer will wake it; if it
-// waits for a place in flight, the request that leaves it will.
+// admit admits all waiting requests that can be sent. If the next one needs tokens, the timer will admit it; if it needs a
+// place in flight, the end of another request will.
 func (l *Limiter) admit() {
 	for {
 		e := l.next()
@@ -26,7 +26,7 @@ func (l *Limiter) admit() {
 		close(e.waiting[0])
 		e.waiting[0] = nil
 		e.waiting = e.waiting[1:]
-		l.pass(e)
+		l.start(e)
 	}
 	wait := l.untilNext()
 	switch {
@@ -48,28 +48,28 @@ func (l *Limiter) tick() {
 	l.admit()
 }
 
-// next returns the endpoint whose turn it is: of those that may send, the one that did so longest ago.
+// next returns the endpoint whose turn it is: among those that can send, the one that has not sent for the longest time.
 func (l *Limiter) next() *endpoint {
 	var next *endpoint
 	for _, e := range l.endpoints {
-		if len(e.waiting) > 0 && (next == nil || e.turn < next.turn) && l.open(e) {
+		if len(e.waiting) > 0 && (next == nil || e.turn < next.turn) && l.canSend(e) {
 			next = e
 		}
 	}
 	return next
 }
 
-// open reports whether a request to an endpoint may be sent now.
-func (l *Limiter) open(e *endpoint) bool {
-	return l.account.bucket.in() == 0 && e.bucket.in() == 0 && l.hasRoom(e)
+// canSend reports whether a request to an endpoint can be sent now.
+func (l *Limiter) canSend(e *endpoint) bool {
+	return l.account.bucket.untilToken() == 0 && e.bucket.untilToken() == 0 && l.hasRoom(e)
 }
 
 func (l *Limiter) hasRoom(e *endpoint) bool {
-	return l.account.flight.running < l.most() && e.flight.running < l.mostOf(e)
+	return l.account.flight.running < l.maxInFlight() && e.flight.running < l.maxInFlightOf(e)
 }
 
-// pass counts a request that is sent.
-func (l *Limiter) pass(e *endpoint) {
+// start counts a request that is being sent.
+func (l *Limiter) start(e *endpoint) {
 	l.account.enter()
 	e.enter()
 	l.turns++
@@ -83,13 +83,13 @@ func (l *Limiter) untilNext() time.Duration {
 	wait := never
 	for _, e := range l.endpoints {
 		if len(e.waiting) > 0 && l.hasRoom(e) {
-			wait = min(wait, max(e.bucket.in(), l.account.bucket.in()))
+			wait = min(wait, max(e.bucket.untilToken(), l.account.bucket.untilToken()))
 		}
 	}
 	return wait
 }
 
-// expectedWait returns about the time that the last request in an endpoint's queue will wait.
+// expectedWait estimates how long the last request in an endpoint's queue will wait.
 func (l *Limiter) expectedWait(e *endpoint) time.Duration {
 	all := 0
 	for _, other := range l.endpoints {
@@ -99,13 +99,13 @@ func (l *Limiter) expectedWait(e *endpoint) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// most returns how many requests in flight use the account's rate.
-func (l *Limiter) most() int {
+// maxInFlight returns the number of concurrent requests that use the account's full rate.
+func (l *Limiter) maxInFlight() int {
 	return l.account.flight.limit(l.account.bucket.rate, l.account.flight.expect())
 }
 
-// mostOf returns how many requests in flight use the rate of an endpoint.
-func (l *Limiter) mostOf(e *endpoint) int {
+// maxInFlightOf returns the number of concurrent requests that use the full rate of an endpoint.
+func (l *Limiter) maxInFlightOf(e *endpoint) int {
 	latency := e.flight.expect()
 	if latency == 0 {
 		latency = l.account.flight.expect()

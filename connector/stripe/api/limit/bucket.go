@@ -5,44 +5,44 @@ import (
 	"time"
 )
 
-// Rates are controlled as in TCP: additive increase, multiplicative decrease. Any number of clients that know nothing of
-// each other converge to equal shares (https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease). The
-// increase is proportional to the square root of the rate: an account whose limits Stripe lowered is probed more gently.
+// Rates are controlled as in TCP, by additive increase and multiplicative decrease, so any number of independent clients
+// converge to equal shares (https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease). The increase is
+// proportional to the square root of the rate, so that an account whose limits Stripe lowered is probed more gently.
 const (
-	// recovery is how long a rate takes to grow from nothing to its ceiling. From half of it, 24 s.
+	// recovery is how long a rate takes to grow from zero to its ceiling. From half of the ceiling it takes 24 s.
 	recovery = 90 * time.Second
-	// decrease is what a refusal leaves of the rate. It is a compromise: two clients that share 25/s have some 1.6 % of
-	// their requests refused (more at 0.8), and use 90 % of the limit if both are refused at once (less at 0.7).
+	// decrease is the factor that a refusal applies to the rate. With 0.75, two clients that share 25/s have about 1.6 % of
+	// their requests refused (more with 0.8), and use 90 % of the limit if both are refused at once (less with 0.7).
 	decrease = 0.75
-	// yieldEvery is the shortest time between two decreases: a server that counts by the second refuses everything until
-	// the second ends, and those refusals say no more than the first.
+	// yieldEvery is the shortest time between two decreases. A server that counts by the second refuses everything until
+	// the second ends, and those refusals carry no more information than the first.
 	yieldEvery = 250 * time.Millisecond
-	// share is the part of the ceiling that a bucket uses all the time. The rest is its burst, which makes up for timers
-	// that fire late. Together they are the ceiling, so no second, wherever it begins, sees more requests.
+	// share is the part of the ceiling that the rate of a bucket uses. The rest is its burst, which compensates for timers
+	// that fire late. Together they equal the ceiling, so no second, wherever it starts, sees more requests than that.
 	share = 0.95
-	// least is what remains of the ceiling however often Stripe refuses.
-	least = 0.02
+	// minShare is the part of the ceiling that remains however often Stripe refuses.
+	minShare = 0.02
 )
 
-// bucket is a token bucket whose rate backs off when Stripe refuses, and creeps back to its ceiling. Its owner locks it,
-// and calls advance before anything else.
+// bucket is a token bucket whose rate backs off when Stripe refuses a request and then recovers up to its ceiling. It isn't
+// safe for concurrent use; advance must be called before any other method.
 type bucket struct {
 	ceiling float64 // tokens per second
-	rate    float64 // tokens per second, at present
+	rate    float64 // current tokens per second
 	tokens  float64
-	now     time.Time // when the above was true
-	yielded time.Time // when the rate was lowered last
+	now     time.Time // when rate and tokens were last updated
+	yielded time.Time // when the rate was last lowered
 }
 
 func newBucket(ceiling float64, now time.Time) bucket {
 	return bucket{ceiling: ceiling, rate: share * ceiling, tokens: 1, now: now}
 }
 
-// burst returns the number of tokens that a bucket holds: at least one, or nothing would ever pass.
+// burst returns the capacity of the bucket: at least one token, or nothing could ever be sent.
 func (b *bucket) burst() float64 { return max(1, b.rate*(1-share)/share) }
 
-// cap changes the ceiling. A rate at the old one follows it.
-func (b *bucket) cap(ceiling float64) {
+// setCeiling changes the ceiling. A rate that is at the old ceiling moves to the new one.
+func (b *bucket) setCeiling(ceiling float64) {
 	if b.rate >= share*b.ceiling {
 		b.rate = share * ceiling
 	}
@@ -51,7 +51,7 @@ func (b *bucket) cap(ceiling float64) {
 	b.tokens = min(b.tokens, b.burst())
 }
 
-// advance moves the bucket to the time now. Time only moves forward.
+// advance updates the bucket to the time now. It ignores times in the past.
 func (b *bucket) advance(now time.Time) {
 	passed := now.Sub(b.now).Seconds()
 	if passed <= 0 {
@@ -63,9 +63,9 @@ func (b *bucket) advance(now time.Time) {
 	b.rate = b.ceiling * min(root*root, share)
 }
 
-// in returns the time until there is a token, or zero if there is one.
-func (b *bucket) in() time.Duration {
-	const rounding = 1e-6 // a token is whole when this little is missing: sums of fractions are never exact
+// untilToken returns the time until there is a token, or zero if there is one.
+func (b *bucket) untilToken() time.Duration {
+	const rounding = 1e-6 // tolerance for a whole token, since sums of fractions are never exact
 	missing := 1 - rounding - b.tokens
 	if missing <= 0 {
 		return 0
@@ -73,13 +73,13 @@ func (b *bucket) in() time.Duration {
 	return time.Duration(math.Ceil(missing / b.rate * float64(time.Second)))
 }
 
-// yield lowers the rate because Stripe refused a request sent at the time sent. Requests sent before the last decrease
-// are no news.
+// yield lowers the rate because Stripe refused a request sent at the time sent. It ignores requests sent before the last
+// decrease.
 func (b *bucket) yield(sent time.Time) {
 	if sent.Before(b.yielded) || b.now.Sub(b.yielded) < yieldEvery {
 		return
 	}
 	b.yielded = b.now
-	b.rate = max(b.rate*decrease, least*b.ceiling)
-	b.tokens = min(b.tokens, 0) // what was saved up is what was refused
+	b.rate = max(b.rate*decrease, minShare*b.ceiling)
+	b.tokens = min(b.tokens, 0) // the saved-up tokens are what was refused
 }

@@ -2,15 +2,15 @@ package limit
 
 import "strings"
 
-// Ceilings are the rates, in requests per second, that are never exceeded.
+// Ceilings are the request rates that are never exceeded, in requests per second.
 type Ceilings struct {
-	Account  float64 // of all requests
-	Endpoint float64 // of the requests to one endpoint
-	Special  float64 // of those to one of the endpoints that Stripe limits further: files and search
+	Account  float64 // all requests together
+	Endpoint float64 // requests to one endpoint
+	Special  float64 // requests to one of the endpoints with a lower limit: files and search
 }
 
-// Documented returns the limits that Stripe documents for the mode of a key (https://docs.stripe.com/rate-limits). A key
-// of unknown form gets those of a sandbox, which are lower.
+// Documented returns the limits that Stripe documents for the mode of a key (https://docs.stripe.com/rate-limits). For a
+// key of unknown form it returns the lower limits of a sandbox.
 func Documented(key string) Ceilings {
 	c := Ceilings{Account: 25, Endpoint: 25, Special: 20}
 	if strings.Contains(key, "_live_") {
@@ -19,9 +19,9 @@ func Documented(key string) Ceilings {
 	return c
 }
 
-// Capped returns c with a ceiling for the account of perSecond requests, or c itself if perSecond is 0. More than c's
-// own means that Stripe raised the account's limits. Stripe raises those of endpoints along with it or not at all, so
-// they are raised in proportion: if that is too much, 429 will say so.
+// Capped returns c with an account ceiling of perSecond requests, or c itself if perSecond is 0. A value above c.Account
+// means that Stripe raised the account's limits. The endpoint ceilings are then raised in proportion, because Stripe raises
+// them together or not at all; if that is too much, 429 responses will lower the rate.
 func (c Ceilings) Capped(perSecond float64) Ceilings {
 	if perSecond <= 0 {
 		return c

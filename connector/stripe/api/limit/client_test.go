@@ -20,28 +20,28 @@ const liveKey, sandboxKey = "rk_live_1", "rk_test_1"
 
 var endpoints = []string{"/v1/charges", "/v1/invoices", "/v1/customers", "/v1/events", "/v1/refunds", "/v1/payouts"}
 
-// client reads an account as the one in package api does, but for the network.
+// client reads an account like the client of package api, but without a network.
 type client struct {
 	*limit.Limiter
-	answer func(path string) (int, http.Header)
-	passed atomic.Int64
+	respond func(path string) (int, http.Header)
+	passed  atomic.Int64
 }
 
-// replica is a process of its own that reads the account of a strict Stripe, at perSecond at most unless that is 0.
+// replica returns a client that simulates another process reading the same account, limited to perSecond unless that is 0.
 func (s *strict) replica(key string, perSecond float64) *client {
 	limiter := limit.NewRegistry().Of(limit.AccountOf(key), limit.Documented(key).Capped(perSecond))
-	return &client{Limiter: limiter, answer: s.answer}
+	return &client{Limiter: limiter, respond: s.respond}
 }
 
-// get makes a request until it is not refused. It backs off like package api: by an eighth of a second at first, doubled
-// each time, ±50 %.
+// get repeats a request until it succeeds. It backs off like package api, from an eighth of a second, doubled each time,
+// ±50 %.
 func (c *client) get(ctx context.Context, path string) error {
 	for backoff := time.Second / 8; ; backoff *= 2 {
 		permit, err := c.Acquire(ctx, limit.Endpoint(path), nil)
 		if err != nil {
 			return err
 		}
-		status, header := c.answer(path)
+		status, header := c.respond(path)
 		permit.Release(status, header)
 		if status == http.StatusOK {
 			c.passed.Add(1)
@@ -55,10 +55,10 @@ func (c *client) get(ctx context.Context, path string) error {
 	}
 }
 
-// readers read until their context ends.
+// readers are goroutines that read until their context ends.
 type readers struct{ sync.WaitGroup }
 
-// loop reads an endpoint again and again, with n requests in flight.
+// loop reads an endpoint continuously with n concurrent requests.
 func (r *readers) loop(ctx context.Context, c *client, path string, n int) {
 	for range n {
 		r.Go(func() {
@@ -68,26 +68,26 @@ func (r *readers) loop(ctx context.Context, c *client, path string, n int) {
 	}
 }
 
-// pool does so with as many requests in flight as the Limiter says are of use.
+// pool reads an endpoint continuously, with as many concurrent requests as the Limiter recommends.
 func (r *readers) pool(ctx context.Context, c *client, path string) {
 	r.Go(func() {
 		var pages sync.WaitGroup
 		defer pages.Wait()
 		free := make(chan struct{}, 64)
-		for flying := 0; ctx.Err() == nil; {
-			for ; flying < c.WorkersOf(limit.Endpoint(path)); flying++ {
+		for running := 0; ctx.Err() == nil; {
+			for ; running < c.WorkersOf(limit.Endpoint(path)); running++ {
 				pages.Go(func() {
 					_ = c.get(ctx, path)
 					free <- struct{}{}
 				})
 			}
 			<-free
-			flying--
+			running--
 		}
 	})
 }
 
-// run starts readers, ends them after a while, and waits for them.
+// run starts readers, stops them after d, and waits for them.
 func run(t *testing.T, d time.Duration, start func(ctx context.Context, r *readers)) {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()

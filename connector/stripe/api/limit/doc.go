@@ -1,25 +1,26 @@
-// Package limit keeps a client within Stripe's rate limits while using all of what they allow.
+// Package limit keeps a client within Stripe's rate limits while using all that they allow.
 //
-// Stripe limits an account as a whole and each of its endpoints, by requests per second and by requests in flight, and a
-// 429 answer names the limit that was hit (https://docs.stripe.com/rate-limits). A [Limiter] mirrors that for one
-// account:
+// Stripe limits each account as a whole, and each of its endpoints, by requests per second and by concurrent requests. A
+// 429 response names the limit that was exceeded (https://docs.stripe.com/rate-limits). A [Limiter] mirrors these limits
+// for one account:
 //
-//   - A token bucket paces the account, and one paces each endpoint. They start at the documented [Ceilings].
-//   - A bound on the requests in flight follows the latency that is observed: enough to use the rate (Little's law), and no more.
-//   - A refusal lowers the rate, or the bound, of the limit that it names by a fixed proportion; after that it grows back
-//     in small steps. Processes that know nothing of each other converge to equal shares this way, as TCP connections do.
-//   - Endpoints take turns, so that a big stream uses what small ones leave. Within an endpoint, first come, first served.
+//   - A token bucket paces the account, and another paces each endpoint. They start at the documented [Ceilings].
+//   - The number of requests in flight is bounded by what the rate needs at the observed latency (Little's law).
+//   - A refusal lowers the limit that it names by a fixed proportion. Afterwards the limit recovers in small steps. In this
+//     way, processes that know nothing of each other converge to equal shares, as TCP connections do.
+//   - Endpoints take turns, so that a large stream uses only what small ones leave. Within an endpoint, requests are served
+//     in order of arrival.
 //
-// A process makes one [Registry], which holds the Limiter of each account in use. Ask it for the Limiter of every
-// request, and bracket the request with Acquire and Release:
+// A process creates one [Registry], which holds the Limiter of each account in use. Get the Limiter from it for every
+// request, and call Acquire before the request and Release after it:
 //
 //	permit, err := registry.Of(account, ceilings).Acquire(ctx, limit.Endpoint(path), nil)
 //	if err != nil {
-//		return err // the context's
+//		return err // from ctx
 //	}
 //	res, err := httpClient.Do(req)
 //	…
 //	permit.Release(res.StatusCode, res.Header)
 //
-// The package sends nothing itself and retries nothing. It measures time with time.Now and its own timers.
+// The package neither sends nor retries requests. It measures time with time.Now and its own timers.
 package limit

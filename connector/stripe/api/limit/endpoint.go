@@ -2,9 +2,9 @@ package limit
 
 import "strings"
 
-// Endpoint returns the name of the operation that a path belongs to, as Stripe's limits know it: the path with
-// "{parent}" for each id in it and "{id}" for one at its end, so that all GET /v1/charges/{id} are one. Ids are found by
-// their position, since they may look like anything.
+// Endpoint returns the name of the operation that a path belongs to, as Stripe's limits group them: the path with
+// "{parent}" for each id in it and "{id}" for an id at its end, so that all GET /v1/charges/{id} are one. Ids are
+// recognized by their position, since they can have any form.
 func Endpoint(path string) string {
 	parts := strings.Split(path, "/") // "", "v1", "charges", "ch_1"
 	id := 3
@@ -25,7 +25,7 @@ func Endpoint(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// isNamespace reports whether the first word of a path is a group of several kinds of object, whose names follow it.
+// isNamespace reports whether the first word of a path is a prefix for several object types.
 func isNamespace(word string) bool {
 	switch word {
 	case "apple_pay", "apps", "balance", "billing", "billing_portal", "checkout", "climate", "entitlements",
@@ -36,7 +36,7 @@ func isNamespace(word string) bool {
 	return false
 }
 
-// isOperation reports whether a word in the position of an id is not an id.
+// isOperation reports whether a word in the position of an id is an operation.
 func isOperation(word string) bool {
 	switch word {
 	case "find", "preview", "search", "upcoming":

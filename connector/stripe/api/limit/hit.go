@@ -2,7 +2,7 @@ package limit
 
 import "net/http"
 
-// The limits that a Limiter keeps to, as Stripe names them (https://docs.stripe.com/rate-limits).
+// The limits that a Limiter handles, as Stripe names them (https://docs.stripe.com/rate-limits).
 const (
 	globalRate          = "global-rate"
 	globalConcurrency   = "global-concurrency"
@@ -10,11 +10,11 @@ const (
 	endpointConcurrency = "endpoint-concurrency"
 )
 
-// Hit returns the limit that a request answered 429 has hit, in Stripe's words: anything, for all that is known of the
-// header. It is empty if it was not the rate limiter that refused the request.
+// Hit returns the limit that a 429 response says was exceeded, as Stripe names it. The header can contain anything. It is
+// empty if the request was not refused by the rate limiter.
 func Hit(header http.Header) string { return header.Get("Stripe-Rate-Limited-Reason") }
 
-// IsPaced reports whether a Limiter backs off at a limit that was hit. If so, the request may be retried soon.
+// IsPaced reports whether a Limiter backs off for this limit. If so, the request can be retried soon.
 func IsPaced(hit string) bool {
 	switch hit {
 	case globalRate, globalConcurrency, endpointRate, endpointConcurrency:
@@ -23,7 +23,7 @@ func IsPaced(hit string) bool {
 	return false
 }
 
-// Label returns one of a few names for a limit that was hit, fit to label a metric.
+// Label returns one of a few names for an exceeded limit, suitable as a metric label.
 func Label(hit string) string {
 	switch {
 	case IsPaced(hit), hit == "resource-specific":

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestRateIsUsed compares the rate that one process sustains with the one that Stripe allows.
+// TestRateIsUsed compares the rate that one process sustains with the rate that Stripe allows.
 func TestRateIsUsed(t *testing.T) {
 	tests := map[string]struct {
 		key       string
@@ -22,7 +22,7 @@ func TestRateIsUsed(t *testing.T) {
 	}
 	servers := map[string]struct {
 		strictness
-		unlimited bool // thirty workers for each endpoint, instead of as many as are of use
+		unlimited bool // thirty workers per endpoint instead of the recommended number
 	}{
 		"bucket":           {strictness{latency: 100 * time.Millisecond}, false},
 		"bucket, no burst": {strictness{latency: 100 * time.Millisecond, burst: 0.05}, false},
@@ -51,7 +51,7 @@ func TestRateIsUsed(t *testing.T) {
 					used, share := float64(passed)/60/test.allowed, float64(refused)/float64(passed+refused)
 					t.Logf("%.1f %% of the rate, %.2f %% refused, at most %d in flight", 100*used, 100*share, s.highest)
 					if used < 0.92 || used > 1.05 || share > 0.02 {
-						t.Error("that is not as fast as Stripe allows")
+						t.Error("want the rate that Stripe allows, with few refusals")
 					}
 				})
 			})
@@ -59,7 +59,7 @@ func TestRateIsUsed(t *testing.T) {
 	}
 }
 
-// TestReplicasShare has processes that know nothing of each other read one account.
+// TestReplicasShare runs several independent processes that read one account.
 func TestReplicasShare(t *testing.T) {
 	tests := map[string]struct {
 		key       string
@@ -67,7 +67,7 @@ func TestReplicasShare(t *testing.T) {
 		endpoints int
 		allowed   float64
 		windows   bool
-		late      time.Duration // after which the second begins
+		late      time.Duration // when the second process starts
 	}{
 		"live, bucket":                {liveKey, 2, 6, 100, false, 0},
 		"live, windows":               {liveKey, 2, 6, 100, true, 0},
@@ -106,13 +106,13 @@ func TestReplicasShare(t *testing.T) {
 					all, share := span.Seconds()*test.allowed, float64(refused)/float64(passed+refused)
 					t.Logf("%.1f %% of the rate, %.2f %% refused", 100*float64(passed)/all, 100*share)
 					if float64(passed) < 0.85*all || share > 0.02 {
-						t.Error("that is not as fast as Stripe allows")
+						t.Error("want the rate that Stripe allows, with few refusals")
 					}
 					for _, c := range replicas {
 						had := float64(c.passed.Load())
-						t.Logf("one had %.1f %% of the rate", 100*had/all)
+						t.Logf("one process had %.1f %% of the rate", 100*had/all)
 						if had < all/3/float64(test.replicas-1) {
-							t.Errorf("one had only %.0f of %.0f requests", had, all)
+							t.Errorf("one process had only %.0f of %.0f requests", had, all)
 						}
 					}
 				})

@@ -13,27 +13,27 @@ type Limiter struct {
 	ceilings  Ceilings
 	account   gate
 	endpoints map[string]*endpoint
-	turns     uint64      // requests that passed so far
-	wake      *time.Timer // admits the next waiting request; nil until one has waited
+	turns     uint64      // number of requests sent so far
+	wake      *time.Timer // admits the next waiting request; nil until a request has waited
 }
 
-// endpoint is a gate with the queue in front of it.
+// endpoint is a gate with the queue of requests that wait for it.
 type endpoint struct {
 	gate
 	name    string
 	waiting []waiter
-	turn    uint64 // of the request that passed last
+	turn    uint64 // turn of the last request sent
 }
 
-// waiter is a request that waits. It is closed, under the Limiter's lock, when the request may be sent.
+// waiter represents a waiting request. The channel is closed, under the Limiter's lock, when the request can be sent.
 type waiter chan struct{}
 
 func newLimiter(c Ceilings, now time.Time) *Limiter {
 	return &Limiter{ceilings: c, account: newGate(c.Account, now), endpoints: map[string]*endpoint{}}
 }
 
-// Limit changes the ceilings.
-func (l *Limiter) Limit(c Ceilings) {
+// SetCeilings changes the ceilings.
+func (l *Limiter) SetCeilings(c Ceilings) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ceilings == c {
@@ -41,9 +41,9 @@ func (l *Limiter) Limit(c Ceilings) {
 	}
 	l.ceilings = c
 	l.advance(time.Now())
-	l.account.bucket.cap(c.Account)
+	l.account.bucket.setCeiling(c.Account)
 	for name, e := range l.endpoints {
-		e.bucket.cap(c.of(name))
+		e.bucket.setCeiling(c.of(name))
 	}
 	l.admit()
 }
@@ -57,8 +57,8 @@ func (l *Limiter) endpoint(name string) *endpoint {
 	return e
 }
 
-// idle reports whether no request is in flight or waiting.
-func (l *Limiter) idle() bool {
+// isIdle reports whether no request is in flight or waiting.
+func (l *Limiter) isIdle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.endpoints {
@@ -69,20 +69,21 @@ func (l *Limiter) idle() bool {
 	return l.account.flight.running == 0
 }
 
-// Workers returns how many requests in flight it takes to use the rate of the account at its present latency: 1 to 64.
+// Workers returns the number of concurrent requests, 1 to 64, that use the full rate of the account at its current latency.
 func (l *Limiter) Workers() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advance(time.Now())
-	return l.most()
+	return l.maxInFlight()
 }
 
-// WorkersOf returns how many requests in flight it takes to use the rate of one endpoint at its present latency: 1 to 64.
+// WorkersOf returns the number of concurrent requests, 1 to 64, that use the full rate of one endpoint at its current
+// latency.
 func (l *Limiter) WorkersOf(endpoint string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advance(time.Now())
-	return l.mostOf(l.endpoint(endpoint))
+	return l.maxInFlightOf(l.endpoint(endpoint))
 }
 
 func (l *Limiter) addTo(pace *connector.Pace, now time.Time) {

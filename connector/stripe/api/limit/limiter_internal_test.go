@@ -38,12 +38,12 @@ func TestEndpoint(t *testing.T) {
 	}
 	for path, want := range tests {
 		if got := Endpoint(path); got != want {
-			t.Errorf("%s is of %s, want %s", path, got, want)
+			t.Errorf("%s belongs to %s, want %s", path, got, want)
 		}
 	}
 }
 
-// TestEndpointOfEveryOperation asks Stripe's own document which paths there are.
+// TestEndpointOfEveryOperation covers all paths of Stripe's OpenAPI document.
 func TestEndpointOfEveryOperation(t *testing.T) {
 	var document struct {
 		Paths map[string]map[string]json.RawMessage
@@ -60,16 +60,16 @@ func TestEndpointOfEveryOperation(t *testing.T) {
 		operations++
 		want := regexp.MustCompile(`\{parent\}$`).ReplaceAllString(parameter.ReplaceAllString(path, "{parent}"), "{id}")
 		if got := Endpoint(parameter.ReplaceAllString(path, "x_1")); got != want {
-			t.Errorf("%s is taken for %s", want, got)
+			t.Errorf("%s is mistaken for %s", want, got)
 		}
 	}
 	if operations < 200 {
-		t.Errorf("only %d operations", operations)
+		t.Errorf("only %d operations, want at least 200", operations)
 	}
 }
 
-// TestBucketNeverPassesMore takes tokens as fast as they come while the bucket backs off and is changed at random.
-func TestBucketNeverPassesMore(t *testing.T) {
+// TestBucketNeverExceedsCeiling takes tokens as fast as possible while the bucket backs off and changes at random.
+func TestBucketNeverExceedsCeiling(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ceiling := rapid.Float64Range(0.1, 500).Draw(t, "ceiling")
 		now := time.Unix(1e9, 0)
@@ -82,30 +82,30 @@ func TestBucketNeverPassesMore(t *testing.T) {
 			case 1:
 				now = now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "s")) * time.Second)
 			case 2:
-				b.cap(rapid.Float64Range(0.1, ceiling).Draw(t, "cap"))
+				b.setCeiling(rapid.Float64Range(0.1, ceiling).Draw(t, "cap"))
 			case 3:
 				now = now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "ms")) * time.Millisecond)
 			default:
-				now = now.Add(b.in())
+				now = now.Add(b.untilToken())
 			}
 			b.advance(now)
 			if b.rate > share*b.ceiling*1.001 || b.rate <= 0 || b.tokens > b.burst() {
 				t.Fatalf("got %+v", b)
 			}
-			if b.in() > 0 {
+			if b.untilToken() > 0 {
 				continue
 			}
 			b.tokens--
 			taken = append(taken, now)
 			most := int(math.Ceil(ceiling))
 			if i := len(taken) - 1 - most; i >= 0 && now.Sub(taken[i]) < time.Second {
-				t.Fatalf("%d of %v/s passed within %v", most+1, ceiling, now.Sub(taken[i]))
+				t.Fatalf("%d requests passed within %[3]v, with a ceiling of %[2]v/s", most+1, ceiling, now.Sub(taken[i]))
 			}
 		}
 	})
 }
 
-func TestRegistryForgetsIdleAccounts(t *testing.T) {
+func TestRegistryEvictsIdleAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := NewRegistry()
 		of := func(n int) *Limiter { return registry.Of(AccountOf("sk_test_1", strconv.Itoa(n)), Documented("")) }
@@ -114,7 +114,7 @@ func TestRegistryForgetsIdleAccounts(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if n := len(registry.accounts); n > 200 {
-			t.Errorf("keeps %d accounts", n)
+			t.Errorf("the registry keeps %d accounts, want at most 200", n)
 		}
 		busy := of(0)
 		permit, err := busy.Acquire(t.Context(), "/v1/charges", nil)
@@ -124,26 +124,26 @@ func TestRegistryForgetsIdleAccounts(t *testing.T) {
 		time.Sleep(time.Hour)
 		of(1)
 		if busy != of(0) || len(registry.accounts) != 2 {
-			t.Errorf("forgot an account in use, or keeps all %d", len(registry.accounts))
+			t.Errorf("the registry evicted an account in use, or keeps too many: %d", len(registry.accounts))
 		}
 		permit.Release(0, nil)
 	})
 }
 
-// TestOneWhoLeavesInTheLastMomentTakesNothing admits a request that has been given up already.
-func TestOneWhoLeavesInTheLastMomentTakesNothing(t *testing.T) {
+// TestAbandonAfterAdmission admits a request that has already been given up.
+func TestAbandonAfterAdmission(t *testing.T) {
 	l := newLimiter(Documented(""), time.Now())
 	e, w := l.endpoint("/v1/charges"), make(waiter)
 	e.waiting = append(e.waiting, w)
 	l.admit()
 	<-w
-	l.leave(e, w)
-	if l.account.flight.running != 0 || e.flight.running != 0 || l.account.bucket.tokens < 1 || e.bucket.tokens < 1 || !l.idle() {
-		t.Errorf("left %+v and %+v", l.account, e.gate)
+	l.abandon(e, w)
+	if l.account.flight.running != 0 || e.flight.running != 0 || l.account.bucket.tokens < 1 || e.bucket.tokens < 1 || !l.isIdle() {
+		t.Errorf("gates not restored: %+v and %+v", l.account, e.gate)
 	}
 }
 
-func TestAFreePassageCostsNoMemory(t *testing.T) {
+func TestAcquireDoesNotAllocate(t *testing.T) {
 	registry, account, c := NewRegistry(), AccountOf("key", "acct_1"), Documented("").Capped(1e12)
 	if n := testing.AllocsPerRun(1000, func() {
 		permit, err := registry.Of(account, c).Acquire(t.Context(), "/v1/charges", nil)
@@ -152,11 +152,11 @@ func TestAFreePassageCostsNoMemory(t *testing.T) {
 		}
 		permit.Release(200, nil)
 	}); n > 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
 
-func BenchmarkPassage(b *testing.B) {
+func BenchmarkAcquire(b *testing.B) {
 	registry, account, c := NewRegistry(), AccountOf("key", "acct_1"), Documented("").Capped(1e12)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Permit is the right to send one request. It holds a place in flight until it is released.
+// Permit is the permission to send one request. It occupies a place in flight until it is released.
 type Permit struct {
 	limiter  *Limiter
 	endpoint *endpoint
 	sent     time.Time
 }
 
-// Acquire waits until a request to an endpoint, as [Endpoint] names it, may be sent. If it has to wait, it first calls
-// queued, unless that is nil, with about the time that the wait will take. An error is the context's; otherwise the
-// Permit must be released.
+// Acquire waits until a request to an endpoint, as named by [Endpoint], can be sent. If it has to wait, it first calls
+// queued, unless nil, with the estimated duration of the wait. It returns an error only if ctx ends; otherwise the caller
+// must release the Permit.
 func (l *Limiter) Acquire(ctx context.Context, endpoint string, queued func(about time.Duration)) (Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return Permit{}, err
@@ -25,8 +25,8 @@ func (l *Limiter) Acquire(ctx context.Context, endpoint string, queued func(abou
 	l.mu.Lock()
 	l.advance(now)
 	e := l.endpoint(endpoint)
-	if l.open(e) && l.next() == nil { // nobody else is to go first
-		l.pass(e)
+	if l.canSend(e) && l.next() == nil { // no other request goes first
+		l.start(e)
 		l.mu.Unlock()
 		return Permit{l, e, now}, nil
 	}
@@ -43,27 +43,26 @@ func (l *Limiter) Acquire(ctx context.Context, endpoint string, queued func(abou
 	case <-w:
 		return Permit{l, e, time.Now()}, nil
 	case <-ctx.Done():
-		l.leave(e, w)
+		l.abandon(e, w)
 		return Permit{}, ctx.Err()
 	}
 }
 
-// leave removes a request that will not be sent from its queue, or reverts its admission if it was admitted just now.
-func (l *Limiter) leave(e *endpoint, w waiter) {
+// abandon removes a request that will not be sent from its queue, or reverts its admission if it was just admitted.
+func (l *Limiter) abandon(e *endpoint, w waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advance(time.Now())
 	if i := slices.Index(e.waiting, w); i >= 0 {
 		e.waiting = slices.Delete(e.waiting, i, i+1)
 	} else {
-		l.account.giveBack()
-		e.giveBack()
+		l.account.leave()
+		e.leave()
 	}
 	l.admit()
 }
 
-// Release ends a request, which was answered with this status and these headers. Status 0 means that there was no
-// answer.
+// Release ends a request that got a response with this status and these headers. Status 0 means that there was no response.
 func (p Permit) Release(status int, header http.Header) {
 	l, e := p.limiter, p.endpoint
 	l.mu.Lock()
@@ -71,7 +70,7 @@ func (p Permit) Release(status int, header http.Header) {
 	now := time.Now()
 	l.advance(now)
 	switch status {
-	case http.StatusOK: // other answers come sooner, or much later
+	case http.StatusOK: // other responses are much faster or slower
 		l.account.flight.observe(now.Sub(p.sent))
 		e.flight.observe(now.Sub(p.sent))
 	case http.StatusTooManyRequests:
@@ -82,7 +81,7 @@ func (p Permit) Release(status int, header http.Header) {
 	l.admit()
 }
 
-// yield backs off at the limit that was hit. A limit of a single object, or a lock, concerns no other request.
+// yield backs off for the limit that was exceeded. A limit of a single object, or a lock, doesn't affect other requests.
 func (l *Limiter) yield(e *endpoint, sent time.Time, hit string) {
 	switch hit {
 	case globalRate:

@@ -9,23 +9,23 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Registry holds the Limiters of all accounts that a process reads, so that all clients of one account share one budget.
-// Processes need no coordination: each backs off when Stripe refuses, and so they converge to fair shares. A Registry is
-// safe for concurrent use.
+// Registry holds the Limiters of all accounts that a process reads, so that all clients of an account share its rate.
+// Several processes need no coordination: each backs off when Stripe refuses a request, so they converge to equal shares. A
+// Registry is safe for concurrent use.
 type Registry struct {
 	mu       sync.Mutex
 	accounts map[Account]*budget
-	swept    time.Time
+	evicted  time.Time
 }
 
-// Account identifies the owner of a budget. It is a hash, so that no key stays in memory longer than its client.
+// Account identifies the owner of a rate. It is a hash, so that no key stays in memory longer than its client.
 type Account [sha256.Size]byte
 
-// AccountOf returns the Account named by what a request carries, such as a key, a connected account and a host. Stripe
-// counts by account, which only Stripe can tell from a key: two keys of one account have two budgets.
+// AccountOf returns the Account for the parts that identify it in a request, such as a key, a connected account and a host.
+// Only Stripe knows which keys belong to the same account, so two keys of one account are two Accounts.
 func AccountOf(parts ...string) Account { return sha256.Sum256([]byte(strings.Join(parts, "\x00"))) }
 
-// budget is a Limiter and the time it was last asked for.
+// budget is a Limiter and the time it was last requested.
 type budget struct {
 	limiter *Limiter
 	used    time.Time
@@ -34,15 +34,15 @@ type budget struct {
 // NewRegistry returns an empty Registry.
 func NewRegistry() *Registry { return &Registry{accounts: map[Account]*budget{}} }
 
-// Of returns the Limiter of an account, and creates it with ceilings c if there is none. Ask for it before each request
-// rather than keep it: a Limiter that has not been asked for lately is forgotten.
+// Of returns the Limiter of an account, creating it with ceilings c if there is none. Callers should call it for each
+// request and not keep the result: a Limiter that hasn't been requested recently is dropped.
 func (r *Registry) Of(account Account, c Ceilings) *Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	b := r.accounts[account]
 	if b == nil {
-		r.sweep(now)
+		r.evict(now)
 		b = &budget{limiter: newLimiter(c, now)}
 		r.accounts[account] = b
 	}
@@ -50,20 +50,20 @@ func (r *Registry) Of(account Account, c Ceilings) *Limiter {
 	return b.limiter
 }
 
-// sweep forgets the Limiters that are as good as new, which they are once a rate has had the time to recover.
-func (r *Registry) sweep(now time.Time) {
-	if now.Sub(r.swept) < recovery {
+// evict drops unused Limiters that would be no different from new ones, since their rates have had time to recover.
+func (r *Registry) evict(now time.Time) {
+	if now.Sub(r.evicted) < recovery {
 		return
 	}
-	r.swept = now
+	r.evicted = now
 	for account, b := range r.accounts {
-		if now.Sub(b.used) > recovery && b.limiter.idle() {
+		if now.Sub(b.used) > recovery && b.limiter.isIdle() {
 			delete(r.accounts, account)
 		}
 	}
 }
 
-// Pace returns the sum over the Limiters of all accounts in use, or in use until a moment ago.
+// Pace returns the pace summed over all accounts in use now or a moment ago.
 func (r *Registry) Pace() connector.Pace {
 	now := time.Now()
 	var pace connector.Pace
@@ -73,13 +73,13 @@ func (r *Registry) Pace() connector.Pace {
 	return pace
 }
 
-// inUse returns the Limiters that were asked for within the time that a rate takes to recover.
+// inUse returns the Limiters that were requested within the recovery time of a rate.
 func (r *Registry) inUse(now time.Time) []*Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var limiters []*Limiter
 	for _, b := range r.accounts {
-		if now.Sub(b.used) <= recovery || !b.limiter.idle() {
+		if now.Sub(b.used) <= recovery || !b.limiter.isIdle() {
 			limiters = append(limiters, b.limiter)
 		}
 	}

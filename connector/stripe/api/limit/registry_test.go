@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
-func TestPaceSumsUpAccounts(t *testing.T) {
+func TestPaceSumsAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := limit.NewRegistry()
 		request := func(key string, status int, header http.Header) {
@@ -40,7 +40,7 @@ func TestPaceSumsUpAccounts(t *testing.T) {
 func TestLabelsAreFew(t *testing.T) {
 	tests := map[string]struct {
 		label string
-		paces bool
+		paced bool
 	}{
 		"global-rate":          {"global-rate", true},
 		"global-concurrency":   {"global-concurrency", true},
@@ -52,9 +52,9 @@ func TestLabelsAreFew(t *testing.T) {
 	}
 	for hit, want := range tests {
 		if got := limit.Hit(http.Header{"Stripe-Rate-Limited-Reason": {hit}}); got != hit {
-			t.Errorf("the header says %q, got %q", hit, got)
+			t.Errorf("Hit returned %[2]q, want %[1]q", hit, got)
 		}
-		if limit.Label(hit) != want.label || limit.IsPaced(hit) != want.paces {
+		if limit.Label(hit) != want.label || limit.IsPaced(hit) != want.paced {
 			t.Errorf("%q: got %q, %v", hit, limit.Label(hit), limit.IsPaced(hit))
 		}
 	}

@@ -9,16 +9,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// strictness says which limits a strict Stripe has (https://docs.stripe.com/rate-limits), and how slow it is.
+// strictness sets the limits of a simulated Stripe (https://docs.stripe.com/rate-limits) and its latency.
 type strictness struct {
 	account, endpoint       float64 // requests per second; 0 means no limit
-	windows                 bool    // counts by the second of the clock, instead of a token bucket
-	burst                   float64 // seconds' worth of requests that a token bucket lets pass at once; 0 means one
-	concurrent, perEndpoint int     // in flight; 0 means no limit
+	windows                 bool    // counts per second of the clock instead of using a token bucket
+	burst                   float64 // size of the token bucket, in seconds of its rate; 0 means 1
+	concurrent, perEndpoint int     // limits on requests in flight; 0 means no limit
 	latency, jitter         time.Duration
 }
 
-// strict is a Stripe that enforces its limits and takes its time. It counts all requests since the last reset.
+// strict is a simulated Stripe that enforces its limits and counts all requests since the last reset.
 type strict struct {
 	strictness
 	mu      sync.Mutex
@@ -27,10 +27,10 @@ type strict struct {
 	at      map[string]*gauge
 	passed  []time.Time
 	refused map[string]int // by reason
-	highest int            // in flight
+	highest int            // most requests in flight
 }
 
-// gauge keeps one limit of rate and one of concurrency.
+// gauge enforces one rate limit and counts the requests in flight.
 type gauge struct {
 	bucket  *rate.Limiter
 	limit   float64
@@ -56,8 +56,8 @@ func newGauge(perSecond, burst float64) *gauge {
 	return &gauge{bucket: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond*burst))), limit: perSecond}
 }
 
-// has reports whether there is room for one more request now.
-func (g *gauge) has(now time.Time, windows bool) bool {
+// hasRoom reports whether one more request is allowed now.
+func (g *gauge) hasRoom(now time.Time, windows bool) bool {
 	if !windows {
 		return g.bucket.TokensAt(now) >= 1
 	}
@@ -72,8 +72,8 @@ func (g *gauge) take(now time.Time) {
 	g.count++
 }
 
-// answer answers a request: with an error 429 and the reason if it is over a limit.
-func (s *strict) answer(path string) (status int, header http.Header) {
+// respond answers a request, with 429 and the reason if it exceeds a limit.
+func (s *strict) respond(path string) (status int, header http.Header) {
 	s.travel()
 	g, reason := s.arrive(path)
 	s.travel()
@@ -87,7 +87,7 @@ func (s *strict) answer(path string) (status int, header http.Header) {
 	return http.StatusOK, nil
 }
 
-// travel takes half the latency.
+// travel waits for half the latency.
 func (s *strict) travel() {
 	s.mu.Lock()
 	latency := s.latency + time.Duration(s.random.Float64()*float64(s.jitter))
@@ -104,7 +104,7 @@ func (s *strict) arrive(path string) (*gauge, string) {
 		g = newGauge(s.endpoint, s.burst)
 		s.at[path] = g
 	}
-	if reason := s.refuses(now, g); reason != "" {
+	if reason := s.refusal(now, g); reason != "" {
 		s.refused[reason]++
 		return nil, reason
 	}
@@ -117,28 +117,28 @@ func (s *strict) arrive(path string) (*gauge, string) {
 	return g, ""
 }
 
-func (s *strict) refuses(now time.Time, g *gauge) string {
+func (s *strict) refusal(now time.Time, g *gauge) string {
 	switch {
 	case s.concurrent > 0 && s.all.running >= s.concurrent:
 		return "global-concurrency"
 	case s.perEndpoint > 0 && g.running >= s.perEndpoint:
 		return "endpoint-concurrency"
-	case !s.all.has(now, s.windows):
+	case !s.all.hasRoom(now, s.windows):
 		return "global-rate"
-	case !g.has(now, s.windows):
+	case !g.hasRoom(now, s.windows):
 		return "endpoint-rate"
 	}
 	return ""
 }
 
-// reset forgets what was counted, so that a test can look at a part of its run.
+// reset clears the counts, so that a test can measure part of its run.
 func (s *strict) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passed, s.refused, s.highest = nil, map[string]int{}, 0
 }
 
-// counts returns the requests let pass and refused since the last reset.
+// counts returns the number of requests served and refused since the last reset.
 func (s *strict) counts() (passed, refused int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *strict) counts() (passed, refused int) {
 	return len(s.passed), refused
 }
 
-// busiest returns the most requests let pass within a second, wherever it begins.
+// busiest returns the most requests served within one second, wherever it starts.
 func (s *strict) busiest() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// TestRateFollowsStripe compares the rate that one process sustains with limits that are not the documented ones.
+// TestRateFollowsStripe compares the rate that one process sustains with limits that differ from the documented ones.
 func TestRateFollowsStripe(t *testing.T) {
 	tests := map[string]struct {
 		key       string
 		stripe    strictness
-		most      float64 // requests per second; 0 means as documented
+		most      float64 // configured requests per second; 0 means the documented limit
 		endpoints int
 		allowed   float64
-		refused   float64 // the share that may be
+		refused   float64 // allowed share of refused requests
 	}{
 		"capped":                      {liveKey, strictness{account: 100, endpoint: 25}, 10, 6, 10, 0},
 		"capped below one per second": {liveKey, strictness{account: 100, endpoint: 25}, 0.5, 2, 0.5, 0},
 		"raised, and used":            {liveKey, strictness{account: 200, endpoint: 50}, 200, 6, 200, 0},
-		"raised, not said":            {liveKey, strictness{account: 200, endpoint: 50}, 0, 6, 100, 0},
+		"raised, unknown":             {liveKey, strictness{account: 200, endpoint: 50}, 0, 6, 100, 0},
 		"raised account only":         {liveKey, strictness{account: 200, endpoint: 25}, 200, 6, 150, 0.02},
 		"lowered account":             {liveKey, strictness{account: 40, endpoint: 25}, 0, 6, 40, 0.02},
 		"lowered endpoints":           {liveKey, strictness{account: 100, endpoint: 10}, 0, 6, 60, 0.03},
 		"lowered very much":           {liveKey, strictness{account: 4, endpoint: 4}, 0, 6, 4, 0.22},
-		"a sandbox taken for live":    {sandboxKey, strictness{account: 25, endpoint: 25}, 100, 6, 25, 0.02},
+		"sandbox treated as live":     {sandboxKey, strictness{account: 25, endpoint: 25}, 100, 6, 25, 0.02},
 		"concurrency":                 {liveKey, strictness{concurrent: 10, latency: 300 * time.Millisecond}, 0, 6, 25, 0.02},
 		"concurrency of an endpoint":  {liveKey, strictness{perEndpoint: 4, latency: 300 * time.Millisecond}, 0, 1, 10, 0.02},
 		"files":                       {liveKey, strictness{account: 100, endpoint: 20}, 0, -1, 20, 0},
@@ -53,10 +53,10 @@ func TestRateFollowsStripe(t *testing.T) {
 				used, share := float64(passed)/span.Seconds()/test.allowed, float64(refused)/float64(passed+refused)
 				t.Logf("%.1f %% of the rate, %.2f %% refused, at most %d in a second and %d in flight", 100*used, 100*share, s.busiest(), s.highest)
 				if used < 0.85 || share > test.refused {
-					t.Error("that is not as fast as Stripe allows")
+					t.Error("want the rate that Stripe allows, with few refusals")
 				}
 				if test.refused == 0 && float64(s.busiest()) > max(1, test.allowed) {
-					t.Errorf("sent %d in a second", s.busiest())
+					t.Errorf("sent %d requests within a second", s.busiest())
 				}
 			})
 		})
@@ -89,11 +89,12 @@ func TestRateRecoversWhenAnotherClientStops(t *testing.T) {
 	})
 }
 
-// TestRefusalsConcernWhatTheySay refuses one endpoint for each reason, and looks at the rate of this and of others.
-func TestRefusalsConcernWhatTheySay(t *testing.T) {
+// TestRefusalsSlowDownWhatTheyName refuses requests to one endpoint for each reason, and measures the rate of this endpoint
+// and of others.
+func TestRefusalsSlowDownWhatTheyName(t *testing.T) {
 	tests := map[string]struct {
 		reason       string
-		this, others bool // slowed down
+		this, others bool // whether they slow down
 	}{
 		"global-rate":          {"global-rate", true, true},
 		"global-concurrency":   {"global-concurrency", true, true},
@@ -109,7 +110,7 @@ func TestRefusalsConcernWhatTheySay(t *testing.T) {
 				var mu sync.Mutex
 				passed := map[string]int{}
 				c := newStrict(strictness{}).replica(liveKey, 0)
-				c.answer = func(path string) (int, http.Header) {
+				c.respond = func(path string) (int, http.Header) {
 					time.Sleep(500 * time.Millisecond)
 					mu.Lock()
 					defer mu.Unlock()
@@ -124,7 +125,7 @@ func TestRefusalsConcernWhatTheySay(t *testing.T) {
 						r.loop(ctx, c, path, 100)
 					}
 					r.Go(func() {
-						for _, now := range []bool{true, false} { // refuse for five seconds, then look at five seconds
+						for _, now := range []bool{true, false} { // refuse for five seconds, then measure for five seconds
 							time.Sleep(5 * time.Second)
 							mu.Lock()
 							refusing = now
@@ -135,17 +136,17 @@ func TestRefusalsConcernWhatTheySay(t *testing.T) {
 				})
 				t.Logf("%v", passed)
 				if slow := passed["/v1/charges"] < 100; slow != test.this {
-					t.Errorf("this endpoint passed %d", passed["/v1/charges"])
+					t.Errorf("the refused endpoint served %d requests", passed["/v1/charges"])
 				}
 				if slow := passed["/v1/invoices"] < 100; slow != test.others {
-					t.Errorf("another endpoint passed %d", passed["/v1/invoices"])
+					t.Errorf("another endpoint served %d requests", passed["/v1/invoices"])
 				}
 			})
 		})
 	}
 }
 
-func TestCancelEndsTheWaitForTheLimit(t *testing.T) {
+func TestCancelEndsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrict(strictness{latency: 100 * time.Millisecond})
 		c := s.replica(liveKey, 1)
@@ -171,7 +172,7 @@ func TestCancelEndsTheWaitForTheLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if waited := time.Since(began); waited > 1200*time.Millisecond {
-			t.Errorf("those who left held up the next one until %v", waited)
+			t.Errorf("canceled requests delayed the next one until %v", waited)
 		}
 	})
 }
