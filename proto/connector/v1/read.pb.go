@@ -315,7 +315,9 @@ func (LogLevel) EnumDescriptor() ([]byte, []int) {
 // ReadRequest asks for the records of some streams.
 type ReadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it.
+	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to read, each once. At least one.
 	Streams []*ConfiguredStream `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
@@ -1786,9 +1788,9 @@ var File_connector_v1_read_proto protoreflect.FileDescriptor
 
 const file_connector_v1_read_proto_rawDesc = "" +
 	"\n" +
-	"\x17connector/v1/read.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x05\n" +
-	"\vReadRequest\x12/\n" +
-	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x128\n" +
+	"\x17connector/v1/read.proto\x12\fconnector.v1\x1a\x1aconnector/v1/catalog.proto\x1a\x1aconnector/v1/failure.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x05\n" +
+	"\vReadRequest\x124\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\x06config\x128\n" +
 	"\astreams\x18\x02 \x03(\v2\x1e.connector.v1.ConfiguredStreamR\astreams\x121\n" +
 	"\x06states\x18\x03 \x03(\v2\x19.connector.v1.StreamStateR\x06states\x12H\n" +
 	"\x13accepted_operations\x18\x04 \x03(\x0e2\x17.connector.v1.OperationR\x12acceptedOperations\x12?\n" +

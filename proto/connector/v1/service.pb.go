@@ -283,7 +283,9 @@ func (x *SpecResponse) GetCapabilities() []Capability {
 // CheckRequest asks whether a configuration works.
 type CheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it.
+	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to probe. Empty means all of them.
 	Streams       []string `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
@@ -485,7 +487,9 @@ func (x *StreamAvailability) GetReason() *Failure {
 // DiscoverRequest asks for the catalog.
 type DiscoverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it.
+	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// Ask the source what the key may read, and leave out the streams that it may not read. False makes no request to the
 	// source and returns every stream.
@@ -605,9 +609,9 @@ const file_connector_v1_service_proto_rawDesc = "" +
 	"\rconfig_schema\x18\x03 \x01(\v2\x17.google.protobuf.StructR\fconfigSchema\x12+\n" +
 	"\x11documentation_url\x18\x04 \x01(\tR\x10documentationUrl\x12H\n" +
 	"\x14supported_sync_modes\x18\x05 \x03(\x0e2\x16.connector.v1.SyncModeR\x12supportedSyncModes\x12<\n" +
-	"\fcapabilities\x18\x06 \x03(\x0e2\x18.connector.v1.CapabilityR\fcapabilities\"Y\n" +
-	"\fCheckRequest\x12/\n" +
-	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x12\x18\n" +
+	"\fcapabilities\x18\x06 \x03(\x0e2\x18.connector.v1.CapabilityR\fcapabilities\"^\n" +
+	"\fCheckRequest\x124\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\x06config\x12\x18\n" +
 	"\astreams\x18\x02 \x03(\tR\astreams\"\xf4\x02\n" +
 	"\rCheckResponse\x121\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x19.connector.v1.CheckStatusR\x06status\x121\n" +
@@ -621,9 +625,9 @@ const file_connector_v1_service_proto_rawDesc = "" +
 	"\x12StreamAvailability\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12>\n" +
 	"\favailability\x18\x02 \x01(\x0e2\x1a.connector.v1.AvailabilityR\favailability\x12-\n" +
-	"\x06reason\x18\x03 \x01(\v2\x15.connector.v1.FailureR\x06reason\"\x9a\x01\n" +
-	"\x0fDiscoverRequest\x12/\n" +
-	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructR\x06config\x12%\n" +
+	"\x06reason\x18\x03 \x01(\v2\x15.connector.v1.FailureR\x06reason\"\x9f\x01\n" +
+	"\x0fDiscoverRequest\x124\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\x06config\x12%\n" +
 	"\x0eonly_available\x18\x02 \x01(\bR\ronlyAvailable\x12/\n" +
 	"\x13include_unavailable\x18\x03 \x01(\bR\x12includeUnavailable\"B\n" +
 	"\x10DiscoverResponse\x12.\n" +
