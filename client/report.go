@@ -68,6 +68,26 @@ func (s *StreamReport) RefusedNotice() string {
 	return notice + strings.Join(each, ", ")
 }
 
+// SetAsideNotice returns what to tell a person about the objects that could not be read, or "" if there is none.
+func (s *StreamReport) SetAsideNotice() string {
+	if s.SetAsideTotal == 0 {
+		return ""
+	}
+	const named = 5
+	var each []string
+	for _, object := range s.SetAside[:min(len(s.SetAside), named)] {
+		each = append(each, object.GetKey()+" ("+object.GetFailure().GetMessage()+")")
+	}
+	if s.SetAsideTotal > named {
+		each = append(each, "…")
+	}
+	notice := "1 object could not be read, and will be tried again by later syncs: "
+	if s.SetAsideTotal > 1 {
+		notice = fmt.Sprintf("%d objects could not be read, and will be tried again by later syncs: ", s.SetAsideTotal)
+	}
+	return notice + strings.Join(each, ", ")
+}
+
 // MaxRefused is the most records of one stream and account that a report names.
 const MaxRefused = 20
 

@@ -128,8 +128,8 @@ func (o *observer) end(report *client.Report) {
 		}
 		streams = append(streams, runlog.Stream{
 			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,
-			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
-			Error: o.hide(cmp.Or(s.Failure.GetMessage(), s.RefusedNotice())),
+			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Withheld: s.Withheld, SetAside: s.SetAsideTotal, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
+			Error: o.hide(cmp.Or(s.Failure.GetMessage(), strings.TrimSpace(s.RefusedNotice()+" "+s.SetAsideNotice()))),
 		})
 	}
 	o.run.Streams = streams

@@ -344,7 +344,8 @@ func TestCounts(t *testing.T) {
 			opts.Observe(m)
 		}
 		return &client.Report{Reads: 2, Requests: 11, Streams: []client.StreamReport{
-			{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second},
+			{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second,
+				Withheld: 4, SetAside: []*connectorv1.SetAside{{Key: "ch_1", Failure: &connectorv1.Failure{Message: "It is broken."}}}, SetAsideTotal: 7},
 			{Stream: "payouts", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: &connectorv1.Failure{Message: "The key may not."}},
 		}}, nil
 	}), "")
@@ -357,7 +358,8 @@ func TestCounts(t *testing.T) {
 		t.Errorf("got run %+v", run)
 	}
 	wantStreams := []runlog.Stream{
-		{Stream: "charges", Status: "complete", Extracted: 10, Loaded: 6, Deleted: 2, Bytes: 90, Duration: time.Second, Watermark: watermark},
+		{Stream: "charges", Status: "complete", Extracted: 10, Loaded: 6, Deleted: 2, Withheld: 4, SetAside: 7, Bytes: 90, Duration: time.Second, Watermark: watermark,
+			Error: "7 objects could not be read, and will be tried again by later syncs: ch_1 (It is broken.), …"},
 		{Stream: "payouts", Status: "skipped", Error: "The key may not."},
 	}
 	if diff := cmp.Diff(wantStreams, run.Streams); diff != "" {

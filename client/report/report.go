@@ -26,11 +26,14 @@ type Pipeline struct {
 	Extracted int64 `json:"extracted"`
 	Loaded    int64 `json:"loaded"`
 	Deleted   int64 `json:"deleted"`
+	Withheld  int64 `json:"withheld"`
 	Bytes     int64 `json:"bytes"`
 	Requests  int64 `json:"requests"`
 	Retries   int64 `json:"retries"`
 	// Waited is in seconds.
 	Waited float64 `json:"waited_seconds"`
+	// SetAside counts the objects that are set aside now, of all streams.
+	SetAside int64 `json:"set_aside"`
 	// Streams are in alphabetical order.
 	Streams []Stream `json:"streams"`
 	// Days are the days with runs, oldest first.
@@ -41,13 +44,17 @@ type Pipeline struct {
 type Stream struct {
 	Stream  string `json:"stream"`
 	Account string `json:"account,omitempty"`
-	// Status and Error are those of the newest run that has the stream.
-	Status    string `json:"status"`
-	Error     string `json:"error,omitempty"`
-	Extracted int64  `json:"extracted"`
-	Loaded    int64  `json:"loaded"`
-	Deleted   int64  `json:"deleted"`
-	Bytes     int64  `json:"bytes"`
+	// Status, Error and SetAside are those of the newest run that has the stream. SetAside counts the objects that could not
+	// be read.
+	Status   string `json:"status"`
+	Error    string `json:"error,omitempty"`
+	SetAside int64  `json:"set_aside"`
+	// The counts are summed over all runs. Withheld counts records that the destination can't apply.
+	Extracted int64 `json:"extracted"`
+	Loaded    int64 `json:"loaded"`
+	Deleted   int64 `json:"deleted"`
+	Withheld  int64 `json:"withheld"`
+	Bytes     int64 `json:"bytes"`
 	// Seconds is the time that the stream took, summed over all runs.
 	Seconds float64 `json:"duration_seconds"`
 	// FreshAt is the time up to which the rows match the source: the latest watermark or, if the service reports none, the
@@ -92,6 +99,7 @@ func newPipeline(name string, runs []runlog.Run) Pipeline {
 		p.Extracted += total.Extracted
 		p.Loaded += total.Loaded
 		p.Deleted += total.Deleted
+		p.Withheld += total.Withheld
 		p.Bytes += total.Bytes
 		p.Requests += run.Requests
 		p.Retries += run.Retries
@@ -106,7 +114,8 @@ func newPipeline(name string, runs []runlog.Run) Pipeline {
 			}
 			key := [2]string{s.Stream, s.Account}
 			if streams[key] == nil {
-				streams[key] = &Stream{Stream: s.Stream, Account: s.Account, Status: s.Status, Error: s.Error}
+				streams[key] = &Stream{Stream: s.Stream, Account: s.Account, Status: s.Status, Error: s.Error, SetAside: s.SetAside}
+				p.SetAside += s.SetAside
 			}
 			streams[key].add(run, s)
 		}
@@ -129,6 +138,7 @@ func (s *Stream) add(run runlog.Run, of runlog.Stream) {
 	s.Extracted += of.Extracted
 	s.Loaded += of.Loaded
 	s.Deleted += of.Deleted
+	s.Withheld += of.Withheld
 	s.Bytes += of.Bytes
 	s.Seconds += of.Duration.Seconds()
 	fresh := of.Watermark

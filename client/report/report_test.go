@@ -35,12 +35,12 @@ func small() []runlog.Run {
 		{ID: 2, Pipeline: "acme", Status: runlog.Failed, Started: at(31, 13), Ended: at(31, 13).Add(90 * time.Second), Attempt: 1,
 			Requests: 10, Retries: 3, Waited: 2 * time.Second, Class: "AUTH", Error: "The key <b>was</b> rejected: create a new one.",
 			Streams: []runlog.Stream{
-				{Stream: "charges", Status: "incomplete", Extracted: 8, Loaded: 5, Deleted: 1, Bytes: 2048, Duration: time.Second, Watermark: at(31, 12)},
+				{Stream: "charges", Status: "incomplete", Extracted: 8, Loaded: 5, Deleted: 1, Withheld: 1234, SetAside: 3, Bytes: 2048, Duration: time.Second, Watermark: at(31, 12)},
 				{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts."},
 			}},
 		{ID: 1, Pipeline: "acme", Status: runlog.Succeeded, Started: at(30, 13), Ended: at(30, 14), Attempt: 1, Requests: 5,
 			Streams: []runlog.Stream{
-				{Stream: "charges", Status: "complete", Extracted: 1200, Loaded: 1200, Bytes: 1 << 20, Duration: time.Minute},
+				{Stream: "charges", Status: "complete", Extracted: 1200, Loaded: 1200, Withheld: 1, SetAside: 7, Bytes: 1 << 20, Duration: time.Minute},
 				{Stream: "payouts", Status: "complete", Extracted: 3, Loaded: 3, Bytes: 10, Duration: time.Second},
 			}},
 	}
@@ -54,10 +54,10 @@ func TestFigures(t *testing.T) {
 	got := r.Pipelines[0]
 	got.Runs = nil
 	want := report.Pipeline{
-		Name: "acme", Succeeded: 1, Failed: 1, Extracted: 1211, Loaded: 1208, Deleted: 1, Bytes: 1<<20 + 2058, Requests: 15,
+		Name: "acme", Succeeded: 1, Failed: 1, Extracted: 1211, Loaded: 1208, Deleted: 1, Withheld: 1235, SetAside: 3, Bytes: 1<<20 + 2058, Requests: 15,
 		Retries: 3, Waited: 2,
 		Streams: []report.Stream{
-			{Stream: "charges", Status: "incomplete", Extracted: 1208, Loaded: 1205, Deleted: 1, Bytes: 1<<20 + 2048, Seconds: 61,
+			{Stream: "charges", Status: "incomplete", Extracted: 1208, Loaded: 1205, Deleted: 1, Withheld: 1235, SetAside: 3, Bytes: 1<<20 + 2048, Seconds: 61,
 				FreshAt: time.Date(2024, 1, 31, 12, 0, 0, 0, time.UTC)}, // its watermark
 			{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts.", Extracted: 3, Loaded: 3, Bytes: 10, Seconds: 1,
 				FreshAt: time.Date(2024, 1, 30, 13, 0, 0, 0, time.UTC)}, // the start of the run that completed it
@@ -97,6 +97,8 @@ func TestPage(t *testing.T) {
 	html := page(t, report.New(small(), since, until))
 	for _, want := range []string{
 		"<b>1,208</b><span class=\"soft\">rows loaded</span>",
+		"<b>3</b><span class=\"soft\">objects set aside now</span>",
+		"<td class=\"r\">1,235</td><td class=\"r\">3</td>",
 		"<b>50 %</b><span class=\"soft\">of 2 runs succeeded</span>",
 		"<title>2024-01-30, charges: 1,200 rows</title>",
 		"<title>run 2, 2024-01-31 13:00 UTC: failed, 1m30s, 5 rows</title>",

@@ -63,7 +63,7 @@ func TestSavedRunRoundTrips(t *testing.T) {
 	run.Reads, run.Requests, run.Retries, run.Waited = 2, 30, 4, 1500*time.Millisecond
 	run.Class, run.Error = "AUTH", "The key was rejected: create a new one."
 	run.Streams = []runlog.Stream{
-		{Stream: "charges", Status: "complete", Extracted: 12, Loaded: 10, Deleted: 2, Bytes: 3000,
+		{Stream: "charges", Status: "complete", Extracted: 12, Loaded: 10, Deleted: 2, Withheld: 4, SetAside: 5, Bytes: 3000,
 			Duration: time.Second, Watermark: run.Started},
 		{Stream: "charges", Account: "acct_1", Status: "skipped", Error: "The key may not read it."},
 	}
@@ -92,7 +92,7 @@ func TestSavedRunRoundTrips(t *testing.T) {
 	if diff := cmp.Diff(entries, got); diff != "" || err != nil {
 		t.Errorf("entries (-want +got):\n%s%v", diff, err)
 	}
-	if total := run.Total(); total.Extracted != 12 || total.Loaded != 10 || total.Deleted != 2 || total.Bytes != 3000 {
+	if total := run.Total(); total.Extracted != 12 || total.Loaded != 10 || total.Deleted != 2 || total.Withheld != 4 || total.SetAside != 5 || total.Bytes != 3000 {
 		t.Errorf("got total %+v", total)
 	}
 }
@@ -179,6 +179,64 @@ func TestPruneKeepsTheLastRunOfEachPipeline(t *testing.T) {
 	if entries, err := s.Entries(t.Context(), 1); len(entries) != 0 || err != nil {
 		t.Errorf("the entries of a pruned run are still there: %v, %v", entries, err)
 	}
+}
+
+// A file of version 1 is upgraded by whichever process opens it first, and keeps its runs.
+func TestUpgrade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runs.db")
+	if err := os.WriteFile(path, version1(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := runlog.Open(context.Background(), path)
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s := open(t, path)
+	old := runs(t, s, runlog.Filter{})
+	if len(old) != 1 || len(old[0].Streams) != 1 || old[0].Streams[0].Error != "An old error." {
+		t.Fatalf("the runs are %+v", old)
+	}
+	old[0].Streams[0].Withheld, old[0].Streams[0].SetAside = 1, 2
+	if err := s.Save(t.Context(), &old[0]); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(old, runs(t, s, runlog.Filter{})); diff != "" {
+		t.Errorf("run (-want +got):\n%s", diff)
+	}
+}
+
+// version1 returns a file as the first version of the run log made it, with a run in it.
+func version1(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "old.db")
+	s := open(t, path)
+	run := begin(t, s, "acme", 0)
+	run.Status, run.Ended = runlog.Succeeded, run.Started
+	run.Streams = []runlog.Stream{{Stream: "charges", Error: "An old error."}}
+	if err := errors.Join(s.Save(t.Context(), run), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		_, err = db.Exec("ALTER TABLE streams DROP COLUMN withheld; ALTER TABLE streams DROP COLUMN set_aside; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)")
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 func TestConcurrentWriters(t *testing.T) {

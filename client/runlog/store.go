@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// version is the version of the tables. Open refuses a file with another version.
-const version = 1
+// version is the version of the tables. Open upgrades an older file and refuses a newer one.
+const version = 2
 
 // pragmas are set on every connection. With a write-ahead log, readers and the writer don't block each other. FULL makes each
 // commit survive a power loss; there are few commits, so it costs little.
@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS streams (
 	duration_ms INTEGER NOT NULL,
 	watermark TEXT,
 	error TEXT NOT NULL,
+	withheld INTEGER NOT NULL DEFAULT 0,
+	set_aside INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
@@ -64,7 +66,13 @@ CREATE TABLE IF NOT EXISTS entries (
 	message TEXT NOT NULL,
 	PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
-PRAGMA user_version = 1`
+PRAGMA user_version = 2`
+
+// upgrade makes the tables of version 1 into those of version 2.
+const upgrade = `
+ALTER TABLE streams ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE streams ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2`
 
 // Store is a run log. Its methods are safe for concurrent use, and several processes may use the same file.
 type Store struct {
@@ -106,23 +114,28 @@ func open(ctx context.Context, path, options string) (*Store, error) {
 	return s, nil
 }
 
-// setUp creates the tables, unless the file is some other database.
+// setUp creates or upgrades the tables, unless the file is some other database.
 func (s *Store) setUp(ctx context.Context) error {
-	var found, others int
+	var found int
 	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
 		return fmt.Errorf("not a SQLite file, or damaged: choose another file with run_log: %w", err)
 	}
 	if found == version {
 		return nil
 	}
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&others); err != nil {
-		return err
-	}
-	if found != 0 || others != 0 {
-		return fmt.Errorf("not a run log of version %d (found version %d): choose another file with run_log", version, found)
-	}
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, tables)
+		var runs, others int // checked again: another process may have been faster
+		err := tx.QueryRowContext(ctx, `SELECT user_version, (SELECT count(*) FROM sqlite_schema WHERE name = 'runs'),
+(SELECT count(*) FROM sqlite_schema) FROM pragma_user_version`).Scan(&found, &runs, &others)
+		switch {
+		case err != nil || found == version:
+		case found == 0 && others == 0:
+			_, err = tx.ExecContext(ctx, tables)
+		case found == 1 && runs == 1:
+			_, err = tx.ExecContext(ctx, upgrade)
+		default:
+			err = fmt.Errorf("not a run log of version %d (found version %d): choose another file with run_log", version, found)
+		}
 		return err
 	})
 }

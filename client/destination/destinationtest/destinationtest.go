@@ -108,6 +108,7 @@ const (
 	remove
 	replace  // all rows of the parent are gone
 	complete // the end of the generation
+	withheld // since the destination declines it
 )
 
 // lane is what one stream of one account sends, and how far it got.
@@ -117,6 +118,7 @@ type lane struct {
 	next            int   // the first step not sent
 	saved           int   // the first step that no state covers
 	commits         []int // where commits ended
+	accepts         accepts
 }
 
 // Run proves a destination with random syncs that are cut off at random places.
@@ -128,7 +130,12 @@ func Run(t *testing.T, s Subject) {
 		})
 	}
 	for _, mode := range s.Modes {
-		t.Run("parents, "+string(mode), func(t *testing.T) { parents(t, s, mode) })
+		t.Run("parents, "+string(mode), func(t *testing.T) {
+			if !acceptedBy(t, s, mode).takes(replace) {
+				t.Skip("it declines DELETE_MATCHING")
+			}
+			parents(t, s, mode)
+		})
 	}
 	for _, mode := range s.Modes {
 		t.Run("lost, "+string(mode), func(t *testing.T) { lost(t, s, mode) })
@@ -271,6 +278,10 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 		if key := Key(l.stream, l.account, ""); got[key] != l.saved {
 			t.Fatalf("state of %q says %d, want %d", key, got[key], l.saved)
 		}
+		if l.accepts != nil && !slices.Equal(l.accepts, begun.AcceptedOperations) {
+			t.Fatalf("accepted operations are %v, and were %v", begun.AcceptedOperations, l.accepts)
+		}
+		l.accepts = accepts(begun.AcceptedOperations)
 		l.next = l.saved
 		l.commits = slices.DeleteFunc(l.commits, func(end int) bool { return end > l.saved })
 	}
@@ -289,6 +300,10 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 					l.next++
 				}
 				break
+			}
+			if !l.accepts.takes(s.what) { // the service withholds it
+				l.next++
+				continue
 			}
 			if batch.GetGeneration() != s.generation {
 				batch = &connectorv1.RecordBatch{Stream: l.stream, Account: l.account, Generation: s.generation}
@@ -360,7 +375,12 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 		replaced := map[string]int{} // the last step that said so, by parent
 		for i, s := range l.steps {
 			key := Key(l.stream, l.account, s.id)
-			switch s.what {
+			what := s.what
+			if !l.accepts.takes(what) {
+				what = withheld
+			}
+			switch what {
+			case withheld:
 			case upsert:
 				objects[s.id] = live{s.generation, s.parent, i}
 				if mode != Keep {

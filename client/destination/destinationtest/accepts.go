@@ -1,0 +1,44 @@
+package destinationtest
+
+import (
+	"slices"
+	"testing"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// accepts are the operations that a destination says it can apply; none means all.
+type accepts []connectorv1.Operation
+
+// takes reports whether the service sends a step to the destination.
+func (a accepts) takes(w what) bool {
+	operation, sent := map[what]connectorv1.Operation{
+		upsert:  connectorv1.Operation_OPERATION_UPSERT,
+		remove:  connectorv1.Operation_OPERATION_DELETE,
+		replace: connectorv1.Operation_OPERATION_DELETE_MATCHING,
+	}[w]
+	return !sent || len(a) == 0 || slices.Contains(a, operation)
+}
+
+// acceptedBy returns what a new destination accepts. UPSERT is always part of it.
+func acceptedBy(t *testing.T, s Subject, mode Mode) accepts {
+	t.Helper()
+	d, err := s.Open(s.New(t), mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	begun, err := d.Begin(t.Context(), Streams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := accepts(begun.AcceptedOperations)
+	if !accepted.takes(upsert) {
+		t.Errorf("it accepts %v, without UPSERT", accepted)
+	}
+	return accepted
+}
