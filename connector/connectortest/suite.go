@@ -21,7 +21,7 @@ func Test(t *testing.T, source connector.Source, options Options) {
 		t.Run(c.name, func(t *testing.T) {
 			ran++
 			trial := s.try(t.Context(), c)
-			for _, breach := range trial.breaches {
+			for _, breach := range trial.found() {
 				seen[breach.Promise.ID] = true
 				if why, known := options.Known[breach.Promise.ID]; known {
 					t.Logf("known (%s): %s", why, breach)
@@ -47,7 +47,7 @@ func Verify(ctx context.Context, source connector.Source, options Options) []Bre
 	s := newSuite(source, options)
 	var breaches []Breach
 	for _, c := range checks {
-		breaches = append(breaches, s.try(ctx, c).breaches...)
+		breaches = append(breaches, s.try(ctx, c).found()...)
 	}
 	return breaches
 }
@@ -138,6 +138,13 @@ func (t *trial) broke(id, format string, args ...any) {
 	if same < mostBreaches {
 		t.breaches = append(t.breaches, b)
 	}
+}
+
+// found returns the breaches so far. A source that hangs or sends too late may add to them at any time.
+func (t *trial) found() []Breach {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.breaches)
 }
 
 // failed reports whether any promise was seen to break that was not known to.

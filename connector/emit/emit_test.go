@@ -464,6 +464,70 @@ func TestCanceledRead(t *testing.T) {
 	})
 }
 
+// A stream that ends sends the state that its last commits owe, however it ends.
+func TestLastStateIsSent(t *testing.T) {
+	for status, end := range map[string]func(*emit.Stream, context.Context) error{
+		"COMPLETE":   (*emit.Stream).Complete,
+		"INCOMPLETE": (*emit.Stream).Leave,
+	} {
+		t.Run(status, func(t *testing.T) {
+			sink := &recorder{}
+			e := emit.New(connector.ReadRequest{CheckpointInterval: time.Hour}, sink, quiet)
+			c := newCounter(e, "a")
+			_, err := e.Run(t.Context(), func(ctx context.Context) error {
+				return errors.Join(c.Begin(ctx, 1), c.send(ctx, 2, emit.StatesDue), end(c.Stream, ctx))
+			})
+			want := []string{"a: STARTED 1", "a: RUNNING 1", "a: 2 records", "a: state 2 after 2", "a: " + status + " 1"}
+			if diff := cmp.Diff(want, sink.take()); diff != "" || err != nil {
+				t.Errorf("%v, messages (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// A heartbeat that is being sent when the source is done is sent to its end: the sink isn't interrupted, and its error counts.
+func TestLastHeartbeat(t *testing.T) {
+	for name, test := range map[string]struct {
+		after time.Duration // from when the heartbeat begins until the caller cancels
+		want  error
+	}{
+		"sent":      {time.Hour, nil},
+		"canceled": {time.Second, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var failed error
+				sink := &recorder{hook: func(ctx context.Context, m connector.Message) error {
+					if _, ok := m.(*connector.Progress); !ok {
+						return nil
+					}
+					defer time.AfterFunc(test.after, cancel).Stop()
+					select {
+					case <-time.After(time.Minute):
+					case <-ctx.Done():
+						failed = ctx.Err()
+					}
+					return failed
+				}}
+				e := emit.New(connector.ReadRequest{}, sink, emit.Options{Heartbeat: time.Second})
+				c := newCounter(e, "a")
+				_, err := e.Run(ctx, func(ctx context.Context) error {
+					if err := errors.Join(c.Begin(ctx, 1), c.send(ctx, 1, emit.StatesNow), c.Complete(ctx)); err != nil {
+						return err
+					}
+					time.Sleep(1500 * time.Millisecond) // the heartbeat has begun
+					return nil
+				})
+				if !errors.Is(err, test.want) || !errors.Is(failed, test.want) {
+					t.Errorf("the sink failed with %v, and Run returned %v, want %v", failed, err, test.want)
+				}
+			})
+		})
+	}
+}
+
 // A record that the sink can't carry is found within its batch. The others are sent in order, and Refused decides whether
 // the stream continues.
 func TestUncarriableRecordsAreSetAside(t *testing.T) {

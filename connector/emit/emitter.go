@@ -115,15 +115,15 @@ func (e *Emitter) Run(ctx context.Context, read func(ctx context.Context) error)
 
 func (e *Emitter) run(ctx context.Context, read func(ctx context.Context) error) error {
 	beside, besideCtx := NewGroup(ctx)
-	besideCtx, over := context.WithCancel(besideCtx)
-	defer over()
+	reading, done := context.WithCancel(besideCtx)
+	defer done()
 	readCtx, cut := context.WithCancel(besideCtx)
 	defer cut()
 	e.cutShort = cut
-	beside.Go(func() error { return e.heartbeats(besideCtx) })
-	beside.Go(func() error { return e.watchLimits(besideCtx) })
+	beside.Go(func() error { return e.heartbeats(besideCtx, reading) })
+	beside.Go(func() error { return e.watchLimits(reading) })
 	err := guard(func() error { return read(readCtx) })
-	over()
+	done()
 	aside := beside.Wait()
 	switch cutOff := e.Stopped() && ctx.Err() == nil && errors.Is(err, context.Canceled); {
 	case e.failed() != nil:

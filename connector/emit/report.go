@@ -7,18 +7,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// heartbeats sends progress until ctx ends.
-func (e *Emitter) heartbeats(ctx context.Context) error {
+// heartbeats sends progress until reading ends. One that is being sent then is sent to its end, unless ctx ends, too: a sink
+// that was interrupted would have failed in a Read that succeeds.
+func (e *Emitter) heartbeats(ctx, reading context.Context) error {
 	ticks := time.NewTicker(e.heartbeat)
 	defer ticks.Stop()
 	var last connector.Progress
 	for {
 		select {
-		case <-ctx.Done():
+		case <-reading.Done():
 			return nil
 		case <-ticks.C:
 		}
-		if err := e.beat(ctx, &last); err != nil && ctx.Err() == nil {
+		if err := e.beat(ctx, &last); err != nil {
 			return err
 		}
 	}

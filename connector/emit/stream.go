@@ -97,8 +97,9 @@ func (s *Stream) Begin(ctx context.Context, generation int64) error {
 	return s.setStatus(ctx, connector.Started, nil)
 }
 
-// Complete ends the stream: everything requested was sent, and the last state covers it. In a Read with Follow, the stream
-// can continue afterwards: it is RUNNING again with its next records, and then COMPLETE again.
+// Complete ends the stream: everything requested was sent. If its cursors moved since the last state, its state is sent first.
+// In a Read with Follow, the stream can continue afterwards: it is RUNNING again with its next records, and then COMPLETE
+// again.
 func (s *Stream) Complete(ctx context.Context) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
@@ -185,12 +186,12 @@ func (s *Stream) Reconciled(found *connector.Reconciliation) {
 }
 
 // end ends the stream with the given status, unless it has already ended. A stream that was never begun becomes STARTED
-// first, unless it is SKIPPED. An INCOMPLETE stream first sends its state if its cursors moved since the last one.
+// first, unless it is SKIPPED. Unless it is SKIPPED, it first sends its state if its cursors moved since the last one.
 func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
 	if s.ended() {
 		return nil
 	}
-	if status == connector.Incomplete && s.pages > 0 {
+	if status != connector.Skipped && s.pages > 0 {
 		if err := s.checkpoint(ctx); err != nil {
 			return err
 		}

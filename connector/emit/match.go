@@ -1,0 +1,75 @@
+package emit
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+// Asked is a stream of a request, with what the catalog says of it and where the Read is to resume.
+type Asked[State any] struct {
+	connector.Stream
+	SyncMode connector.SyncMode
+	Fields   []string
+	Given    json.RawMessage // the state in the request; nil means that there is none, and to begin at the beginning
+	State    State           // Given, parsed
+}
+
+// Match finds the streams of a request in a catalog, and parses the states given for them. It returns them in the order of the
+// request. account is the one that the source reads; empty for the key's own.
+//
+// The error is a *connector.Failure that names every field that is wrong: streams that the catalog lacks or that are named
+// twice, modes that they don't support, and states of other streams or accounts, or that parse doesn't know.
+func Match[State any](req connector.ReadRequest, catalog []connector.Stream, account string, parse func(json.RawMessage) (State, bool)) ([]Asked[State], error) {
+	var all []Asked[State]
+	var wrong []connector.Violation
+	refuse := func(description, path string, args ...any) {
+		wrong = append(wrong, connector.Violation{Field: fmt.Sprintf(path, args...), Description: description})
+	}
+	find := func(name string) int {
+		return slices.IndexFunc(all, func(a Asked[State]) bool { return a.Name == name })
+	}
+	if len(req.Streams) == 0 {
+		refuse("must name at least one stream", "streams")
+	}
+	for i, asked := range req.Streams {
+		at := slices.IndexFunc(catalog, func(s connector.Stream) bool { return s.Name == asked.Stream })
+		switch {
+		case at < 0:
+			refuse("must be a stream of the catalog", "streams[%d].stream", i)
+			continue
+		case find(asked.Stream) >= 0:
+			refuse("must be named once", "streams[%d].stream", i)
+			continue
+		case !slices.Contains(catalog[at].SyncModes, asked.SyncMode):
+			refuse("must be a mode that the stream supports", "streams[%d].sync_mode", i)
+		}
+		all = append(all, Asked[State]{Stream: catalog[at], SyncMode: asked.SyncMode, Fields: asked.Fields})
+	}
+	for i, given := range req.States {
+		at := find(given.Stream)
+		switch {
+		case at < 0:
+			refuse("must be a stream of this request: select it, or leave its state out", "states[%d].stream", i)
+			continue
+		case given.Account != account:
+			refuse("must be the account that is read", "states[%d].account", i)
+			continue
+		case all[at].Given != nil:
+			refuse("must have one state, the last one sent", "states[%d].stream", i)
+			continue
+		}
+		state, ok := parse(given.State)
+		if !ok {
+			refuse("must be a state of this source: to read from the beginning, leave it out", "states[%d].content", i)
+			continue
+		}
+		all[at].Given, all[at].State = given.State, state
+	}
+	if len(wrong) > 0 {
+		return nil, connector.Invalid(wrong...)
+	}
+	return all, nil
+}
