@@ -491,7 +491,7 @@ func TestLastHeartbeat(t *testing.T) {
 		after time.Duration // from when the heartbeat begins until the caller cancels
 		want  error
 	}{
-		"sent":      {time.Hour, nil},
+		"sent":     {time.Hour, nil},
 		"canceled": {time.Second, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {

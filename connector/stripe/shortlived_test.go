@@ -3,7 +3,9 @@ package stripe_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,4 +61,52 @@ func TestShortLivedReads(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestShortLivedReadsPassBrokenObjects kills each Read soon, and Stripe can't show some objects at all: all others are read.
+// The search for one takes a Read of a few seconds, since nothing can be committed meanwhile.
+func TestShortLivedReadsPassBrokenObjects(t *testing.T) {
+	const most, charges = 60, 300 // Reads; about 10 would do if nothing were read twice
+	synctest.Test(t, func(t *testing.T) {
+		server := stripetest.New(stripetest.Options{
+			Objects: map[string]int{"*": 0, "/v1/charges": charges}, Accounts: -1,
+			Latency: func(string) time.Duration { return 150 * time.Millisecond }, Limits: stripetest.LiveLimits(),
+		})
+		defer server.Close()
+		broken := map[string]bool{}
+		for i, id := range slices.Sorted(maps.Keys(server.Truth("/v1/charges"))) {
+			if i%70 == 35 {
+				broken[id] = true
+				server.Break(id, stripetest.ServerError)
+			}
+		}
+		copied := newReplicas(offered(t), true)
+		copied.add("charges")
+		random := rand.New(rand.NewPCG(1, 2))
+		var summary connector.Summary
+		for reads := 1; ; reads++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second+time.Duration(random.Int64N(int64(3*time.Second))))
+			sink := recorder{}
+			req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`)}
+			req.Streams, req.States = copied.request()
+			source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
+			var err error
+			summary, err = source.Read(ctx, req, &sink)
+			cancel()
+			copied.store(sink.messages)
+			if err == nil {
+				t.Logf("%d Reads", reads)
+				break
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			if reads == most {
+				t.Fatalf("after %d Reads, there are %d charges", reads, len(copied.tables["charges"].rows))
+			}
+		}
+		if got := len(copied.tables["charges"].rows); got != charges-len(broken) || summary.Streams[0].SetAsideTotal != int64(len(broken)) {
+			t.Errorf("%d rows and %d set aside, want %d and %d", got, summary.Streams[0].SetAsideTotal, charges-len(broken), len(broken))
+		}
+	})
 }

@@ -15,6 +15,7 @@ type call struct {
 	endpoint string // the endpoint's name in package limit
 	list     bool   // requests a page rather than an object
 	fallback bool   // the caller has a fallback if Stripe fails to serve this
+	retries  int    // how often the call is retried before the fallback
 	parse    parser
 }
 
@@ -45,8 +46,12 @@ func (c *call) expands() bool { return c.query.Has("expand[]") || c.query.Has("e
 type Option func(*call)
 
 // Shrinkable says that the caller can request a smaller page. If Stripe fails to serve the page, so that [IsBroken] reports
-// true for the error, it is retried only twice, within 10 s, rather than until Retry.Budget is spent.
-func Shrinkable(c *call) { c.fallback = true }
+// true for the error, it is retried only once, rather than until Retry.Budget is spent.
+func Shrinkable(c *call) { c.fallback, c.retries = true, 1 }
 
-// Expendable is like Shrinkable, for a caller that can continue without the page or object.
-func Expendable(c *call) { c.fallback = true }
+// Expendable is like Shrinkable, for a caller that can continue without the page or object. It is retried twice, within 10 s.
+func Expendable(c *call) { c.fallback, c.retries = true, 2 }
+
+// Probing is like Shrinkable, for one of many requests that find out what Stripe fails to serve. It isn't retried, so that
+// the search ends within seconds.
+func Probing(c *call) { c.fallback = true }

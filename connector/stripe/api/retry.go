@@ -34,10 +34,8 @@ func orDefault(d, or time.Duration) time.Duration {
 const (
 	// maxHint is the longest time that a Retry-After header delays the next attempt.
 	maxHint = time.Minute
-	// brokenRetries and brokenBudget limit the retries of a call that Stripe fails to serve and whose caller has a
-	// fallback.
-	brokenRetries = 2
-	brokenBudget  = 10 * time.Second
+	// brokenBudget limits the time for retries of a call that Stripe fails to serve and whose caller has a fallback.
+	brokenBudget = 10 * time.Second
 )
 
 // retry calls attempt until it succeeds, fails permanently, or the retry budget is spent. Waits end when ctx does.
@@ -85,7 +83,7 @@ func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func
 func (c *Client) retryDeadline(failed *fault, began time.Time, attempts int) time.Time {
 	budget := c.options.Retry.budget()
 	switch {
-	case failed.broken && failed.call.fallback && attempts > brokenRetries:
+	case failed.broken && failed.call.fallback && attempts > failed.call.retries:
 		return began // no retry
 	case failed.broken && failed.call.fallback:
 		return began.Add(min(budget, brokenBudget))

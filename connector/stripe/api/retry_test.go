@@ -96,8 +96,10 @@ func TestBrokenPageFailsFast(t *testing.T) {
 		least, most time.Duration
 		broken      bool
 	}{
-		"cut short, smaller":  {cutShort, []api.Option{api.Shrinkable}, 3, 0, 4 * time.Second, true},
-		"failing, smaller":    {failing, []api.Option{api.Shrinkable}, 3, 0, 4 * time.Second, true},
+		"cut short, smaller":  {cutShort, []api.Option{api.Shrinkable}, 2, 0, 2 * time.Second, true},
+		"failing, smaller":    {failing, []api.Option{api.Shrinkable}, 2, 0, 2 * time.Second, true},
+		"failing, without":    {failing, []api.Option{api.Expendable}, 3, 0, 4 * time.Second, true},
+		"failing, probing":    {failing, []api.Option{api.Probing}, 1, 0, 0, true},
 		"slow, smaller":       {slow, []api.Option{api.Shrinkable}, 1, 0, 26 * time.Second, true},
 		"failing":             {failing, nil, 0, time.Minute, 2 * time.Minute, true},
 		"unreachable":         {unreachable, []api.Option{api.Shrinkable}, 0, time.Minute, 2 * time.Minute, false},

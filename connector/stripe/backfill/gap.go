@@ -41,12 +41,16 @@ func (g *gap) remaining(w state.Window) []state.Window {
 }
 
 // findGap finds the newest object after the position of a window that Stripe fails to return. It searches for the second
-// whose list fails although the list of everything created before it doesn't.
+// whose list fails although the list of everything created before it doesn't. It returns nil if Stripe serves everything by
+// now.
+//
+// Its requests aren't retried. There can be dozens of them, and nothing is committed meanwhile, so a client that lives for a
+// few seconds would never get past the gap.
 func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error {
 	isServed := func(to clock.Second) (bool, error) {
 		path, query := p.query(state.Window{From: w.From, To: to})
 		query.Set("limit", "1")
-		_, err := p.reader.Client.List(ctx, path, query, api.Expendable)
+		_, err := p.reader.Client.List(ctx, path, query, api.Probing)
 		if api.IsBroken(err) {
 			return false, nil
 		}
@@ -55,10 +59,11 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 	if empty, err := isServed(w.From); !empty {
 		return cmp.Or(err, cause) // even an empty list fails, so no single object is to blame
 	}
-	good, fails, step := w.From, w.To, clock.Second(1)
+	good, end, step := w.From, w.To, clock.Second(1)
 	if w.After != "" {
-		fails = w.At + 1 // objects of the same second may come first
+		end = w.At + 1 // objects of the same second may come first
 	}
+	fails := end
 	for at := fails - step; at > w.From; at = fails - step {
 		served, err := isServed(at)
 		if err != nil {
@@ -80,6 +85,11 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 			good = middle
 		default:
 			fails = middle
+		}
+	}
+	if fails != end {
+		if served, err := isServed(fails); err != nil || served {
+			return err // a request failed by chance, or Stripe serves the object again
 		}
 	}
 	found := &gap{second: good, cause: connector.AsFailure(cause)}

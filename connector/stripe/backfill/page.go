@@ -25,6 +25,9 @@ func newPager(reader *family.Reader, m *family.Member) *pager {
 	return &pager{family.NewPager(reader.PageSize), reader, m}
 }
 
+// maxSearches bounds how often the pager searches for a gap that has closed by the time it would be found.
+const maxSearches = 3
+
 // page reads the next page of a window. The error is a *gap if Stripe fails to return the next object and the position of
 // that object could be determined.
 func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
@@ -38,11 +41,15 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 		}
 	}
 	page, err := p.list(ctx, w, p.Pager)
-	if api.IsBroken(err) && !api.IsUnreachable(err) {
-		if row.Cursor != "" && (w.After == "" || w.At != 0) {
-			return nil, p.findGap(ctx, w, err)
+	for tries := 0; tries < maxSearches && api.IsBroken(err) && !api.IsUnreachable(err); tries++ {
+		if row.Cursor == "" || w.After != "" && w.At == 0 {
+			page, err = p.insist(ctx, w)
+			break
 		}
-		page, err = p.insist(ctx, w)
+		if err := p.findGap(ctx, w, err); err != nil {
+			return nil, err
+		}
+		page, err = p.list(ctx, w, p.Pager)
 	}
 	switch {
 	case err != nil:

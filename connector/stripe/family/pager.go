@@ -67,14 +67,18 @@ func (p *Pager) Continue(row *table.Stream, id string) error {
 }
 
 // List reads the page after the cursor in the query, or a smaller one if Stripe fails to serve it. If api.IsBroken(err),
-// Stripe failed twice to serve even the smallest page, although it served other requests.
+// Stripe failed repeatedly to serve even the smallest page, although it served other requests. Only the first and the last
+// page of that search are retried, which bounds the time that it takes without a checkpoint.
 func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pager) (*api.Page, error) {
 	for isRetry := false; ; {
 		if query.Has("limit") {
 			query.Set("limit", strconv.Itoa(p.size))
 		}
-		page, err := r.Client.List(ctx, path, query, api.Shrinkable)
-		smallest := p.size == 1 || !query.Has("limit")
+		smallest, patience := p.size == 1 || !query.Has("limit"), api.Probing
+		if p.size == p.maxSize || isRetry {
+			patience = api.Shrinkable
+		}
+		page, err := r.Client.List(ctx, path, query, patience)
 		switch {
 		case err == nil:
 			p.served(len(page.Objects))
