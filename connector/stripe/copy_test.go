@@ -22,7 +22,7 @@ type replicas struct {
 	wrong  []string
 }
 
-// copyOf is what is known of one stream.
+// copyOf is what is known about one stream.
 type copyOf struct {
 	state    *connector.StreamState
 	complete bool // the last Read that brought anything said so
@@ -47,7 +47,7 @@ func newReplicas(streams map[string]connector.Stream, strict bool) *replicas {
 	return &replicas{streams: streams, strict: strict, tables: map[string]*copyOf{}}
 }
 
-// request gives the streams that were selected so far, with their last states.
+// request returns the streams that were selected so far, with their last states.
 func (r *replicas) request() (streams []connector.ConfiguredStream, states []connector.StreamState) {
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
 		streams = append(streams, connector.ConfiguredStream{Stream: name, SyncMode: connector.Incremental})
@@ -147,7 +147,7 @@ func (r *replicas) apply(name string, t *copyOf) {
 	t.waiting = nil
 }
 
-// matches tells whether a row has all the fields of another object, with the same values.
+// matches reports whether a row has all the fields of another object, with the same values.
 func matches(row, fields string) bool {
 	for name, value := range rawjson.Members(fields) {
 		if has, _ := rawjson.Lookup(row, name); has != value {
@@ -157,7 +157,7 @@ func matches(row, fields string) bool {
 	return true
 }
 
-// lacks reports whether a stream goes on without something, as its state says.
+// lacks reports whether a stream lacks something, as its state says.
 func (r *replicas) lacks() bool {
 	for _, t := range r.tables {
 		if t.state != nil && bytes.Contains(t.state.State, []byte(`"aside":`)) {

@@ -28,7 +28,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestHistories lets Stripe change at random before, during and after incremental Reads that are disturbed at random, and
+// TestHistories changes Stripe at random before, during and after incremental Reads that are disturbed at random, and
 // holds that what they send, applied in order, is the truth. Thousands of histories run with -rapid.checks=5000; rapid
 // prints the seed of one that fails, and the shortest that does.
 func TestHistories(t *testing.T) {
@@ -67,6 +67,95 @@ func TestBrokenHistories(t *testing.T) {
 		h.steps = append(h.steps, read, step{verb: repair}, aWhile, read, aWhile, read)
 		h.play(r, streams)
 	})
+}
+
+// TestForbiddenHistories plays histories in which the key loses permissions and gets them back, between Reads and during them.
+// Once it may read everything again, the rows are the truth.
+func TestForbiddenHistories(t *testing.T) {
+	checks(t, "30")
+	streams := offered(t)
+	everything := histories(streams)
+	rapid.Check(t, func(r *rapid.T) {
+		h := everything.Draw(r, "history")
+		h.steps = slices.DeleteFunc(h.steps, func(s step) bool { return s.verb == check })
+		for range rapid.IntRange(1, 5).Draw(r, "permissions") {
+			s := step{verb: forbid, stream: rapid.SampledFrom(append(slices.Clone(h.pool), "events")).Draw(r, "stream")}
+			if rapid.IntRange(0, 3).Draw(r, "permits") == 3 {
+				s = step{verb: permit}
+			}
+			at := rapid.IntRange(0, len(h.steps)).Draw(r, "at")
+			if at < len(h.steps) && h.steps[at].verb == sync_ && rapid.Bool().Draw(r, "during") {
+				h.steps[at].during = append(h.steps[at].during, during{request: rapid.IntRange(1, 12).Draw(r, "request"), step: s})
+				continue
+			}
+			h.steps = slices.Insert(h.steps, at, s)
+		}
+		h.steps = append(h.steps, step{verb: sync_, disturbed: quiet}, step{verb: permit}, step{verb: sync_, disturbed: quiet})
+		h.play(r, streams)
+	})
+}
+
+// forbid takes the permission to read a stream from the key.
+func (p *play) forbid(stream string) {
+	_, list := path(p.streams[stream])
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, pattern := range []string{list, list + "/{id}"} {
+		p.refusals = append(p.refusals, p.stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Path: pattern}))
+	}
+}
+
+// permit restores all permissions.
+func (p *play) permit() {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, undo := range p.refusals {
+		undo()
+	}
+	p.refusals = nil
+}
+
+// forbidden reports whether the key lacks a permission.
+func (p *play) forbidden() bool {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return len(p.refusals) > 0
+}
+
+// mangle changes an object. The only event of the change shows an embedded list that is none.
+func (p *play) mangle(s step) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	ids := p.ids(p.streams[s.stream])
+	if len(ids) == 0 {
+		return nil
+	}
+	id := ids[s.n%len(ids)]
+	if err := p.account.Silent().Update(id); err != nil {
+		return err
+	}
+	list := "data.object." + embedded[s.stream]
+	edits := []stripetest.Edit{{Property: list, JSON: "{}"}, {Property: list, JSON: "null"}, {Property: list}, {Property: list + ".has_more"}, {Property: list + ".data", JSON: `"x"`}}
+	_, err := p.account.Emit(updated[s.stream], id, edits[s.n%len(edits)])
+	return err
+}
+
+// noise adds an event that shows nothing, or nothing that is known.
+func (p *play) noise(s step) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	object, _ := path(p.streams[s.stream])
+	ids := p.ids(p.streams[s.stream])
+	if len(ids) == 0 {
+		return nil
+	}
+	edits := []stripetest.Edit{
+		{Property: "data.object", JSON: "{}"}, {Property: "data.object", JSON: "null"}, {Property: "data"}, {Property: "data.object.id"},
+		{Property: "data.object.object", JSON: `"crypto_wallet"`},
+	}
+	kind := object + [...]string{".updated", ".deleted", ".levitated"}[s.n%3]
+	_, err := p.account.Emit(kind, ids[s.n%len(ids)], edits[s.n%len(edits)])
+	return err
 }
 
 // ruin makes an object unreadable.
@@ -189,12 +278,14 @@ type play struct {
 	during   []during
 	happened map[string]string // all events that Stripe ever had
 	repairs  []func()          // of what is ruined
+	refusals []func()          // each of which ends one
+	skew     time.Duration     // how fast our clock is
 }
 
 const simulated = "http://stripe.test"
 
 func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
-	p := &play{history: h, tester: t, streams: streams, time: now, happened: map[string]string{}}
+	p := &play{history: h, tester: t, streams: streams, time: now, happened: map[string]string{}, skew: h.skew}
 	p.stripe = stripetest.New(stripetest.Options{
 		Seed: h.seed, Objects: h.objects(streams), Accounts: h.accounts(), Compact: true,
 		Start: now.AddDate(0, 0, -40), End: now, Now: p.now,
@@ -220,6 +311,13 @@ func (p *play) now() time.Time {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.time
+}
+
+// ours is the time by our clock.
+func (p *play) ours() time.Time {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.time.Add(p.skew)
 }
 
 func (p *play) choose(names ...string) {
@@ -275,6 +373,19 @@ func (p *play) step(s step) {
 			undo()
 		}
 		p.repairs = nil
+	case forbid:
+		p.forbid(s.stream)
+	case permit:
+		p.permit()
+	case turn:
+		p.lock.Lock()
+		p.skew = s.wait
+		p.lock.Unlock()
+	case mangle, noise:
+		do := map[verb]func(step) error{mangle: p.mangle, noise: p.noise}[s.verb]
+		if err := do(s); err != nil {
+			p.Errorf("%v: %v", s, err)
+		}
 	default:
 		if err := p.change(s); err != nil {
 			p.Errorf("%v: %v", s, err)
@@ -379,17 +490,21 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	req := connector.ReadRequest{Config: p.config, RecordLimit: d.limit, Drain: drain, CheckpointPages: 1, Follow: d.follow > 0, FollowInterval: time.Millisecond}
 	req.Streams, req.States = r.request()
 	source := stripe.New(stripe.Options{
-		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.now, PageSize: p.pageSize, Retry: d.retries,
+		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.ours, PageSize: p.pageSize, Retry: d.retries,
 	})
 	summary, err := source.Read(ctx, req, &sink)
-	if err != nil && !errors.Is(err, errKilled) && !errors.Is(err, context.Canceled) {
+	failure, failed := connector.FailureIn(err)
+	switch refused := failed && failure.Class == connector.PermissionError; {
+	case err == nil || errors.Is(err, errKilled) || errors.Is(err, context.Canceled):
+	case refused && p.forbidden(): // all of it is
+	default:
 		p.Fatalf("Read: %v", err)
 	}
 	p.lock.Lock()
 	p.during, p.follow = nil, 0
 	p.lock.Unlock()
 	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
-	if d == quiet && len(p.repairs) == 0 {
+	if d == quiet && len(p.repairs) == 0 && !p.forbidden() {
 		for _, s := range summary.Streams {
 			if s.Status != connector.Complete || summary.HasMore {
 				p.Errorf("after a quiet Read, %s is %v, more to come: %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)
@@ -474,7 +589,7 @@ func (p *play) compare(r *replicas, name string) {
 	}
 }
 
-// decoded leaves out what is null: lists may say less than other answers.
+// decoded drops what is null: lists may say less than other answers.
 func decoded(p *play, data string) map[string]any {
 	var object map[string]any
 	if err := json.Unmarshal([]byte(data), &object); err != nil {
@@ -484,7 +599,7 @@ func decoded(p *play, data string) map[string]any {
 	return object
 }
 
-// truth gives the rows that a stream should have, with the ids of parents.
+// truth returns the rows that a stream should have, with the ids of parents.
 func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	object, pattern := path(stream)
 	rows := map[string]string{}
@@ -513,7 +628,7 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	return rows
 }
 
-// listed gives what a list holds of one type of object, by id.
+// listed returns what a list holds of one type of object, by id.
 func (p *play) listed(path, object string) map[string]string {
 	found := map[string]string{}
 	for id, raw := range p.account.Truth(path) {

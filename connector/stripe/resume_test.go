@@ -68,7 +68,7 @@ func bunched(rank float64) float64 {
 func tied(rank float64) float64 { return bunched(float64(int(rank*5)) / 5) }
 
 // orchestrator is what stores the messages of Reads: rows by key, and the last state of each stream, which it resumes
-// from. It stores the records of a stream together with the state that covers them, and tells of what must not be.
+// from. It stores the records of a stream together with the state that covers them, and reports what must not be.
 type orchestrator struct {
 	keys map[string][]string // the primary key of each stream
 	// eager stores records also without a state: whatever was received.
@@ -80,7 +80,7 @@ type orchestrator struct {
 	wrong   []string
 }
 
-// table is what is known of one stream.
+// table is what is known about one stream.
 type table struct {
 	state    connector.StreamState
 	complete bool
@@ -103,7 +103,7 @@ func (p processes) orchestrator(names []string) *orchestrator {
 	return o
 }
 
-// unfinished gives the streams that are still to be read, with the states to go on from.
+// unfinished returns the streams that are still to be read, with the states to resume from.
 func (o *orchestrator) unfinished(names []string) (streams []connector.ConfiguredStream, states []connector.StreamState) {
 	for _, name := range names {
 		stored := o.streams[name]
@@ -197,7 +197,7 @@ func (o *orchestrator) key(stream, data string) string {
 	return strings.Join(parts, "|")
 }
 
-// revision is how often the simulated Stripe changed an object, where it tells.
+// revision is how often the simulated Stripe changed an object, where it shows that.
 func revision(data string) int64 {
 	value, _ := rawjson.Lookup(data, "metadata", "revision")
 	return rawjson.Int(strings.Trim(value, `"`))
@@ -272,7 +272,7 @@ func (p processes) whole(t *testing.T, names []string) *orchestrator {
 	return o
 }
 
-// TestResumeFromEveryState stops a Read after each state that it sends and resumes in a new process, which gives the rows
+// TestResumeFromEveryState stops a Read after each state that it sends and resumes in a new process, which ends with the rows
 // of an undisturbed Read: also to those who store the records of a stream only together with a state.
 func TestResumeFromEveryState(t *testing.T) {
 	sizes := map[int]map[string]int{1: livestock(3), 2: livestock(5), 100: livestock(2)}
@@ -303,7 +303,7 @@ func TestResumeFromEveryState(t *testing.T) {
 	}
 }
 
-// resumeFromEveryState tells whether any of the states had several windows.
+// resumeFromEveryState reports whether any of the states had several windows.
 func (p processes) resumeFromEveryState(t *testing.T, pageSize int, names []string) (split bool) {
 	undisturbed := p.whole(t, names)
 	for k := 1; ; k++ {
@@ -357,7 +357,7 @@ func (p processes) resumeFromEveryState(t *testing.T, pageSize int, names []stri
 // unruly is a world that many random syncs share.
 type unruly struct {
 	processes
-	before  *orchestrator // what an undisturbed Read gives
+	before  *orchestrator // what an undisturbed Read ends with
 	latency atomic.Int64
 }
 
@@ -422,7 +422,7 @@ var disturbances = rapid.Custom(func(t *rapid.T) disturbance {
 	return d
 })
 
-// disturb does one Read with what happens to it, and gives the messages that were stored. That it was killed is no error.
+// disturb does one Read with what happens to it, and returns the messages that were stored. That it was killed is no error.
 func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest, d disturbance) ([]connector.Message, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -505,7 +505,7 @@ func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
 	}
 }
 
-// checks lets a property be checked n times unless -rapid.checks says how often.
+// checks has a property checked n times unless -rapid.checks says how often.
 func checks(t *testing.T, n string) {
 	t.Helper()
 	given := false

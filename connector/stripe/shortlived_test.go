@@ -3,9 +3,7 @@ package stripe_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,10 +71,10 @@ func TestShortLivedReadsPassBrokenObjects(t *testing.T) {
 			Latency: func(string) time.Duration { return 150 * time.Millisecond }, Limits: stripetest.LiveLimits(),
 		})
 		defer server.Close()
-		broken := map[string]bool{}
-		for i, id := range slices.Sorted(maps.Keys(server.Truth("/v1/charges"))) {
-			if i%70 == 35 {
-				broken[id] = true
+		i, broken := 0, 0
+		for id := range server.Truth("/v1/charges") {
+			if i++; i%70 == 35 {
+				broken++
 				server.Break(id, stripetest.ServerError)
 			}
 		}
@@ -105,8 +103,8 @@ func TestShortLivedReadsPassBrokenObjects(t *testing.T) {
 				t.Fatalf("after %d Reads, there are %d charges", reads, len(copied.tables["charges"].rows))
 			}
 		}
-		if got := len(copied.tables["charges"].rows); got != charges-len(broken) || summary.Streams[0].SetAsideTotal != int64(len(broken)) {
-			t.Errorf("%d rows and %d set aside, want %d and %d", got, summary.Streams[0].SetAsideTotal, charges-len(broken), len(broken))
+		if got := len(copied.tables["charges"].rows); got != charges-broken || summary.Streams[0].SetAsideTotal != int64(broken) {
+			t.Errorf("%d rows and %d set aside, want %d and %d", got, summary.Streams[0].SetAsideTotal, charges-broken, broken)
 		}
 	})
 }

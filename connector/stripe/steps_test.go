@@ -23,15 +23,16 @@ type history struct {
 	oldEvents               float64
 	updateMode              string
 	pageSize                int
-	connected               bool // a connected account is read
+	connected               bool          // a connected account is read
+	skew                    time.Duration // how fast our clock is against Stripe's
 	steps                   []step
 }
 
-// GoString tells a history in short lines.
+// GoString describes a history in short lines.
 func (h history) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v\n\tselect %s",
-		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, strings.Join(h.selected, " "))
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, our clock is fast by %v\n\tselect %s",
+		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.skew, strings.Join(h.selected, " "))
 	for _, s := range h.steps {
 		b.WriteString("\n\t" + s.String())
 	}
@@ -60,6 +61,11 @@ const (
 	choose
 	ruin   // an object can't be read any more
 	repair // all of them can
+	forbid // the key may not read a stream any more
+	permit // it may read all of them
+	mangle // an object changes, and its event has a payload that is broken
+	noise  // an event that says nothing
+	turn   // our clock jumps, to be fast by wait
 )
 
 // during is something that happens after so many requests of a Read.
@@ -82,6 +88,14 @@ func (s step) String() string {
 		return fmt.Sprintf("ruin %s %d", s.stream, s.n)
 	case repair:
 		return "repair all"
+	case forbid:
+		return "forbid " + s.stream
+	case permit:
+		return "permit all"
+	case mangle, noise:
+		return fmt.Sprintf("%s %s %d", map[verb]string{mangle: "mangle", noise: "noise about"}[s.verb], s.stream, s.n)
+	case turn:
+		return "turn our clock to be fast by " + s.wait.String()
 	case sync_:
 	}
 	text := "read" + s.disturbed.String()
@@ -222,6 +236,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 		slices.Sort(h.pool)
 		h.pool = slices.Compact(h.pool)
 		h.connected = !slices.Contains(h.pool, "accounts") && rapid.IntRange(0, 5).Draw(t, "connected") == 5
+		h.skew = skews.Draw(t, "skew")
 		h.selected = rapid.SliceOfNDistinct(rapid.SampledFrom(h.pool), 1, len(h.pool), rapid.ID).Draw(t, "selected")
 		slices.Sort(h.selected)
 		h.steps = rapid.SliceOfN(h.stepGenerator(), 1, 25).Draw(t, "steps")
@@ -231,7 +246,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 
 func (h history) stepGenerator() *rapid.Generator[step] {
 	changing := h.changeGenerator()
-	verbs := []verb{update, create, remove, update, create, remove, wait, wait, sync_, sync_, sync_, check, choose}
+	verbs := []verb{update, create, remove, update, create, remove, wait, wait, sync_, sync_, sync_, check, choose, turn}
 	return rapid.Custom(func(t *rapid.T) step {
 		s := step{verb: rapid.SampledFrom(verbs).Draw(t, "verb")}
 		switch s.verb {
@@ -249,7 +264,9 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 			s.during = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) during {
 				return during{request: rapid.IntRange(1, most).Draw(t, "request"), step: changing.Draw(t, "change")}
 			}), 0, 4).Draw(t, "during")
-		case check, ruin, repair:
+		case turn:
+			s.wait = skews.Draw(t, "skew")
+		case check, ruin, repair, forbid, permit, mangle, noise:
 		}
 		return s
 	})
@@ -278,18 +295,40 @@ func (h history) changeGenerator() *rapid.Generator[step] {
 			all = append(all, step{verb: verb, stream: name})
 		}
 	}
+	for _, name := range h.pool {
+		if embedded[name] != "" {
+			all = append(all, step{verb: mangle, stream: name})
+		}
+		if possible(name) != nil {
+			all = append(all, step{verb: noise, stream: name})
+		}
+	}
 	if len(all) == 0 {
 		all = append(all, step{verb: wait})
 	}
 	return rapid.Custom(func(t *rapid.T) step {
 		s := rapid.SampledFrom(all).Draw(t, "change")
 		s.n = rapid.IntRange(0, 4).Draw(t, "n")
+		if rapid.IntRange(0, 19).Draw(t, "turn") == 19 {
+			return step{verb: turn, wait: skews.Draw(t, "skew")}
+		}
 		if rapid.IntRange(0, 5).Draw(t, "pause") == 5 {
 			return step{verb: wait, wait: rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, 10 * time.Second}).Draw(t, "wait")}
 		}
 		return s
 	})
 }
+
+// skews are how fast our clock may be, against Stripe's: mostly it is right.
+var skews = rapid.SampledFrom([]time.Duration{0, 0, 0, 0, 90 * time.Second, 10 * time.Minute, 3 * time.Hour, 26 * time.Hour, -90 * time.Second, -10 * time.Minute, -3 * time.Hour, -26 * time.Hour})
+
+// embedded are the lists within the objects of some streams, and updated the events that say that one of those changed.
+var (
+	embedded = map[string]string{"invoices": "lines", "subscriptions": "items", "credit_notes": "lines", "transfers": "reversals"}
+	updated  = map[string]string{
+		"invoices": "invoice.updated", "subscriptions": "customer.subscription.updated", "credit_notes": "credit_note.updated", "transfers": "transfer.updated",
+	}
+)
 
 // upsets are what happens to Reads of a history: often nothing.
 var upsets = rapid.Custom(func(t *rapid.T) disturbance {
