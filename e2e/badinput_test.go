@@ -84,7 +84,7 @@ func (r refusal) check(t *testing.T, field string, words ...string) {
 		t.Errorf("code %s, reason %q, class %s", r.code, r.reason, r.failure.GetClass())
 	}
 	if r.failure.GetRetryable() {
-		t.Error("trying again is said to help")
+		t.Error("the failure is said to be retryable")
 	}
 	checkFields(t, r.fields, field, words)
 }
@@ -115,7 +115,7 @@ func violations(f *connectorv1.Failure) map[string]string {
 }
 
 // TestBadInputInConfigurations sends configurations with something wrong to each RPC that takes one. Read and Discover
-// refuse them; Check tells what is wrong.
+// refuse them; Check reports what is wrong.
 func TestBadInputInConfigurations(t *testing.T) {
 	t.Parallel()
 	tomorrow := time.Now().AddDate(0, 0, 1).Format(time.DateOnly)
@@ -180,7 +180,7 @@ func refusedRead(t *testing.T, client connectorv1.ConnectorServiceClient, req *c
 	return refusalOf(t, all.err)
 }
 
-// failedCheck runs a Check that is to find one problem, and gives it.
+// failedCheck runs a Check that is to find one problem, and returns it.
 func failedCheck(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.CheckRequest) *connectorv1.Failure {
 	t.Helper()
 	resp, err := client.Check(t.Context(), req)
@@ -229,7 +229,7 @@ func TestBadInputInReads(t *testing.T) {
 		t.Fatal(first.err)
 	}
 	stripe.ResetRequests()
-	// with gives the state of charges with these members.
+	// with returns the state of charges with these members.
 	with := func(members map[string]any) *connectorv1.StreamState {
 		state := proto.CloneOf(first.summary.GetStreams()[0].GetState())
 		maps.Copy(state.Content.Fields, configuration(t, members).GetFields())
@@ -315,7 +315,7 @@ func TestBadInputWithoutSuggestion(t *testing.T) {
 	}
 }
 
-// TestBadInputByTheThousand has far more wrong with it than an answer can tell: it tells some of it.
+// TestBadInputByTheThousand has far more wrong with it than an answer can hold: it names some of it.
 func TestBadInputByTheThousand(t *testing.T) {
 	t.Parallel()
 	const many = 1000
@@ -570,7 +570,7 @@ func TestBadInputFromStripe(t *testing.T) {
 		return m.GetLog().GetLevel() == connectorv1.LogLevel_LOG_LEVEL_WARNING && m.GetLog().GetStream() == "customers"
 	})
 	if !warned {
-		t.Error("nothing tells of the objects that were left out")
+		t.Error("nothing names the objects that were skipped")
 	}
 }
 

@@ -34,6 +34,7 @@ func TestDeletedIsGone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for events to be old enough")
 	}
+	t.Parallel()
 	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"*": 30}})
 	account := stripe.Account
 	address := serve(t, stripe.URL, quick, io.Discard)
@@ -108,7 +109,7 @@ func TestDeletedIsGone(t *testing.T) {
 	}
 }
 
-// idsAt gives the ids of what Stripe has of a stream, sorted.
+// idsAt returns the ids of what Stripe has of a stream, sorted.
 func idsAt(a *stripetest.Account, stream string) []string {
 	var ids []string
 	for id, object := range a.Truth(gone[stream].list) {
@@ -121,7 +122,7 @@ func idsAt(a *stripetest.Account, stream string) []string {
 	return ids
 }
 
-// stored gives the ids of a table, sorted.
+// stored returns the ids of a table, sorted.
 func stored(t *testing.T, file, table, where string) []string {
 	t.Helper()
 	at := place{destination: file, driver: "sqlite", database: file, rows: "SELECT id FROM %s" + where}

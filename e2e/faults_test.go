@@ -28,7 +28,7 @@ var hasty = api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budg
 // closed is an address at which nothing ever listens.
 const closed = "http://127.0.0.1:1"
 
-// bounded lets a fault end that is no answer at all.
+// bounded ends a fault that is no answer at all.
 func bounded(retry api.Retry, fault stripetest.FaultKind) api.Retry {
 	if fault == stripetest.Hanging {
 		retry.Attempt = 300 * time.Millisecond
@@ -47,7 +47,7 @@ func rows(records []*connectorv1.Record) map[string]string {
 	return all
 }
 
-// truth gives the rows that a complete read of a list must find.
+// truth returns the rows that a complete read of a list must find.
 func truth(stripe *stripetest.Server, path string) map[string]string {
 	all := map[string]string{}
 	for id, data := range stripe.Truth(path) {
@@ -56,7 +56,7 @@ func truth(stripe *stripetest.Server, path string) map[string]string {
 	return all
 }
 
-// sameRows compares rows, and tells of one that differs.
+// sameRows compares rows, and reports one that differs.
 func sameRows(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	if len(want) == 0 {
@@ -73,7 +73,7 @@ func sameRows(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// covered gives the records of a stream that came before its last state, and that state; none if there was none.
+// covered returns the records of a stream that came before its last state, and that state; none if there was none.
 func (tr transcript) covered(stream string) ([]*connectorv1.Record, *connectorv1.StreamState) {
 	var all, before []*connectorv1.Record
 	var last *connectorv1.StreamState
@@ -106,7 +106,7 @@ var troubles = map[string]struct {
 	"silence":           {stripetest.Hanging, codes.Unavailable, "TRANSIENT"},
 }
 
-// TestFaultsForAWhile has each fault pass: the rows are the truth, and the summary tells of the retries.
+// TestFaultsForAWhile has each fault pass: the rows are the truth, and the summary counts the retries.
 func TestFaultsForAWhile(t *testing.T) {
 	t.Parallel()
 	const times = 3
@@ -135,7 +135,7 @@ func TestFaultsForAWhile(t *testing.T) {
 }
 
 // TestFaultsForEver has each fault stay: the Read fails in an orderly way, with its last state intact. When the fault is
-// gone, another Read goes on from that state, and both together have all rows.
+// gone, another Read resumes from that state, and both together have all rows.
 func TestFaultsForEver(t *testing.T) {
 	t.Parallel()
 	const pages, good = 15, 12 // a state is due after ten pages
@@ -217,7 +217,7 @@ func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.StreamSt
 	}
 }
 
-// TestFaultsOfChildren has the lists of children fail for ever, after the first few: what could not be read is named, and read
+// TestFaultsOfChildren has the lists of children fail forever, after the first few: what could not be read is named, and read
 // as soon as Stripe answers again.
 func TestFaultsOfChildren(t *testing.T) {
 	t.Parallel()
@@ -406,7 +406,7 @@ func TestFaultsOfClients(t *testing.T) {
 	}
 }
 
-// quiet tells whether a count is the same a while later.
+// quiet reports whether a count is the same a while later.
 func quiet(count func() int) func() bool {
 	return func() bool {
 		before := count()

@@ -36,10 +36,10 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// quick retries without leisure.
+// quick retries soon.
 var quick = api.Retry{Initial: time.Millisecond, Max: 20 * time.Millisecond, Budget: 20 * time.Second}
 
-// serve starts the service over the Stripe at base, logging to w, and gives its address. It stops with the test.
+// serve starts the service over the Stripe at base, logging to w, and returns its address. It stops with the test.
 func serve(t *testing.T, base string, retry api.Retry, w io.Writer) string {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -65,7 +65,7 @@ func serve(t *testing.T, base string, retry api.Retry, w io.Writer) string {
 	return listener.Addr().String()
 }
 
-// dial gives a client of the service at address.
+// dial returns a client of the service at address.
 func dial(t *testing.T, address string, options ...grpc.DialOption) connectorv1.ConnectorServiceClient {
 	t.Helper()
 	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -117,7 +117,7 @@ func read(t *testing.T, client connectorv1.ConnectorServiceClient, req *connecto
 	}
 }
 
-// records gives the records of a stream, in order.
+// records returns the records of a stream, in order.
 func (tr transcript) records(stream string) []*connectorv1.Record {
 	var all []*connectorv1.Record
 	for _, m := range tr.messages {

@@ -34,7 +34,7 @@ func (verbatim) Unmarshal(mem.BufferSlice, any) error { return nil }
 
 var _ encoding.CodecV2 = verbatim{}
 
-// nested gives a CheckRequest whose configuration is nested so many times, as lists or as objects.
+// nested returns a CheckRequest whose configuration is nested so many times, as lists or as objects.
 func nested(times int, list bool) []byte {
 	value := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), 1) // Value.bool_value
 	wrap := func(number protowire.Number, content []byte) []byte {

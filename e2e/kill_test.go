@@ -31,14 +31,16 @@ type place struct {
 	rows             string // a statement for the rows of table %s as JSON with members in order, without what differs between syncs
 }
 
-// TestKilledSync kills syncing processes, or crashes the database's server, at random moments while the data changes, and
-// lets the last sync end undisturbed after the last change: the rows are those of the source, and those of a sync that was never disturbed.
+// TestKilledSync kills syncing processes, or crashes the database's server, at random moments while the data changes. The
+// last sync, after the last change, is not disturbed: the rows are those of the source, and those of a sync that was never disturbed.
 func TestKilledSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
+	t.Parallel()
 	const ours = "'_as_of', '_generation', '_event_id', '_synced_at'"
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		folder := t.TempDir()
 		killSyncs(t, nil, func(name string) place {
 			file := filepath.Join(folder, name+".db")
@@ -46,6 +48,7 @@ func TestKilledSync(t *testing.T) {
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		server := postgrestest.Start(t)
 		killSyncs(t, func() { server.Crash(t) }, func(name string) place {
 			return place{server.URL("schema=" + name), "pgx", server.URL("search_path=" + name),
@@ -54,7 +57,7 @@ func TestKilledSync(t *testing.T) {
 	})
 }
 
-// tables gives the lists of Stripe that the test syncs, by stream.
+// tables are the lists of Stripe that the test syncs, by stream.
 var tables = map[string]string{
 	"charges": "/v1/charges", "customers": "/v1/customers", "invoices": "/v1/invoices", "coupons": "/v1/coupons",
 	"invoice_line_items": "/v1/invoices/{invoice}/lines", "subscriptions": "/v1/subscriptions",
@@ -154,7 +157,7 @@ func keys(a *stripetest.Account, list string) func(func(string) bool) {
 	}
 }
 
-// change creates, updates and deletes objects until it is told to stop, and gives the number of changes.
+// change creates, updates and deletes objects until it is told to stop, and returns the number of changes.
 func change(a *stripetest.Account, seed uint64, stop <-chan struct{}) int {
 	random := rand.New(rand.NewPCG(seed, 1))
 	var ids []string
@@ -186,13 +189,13 @@ func change(a *stripetest.Account, seed uint64, stop <-chan struct{}) int {
 	}
 }
 
-// dump gives the rows of a table in a SQLite file, sorted.
+// dump returns the rows of a table in a SQLite file, sorted.
 func dump(t *testing.T, file, table string) []string {
 	t.Helper()
 	return rowsOf(t, place{destination: file, driver: "sqlite", database: file}, table)
 }
 
-// rowsOf gives the rows of a table, sorted, without what differs between syncs.
+// rowsOf returns the rows of a table, sorted, without what differs between syncs.
 func rowsOf(t *testing.T, at place, table string) []string {
 	t.Helper()
 	db, err := sql.Open(at.driver, at.database)

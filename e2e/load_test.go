@@ -92,8 +92,8 @@ func load(t *testing.T, stripe *stripetest.Server, address string) {
 	t.Logf("%d Reads at once, %d retries", loadReads, retries)
 }
 
-// readTruth runs a Read and compares each record as it comes, so that the test needs no memory for them. It gives the
-// number of retries. The error tells what is missing or wrong.
+// readTruth runs a Read and compares each record as it comes, so that the test needs no memory for them. It returns
+// the number of retries. The error names what is missing or wrong.
 func readTruth(
 	t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest, truth func(stream string) map[string]string,
 ) (retries int32, err error) {

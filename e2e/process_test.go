@@ -93,7 +93,7 @@ func startProcess(t *testing.T, base string, args ...string) *process {
 	return p
 }
 
-// memory gives a field of the process's status, such as VmRSS or VmHWM, in MiB.
+// memory returns a field of the process's status, such as VmRSS or VmHWM, in MiB.
 func (p *process) memory(t *testing.T, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
@@ -190,7 +190,7 @@ func TestMemoryOfStalledReaders(t *testing.T) {
 	t.Logf("%d stalled readers cost %d MiB", readers, after-before)
 }
 
-// settled waits until the process's memory stops growing, and gives it.
+// settled waits until the process's memory stops growing, and returns it.
 func settled(t *testing.T, p *process) int {
 	t.Helper()
 	last, same := 0, 0

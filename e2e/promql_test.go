@@ -15,10 +15,10 @@ import (
 // served are the metrics of a scrape, by name.
 type served map[string]*dto.MetricFamily
 
-// targetLabels are those that Prometheus gives to whatever it scrapes.
+// targetLabels are those that Prometheus adds to everything it scrapes.
 var targetLabels = []string{"job", "instance"}
 
-// labels gives the names of the labels of a metric.
+// labels returns the names of the labels of a metric.
 func (s served) labels(name string) []string {
 	all := map[string]bool{}
 	for _, m := range s[name].GetMetric() {
@@ -29,7 +29,7 @@ func (s served) labels(name string) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// value gives the value of the series with these labels; -1 if there is none.
+// value returns the value of the series with these labels; -1 if there is none.
 func (s served) value(name string, labels ...string) float64 {
 	for _, m := range s[name].GetMetric() {
 		found := 0
@@ -47,7 +47,7 @@ func (s served) value(name string, labels ...string) float64 {
 	return -1
 }
 
-// queried gives the family that a name in a query means, and the labels of its series.
+// queried returns the family that a name in a query means, and the labels of its series.
 func (s served) queried(name string) (*dto.MetricFamily, []string) {
 	if family := s[name]; family != nil && family.GetType() != dto.MetricType_HISTOGRAM {
 		return family, s.labels(name)
@@ -67,7 +67,7 @@ func (s served) queried(name string) (*dto.MetricFamily, []string) {
 // overTime are the functions of a range, which Prometheus wants to be named.
 var overTime = []string{"rate", "irate", "increase", "delta", "max_over_time", "min_over_time", "avg_over_time"}
 
-// problems tells what in a query, or in a text about its result, does not exist: metrics, labels, values of labels that no
+// problems returns what in a query, or in a text about its result, does not exist: metrics, labels, values of labels that no
 // series has.
 func (s served) problems(query, text string) (found []string) {
 	parsed, err := metricsql.Parse(query)
@@ -118,7 +118,7 @@ func (s served) problems(query, text string) (found []string) {
 	return found
 }
 
-// within gives the labels of all metrics in an expression.
+// within returns the labels of all metrics in an expression.
 func (s served) within(e metricsql.Expr) []string {
 	all := slices.Clone(targetLabels)
 	metricsql.VisitAll(e, func(e metricsql.Expr) {
@@ -141,7 +141,7 @@ func nameOf(m *metricsql.MetricExpr) string {
 	return ""
 }
 
-// selected tells what is wrong with a selector.
+// selected returns what is wrong with a selector.
 func (s served) selected(m *metricsql.MetricExpr) (found []string) {
 	family, labels := s.queried(nameOf(m))
 	if family == nil {
@@ -161,7 +161,7 @@ func (s served) selected(m *metricsql.MetricExpr) (found []string) {
 	return found
 }
 
-// has tells whether a series has one of the values that the filter names. What is to be left out must be there as well.
+// has reports whether a series has one of the values that the filter names. What is excluded must exist as well.
 func has(family *dto.MetricFamily, filter metricsql.LabelFilter) bool {
 	value := regexp.MustCompile("^(?:" + regexp.QuoteMeta(filter.Value) + ")$")
 	if filter.IsRegexp {

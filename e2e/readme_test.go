@@ -18,7 +18,7 @@ type step struct {
 	output  []string
 }
 
-// consoleSteps gives the steps of the console blocks of a document.
+// consoleSteps returns the steps of the console blocks of a document.
 func consoleSteps(document string) []step {
 	var steps []step
 	inside := false
@@ -120,7 +120,7 @@ func startInBackground(t *testing.T, cmd *exec.Cmd, isStripe bool, stripe, servi
 	t.Fatalf("nothing listens on %s", address)
 }
 
-// freeAddress gives a loopback address that nobody listens on.
+// freeAddress returns a loopback address that no one listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // lets clients leave a replica that is draining
+	_ "google.golang.org/grpc/health" // clients leave a replica that is draining
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
@@ -32,6 +32,7 @@ func TestRollingRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
+	t.Parallel()
 	const replicas, syncs = 3, 4
 	stripe := simulate(t, stripetest.Options{
 		Objects: map[string]int{"/v1/charges": 4000, "/v1/invoices": 800, "*": 20},

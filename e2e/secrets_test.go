@@ -300,7 +300,7 @@ var answers = map[string]struct {
 	"key":              {200, `KEY`}, "text": {200, `"KEY"`}, "list of another kind": {200, `{"object": "KEY", "data": "KEY", "has_more": "KEY"}`},
 	"member":       {200, `{"KEY": KEY}`},
 	"more of none": {200, `{"object": "list", "data": [{"object": "KEY"}], "has_more": true}`},
-	// An object of a type that has no place in the list, which a log entry of the Read tells of.
+	// An object of a type that has no place in the list, which a log entry of the Read names.
 	"another type": {200, `{"object": "list", "data": [{"object": "KEY", "id": "KEY"}], "has_more": false}`},
 }
 

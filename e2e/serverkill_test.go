@@ -25,7 +25,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// soonAgain lets a client notice at once that a service was restarted.
+// soonAgain makes a client notice at once that a service was restarted.
 var soonAgain = grpc.WithConnectParams(grpc.ConnectParams{
 	Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}, MinConnectTimeout: time.Second,
 })
@@ -84,8 +84,10 @@ func TestKilledServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
+	t.Parallel()
 	for name, signal := range map[string]os.Signal{"killed": syscall.SIGKILL, "told to end": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stripe := simulate(t, stripetest.Options{
 				Objects: map[string]int{"/v1/charges": 3000, "/v1/invoices": 800, "/v1/subscriptions": 500, "*": 20},
 				Latency: func(string) time.Duration { return 10 * time.Millisecond },
@@ -141,7 +143,7 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// TestTerminatedServer tells the service to end in the middle of a Read: new Reads are refused at once, the one that runs
+// TestTerminatedServer asks the service to end in the middle of a Read: new Reads are refused at once, the one that runs
 // ends in order, and so does the process. Whatever is left is read from the next service.
 func TestTerminatedServer(t *testing.T) {
 	if testing.Short() {

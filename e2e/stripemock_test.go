@@ -18,7 +18,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// startStripeMock runs Stripe's own mock server, which validates each request against the OpenAPI document, and gives its
+// startStripeMock runs Stripe's own mock server, which validates each request against the OpenAPI document, and returns its
 // address and the requests that it refused.
 func startStripeMock(t *testing.T) (string, func() []string) {
 	t.Helper()
@@ -54,7 +54,7 @@ func startStripeMock(t *testing.T) (string, func() []string) {
 // newer are the endpoints that came after the OpenAPI document by which stripe-mock validates.
 var newer = regexp.MustCompile(`^/v1/(billing/meters|entitlements/|forwarding/)`)
 
-// noFixture gives the reason why stripe-mock has no object of a stream. The requests are made and validated all the same.
+// noFixture is why stripe-mock has no object of a stream. The requests are made and validated all the same.
 var noFixture = map[string]string{
 	"billing_meter_event_summaries":        "newer than its document",
 	"billing_meters":                       "newer than its document",

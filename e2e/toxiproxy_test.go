@@ -78,7 +78,7 @@ type toxic struct {
 	attributes func(*rand.Rand) toxiproxy.Attributes
 }
 
-// between gives a number of [least, most).
+// between returns a number of [least, most).
 func between(random *rand.Rand, least, most int) int { return least + random.IntN(most-least) }
 
 func toxics() []toxic {
@@ -163,7 +163,7 @@ func toxicStreams() []string {
 	return []string{"charges", "customers", "invoice_line_items", "invoices"}
 }
 
-// disturbedSync syncs while a toxic comes and goes, and tells how often it came, and what the sync took.
+// disturbedSync syncs while a toxic comes and goes, and returns how often it came, and what the sync took.
 func disturbedSync(
 	t *testing.T, proxies *toxiproxy.Client, stripe *stripetest.Server, file string, kind toxic, atStripe bool, random *rand.Rand,
 ) (times, reads int, requests int64) {
@@ -209,7 +209,7 @@ func disturbedSync(
 	return times, report.Reads, report.Requests
 }
 
-// disturb has a toxic come and go from the moment that begun is closed until ended is. It tells how often it came. The
+// disturb has a toxic come and go from the moment that begun is closed until ended is. It returns how often it came. The
 // quiet between grows, so that slow machines come to the end, too.
 func (w way) disturb(t *testing.T, kind toxic, random *rand.Rand, begun, ended <-chan struct{}) int {
 	select {

@@ -216,7 +216,7 @@ func (w *watched) drains(t *testing.T, stripe *stripetest.Server, config map[str
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// traces checks that requests to Stripe are below the Read which they serve, and that the log tells of the same trace.
+// traces checks that requests to Stripe are below the Read which they serve, and that the log has the same trace.
 func (w *watched) traces(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
@@ -226,7 +226,7 @@ func (w *watched) traces(t *testing.T) {
 		if span.GetName() == "connector.v1.ConnectorService/Read" {
 			reads[string(span.GetSpanId())] = true
 			if id := fmt.Sprintf("%x", span.GetTraceId()); !strings.Contains(w.log.String(), id) {
-				t.Errorf("the log does not tell of the trace %s", id)
+				t.Errorf("the log lacks the trace %s", id)
 			}
 		}
 	}

@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// TestSetAsideIsReported syncs a list with an object that can't be read: the report of the sync names it, and so do the log of
+// the run and the report over many runs.
+func TestSetAsideIsReported(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	t.Parallel()
+	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/coupons": 30, "*": 0}})
+	var broken string
+	for id := range stripe.Truth("/v1/coupons") {
+		broken = id
+	}
+	stripe.Break(broken, stripetest.ServerError)
+
+	folder := t.TempDir()
+	run := func(args ...string) string {
+		t.Helper()
+		var said, printed strings.Builder
+		cmd := command(t, args...)
+		cmd.Stderr, cmd.Stdout = &said, &printed
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %v\n%s%s", args, err, &said, &printed)
+		}
+		return printed.String() + said.String()
+	}
+	config := writeConfig(t, stripe.URL)
+	out := run("sync", "--config", config, "--select", "coupons", "--to", "jsonl:"+filepath.Join(folder, "lines"))
+	for _, want := range []string{"could not be read", "coupons created at", "29"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the report of a sync lacks %q:\n%s", want, out)
+		}
+	}
+
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipelines := filepath.Join(folder, "pipelines.yaml")
+	content := "pipelines:\n  acme:\n    config: " + string(text) + "\n    select: [coupons]\n    destination: jsonl:other\n"
+	if err := os.WriteFile(pipelines, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run("run", "--once", pipelines)
+	var report struct {
+		Pipelines []struct {
+			SetAside int64 `json:"set_aside"`
+			Streams  []struct {
+				Loaded   int64  `json:"loaded"`
+				SetAside int64  `json:"set_aside"`
+				Error    string `json:"error"`
+			} `json:"streams"`
+		} `json:"pipelines"`
+	}
+	cmd := command(t, "report", "--format", "json", pipelines)
+	printed, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(printed, &report); err != nil {
+		t.Fatalf("%v in %s", err, printed)
+	}
+	if len(report.Pipelines) != 1 || len(report.Pipelines[0].Streams) != 1 {
+		t.Fatalf("the report is %s", printed)
+	}
+	p := report.Pipelines[0]
+	if s := p.Streams[0]; p.SetAside != 1 || s.SetAside != 1 || s.Loaded != 29 || !strings.Contains(s.Error, "coupons created at") {
+		t.Errorf("the report is %s", printed)
+	}
+	if log := run("logs", "last", pipelines); !strings.Contains(log, "set aside") || !strings.Contains(log, "could not be read") {
+		t.Errorf("the log of the run is %s", log)
+	}
+}
