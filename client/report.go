@@ -81,9 +81,9 @@ func (s *StreamReport) SetAsideNotice() string {
 	if s.SetAsideTotal > named {
 		each = append(each, "…")
 	}
-	notice := "1 object could not be read, and will be tried again by later syncs: "
+	notice := "1 object could not be read, and will be retried by later syncs: "
 	if s.SetAsideTotal > 1 {
-		notice = fmt.Sprintf("%d objects could not be read, and will be tried again by later syncs: ", s.SetAsideTotal)
+		notice = fmt.Sprintf("%d objects could not be read, and will be retried by later syncs: ", s.SetAsideTotal)
 	}
 	return notice + strings.Join(each, ", ")
 }

@@ -359,7 +359,7 @@ func TestCounts(t *testing.T) {
 	}
 	wantStreams := []runlog.Stream{
 		{Stream: "charges", Status: "complete", Extracted: 10, Loaded: 6, Deleted: 2, Withheld: 4, SetAside: 7, Bytes: 90, Duration: time.Second, Watermark: watermark,
-			Error: "7 objects could not be read, and will be tried again by later syncs: ch_1 (It is broken.), …"},
+			Error: "7 objects could not be read, and will be retried by later syncs: ch_1 (It is broken.), …"},
 		{Stream: "payouts", Status: "skipped", Error: "The key may not."},
 	}
 	if diff := cmp.Diff(wantStreams, run.Streams); diff != "" {

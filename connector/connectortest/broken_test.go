@@ -99,15 +99,15 @@ var brokenSources = []struct {
 		}
 		return next.Send(ctx, m)
 	}), nil},
-	{"status-order", "STARTED is left out", statuses(func(m *connector.StreamStatus) bool { return m.Status != connector.Started }), nil},
-	{"status-order", "the end is left out", statuses(func(m *connector.StreamStatus) bool { return m.Status != connector.Complete }), nil},
+	{"status-order", "STARTED is missing", statuses(func(m *connector.StreamStatus) bool { return m.Status != connector.Started }), nil},
+	{"status-order", "the end is missing", statuses(func(m *connector.StreamStatus) bool { return m.Status != connector.Complete }), nil},
 	{"record-data", "it is not UTF-8", records(func(_ connector.ReadRequest, b *connector.RecordBatch) {
 		for i := range b.Records {
 			b.Records[i].Data = strings.Replace(b.Records[i].Data, `"name":"A`, "\"name\":\"\xff", 1)
 		}
 	}), nil},
 	{"records-counted", "one too many", states(func(m *connector.StateCheckpoint) { m.Records++ }), nil},
-	{"complete", "the last state is left out", withoutLastState, nil},
+	{"complete", "the last state is missing", withoutLastState, nil},
 	{"order", "each version is older than the one before", records(func(_ connector.ReadRequest, b *connector.RecordBatch) {
 		for i := range b.Records {
 			if r := &b.Records[i]; !r.AsOf.IsZero() {
@@ -159,10 +159,10 @@ var brokenSources = []struct {
 		}
 		return was
 	}), nil},
-	{"full-refresh", "a row is left out", without(func(req connector.ReadRequest, _ string, r connector.Record) bool {
+	{"full-refresh", "a row is missing", without(func(req connector.ReadRequest, _ string, r connector.Record) bool {
 		return req.Streams[0].SyncMode == connector.FullRefresh && r.Key == `"c1"`
 	}), nil},
-	{"incremental", "a new row is left out", without(func(req connector.ReadRequest, stream string, r connector.Record) bool {
+	{"incremental", "a new row is missing", without(func(req connector.ReadRequest, stream string, r connector.Record) bool {
 		return req.Streams[0].SyncMode == connector.Incremental && done(req, stream) && strings.HasPrefix(r.Key, `"n`)
 	}), nil},
 	{"incremental", "everything is read again", requests(func(req *connector.ReadRequest) {
@@ -303,7 +303,7 @@ func TestBrokenSources(t *testing.T) {
 			w := newWorld()
 			o := w.options()
 			if testing.Short() {
-				o.Stops = 12 // of some 30 messages
+				o.Stops = 6 // of some 30 messages
 			}
 			if b.options != nil {
 				b.options(t, &o)

@@ -206,19 +206,19 @@ func ahead(state json.RawMessage) json.RawMessage {
 	return text
 }
 
-// done reports whether a request goes on from the end of a stream.
+// done reports whether a request resumes from the end of a stream.
 func done(req connector.ReadRequest, stream string) bool {
 	return slices.ContainsFunc(req.States, func(s connector.StreamState) bool { return s.Stream == stream && parse(s.State).Done })
 }
 
-// resumes reports whether a request goes on in the middle of a full refresh.
+// resumes reports whether a request resumes in the middle of a full refresh.
 func resumes(req connector.ReadRequest, stream string) bool {
 	return slices.ContainsFunc(req.States, func(s connector.StreamState) bool {
 		return s.Stream == stream && parse(s.State).Lines > 0 && !parse(s.State).Done
 	})
 }
 
-// generations changes generations wherever they are told.
+// generations changes generations wherever they appear.
 func generations(change func(req connector.ReadRequest, stream string, was int64) int64) breaks {
 	return func(_ *testing.T, s *changed) {
 		s.sink = func(req connector.ReadRequest, next connector.Sink) connector.Sink {
@@ -244,7 +244,7 @@ func generations(change func(req connector.ReadRequest, stream string, was int64
 	}
 }
 
-// skippedGeneration gives skipped streams another generation each time.
+// skippedGeneration puts skipped streams into another generation each time.
 func skippedGeneration(_ *testing.T, s *changed) {
 	var mu sync.Mutex
 	var last int64
@@ -272,7 +272,7 @@ func skippedGeneration(_ *testing.T, s *changed) {
 	}
 }
 
-// withoutLastState leaves out the state before COMPLETE.
+// withoutLastState drops the state before COMPLETE.
 func withoutLastState(_ *testing.T, s *changed) {
 	s.read = func(ctx context.Context, req connector.ReadRequest, sink connector.Sink, inner connector.Source) (connector.Summary, error) {
 		held := map[string]*connector.StateCheckpoint{}
@@ -317,7 +317,7 @@ func withoutLastState(_ *testing.T, s *changed) {
 	}
 }
 
-// without leaves records out, and all counts of them.
+// without drops records, and all counts of them.
 func without(dropped func(connector.ReadRequest, string, connector.Record) bool) breaks {
 	return func(_ *testing.T, s *changed) {
 		s.read = func(ctx context.Context, req connector.ReadRequest, sink connector.Sink, inner connector.Source) (connector.Summary, error) {

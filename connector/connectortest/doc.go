@@ -15,7 +15,7 @@
 //	invariant: stopped before message 6 and resumed: 1 rows are missing: orders o4;
 //		“A state is sent only after every record that it covers.” (connector.v1.ConnectorService, What a state promises)
 //
-// The zero [Options] suit a source of constant data that needs no configuration. Each further option gives the suite
+// The zero [Options] suit a source of constant data that needs no configuration. Each further option adds
 // something to work with: data that changes, the truth to compare with, a worker that panics. A check that an absent option
 // or capability makes impossible is skipped, and says so.
 //

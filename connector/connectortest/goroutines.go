@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// goroutines returns the stacks of all goroutines but the caller's, by id. Those of net/http are left out: connections
+// goroutines returns the stacks of all goroutines but the caller's, by id. Those of net/http are ignored: connections
 // are kept for the next request.
 func goroutines() map[string]string {
 	buffer := make([]byte, 1<<20)

@@ -133,7 +133,7 @@ func (t *trial) judgeFields(o *outcome, allowed map[string][]string) {
 			}
 			cursor := t.stream(batch.Stream).CursorField
 			if record.Operation == connector.Upsert && cursor != "" && lookup(object, cursor) == nil {
-				t.broke("field-selection", "%s leaves out its cursor %s", batch.Stream, cursor)
+				t.broke("field-selection", "%s omits its cursor %s", batch.Stream, cursor)
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func checkPanics(ctx context.Context, t *trial) {
 	}
 }
 
-// panickingSink panics at the first message of a kind. The panic may come through to whoever called Read, who can deal
+// panickingSink panics at the first message of a kind. The panic may reach the caller of Read, who can deal
 // with it, or be the Failure that ends the Read.
 func (t *trial) panickingSink(ctx context.Context, mode connector.SyncMode, what string, is func(connector.Message) bool) {
 	panicked := false
@@ -63,6 +63,6 @@ func (t *trial) judgePanic(promise, what string, o *outcome) {
 	case !strings.Contains(f.Internal, "goroutine "):
 		t.broke(promise, "%s, and the Failure's Internal has no stack of it: %.200q", what, f.Internal)
 	case strings.Contains(f.Message, PanicText) || strings.Contains(f.Message, "goroutine "):
-		t.broke(promise, "%s, and the Failure tells the user about it: %q", what, f.Message)
+		t.broke(promise, "%s, and the Failure shows it to the user: %q", what, f.Message)
 	}
 }

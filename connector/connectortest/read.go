@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// outcome is what became of a Read.
+// outcome is how a Read ended.
 type outcome struct {
 	messages []connector.Message // that the sink took
 	summary  connector.Summary

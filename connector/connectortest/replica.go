@@ -136,7 +136,7 @@ func (r *replica) apply(of *table, stream string) {
 	of.waiting = nil
 }
 
-// resume turns a request into one that goes on from what is stored. Streams whose full refresh is complete are left out:
+// resume turns a request into one that resumes from what is stored. Streams whose full refresh is complete are omitted:
 // to read them again would be another refresh. So are all streams that are complete if only those are wanted that are
 // unfinished. It reports whether anything is left to read.
 func (r *replica) resume(req connector.ReadRequest, unfinished bool) (connector.ReadRequest, bool) {

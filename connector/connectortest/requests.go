@@ -131,7 +131,7 @@ func checkStreams(ctx context.Context, t *trial) {
 	}
 }
 
-// checkStates gives states that are none of the source's.
+// checkStates sends states that aren't the source's.
 func checkStates(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
 		req := t.request(mode)

@@ -210,7 +210,7 @@ func (s *suite) modes() []connector.SyncMode {
 // can reports whether the source claims a capability.
 func (s *suite) can(c connector.Capability) bool { return slices.Contains(s.spec.Capabilities, c) }
 
-// stream returns what is known of a stream, or nil.
+// stream returns what is known about a stream, or nil.
 func (s *suite) stream(name string) *stream {
 	i := slices.IndexFunc(s.streams, func(other *stream) bool { return other.Name == name })
 	if i < 0 {

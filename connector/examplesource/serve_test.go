@@ -70,7 +70,7 @@ func TestContractOverGRPC(t *testing.T) {
 		Logs:      logs.String,
 		Truth:     func() (connectortest.Rows, error) { return s.truth, nil },
 		Mutate:    s.mutate,
-		Page:      1000, // flow control lets a small shop pass as a whole
+		Page:      1000, // a small shop fits into the flow-control window
 		Refused:   &connectortest.Refused{Stream: "prices", Config: connector.NewConfig(`{}`)},
 		Panicking: func() connector.Source { return broken },
 		Known: map[string]string{
