@@ -281,12 +281,12 @@ func (s *soak) breakObjects(ctx context.Context, random *rand.Rand) (broken int)
 	return broken
 }
 
-// kill kills the service, which is started again at the same address, or the client, every few seconds.
+// kill kills the client and the service in turn, every few seconds. The service is started again at the same address.
 func (s *soak) kill(ctx context.Context) (kills int, err error) {
 	for pause(ctx, 1500*time.Millisecond, 5*time.Second) {
 		kills++
 		s.lock.Lock()
-		if s.client != nil && s.random.IntN(2) == 0 {
+		if s.client != nil && kills%2 == 1 {
 			s.killed = true
 			err = s.client.Process.Kill()
 		} else {
