@@ -63,7 +63,7 @@ func (s *Source) relations(between []schema.Relation) []connector.Relation {
 	var relations []connector.Relation
 	for _, relation := range between {
 		for _, row := range s.streams {
-			if slices.Contains(relation.Objects, row.Object) && slices.Equal(row.PrimaryKey(), []string{"id"}) {
+			if slices.Contains(relation.Objects, row.Object) && slices.Equal(row.PrimaryKey(), []string{"id"}) && !row.Single {
 				relations = append(relations, connector.Relation{Field: relation.Field, Stream: row.Name, ForeignField: "id"})
 			}
 		}

@@ -287,7 +287,7 @@ const simulated = "http://stripe.test"
 func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 	p := &play{history: h, tester: t, streams: streams, time: now, happened: map[string]string{}, skew: h.skew}
 	p.stripe = stripetest.New(stripetest.Options{
-		Seed: h.seed, Objects: h.objects(streams), Accounts: h.accounts(), Compact: true,
+		Seed: h.seed, Objects: h.objects(streams), Accounts: h.accounts(), Compact: true, TestClocks: h.testClocks(),
 		Start: now.AddDate(0, 0, -40), End: now, Now: p.now,
 		EventDelay: h.eventDelay, ObjectDelay: h.objectDelay, ShuffleTies: h.shuffle, OldEvents: h.oldEvents,
 		Observe: func(stripetest.Request) { p.observe() },
@@ -623,7 +623,28 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 			}
 			data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
 		}
-		rows[r.key(stream.Name, data)] = data
+		if !lists(p.account, stream, id) {
+			continue
+		}
+		for _, data := range p.held(stream, data) {
+			rows[r.key(stream.Name, data)] = data
+		}
+	}
+	return rows
+}
+
+// held returns the rows that a stream has of an object.
+func (p *play) held(stream connector.Stream, data string) []string {
+	if stream.Name != "balance" {
+		return []string{data}
+	}
+	var rows []string
+	for _, row := range held(stream, decoded(p, data)) {
+		text, err := json.Marshal(row)
+		if err != nil {
+			p.Fatalf("%v", err)
+		}
+		rows = append(rows, string(text))
 	}
 	return rows
 }

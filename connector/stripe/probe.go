@@ -81,10 +81,15 @@ func probe(ctx context.Context, client *api.Client, row *table.Stream, mode stri
 	for name := range row.ParentParams {
 		query.Set(name, noParent.ID)
 	}
-	if !row.Unpaged {
-		query.Set("limit", "1")
+	var err error
+	if row.Single {
+		_, err = client.Single(ctx, path, query)
+	} else {
+		if !row.Unpaged {
+			query.Set("limit", "1")
+		}
+		_, err = client.List(ctx, path, query)
 	}
-	_, err := client.List(ctx, path, query)
 	if api.IsNotFound(err) || row.RefusedByParent && err != nil && affectsAll(err) == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -79,6 +80,9 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 		return err
 	}
 	r.streams, r.parts = planned.Streams, planned.Parts
+	if err := r.addClocks(ctx); err != nil {
+		return err
+	}
 	for _, s := range r.streams {
 		s.Owner = owner
 		if err := s.Register(r.reader.Emitter, r.reader.Now); err != nil {
@@ -91,6 +95,32 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 		}
 	}
 	return r.rounds(ctx)
+}
+
+// clocksStream is the stream of the test clocks.
+const clocksStream = "test_helpers_test_clocks"
+
+// addClocks adds the objects of test clocks to what is read from the beginning: in test mode, some lists hide them unless they
+// are asked for those of one clock. Which clocks there are is requested only if a list hides something.
+func (r *read) addClocks(ctx context.Context) error {
+	hides := func(p plan.Part) bool { return p.HidesClocks() }
+	if r.reader.Live || !slices.ContainsFunc(r.parts, hides) {
+		return nil
+	}
+	ids, err := r.reader.IDs(ctx, clocksStream)
+	if emit.EndsRead(err) {
+		return err
+	}
+	if err != nil {
+		message := "The test clocks can't be listed, so their objects are not read until they change. "
+		return r.reader.Emitter.Log(ctx, connector.Warning, message+connector.AsFailure(err).Message)
+	}
+	for i := range r.parts {
+		if r.parts[i].HidesClocks() {
+			r.parts[i].AddClocks(ids)
+		}
+	}
+	return nil
 }
 
 // skewWarning is the smallest clock skew that is worth a warning.

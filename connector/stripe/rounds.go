@@ -54,6 +54,9 @@ func (r *read) rounds(ctx context.Context) error {
 			return emit.ErrStopped
 		}
 		r.parts = plan.Again(r.source.streams, r.config, relist, r.reader.Now())
+		if err := r.addClocks(ctx); err != nil {
+			return err
+		}
 		r.sweeper.Restart(relist)
 	}
 }
@@ -180,7 +183,7 @@ func (r *read) in(phases ...selected.Phase) []*selected.Stream {
 
 // isAnnounced reports whether events announce every change of a stream.
 func (r *read) isAnnounced(s *selected.Stream) bool {
-	return r.source.streams.Freshness(s.Row) == connector.ByEvents
+	return r.source.streams.Freshness(s.Row) == connector.ByEvents && s.Row.PendingField == ""
 }
 
 func (r *read) stopped() bool { return r.reader.Emitter.Stopped() }

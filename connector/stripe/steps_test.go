@@ -144,7 +144,12 @@ var kindred = [][]string{
 	{"radar_value_lists", "radar_value_list_items", "shipping_rates"},
 	{"issuing_cards", "issuing_tokens", "issuing_authorizations"},
 	{"issuing_cardholders", "issuing_disputes", "issuing_personalization_designs", "issuing_physical_bundles", "issuing_settlements", "issuing_transactions"},
-	{"payment_intents", "payouts", "topups", "reviews"},
+	{"payment_intents", "topups", "reviews"},
+	{"payouts", "payout_transactions", "balance_transactions"},
+	{"account", "balance", "tax_settings"},
+	{"customers", "customer_cash_balances", "customer_discounts", "customer_cash_balance_transactions"},
+	{"customers", "subscriptions", "subscription_discounts", "customer_discounts", "invoices", "invoice_discounts"},
+	{"test_helpers_test_clocks", "customers", "subscriptions", "quotes"},
 	{"identity_verification_sessions", "identity_verification_reports", "reporting_report_runs", "reporting_report_types"},
 	{"test_helpers_test_clocks", "tax_rates", "subscription_schedules"},
 	{"treasury_financial_accounts", "treasury_inbound_transfers", "treasury_transactions", "treasury_transaction_entries"},
@@ -165,22 +170,24 @@ var kindred = [][]string{
 
 // deletable are the streams whose objects Stripe deletes; of subscriptions, it cancels them.
 var deletable = []string{
-	"apple_pay_domains", "bank_accounts", "cards", "coupons", "customer_payment_methods", "customer_tax_ids", "customers",
-	"external_account_bank_accounts", "external_account_cards", "invoice_items", "invoice_line_items", "invoices", "persons", "plans",
-	"prices", "products", "radar_value_list_items", "radar_value_lists", "sources", "subscription_items", "subscriptions", "tax_ids",
+	"apple_pay_domains", "bank_accounts", "cards", "coupons", "customer_discounts", "customer_payment_methods", "customer_tax_ids", "customers",
+	"external_account_bank_accounts", "external_account_cards", "invoice_discounts", "invoice_items", "invoice_line_items", "invoices", "persons", "plans",
+	"prices", "products", "radar_value_list_items", "radar_value_lists", "sources", "subscription_discounts", "subscription_items", "subscriptions", "tax_ids",
 	"terminal_configurations", "terminal_locations", "terminal_readers", "test_helpers_test_clocks", "webhook_endpoints",
 }
 
 // steady are the streams whose objects never change once they are there, as far as anybody is told.
 var steady = []string{
-	"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "sigma_scheduled_query_runs",
+	"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "payout_transactions",
+	"sigma_scheduled_query_runs",
 	"treasury_received_debits",
 }
 
 // given are the streams whose objects come with others or are there from the first.
 var given = []string{
-	"accounts", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs", "events",
-	"exchange_rates", "reporting_report_types", "tax_codes", "treasury_transaction_entries",
+	"account", "accounts", "balance", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs",
+	"customer_cash_balances", "events", "exchange_rates", "payout_transactions", "reporting_report_types", "tax_codes", "tax_settings",
+	"treasury_transaction_entries",
 }
 
 // needed are lists that others point to.
@@ -205,6 +212,14 @@ func (h history) objects(streams map[string]connector.Stream) map[string]int {
 		}
 	}
 	return objects
+}
+
+// testClocks is the share of customers that belong to a test clock.
+func (h history) testClocks() float64 {
+	if slices.Contains(h.pool, "test_helpers_test_clocks") {
+		return 0.5
+	}
+	return 0
 }
 
 // accounts says how many connected accounts there are.

@@ -127,7 +127,7 @@ func TestInitTellsWhatARestrictedKeyMayRead(t *testing.T) {
 	w.stdin = strings.NewReader("charges,customers\n")
 	w.runs(t, exitOK, "init", "--api-base", stripe.URL, path)
 	says(t, w.err, "The key works (mode: test):")
-	says(t, w.err, " of 108 streams can be read.")
+	says(t, w.err, " of 116 streams can be read.")
 	says(t, w.err, "more: ")
 	w.runs(t, exitOK, "run", "--once", path)
 	if content, err := os.ReadFile(path); err != nil {

@@ -150,6 +150,24 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, option
 	return page, c.get(ctx, call.with(options))
 }
 
+// Single reads an endpoint that returns one object, which may have no id, as a page that holds it. An error is a
+// *connector.Failure or the context's.
+func (c *Client) Single(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
+	page := &Page{}
+	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
+		compact, err := cutter.Compact(led)
+		object := rawjson.CutObject(compact)
+		if err == nil && object.Type == "" {
+			err = errNoType
+		}
+		page.AsOf, page.Objects = asOf, []rawjson.Object{object}
+		return err
+	})
+	return page, c.get(ctx, call.with(options))
+}
+
+var errNoType = errors.New("the body is not an object with a type")
+
 var errNotObject = errors.New("the body is not an object with an id")
 
 // Get reads one object. The error is a *connector.Failure or a context error.

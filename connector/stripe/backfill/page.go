@@ -41,8 +41,8 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 		}
 	}
 	page, err := p.list(ctx, w, p.Pager)
-	for tries := 0; tries < maxSearches && api.IsBroken(err) && !api.IsUnreachable(err); tries++ {
-		if row.Cursor == "" || w.After != "" && w.At == 0 {
+	for tries := 0; tries < maxSearches && api.IsBroken(err) && !api.IsUnreachable(err) && !row.Single; tries++ {
+		if row.Cursor == "" || w.Clock != "" || w.After != "" && w.At == 0 {
 			page, err = p.insist(ctx, w)
 			break
 		}
@@ -71,17 +71,14 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 // list reads the next page of a window, leaving unexpanded what Stripe refuses to expand.
 func (p *pager) list(ctx context.Context, w state.Window, sizes *family.Pager) (*api.Page, error) {
 	path, query := p.query(w)
-	page, err := p.reader.List(ctx, path, query, sizes)
-	if p.family.Unexpand(err) {
-		path, query = p.query(w)
-		page, err = p.reader.List(ctx, path, query, sizes)
-	}
-	return page, err
+	return p.reader.Fetch(ctx, p.family, table.Place{}, path, query, sizes)
 }
 
 func (p *pager) query(w state.Window) (string, url.Values) {
 	path, query := p.family.List(table.Place{PageSize: p.reader.PageSize})
-	if p.family.Row.Cursor != "" {
+	if w.Clock != "" {
+		query.Set("test_clock", w.Clock)
+	} else if p.family.Row.Cursor != "" {
 		query.Set("created[gte]", seconds(w.From))
 		query.Set("created[lt]", seconds(w.To))
 	}

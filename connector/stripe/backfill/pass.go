@@ -82,7 +82,9 @@ func (p *pass) Fraction() float64 {
 	}
 	var remaining int64
 	for _, s := range p.spans {
-		remaining += s.Remaining()
+		if s.Clock == "" {
+			remaining += s.Remaining()
+		}
 	}
 	return 1 - float64(remaining)/float64(p.to-p.from)
 }
@@ -114,13 +116,28 @@ func (p *pass) unassigned() *span {
 
 // notePending records the oldest object of a page that can still change without an event.
 func (p *pass) notePending(objects []rawjson.Object) {
-	if p.root.PendingField == "" {
-		return
-	}
-	for _, object := range objects {
-		value, _ := rawjson.Lookup(object.Raw, p.root.PendingField)
-		if at := p.root.CreatedAt(object); rawjson.String(value) == p.root.PendingValue && (p.pending == 0 || at < p.pending) {
-			p.pending = at
+	for _, row := range p.pendingRows() {
+		oldest := clock.Second(0)
+		if row.PendingDays > 0 {
+			oldest = p.to - clock.Second(row.PendingDays)*clock.Day
+		}
+		for _, object := range objects {
+			value, _ := rawjson.Lookup(object.Raw, row.PendingField)
+			at := p.root.CreatedAt(object)
+			if rawjson.String(value) == row.PendingValue && at >= oldest && (p.pending == 0 || at < p.pending) {
+				p.pending = at
+			}
 		}
 	}
+}
+
+// pendingRows returns the rows of the pass's streams whose objects can change without an event.
+func (p *pass) pendingRows() []*table.Stream {
+	var rows []*table.Stream
+	for _, s := range p.streams {
+		if s.Row.PendingField != "" {
+			rows = append(rows, s.Row)
+		}
+	}
+	return rows
 }

@@ -115,7 +115,7 @@ func (b *Backfill) victim() (*pass, *span) {
 			continue
 		}
 		for _, s := range p.spans {
-			if left := s.pagesLeft(); s.taken && left >= most && s.floor-s.From > 1 {
+			if left := s.pagesLeft(); s.taken && s.Clock == "" && left >= most && s.floor-s.From > 1 {
 				from, busiest, most = p, s, left
 			}
 		}

@@ -32,7 +32,7 @@ func (s *span) take() {
 // arrive records the arrival of a page. It returns the objects that belong to the span, since another worker may have taken
 // the older part in the meantime, and reports whether they are the last.
 func (s *span) arrive(root *table.Stream, objects []rawjson.Object, more bool) ([]rawjson.Object, bool) {
-	if root.Cursor == "" {
+	if root.Cursor == "" || s.Clock != "" {
 		return objects, !more
 	}
 	s.floor = s.From
@@ -84,7 +84,7 @@ const newestFirstPages = 16
 // committed records that the objects of the span down to last were committed.
 func (s *span) committed(root *table.Stream, last rawjson.Object) {
 	s.After, s.At = strings.Clone(last.ID), root.CreatedAt(last) // a substring would keep the whole page in memory
-	if s.At < s.From || s.At >= s.To {
+	if s.Clock != "" || s.At < s.From || s.At >= s.To {
 		s.At = 0 // Stripe doesn't order this list by creation time
 	}
 }

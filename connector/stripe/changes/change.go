@@ -184,10 +184,12 @@ func (c *change) carries(mode string) bool {
 		return false
 	case deletes(c.member, e):
 		return false // it was made in the same second: before or after that
+	case c.member.Asks():
+		return false // no event shows what is asked for
 	case mode == config.UpdatePayload:
 		return true
 	case c.late || !c.certain() || e.Version != api.Version:
 		return false
 	}
-	return c.role == childObject || c.member.EmbedsAll(e.About)
+	return c.role == childObject || c.member.ShowsAll(e.About)
 }

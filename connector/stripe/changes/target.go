@@ -78,9 +78,9 @@ func (s *sweep) targetsIn(root *family.Member, key targetsKey) []target {
 			case ofParent && (stream.Row.Follows() || parent.AnnouncesDeletion(key.kind)):
 				found = append(found, target{stream, m, root, ownObject})
 			case ofParent || !stream.Row.Announces(key.kind):
-			case key.object == stream.Row.Object:
+			case key.object == stream.Row.Object && !m.Row.Inline:
 				found = append(found, target{stream, m, m, childObject})
-			case !m.HasType(key.object):
+			case m.Row.Inline || !m.HasType(key.object):
 				found = append(found, target{stream, m, m, allChildren})
 			}
 		}

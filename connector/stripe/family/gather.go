@@ -116,7 +116,7 @@ func (g *Gatherer) children(ctx context.Context, child *Member, objects []rawjso
 			g.markRead(child, object.ID)
 			continue
 		}
-		first := embedded(child.Row, object)
+		first := child.embedded(object)
 		for _, id := range across {
 			at := table.Place{Parent: object, Across: id, From: g.from, To: g.to, PageSize: g.reader.PageSize}
 			if first.HasMore {
@@ -136,13 +136,16 @@ func (g *Gatherer) children(ctx context.Context, child *Member, objects []rawjso
 // embedded returns the first children of a parent, as embedded in its object. If the object doesn't contain a list that
 // says whether more children follow, the result is an empty list with HasMore set, and the children must be listed by their
 // own endpoint.
-func embedded(child *table.Stream, parent rawjson.Object) rawjson.List {
+func (m *Member) embedded(parent rawjson.Object) rawjson.List {
 	unknown := rawjson.List{HasMore: true}
-	if child.Embedded == "" {
+	if m.Row.Embedded == "" || m.apart {
 		return unknown
 	}
-	value, ok := rawjson.Lookup(parent.Raw, child.EmbeddedPath()...)
-	if !ok {
+	value, ok := rawjson.Lookup(parent.Raw, m.Row.EmbeddedPath()...)
+	switch {
+	case m.Row.Inline, ok && m.Row.Single:
+		return rawjson.List{Objects: m.Row.Found(value, parent)}
+	case !ok:
 		return unknown
 	}
 	var list rawjson.List
@@ -161,8 +164,13 @@ func embedded(child *table.Stream, parent rawjson.Object) rawjson.List {
 // Object re-reads an object, with its children that have Follows set, or reports that it is gone, as [Reader.Object] does.
 func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object rawjson.Object, gone bool, err error) {
 	asOf := g.reader.Now()
-	object, gone, err = g.reader.Object(ctx, m, id, m.Expansions())
-	if m.Unexpand(err) {
+	query := m.Expansions()
+	object, gone, err = g.reader.Object(ctx, m, id, query)
+	again, refusal := g.reader.Unexpand(ctx, m, m.Row.Retrieve(table.Place{}, id), query, err)
+	if refusal != nil {
+		return object, false, refusal
+	}
+	if again {
 		object, gone, err = g.reader.Object(ctx, m, id, m.Expansions())
 	}
 	if err != nil || gone {
@@ -205,8 +213,15 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 	}
 }
 
-// Children re-lists the children of a parent.
+// Children re-lists what is below a parent. Objects that no endpoint lists are found in the parent, which is re-read.
 func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error {
+	if m.Row.Inline {
+		_, gone, err := g.Object(ctx, m.parent, parent)
+		if gone {
+			g.replace(m, parent, g.reader.Now())
+		}
+		return err
+	}
 	raw := rawjson.WithMember("{}", "id", rawjson.Quote(parent))
 	at := table.Place{PageSize: g.reader.PageSize, Parent: rawjson.Object{ID: parent, Raw: raw}}
 	asOf := g.reader.Now()
@@ -250,7 +265,7 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 		}
 		query.Set("starting_after", last)
 	}
-	page, err := g.reader.List(ctx, path, query, pager)
+	page, err := g.reader.Fetch(ctx, child, at, path, query, pager)
 	switch {
 	case api.IsCursorGone(err): // that child was deleted: restart the list; some children are read twice
 		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restart(child.Row)

@@ -121,7 +121,7 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		h.records[s] = slices.Grow(h.records[s], len(objects))
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
-				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at, s), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
@@ -24,7 +23,9 @@ type Member struct {
 	parentObject string                            // the object type of its parents
 	objects      []string                          // the object types of the endpoint
 	refused      atomic.Pointer[connector.Failure] // why the key may not list the endpoint, if so
-	unexpanded   atomic.Bool                       // Stripe refuses to embed the objects in their parents
+	expansions   []*expansion                      // what is asked for in its objects
+	apart        bool                              // its columns are too deep in its parents to be asked for there
+	unexpanded   atomic.Pointer[connector.Failure] // why Stripe refuses to embed the objects in their parents, if so
 }
 
 // Of returns the family of an endpoint, with those descendants that lead to one of the streams, or nil if there are none.
@@ -69,6 +70,7 @@ func member(t table.Table, endpoint *table.Stream, parent *Member, streams []*se
 	if len(m.Streams)+len(m.Children) == 0 {
 		return nil
 	}
+	m.findExpansions()
 	return m
 }
 
@@ -121,73 +123,51 @@ func (m *Member) isClosed() bool {
 	return m.parent != nil && !slices.ContainsFunc(m.All(), func(s *selected.Stream) bool { return !s.Out.Ended() })
 }
 
-// List returns the path and the parameters of the first page, including what the children need.
+// List returns path and parameters of the first page, with what the children and the columns need.
 func (m *Member) List(at table.Place) (string, url.Values) {
 	path, query := m.Row.List(at)
-	for _, child := range m.Children {
-		if child.isExpanded() {
-			query.Add("expand[]", "data."+child.Row.Embedded)
-		}
-	}
+	m.expand(query, m.prefix())
 	return path, query
 }
 
-// isExpanded reports whether m can be embedded in its parents on request.
-func (m *Member) isExpanded() bool { return m.Row.Expand && !m.unexpanded.Load() }
-
-// Expansions returns the parameters to request one object of m with the children that follow it.
+// Expansions returns what is asked for with one object of m, for its columns and for the children that follow it.
 func (m *Member) Expansions() url.Values {
 	query := url.Values{}
-	for _, child := range m.Children {
-		if child.isExpanded() && child.Follows() {
-			query.Add("expand[]", child.Row.Embedded)
-		}
-	}
+	m.expand(query, "")
 	return query
 }
 
-// Unexpand reports whether err says that Stripe refuses to embed children that were requested. If so, they are listed by
-// their own endpoints from now on, which will reveal the streams that lack a permission.
-func (m *Member) Unexpand(err error) bool {
-	if !api.IsExpansionRefused(err) {
+// ShowsAll reports whether an event that shows an object of m shows all that is read of it, or its children have an endpoint
+// of their own.
+func (m *Member) ShowsAll(object rawjson.Object) bool {
+	if m.Asks() {
 		return false
 	}
-	refused := false
 	for _, child := range m.Children {
-		refused = child.Row.Expand && !child.unexpanded.Swap(true) || refused
-	}
-	return refused
-}
-
-// EmbedsAll reports whether the lists embedded in an object of m are all complete.
-func (m *Member) EmbedsAll(object rawjson.Object) bool {
-	for _, child := range m.Children {
-		if child.Row.Embedded == "" || child.Row.Expand || !child.Follows() {
+		if child.Row.Embedded == "" || child.Row.Expand || child.Row.Inline || child.apart || !child.Follows() {
 			continue
 		}
-		if embedded(child.Row, object).HasMore {
+		if child.embedded(object).HasMore {
 			return false
 		}
 	}
 	return true
 }
 
-// Normalize returns an object in the one shape that its records have: with the id of its parent, and without anything that
-// was expanded for its children.
-func (m *Member) Normalize(raw string, at table.Place) string {
+// Normalize returns an object in the one shape that the records of a stream have: with the id of its parent, and without
+// anything that was expanded for other streams.
+func (m *Member) Normalize(raw string, at table.Place, s *selected.Stream) string {
 	if field := m.Row.ParentField; field != "" {
 		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Parent.ID))
 	}
 	if field := m.Row.AcrossField; field != "" {
 		raw = rawjson.WithMember(raw, field, rawjson.Quote(at.Across))
 	}
-	for _, child := range m.Children {
-		if child.Row.Expand {
-			raw = rawjson.Without(raw, child.Row.EmbeddedPath()...)
-		}
-	}
-	return raw
+	return m.shown(raw, s)
 }
+
+// Plain returns an object as an event shows it.
+func (m *Member) Plain(raw string) string { return m.shown(raw, nil) }
 
 // inRange returns the objects of m that its lists would show. A root that is listed by creation time doesn't include
 // objects created before the start date, so that rows don't depend on whether an object was listed or changed.
@@ -201,10 +181,17 @@ func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	}
 	isOld := func(object rawjson.Object) bool {
 		at := m.Row.CreatedAt(object)
-		return at != 0 && at < from
+		return at != 0 && at < from && !(m.Row.Clocked && clocked(object))
 	}
 	if !slices.ContainsFunc(objects, isOld) {
 		return objects
 	}
 	return slices.DeleteFunc(slices.Clone(objects), isOld)
+}
+
+// clocked reports whether an object belongs to a test clock: those are read whenever they were created, which is by their own
+// clock.
+func clocked(object rawjson.Object) bool {
+	value, _ := rawjson.Lookup(object.Raw, "test_clock")
+	return value != "" && value != "null"
 }

@@ -98,6 +98,34 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 	}
 }
 
+// Fetch reads a page of m, as List does, without what Stripe refuses to expand. An endpoint of one object is a page of what
+// that holds.
+func (r *Reader) Fetch(ctx context.Context, m *Member, at table.Place, path string, query url.Values, p *Pager) (*api.Page, error) {
+	page, err := r.fetch(ctx, m.Row, at, path, query, p)
+	again, refusal := r.Unexpand(ctx, m, path, query, err)
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case again:
+		query.Del("expand[]")
+		m.expand(query, m.prefix())
+		return r.fetch(ctx, m.Row, at, path, query, p)
+	}
+	return page, err
+}
+
+func (r *Reader) fetch(ctx context.Context, row *table.Stream, at table.Place, path string, query url.Values, p *Pager) (*api.Page, error) {
+	if !row.Single {
+		return r.List(ctx, path, query, p)
+	}
+	page, err := r.Client.Single(ctx, path, query)
+	if err != nil {
+		return nil, err
+	}
+	page.Objects = row.Found(page.Objects[0].Raw, at.Parent)
+	return page, nil
+}
+
 // EndlessList returns the failure of a list that doesn't end.
 func EndlessList(row *table.Stream, what string) error {
 	return &connector.Failure{

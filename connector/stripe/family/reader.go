@@ -52,12 +52,17 @@ func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Val
 	return object, err == nil && deleted == "true", err
 }
 
-// acrossIDs returns the ids of all objects of the named stream, which another stream needs for its requests. They are read
-// once per Read. For an empty name it returns a single empty id.
+// acrossIDs returns the ids of all objects of the named stream, which another stream needs for its requests. For an empty
+// name it returns a single empty id.
 func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 	if name == "" {
 		return []string{""}, nil
 	}
+	return r.IDs(ctx, name)
+}
+
+// IDs returns the ids of the objects of a stream, which are read once in a Read.
+func (r *Reader) IDs(ctx context.Context, name string) ([]string, error) {
 	r.across.Lock()
 	defer r.across.Unlock()
 	if ids, ok := r.across.ids[name]; ok {

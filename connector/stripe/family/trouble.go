@@ -48,7 +48,12 @@ func (r *Reader) canList(ctx context.Context, m *Member) bool {
 	for name := range m.Row.ParentParams {
 		query.Set(name, noParent.ID)
 	}
-	_, err := r.Client.List(ctx, path, query, api.Expendable)
+	var err error
+	if m.Row.Single {
+		_, err = r.Client.Single(ctx, path, query, api.Expendable)
+	} else {
+		_, err = r.Client.List(ctx, path, query, api.Expendable)
+	}
 	failure, refused := connector.FailureIn(err)
 	return err == nil || refused && (failure.Class == connector.SourceData || api.IsBroken(err))
 }

@@ -23,7 +23,18 @@ type Part struct {
 	Pending  clock.Second   // the creation of the oldest object that can still change without an event; 0 for none
 	// Relisting: the lists are read a second time, since the first reading was interrupted.
 	Relisting bool
+	begins    bool // it is read from the beginning
 }
+
+// AddClocks adds the objects of test clocks to a part that reads a list from the beginning which hides them.
+func (p *Part) AddClocks(ids []string) {
+	for _, id := range ids {
+		p.Windows = append(p.Windows, state.Window{From: p.From, To: p.To, Clock: id})
+	}
+}
+
+// HidesClocks reports whether the part reads, from the beginning, a list that hides the objects of test clocks.
+func (p *Part) HidesClocks() bool { return p.begins && p.Root.Clocked }
 
 // Plan is what a request means.
 type Plan struct {
@@ -261,6 +272,7 @@ func (p *planner) part(g group, streams []*selected.Stream) Part {
 		}
 		return part
 	case g.pass == "":
+		part.begins = true
 		part.Windows = []state.Window{{From: part.From, To: part.To}}
 		return part
 	}

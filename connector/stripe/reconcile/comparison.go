@@ -133,7 +133,7 @@ func (c *comparison) with(t told, e *changes.Event) told {
 
 // fingerprint returns that of an object's record.
 func (c *comparison) fingerprint(object rawjson.Object) uint64 {
-	return fingerprint(c.seed, c.family.Normalize(object.Raw, table.Place{}))
+	return fingerprint(c.seed, c.family.Plain(object.Raw))
 }
 
 // differing returns the objects of a page that no event announced, or that the newest event shows otherwise.

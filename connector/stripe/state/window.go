@@ -8,6 +8,8 @@ type Window struct {
 	To    clock.Second `json:"to"`
 	After string       `json:"after,omitempty"` // the last object read; empty if none
 	At    clock.Second `json:"at,omitzero"`     // creation time of that object
+	// Clock is the test clock whose objects are read, whenever they were created; empty for those of none.
+	Clock string `json:"clock,omitempty"`
 }
 
 // Remaining returns the number of seconds left to read.
@@ -22,7 +24,7 @@ func (w Window) Remaining() int64 {
 // object was created, so some objects of that second are read twice.
 func (w Window) WithoutCursor() Window {
 	if w.At != 0 {
-		return Window{From: w.From, To: w.At + 1}
+		return Window{From: w.From, To: w.At + 1, Clock: w.Clock}
 	}
-	return Window{From: w.From, To: w.To}
+	return Window{From: w.From, To: w.To, Clock: w.Clock}
 }

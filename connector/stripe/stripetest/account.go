@@ -14,9 +14,14 @@ type Account struct {
 	stores map[string]*store
 	events []event
 	silent bool // changes emit no events
+	// replaced has the payouts that failed, with those that paid out the same again.
+	replaced map[ref]ref
 	// edits are what Distort changes; nil while there are none.
 	edits map[ref][]*distortion
 }
+
+// ownAccount is the kind of the account itself.
+const ownAccount = "own_account"
 
 // ID returns the account's id, "acct_…".
 func (a *Account) ID() string { return a.id }
@@ -40,6 +45,8 @@ func newAccount(s *Stripe, id string, seed uint64, connected int) *Account {
 			}
 		case k.name == "account":
 			st.fill(connected)
+		case k.sole:
+			st.fill(1)
 		case k.name != "event" && len(k.ids) > 0:
 			st.fill(min(n, len(k.ids)))
 		case k.name != "event":

@@ -9,10 +9,10 @@ import (
 // answer writes the answer to a request, whose key and account are known, into the renderer.
 func (a *Account) answer(x *exchange, c *caller, r *renderer, values url.Values) *apiError {
 	end, ids := x.end, x.ids
-	if end.route == nil {
-		return a.answerAccount(r, values)
+	if end.route.inline {
+		return unrecognized(x.request.Method, x.request.URL.Path, "")
 	}
-	if end.single {
+	if end.single || end.route.one {
 		return a.answerObject(x, c, r, values)
 	}
 	var parent *ref
@@ -108,11 +108,14 @@ func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.V
 	if err := a.stripe.authorizeExpansion(x, c, e); err != nil {
 		return err
 	}
-	id := ids[len(ids)-1]
 	kind := a.stores[route.kinds[0]].kind
-	t, ok, err := a.objectBelow(route, ids)
+	t, ok, err := a.named(route, ids)
 	if err != nil {
 		return err
+	}
+	id := kind.name
+	if len(ids) > 0 {
+		id = ids[len(ids)-1]
 	}
 	switch {
 	case !ok || !t.store.retrievable(t.ordinal, r.now) || kind.name == "event" && int64(t.store.time(t.ordinal)) < r.now-int64(Retention.Seconds()):
@@ -126,6 +129,25 @@ func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.V
 		r.object(t, t.store.revision(t.ordinal), e, a.stripe.level(), false)
 	}
 	return nil
+}
+
+// named finds the object that a path names, by its id or as the only one.
+func (a *Account) named(route *route, ids []string) (ref, bool, *apiError) {
+	switch {
+	case !route.one:
+		return a.objectBelow(route, ids)
+	case !route.nested():
+		return ref{a.stores[route.kinds[0]], 0}, true, nil
+	}
+	parent, err := a.visibleParent(route, ids[0])
+	if err != nil {
+		return ref{}, false, err
+	}
+	children := a.candidates(&query{route: route}, &parent)
+	if children.len() == 0 {
+		return ref{}, false, nil
+	}
+	return children.at(children.len() - 1), true, nil
 }
 
 // objectBelow finds the object that a path names, below its parent where it names one.
@@ -150,30 +172,6 @@ func (a *Account) objectBelow(route *route, ids []string) (ref, bool, *apiError)
 		}
 	}
 	return ref{}, false, nil
-}
-
-// answerAccount answers GET /v1/account (https://docs.stripe.com/api/accounts/retrieve).
-func (a *Account) answerAccount(r *renderer, values url.Values) *apiError {
-	for name := range values {
-		if base(name) != "expand" {
-			return unknownParameters([]string{name})
-		}
-	}
-	s := a.stripe.stores["account"]
-	for ordinal := range s.initial {
-		if s.id(ordinal) == a.id {
-			r.object(ref{s, ordinal}, s.revision(ordinal), nil, a.stripe.level(), false)
-			return nil
-		}
-	}
-	c := compiler{}
-	c.object([]field{{name: "id", value: quoted(a.id)}, {name: "object", value: quoted("account")},
-		{name: "business_type", value: quoted("company")}, {name: "charges_enabled", value: literal("true")},
-		{name: "country", value: quoted("US")}, {name: "default_currency", value: quoted("usd")},
-		{name: "details_submitted", value: literal("true")}, {name: "email", value: quoted("owner@example.com")},
-		{name: "payouts_enabled", value: literal("true")}, {name: "type", value: quoted("standard")}}, a.stripe.level())
-	r.buf = append(r.buf, c.text.String()...)
-	return nil
 }
 
 // answerSearch answers a search, newest first. The query language is understood where it compares status, currency,

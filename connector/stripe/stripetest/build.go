@@ -17,6 +17,8 @@ type builder struct {
 	old bool
 	// status and sort are the top-level status and type, for properties that must fit them.
 	status, sort string
+	// amounts counts the amounts of a balance, whose currencies differ.
+	amounts int
 }
 
 // begin decides what other properties depend on, and makes up the object.

@@ -28,6 +28,15 @@ func (b *builder) special(full, name string, n *node) (value, bool) {
 		return hole(slot{kind: slotTime, delta: settling}), true
 	case b.kind.name == "balance_transaction" && name == "status":
 		return hole(slot{kind: slotSettled, delta: settling}), true
+	case b.kind.name == "balance" && name == "currency":
+		b.amounts++
+		return quoted([]string{"usd", "eur", "gbp", "jpy"}[b.amounts%4]), true
+	case b.kind.name == "payout" && full == "automatic":
+		return literal(strconv.FormatBool(b.variant%4 != 3)), true
+	case b.kind.name == "payout" && full == "reconciliation_status" && b.variant%4 == 3:
+		return quoted("not_applicable"), true
+	case b.kind.name == "payout" && full == "reconciliation_status":
+		return hole(slot{kind: slotReconciled}), true
 	case b.kind.name == "billing.meter_event_summary" && name == "start_time":
 		return hole(slot{kind: slotTime}), true // another one for each summary of a meter
 	case b.kind.name == "billing.meter_event_summary" && name == "end_time":

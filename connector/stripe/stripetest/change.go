@@ -63,6 +63,14 @@ func (a *Account) delete(t ref) error {
 	if !t.store.kind.deletable {
 		return fmt.Errorf("delete %s: Stripe does not delete objects of type %s", t.store.id(t.ordinal), t.store.kind.object)
 	}
+	if t.store.kind.name == "test_helpers.test_clock" {
+		customers := a.stores["customer"]
+		for _, ordinal := range customers.pointing("test_clock", t) {
+			if err := a.delete(ref{customers, ordinal}); err != nil {
+				return err
+			}
+		}
+	}
 	if t.store.kind.name == "customer" {
 		subscriptions := a.stores["subscription"]
 		for _, ordinal := range subscriptions.pointing("customer", t) {
@@ -92,6 +100,7 @@ func (a *Account) remove(t ref, now uint32) {
 	parent.store.revise(parent.ordinal, -1)
 	s.changes.dead[t.ordinal] = parent.store.revision(parent.ordinal)
 	a.announce(parent, "", now)
+	a.emit(s.kind.events.deleted, t, s.revision(t.ordinal), now)
 }
 
 // cancel cancels a subscription, unless it is canceled already.

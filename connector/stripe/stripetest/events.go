@@ -41,6 +41,11 @@ func (a *Account) initialEvents() {
 	for _, c := range creations {
 		a.emit(c.object.store.kind.events.created, c.object, 0, c.at)
 	}
+	for _, ordinal := range a.stores["payout"].all() {
+		if t := (ref{a.stores["payout"], ordinal}); int64(t.store.time(ordinal))+reconciling >= since {
+			a.announceReconciliation(t)
+		}
+	}
 	a.stores["event"].initial = int32(len(a.events))
 }
 

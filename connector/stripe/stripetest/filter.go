@@ -52,6 +52,9 @@ func (q *query) point(a *Account, k *kind, r *relation, param, id string) *apiEr
 	if k.parent != "" && r.via == "^" && r.take == "" {
 		field = "^"
 	}
+	if field == "payout" && !target.isAutomatic() {
+		return invalid(param, "", "Balance transaction history can only be filtered on automatic transfers, not manual.")
+	}
 	if q.pointsTo == nil && (k.parent == "" || field == "^") {
 		q.pointsTo, q.relation = &target, field
 		return nil
@@ -135,6 +138,12 @@ func hasItem(a *Account, t ref, price string) bool {
 
 // defaults applies what Stripe leaves out when it is not asked for it, and the filters that need code.
 func (q *query) defaults(a *Account, values url.Values) *apiError {
+	if q.route.param("test_clock") != nil && !values.Has("test_clock") {
+		q.match(func(t ref) bool {
+			clock, ok := t.store.resolve(t.ordinal, t.store.kind.relation("test_clock"))
+			return !ok || !clock.store.alive(clock.ordinal)
+		})
+	}
 	switch q.route.path {
 	case "/v1/subscriptions", "/v1/customers/{customer}/subscriptions":
 		switch status := values.Get("status"); status {

@@ -46,6 +46,8 @@ func (s *store) appendID(buf []byte, ordinal int32) []byte {
 		return append(buf, id...)
 	}
 	switch {
+	case k.name == ownAccount:
+		return append(buf, s.account.id...)
 	case k.ids != nil:
 		return append(buf, k.ids[s.fixedIndex(ordinal)]...)
 	case k.chosen && ordinal%8 == 3:
@@ -81,6 +83,9 @@ func (s *store) ordinal(id string) (int32, bool) {
 	k := s.kind
 	if n, ok := s.changes.byID[id]; ok {
 		return n, true
+	}
+	if k.name == ownAccount {
+		return 0, id == s.account.id
 	}
 	if k.ids != nil {
 		return s.fixedOrdinal(id)

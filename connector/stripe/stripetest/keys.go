@@ -138,7 +138,13 @@ func embeds(n *node, objects []string) bool {
 
 // permissionTo returns the permission to read what a property of a kind holds, or "" where nothing is known of it.
 func (m *model) permissionTo(k *kind, property, object string) string {
-	if e, ok := k.lists[property]; ok {
+	if e, ok := k.lists[property]; ok && e.form != asList {
+		for i := range m.routes {
+			if m.routes[i].kinds[0] == e.kinds[0] {
+				return permissionName(m.routes[i].permission)
+			}
+		}
+	} else if ok {
 		for i := range m.routes {
 			if r := &m.routes[i]; strings.HasPrefix(e.url, placeholders(r.path)) && r.nested() || r.path == e.url {
 				return permissionName(r.permission)

@@ -25,6 +25,8 @@ type kind struct {
 	many int
 	// timeless kinds have no time of creation that is shown.
 	timeless bool
+	// sole kinds have one object, in an account or below a parent.
+	sole bool
 
 	// relations are the properties that hold ids of other objects and that must fit together.
 	relations []relation
@@ -55,7 +57,17 @@ type embedded struct {
 	by string
 	// url is the list's url, with %s for the escaped id of the object that embeds it.
 	url string
+	// form is how the property looks: a list, the object itself or null, or an array of ids, which expansion turns into objects.
+	form form
 }
+
+type form int
+
+const (
+	asList form = iota
+	asObject
+	asArray
+)
 
 // relation is a property that holds the id of another object, or the object itself when it is expanded.
 type relation struct {
@@ -71,7 +83,9 @@ type relation struct {
 	newest string
 	// always means that an object of somebody else is better than none, where a parent has no children to choose from.
 	always bool
-	salt   uint64
+	// given relations of objects that are created at run time are set only if the caller names them.
+	given bool
+	salt  uint64
 }
 
 // empty relations never point to anything.
@@ -103,4 +117,10 @@ func newest(field, kind, back string) relation {
 	return relation{field: field, kinds: []string{kind}, newest: back}
 }
 
-func list(by, url string, kinds ...string) embedded { return embedded{kinds, by, url} }
+func list(by, url string, kinds ...string) embedded { return embedded{kinds: kinds, by: by, url: url} }
+
+// one is an embedded object, the newest child of a kind.
+func one(kind string) embedded { return embedded{kinds: []string{kind}, by: "^", form: asObject} }
+
+// ids is an array of the ids of all children of a kind.
+func ids(kind string) embedded { return embedded{kinds: []string{kind}, by: "^", form: asArray} }

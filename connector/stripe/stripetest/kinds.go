@@ -42,6 +42,8 @@ func customerKinds() []kind {
 				"sources":       list("^", "/v1/customers/%s/sources", "customer_card", "customer_bank_account", "source"),
 				"subscriptions": list("customer", "/v1/customers/%s/subscriptions", "subscription"),
 				"tax_ids":       list("^", "/v1/customers/%s/tax_ids", "customer_tax_id"),
+				"cash_balance":  one("cash_balance"),
+				"discount":      one("customer_discount"),
 			},
 			events: events{"customer.created", "customer.updated", "customer.deleted"}},
 		{name: "customer_card", object: "card", prefix: "card_", parent: "customer", parentField: "customer", few: [2]int{0, 1}, many: 3,
@@ -62,9 +64,17 @@ func customerKinds() []kind {
 			relations: []relation{to("invoice", 0, "invoice"), to("credit_note", 0, "credit_note")}},
 		{name: "customer_cash_balance_transaction", prefix: "ccsbtxn_", parent: "customer", parentField: "customer", few: [2]int{0, 1}, many: 4,
 			events: events{"customer_cash_balance_transaction.created", "customer_cash_balance_transaction.created", ""}},
+		{name: "cash_balance", prefix: "cashbal_", parent: "customer", parentField: "customer", few: [2]int{1, 1}, many: 1, timeless: true, sole: true},
+		{name: "customer_discount", object: "discount", prefix: "di_", parent: "customer", parentField: "customer", few: [2]int{0, 1}, many: 1,
+			timeless: true, deletable: true, sole: true, events: discountEvents()},
 		{name: "entitlements.active_entitlement", prefix: "ent_", parent: "customer", parentField: "customer", few: [2]int{0, 2}, many: 4,
 			timeless: true},
 	}
+}
+
+// discountEvents come beside the event of the object that has the discount.
+func discountEvents() events {
+	return events{"customer.discount.created", "", "customer.discount.deleted"}
 }
 
 func customerSourceEvents() events {

@@ -3,7 +3,9 @@ package stripetest
 func balanceKinds() []kind {
 	return []kind{
 		{name: "balance_transaction", prefix: "txn_", n: 220,
-			relations: []relation{to("source", 90, "charge", "charge", "charge", "refund", "payout", "transfer")}},
+			// Its payout is only known to the filter of the list.
+			relations: []relation{to("source", 90, "charge", "charge", "charge", "refund", "payout", "transfer"), {field: "payout", kinds: []string{"payout"}, odds: 60, given: true}}},
+		{name: "balance", ids: []string{"balance"}, timeless: true, sole: true},
 		{name: "payout", prefix: "po_", n: 15,
 			relations: []relation{newest("balance_transaction", "balance_transaction", "source"), to("destination", 0, "account_bank_account"),
 				to("failure_balance_transaction", 0, "balance_transaction"), to("original_payout", 0, "payout"), to("reversed_by", 0, "payout")},

@@ -3,6 +3,8 @@ package stripetest
 func otherKinds() []kind {
 	return []kind{
 		{name: "event", prefix: "evt_"},
+		{name: "own_account", object: "account", prefix: "acct_", sole: true},
+		{name: "tax.settings", ids: []string{"tax.settings"}, timeless: true, sole: true},
 		{name: "file", prefix: "file_", n: 10, lists: map[string]embedded{"links": list("file", "/v1/file_links?file=%s", "file_link")}},
 		{name: "file_link", prefix: "link_", n: 8, relations: []relation{to("file", 100, "file")}},
 		{name: "apple_pay_domain", prefix: "apwc_", n: 3, deletable: true},

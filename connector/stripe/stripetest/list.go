@@ -60,6 +60,8 @@ func (a *Account) candidates(q *query, parent *ref) candidates {
 		// (https://docs.stripe.com/api/payment_methods/list).
 		s = a.stores[q.route.kinds[1]]
 		return candidates{store: s, ordinals: s.pointing("^", *q.pointsTo)}
+	case q.pointsTo != nil && q.relation == "payout":
+		return candidates{store: s, ordinals: a.paidOut(*q.pointsTo)}
 	case q.pointsTo != nil:
 		return candidates{store: s, ordinals: s.pointing(q.relation, *q.pointsTo)}
 	}

@@ -108,6 +108,9 @@ func lists(s *Stripe) map[string]string {
 	for i := range s.model.routes {
 		r := &s.model.routes[i]
 		path := r.path
+		if r.one || r.inline {
+			continue
+		}
 		if r.nested() {
 			path = urlOf(placeholders(path), newestParent(s, r))
 		}

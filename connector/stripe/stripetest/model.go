@@ -21,12 +21,15 @@ type endpoint struct {
 	single bool
 }
 
-func newModel(seed uint64) *model {
+func newModel(seed uint64, clocks float64) *model {
 	m := &model{seed: mix(seed + 1), kinds: kinds(), shapes: map[string]*shape{}, byObject: map[string]string{}, routes: routes(),
 		endpoints: map[int][]endpoint{}}
 	for i := range m.kinds {
 		k := &m.kinds[i]
 		m.shapes[k.name] = &shape{model: m, kind: k, number: i}
+		if r := k.relation("test_clock"); r != nil && k.name == "customer" {
+			r.odds = int(100 * clocks)
+		}
 		if m.byObject[k.object] == "" && !k.hidden {
 			m.byObject[k.object] = k.name
 		}
@@ -38,7 +41,6 @@ func newModel(seed uint64) *model {
 			m.add(endpoint{pattern: r.path + "/{id}", route: r, single: true})
 		}
 	}
-	m.add(endpoint{pattern: "/v1/account", single: true})
 	return m
 }
 

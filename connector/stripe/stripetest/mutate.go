@@ -51,7 +51,7 @@ func merge(list []Fields) Fields {
 }
 
 func (a *Account) create(s *store, fields Fields) (ref, error) {
-	if s.kind.ids != nil || s.kind.name == "event" || s.kind.name == "account" {
+	if s.kind.ids != nil || s.kind.name == "event" || s.kind.name == "account" || s.kind.name == ownAccount {
 		return ref{}, fmt.Errorf("%s objects cannot be created", s.kind.object)
 	}
 	id, chosen := fields["id"].(string)
@@ -103,6 +103,10 @@ func (s *store) link(ordinal int32, given map[string]ref) {
 		if _, ok := links[r.field]; ok {
 			continue
 		}
+		if r.given {
+			links[r.field] = ref{}
+			continue
+		}
 		target, ok := s.resolve(ordinal, r)
 		for attempt := uint64(1); ok && !target.store.alive(target.ordinal) && r.via == "" && attempt < 50; attempt++ {
 			target, ok = s.pick(ordinal, r, attempt)
@@ -121,7 +125,7 @@ func (s *store) addChild(parent ref, now uint32) (ref, error) {
 	}
 	since := parent.store.revision(parent.ordinal)
 	n := s.count(parent.ordinal, since)
-	if n >= stride {
+	if n >= stride || s.kind.sole && len(s.children(parent.ordinal, since)) > 0 {
 		return ref{}, fmt.Errorf("%s has %d objects of type %s, the most that it can have", parent.store.id(parent.ordinal), n, s.kind.object)
 	}
 	if s.kind.tied() {
@@ -137,11 +141,13 @@ func (s *store) addChild(parent ref, now uint32) (ref, error) {
 // announceCreation emits the event of a creation, or of the change that it is to another object.
 func (a *Account) announceCreation(t ref, now uint32) {
 	s := t.store
+	a.announceReconciliation(t)
 	switch {
 	case s.kind.through != "":
 		a.announceThrough(t, s.kind.told.created, now)
 	case s.kind.tied():
 		a.announce(ref{s.parent, t.ordinal / stride}, childEvent(s.kind.name), now)
+		a.emit(s.kind.events.created, t, s.revision(t.ordinal), now)
 	default:
 		a.emit(s.kind.events.created, t, s.revision(t.ordinal), now)
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	Livemode bool
 	// Keys are the API keys that are accepted. If it is empty, any well-formed secret or restricted key is. See SetKey.
 	Keys map[string]Key
+	// TestClocks is the share of customers, from 0 to 1, that belong to a test clock, with their subscriptions and quotes
+	// (https://docs.stripe.com/billing/testing/test-clocks). Lists hide them unless they are asked for those of one clock.
+	TestClocks float64
 	// NotEnabled are products that the account is not set up for: "issuing" and "treasury". See SetNotEnabled.
 	NotEnabled []string
 

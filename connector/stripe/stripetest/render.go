@@ -81,11 +81,17 @@ func (r *renderer) fill(t ref, revision int32, e expansion, level int, s *slot) 
 		} else {
 			r.buf = append(r.buf, `"pending"`...)
 		}
+	case slotReconciled:
+		if t.isReconciled(r.now) {
+			r.buf = append(r.buf, `"completed"`...)
+		} else {
+			r.buf = append(r.buf, `"in_progress"`...)
+		}
 	case slotRelation, slotSnapshot:
 		r.related(t, e, level, s)
 	case slotList:
-		below, _ := e.at(s.path)
-		r.embedded(t, revision, below, level, s.list)
+		below, expanded := e.at(s.path)
+		r.embedded(t, revision, below, expanded, level, s.list)
 	default:
 		r.event(t, level, s)
 	}
@@ -138,18 +144,36 @@ func (r *renderer) deleted(t ref, level int) {
 const embeddedLimit = 10
 
 // embedded writes the list of the objects that point to t.
-func (r *renderer) embedded(t ref, revision int32, e expansion, level int, l *embedded) {
+func (r *renderer) embedded(t ref, revision int32, e expansion, expanded bool, level int, l *embedded) {
 	items := t.store.account.embedded(t, revision, l)
-	more := len(items) > embeddedLimit
-	items = items[:min(len(items), embeddedLimit)]
-	below, _ := e.at("data")
-	r.list(items, more, urlOf(l.url, t.store.id(t.ordinal)), level, func(item ref, level int) {
+	object := func(item ref, e expansion, level int) {
 		rev := item.store.revision(item.ordinal)
 		if l.by == "^" && item.store.kind.tied() {
 			rev = revision
 		}
-		r.object(item, rev, below, level, false)
-	})
+		r.object(item, rev, e, level, false)
+	}
+	switch l.form {
+	case asObject:
+		if len(items) == 0 {
+			r.buf = append(r.buf, "null"...)
+			return
+		}
+		object(items[0], e, level)
+	case asArray:
+		r.array(items, level, func(item ref, level int) {
+			if expanded {
+				object(item, e, level)
+			} else {
+				r.id(item)
+			}
+		})
+	default:
+		more := len(items) > embeddedLimit
+		items = items[:min(len(items), embeddedLimit)]
+		below, _ := e.at("data")
+		r.list(items, more, urlOf(l.url, t.store.id(t.ordinal)), level, func(item ref, level int) { object(item, below, level) })
+	}
 }
 
 func urlOf(pattern, id string) string { return strings.Replace(pattern, "%s", url.PathEscape(id), 1) }
@@ -160,24 +184,29 @@ func (r *renderer) list(items []ref, more bool, url string, level int, write fun
 	r.property("object", deeper(level, 1), false)
 	r.buf = append(r.buf, `"list"`...)
 	r.property("data", deeper(level, 1), true)
-	r.buf = append(r.buf, '[')
-	for i, item := range items {
-		if i > 0 {
-			r.buf = append(r.buf, ',')
-		}
-		r.line(deeper(level, 2))
-		write(item, deeper(level, 2))
-	}
-	if len(items) > 0 {
-		r.line(deeper(level, 1))
-	}
-	r.buf = append(r.buf, ']')
+	r.array(items, deeper(level, 1), write)
 	r.property("has_more", deeper(level, 1), true)
 	r.buf = strconv.AppendBool(r.buf, more)
 	r.property("url", deeper(level, 1), true)
 	r.buf = append(r.buf, quoted(url).text...)
 	r.line(level)
 	r.buf = append(r.buf, '}')
+}
+
+// array writes an array; write writes one item.
+func (r *renderer) array(items []ref, level int, write func(ref, int)) {
+	r.buf = append(r.buf, '[')
+	for i, item := range items {
+		if i > 0 {
+			r.buf = append(r.buf, ',')
+		}
+		r.line(deeper(level, 1))
+		write(item, deeper(level, 1))
+	}
+	if len(items) > 0 {
+		r.line(level)
+	}
+	r.buf = append(r.buf, ']')
 }
 
 func (r *renderer) property(name string, level int, comma bool) {

@@ -16,6 +16,10 @@ type route struct {
 	retrievable bool
 	// created says that the list can be filtered by time of creation.
 	created bool
+	// one says that the endpoint returns one object, not a list.
+	one bool
+	// inline objects have no endpoint: the route is only for [Account.Truth] and [Account.Create].
+	inline bool
 	// unpaged lists take neither a limit nor a cursor and are always complete.
 	unpaged bool
 	// search lists take a query and a page instead.
@@ -40,7 +44,7 @@ type param struct {
 }
 
 // row makes a route. A word in params is a parameter, such as "customer", "active:bool", "status:open|paid" or
-// "scope:object/type!" (required, and its type too), or a flag: "created", "once" (no retrieval by id), "unpaged" or "search".
+// "scope:object/type!" (required, and its type too), or a flag: "created", "once" (no retrieval by id), "one", "inline", "unpaged" or "search".
 func row(path, kinds, params string) route {
 	r := route{path: path, kinds: strings.Split(kinds, "|"), by: "^", retrievable: true, segments: segments(path)}
 	for word := range strings.FieldsSeq(params) {
@@ -49,6 +53,10 @@ func row(path, kinds, params string) route {
 			r.created = true
 		case word == "once":
 			r.retrievable = false
+		case word == "one":
+			r.one, r.unpaged, r.retrievable = true, true, false
+		case word == "inline":
+			r.inline, r.retrievable = true, false
 		case word == "unpaged":
 			r.unpaged = true
 		case word == "search":

@@ -3,7 +3,7 @@ package stripetest
 // routes returns every list endpoint of API version 2023-10-16, and those that stripe-go v76.25.0 knows beyond it.
 func routes() []route {
 	groups := [][]route{coreRoutes(), billingRoutes(), customerRoutes(), connectRoutes(), otherRoutes(), issuingRoutes(), treasuryRoutes(),
-		searchRoutes(), sdkRoutes()}
+		searchRoutes(), sdkRoutes(), soleRoutes(), inlineRoutes()}
 	var all []route
 	for _, group := range groups {
 		all = append(all, group...)
@@ -208,5 +208,24 @@ func sdkRoutes() []route {
 		row("/v1/entitlements/active_entitlements", "entitlements.active_entitlement", "customer!"),
 		row("/v1/entitlements/features", "entitlements.feature", "archived:bool lookup_key"),
 		row("/v1/forwarding/requests", "forwarding.request", "created"),
+	}
+}
+
+// soleRoutes return one object.
+func soleRoutes() []route {
+	return []route{
+		row("/v1/account", "own_account", "one permission=accounts_kyc_basic"),
+		row("/v1/balance", "balance", "one"),
+		row("/v1/customers/{customer}/cash_balance", "cash_balance", "one permission=customer"),
+		row("/v1/tax/settings", "tax.settings", "one"),
+	}
+}
+
+// inlineRoutes are not Stripe's: what they list is only found inside other objects.
+func inlineRoutes() []route {
+	return []route{
+		row("/v1/customers/{customer}/discounts", "customer_discount", "inline permission=customer"),
+		row("/v1/invoices/{invoice}/discounts", "invoice_discount", "inline permission=invoice"),
+		row("/v1/subscriptions/{subscription}/discounts", "subscription_discount", "inline permission=subscription"),
 	}
 }

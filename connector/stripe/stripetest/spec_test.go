@@ -103,7 +103,14 @@ func TestEveryListEndpointIsServed(t *testing.T) {
 		checkParameters(t, r, names)
 		delete(known, path)
 	}
-	for path := range known {
+	documented := map[string]bool{}
+	for path := range openAPI(t).Paths {
+		documented[path] = true
+	}
+	for path, r := range known {
+		if r.one && documented[path] || r.inline && !documented[path] {
+			continue
+		}
 		if !slices.ContainsFunc(sdkRoutes(), func(r route) bool { return r.path == path }) {
 			t.Errorf("%s is served, but the document does not have it", path)
 		}

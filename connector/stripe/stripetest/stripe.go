@@ -36,7 +36,7 @@ type Stripe struct {
 
 // New returns a simulated Stripe with its initial data.
 func New(options Options) *Stripe {
-	s := &Stripe{options: options.withDefaults(), model: newModel(options.Seed), accounts: map[string]*Account{}, closed: make(chan struct{})}
+	s := &Stripe{options: options.withDefaults(), model: newModel(options.Seed, options.TestClocks), accounts: map[string]*Account{}, closed: make(chan struct{})}
 	s.started = s.options.Now()
 	s.faults.seed = mix(options.Seed ^ 0xfa17)
 	s.limits.limits = s.options.Limits

@@ -47,6 +47,8 @@ const (
 	slotList
 	// slotSettled is "pending" until the time of creation plus delta, and "available" from then on.
 	slotSettled
+	// slotReconciled is "in_progress" until it is known what a payout paid out, and "completed" from then on.
+	slotReconciled
 	// slotOwnership is the id of the ownership of a Financial Connections account.
 	slotOwnership
 	slotEventType

@@ -102,7 +102,9 @@ func TestEveryListEndpointIsAStream(t *testing.T) {
 	}
 	rows := map[string]bool{}
 	for _, row := range Streams() {
-		rows[pathParameter.ReplaceAllString(row.Path, "{}")] = true
+		if !row.Single && !row.Inline {
+			rows[pathParameter.ReplaceAllString(row.Path, "{}")] = true
+		}
 	}
 	for _, path := range append(lists, newerThanDocument...) {
 		reason := notStreams[path]
@@ -121,12 +123,30 @@ func TestEveryListEndpointIsAStream(t *testing.T) {
 	}
 }
 
+// TestObjectsOutsideOfLists holds that endpoints of one object are documented, and that the parents of objects which no
+// endpoint lists are listed.
+func TestObjectsOutsideOfLists(t *testing.T) {
+	d, streams := openAPI(t), Streams()
+	known := map[string]bool{}
+	for path, operations := range d.Paths {
+		known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
+	}
+	for _, row := range streams {
+		switch {
+		case row.Single && !known[pathParameter.ReplaceAllString(row.Path, "{}")]:
+			t.Errorf("%s: no endpoint %s", row.Name, row.Path)
+		case row.Inline && (row.Embedded == "" || row.Path != streams.Find(row.Parent).Path):
+			t.Errorf("%s is said to be in the objects of %s, and is not", row.Name, row.Path)
+		}
+	}
+}
+
 // TestCursorsAreFilters holds the column Cursor against the created filters of the document.
 func TestCursorsAreFilters(t *testing.T) {
 	d := openAPI(t)
 	for _, row := range Streams() {
 		operations, ok := d.Paths[row.Path]
-		if row.Parent != "" || !ok {
+		if row.Parent != "" || row.Single || !ok {
 			continue
 		}
 		filtered := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "created" })
@@ -138,7 +158,7 @@ func TestCursorsAreFilters(t *testing.T) {
 }
 
 // eventsOfNoStream are types of events whose objects no endpoint lists.
-var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|customer\.discount|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
+var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
 
 // TestEveryEventIsOfAStream holds the columns Events and Deleted against the event types of the document.
 func TestEveryEventIsOfAStream(t *testing.T) {
@@ -290,6 +310,14 @@ func howFresh(streams Table, s *Stream) string {
 // howRead tells which requests a stream costs.
 func howRead(s *Stream) string {
 	switch {
+	case s.Inline && s.Expand:
+		return "with the pages of " + s.Parent + ", expanded"
+	case s.Inline:
+		return "with the pages of " + s.Parent
+	case s.Single && s.Parent == "":
+		return "one answer"
+	case s.Single:
+		return "with the pages of " + s.Parent + ", expanded; one request for each of them if Stripe refuses that"
 	case s.Parent == "" && s.Cursor != "":
 		return "pages, by time of creation"
 	case s.Unpaged && s.Parent == "":

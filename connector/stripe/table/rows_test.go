@@ -31,6 +31,9 @@ func TestEveryRowIsWhole(t *testing.T) {
 				t.Errorf("%s: %s", row.Name, problem)
 			}
 		}
+		if row.Single && row.Cursor != "" || row.Inline && row.Embedded == "" || (row.Rows == nil) != (row.RowSchema == nil) {
+			t.Errorf("%s is half a row", row.Name)
+		}
 		if row.Parent == "" {
 			if n := len(streams.Objects(&row)); n != 1 {
 				t.Errorf("%s shares its endpoint with %d others", row.Name, n-1)
@@ -47,7 +50,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 				t.Errorf("%s: %s", row.Name, problem)
 			}
 		}
-		if !strings.Contains(row.Path, "{parent}") && len(row.ParentParams) == 0 {
+		if !strings.Contains(row.Path, "{parent}") && len(row.ParentParams) == 0 && !row.Inline {
 			t.Errorf("%s does not name its parent in its requests", row.Name)
 		}
 		if row.Expand && row.Embedded == "" || (row.Across == "") != (row.AcrossField == "") {

@@ -13,6 +13,9 @@ func (t Table) Shape(row *Stream) schema.Schema {
 	if !ok {
 		panic(fmt.Sprintf("no schema of %q", row.Object)) // a test looks every row up
 	}
+	if row.RowSchema != nil {
+		shape = row.RowSchema(shape)
+	}
 	added := map[string]string{}
 	if row.ParentField != "" {
 		added[row.ParentField] = t.Find(row.Parent).Object

@@ -10,6 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // Stream is one row of the table: a stream, and every peculiarity of its endpoint.
@@ -31,6 +32,15 @@ type Stream struct {
 	RetentionDays int
 	// Unpaged: the endpoint takes neither a limit nor cursors, and answers everything at once.
 	Unpaged bool
+	// Single: the endpoint returns one object, not a list.
+	Single bool
+	// Rows returns the rows that one object of the endpoint holds, for a stream that is not its objects; nil otherwise.
+	// RowSchema then returns the schema of such a row, given that of the object.
+	Rows      func(rawjson.Object) []rawjson.Object
+	RowSchema func(schema.Schema) schema.Schema
+	// Clocked: in test mode, the list hides the objects of test clocks unless it is asked for those of one clock
+	// (https://docs.stripe.com/billing/testing/test-clocks).
+	Clocked bool
 	// TestOnly: the endpoint exists in test mode only.
 	TestOnly bool
 
@@ -40,6 +50,9 @@ type Stream struct {
 	Embedded string
 	// Expand: the parent's list embeds them only if asked to with expand[]. The parent's own records do not show that.
 	Expand bool
+	// Inline: no endpoint lists these objects. Embedded is the path of the object, or of the array of objects, in the
+	// parent's object, and Path only names the endpoint of the parent.
+	Inline bool
 	// ParentParams name the parent where the path does not: parameter -> path of the value in the parent's object.
 	ParentParams map[string]string
 	// ParentField is set to the parent's id in each record, where Stripe leaves it out.
@@ -69,8 +82,10 @@ type Stream struct {
 	Unannounced bool
 	// NewUnannounced: no event tells of every creation, so that the newest are listed at each sync.
 	NewUnannounced bool
-	// PendingField has PendingValue as long as an object can still change without an event; such objects are listed again.
+	// PendingField has PendingValue as long as an object, or what is below it, can still change without an event. It is a field
+	// of the root's objects. Such objects are re-listed, unless they are older than PendingDays; zero means however old.
 	PendingField, PendingValue string
+	PendingDays                int
 	// Permission is what a restricted key needs, by its name in Stripe's errors; empty where it is not known for sure.
 	Permission string
 	// Doc is the page of Stripe's documentation about the object, below https://docs.stripe.com/api/.
@@ -113,7 +128,7 @@ func (t Table) Endpoints(parent string) []*Stream {
 
 // SameEndpoint reports whether s and other are read from the same pages.
 func (s *Stream) SameEndpoint(other *Stream) bool {
-	return s.Path == other.Path && s.Parent == other.Parent
+	return s.Path == other.Path && s.Parent == other.Parent && (!s.Inline && !other.Inline || s.Embedded == other.Embedded)
 }
 
 // Objects returns the object types that belong to the endpoint of s.
@@ -166,7 +181,7 @@ type Place struct {
 // List returns path and parameters of the first page of s.
 func (s *Stream) List(at Place) (string, url.Values) {
 	query := url.Values{}
-	if !s.Unpaged {
+	if !s.Unpaged && !s.Single {
 		query.Set("limit", strconv.Itoa(cmp.Or(at.PageSize, MaxPerPage)))
 	}
 	for name, values := range s.Params {
@@ -198,7 +213,7 @@ func (s *Stream) MayHave(parent rawjson.Object) bool {
 	}
 	value, ok := rawjson.Lookup(parent.Raw, strings.Split(s.Needs, ".")...)
 	if s.NeedsValue != "" {
-		return rawjson.String(value) == s.NeedsValue
+		return value == s.NeedsValue || rawjson.String(value) == s.NeedsValue
 	}
 	return ok && value != "null"
 }

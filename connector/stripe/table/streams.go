@@ -5,6 +5,9 @@ import "net/url"
 // Streams returns the ONE table of streams, in alphabetical order. To add a stream, add a row.
 func Streams() Table {
 	return Table{
+		// The account that is read: the key's own, or the connected one. Its events are not sent to the account itself.
+		{Name: "account", Object: "account", Path: "/v1/account", Single: true, Unannounced: true,
+			Permission: "rak_accounts_kyc_basic_read", Doc: "accounts"},
 		// Empty for accounts that are no Connect platform.
 		{Name: "accounts", Object: "account", Path: "/v1/accounts", Cursor: "created", Unannounced: true,
 			Events: []string{"account.updated"},
@@ -21,6 +24,9 @@ func Streams() Table {
 		// Of the account: those of its users cannot be listed without their ids. The payload is never asked for.
 		{Name: "apps_secrets", Object: "apps.secret", Path: "/v1/apps/secrets", Params: url.Values{"scope[type]": {"account"}},
 			Doc: "apps/secret_store/secret_resource"},
+		// One row for each kind of funds and currency; a record's as_of is when it was read.
+		{Name: "balance", Object: "balance", Path: "/v1/balance", Key: []string{"kind", "currency"}, Single: true, Rows: balanceRows, RowSchema: balanceRowSchema, Unannounced: true,
+			Doc: "balance"},
 		{Name: "balance_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Cursor: "created", NewUnannounced: true, PendingField: "status", PendingValue: "pending",
 			Permission: "rak_balance_transaction_source_read", Doc: "balance_transactions"},
 		{Name: "bank_accounts", Object: "bank_account", Path: "/v1/customers/{parent}/sources",
@@ -81,6 +87,16 @@ func Streams() Table {
 			Parent: "customers", ParentField: "customer",
 			Events: []string{"customer_cash_balance_transaction.created"},
 			Doc:    "cash_balance_transactions"},
+		// Every change of a cash balance is a transaction; cash_balance.funds_available only tells of some.
+		{Name: "customer_cash_balances", Object: "cash_balance", Path: "/v1/customers/{parent}/cash_balance", Key: []string{"customer"}, Single: true,
+			Parent: "customers", Embedded: "cash_balance", Expand: true, ParentField: "customer",
+			Events: []string{"customer_cash_balance_transaction.created"}, FollowsParent: true,
+			Doc: "cash_balance"},
+		// No endpoint lists discounts; each of these tables holds those that are embedded in one kind of object.
+		{Name: "customer_discounts", Object: "discount", Path: "/v1/customers", Key: []string{"customer", "id"}, Inline: true,
+			Parent: "customers", Embedded: "discount", ParentField: "customer",
+			Events: []string{"customer.discount.*"}, FollowsParent: true,
+			Permission: "rak_customer_read", Doc: "discounts"},
 		{Name: "customer_payment_methods", Object: "payment_method", Path: "/v1/customers/{parent}/payment_methods",
 			Parent: "customers", ParentField: "customer",
 			Events: []string{"payment_method.*"}, Deleted: []string{"payment_method.detached"},
@@ -89,7 +105,7 @@ func Streams() Table {
 			Parent: "customers", Embedded: "tax_ids", Expand: true, ParentField: "customer",
 			Events: []string{"customer.tax_id.*"}, Deleted: []string{"customer.tax_id.deleted"},
 			Doc: "tax_ids"},
-		{Name: "customers", Object: "customer", Path: "/v1/customers", Cursor: "created",
+		{Name: "customers", Object: "customer", Path: "/v1/customers", Cursor: "created", Clocked: true,
 			Events: []string{"customer.*"}, Deleted: []string{"customer.deleted"},
 			Permission: "rak_customer_read", Doc: "customers"},
 		{Name: "disputes", Object: "dispute", Path: "/v1/disputes", Cursor: "created",
@@ -136,6 +152,9 @@ func Streams() Table {
 		{Name: "identity_verification_sessions", Object: "identity.verification_session", Path: "/v1/identity/verification_sessions", Cursor: "created",
 			Events: []string{"identity.verification_session.*"},
 			Doc:    "identity/verification_sessions"},
+		{Name: "invoice_discounts", Object: "discount", Path: "/v1/invoices", Key: []string{"invoice", "id"}, Inline: true,
+			Parent: "invoices", Embedded: "discounts", Expand: true, ParentField: "invoice",
+			Permission: "rak_invoice_read", Doc: "discounts"},
 		// The filter is called created, the field date: https://docs.stripe.com/api/invoiceitems/list. The type
 		// invoiceitem.updated is no longer documented, and may come all the same.
 		{Name: "invoice_items", Object: "invoiceitem", Path: "/v1/invoiceitems", Cursor: "date",
@@ -190,6 +209,12 @@ func Streams() Table {
 		{Name: "payment_methods", Object: "payment_method", Path: "/v1/payment_methods", Unannounced: true,
 			Events:     []string{"payment_method.*"},
 			Permission: "rak_payment_method_read", Doc: "payment_methods"},
+		// A balance transaction doesn't name its payout, and Stripe can only list those of automatic payouts. The list is
+		// complete once the payout's reconciliation_status is: https://docs.stripe.com/payouts/reconciliation.
+		{Name: "payout_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Key: []string{"payout", "id"},
+			Parent: "payouts", ParentParams: map[string]string{"payout": "id"}, ParentField: "payout", Needs: "automatic", NeedsValue: "true",
+			PendingField: "reconciliation_status", PendingValue: "in_progress", PendingDays: 30,
+			Permission: "rak_balance_transaction_source_read", Doc: "balance_transactions"},
 		{Name: "payouts", Object: "payout", Path: "/v1/payouts", Cursor: "created",
 			Events:     []string{"payout.*"},
 			Permission: "rak_payout_read", Doc: "payouts"},
@@ -216,7 +241,7 @@ func Streams() Table {
 		{Name: "quote_line_items", Object: "item", Path: "/v1/quotes/{parent}/line_items", Key: []string{"quote", "id"},
 			Parent: "quotes", Embedded: "line_items", Expand: true, ParentField: "quote",
 			Doc: "quotes/line_items"},
-		{Name: "quotes", Object: "quote", Path: "/v1/quotes",
+		{Name: "quotes", Object: "quote", Path: "/v1/quotes", Clocked: true,
 			Events: []string{"quote.*"},
 			Doc:    "quotes"},
 		{Name: "radar_early_fraud_warnings", Object: "radar.early_fraud_warning", Path: "/v1/radar/early_fraud_warnings", Cursor: "created",
@@ -259,6 +284,10 @@ func Streams() Table {
 			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
 			Events: []string{"account.external_account.*", "customer.source.*", "source.canceled", "source.chargeable", "source.failed", "source.refund_attributes_required"}, Deleted: []string{"account.external_account.deleted", "customer.source.deleted"},
 			Doc: "sources"},
+		{Name: "subscription_discounts", Object: "discount", Path: "/v1/subscriptions", Key: []string{"subscription", "id"}, Inline: true,
+			Parent: "subscriptions", Embedded: "discount", ParentField: "subscription",
+			Events: []string{"customer.discount.*"}, FollowsParent: true,
+			Permission: "rak_subscription_read", Doc: "discounts"},
 		{Name: "subscription_items", Object: "subscription_item", Path: "/v1/subscription_items",
 			Parent: "subscriptions", Embedded: "items", ParentParams: map[string]string{"subscription": "id"}, ParentField: "subscription",
 			Permission: "rak_subscription_read", Doc: "subscription_items"},
@@ -266,7 +295,7 @@ func Streams() Table {
 			Events:     []string{"subscription_schedule.*"},
 			Permission: "rak_subscription_schedule_read", Doc: "subscription_schedules"},
 		// Canceled ones are hidden unless asked for: https://docs.stripe.com/api/subscriptions/list.
-		{Name: "subscriptions", Object: "subscription", Path: "/v1/subscriptions", Params: url.Values{"status": {"all"}}, Cursor: "created",
+		{Name: "subscriptions", Object: "subscription", Path: "/v1/subscriptions", Params: url.Values{"status": {"all"}}, Cursor: "created", Clocked: true,
 			Events:     []string{"customer.subscription.*"},
 			Permission: "rak_subscription_read", Doc: "subscriptions"},
 		{Name: "tax_codes", Object: "tax_code", Path: "/v1/tax_codes",
@@ -280,6 +309,8 @@ func Streams() Table {
 			Doc:    "tax_rates"},
 		{Name: "tax_registrations", Object: "tax.registration", Path: "/v1/tax/registrations", Params: url.Values{"status": {"all"}},
 			Doc: "tax/registrations"},
+		{Name: "tax_settings", Object: "tax.settings", Path: "/v1/tax/settings", Key: []string{"object"}, Single: true, Unannounced: true,
+			Doc: "tax/settings"},
 		{Name: "terminal_configurations", Object: "terminal.configuration", Path: "/v1/terminal/configurations",
 			Doc: "terminal/configuration"},
 		{Name: "terminal_locations", Object: "terminal.location", Path: "/v1/terminal/locations",

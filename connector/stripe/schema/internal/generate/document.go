@@ -20,13 +20,17 @@ var referencesJSON []byte
 // inputs is everything that the output depends on.
 type inputs struct {
 	components map[string]*component
-	// listed holds the object types that get a schema of their own.
+	// listed holds the object types that lists return. Each gets a schema of its own, which other schemas refer to.
 	listed map[string]bool
 	// fixtures holds Stripe's example of each object type, by the name of its component.
 	fixtures map[string]map[string]json.RawMessage
 	// references maps component and property to the object type whose id the property holds.
 	references map[string]map[string]string
 }
+
+// unlisted are the object types of streams that no list returns: objects of which an account has one, and objects that are
+// embedded in others. They get a schema of their own, and stay inlined in the schemas of the objects that embed them.
+var unlisted = []string{"balance", "cash_balance", "discount", "tax.settings"}
 
 // component is a schema of the document (OpenAPI 3.0), with the keywords that matter here.
 type component struct {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +17,7 @@ const (
 func generate(in *inputs) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	c := &converter{inputs: in, used: map[string]bool{}}
-	for object := range in.listed {
+	for _, object := range slices.Concat(slices.Collect(maps.Keys(in.listed)), unlisted) {
 		n, err := c.schema(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", object, err)
