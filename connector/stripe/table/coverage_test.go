@@ -282,7 +282,7 @@ func streamsTable(streams Table) string {
 		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s |\n",
 			s.Name, s.Doc, s.Path, strings.Join(s.PrimaryKey(), ", "), howRead(s), howFresh(streams, s))
 	}
-	b.WriteString("\n</details>\n\n<details><summary>List endpoints that are no streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
+	b.WriteString("\n</details>\n\n<details><summary>List endpoints that aren't streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
 	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", path, notStreams[path])
 	}
