@@ -10,8 +10,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// mostCancels bounds how many places of a Read are cancelled at.
-const mostCancels = 10
+// maxCancels is the most messages of a Read at which it is canceled.
+const maxCancels = 10
 
 // checkCancellation cancels Reads before they begin, and while the sink is busy with one of their messages.
 func checkCancellation(ctx context.Context, t *trial) {
@@ -27,8 +27,8 @@ func checkCancellation(ctx context.Context, t *trial) {
 			return
 		}
 		n := len(whole.messages)
-		for i := range min(n, mostCancels) {
-			t.cancelAt(ctx, mode, i*n/min(n, mostCancels))
+		for i := range min(n, maxCancels) {
+			t.cancelAt(ctx, mode, i*n/min(n, maxCancels))
 			if t.failed() {
 				return // each of them may cost all patience
 			}
@@ -36,8 +36,8 @@ func checkCancellation(ctx context.Context, t *trial) {
 	}
 }
 
-// cancelAt cancels a Read while the sink takes message k. The sink waits until it is told, through the context that it
-// was given.
+// cancelAt cancels a Read while the sink takes message k. The sink waits for the context that
+// Send was given.
 func (t *trial) cancelAt(ctx context.Context, mode connector.SyncMode, k int) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -65,10 +65,10 @@ func (t *trial) cancelAt(ctx context.Context, mode connector.SyncMode, k int) {
 	}
 }
 
-// together is how many Reads run at once.
+// together is how many Reads run concurrently.
 const together = 3
 
-// checkSideBySide performs several Reads at once, of one source.
+// checkSideBySide performs several Reads of one source concurrently.
 func checkSideBySide(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
 		req := t.request(mode)

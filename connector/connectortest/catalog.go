@@ -15,7 +15,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// stream is a stream of the catalog, with what judges its records.
+// stream is a stream of the catalog, with the validator of its records.
 type stream struct {
 	connector.Stream
 	schema *jsonschema.Schema
@@ -24,7 +24,7 @@ type stream struct {
 	judged map[string]bool // records that matched the schema
 }
 
-// checkCatalog judges Spec and Discover by themselves; records are held against them whenever they come.
+// checkCatalog judges Spec and Discover alone. Records are compared with them as they arrive.
 func checkCatalog(ctx context.Context, t *trial) {
 	t.spec = t.source.Spec()
 	t.findSecrets(t.spec)
@@ -120,7 +120,7 @@ func (t *trial) judgeSchema(s connector.Stream) {
 	}
 }
 
-// selectStreams takes the streams of the options from the catalog, or all of them.
+// selectStreams selects the streams named in the options, or all of the catalog.
 func (t *trial) selectStreams(catalog connector.Catalog) {
 	t.streams = nil
 	for _, s := range catalog.Streams {
@@ -158,7 +158,7 @@ func compile(text []byte) (*jsonschema.Schema, error) {
 	return compiler.Compile(name)
 }
 
-// judge holds a record against the catalog, and returns its key. Partial records have selected fields only.
+// judge compares a record with the catalog, and returns its key. Partial records have selected fields only.
 func (s *stream) judge(t *trial, record connector.Record, partial bool) (key string, ok bool) {
 	value := decoded([]byte(record.Data))
 	switch record.Operation {

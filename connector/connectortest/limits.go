@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// checkLimits ends Reads by a limit of the request, and goes on while there is more.
+// checkLimits ends Reads at a limit of the request, and resumes them until nothing is left.
 func checkLimits(ctx context.Context, t *trial) {
 	if !t.can(connector.RecordLimit) && !t.can(connector.SoftDeadline) {
 		t.skip("the source has neither RECORD_LIMIT nor SOFT_DEADLINE")
@@ -29,7 +29,7 @@ func checkLimits(ctx context.Context, t *trial) {
 	}
 }
 
-// sleeping is slow with every message but heartbeats.
+// sleeping takes every message slowly, except heartbeats.
 func sleeping(d time.Duration) take {
 	return func(ctx context.Context, _ int, m connector.Message) error {
 		if _, ok := m.(*connector.Progress); ok {
@@ -39,7 +39,7 @@ func sleeping(d time.Duration) take {
 	}
 }
 
-// sleepingAtFirst is slow with the first message of a Read.
+// sleepingAtFirst takes only the first message slowly.
 func sleepingAtFirst(d time.Duration) take {
 	return func(ctx context.Context, n int, _ connector.Message) error {
 		if n > 0 {
@@ -88,7 +88,7 @@ func checkDrain(ctx context.Context, t *trial) {
 	}
 }
 
-// judgeDrain holds that a Read which is drained at its beginning leaves work undone.
+// judgeDrain checks that a Read that was drained at its start leaves work undone.
 func (t *trial) judgeDrain(ctx context.Context, mode connector.SyncMode) {
 	drain := make(chan struct{})
 	req := t.request(mode)
@@ -103,7 +103,7 @@ func (t *trial) judgeDrain(ctx context.Context, mode connector.SyncMode) {
 	}, "drain", "drained at its first records")
 }
 
-// limited is a Read that is to end early, and does: the first of those that ended counts.
+// limited performs a Read that must end early.
 func (t *trial) limited(ctx context.Context, req connector.ReadRequest, take take, promise, how string) {
 	all := 0
 	for _, of := range t.rows.only(req) {

@@ -10,10 +10,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// operations are all operations.
+// operations lists all operations.
 var operations = []connector.Operation{connector.Upsert, connector.Delete, connector.DeleteMatching}
 
-// checkOperations reads what has deletions in it for a caller that cannot apply some of them.
+// checkOperations reads data with deletions on behalf of a caller that can't apply some of them.
 func checkOperations(ctx context.Context, t *trial) {
 	judged := false
 	for _, mode := range t.modes() {
@@ -43,7 +43,7 @@ func checkOperations(ctx context.Context, t *trial) {
 	}
 }
 
-// decline repeats a Read without some operations, and reports whether it had any of those.
+// decline repeats a Read without some operations, and reports whether the original had any of those.
 func (t *trial) decline(ctx context.Context, req connector.ReadRequest, all connector.Summary, declined []connector.Operation) bool {
 	req.AcceptedOperations = slices.DeleteFunc(slices.Clone(operations), func(o connector.Operation) bool { return slices.Contains(declined, o) })
 	o := t.mustRead(ctx, t.source, req, "accepted-operations")
@@ -100,7 +100,7 @@ func checkFields(ctx context.Context, t *trial) {
 	}
 }
 
-// moreFields returns the fields that are in some row of a stream, without those that always come.
+// moreFields returns the fields that some row of a stream has, except those that are always sent.
 func (t *trial) moreFields(s *stream, always []string) []string {
 	fields := map[string]bool{}
 	for at, of := range t.rows {
@@ -174,7 +174,7 @@ func checkSkipped(ctx context.Context, t *trial) {
 }
 
 // skipped performs a Read in which the refused stream is skipped, or incomplete if it has a state, and all others are complete.
-// It returns what the summary says of it.
+// It returns the stream's summary.
 func (t *trial) skipped(ctx context.Context, req connector.ReadRequest) *connector.StreamSummary {
 	o := t.read(ctx, t.fresh(), req, nil)
 	if o.hung || o.err != nil || o.panicked != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// errPanic stands for a panic of the sink.
+// errPanic represents a panic of the sink.
 var errPanic = errors.New(PanicText)
 
 // checkPanics has the sink panic, and then a worker of the source.
@@ -40,7 +40,7 @@ func (t *trial) panickingSink(ctx context.Context, mode connector.SyncMode, what
 	t.judgePanic("sink-panic", "the sink panicked at the first "+what, o)
 }
 
-// panickingWorker reads a source that panics, and the healthy one beside it.
+// panickingWorker reads a source that panics while it reads a healthy one.
 func (t *trial) panickingWorker(ctx context.Context, mode connector.SyncMode) {
 	var beside sync.WaitGroup
 	beside.Go(func() { t.mustRead(ctx, t.source, t.request(mode), "worker-panic") })

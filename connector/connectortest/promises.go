@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Promise is something that the contract says of every source. Its words are the contract's, which is written twice: for
-// any language in the protocol, connector.v1, and for Go in package connector.
+// Promise is a sentence of the contract that holds for every source. The contract is written twice: for any language in the
+// protocol, connector.v1, and for Go in package connector.
 type Promise struct {
 	ID       string
 	Sentence string // as the contract has it
 	Where    string // what it is the comment of
 }
 
-// promises are all that the suite judges.
+// promises lists everything that the suite judges.
 var promises = []Promise{
 	// The catalog.
 	{"spec", "A JSON Schema (draft 2020-12) of the configuration.", "connector.v1.SpecResponse.config_schema"},

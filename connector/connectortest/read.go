@@ -45,7 +45,7 @@ func (o *outcome) records() int {
 // take is what a sink does with the n-th message, from 0. A message is taken if it returns nil.
 type take func(ctx context.Context, n int, m connector.Message) error
 
-// sink is the Sink of one Read. It keeps what it takes, once the referee has looked at it.
+// sink is the Sink of one Read. It keeps what it takes, after the referee has judged it.
 type sink struct {
 	t       *trial
 	take    take // nil takes everything
@@ -85,7 +85,7 @@ func (s *sink) Send(ctx context.Context, m connector.Message) error {
 	return nil
 }
 
-// try calls take, and notes a panic of it.
+// try calls take, and records a panic.
 func (s *sink) try(ctx context.Context, n int, m connector.Message) error {
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,7 +96,7 @@ func (s *sink) try(ctx context.Context, n int, m connector.Message) error {
 	return s.take(ctx, n, m)
 }
 
-// keep copies what the source may use again after Send has returned.
+// keep copies what the source may reuse after Send returns.
 func keep(m connector.Message) connector.Message {
 	switch m := m.(type) {
 	case *connector.RecordBatch:
@@ -140,7 +140,7 @@ func (t *trial) read(ctx context.Context, source connector.Source, req connector
 	return o
 }
 
-// await waits for a Read: with patience, and, once its context has ended, with patience again.
+// await waits for a Read for as long as Options.Patience, and for as long again after its context has ended.
 func (t *trial) await(ctx context.Context, cancel func(), done <-chan *outcome) *outcome {
 	for range 2 {
 		if o := await(t.options.Patience, done); o != nil {
@@ -156,7 +156,7 @@ func (t *trial) await(ctx context.Context, cancel func(), done <-chan *outcome) 
 	return &outcome{hung: true, err: context.DeadlineExceeded}
 }
 
-// mustRead performs a Read that nothing disturbs, and returns nil unless it comes to an orderly end with every stream
+// mustRead performs an undisturbed Read, and returns nil unless it succeeds with every stream
 // complete.
 func (t *trial) mustRead(ctx context.Context, source connector.Source, req connector.ReadRequest, promise string) *outcome {
 	o := t.read(ctx, source, req, nil)

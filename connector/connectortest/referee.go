@@ -61,7 +61,7 @@ func (r *referee) of(stream, account string) *played {
 	return p
 }
 
-// offered judges a message before the sink decides about it.
+// offered judges a message before the sink takes or refuses it.
 func (r *referee) offered(m connector.Message) {
 	r.t.findSecrets(m)
 	if r.failed != nil { // nothing adds up any more
@@ -82,7 +82,7 @@ func (r *referee) offered(m connector.Message) {
 	}
 }
 
-// duty is what a source owes to a sink that failed.
+// duty returns the promise that covers how the sink failed.
 func (r *referee) duty() string {
 	if errors.Is(r.failed, errPanic) {
 		return "sink-panic"
@@ -90,7 +90,7 @@ func (r *referee) duty() string {
 	return "sink-error"
 }
 
-// refused notes that the sink failed.
+// refused records that the sink failed.
 func (r *referee) refused(err error) {
 	if f, ok := errors.AsType[*connector.Failure](err); !ok || f.Class != connector.SourceData {
 		r.failed = err
@@ -187,7 +187,7 @@ func (r *referee) state(m *connector.StateCheckpoint) {
 	}
 }
 
-// next are the statuses that may follow each other in a Read that does not follow.
+// next lists the statuses that may follow each status in a Read without Follow.
 var next = map[connector.Status][]connector.Status{
 	0:                 {connector.Started, connector.Skipped},
 	connector.Started: {connector.Running, connector.Complete, connector.Incomplete, connector.Skipped},

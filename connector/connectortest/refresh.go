@@ -35,7 +35,7 @@ func checkFullRefresh(ctx context.Context, t *trial) {
 	}
 }
 
-// judgeParents holds the parent fields of all rows against the keys of the parents.
+// judgeParents compares the parent fields of all rows with the keys of the parents.
 func (t *trial) judgeParents() {
 	for at, of := range t.rows {
 		s := t.stream(at.stream)
@@ -52,7 +52,7 @@ func (t *trial) judgeParents() {
 	}
 }
 
-// truth returns the rows that should be there now: what the options say, or what a full refresh brings.
+// truth returns the rows that should exist now, according to the options or to a full refresh.
 func (t *trial) truth(ctx context.Context) (rows, error) {
 	if t.options.Truth != nil {
 		all, err := t.options.Truth()
@@ -142,7 +142,7 @@ func checkIncremental(ctx context.Context, t *trial) {
 	t.stopSyncs(ctx, stale, req)
 }
 
-// refreshRows notes what a full refresh brings now, since the data was changed.
+// refreshRows records the rows of a full refresh, after the data has changed.
 func (t *trial) refreshRows(ctx context.Context) {
 	req := t.request(connector.FullRefresh)
 	if o := t.read(ctx, t.source, req, nil); o.err == nil {
@@ -172,7 +172,7 @@ func (t *trial) sync(ctx context.Context, r *replica, req connector.ReadRequest,
 	return true
 }
 
-// judgeIdle syncs when nothing has changed: streams that learn of each change read little.
+// judgeIdle syncs when nothing has changed: streams that detect changes must read little.
 func (t *trial) judgeIdle(ctx context.Context, r *replica, req connector.ReadRequest) {
 	resumed, _ := r.resume(req, false)
 	o := t.mustRead(ctx, t.fresh(), resumed, "incremental")
@@ -193,7 +193,7 @@ func (t *trial) judgeIdle(ctx context.Context, r *replica, req connector.ReadReq
 	r.store(o.messages)
 }
 
-// stopSyncs syncs from states that are some changes old, and stops before any message.
+// stopSyncs syncs from states that are some changes behind, and stops before each message.
 func (t *trial) stopSyncs(ctx context.Context, stale *replica, req connector.ReadRequest) {
 	truth, err := t.truth(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ func newReplica(t *trial, eager bool) *replica {
 	return &replica{t: t, eager: eager, tables: map[part]*table{}, outdated: map[string]bool{}}
 }
 
-// clone returns a replica that goes its own way from here.
+// clone returns an independent copy.
 func (r *replica) clone() *replica {
 	c := newReplica(r.t, r.eager)
 	for at, of := range r.tables {
@@ -85,7 +85,7 @@ func (r *replica) store(messages []connector.Message) {
 	}
 }
 
-// removeOlder removes the rows that the generation of a complete stream did not bring again.
+// removeOlder removes the rows that weren't sent again in the generation of a complete stream.
 func (r *replica) removeOlder(m *connector.StreamStatus) {
 	maps.DeleteFunc(r.table(m.Stream, m.Account).rows, func(key string, row row) bool {
 		older := row.generation < m.Generation
@@ -117,7 +117,7 @@ func (r *replica) receive(m *connector.RecordBatch) {
 	}
 }
 
-// apply applies what waits, in the order received.
+// apply applies the pending records, in the order received.
 func (r *replica) apply(of *table, stream string) {
 	for _, received := range of.waiting {
 		switch received.operation {
@@ -162,7 +162,7 @@ func (r *replica) resume(req connector.ReadRequest, unfinished bool) (connector.
 	return req, len(req.Streams) > 0
 }
 
-// rows returns what is stored.
+// rows returns the stored rows.
 func (r *replica) rows() rows {
 	all := rows{}
 	for at, of := range r.tables {
@@ -174,7 +174,7 @@ func (r *replica) rows() rows {
 	return all
 }
 
-// difference is how some rows differ from those that should be there, each as "stream key".
+// difference lists how rows differ from those that should exist, each as "stream key".
 type difference struct{ missing, extra, changed []string }
 
 func (d difference) none() bool { return len(d.missing)+len(d.extra)+len(d.changed) == 0 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// configText returns a configuration as the JSON that it is; none is an empty object.
+// configText returns a configuration as JSON; no configuration is an empty object.
 func configText(c connector.Config) json.RawMessage {
 	if text := c.JSON(); text != nil {
 		return text
@@ -48,8 +48,8 @@ func checkConfigs(ctx context.Context, t *trial) {
 	}
 }
 
-// misconfigured returns configurations in which one property has a value of no type that its schema allows, and one that
-// is no object.
+// misconfigured returns configurations in which one property has a value of a type that its schema doesn't allow, and one
+// that isn't an object.
 func (t *trial) misconfigured() map[string]connector.Config {
 	var schema struct {
 		Properties map[string]json.RawMessage `json:"properties"`
@@ -74,7 +74,7 @@ func (t *trial) misconfigured() map[string]connector.Config {
 	return bad
 }
 
-// refusedRead performs a Read of a wrong request: it fails before anything is sent.
+// refusedRead performs a Read with a bad request, which must fail before anything is sent.
 func (t *trial) refusedRead(ctx context.Context, req connector.ReadRequest, promise, field string) {
 	o := t.read(ctx, t.source, req, nil)
 	if o.hung {
@@ -87,7 +87,7 @@ func (t *trial) refusedRead(ctx context.Context, req connector.ReadRequest, prom
 	t.judgeRefusal(promise, field, "Read", o.err)
 }
 
-// judgeRefusal holds that an error is a failure of the request that names a field.
+// judgeRefusal checks that an error is a CONFIG failure that names a field.
 func (t *trial) judgeRefusal(promise, field, method string, err error) {
 	t.findSecrets(err)
 	if err == nil {
@@ -105,7 +105,7 @@ func (t *trial) judgeRefusal(promise, field, method string, err error) {
 	}
 }
 
-// checkStreams asks for streams and fields that there are not.
+// checkStreams requests streams and fields that don't exist.
 func checkStreams(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
 		wrong := func(change func(req *connector.ReadRequest) (field string)) {

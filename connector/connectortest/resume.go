@@ -10,7 +10,7 @@ import (
 // errStop is how a sink ends a Read early.
 var errStop = errors.New("connectortest: the caller is gone")
 
-// stopBefore fails at message k, from 0, and at all after it.
+// stopBefore fails at message k, counted from 0, and at every later one.
 func stopBefore(k int) take {
 	return func(_ context.Context, n int, _ connector.Message) error {
 		if n >= k {
@@ -20,7 +20,7 @@ func stopBefore(k int) take {
 	}
 }
 
-// checkResume stops a Read before each of its messages and resumes it, in each mode: so after every state, too.
+// checkResume stops a Read before each of its messages and resumes it, in each mode. That includes a stop after every state.
 func checkResume(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
 		req := t.request(mode)

@@ -28,7 +28,7 @@ func (t *trial) findSecrets(v any) {
 	}
 }
 
-// secretIn returns the secret that a text has in it, in whichever form.
+// secretIn returns the secret that a text contains in any form, or "".
 func (o Options) secretIn(text string) string {
 	for _, secret := range o.Secrets {
 		b := []byte(secret)

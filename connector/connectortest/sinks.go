@@ -51,7 +51,7 @@ func (t *trial) failAt(ctx context.Context, mode connector.SyncMode, what string
 	}
 }
 
-// failOneStream refuses the records of one stream, as a sink does that cannot carry them.
+// failOneStream refuses the records of one stream, like a sink that can't carry them.
 func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 	refusal := &connector.Failure{Class: connector.SourceData, Message: "The record can't be carried, as planned."}
 	refused, keys := "", map[string]bool{}
@@ -94,7 +94,7 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 	}
 }
 
-// namesAside holds that a summary names the records that the sink refused one by one.
+// namesAside checks that a summary names the records that the sink refused one by one.
 func (t *trial) namesAside(s connector.StreamSummary, keys map[string]bool) {
 	if s.SetAsideTotal != int64(len(keys)) || len(s.SetAside) != min(len(keys), connector.MaxSetAside) {
 		t.broke("source-data", "the sink could not carry %d records of %s, which sets %d aside", len(keys), s.Stream, s.SetAsideTotal)

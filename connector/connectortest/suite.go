@@ -41,8 +41,8 @@ func Test(t *testing.T, source connector.Source, options Options) {
 	}
 }
 
-// Verify runs the suite and returns what broke, in the order found. Nothing means that every promise held, as far as the
-// options made it possible to judge.
+// Verify runs the suite and returns what broke, in the order found. An empty result means that every promise held, as far as
+// the options made it possible to judge.
 func Verify(ctx context.Context, source connector.Source, options Options) []Breach {
 	s := newSuite(source, options)
 	var breaches []Breach
@@ -93,7 +93,7 @@ var checks = []check{
 	{"nonsense states", false, checkStates},
 }
 
-// suite is what the checks share.
+// suite is the state that the checks share.
 type suite struct {
 	source  connector.Source
 	options Options
@@ -118,10 +118,10 @@ type trial struct {
 	unjudged string // why the check could not be made
 }
 
-// mostBreaches bounds how often one check reports the same promise.
-const mostBreaches = 3
+// maxBreaches is the most breaches of one promise that a check reports.
+const maxBreaches = 3
 
-// broke notes that a promise was broken.
+// broke records that a promise was broken.
 func (t *trial) broke(id, format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,7 +135,7 @@ func (t *trial) broke(id, format string, args ...any) {
 			return
 		}
 	}
-	if same < mostBreaches {
+	if same < maxBreaches {
 		t.breaches = append(t.breaches, b)
 	}
 }
@@ -147,14 +147,14 @@ func (t *trial) found() []Breach {
 	return slices.Clone(t.breaches)
 }
 
-// failed reports whether any promise was seen to break that was not known to.
+// failed reports whether a promise broke that isn't in Options.Known.
 func (t *trial) failed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.ContainsFunc(t.breaches, func(b Breach) bool { _, known := t.options.Known[b.Promise.ID]; return !known })
 }
 
-// skip notes that the check cannot be made.
+// skip records that the check can't be made.
 func (t *trial) skip(why string) { t.unjudged = why }
 
 // try runs one check, and looks for goroutines that it left behind.
@@ -178,7 +178,7 @@ func (s *suite) try(ctx context.Context, c check) *trial {
 	return t
 }
 
-// fresh returns a source that shares no memory with the one under test, if there is a way to make one.
+// fresh returns a source that shares no memory with the one under test, if the options can make one.
 func (s *suite) fresh() connector.Source {
 	if s.options.New != nil {
 		return s.options.New()

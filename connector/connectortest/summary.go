@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// summary holds a summary against the messages that the sink took.
+// summary compares a summary with the messages that the sink took.
 func (r *referee) summary(got connector.Summary) {
 	if errors.Is(r.failed, errPanic) {
 		return // said elsewhere
@@ -75,7 +75,7 @@ func (r *referee) streamSummary(got connector.StreamSummary) {
 	}
 }
 
-// sameJSON reports whether two texts are the same JSON value, however written. Nothing is the same as null.
+// sameJSON reports whether two texts are the same JSON value. An empty text equals null.
 func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
