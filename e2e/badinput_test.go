@@ -114,8 +114,8 @@ func violations(f *connectorv1.Failure) map[string]string {
 	return fields
 }
 
-// TestBadInputInConfigurations sends configurations with something wrong to each RPC that takes one. Read and Discover
-// refuse them; Check reports what is wrong.
+// TestBadInputInConfigurations sends bad configurations to each RPC that takes one. Read and Discover refuse them. Check
+// reports the problems.
 func TestBadInputInConfigurations(t *testing.T) {
 	t.Parallel()
 	tomorrow := time.Now().AddDate(0, 0, 1).Format(time.DateOnly)
@@ -194,7 +194,7 @@ func failedCheck(t *testing.T, client connectorv1.ConnectorServiceClient, req *c
 	return resp.GetProblems()[0]
 }
 
-// TestBadInputAllAtOnce has everything wrong with it: a person learns all of it from one answer.
+// TestBadInputAllAtOnce sends a request that is wrong in every field. One response names all of them.
 func TestBadInputAllAtOnce(t *testing.T) {
 	t.Parallel()
 	stripe := simulate(t, stripetest.Options{})
@@ -217,7 +217,7 @@ func TestBadInputAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestBadInputInReads sends requests with something wrong besides the configuration.
+// TestBadInputInReads sends requests with a good configuration and other bad fields.
 func TestBadInputInReads(t *testing.T) {
 	t.Parallel()
 	type request = connectorv1.ReadRequest
@@ -298,7 +298,7 @@ func TestBadInputInReads(t *testing.T) {
 	}
 }
 
-// TestBadInputWithoutSuggestion checks that nothing is suggested where nothing is near.
+// TestBadInputWithoutSuggestion checks that there is no suggestion if nothing is similar.
 func TestBadInputWithoutSuggestion(t *testing.T) {
 	t.Parallel()
 	stripe := simulate(t, stripetest.Options{})
@@ -315,7 +315,7 @@ func TestBadInputWithoutSuggestion(t *testing.T) {
 	}
 }
 
-// TestBadInputByTheThousand has far more wrong with it than an answer can hold: it names some of it.
+// TestBadInputByTheThousand sends a request with more bad fields than a response can hold. The response names some of them.
 func TestBadInputByTheThousand(t *testing.T) {
 	t.Parallel()
 	const many = 1000
@@ -347,7 +347,7 @@ func TestBadInputByTheThousand(t *testing.T) {
 	}
 }
 
-// TestBadInputInChecks sends Checks whose streams are wrong: those are malformed requests, not an answer about the key.
+// TestBadInputInChecks sends Checks of unknown streams. Such a request is malformed; it says nothing about the key.
 func TestBadInputInChecks(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -395,7 +395,7 @@ func TestBadInputOfALaterServer(t *testing.T) {
 	}
 }
 
-// TestBadInputThatIsTooLarge sends requests beyond what the server receives.
+// TestBadInputThatIsTooLarge sends requests larger than the server accepts.
 func TestBadInputThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	client := dial(t, serve(t, closed, quick, io.Discard))
@@ -414,7 +414,7 @@ func TestBadInputThatIsTooLarge(t *testing.T) {
 	refusedRead(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams("charges")}).check(t, "config.start_date")
 }
 
-// TestBadInputRefusedByStripe has well-formed configurations that Stripe refuses as a whole.
+// TestBadInputRefusedByStripe sends valid configurations that Stripe rejects.
 func TestBadInputRefusedByStripe(t *testing.T) {
 	t.Parallel()
 	const expired = "rk_test_Expired0123456789"
@@ -458,7 +458,7 @@ func TestBadInputRefusedByStripe(t *testing.T) {
 	}
 }
 
-// TestBadInputOfPermissions has a key that may read some streams. Check lists the others, and a Read skips them.
+// TestBadInputOfPermissions uses a key that may read only some streams. Check lists the others, and a Read skips them.
 func TestBadInputOfPermissions(t *testing.T) {
 	t.Parallel()
 	const narrow, none = "rk_test_Narrow0123456789", "rk_test_None0123456789"
@@ -526,8 +526,8 @@ func checkPermission(t *testing.T, stream string, available bool, reason *connec
 	checkWords(t, reason.GetMessage(), reasons[stream], "or deselect the stream")
 }
 
-// TestBadInputFromStripe has a Stripe whose lists hold what nobody expects: objects of other types, ids that a path must
-// escape, and fields that no schema names.
+// TestBadInputFromStripe reads from a Stripe with unexpected lists: objects of other types, ids that must be escaped in a
+// path, and fields that are in no schema.
 func TestBadInputFromStripe(t *testing.T) {
 	t.Parallel()
 	const odd = "cus a/b?c=d%20#e"
@@ -574,7 +574,7 @@ func TestBadInputFromStripe(t *testing.T) {
 	}
 }
 
-// TestBadInputWithoutParent reads a child whose parent is not selected, and two that live on one endpoint.
+// TestBadInputWithoutParent reads a child whose parent isn't selected, and two streams of one endpoint.
 func TestBadInputWithoutParent(t *testing.T) {
 	t.Parallel()
 	const lines = "/v1/invoices/{invoice}/lines"

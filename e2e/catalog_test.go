@@ -12,7 +12,7 @@ import (
 // streamName is the form of names that catalog.proto promises.
 var streamName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// TestCatalogKeepsItsPromises holds the catalog, as a client receives it, to the sentences of catalog.proto about Stream
+// TestCatalogKeepsItsPromises compares the catalog that a client receives with each sentence of catalog.proto about Stream
 // and Relation.
 func TestCatalogKeepsItsPromises(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func brokenSentences(streams map[string]*connectorv1.Stream, s *connectorv1.Stre
 	return broken
 }
 
-// TestBrokenCatalogIsNoticed has a stream that keeps no promise.
+// TestBrokenCatalogIsNoticed checks a stream that breaks every promise.
 func TestBrokenCatalogIsNoticed(t *testing.T) {
 	bad := &connectorv1.Stream{
 		Name: "a", Parent: "b", CursorField: "created", Relations: []*connectorv1.Relation{{Field: "x", Stream: "b", ForeignField: "id"}},

@@ -28,8 +28,8 @@ var gone = map[string]struct{ list, object string }{
 	"customer_tax_ids":       {"/v1/customers/{customer}/tax_ids", ""},
 }
 
-// TestDeletedIsGone deletes objects between two syncs: of streams that are read again in full, by a new generation; of
-// those below a parent that is read again; of those whose parent is gone. Soft deletes mark them instead.
+// TestDeletedIsGone deletes objects between two syncs: of streams that are re-read in full, in a new generation; of
+// streams below a parent that is re-read; and of streams whose parent is gone. Soft deletes mark them instead.
 func TestDeletedIsGone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for events to be old enough")

@@ -106,7 +106,7 @@ var troubles = map[string]struct {
 	"silence":           {stripetest.Hanging, codes.Unavailable, "TRANSIENT"},
 }
 
-// TestFaultsForAWhile has each fault pass: the rows are the truth, and the summary counts the retries.
+// TestFaultsForAWhile injects each fault for a while. The rows match the truth, and the summary counts the retries.
 func TestFaultsForAWhile(t *testing.T) {
 	t.Parallel()
 	const times = 3
@@ -134,9 +134,9 @@ func TestFaultsForAWhile(t *testing.T) {
 	}
 }
 
-// TestFaultsForEver has each fault stay: the Read fails in an orderly way, with its last state intact. When the fault is
-// gone, another Read resumes from that state, and both together have all rows.
-func TestFaultsForEver(t *testing.T) {
+// TestFaultsForever injects each fault permanently. The Read fails cleanly, and its last state is good: when the fault is
+// gone, another Read resumes from it, and the two together have all rows.
+func TestFaultsForever(t *testing.T) {
 	t.Parallel()
 	const pages, good = 15, 12 // a state is due after ten pages
 	for name, trouble := range troubles {
@@ -251,7 +251,7 @@ func TestFaultsOfChildren(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheWay cannot reach Stripe at all, or reaches something else.
+// TestFaultsOfTheWay can't reach Stripe at all, or reaches something else.
 func TestFaultsOfTheWay(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, contentType, body string) http.HandlerFunc {
@@ -307,7 +307,7 @@ func TestFaultsOfTheWay(t *testing.T) {
 	}
 }
 
-// TestFaultsOfChecks has each request of a Check fail, without hope: nothing says that the configuration works.
+// TestFaultsOfChecks makes each request of a Check fail permanently. Check never reports that the configuration works.
 func TestFaultsOfChecks(t *testing.T) {
 	t.Parallel()
 	const body = `{"error": {"type": "api_error", "message": "An unexpected error has occurred."}}`
@@ -336,8 +336,8 @@ func TestFaultsOfChecks(t *testing.T) {
 	}
 }
 
-// TestFaultsOfClients has clients that are gone in the middle of a Read, in whatever state the Read is. It ends on the
-// server, and Stripe sees no more requests. That no goroutine stays is checked for the whole package.
+// TestFaultsOfClients has clients disconnect during a Read, whatever the Read is doing. The Read ends on the server, and
+// Stripe receives no more requests. TestMain checks for leaked goroutines.
 func TestFaultsOfClients(t *testing.T) {
 	t.Parallel()
 	patient := api.Retry{Initial: time.Hour, Max: time.Hour, Budget: 10 * time.Hour}

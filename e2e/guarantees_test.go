@@ -16,7 +16,7 @@ var (
 	constant      = regexp.MustCompile(`(?m)^(?:const|\t)\s*(\w+)\s+=`)
 )
 
-// TestGuarantees holds that docs/guarantees.md names a test for every promise, that every test and every constant that it names
+// TestGuarantees checks that docs/guarantees.md names a test for every promise, that every test and every constant that it names
 // exists, and that README and ARCHITECTURE.md lead to it.
 func TestGuarantees(t *testing.T) {
 	tests, constants := defined(t)

@@ -54,7 +54,8 @@ func nested(times int, list bool) []byte {
 	return wrap(1, entry(value)) // CheckRequest.config
 }
 
-// TestHostileInput sends what no honest client would. Each is refused, and the service answers on, within its memory.
+// TestHostileInput sends what no honest client would. The service refuses all of it, stays available, and stays within its
+// memory.
 func TestHostileInput(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -122,8 +123,8 @@ func stillAnswers(t *testing.T, address string) {
 	}
 }
 
-// TestThousandsOfConnections opens connections that say nothing, that speak one byte at a time, and that idle after a
-// good beginning. The first two kinds are closed, and none of them costs much.
+// TestThousandsOfConnections opens connections that send nothing, that send one byte at a time, and that idle after a valid
+// start. The first two kinds are closed, and no kind costs much memory.
 func TestThousandsOfConnections(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -32,7 +32,8 @@ type place struct {
 }
 
 // TestKilledSync kills syncing processes, or crashes the database's server, at random moments while the data changes. The
-// last sync, after the last change, is not disturbed: the rows are those of the source, and those of a sync that was never disturbed.
+// last sync starts after the last change and is not disturbed. Afterwards, the rows match the source, and those of a sync that
+// was never disturbed.
 func TestKilledSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

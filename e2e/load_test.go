@@ -140,8 +140,8 @@ func readTruth(
 	return int32(summary.GetRetries()), nil
 }
 
-// TestLoadLeavesNothing has 200 Reads at once, over four accounts with faults: nothing is lost, and when the server has
-// ended no goroutine is left.
+// TestLoadLeavesNothing runs 200 concurrent Reads of four accounts with faults. No row is lost, and no goroutine is left
+// when the server has stopped.
 func TestLoadLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -156,7 +156,7 @@ func TestLoadLeavesNothing(t *testing.T) {
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve")) // of the simulated Stripe
 }
 
-// TestMemoryOfTwoHundredReads has the same load on a service in a process of its own.
+// TestMemoryOfTwoHundredReads puts the same load on a service in its own process.
 func TestMemoryOfTwoHundredReads(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -125,7 +125,7 @@ func writeConfig(t *testing.T, base string) string {
 	return path
 }
 
-// TestMemoryOfALargeRead reads 100,000 charges with a client that takes its time.
+// TestMemoryOfALargeRead reads 100,000 charges with a slow client.
 func TestMemoryOfALargeRead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -163,7 +163,7 @@ func TestMemoryOfALargeRead(t *testing.T) {
 	}
 }
 
-// TestMemoryOfStalledReaders has 200 clients that begin a Read and never receive.
+// TestMemoryOfStalledReaders has 200 clients start a Read and never receive.
 func TestMemoryOfStalledReaders(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -177,7 +177,7 @@ func has(family *dto.MetricFamily, filter metricsql.LabelFilter) bool {
 	return false
 }
 
-// TestQueriesAreChecked checks the check: it finds what does not exist.
+// TestQueriesAreChecked checks that the check finds metrics and labels that don't exist.
 func TestQueriesAreChecked(t *testing.T) {
 	t.Parallel()
 	name, value := "stream", "charges"

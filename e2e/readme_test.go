@@ -57,7 +57,7 @@ func (s step) pattern() *regexp.Regexp {
 	return regexp.MustCompile(b.String() + `\z`)
 }
 
-// TestReadmeTranscript runs the commands that the README shows, with other ports, and compares their output.
+// TestReadmeTranscript runs the commands in the README, on other ports, and compares their output.
 func TestReadmeTranscript(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {

@@ -26,8 +26,8 @@ const balanced = `{
 	"healthCheckConfig": {"serviceName": "connector.v1.ConnectorService"}
 }`
 
-// TestRollingRestart restarts three replicas in turn, by SIGTERM, while syncs go on: none of them fails, no call is cut
-// off, and their rows are the truth.
+// TestRollingRestart restarts three replicas in turn, with SIGTERM, during syncs. No sync fails, no call is interrupted,
+// and the rows match the truth.
 func TestRollingRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

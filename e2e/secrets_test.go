@@ -47,7 +47,7 @@ func leak(text, key string) string {
 	return ""
 }
 
-// recorder keeps what is written to it. It may be read meanwhile.
+// recorder keeps what is written to it. It may be read concurrently.
 type recorder struct {
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -125,7 +125,7 @@ func checkSecret(t *testing.T, r *recorder, key string) {
 	}
 }
 
-// TestSecretsCanBeFound checks the search itself: it finds what is there.
+// TestSecretsCanBeFound checks that the search finds planted keys.
 func TestSecretsCanBeFound(t *testing.T) {
 	t.Parallel()
 	key := plant("search")
@@ -157,7 +157,7 @@ func TestSecretsCanBeFound(t *testing.T) {
 	}
 }
 
-// TestSecretsOfConfigurations has a key in each field of the configuration, where it belongs and where it does not.
+// TestSecretsOfConfigurations plants a key in each field of the configuration, the right one and all others.
 func TestSecretsOfConfigurations(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(key string) map[string]any{
@@ -206,7 +206,7 @@ func TestSecretsOfConfigurations(t *testing.T) {
 	}
 }
 
-// TestSecretsInRequests has the key of the configuration in other parts of the requests too.
+// TestSecretsInRequests plants the configuration's key in other parts of the requests, too.
 func TestSecretsInRequests(t *testing.T) {
 	t.Parallel()
 	type request = connectorv1.ReadRequest
@@ -304,7 +304,7 @@ var answers = map[string]struct {
 	"another type": {200, `{"object": "list", "data": [{"object": "KEY", "id": "KEY"}], "has_more": false}`},
 }
 
-// TestSecretsInAnswers has a Stripe that repeats the key in all it answers.
+// TestSecretsInAnswers uses a Stripe that repeats the key in every response.
 func TestSecretsInAnswers(t *testing.T) {
 	t.Parallel()
 	for name, answer := range answers {
@@ -327,7 +327,7 @@ func TestSecretsInAnswers(t *testing.T) {
 	}
 }
 
-// TestSecretsInReads has Reads that come to each kind of end.
+// TestSecretsInReads performs Reads that end in every possible way.
 func TestSecretsInReads(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -405,8 +405,8 @@ func keep(t *testing.T, content string) string {
 	return path
 }
 
-// TestSecretsOfCommand runs the command with a good configuration: what it prints and stores has no key in it, nor has
-// the log of the service that it calls.
+// TestSecretsOfCommand runs the command with a good configuration. Neither its output and files nor the log of the service
+// that it calls contain a key.
 func TestSecretsOfCommand(t *testing.T) {
 	t.Parallel()
 	key, heard, folder := plant("command"), &recorder{}, t.TempDir()
@@ -431,7 +431,7 @@ func TestSecretsOfCommand(t *testing.T) {
 	checkSecret(t, heard, key)
 }
 
-// TestSecretsOfFailingCommand runs the command with what must fail.
+// TestSecretsOfFailingCommand runs commands that must fail.
 func TestSecretsOfFailingCommand(t *testing.T) {
 	t.Parallel()
 	key := plant("failing command")
@@ -522,8 +522,8 @@ func (r *recorder) interrupt(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestSecretsOfService has a service in a process of its own that holds keys and tokens in files. It is called with good and
-// bad names and tokens, loses a file, and crashes: nothing that it says, prints or leaves behind has a key or token in it.
+// TestSecretsOfService runs a service in its own process, with keys and tokens in files. It is called with good and bad names
+// and tokens, loses a file, and crashes. Nothing that it sends, prints or leaves behind contains a key or token.
 func TestSecretsOfService(t *testing.T) {
 	t.Parallel()
 	key, refused, token, other := plant("secret file"), plant("refused secret file"), plant("token"), plant("another token")

@@ -78,8 +78,8 @@ func syncTo(t *testing.T, address, base, file string, streams []string) (*client
 	})
 }
 
-// TestKilledServer kills the service at random moments, and starts it again at the same address, while one sync goes on:
-// its rows are those of an undisturbed one.
+// TestKilledServer kills the service at random moments, and restarts it at the same address, during one sync, whose
+// rows match those of an undisturbed sync.
 func TestKilledServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -143,8 +143,8 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// TestTerminatedServer asks the service to end in the middle of a Read: new Reads are refused at once, the one that runs
-// ends in order, and so does the process. Whatever is left is read from the next service.
+// TestTerminatedServer terminates the service during a Read. New Reads are refused at once, the running one ends at a
+// checkpoint, and the process exits cleanly. The rest is read from the next service.
 func TestTerminatedServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -37,8 +37,8 @@ const (
 )
 
 // TestSoak syncs a busy account into SQLite while its service and its client are killed every few seconds. Events become
-// visible late. One object in a hundred can't be read for a while, and one in two hundred can't be read at all. When all is
-// over, the rows are the truth, except for what is set aside by name.
+// visible late. One object in a hundred can't be read for a while, and one in two hundred can't be read at all. In the
+// end, the rows match the truth, except for objects that are set aside by name.
 //
 // Nothing depends on how fast the machine is: where it can't make so many changes, there are fewer, and the log says so.
 func TestSoak(t *testing.T) {

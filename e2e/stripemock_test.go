@@ -70,8 +70,8 @@ var noFixture = map[string]string{
 	"setup_attempts":                       "its setup intent has no latest attempt",
 }
 
-// TestStripeMock reads every stream from a Stripe that no one here wrote: each request must pass its validation, and
-// each record must be valid under the schema that Discover promises.
+// TestStripeMock reads every stream from Stripe's own mock server. Each request must pass its validation, and each record
+// must match the schema from Discover.
 func TestStripeMock(t *testing.T) {
 	base, refused := startStripeMock(t)
 	client := dial(t, serve(t, base, quick, io.Discard))

@@ -108,8 +108,8 @@ func toxics() []toxic {
 	}
 }
 
-// TestToxics disturbs the ways from the client to the service and from the service to Stripe, again and again while a
-// sync runs. Each sync ends complete, with the rows of an undisturbed one.
+// TestToxics disturbs the connections from the client to the service and from the service to Stripe, again and again during
+// a sync. Each sync completes, with the rows of an undisturbed one.
 //
 //	go test ./e2e -run TestToxics -toxics 500 -timeout 1h
 func TestToxics(t *testing.T) {

@@ -28,9 +28,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestWatch serves in a process of its own, has Reads that come to each kind of trouble, and looks at what there is to be
-// seen of it: metrics, traces, logs and profiles fit together, are what the documentation says and the dashboard and alerts
-// ask for, and have no key in them.
+// TestWatch runs a service in its own process and performs Reads with every kind of trouble. Its metrics, traces, logs and
+// profiles must be consistent, match the documentation, the dashboard and the alerts, and contain no key.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	key, refused, restricted := plant("watched"), plant("watched and refused"), "rk"+plant("watched and restricted")[2:]
@@ -102,7 +101,7 @@ func TestWatch(t *testing.T) {
 // objectID is what the ids of the objects that are read here look like, and those of accounts.
 var objectID = regexp.MustCompile(`\b(acct|ch|cus|il|in|re|evt)_[0-9A-Za-z]{8,}`)
 
-// watched is a service in a process of its own, and what is to be seen of it.
+// watched is a service in its own process, with its metrics, traces and logs.
 type watched struct {
 	client        connectorv1.ConnectorServiceClient
 	page          string // where metrics are
