@@ -280,6 +280,7 @@ type play struct {
 	repairs  []func()          // of what is ruined
 	refusals []func()          // each of which ends one
 	skew     time.Duration     // how fast our clock is
+	reading  bool              // a Read is in progress
 }
 
 const simulated = "http://stripe.test"
@@ -311,6 +312,17 @@ func (p *play) now() time.Time {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.time
+}
+
+// turn sets our clock, to be fast by skew. A Read measures time from its beginning with a monotonic clock, which setting the
+// wall clock doesn't move. It can only fall behind, while the machine sleeps.
+func (p *play) turn(skew time.Duration) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.reading {
+		skew = min(skew, p.skew)
+	}
+	p.skew = skew
 }
 
 // ours is the time by our clock.
@@ -378,9 +390,7 @@ func (p *play) step(s step) {
 	case permit:
 		p.permit()
 	case turn:
-		p.lock.Lock()
-		p.skew = s.wait
-		p.lock.Unlock()
+		p.turn(s.wait)
 	case mangle, noise:
 		do := map[verb]func(step) error{mangle: p.mangle, noise: p.noise}[s.verb]
 		if err := do(s); err != nil {
@@ -465,7 +475,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	ctx, cancel := context.WithCancel(p.Context())
 	defer cancel()
 	p.lock.Lock()
-	p.requests, p.during, p.follow, p.stop = 0, during, d.follow, cancel
+	p.requests, p.during, p.follow, p.stop, p.reading = 0, during, d.follow, cancel, true
 	p.time = p.time.Add(time.Millisecond) // no two Reads begin at once
 	p.lock.Unlock()
 	if d.follow > 0 {
@@ -501,7 +511,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 		p.Fatalf("Read: %v", err)
 	}
 	p.lock.Lock()
-	p.during, p.follow = nil, 0
+	p.during, p.follow, p.reading = nil, 0, false
 	p.lock.Unlock()
 	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
 	if d == quiet && len(p.repairs) == 0 && !p.forbidden() {
