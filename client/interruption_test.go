@@ -55,7 +55,7 @@ func TestSyncWaitsForTheDestination(t *testing.T) {
 				d := &away{memory: newMemory(), until: time.Now().Add(test.away)}
 				f := &fakeService{streams: []string{"a"}, records: 100, page: 10}
 				waits := 0
-				_, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: d, Observe: func(m *connectorv1.ReadResponse) {
+				_, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: d, Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 					if m.GetLog() != nil {
 						waits++
 					}

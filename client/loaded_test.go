@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func syncFields(t *testing.T, f *fakeService, m *memory, opts client.SyncOptions
 	if len(fields) > 0 {
 		opts.Selection.Fields = map[string][]string{"a": fields}
 	}
-	opts.Observe = func(m *connectorv1.ReadResponse) { logged += m.GetLog().GetMessage() }
+	opts.Observe = func(_ context.Context, m *connectorv1.ReadResponse) { logged += m.GetLog().GetMessage() }
 	before := len(f.reads)
 	if _, err := connect(t, f).Sync(t.Context(), opts); err != nil {
 		t.Fatal(err)

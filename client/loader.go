@@ -19,9 +19,6 @@ const (
 	heldBytes = 32 << 20
 )
 
-// streamKey identifies a stream of an account.
-type streamKey struct{ stream, account string }
-
 // loader gathers the records and states of one Read into commits. Rows go into a commit with a state that covers them or,
 // if too many wait for one, before it; never a state before its rows.
 //
@@ -34,8 +31,8 @@ type loader struct {
 	advanced    func()                         // called for each commit with a state that is new
 
 	fields    map[string][]string // selected, by stream; those of a stream of which all are, are not there
-	streams   map[streamKey]*held
-	order     []streamKey // of arrival, so that commits do not depend on the order of a map
+	streams   map[StreamKey]*held
+	order     []StreamKey // of arrival, so that commits do not depend on the order of a map
 	covered   int         // bytes of records that a state covers
 	uncovered int         // bytes of records that none does yet
 	states    int         // how many states wait
@@ -54,7 +51,7 @@ type held struct {
 
 // newLoader begins with the states that the destination holds.
 func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
-	l := &loader{destination: d, fields: map[string][]string{}, streams: map[streamKey]*held{}, last: time.Now()}
+	l := &loader{destination: d, fields: map[string][]string{}, streams: map[StreamKey]*held{}, last: time.Now()}
 	for _, s := range states {
 		l.held(s.GetStream(), s.GetAccount()).stored = s
 	}
@@ -62,7 +59,7 @@ func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
 }
 
 func (l *loader) held(stream, account string) *held {
-	key := streamKey{stream, account}
+	key := StreamKey{stream, account}
 	h, ok := l.streams[key]
 	if !ok {
 		h = &held{}
@@ -118,6 +115,18 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	return l.flush(ctx)
 }
 
+// tick begins a commit of states that have waited long enough, and takes note of one that has ended. Each message of a Read
+// calls it, and there is one every few seconds, so that what comes rarely is not stored late.
+func (l *loader) tick(ctx context.Context) error {
+	if err := l.landed(); err != nil {
+		return err
+	}
+	if l.states == 0 || l.inFlight != nil || time.Since(l.last) < commitInterval {
+		return nil
+	}
+	return l.flush(ctx)
+}
+
 // status notes that a stream was read to its end. It counts only if a state covers every record of it, as the protocol
 // promises: what is removed on its account must not be what a crash makes come again.
 func (l *loader) status(s *connectorv1.StreamStatusChange) {
@@ -138,14 +147,14 @@ func (l *loader) flush(ctx context.Context) error {
 	for _, key := range l.order {
 		h := l.streams[key]
 		if h.completed > 0 {
-			c.Completed = append(c.Completed, Completion{key.stream, key.account, h.completed})
+			c.Completed = append(c.Completed, Completion{key.Stream, key.Account, h.completed})
 			h.completed = 0
 		}
 		if h.state == nil {
 			continue
 		}
 		c.Records = append(c.Records, h.covered...)
-		c.States = append(c.States, label(h.state, l.fields[key.stream]))
+		c.States = append(c.States, label(h.state, l.fields[key.Stream]))
 		advanced = advanced || !proto.Equal(h.state, h.stored)
 		h.stored, h.state, h.covered = h.state, nil, nil
 	}

@@ -31,7 +31,7 @@ func (s *slow) Commit(ctx context.Context, c client.Commit) error {
 	return s.memory.Commit(ctx, c)
 }
 
-func (s *slow) observe(m *connectorv1.ReadResponse) {
+func (s *slow) observe(_ context.Context, m *connectorv1.ReadResponse) {
 	for _, r := range m.GetRecords().GetRecords() {
 		s.arrived.Add(int64(len(r.GetData())))
 	}

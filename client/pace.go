@@ -25,11 +25,12 @@ type pace struct {
 	attempts  int
 	fruitless int // Reads in a row that brought nothing new
 	patience  time.Duration
+	endless   bool      // never gives up
 	since     time.Time // the destination is out of reach; zero if it isn't
 }
 
 func newPace(opts SyncOptions) *pace {
-	p := &pace{backoff: backoff.NewExponentialBackOff(), attempts: opts.Attempts, patience: opts.Patience}
+	p := &pace{backoff: backoff.NewExponentialBackOff(), attempts: opts.Attempts, patience: opts.Patience, endless: opts.Follow}
 	if p.patience <= 0 {
 		p.patience = defaultPatience
 	}
@@ -47,7 +48,7 @@ func newPace(opts SyncOptions) *pace {
 }
 
 // rest waits before the next Read, or gives up. It tells why in a log entry.
-func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*connectorv1.ReadResponse)) error {
+func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(context.Context, *connectorv1.ReadResponse)) error {
 	if fruit {
 		p.fruitless, p.since = 0, time.Time{}
 		p.backoff.Reset()
@@ -56,7 +57,7 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*con
 		if p.since.IsZero() {
 			p.since = time.Now()
 		}
-		if waited := time.Since(p.since); waited >= p.patience {
+		if waited := time.Since(p.since); waited >= p.patience && !p.endless {
 			return fmt.Errorf("gave up after the destination could not be used for %s: %w", waited.Round(time.Second), cause)
 		}
 	} else {
@@ -65,14 +66,14 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(*con
 			p.fruitless++
 		}
 	}
-	if p.fruitless >= p.attempts {
+	if p.fruitless >= p.attempts && !p.endless {
 		return fmt.Errorf("gave up after %d attempts in a row that brought nothing new: %w", p.fruitless, cause)
 	}
 	wait := p.backoff.NextBackOff()
 	if e, ok := errors.AsType[*Error](cause); ok {
 		wait = max(wait, e.RetryAfter())
 	}
-	tell(warning("", "", fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
+	tell(ctx, warning("", "", fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
 		wait.Round(time.Millisecond), cause)))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -37,6 +37,8 @@ type StreamReport struct {
 	// SetAsideTotal counts all. The stream is COMPLETE without them; later syncs try them again.
 	SetAside      []*connectorv1.SetAside
 	SetAsideTotal int64
+	// Reconciliation counts what the comparison found, if one was asked for and the stream could be compared.
+	Reconciliation *connectorv1.Reconciliation
 	// Bytes counts those of the records' JSON.
 	Bytes int64
 	// Duration is the time from the stream's first message to its last. Streams are read side by side.

@@ -3,7 +3,6 @@ package client
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -34,51 +33,37 @@ type Handlers struct {
 // context's or a handler's. Both are set if a stream failed for good. A limit in the request ends the Read as it says, with
 // has_more in the summary. [Client.ReadOnce] does not resume.
 func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handlers) (*connectorv1.Summary, error) {
-	r := &reading{handlers: h, req: proto.CloneOf(req), tally: newTally(), begun: time.Now()}
-	pace := newPace(SyncOptions{})
-	var failed error // of the first attempt in which a stream failed for good
-	for {
-		left := len(r.req.GetStreams())
-		r.fruit, r.refused = false, nil
-		summary, err := c.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
-			r.refused = r.take(ctx, m)
-			return r.refused
-		})
-		r.add(summary)
-		if r.refused != nil {
-			return r.summary, r.refused
-		}
-		if err != nil && !passing(err) {
-			if summary == nil {
-				return r.summary, err
-			}
-			failed = cmp.Or(failed, err)
-		}
-		if err == nil && r.limited() {
-			return r.summary, failed
-		}
-		rest := r.rest()
-		if len(rest) == 0 {
-			return r.summary, cmp.Or(failed, r.exhausted(err))
-		}
-		if err == nil {
-			err = workLeft(rest)
-		}
-		if err := pace.rest(ctx, err, r.fruit || len(rest) < left, r.other); err != nil {
-			return r.summary, err
-		}
+	r := &reading{client: c, handlers: h, req: proto.CloneOf(req), tally: newTally(), begun: time.Now()}
+	err := resume(ctx, newPace(SyncOptions{Follow: req.GetFollow()}), len(req.GetStreams()), r)
+	if err == nil && r.summary == nil {
+		err = r.broken
 	}
+	return r.summary, err
 }
 
 // reading is one Read with all its attempts.
 type reading struct {
+	client   *Client
 	handlers Handlers
 	req      *connectorv1.ReadRequest // of the next attempt
 	tally    *tally
 	summary  *connectorv1.Summary
 	begun    time.Time
 	fruit    bool  // whether the attempt under way committed a state that is new
-	refused  error // by a handler
+	broken   error // why the last attempt ended early
+}
+
+// attempt does one Read of what the request still asks for.
+func (r *reading) attempt(ctx context.Context) (outcome, error) {
+	r.fruit = false
+	var refused error // by a handler
+	summary, err := r.client.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
+		refused = r.take(ctx, m)
+		return refused
+	})
+	r.broken = err
+	r.add(summary)
+	return outcome{orderly: summary != nil, fruit: r.fruit, over: refused != nil || err == nil && r.limited()}, err
 }
 
 // take hands over one message.
@@ -104,7 +89,7 @@ func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
 	case *connectorv1.ReadResponse_StreamStatus:
 		r.tally.status(m.StreamStatus)
 	}
-	r.other(m)
+	r.observe(ctx, m)
 	return nil
 }
 
@@ -122,22 +107,26 @@ func (r *reading) commit(state *connectorv1.StreamState) {
 	r.req.States[i] = state
 }
 
-func (r *reading) other(m *connectorv1.ReadResponse) {
+// observe passes on a message that is neither records nor a state.
+func (r *reading) observe(_ context.Context, m *connectorv1.ReadResponse) {
 	if r.handlers.Other != nil {
 		r.handlers.Other(m)
 	}
 }
 
-// limited tells whether the request has a limit that ends a Read with work left.
+// limited reports whether the request has a limit that ends a Read with work left.
 func (r *reading) limited() bool { return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil }
 
-// rest leaves in the request the streams that another attempt could bring further, and gives them.
-func (r *reading) rest() []chosen {
+// left leaves in the request the streams that another attempt could bring further, and returns them.
+func (r *reading) left() []chosen {
 	var all []chosen
 	for _, s := range r.req.GetStreams() {
 		all = append(all, chosen{stream: &connectorv1.Stream{Name: s.GetStream()}})
 	}
 	rest := r.tally.unfinished(all)
+	if r.req.GetFollow() {
+		rest = r.tally.followable(all)
+	}
 	asked := func(stream string) bool {
 		return slices.ContainsFunc(rest, func(c chosen) bool { return c.stream.GetName() == stream })
 	}
@@ -147,14 +136,6 @@ func (r *reading) rest() []chosen {
 		r.req.SoftDeadline = durationpb.New(max(limit.AsDuration()-time.Since(r.begun), time.Second))
 	}
 	return rest
-}
-
-// exhausted is the error of an attempt that left nothing to do although it failed: of a stream that no attempt will mend.
-func (r *reading) exhausted(err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.Retryable() && r.summary != nil {
-		return nil // the streams are complete, and only the way back broke
-	}
-	return err
 }
 
 // add adds the summary of an attempt to those before.

@@ -1,14 +1,13 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
-	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -33,23 +32,35 @@ type SyncOptions struct {
 	// Patience is how long the destination may be out of reach, or blocked by someone else, before Sync gives up: it retries as
 	// after a Read that ended early. Zero means five minutes.
 	Patience time.Duration
+	// Reconcile has each stream compared with the source at the end, for those whose changes are announced by events: what
+	// they missed is repaired. The first sync of a stream has nothing to compare.
+	Reconcile bool
+	// Follow keeps the sync going when it has caught up: changes are stored as they come, until ctx is done. A Read that ends
+	// early is resumed however often that happens, with waits that grow to 30 s.
+	Follow bool
+	// FollowInterval is the time between two looks for changes. Zero leaves it to the service.
+	FollowInterval time.Duration
 	// Observe, if set, sees each message of each Read after it was handled, and a LogEntry before each new Read. It must
 	// not keep or change the message, and holds the sync up while it runs.
-	Observe func(*connectorv1.ReadResponse)
+	Observe func(context.Context, *connectorv1.ReadResponse)
 }
 
 // Sync reads streams into a destination, each from the state stored there, until all are complete. A Read that ends early
 // for a passing reason, or with work left, is resumed from the last state stored. Streams that the key may not read are
 // skipped.
 //
-// The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED; it is an [*Error] if the service or a
+// The report is never nil. With Follow, Sync returns only if ctx is done or a failure doesn't pass by itself. The error is nil if every stream is COMPLETE or SKIPPED; it is an [*Error] if the service or a
 // stream failed, the context's own, or the destination's. After any error, another Sync goes on where this one ended.
 func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	begun := time.Now()
 	r := &run{client: c, opts: opts, tally: newTally()}
 	err := r.discover(ctx)
 	if err == nil {
-		err = r.untilDone(ctx)
+		err = r.untilDone(ctx, r.chosen)
+	}
+	if err == nil && opts.Reconcile {
+		r.reconcile = true
+		err = r.untilDone(ctx, r.reconcilable())
 	}
 	report := r.tally.report(streams(r.chosen))
 	report.Reads = r.reads
@@ -64,8 +75,39 @@ type run struct {
 	chosen []chosen
 	tally  *tally
 	reads  int
-	fruit  bool // whether the Read under way stored a state that is new
+	rest   []chosen // with work left
+	fruit  bool     // whether the Read under way stored a state that is new
+
+	reconcile bool // whether the Read compares instead of reading what is new
 }
+
+// untilDone reads streams until none has work left.
+func (r *run) untilDone(ctx context.Context, rest []chosen) error {
+	if r.rest = rest; len(rest) == 0 {
+		return nil
+	}
+	return resume(ctx, newPace(r.opts), len(rest), r)
+}
+
+// reconcilable returns the streams that can be compared with the source.
+func (r *run) reconcilable() []chosen {
+	return slices.DeleteFunc(slices.Clone(r.chosen), func(c chosen) bool {
+		return c.stream.GetFreshness() != connectorv1.Freshness_FRESHNESS_EVENTS || !r.tally.complete(c.stream.GetName())
+	})
+}
+
+// attempt does one Read of the streams with work left.
+func (r *run) attempt(ctx context.Context) (outcome, error) {
+	orderly, err := r.read(ctx, r.rest)
+	if r.opts.Follow {
+		r.rest = r.tally.followable(r.rest)
+	} else {
+		r.rest = r.tally.unfinished(r.rest)
+	}
+	return outcome{orderly: orderly, fruit: r.fruit}, err
+}
+
+func (r *run) left() []chosen { return r.rest }
 
 // discover finds the streams to read. A service that is gone for the moment is asked again, as patiently as for a Read.
 func (r *run) discover(ctx context.Context) error {
@@ -85,48 +127,6 @@ func (r *run) discover(ctx context.Context) error {
 	}
 }
 
-// untilDone reads until no stream has work left that another Read could do. A Read may leave work without any failure: a
-// service that shuts down ends it at a checkpoint, and another one goes on from there.
-func (r *run) untilDone(ctx context.Context) error {
-	pace := newPace(r.opts)
-	var failed error // of the first Read in which a stream failed for good
-	for rest := r.chosen; len(rest) > 0; {
-		orderly, err := r.read(ctx, rest)
-		if err != nil && !passing(err) {
-			if !orderly {
-				return err
-			}
-			failed = cmp.Or(failed, err)
-		}
-		left := r.tally.unfinished(rest)
-		if len(left) == 0 {
-			break
-		}
-		if err == nil {
-			err = workLeft(left)
-		}
-		fruit := r.fruit || len(left) < len(rest)
-		rest = left
-		if err := pace.rest(ctx, err, fruit, r.observe); err != nil {
-			return err
-		}
-	}
-	return failed
-}
-
-// workLeft is why another Read is due although nothing failed.
-func workLeft(rest []chosen) *Error {
-	names := make([]string, len(rest))
-	for i, c := range rest {
-		names[i] = c.stream.GetName()
-	}
-	return &Error{Code: codes.OK, Failure: &connectorv1.Failure{
-		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
-		Message:   fmt.Sprintf("The service ended the Read with work left on %s.", strings.Join(names, ", ")),
-		Retryable: true,
-	}}
-}
-
 // read does one Read of these streams, from the states that the destination holds, and tells whether it came to an
 // orderly end, which it can also do with an error: that of a stream.
 func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
@@ -134,14 +134,14 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	if err != nil {
 		return false, fmt.Errorf("begin in the destination: %w", err)
 	}
-	r.notify(begun.Notices)
+	r.notify(ctx, begun.Notices)
 	if r.opts.Reread && r.reads == 0 {
 		if begun.States, err = r.forget(ctx, begun.States); err != nil {
 			return false, err
 		}
 	}
 	states, notices := unlabel(begun.States, rest)
-	r.notify(notices)
+	r.notify(ctx, notices)
 	r.tally.begun(rest, begun.Refused)
 	r.reads++
 	r.fruit = false
@@ -160,6 +160,9 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		RecordFormat: connectorv1.RecordFormat_RECORD_FORMAT_JSON,
 
 		AcceptedOperations: begun.AcceptedOperations,
+		Follow:             r.opts.Follow,
+		FollowInterval:     followInterval(r.opts),
+		Reconcile:          r.reconcile,
 	}, func(m *connectorv1.ReadResponse) error {
 		refused = r.take(ctx, load, m)
 		return refused
@@ -194,7 +197,10 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 		load.status(m.StreamStatus)
 	}
 	if err == nil {
-		r.observe(m)
+		err = load.tick(ctx)
+	}
+	if err == nil {
+		r.observe(ctx, m)
 	}
 	return err
 }
@@ -215,15 +221,23 @@ func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]
 }
 
 // notify reports what the destination found when it began.
-func (r *run) notify(notices []Notice) {
+func (r *run) notify(ctx context.Context, notices []Notice) {
 	for _, n := range notices {
-		r.observe(warning(n.Stream, "", n.Message))
+		r.observe(ctx, warning(n.Stream, "", n.Message))
 	}
 }
 
-// observe shows a message to whoever looks on.
-func (r *run) observe(m *connectorv1.ReadResponse) {
+// observe passes a message to Observe.
+func (r *run) observe(ctx context.Context, m *connectorv1.ReadResponse) {
 	if r.opts.Observe != nil {
-		r.opts.Observe(m)
+		r.opts.Observe(ctx, m)
 	}
+}
+
+// followInterval returns the interval for a request, or nil to leave it to the service.
+func followInterval(opts SyncOptions) *durationpb.Duration {
+	if !opts.Follow || opts.FollowInterval == 0 {
+		return nil
+	}
+	return durationpb.New(opts.FollowInterval)
 }

@@ -252,7 +252,7 @@ func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
 	}}
 	m := newMemory()
 	checkpoints := 0
-	_, err := connect(t, f).Sync(ctx, client.SyncOptions{Destination: m, Observe: func(r *connectorv1.ReadResponse) {
+	_, err := connect(t, f).Sync(ctx, client.SyncOptions{Destination: m, Observe: func(_ context.Context, r *connectorv1.ReadResponse) {
 		if r.GetCheckpoint() != nil {
 			if checkpoints++; checkpoints == 5 {
 				cancel()
@@ -281,7 +281,7 @@ func TestSyncWaitsAsLongAsTheServiceAsks(t *testing.T) {
 		}}
 		var told []string
 		report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: newMemory(),
-			Observe: func(m *connectorv1.ReadResponse) {
+			Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 				if log := m.GetLog(); log != nil {
 					told = append(told, log.GetMessage())
 				}

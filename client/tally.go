@@ -10,8 +10,8 @@ import (
 
 // tally keeps count of what a Sync did, over all its Reads.
 type tally struct {
-	streams  map[streamKey]*count
-	order    []streamKey // of the first message
+	streams  map[StreamKey]*count
+	order    []StreamKey // of the first message
 	requests int64
 }
 
@@ -22,11 +22,11 @@ type count struct {
 	refused     map[string]Refusal // by key
 }
 
-func newTally() *tally { return &tally{streams: map[streamKey]*count{}} }
+func newTally() *tally { return &tally{streams: map[StreamKey]*count{}} }
 
 // touch finds a stream and notes that a message of it came.
 func (t *tally) touch(stream, account string) *count {
-	key := streamKey{stream, account}
+	key := StreamKey{stream, account}
 	c, ok := t.streams[key]
 	if !ok {
 		c = &count{StreamReport: StreamReport{Stream: stream, Account: account}, first: time.Now()}
@@ -63,7 +63,7 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 // begun replaces what is known of refused records of these streams by what the destination holds.
 func (t *tally) begun(streams []chosen, refused []Refusal) {
 	for _, key := range t.order {
-		if asked(streams, key.stream) {
+		if asked(streams, key.Stream) {
 			t.streams[key].refused = nil
 		}
 	}
@@ -84,7 +84,7 @@ func (t *tally) refuse(r Refusal) {
 // reopen notes that what was received of these streams was not all stored, whatever the service said of them.
 func (t *tally) reopen(streams []chosen) {
 	for _, key := range t.order {
-		if c := t.streams[key]; asked(streams, key.stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
+		if c := t.streams[key]; asked(streams, key.Stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
 			c.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 		}
 	}
@@ -98,13 +98,16 @@ func asked(streams []chosen, name string) bool {
 func (t *tally) summary(s *connectorv1.Summary) {
 	t.requests += s.GetRequests()
 	for _, stream := range s.GetStreams() {
-		key := streamKey{stream.GetStream(), stream.GetAccount()}
+		key := StreamKey{stream.GetStream(), stream.GetAccount()}
 		c, ok := t.streams[key]
 		if !ok {
-			c = t.touch(key.stream, key.account)
+			c = t.touch(key.Stream, key.Account)
 		}
 		c.Status, c.Failure = stream.GetStatus(), stream.GetFailure()
 		c.Withheld += stream.GetWithheld()
+		if compared := stream.GetReconciliation(); compared != nil {
+			c.Reconciliation = compared
+		}
 		c.SetAside, c.SetAsideTotal = stream.GetSetAside(), stream.GetSetAsideTotal()
 	}
 }
@@ -114,8 +117,8 @@ func (t *tally) unfinished(all []chosen) []chosen {
 	done := map[string]bool{}
 	for _, key := range t.order {
 		c := t.streams[key]
-		before, seen := done[key.stream]
-		done[key.stream] = (before || !seen) && c.done()
+		before, seen := done[key.Stream]
+		done[key.Stream] = (before || !seen) && c.done()
 	}
 	var rest []chosen
 	for _, c := range all {
@@ -124,6 +127,32 @@ func (t *tally) unfinished(all []chosen) []chosen {
 		}
 	}
 	return rest
+}
+
+// complete reports whether a stream is complete in every account that was read.
+func (t *tally) complete(stream string) bool {
+	seen := false
+	for _, key := range t.order {
+		if key.Stream == stream && t.streams[key].Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
+			return false
+		}
+		seen = seen || key.Stream == stream
+	}
+	return seen
+}
+
+// followable returns those of the streams that another Read could follow: all but those skipped or failed for good.
+func (t *tally) followable(all []chosen) []chosen {
+	return slices.DeleteFunc(slices.Clone(all), func(c chosen) bool {
+		seen, done := false, true
+		for _, key := range t.order {
+			if s := t.streams[key]; key.Stream == c.stream.GetName() {
+				seen = true
+				done = done && s.done() && s.Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE
+			}
+		}
+		return seen && done
+	})
 }
 
 // done reports whether another Read would change nothing: the stream was completed, skipped, or failed for good.
@@ -140,7 +169,7 @@ func (t *tally) report(selected []*connectorv1.Stream) *Report {
 	for _, s := range selected {
 		begun := false
 		for _, key := range t.order {
-			if key.stream != s.GetName() {
+			if key.Stream != s.GetName() {
 				continue
 			}
 			begun = true

@@ -195,7 +195,7 @@ func disturbedSync(
 	report, err := c.Sync(t.Context(), client.SyncOptions{
 		Config: configuration(t, simulatedConfig(base)), Destination: d, Selection: client.Selection{Select: toxicStreams()},
 		Attempts: 1000, Wait: 10 * time.Millisecond,
-		Observe: func(m *connectorv1.ReadResponse) {
+		Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 			if m.GetRecords() != nil {
 				begin()
 			}

@@ -18,13 +18,14 @@ const saveInterval = 5 * time.Second
 type observer struct {
 	run  *runlog.Run
 	log  *runlog.Store
-	ctx  context.Context //nolint:containedctx // an observer lives for one call of Sync, whose Observe has no context
 	hide func(string) string
 	err  error
 
-	index  map[[2]string]int // of run.Streams, by stream and account
-	before effort            // of the Reads that have ended
-	now    effort            // of the current Read
+	follows bool // whether the sync follows: then a state says how fresh its stream is
+
+	index  map[client.StreamKey]int // of run.Streams, by stream and account
+	before effort                   // of the Reads that ended
+	now    effort                   // of the Read under way
 	saved  time.Time
 }
 
@@ -40,11 +41,11 @@ func (e effort) plus(o effort) effort {
 
 // stream returns the run's entry for a stream, adding it if needed.
 func (o *observer) stream(name, account string) *runlog.Stream {
-	key := [2]string{name, account}
+	key := client.StreamKey{Stream: name, Account: account}
 	i, ok := o.index[key]
 	if !ok {
 		if o.index == nil {
-			o.index = map[[2]string]int{}
+			o.index = map[client.StreamKey]int{}
 		}
 		i = len(o.run.Streams)
 		o.index[key] = i
@@ -54,25 +55,29 @@ func (o *observer) stream(name, account string) *runlog.Stream {
 }
 
 // observe is called with each message of the sync.
-func (o *observer) observe(m *connectorv1.ReadResponse) {
+func (o *observer) observe(ctx context.Context, m *connectorv1.ReadResponse) {
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:
 		o.stream(m.Records.GetStream(), m.Records.GetAccount()).Extracted += int64(len(m.Records.GetRecords()))
+	case *connectorv1.ReadResponse_Checkpoint:
+		if s := m.Checkpoint.GetState(); o.follows {
+			o.stream(s.GetStream(), s.GetAccount()).Watermark = time.Now()
+		}
 	case *connectorv1.ReadResponse_StreamStatus:
 		s := m.StreamStatus
 		o.stream(s.GetStream(), s.GetAccount()).Status = statusWord(s.GetStatus())
 		if s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE && s.GetFailure() != nil {
-			o.entry("error", s.GetStream(), s.GetAccount(), s.GetFailure().GetMessage())
+			o.entry(ctx, "error", s.GetStream(), s.GetAccount(), s.GetFailure().GetMessage())
 		}
 	case *connectorv1.ReadResponse_Log:
 		level := strings.ToLower(strings.TrimPrefix(m.Log.GetLevel().String(), "LOG_LEVEL_"))
-		o.entry(level, m.Log.GetStream(), m.Log.GetAccount(), m.Log.GetMessage())
+		o.entry(ctx, level, m.Log.GetStream(), m.Log.GetAccount(), m.Log.GetMessage())
 	case *connectorv1.ReadResponse_Progress:
 		if m.Progress.GetRequests() < o.now.requests { // another Read started
 			o.before, o.now = o.before.plus(o.now), effort{}
 		}
 		o.now.requests, o.now.retries = m.Progress.GetRequests(), m.Progress.GetRetries()
-		o.save()
+		o.save(ctx)
 	case *connectorv1.ReadResponse_Summary:
 		o.summary(m.Summary)
 	}
@@ -90,13 +95,13 @@ func (o *observer) summary(s *connectorv1.Summary) {
 }
 
 // save stores the progress of the run if the last save was saveInterval ago.
-func (o *observer) save() {
+func (o *observer) save(ctx context.Context) {
 	if time.Since(o.saved) < saveInterval {
 		return
 	}
 	o.saved = time.Now()
 	o.total()
-	o.note(o.log.Save(o.ctx, o.run))
+	o.note(o.log.Save(context.WithoutCancel(ctx), o.run))
 }
 
 // note keeps the first error of writing the log.
@@ -108,13 +113,13 @@ func (o *observer) total() {
 	o.run.Requests, o.run.Retries, o.run.Waited = sum.requests, sum.retries, sum.waited
 }
 
-func (o *observer) entry(level, stream, account, message string) {
-	o.note(o.log.Add(o.ctx, o.run.ID, runlog.Entry{
+func (o *observer) entry(ctx context.Context, level, stream, account, message string) {
+	o.note(o.log.Add(context.WithoutCancel(ctx), o.run.ID, runlog.Entry{
 		At: time.Now(), Level: level, Stream: stream, Account: account, Message: o.hide(message)}))
 }
 
 // end stores the sync's report in the run. A nil report means that the sync didn't start.
-func (o *observer) end(report *client.Report) {
+func (o *observer) end(ctx context.Context, report *client.Report) {
 	o.total()
 	if report == nil {
 		return
@@ -124,7 +129,7 @@ func (o *observer) end(report *client.Report) {
 	for _, s := range report.Streams {
 		seen := o.stream(s.Stream, s.Account)
 		if notice := s.RefusedNotice(); notice != "" {
-			o.entry("warning", s.Stream, s.Account, notice)
+			o.entry(ctx, "warning", s.Stream, s.Account, notice)
 		}
 		streams = append(streams, runlog.Stream{
 			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,

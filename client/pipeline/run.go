@@ -12,6 +12,12 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
+const (
+	day = 24 * time.Hour
+	// followInterval is the time between two looks for changes: a fiftieth of the requests that Stripe allows.
+	followInterval = 2 * time.Second
+)
+
 // failure is the error of a run, without secrets.
 type failure struct {
 	class, message string
@@ -35,25 +41,35 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 		resolved = &Resolved{}
 		err = &failure{class: "CONFIG", message: err.Error()}
 	}
-	o := &observer{run: run, log: r.Log, ctx: logging, hide: resolved.Hide}
-	o.entry("info", "", "", fmt.Sprintf("Attempt %d of at most %d for the slot at %s.", attempt, p.Attempts, slot.UTC().Format(time.RFC3339)))
+	o := &observer{run: run, log: r.Log, hide: resolved.Hide}
+	syncing := ctx
+	if p.Schedule.Follows() {
+		// Each day is a run of its own, so that the log and reports tell what happened on it.
+		var cancel context.CancelFunc
+		syncing, cancel = context.WithDeadline(ctx, run.Started.UTC().Truncate(day).Add(day))
+		defer cancel()
+		o.follows = true
+		o.entry(ctx, "info", "", "", fmt.Sprintf("Following changes until midnight UTC, attempt %d.", attempt))
+	} else {
+		o.entry(ctx, "info", "", "", fmt.Sprintf("Attempt %d of at most %d for the slot at %s.", attempt, p.Attempts, slot.UTC().Format(time.RFC3339)))
+	}
 	var report *client.Report
 	if err == nil {
-		report, err = r.sync(ctx, p, resolved, o)
+		report, err = r.sync(syncing, p, resolved, o)
 	}
-	o.end(report)
+	o.end(ctx, report)
 	run.Ended = time.Now()
 	total := run.Total()
 	switch f, _ := errors.AsType[*failure](err); {
 	case ctx.Err() != nil:
 		run.Status, err = runlog.Stopped, ctx.Err()
-		o.entry("info", "", "", "The process was asked to stop. The stored data is consistent; the next run resumes from there.")
-	case f != nil:
+		o.entry(ctx, "info", "", "", "The process was asked to stop. The stored data is consistent; the next run resumes from there.")
+	case f != nil && syncing.Err() == nil:
 		f.message = resolved.Hide(f.message)
 		run.Status, run.Class, run.Error = runlog.Failed, f.class, f.message
-		o.entry("error", "", "", f.message)
+		o.entry(ctx, "error", "", "", f.message)
 	default:
-		run.Status = runlog.Succeeded
+		run.Status, err = runlog.Succeeded, nil
 		r.notify(p, "run %d succeeded in %s: %d records extracted, %d rows loaded, %d deleted", run.ID,
 			run.Ended.Sub(run.Started).Round(100*time.Millisecond), total.Extracted, total.Loaded, total.Deleted)
 	}
@@ -70,7 +86,14 @@ func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *ob
 		return nil, asFailure(err)
 	}
 	report, err := r.Service.Sync(ctx, client.SyncOptions{
-		Config: resolved.Config, Destination: d, Selection: p.Selection, Observe: o.observe,
+		Config: resolved.Config, Destination: d, Selection: p.Selection, Reconcile: r.Reconcile && !p.Schedule.Follows(),
+		Follow: p.Schedule.Follows(), FollowInterval: followInterval,
+		Observe: func(ctx context.Context, m *connectorv1.ReadResponse) {
+			o.observe(ctx, m)
+			if r.Observe != nil {
+				r.Observe(p.Name, m)
+			}
+		},
 	})
 	if err = errors.Join(err, d.Close()); err != nil {
 		return report, asFailure(err)

@@ -13,6 +13,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
+	"github.com/stripe-connector/stripe-connector/client/schedule"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // longestWait is the longest time between two runs of the same slot.
@@ -33,6 +35,10 @@ type Runner struct {
 	Log     *runlog.Store
 	// Destinations are the kinds of destinations that the file may use.
 	Destinations destination.Kinds
+	// Getenv returns the value of an environment variable that the file refers to.
+	Reconcile bool
+	// Observe, if set, sees the messages of each pipeline's runs. It may be called concurrently.
+	Observe func(pipeline string, m *connectorv1.ReadResponse)
 	// Getenv returns the value of an environment variable that the file refers to.
 	Getenv func(string) string
 	// Notify, if set, is called with a sentence about each event of a pipeline. It may be called concurrently.
@@ -61,6 +67,7 @@ func (r *Runner) Once(ctx context.Context) error {
 	errs := make([]error, len(r.File.Pipelines))
 	var all errgroup.Group
 	for i, p := range r.File.Pipelines {
+		p.Schedule = schedule.Schedule{} // which follows nothing
 		all.Go(func() error {
 			if errs[i] = r.turn(ctx, p, now); errs[i] != nil && !isContextError(errs[i]) {
 				errs[i] = fmt.Errorf("pipeline %s: %w", p.Name, errs[i])
@@ -126,13 +133,24 @@ func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err erro
 	waits.InitialInterval, waits.MaxInterval, waits.Multiplier = p.Wait, longestWait, 2
 	waits.Reset()
 	for n := 1; ; n++ {
+		begun := time.Now()
 		err := r.run(ctx, p, slot, n)
 		failed, ok := errors.AsType[*failure](err)
-		if !ok || !failed.passing || n >= p.Attempts {
+		if !ok || !p.Schedule.Follows() && (!failed.passing || n >= p.Attempts) {
 			return err
 		}
+		if time.Since(begun) > longestWait {
+			waits.Reset() // it worked for a while
+		}
 		wait := max(waits.NextBackOff(), failed.after)
-		r.notify(p, "%s; attempt %d of %d follows in %s", err, n+1, p.Attempts, wait.Round(time.Second))
+		if !failed.passing { // someone has to fix it first
+			wait = longestWait
+		}
+		attempt := fmt.Sprintf("attempt %d", n+1)
+		if !p.Schedule.Follows() {
+			attempt += fmt.Sprintf(" of %d", p.Attempts)
+		}
+		r.notify(p, "%s; %s follows in %s", err, attempt, wait.Round(time.Second))
 		if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
 			return err
 		}

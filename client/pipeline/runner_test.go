@@ -328,7 +328,7 @@ func TestOneProcessRunsASlot(t *testing.T) {
 func TestCounts(t *testing.T) {
 	f := newFixture(t)
 	watermark := time.Date(2024, 1, 31, 13, 0, 0, 0, time.UTC)
-	r, done := f.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
+	r, done := f.runner(service(func(ctx context.Context, opts client.SyncOptions) (*client.Report, error) {
 		batch := &connectorv1.RecordBatch{Stream: "charges", Records: make([]*connectorv1.Record, 5)}
 		for _, m := range []*connectorv1.ReadResponse{
 			{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_STARTED}}},
@@ -341,7 +341,7 @@ func TestCounts(t *testing.T) {
 			{Message: &connectorv1.ReadResponse_Summary{Summary: &connectorv1.Summary{Requests: 11, Retries: 1, Waited: durationpb.New(2 * time.Second),
 				Streams: []*connectorv1.StreamSummary{{Stream: "charges", Watermark: timestamppb.New(watermark)}}}}},
 		} {
-			opts.Observe(m)
+			opts.Observe(ctx, m)
 		}
 		return &client.Report{Reads: 2, Requests: 11, Streams: []client.StreamReport{
 			{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second,
@@ -373,11 +373,11 @@ func TestCounts(t *testing.T) {
 
 func TestSecretsAreHidden(t *testing.T) {
 	f := newFixture(t)
-	r, done := f.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
+	r, done := f.runner(service(func(ctx context.Context, opts client.SyncOptions) (*client.Report, error) {
 		if opts.Config.GetFields()["api_key"].GetStringValue() != key {
 			t.Error("the service did not get the key")
 		}
-		opts.Observe(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{Message: "With " + key}}})
+		opts.Observe(ctx, &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{Message: "With " + key}}})
 		return &client.Report{Streams: []client.StreamReport{{Stream: "a", Failure: &connectorv1.Failure{Message: "Not with " + key}}}},
 			errors.New("cannot with " + key)
 	}), "    retry: {attempts: 2, wait: 1ms}\n")
@@ -409,5 +409,55 @@ func TestMissingKeyIsAConfigFailure(t *testing.T) {
 	}
 	if runs := f.runs(r); len(runs) != 1 || runs[0].Class != "CONFIG" {
 		t.Errorf("got %+v, want one attempt", runs)
+	}
+}
+
+// TestFollow follows for a day and a half: a run for each day, however often the source fails, and none of them ends by
+// itself.
+func TestFollow(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		failures := 0
+		s := service(func(ctx context.Context, opts client.SyncOptions) (*client.Report, error) {
+			if !opts.Follow {
+				t.Error("the sync does not follow")
+			}
+			if failures++; failures <= 5 {
+				return &client.Report{}, failureOf(connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT, true, "Stripe is away.")
+			}
+			opts.Observe(ctx, &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Checkpoint{Checkpoint: &connectorv1.StateCheckpoint{
+				State: &connectorv1.StreamState{Stream: "charges"}}}})
+			<-ctx.Done()
+			return &client.Report{Reads: 1, Streams: []client.StreamReport{
+				{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 3}}}, ctx.Err()
+		})
+		runs := f.follow(36*time.Hour, s, "    schedule: follow\n    retry: {attempts: 2, wait: 1s}\n")
+		var statuses []runlog.Status
+		for _, r := range runs {
+			statuses = append(statuses, r.Status)
+		}
+		want := []runlog.Status{runlog.Failed, runlog.Failed, runlog.Failed, runlog.Failed, runlog.Failed, runlog.Succeeded, runlog.Stopped}
+		if diff := cmp.Diff(want, statuses); diff != "" {
+			t.Fatalf("runs (-want +got):\n%s", diff)
+		}
+		day := runs[5]
+		if !day.Ended.Equal(day.Started.Truncate(24*time.Hour).Add(24*time.Hour)) || len(day.Streams) != 1 || day.Streams[0].Loaded != 3 ||
+			day.Streams[0].Watermark.IsZero() {
+			t.Errorf("got %+v, want a run until midnight with what it loaded", day)
+		}
+	})
+}
+
+func TestOnceDoesNotFollow(t *testing.T) {
+	f := newFixture(t)
+	r, done := f.runner(service(func(_ context.Context, opts client.SyncOptions) (*client.Report, error) {
+		if opts.Follow || !opts.Reconcile {
+			t.Errorf("got %+v", opts)
+		}
+		return &client.Report{}, nil
+	}), "    schedule: follow\n")
+	defer done()
+	r.Reconcile = true
+	if err := r.Once(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -64,6 +64,8 @@ func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationErro
 		add(at, "must be at least %s", k.Want.RatString())
 	case *kind.Maximum:
 		add(at, "must be at most %s", k.Want.RatString())
+	case *kind.Pattern:
+		add(at, "must be %s, got %q", strings.Trim(k.Want, "^$"), k.Got)
 	case *kind.MinLength:
 		add(at, "is empty: set it or remove it")
 	case *kind.MinProperties, *kind.MaxProperties:

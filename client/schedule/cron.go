@@ -46,7 +46,7 @@ func parseCron(s Spec) (Schedule, error) {
 	if c.next(time.Time{}, time.Now()).IsZero() {
 		return Schedule{}, &Error{"cron", "would never run: no year has such a day"}
 	}
-	return Schedule{c, fmt.Sprintf("cron %s, %s", s.Cron, name)}, nil
+	return Schedule{clock: c, words: fmt.Sprintf("cron %s, %s", s.Cron, name)}, nil
 }
 
 // eitherDay returns the parse option for how the two day fields combine. If an expression restricts both the day of the month

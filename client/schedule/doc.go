@@ -1,7 +1,8 @@
 // Package schedule computes when a pipeline runs next. It has no clock: callers pass the current time.
 //
-// There are three kinds of schedule:
+// There are four kinds of schedule:
 //
+//   - follow: the pipeline doesn't end, but loads changes as they come
 //   - an interval, counted from when the previous run was due; an overdue run starts at once
 //   - an interval with an anchor: runs are due at the anchor plus any whole number of intervals
 //   - a cron expression in a time zone

@@ -2,6 +2,12 @@ package schedule
 
 import "time"
 
+// always is due at any time.
+type always struct{}
+
+func (always) first(_, now time.Time) time.Time { return now }
+func (always) next(_, now time.Time) time.Time  { return now }
+
 // interval counts from when the previous run was due.
 type interval struct{ every time.Duration }
 

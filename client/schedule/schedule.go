@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -10,6 +12,8 @@ const DefaultEvery = 30 * time.Minute
 
 // Spec is a schedule as users write it. The zero value means every 30 minutes.
 type Spec struct {
+	// Follow means that the pipeline doesn't end when it has caught up, but loads changes as they come.
+	Follow bool `json:"follow,omitempty"`
 	// Every is the interval, such as "30m" or "6h". Empty means 30 minutes, unless Cron is set.
 	Every string `json:"every,omitempty"`
 	// Anchor aligns runs to a whole number of intervals from it. It is a time such as "2024-01-31T13:00:00Z", which is also the
@@ -30,9 +34,25 @@ func (e *Error) Error() string { return e.Field + " " + e.Message }
 
 // Schedule is a parsed Spec. Its methods are safe for concurrent use.
 type Schedule struct {
-	clock clock
-	words string
+	clock  clock
+	words  string
+	follow bool
 }
+
+// UnmarshalJSON takes an object, or "follow".
+func (s *Spec) UnmarshalJSON(content []byte) error {
+	if string(content) == `"follow"` {
+		*s = Spec{Follow: true}
+		return nil
+	}
+	type plain Spec // without this method
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode((*plain)(s))
+}
+
+// Follows reports whether the pipeline is to follow the source without end. Such a schedule is always due.
+func (s Schedule) Follows() bool { return s.follow }
 
 // clock is a kind of schedule.
 type clock interface {
@@ -44,6 +64,12 @@ type clock interface {
 
 // Parse parses a Spec. Its errors are an *Error.
 func Parse(s Spec) (Schedule, error) {
+	if s.Follow {
+		if s != (Spec{Follow: true}) {
+			return Schedule{}, &Error{"follow", "takes no time: leave out every, anchor, cron and time_zone"}
+		}
+		return Schedule{clock: always{}, words: "following changes", follow: true}, nil
+	}
 	if s.Cron != "" {
 		return parseCron(s)
 	}
@@ -61,13 +87,13 @@ func Parse(s Spec) (Schedule, error) {
 		return Schedule{}, &Error{"every", "must be at least 1m"}
 	}
 	if s.Anchor == "" {
-		return Schedule{interval{every}, "every " + written(every)}, nil
+		return Schedule{clock: interval{every}, words: "every " + written(every)}, nil
 	}
 	anchor, dated, err := parseAnchor(s.Anchor)
 	if err != nil {
 		return Schedule{}, err
 	}
-	return Schedule{grid{every, anchor, dated}, fmt.Sprintf("every %s from %s", written(every), s.Anchor)}, nil
+	return Schedule{clock: grid{every, anchor, dated}, words: fmt.Sprintf("every %s from %s", written(every), s.Anchor)}, nil
 }
 
 // parseAnchor parses an anchor and reports whether it has a date.

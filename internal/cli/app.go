@@ -23,8 +23,21 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	terminal       bool                   // whether stderr is one
+	columns        func() int             // its width; nil if unknown
 	hidden         func() (string, error) // reads a line from the terminal that stdin is, without showing it; nil if it is none
 	source         func(allowedAPIBases []string, observer connector.Observer) connector.Source
+
+	quiet, verbose bool // as the flags say
+}
+
+// width returns the width of the terminal.
+func (a *app) width() int {
+	if a.columns != nil {
+		if n := a.columns(); n > 20 {
+			return n
+		}
+	}
+	return 80
 }
 
 // run runs the command line and gives the exit code.
@@ -89,6 +102,12 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
 	}
+	root.Version = buildVersion()
+	root.SetVersionTemplate(versionLine())
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only, no progress")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print everything that happens, a line each")
+	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(a.databases()...)
 	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.destinations(), a.simulate(), a.healthcheck(), a.version())
 	return root

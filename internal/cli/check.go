@@ -49,6 +49,7 @@ that grant those that are missing, and what a pooler, a role's settings or the t
 	c.addConfig(cmd)
 	cmd.Flags().StringSliceVar(&streams, "streams", nil, "`names` of the streams to probe (default: all)")
 	cmd.Flags().StringVar(&to, "to", "", "test this `destination` instead, such as "+a.examples())
+	a.completeStreams(cmd, "streams")
 	return cmd
 }
 

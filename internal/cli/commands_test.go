@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dustin/go-humanize"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -172,7 +173,7 @@ func TestReadTakesWhatDiscoverPrints(t *testing.T) {
 }
 
 func TestReportTable(t *testing.T) {
-	got := align([][]string{{"STREAM", "N"}, {"a", thousands(1234567)}, {"longer", thousands(12)}}, 1)
+	got := align([][]string{{"STREAM", "N"}, {"a", humanize.Comma(1234567)}, {"longer", humanize.Comma(12)}}, 1)
 	want := "STREAM          N\na       1,234,567\nlonger         12\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

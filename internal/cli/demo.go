@@ -2,65 +2,128 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest/business"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const demoHelp = `Starts a simulated Stripe and the service in this process, syncs into a SQLite file, prints a report and three questions to
-ask it in SQL with their answers, and ends. It needs no account and reaches no network.
+const demoHelp = `Simulates a small company on a simulated Stripe, syncs a year of it into a SQLite file through the gRPC service, compares the
+tables with the company's books, and prints three questions to ask them in SQL, with the answers. It needs no account and
+reaches no network.
 
-Run it again, and it goes on from the state in the file. It leaves files alone that it did not make.`
+With --live, it continues: customers subscribe, leave and get refunds, and you see the rows arrive, until Ctrl-C.
+
+Each demo starts from the beginning and replaces its own file. It leaves files alone that it did not make.`
 
 func (a *app) demo() *cobra.Command {
 	var to string
+	var live bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a whole sync, from a simulated Stripe into a SQLite file",
+		Short: "Show a whole sync, from a simulated company into a SQLite file",
 		Long:  demoHelp,
 		Example: `  stripe-connector demo
+  stripe-connector demo --live
   stripe-connector demo --to sqlite:/tmp/demo.db`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, ok := strings.CutPrefix(to, "sqlite:")
 			if !ok || path == "" {
-				return usageError{fmt.Errorf("--to is %q: the demo writes to a SQLite file, such as sqlite:stripe.db", to),
-					cmd.CommandPath()}
+				return usageError{fmt.Errorf("--to is %q: the demo writes to a SQLite file, such as sqlite:demo.db", to), cmd.CommandPath()}
 			}
-			return a.demoTo(cmd, path)
+			return a.demoTo(cmd.Context(), path, live)
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "sqlite:stripe.db", "the `destination`, a SQLite file")
+	cmd.Flags().StringVar(&to, "to", "sqlite:demo.db", "the `destination`, a SQLite file")
+	cmd.Flags().BoolVar(&live, "live", false, "continue with changes, until Ctrl-C")
 	return cmd
 }
 
 // demoTo runs the demo with the database in the file at path.
-func (a *app) demoTo(cmd *cobra.Command, path string) error {
-	ctx := cmd.Context()
+func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 	if err := claim(ctx, path); err != nil {
 		return err
 	}
-	stripe := stripetest.NewServer(stripetest.Options{Accounts: -1, Scale: 5})
-	defer stripe.Close()
-	config := &structpb.Struct{}
-	if err := protojson.Unmarshal([]byte(simulatedConfig(stripe.URL, "off")), config); err != nil {
-		return err
+	company, err := business.New(business.Options{Seed: 1})
+	if err != nil {
+		return fmt.Errorf("simulate the company: %w", err)
 	}
-	tell(a.stderr, "Simulated Stripe at %s; syncing it into %s through the gRPC service.", stripe.URL, path)
-	err := a.inProcess(ctx, apiBase(config), func(service *client.Client) error {
-		return a.syncTo(cmd, service, "sqlite:"+path, client.SyncOptions{Config: config})
+	defer company.Close()
+	config, err := structpb.NewStruct(map[string]any{
+		"api_key": "sk_test_simulated", "api_base": company.URL, "max_requests_per_second": 10_000, "start_date": company.Start().Format(time.DateOnly),
 	})
 	if err != nil {
 		return err
 	}
-	return a.askAll(ctx, path)
+	a.inform("Quillpost is a made-up company that sells newsletters. A year of it is on a simulated Stripe at %s.\n"+
+		"Syncing it into %s through the gRPC service:", company.URL, path)
+	return a.inProcess(ctx, apiBase(config), func(service *client.Client) error {
+		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config}); err != nil {
+			return err
+		}
+		if err := a.compareBooks(ctx, path, company); err != nil {
+			return err
+		}
+		if err := a.askAll(ctx, path); err != nil {
+			return err
+		}
+		if live {
+			return a.liveDemo(ctx, service, config, company, path)
+		}
+		_, err := fmt.Fprintf(a.stdout, "\nNext:\n  sqlite3 %s                                   # ask more\n  stripe-connector demo --live                      # watch changes arrive\n"+
+			"  STRIPE_API_KEY=rk_… stripe-connector sync --to sqlite:stripe.db   # your own account\n", path)
+		return err
+	})
 }
+
+// sums are what the tables say in one number each, in cents, beside what the books say.
+var sums = []struct {
+	words, sql string
+	books      func(business.Books) int64
+}{
+	{"Monthly recurring revenue", `SELECT sum(si.price ->> '$.unit_amount' * si.quantity)
+FROM subscription_items si JOIN subscriptions s ON s.id = si.subscription
+WHERE s.status IN ('active', 'past_due')`, func(b business.Books) int64 { return b.MRR }},
+	{"Revenue, less refunds and disputes", `SELECT sum(amount) FROM balance_transactions
+WHERE type IN ('charge', 'refund', 'adjustment')`, func(b business.Books) int64 { return b.Revenue() }},
+	{"Paid out to the bank", `SELECT sum(amount) FROM payouts WHERE status = 'paid'`, func(b business.Books) int64 { return b.PaidOut }},
+	{"Fees of Stripe", `SELECT sum(fee) FROM balance_transactions`, func(b business.Books) int64 { return b.Fees }},
+}
+
+// compareBooks prints what the tables and the books say. A difference is an error.
+func (a *app) compareBooks(ctx context.Context, path string, company *business.Business) error {
+	books := company.Books()
+	rows := [][]string{{"IN DOLLARS", "TABLES", "BOOKS"}}
+	var errs []error
+	for _, s := range sums {
+		cents, err := number(ctx, path, s.sql)
+		if err != nil {
+			return fmt.Errorf("ask %s: %w", path, err)
+		}
+		if cents != s.books(books) {
+			errs = append(errs, fmt.Errorf("%s: the tables say %s, and the books %s: this is a bug, please report it", s.words, dollars(cents), dollars(s.books(books))))
+		}
+		rows = append(rows, []string{s.words, dollars(cents), dollars(s.books(books))})
+	}
+	_, err := fmt.Fprintf(a.stdout, "\n%s", align(rows, 1))
+	return errors.Join(append(errs, err)...)
+}
+
+// dollars writes cents.
+func dollars(cents int64) string { return humanize.CommafWithDigits(float64(cents)/100, 2) }
 
 // askAll prints the questions with their answers.
 func (a *app) askAll(ctx context.Context, path string) error {
@@ -73,6 +136,66 @@ func (a *app) askAll(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "\nAsk more with:  sqlite3 %s\n", path)
-	return err
+	return nil
+}
+
+// liveInterval is the time between two things that happen at the company.
+const liveInterval = 3 * time.Second
+
+// liveDemo follows the company while it changes, until ctx is done.
+func (a *app) liveDemo(ctx context.Context, service *client.Client, config *structpb.Struct, company *business.Business, path string) error {
+	_, err := fmt.Fprintf(a.stdout, "\nLive until Ctrl-C: what happens at the company, and the rows that arrive.\n")
+	if err != nil {
+		return err
+	}
+	d, err := a.build.Destinations.Open(ctx, "sqlite:"+path)
+	if err != nil {
+		return err
+	}
+	both, ctx := errgroup.WithContext(ctx)
+	stamp := func() string { return time.Now().Format("15:04:05") }
+	both.Go(func() error {
+		return company.Live(ctx, liveInterval, func(what string) { tell(a.stdout, "%s  %s", stamp(), what) })
+	})
+	both.Go(func() error {
+		var arrived arrivals
+		_, err := service.Sync(ctx, client.SyncOptions{Config: config, Destination: d, Follow: true, FollowInterval: time.Second,
+			Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
+				if line := arrived.observe(m); line != "" {
+					tell(a.stdout, "%s    %s", stamp(), line)
+				}
+			}})
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	})
+	return errors.Join(both.Wait(), d.Close())
+}
+
+// arrivals counts the rows of a sync that follows.
+type arrivals struct {
+	mu   sync.Mutex
+	rows map[string]int
+}
+
+// observe returns a line for the rows that came since the last one, at each heartbeat.
+func (r *arrivals) observe(m *connectorv1.ReadResponse) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if batch := m.GetRecords(); batch != nil {
+		if r.rows == nil {
+			r.rows = map[string]int{}
+		}
+		r.rows[batch.GetStream()] += len(batch.GetRecords())
+	}
+	if m.GetProgress() == nil || len(r.rows) == 0 {
+		return ""
+	}
+	var each []string
+	for _, stream := range slices.Sorted(maps.Keys(r.rows)) {
+		each = append(each, fmt.Sprintf("%d %s", r.rows[stream], stream))
+	}
+	r.rows = nil
+	return "→ " + strings.Join(each, ", ")
 }

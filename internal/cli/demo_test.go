@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest/business"
 )
 
 func TestSync(t *testing.T) {
-	for name, terminal := range map[string]bool{"lines": false, "bars": true} {
+	for name, terminal := range map[string]bool{"lines": false, "screen": true} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "fruit.db")
 			w := newWorld(t, fakeSource{})
@@ -17,16 +21,19 @@ func TestSync(t *testing.T) {
 			w.environment["STRIPE_CONNECTOR_TO"] = "sqlite:" + path
 			w.runs(t, exitOK, "sync")
 			for _, line := range []string{
-				"STREAM  STATUS    UPSERTS  DELETES  BYTES  SECONDS\n",
-				"\napples  complete        3        0     69 ",
-				"\ntotal   complete        6        0    135 ",
+				"STREAM  STATUS    UPSERTS  DELETES   SIZE  SECONDS\n",
+				"\napples  complete        3        0   69 B ",
+				"\ntotal   complete        6        0  135 B ",
 			} {
 				says(t, w.out, line)
 			}
 			says(t, w.err, "warning: apples: Read anew.")
 			if !terminal {
-				says(t, w.err, "1 records, 2 requests, 50 %")
-				says(t, w.err, "pears: complete, 3 records")
+				verbose := newWorld(t, fakeSource{})
+				verbose.environment = w.environment
+				verbose.runs(t, exitOK, "sync", "--verbose")
+				says(t, verbose.err, " records, 0 of 25 requests/s, 50 %, 2 requests")
+				says(t, verbose.err, "pears: complete, 3 records")
 			}
 			answer, err := ask(t.Context(), path, "SELECT id, n FROM apples ORDER BY n DESC LIMIT 1")
 			if err != nil || answer != "id        n\napples_2  2\n" {
@@ -37,7 +44,7 @@ func TestSync(t *testing.T) {
 }
 
 func TestDemo(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "stripe.db")
+	path := filepath.Join(t.TempDir(), "demo.db")
 	w := newWorld(t, nil)
 	w.runs(t, exitOK, "demo", "--to", "sqlite:"+path)
 	for _, q := range questions() {
@@ -50,8 +57,60 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s\nis answered with too little: %s", q.words, answer)
 		}
 	}
+	for _, s := range sums {
+		says(t, w.out, "\n"+s.words+" ")
+		if cents, err := number(t.Context(), path, s.sql); err != nil || cents <= 0 {
+			t.Errorf("%s: got %d, %v", s.words, cents, err)
+		}
+	}
+	if most, lines := 90, strings.Count(w.out.String(), "\n"); lines > most {
+		t.Errorf("the demo prints %d lines, want at most %d:\n%s", lines, most, w.out)
+	}
 	if err := claim(t.Context(), path); err != nil {
 		t.Errorf("the demo does not know its own file again: %v", err)
+	}
+	if n, err := number(t.Context(), path, "SELECT count(*) FROM sqlite_schema"); err != nil || n != 0 {
+		t.Errorf("the file of the last demo is still there: %d tables, %v", n, err)
+	}
+}
+
+// TestDemoFindsWhatIsWrong changes a row behind the demo's back.
+func TestDemoFindsWhatIsWrong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "demo.db")
+	w := newWorld(t, nil)
+	company, err := business.New(business.Options{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer company.Close()
+	if err := withDatabase(path, func(db *sql.DB) error {
+		_, err := db.ExecContext(t.Context(), `CREATE TABLE payouts (amount, status); INSERT INTO payouts VALUES (1, 'paid');
+CREATE TABLE balance_transactions (amount, fee, type); CREATE TABLE subscriptions (id, status);
+CREATE TABLE subscription_items (subscription, price, quantity)`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.compareBooks(t.Context(), path, company); err == nil || !strings.Contains(err.Error(), "Paid out to the bank: the tables say 0.01") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestDemoLive watches changes arrive.
+func TestDemoLive(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWorld(t, nil)
+	ended := make(chan int, 1)
+	go func() {
+		ended <- w.run(ctx, []string{"demo", "--live", "--quiet", "--to", "sqlite:" + filepath.Join(t.TempDir(), "demo.db")})
+	}()
+	until(t, "rows of a change have arrived", func() bool {
+		_, live, found := strings.Cut(w.out.String(), "\nLive until Ctrl-C")
+		return found && strings.Contains(live, "→ ")
+	})
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("exited with %d: %s", code, w.err)
 	}
 }
 

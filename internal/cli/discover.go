@@ -42,5 +42,6 @@ func (a *app) discover() *cobra.Command {
 		"ask Stripe, and mark what the key may not read with the reason")
 	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid's language instead of JSON")
 	cmd.Flags().StringSliceVar(&names, "streams", nil, "with --erd: `names` of the streams to draw, separated by commas (default: all)")
+	a.completeStreams(cmd, "streams")
 	return cmd
 }

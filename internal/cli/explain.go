@@ -51,12 +51,21 @@ func (a *app) complain(format string, args ...any) {
 	tell(a.stderr, "stripe-connector: "+format, args...)
 }
 
+// inform writes a line about what goes on to stderr, unless --quiet.
+func (a *app) inform(format string, args ...any) {
+	if !a.quiet {
+		tell(a.stderr, format, args...)
+	}
+}
+
 // tell writes a line for people, without any API key that they put where none belongs. There is nobody left to tell if
 // that fails.
 func tell(w io.Writer, format string, args ...any) {
-	line := keyPattern.ReplaceAllString(fmt.Sprintf(format, args...), "[key]")
-	_, _ = io.WriteString(w, line+"\n")
+	_, _ = io.WriteString(w, hideKeys(fmt.Sprintf(format, args...))+"\n")
 }
+
+// hideKeys returns a text without API keys.
+func hideKeys(text string) string { return keyPattern.ReplaceAllString(text, "[key]") }
 
 var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
 

@@ -49,7 +49,7 @@ func (fakeSource) Read(ctx context.Context, req connector.ReadRequest, sink conn
 			&connector.Progress{Records: 1, Requests: 2, Fraction: 0.5,
 				Streams: []connector.StreamProgress{{Stream: s.Stream, Records: 1, Fraction: 0.5}}},
 			&connector.LogEntry{Level: connector.Warning, Stream: s.Stream, Message: "Read anew."},
-			&connector.RecordBatch{Stream: s.Stream, Records: records(s.Stream)},
+			&connector.RecordBatch{Stream: s.Stream, Records: fruits(s.Stream)},
 			&connector.StateCheckpoint{StreamState: connector.StreamState{Stream: s.Stream, State: state}, Records: 3},
 		}
 		end := connector.StreamSummary{Stream: s.Stream, Status: connector.Complete, State: state, Upserts: 3}
@@ -70,7 +70,7 @@ func (fakeSource) Read(ctx context.Context, req connector.ReadRequest, sink conn
 	return summary, nil
 }
 
-func records(stream string) []connector.Record {
+func fruits(stream string) []connector.Record {
 	var all []connector.Record
 	for i := range 3 {
 		id := fmt.Sprintf("%s_%d", stream, i)

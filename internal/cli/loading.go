@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/stripe-connector/stripe-connector/client/report"
@@ -95,7 +96,7 @@ func loadingTable(r *report.Report) string {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "%s since %s: %s, %d succeeded, %d failed; %s requests, %s retried, %.1f s waited\n\n", p.Name,
-			r.Since.Format(time.DateOnly), count(len(p.Runs), "run"), p.Succeeded, p.Failed, thousands(p.Requests), thousands(p.Retries), p.Waited)
+			r.Since.Format(time.DateOnly), count(len(p.Runs), "run"), p.Succeeded, p.Failed, humanize.Comma(p.Requests), humanize.Comma(p.Retries), p.Waited)
 		rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "SECONDS", "FRESH AT"}}
 		errs := map[string]bool{}
 		var reasons []string
@@ -109,11 +110,11 @@ func loadingTable(r *report.Report) string {
 			add(fmt.Sprintf("run %d", run.ID), run.Error)
 		}
 		for _, s := range p.Streams {
-			rows = append(rows, []string{s.Title(), s.Status, thousands(s.Extracted), thousands(s.Loaded), thousands(s.Deleted),
-				thousands(s.Bytes), fmt.Sprintf("%.1f", s.Seconds), instant(s.FreshAt)})
+			rows = append(rows, []string{s.Title(), s.Status, humanize.Comma(s.Extracted), humanize.Comma(s.Loaded), humanize.Comma(s.Deleted),
+				humanize.Comma(s.Bytes), fmt.Sprintf("%.1f", s.Seconds), instant(s.FreshAt)})
 			add(s.Title(), s.Error)
 		}
-		rows = append(rows, []string{"total", "", thousands(p.Extracted), thousands(p.Loaded), thousands(p.Deleted), thousands(p.Bytes), "", ""})
+		rows = append(rows, []string{"total", "", humanize.Comma(p.Extracted), humanize.Comma(p.Loaded), humanize.Comma(p.Deleted), humanize.Comma(p.Bytes), "", ""})
 		b.WriteString(align(rows, 2))
 		if len(reasons) > 0 {
 			b.WriteString("\n" + strings.Join(reasons, ""))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
@@ -73,8 +74,8 @@ func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "SECONDS", "WATERMARK"}}
 	var reasons []string
 	for _, s := range r.Streams {
-		rows = append(rows, []string{streamName(s.Stream, s.Account), s.Status, thousands(s.Extracted), thousands(s.Loaded),
-			thousands(s.Deleted), thousands(s.Bytes), fmt.Sprintf("%.1f", s.Duration.Seconds()), instant(s.Watermark)})
+		rows = append(rows, []string{streamName(s.Stream, s.Account), s.Status, humanize.Comma(s.Extracted), humanize.Comma(s.Loaded),
+			humanize.Comma(s.Deleted), humanize.Comma(s.Bytes), fmt.Sprintf("%.1f", s.Duration.Seconds()), instant(s.Watermark)})
 		if s.Error != "" {
 			reasons = append(reasons, streamName(s.Stream, s.Account)+": "+s.Error+"\n")
 		}

@@ -33,6 +33,13 @@ func Main(build Build) int {
 		stderr:   os.Stderr,
 		getenv:   os.Getenv,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		columns: func() int {
+			width, _, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil {
+				return 0
+			}
+			return width
+		},
 		source: func(allowedAPIBases []string, observer connector.Observer) connector.Source {
 			return stripe.New(stripe.Options{AllowedAPIBases: allowedAPIBases, Observer: observer})
 		},

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -14,35 +18,70 @@ type progress interface {
 	end()
 }
 
-// progress gives bars if stderr is a terminal and lines if not.
-func (a *app) progress() progress {
-	if a.terminal {
-		return newBars(a.stderr)
+// progress returns what --quiet and --verbose ask for: a screen if stderr is a terminal, or else lines.
+func (a *app) progress(config *structpb.Struct) progress {
+	switch m := newMeter(limitOf(config)); {
+	case a.quiet:
+		return silent{}
+	case a.terminal && !a.verbose:
+		return newScreen(a.stderr, a.width, m)
+	default:
+		return &lines{out: a.stderr, meter: m, verbose: a.verbose, last: time.Now()}
 	}
-	return &lines{out: a.stderr, records: map[string]int64{}}
 }
 
-// lines tells of each stream's end, of heartbeats, and of what the service logs.
+// limitOf returns how many requests per second Stripe allows the key of a configuration
+// (https://docs.stripe.com/rate-limits), or zero if there is none.
+func limitOf(config *structpb.Struct) int {
+	fields := config.GetFields()
+	if most := fields["max_requests_per_second"].GetNumberValue(); most > 0 {
+		return int(most)
+	}
+	switch key := fields["api_key"].GetStringValue(); {
+	case strings.Contains(key, "_live_"):
+		return 100
+	case strings.Contains(key, "_test_"):
+		return 25
+	}
+	return 0
+}
+
+// silent shows nothing.
+type silent struct{}
+
+func (silent) observe(*connectorv1.ReadResponse) {}
+func (silent) end()                              {}
+
+// calm is the time between two lines of progress.
+const calm = 10 * time.Second
+
+// lines writes what the service logs, and now and then how far the sync is. With verbose, it writes each heartbeat, and each
+// stream when it ends.
 type lines struct {
 	out     io.Writer
-	records map[string]int64 // received, by stream
+	meter   *meter
+	verbose bool
+	last    time.Time
 }
 
 func (l *lines) observe(m *connectorv1.ReadResponse) {
+	l.meter.observe(m)
 	switch m := m.GetMessage().(type) {
-	case *connectorv1.ReadResponse_Records:
-		l.records[streamName(m.Records.GetStream(), m.Records.GetAccount())] += int64(len(m.Records.GetRecords()))
 	case *connectorv1.ReadResponse_StreamStatus:
 		s := m.StreamStatus
-		name := streamName(s.GetStream(), s.GetAccount())
 		switch s.GetStatus() {
 		case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
-		default:
-			tell(l.out, "%s: %s, %s records%s", name, statusWord(s.GetStatus()), thousands(l.records[name]),
-				reason(s.GetFailure()))
+			return
+		}
+		if l.verbose {
+			of := l.meter.stream(s.GetStream(), s.GetAccount())
+			tell(l.out, "%s: %s, %s%s", of.key, statusWord(s.GetStatus()), records(of.records), reason(s.GetFailure()))
 		}
 	case *connectorv1.ReadResponse_Progress:
-		tell(l.out, "%s", progressLine(m.Progress))
+		if now := time.Now(); l.verbose || now.Sub(l.last) >= calm {
+			l.last = now
+			tell(l.out, "%s, %s requests", l.meter.overall(now), humanize.Comma(m.Progress.GetRequests()))
+		}
 	case *connectorv1.ReadResponse_Log:
 		tell(l.out, "%s", logLine(m.Log))
 	}
@@ -50,20 +89,7 @@ func (l *lines) observe(m *connectorv1.ReadResponse) {
 
 func (l *lines) end() {}
 
-// progressLine tells a heartbeat.
-func progressLine(p *connectorv1.Progress) string {
-	line := fmt.Sprintf("%s records, %s requests, %.0f %%",
-		thousands(p.GetRecords()), thousands(p.GetRequests()), 100*p.GetFraction())
-	if p.GetTimeLeft() != nil {
-		line += ", about " + seconds(p.GetTimeLeft().AsDuration()) + " left"
-	}
-	if p.GetWaitingUntil() != nil {
-		line += ", waiting for Stripe until " + p.GetWaitingUntil().AsTime().Format("15:04:05 UTC")
-	}
-	return line
-}
-
-// logLine tells a log entry.
+// logLine writes a log entry in a line.
 func logLine(entry *connectorv1.LogEntry) string {
 	level := strings.ToLower(strings.TrimPrefix(entry.GetLevel().String(), "LOG_LEVEL_"))
 	if name := streamName(entry.GetStream(), entry.GetAccount()); name != "" {
@@ -76,5 +102,5 @@ func reason(f *connectorv1.Failure) string {
 	if f == nil {
 		return ""
 	}
-	return ": " + f.GetMessage()
+	return fmt.Sprintf(": %s", f.GetMessage())
 }

@@ -12,47 +12,61 @@ import (
 // question is one to ask the demo's database.
 type question struct{ words, sql string }
 
-// questions gives those that the demo asks. They can be pasted into sqlite3 as they are.
+// questions returns those that the demo asks. They can be pasted into sqlite3 as they are.
 func questions() []question {
 	return []question{
-		{"How much was charged in the last months?", `SELECT strftime('%Y-%m', created, 'unixepoch') AS month, currency,
-       count(*) AS charges, printf('%.2f', sum(amount) / 100.0) AS total
-FROM charges WHERE status = 'succeeded'
-GROUP BY month, currency ORDER BY month DESC, sum(amount) DESC LIMIT 6;`},
-		{"Which customers have the most invoices?", `SELECT c.id AS customer, count(*) AS invoices, sum(i.status = 'paid') AS paid
-FROM invoices i JOIN customers c ON c.id = i.customer
-GROUP BY c.id ORDER BY invoices DESC, c.id LIMIT 5;`},
-		{"What do subscriptions contain, by status?", `SELECT s.status, count(DISTINCT s.id) AS subscriptions, sum(si.quantity) AS items
-FROM subscriptions s JOIN subscription_items si ON si.subscription = s.id
-GROUP BY s.status ORDER BY subscriptions DESC;`},
+		{"How does the company grow?", `SELECT strftime('%Y-%m', created, 'unixepoch') AS month, count(*) FILTER (WHERE type = 'charge') AS payments,
+       printf('$%,d', sum(amount) FILTER (WHERE type = 'charge') / 100) AS charged,
+       printf('$%,d', sum(amount) FILTER (WHERE type IN ('charge', 'refund', 'adjustment')) / 100) AS revenue
+FROM balance_transactions GROUP BY month ORDER BY month DESC LIMIT 6;`},
+		{"Which plans earn the money, and who still pays the price of before the rise?", `SELECT si.price ->> '$.nickname' AS plan, count(*) AS subscriptions,
+       printf('$%,d', sum(si.quantity * (si.price ->> '$.unit_amount')) / 100) AS a_month
+FROM subscription_items si JOIN subscriptions s ON s.id = si.subscription
+WHERE s.status IN ('active', 'past_due') GROUP BY plan ORDER BY count(*) DESC;`},
+		{"How many trials become customers, and how many of these leave?", `WITH paying AS (SELECT subscription, count(*) AS months FROM invoices WHERE status = 'paid' GROUP BY 1)
+SELECT strftime('%Y-%m', s.created, 'unixepoch') AS began, count(*) AS trials,
+       printf('%d %%', 100 * count(p.subscription) / count(*)) AS converted,
+       count(*) FILTER (WHERE p.subscription IS NOT NULL AND s.status = 'canceled') AS have_left
+FROM subscriptions s LEFT JOIN paying p ON p.subscription = s.id
+GROUP BY began ORDER BY began DESC LIMIT 6 OFFSET 1;`},
 	}
 }
 
 // demoID marks the demo's files, in the place that SQLite has for it.
 const demoID = 0x5374_4465
 
-// claim marks the file at path as the demo's. It refuses a file that is there and was not made by the demo, so that made-up
-// rows are never mixed with real ones.
+// claim makes a new file at path, marked as the demo's. It replaces one that the demo made, and refuses any other, so that
+// made-up rows are never mixed with real ones.
 func claim(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
-	made := errors.Is(err, os.ErrNotExist) || (err == nil && info.Mode().IsRegular() && info.Size() == 0)
 	if info != nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file with --to", path)
 	}
-	return withDatabase(path, func(db *sql.DB) error {
-		if made {
-			_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", demoID))
-			return err
-		}
-		var id int
-		if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil || id != demoID {
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > 0) {
+		id, err := number(ctx, path, "PRAGMA application_id")
+		if err != nil || id != demoID {
 			return fmt.Errorf("%s was not made by the demo, which leaves it alone: choose another file with --to", path)
 		}
-		return nil
+		for _, end := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + end); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("replace the file of the last demo: %w", err)
+			}
+		}
+	}
+	return withDatabase(path, func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", demoID))
+		return err
 	})
 }
 
-// ask gives the rows of a statement as an aligned table.
+// number returns the one number that is the answer to a statement, or zero if there is none.
+func number(ctx context.Context, path, statement string) (int64, error) {
+	var n sql.NullInt64
+	err := withDatabase(path, func(db *sql.DB) error { return db.QueryRowContext(ctx, statement).Scan(&n) })
+	return n.Int64, err
+}
+
+// ask returns the rows of a statement as an aligned table.
 func ask(ctx context.Context, path, statement string) (table string, err error) {
 	err = withDatabase(path, func(db *sql.DB) error {
 		rows, err := db.QueryContext(ctx, statement)

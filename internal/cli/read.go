@@ -60,5 +60,6 @@ func (a *app) read() *cobra.Command {
 	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
 	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
 	cmd.MarkFlagsOneRequired("streams", "catalog")
+	a.completeStreams(cmd, "streams")
 	return cmd
 }

@@ -2,46 +2,108 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// reportTable gives the report of a sync as an aligned table, with the reasons of what was skipped or failed below.
+// fewStreams is how many streams a report lists even if nothing came of them.
+const fewStreams = 10
+
+// reportTable returns the report of a sync as an aligned table, with the reasons of what was skipped or failed below. Of many
+// streams, it lists those that had something, and counts the others.
 func reportTable(report *client.Report) string {
-	rows := [][]string{{"STREAM", "STATUS", "UPSERTS", "DELETES", "BYTES", "SECONDS"}}
-	var reasons []string
+	rows := [][]string{{"STREAM", "STATUS", "UPSERTS", "DELETES", "SIZE", "SECONDS"}}
+	quiet := map[string]int{} // the number of streams that aren't listed, by status
+	var notes notes
 	for _, s := range report.Streams {
-		rows = append(rows, reportRow(s))
-		name := streamName(s.Stream, s.Account)
-		if s.Failure != nil {
-			reasons = append(reasons, fmt.Sprintf("%s: %s\n", name, s.Failure.GetMessage()))
+		if len(report.Streams) > fewStreams && s.Upserts+s.Deletes+s.DeletesMatching == 0 && isQuiet(s) {
+			quiet[statusWord(s.Status)]++
+		} else {
+			rows = append(rows, reportRow(s))
 		}
-		if s.Withheld > 0 {
-			reasons = append(reasons, fmt.Sprintf("%s: %s deletions were withheld because the destination can't apply them. Those rows stay.\n",
-				name, thousands(s.Withheld)))
-		}
-		if s.SetAsideTotal > 0 {
-			reasons = append(reasons, setAside(name, s))
-		}
-		if notice := s.RefusedNotice(); notice != "" {
-			reasons = append(reasons, fmt.Sprintf("%s: %s\n", name, notice))
-		}
+		notes.add(s)
 	}
 	rows = append(rows, reportRow(report.Total()))
 	table := align(rows, 2)
-	if len(reasons) > 0 {
-		table += "\n" + strings.Join(reasons, "")
+	if n := quiet["complete"]; n > 0 {
+		table += fmt.Sprintf("\n%s complete without a change.\n", was(n, "stream"))
 	}
-	return table
+	if n := quiet["skipped"]; n > 0 {
+		table += fmt.Sprintf("\n%s skipped:\n", was(n, "stream"))
+	}
+	return table + notes.String()
+}
+
+// isQuiet reports whether a stream without records needs no line of its own.
+func isQuiet(s client.StreamReport) bool {
+	return s.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || s.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED
+}
+
+func was(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing + " was"
+	}
+	return count(n, thing) + " were"
+}
+
+// notes are what a report says about streams, each text once.
+type notes struct {
+	texts   []string
+	streams map[string][]string // by text
+}
+
+func (n *notes) note(stream, text string) {
+	if n.streams == nil {
+		n.streams = map[string][]string{}
+	}
+	if n.streams[text] == nil {
+		n.texts = append(n.texts, text)
+	}
+	n.streams[text] = append(n.streams[text], stream)
+}
+
+func (n *notes) add(s client.StreamReport) {
+	name := streamName(s.Stream, s.Account)
+	if s.Failure != nil {
+		n.note(name, s.Failure.GetMessage()+"\n")
+	}
+	if s.Withheld > 0 {
+		n.note(name, fmt.Sprintf("%s withheld because the destination can't apply them. Those rows stay.\n", was(int(s.Withheld), "deletion")))
+	}
+	if s.SetAsideTotal > 0 {
+		n.note(name, setAside(s))
+	}
+	if notice := s.RefusedNotice(); notice != "" {
+		n.note(name, notice+"\n")
+	}
+	if r := s.Reconciliation; r != nil && r.GetMissing()+r.GetStale()+r.GetExtra() > 0 {
+		n.note(name, fmt.Sprintf("compared %s with Stripe and repaired %d missing, %d stale and %d extra.\n",
+			records(r.GetListed()), r.GetMissing(), r.GetStale(), r.GetExtra()))
+	}
+}
+
+// String returns the texts, each with the streams that it is about.
+func (n *notes) String() string {
+	var b strings.Builder
+	for i, text := range n.texts {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(some(n.streams[text], 4) + ": " + text)
+	}
+	return b.String()
 }
 
 // setAside returns what is missing from a stream that is complete otherwise, and why.
-func setAside(name string, s client.StreamReport) string {
-	text := fmt.Sprintf("%s: %s objects could not be read and will be tried again by later syncs.\n", name, thousands(s.SetAsideTotal))
+func setAside(s client.StreamReport) string {
+	text := fmt.Sprintf("%s could not be read and will be tried again by later syncs.\n", count(int(s.SetAsideTotal), "object"))
 	for _, object := range s.SetAside {
 		text += fmt.Sprintf("  %s: %s\n", object.GetKey(), object.GetFailure().GetMessage())
 	}
@@ -50,20 +112,44 @@ func setAside(name string, s client.StreamReport) string {
 
 func reportRow(s client.StreamReport) []string {
 	return []string{
-		streamName(s.Stream, s.Account), statusWord(s.Status), thousands(s.Upserts), thousands(s.Deletes + s.DeletesMatching), thousands(s.Bytes),
-		fmt.Sprintf("%.1f", s.Duration.Seconds()),
+		streamName(s.Stream, s.Account), statusWord(s.Status), humanize.Comma(s.Upserts), humanize.Comma(s.Deletes + s.DeletesMatching),
+		humanize.Bytes(uint64(s.Bytes)), fmt.Sprintf("%.1f", s.Duration.Seconds()),
 	}
+}
+
+// reportJSON returns the report of a sync as a value to print as JSON.
+func reportJSON(report *client.Report) any {
+	type stream struct {
+		Stream         string                      `json:"stream"`
+		Account        string                      `json:"account,omitempty"`
+		Status         string                      `json:"status"`
+		Error          string                      `json:"error,omitempty"`
+		Upserts        int64                       `json:"upserts"`
+		Deletes        int64                       `json:"deletes"`
+		Withheld       int64                       `json:"withheld,omitempty"`
+		Bytes          int64                       `json:"bytes"`
+		Seconds        float64                     `json:"seconds"`
+		SetAside       int64                       `json:"set_aside,omitempty"`
+		Refused        int                         `json:"refused,omitempty"`
+		Reconciliation *connectorv1.Reconciliation `json:"reconciliation,omitempty"`
+	}
+	row := func(s client.StreamReport) stream {
+		return stream{s.Stream, s.Account, statusWord(s.Status), s.Failure.GetMessage(), s.Upserts, s.Deletes + s.DeletesMatching, s.Withheld,
+			s.Bytes, s.Duration.Seconds(), s.SetAsideTotal, s.RefusedTotal, s.Reconciliation}
+	}
+	streams := make([]stream, 0, len(report.Streams))
+	for _, s := range report.Streams {
+		streams = append(streams, row(s))
+	}
+	return map[string]any{"streams": streams, "total": row(report.Total()), "reads": report.Reads, "requests": report.Requests}
 }
 
 // streamName names a stream for people.
 func streamName(stream, account string) string {
-	if account == "" {
-		return stream
-	}
-	return stream + " of " + account
+	return client.StreamKey{Stream: stream, Account: account}.String()
 }
 
-// statusWord gives a status for people.
+// statusWord returns a status for people.
 func statusWord(s connectorv1.StreamStatus) string {
 	if s == connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED {
 		return "not started"
@@ -73,6 +159,9 @@ func statusWord(s connectorv1.StreamStatus) string {
 
 // align pads cells so that columns line up: the first ones to the left, those after them to the right.
 func align(rows [][]string, left int) string {
+	if len(rows) == 0 {
+		return ""
+	}
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -95,16 +184,14 @@ func align(rows [][]string, left int) string {
 	return b.String()
 }
 
-// thousands writes a number with its digits in groups of three.
-func thousands(n int64) string {
-	digits := fmt.Sprint(n)
-	var groups []string
-	for len(digits) > 3 {
-		groups = append([]string{digits[len(digits)-3:]}, groups...)
-		digits = digits[:len(digits)-3]
-	}
-	return strings.Join(append([]string{digits}, groups...), ",")
-}
-
 // seconds writes a duration for people.
 func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
+
+// some lists the first few names.
+func some(names []string, most int) string {
+	names = slices.Compact(slices.Clone(names))
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

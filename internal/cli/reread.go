@@ -23,14 +23,15 @@ func (a *app) reread() *cobra.Command {
 		Long:  rereadHelp + a.note(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reread charges --to sqlite:stripe.db
   stripe-connector reread 'invoice*' --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe'`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeArguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected, err := client.ParseFields(fields)
 			if err != nil {
 				return usageError{err, cmd.CommandPath()}
 			}
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
-				return a.syncTo(cmd, service, to, client.SyncOptions{
+				return a.syncTo(cmd.Context(), service, to, "table", client.SyncOptions{
 					Config: config, Selection: client.Selection{Select: args, Fields: selected}, Reread: true})
 			})
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/stripe-connector/stripe-connector/client"
@@ -25,7 +26,7 @@ Exit codes: 0 ended as asked, 1 a pipeline failed (--once), or the file is wrong
 
 func (a *app) runPipelines() *cobra.Command {
 	var c call
-	var once, check, schema bool
+	var once, check, schema, reconcile bool
 	var only []string
 	cmd := &cobra.Command{
 		Use:   "run [FILE]",
@@ -52,13 +53,14 @@ func (a *app) runPipelines() *cobra.Command {
 				if check {
 					return a.checkPipelines(cmd.Context(), service, file)
 				}
-				return a.follow(cmd.Context(), service, file, once)
+				return a.follow(cmd.Context(), service, file, once, reconcile)
 			})
 		},
 	}
 	c.addTarget(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&once, "once", false, "run each pipeline once, now, and end")
+	flags.BoolVar(&reconcile, "reconcile", false, "compare with Stripe at the end of each run, and repair what events missed")
 	flags.BoolVar(&check, "check", false, "check the file, and run nothing")
 	flags.BoolVar(&schema, "schema", false, "print the JSON Schema of the file")
 	flags.StringSliceVar(&only, "pipeline", nil, "`names` of the pipelines to run, separated by commas (default: all)")
@@ -83,17 +85,17 @@ func (a *app) served(ctx context.Context, target string, file *pipeline.File, do
 }
 
 // follow runs the pipelines.
-func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline.File, once bool) (err error) {
+func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline.File, once, reconcile bool) (err error) {
 	log, err := runlog.Open(ctx, file.RunLog)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv, Notify: func(name, message string) {
-		tell(a.stderr, "%s %s: %s", time.Now().UTC().Format(time.DateTime), name, message)
-	}}
+	shown := newRunsShown(a)
+	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv,
+		Reconcile: reconcile, Observe: shown.observe, Notify: shown.tell}
 	if !once {
-		tell(a.stderr, "Running %s until SIGTERM or Ctrl-C. The log of runs is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
+		a.inform("Running %s until SIGTERM or Ctrl-C. The log of runs is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
 		return runner.Run(ctx)
 	}
 	begun := time.Now().Truncate(time.Millisecond) // as exact as the log
@@ -158,5 +160,5 @@ func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return fmt.Sprintf("%s %ss", thousands(int64(n)), thing)
+	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), thing)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
@@ -51,8 +52,8 @@ func runsTable(runs []runlog.Run, now time.Time) string {
 	for _, r := range runs {
 		total := r.Total()
 		rows = append(rows, []string{fmt.Sprint(r.ID), r.Pipeline, r.Started.UTC().Format("2006-01-02 15:04:05"), string(r.Status),
-			fmt.Sprintf("%.1f", r.Duration(now).Seconds()), thousands(total.Extracted), thousands(total.Loaded),
-			thousands(total.Deleted), thousands(total.Bytes), thousands(r.Requests), thousands(r.Retries),
+			fmt.Sprintf("%.1f", r.Duration(now).Seconds()), humanize.Comma(total.Extracted), humanize.Comma(total.Loaded),
+			humanize.Comma(total.Deleted), humanize.Comma(total.Bytes), humanize.Comma(r.Requests), humanize.Comma(r.Retries),
 			fmt.Sprintf("%.1f", r.Waited.Seconds()), fmt.Sprint(r.Attempt)})
 		if r.Error != "" {
 			errs = append(errs, fmt.Sprintf("run %d: %s\n", r.ID, r.Error))

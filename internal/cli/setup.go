@@ -117,14 +117,6 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 	}
 }
 
-// some lists the first few names.
-func some(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
 // askStreams asks what to read, and from when on.
 func (s *setup) askStreams(ctx context.Context) error {
 	resp, err := s.service.Discover(ctx, &connectorv1.DiscoverRequest{Config: s.config()})

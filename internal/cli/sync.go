@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 const syncHelp = `Reads streams into a destination, from the state that it keeps: the first time everything, later what is new. It may be
@@ -23,8 +26,11 @@ PostgreSQL's password is taken from PGPASSWORD or ~/.pgpass. Options follow a qu
   compress=zstd   jsonl: compress the files, with zstd or gzip
   rotate=64MB     jsonl: begin another file when one is so large
 
-Progress is on stderr: bars if it is a terminal, lines if not. The report, a table with a line for each stream, is on
-stdout. The exit code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
+Progress is on stderr: a few lines in place if it is a terminal, a line now and then if not. The report is on stdout. The exit
+code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
+
+With --follow, the sync doesn't end: changes are stored within seconds, until Ctrl-C. With --reconcile, streams are compared with
+Stripe at the end, as far back as events reach, and what events missed is repaired.
 
 An object that Stripe cannot show is set aside: the report names it, the exit code is 0, and later syncs try it again.
 
@@ -35,66 +41,103 @@ records of a commit, the sync fails.
 A stream is read again from the beginning, and a warning says so, if its table was dropped, emptied or changed by something
 else, or if a field is selected that its rows lack. To have that on demand: stripe-connector reread.`
 
+// syncFlags are the flags of sync.
+type syncFlags struct {
+	call
+	selection client.Selection
+	fields    []string
+	to        string
+	format    string
+	follow    bool
+	interval  time.Duration
+	reconcile bool
+}
+
 func (a *app) sync() *cobra.Command {
-	var c call
-	var selection client.Selection
-	var fields []string
-	var to string
+	var f syncFlags
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Read streams into a database or files, going on from the last time",
+		Short: "Read streams into a database or files, resuming from the last sync",
 		Long:  fmt.Sprintf(syncHelp, a.destinationList()) + a.note(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
   stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer
+  stripe-connector sync --config config.json --to sqlite:stripe.db --follow
   stripe-connector sync --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe&deletes=soft'
   stripe-connector sync --config config.json --to 'jsonl:lines?compress=zstd&rotate=64MB'
-  stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051`,
+  stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051 --format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if selection.Fields, err = client.ParseFields(fields); err != nil {
+			if f.selection.Fields, err = client.ParseFields(f.fields); err != nil {
 				return usageError{err, cmd.CommandPath()}
 			}
-			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
-				return a.syncTo(cmd, service, to, client.SyncOptions{Config: config, Selection: selection})
+			return f.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				return a.syncTo(cmd.Context(), service, f.to, f.format, client.SyncOptions{Config: config, Selection: f.selection,
+					Follow: f.follow, FollowInterval: f.interval, Reconcile: f.reconcile})
 			})
 		},
 	}
-	c.addTarget(cmd)
-	c.addConfig(cmd)
-	a.destinationFlag(cmd, &to)
-	cmd.Flags().StringSliceVar(&selection.Select, "select", nil,
+	f.addTarget(cmd)
+	f.addConfig(cmd)
+	a.destinationFlag(cmd, &f.to)
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.selection.Select, "select", nil,
 		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all)")
-	cmd.Flags().StringSliceVar(&selection.Exclude, "exclude", nil, "`names` of streams to leave out, in the same form")
-	cmd.Flags().StringArrayVar(&fields, "fields", nil,
+	flags.StringSliceVar(&f.selection.Exclude, "exclude", nil, "`names` of streams to leave out, in the same form")
+	flags.StringArrayVar(&f.fields, "fields", nil,
 		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
-	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	flags.BoolVar(&f.follow, "follow", false, "do not end: store changes as they come, until Ctrl-C")
+	flags.DurationVar(&f.interval, "follow-interval", 2*time.Second, "with --follow: `time` between two looks for changes")
+	flags.BoolVar(&f.reconcile, "reconcile", false, "compare with Stripe at the end, and repair what events missed")
+	formatFlag(cmd, &f.format, "table", "json")
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "streams" { // as the other commands call it
 			name = "select"
 		}
 		return pflag.NormalizedName(name)
 	})
+	cmd.MarkFlagsMutuallyExclusive("follow", "reconcile")
 	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
+	a.completeStreams(cmd, "select", "exclude", "fields")
 	return cmd
 }
 
 // syncTo syncs into the destination of this name and prints the report.
-func (a *app) syncTo(cmd *cobra.Command, service *client.Client, to string, opts client.SyncOptions) (err error) {
-	d, err := a.build.Destinations.Open(cmd.Context(), to)
-	if err != nil {
-		return a.missing(err)
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	progress := a.progress()
-	opts.Destination, opts.Observe = d, progress.observe
-	report, err := service.Sync(cmd.Context(), opts)
-	progress.end()
-	if report.Reads == 0 {
+func (a *app) syncTo(ctx context.Context, service *client.Client, to, format string, opts client.SyncOptions) error {
+	report, err := a.load(ctx, service, to, opts)
+	if report == nil || report.Reads == 0 {
 		return err // nothing to report: it did not begin
 	}
-	if _, printed := fmt.Fprint(a.stdout, reportTable(report)); printed != nil {
-		return errors.Join(err, printed)
+	if opts.Follow && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // it was asked to follow until then
 	}
-	return err
+	var printed error
+	if format == "json" {
+		printed = a.printJSON(reportJSON(report))
+	} else {
+		_, printed = fmt.Fprint(a.stdout, reportTable(report))
+	}
+	return errors.Join(err, printed)
+}
+
+// load syncs into the destination of this name, and shows how far it is.
+func (a *app) load(ctx context.Context, service *client.Client, to string, opts client.SyncOptions) (report *client.Report, err error) {
+	d, err := a.build.Destinations.Open(ctx, to)
+	if err != nil {
+		return nil, a.missing(err)
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	shown := a.progress(opts.Config)
+	observe := opts.Observe
+	opts.Destination = d
+	opts.Observe = func(ctx context.Context, m *connectorv1.ReadResponse) {
+		shown.observe(m)
+		if observe != nil {
+			observe(ctx, m)
+		}
+	}
+	report, err = service.Sync(ctx, opts)
+	shown.end()
+	return report, err
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -11,6 +13,9 @@ import (
 // release is the version of a released build:
 // go build -ldflags "-X github.com/stripe-connector/stripe-connector/internal/cli.release=1.2.0".
 var release string
+
+// commit is that of a released build, set likewise. Builds from a checkout note it by themselves.
+var commit string
 
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
@@ -20,11 +25,33 @@ func (a *app) version() *cobra.Command {
 		Example: `  stripe-connector version`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "stripe-connector %s (%s, %s/%s)\n",
-				buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprint(a.stdout, versionLine())
 			return err
 		},
 	}
+}
+
+// versionLine returns the version, the commit, and what the build is for.
+func versionLine() string {
+	about := []string{runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+	if commit := cmp.Or(commit, vcsRevision()); commit != "" {
+		about = append([]string{"commit " + commit}, about...)
+	}
+	return fmt.Sprintf("stripe-connector %s (%s)\n", buildVersion(), strings.Join(about, ", "))
+}
+
+// vcsRevision returns the commit that Go noted in the build, shortened, or "".
+func vcsRevision() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return ""
 }
 
 // buildVersion gives the release, the module's version, or the commit, whichever is known.
@@ -39,10 +66,8 @@ func buildVersion() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "devel-" + s.Value[:12]
-		}
+	if revision := vcsRevision(); revision != "" {
+		return "devel-" + revision
 	}
 	return "devel"
 }

@@ -64,7 +64,7 @@ func Run(t *testing.T, place Place, c Case) {
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		report, err = service.Sync(ctx, client.SyncOptions{Destination: d, Wait: 50 * time.Millisecond, Observe: func(m *connectorv1.ReadResponse) {
+		report, err = service.Sync(ctx, client.SyncOptions{Destination: d, Wait: 50 * time.Millisecond, Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 			if entry := m.GetLog(); entry != nil {
 				warnings = append(warnings, entry.GetMessage())
 			}

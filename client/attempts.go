@@ -1,0 +1,71 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// attempts is what Read and Sync do again and again until nothing is left.
+type attempts interface {
+	// attempt does one Read of the streams that are left.
+	attempt(ctx context.Context) (outcome, error)
+	// left returns the streams that another attempt could bring further.
+	left() []chosen
+	// observe passes on a message of the client's own.
+	observe(ctx context.Context, m *connectorv1.ReadResponse)
+}
+
+// outcome is how an attempt ended.
+type outcome struct {
+	orderly bool // with a summary, which it can also have with an error: that of a stream
+	fruit   bool // it stored or handed over a state that is new
+	over    bool // no other attempt may follow
+}
+
+// resume makes attempts until no stream has work left that another Read could do. A Read may leave work without any failure:
+// a service that shuts down ends it at a checkpoint, and another one resumes from there. n is the number of streams.
+func resume(ctx context.Context, p *pace, n int, a attempts) error {
+	var failed error // of the first attempt in which a stream failed for good
+	for {
+		out, err := a.attempt(ctx)
+		if out.over {
+			return cmp.Or(err, failed)
+		}
+		if err != nil && !passing(err) {
+			if !out.orderly {
+				return err
+			}
+			failed = cmp.Or(failed, err)
+		}
+		left := a.left()
+		if len(left) == 0 {
+			return failed
+		}
+		if err == nil {
+			err = workLeft(left)
+		}
+		if err := p.rest(ctx, err, out.fruit || len(left) < n, a.observe); err != nil {
+			return err
+		}
+		n = len(left)
+	}
+}
+
+// workLeft is why another Read is due although nothing failed.
+func workLeft(rest []chosen) *Error {
+	names := make([]string, len(rest))
+	for i, c := range rest {
+		names[i] = c.stream.GetName()
+	}
+	return &Error{Code: codes.OK, Failure: &connectorv1.Failure{
+		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
+		Message:   fmt.Sprintf("The service ended the Read with work left on %s.", strings.Join(names, ", ")),
+		Retryable: true,
+	}}
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"sync"
+	"time"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// runsShown shows what the pipelines of run do: a line for each event of a run, and now and then how far the runs are.
+type runsShown struct {
+	app *app
+
+	mu     sync.Mutex
+	meters map[string]*runMeter // by pipeline
+}
+
+type runMeter struct {
+	*meter
+	last time.Time // when a line was written
+	told int64     // the records in that line
+}
+
+func newRunsShown(a *app) *runsShown { return &runsShown{app: a, meters: map[string]*runMeter{}} }
+
+// tell writes a line about a pipeline.
+func (r *runsShown) tell(pipeline, message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.meters, pipeline) // whatever it says, the run before is over
+	r.app.inform("%s %s: %s", time.Now().UTC().Format(time.DateTime), pipeline, message)
+}
+
+// observe sees a message of a run.
+func (r *runsShown) observe(pipeline string, m *connectorv1.ReadResponse) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	shown := r.meters[pipeline]
+	if shown == nil {
+		shown = &runMeter{meter: newMeter(0), last: now}
+		r.meters[pipeline] = shown
+	}
+	shown.observe(m)
+	if m.GetLog() != nil {
+		r.app.inform("%s %s: %s", now.UTC().Format(time.DateTime), pipeline, logLine(m.GetLog()))
+	}
+	if m.GetProgress() == nil || now.Sub(shown.last) < calm && !r.app.verbose {
+		return
+	}
+	if shown.told == shown.total && m.GetProgress().GetWaitingUntil() == nil {
+		return // nothing new: a pipeline that follows may rest for hours
+	}
+	shown.last, shown.told = now, shown.total
+	r.app.inform("%s %s: %s", now.UTC().Format(time.DateTime), pipeline, shown.overall(now))
+}
