@@ -83,8 +83,12 @@ func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 		if live {
 			return a.liveDemo(ctx, service, config, company, path)
 		}
-		_, err := fmt.Fprintf(a.stdout, "\nNext:\n  sqlite3 %s                                   # ask more\n  stripe-connector demo --live                      # watch changes arrive\n"+
-			"  STRIPE_API_KEY=rk_… stripe-connector sync --to sqlite:stripe.db   # your own account\n", path)
+		_, err := fmt.Fprintf(a.stdout, `
+Next:
+  sqlite3 %-59s # ask more
+  stripe-connector demo --live                                        # watch changes arrive
+  STRIPE_API_KEY=rk_… stripe-connector sync --to sqlite:stripe.db     # your own account
+`, path)
 		return err
 	})
 }

@@ -19,7 +19,7 @@ func questions() []question {
        printf('$%,d', sum(amount) FILTER (WHERE type = 'charge') / 100) AS charged,
        printf('$%,d', sum(amount) FILTER (WHERE type IN ('charge', 'refund', 'adjustment')) / 100) AS revenue
 FROM balance_transactions GROUP BY month ORDER BY month DESC LIMIT 6;`},
-		{"Which plans earn the money, and who still pays the price of before the rise?", `SELECT si.price ->> '$.nickname' AS plan, count(*) AS subscriptions,
+		{"Which plans earn the money?", `SELECT si.price ->> '$.nickname' AS plan, count(*) AS subscriptions,
        printf('$%,d', sum(si.quantity * (si.price ->> '$.unit_amount')) / 100) AS a_month
 FROM subscription_items si JOIN subscriptions s ON s.id = si.subscription
 WHERE s.status IN ('active', 'past_due') GROUP BY plan ORDER BY count(*) DESC;`},
