@@ -17,7 +17,7 @@ build: ## Build bin/stripe-connector
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/stripe-connector ./cmd/stripe-connector
 
 .PHONY: demo
-demo: ## Sync a simulated Stripe into stripe.db
+demo: ## Sync a simulated company into demo.db
 	go run ./cmd/stripe-connector demo
 
 .PHONY: test
