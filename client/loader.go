@@ -22,8 +22,9 @@ const (
 // loader gathers the records and states of one Read into commits. Rows go into a commit with a state that covers them or,
 // if too many wait for one, before it; never a state before its rows.
 //
-// One commit at a time is in flight, while the Read goes on and the next one is gathered. Whoever makes a loader calls
-// finish or abandon at the end.
+// One commit at a time is in flight, while the Read continues and the next one is gathered. So commits grow as the
+// destination gets slower, and what a commit costs whatever its size, such as round trips, is spread over more rows. The
+// Read waits only when heldBytes have arrived during one commit. The caller of newLoader calls finish or abandon at the end.
 type loader struct {
 	destination Destination
 	committed   func(*connectorv1.RecordBatch) // called for each batch stored
@@ -69,7 +70,8 @@ func (l *loader) held(stream, account string) *held {
 	return h
 }
 
-// records takes a batch, and begins a commit if enough waits, also of rows whose state is still to come.
+// records takes a batch, and starts a commit if enough is waiting. That includes rows whose state is still to come, or their
+// commit would grow without bound.
 func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -78,18 +80,18 @@ func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) er
 	h.uncovered = append(h.uncovered, batch)
 	h.records += int64(len(batch.GetRecords()))
 	l.uncovered += sizeOf(batch)
-	switch waiting := l.covered + l.uncovered; {
-	case waiting >= heldBytes:
-		return l.flushAll(ctx)
-	case waiting < commitBytes || l.inFlight != nil:
-		return nil
-	case l.states > 0:
-		return l.flush(ctx)
+	if l.inFlight != nil && l.covered+l.uncovered >= heldBytes {
+		if err := l.land(); err != nil {
+			return err
+		}
 	}
-	return l.flushUncovered(ctx) // else they would be more than a commit should have when their state comes
+	if l.inFlight != nil || l.covered+l.uncovered < commitBytes {
+		return nil
+	}
+	return l.flush(ctx, true)
 }
 
-// state takes a state, and begins a commit if enough is covered.
+// state takes a state, and starts a commit if enough is covered.
 func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -112,7 +114,7 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	if l.inFlight != nil || l.covered < commitBytes && time.Since(l.last) < commitInterval {
 		return nil
 	}
-	return l.flush(ctx)
+	return l.flush(ctx, false)
 }
 
 // tick begins a commit of states that have waited long enough, and takes note of one that has ended. Each message of a Read
@@ -124,7 +126,7 @@ func (l *loader) tick(ctx context.Context) error {
 	if l.states == 0 || l.inFlight != nil || time.Since(l.last) < commitInterval {
 		return nil
 	}
-	return l.flush(ctx)
+	return l.flush(ctx, false)
 }
 
 // status notes that a stream was read to its end. It counts only if a state covers every record of it, as the protocol
@@ -136,9 +138,10 @@ func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	}
 }
 
-// flush begins to commit the states that wait, with the rows that they cover, and what was completed with them. It waits
-// for the commit before.
-func (l *loader) flush(ctx context.Context) error {
+// flush starts a commit of the waiting states, the rows they cover, and the completions. With everything, it adds the rows
+// that no state covers yet, except those of a stream with a state or a completion in this commit, which would cover them
+// too. It waits for the commit in flight first.
+func (l *loader) flush(ctx context.Context, everything bool) error {
 	if err := l.land(); err != nil {
 		return err
 	}
@@ -146,54 +149,36 @@ func (l *loader) flush(ctx context.Context) error {
 	advanced := false
 	for _, key := range l.order {
 		h := l.streams[key]
-		if h.completed > 0 {
+		completed := h.completed > 0
+		if completed {
 			c.Completed = append(c.Completed, Completion{key.Stream, key.Account, h.completed})
 			h.completed = 0
 		}
-		if h.state == nil {
-			continue
+		switch {
+		case h.state != nil:
+			c.Records = append(c.Records, h.covered...)
+			c.States = append(c.States, label(h.state, l.fields[key.Stream]))
+			advanced = advanced || !proto.Equal(h.state, h.stored)
+			h.stored, h.state, h.covered = h.state, nil, nil
+		case everything && !completed:
+			c.Records = append(c.Records, h.uncovered...)
+			for _, b := range h.uncovered {
+				l.uncovered -= sizeOf(b)
+			}
+			h.uncovered = nil
 		}
-		c.Records = append(c.Records, h.covered...)
-		c.States = append(c.States, label(h.state, l.fields[key.Stream]))
-		advanced = advanced || !proto.Equal(h.state, h.stored)
-		h.stored, h.state, h.covered = h.state, nil, nil
 	}
 	l.covered, l.states = 0, 0
 	l.launch(ctx, c, advanced)
 	return nil
 }
 
-// flushAll begins to commit everything, also the rows that no state covers yet: in a commit of their own, since a state
-// covers all rows of its commit.
-func (l *loader) flushAll(ctx context.Context) error {
-	if err := l.flush(ctx); err != nil {
-		return err
-	}
-	return l.flushUncovered(ctx)
-}
-
-// flushUncovered begins to commit the rows that no state covers yet. No state waits: it would cover them, too.
-func (l *loader) flushUncovered(ctx context.Context) error {
-	if err := l.land(); err != nil {
-		return err
-	}
-	var c Commit
-	for _, key := range l.order {
-		h := l.streams[key]
-		c.Records = append(c.Records, h.uncovered...)
-		h.uncovered = nil
-	}
-	l.uncovered = 0
-	l.launch(ctx, c, false)
-	return nil
-}
-
 // finish commits what is left when the Read is over, and waits for it. Rows without a state come again if the Read broke
-// off, so they are left out then.
+// off, so they are dropped then.
 func (l *loader) finish(ctx context.Context, orderly bool) error {
-	err := l.flush(ctx)
+	err := l.flush(ctx, orderly)
 	if err == nil && orderly {
-		err = l.flushAll(ctx)
+		err = l.flush(ctx, true) // the rows after the last state of a stream that had one
 	}
 	if err != nil {
 		return err
