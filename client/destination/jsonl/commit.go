@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,20 +19,39 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// keptBytes bounds the memory that is kept for the lines of a file.
-const keptBytes = 1 << 20
+// chunkBytes is how many bytes of lines for a file are gathered before they are written, which bounds the memory for them.
+const chunkBytes = 1 << 20
 
 // Commit appends the records to their files and then, in one step, notes the states and the sizes of their files. Files
 // whose state does not come with them keep the size noted.
 func (d *Destination) Commit(_ context.Context, c client.Commit) error {
-	return explain(d.folder, d.commit(c))
+	before := maps.Clone(d.sizes)
+	err := d.commit(c)
+	if err != nil {
+		d.undo(before)
+	}
+	return explain(d.folder, err)
+}
+
+// undo removes what a commit that failed has written. It does what it can: Begin removes the rest.
+func (d *Destination) undo(before map[key]int64) {
+	for k := range d.dirty {
+		e := d.ledger.find(k)
+		if e == nil {
+			continue
+		}
+		if path := filepath.Join(d.folder, e.File); before[k] > 0 {
+			_ = os.Truncate(path, before[k])
+		} else {
+			_ = os.Remove(path)
+		}
+	}
+	d.sizes = before
 }
 
 func (d *Destination) commit(c client.Commit) error {
 	for k, lines := range d.lines {
-		if d.lines[k] = lines[:0]; cap(lines) > keptBytes {
-			delete(d.lines, k)
-		}
+		d.lines[k] = lines[:0]
 	}
 	if err := d.prepare(c); err != nil {
 		return err
@@ -43,6 +63,13 @@ func (d *Destination) commit(c client.Commit) error {
 			if d.lines[k], err = appendLine(d.lines[k], batch, record); err != nil {
 				return err
 			}
+			if len(d.lines[k]) < chunkBytes {
+				continue
+			}
+			if err := d.write(k, d.lines[k]); err != nil {
+				return err
+			}
+			d.lines[k] = d.lines[k][:0]
 		}
 	}
 	covered := map[key]bool{} // by a state

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,8 +19,6 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := withGrace(ctx)
-	defer cancel()
 	touched := d.touched(c)
 	_, err := d.commit(ctx, c, touched, false)
 	if slices.ContainsFunc(touched, func(t *table) bool { return t.ofRow(err) }) {
@@ -35,7 +32,8 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	return d.explain(ctx, err)
 }
 
-// commit does it once, carefully or not.
+// commit does it once, carefully or not. Each round trip may be long, so there are few: one to begin, one to look at the
+// tables, one to copy the rows of each stream, one for all that remains to do, and one to end.
 func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*table, careful bool) (refused []refusal, err error) {
 	var staged []*table // now, which a rollback takes back
 	for _, t := range touched {
@@ -43,34 +41,35 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 			staged = append(staged, t)
 		}
 	}
-	var refilled map[*table]bool
+	refilled := map[*table]bool{}
 	err = d.transaction(ctx, func(tx pgx.Tx) (err error) {
 		if err := d.undisturbed(ctx, tx, touched); err != nil {
 			return err
 		}
+		var rest queue
 		for _, batches := range byStream(c.Records) {
 			t := d.tables[batches[0].GetStream()]
 			if t == nil {
 				return rows.Unasked(batches[0].GetStream())
 			}
-			aside, err := d.apply(ctx, tx, t, batches, careful)
+			aside, err := d.apply(ctx, tx, t, batches, careful, &rest)
 			if err != nil {
-				return fmt.Errorf("load %s: %w", t.Stream, err)
+				return err
 			}
 			refused = append(refused, aside...)
 		}
 		for _, state := range c.States {
-			if err := d.store(ctx, tx, state); err != nil {
+			if err := d.store(&rest, state); err != nil {
 				return err
 			}
 		}
 		for _, completion := range c.Completed {
-			if err := d.complete(ctx, tx, completion); err != nil {
+			if err := d.complete(&rest, completion); err != nil {
 				return err
 			}
 		}
-		refilled, err = d.refill(ctx, tx, touched)
-		return err
+		d.refill(&rest, touched, refilled)
+		return rest.run(ctx, tx)
 	})
 	if err != nil {
 		for _, t := range staged {
@@ -87,37 +86,21 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 	return refused, nil
 }
 
-// apply stores the records of a stream, and returns those that it set aside.
-func (d *Destination) apply(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, careful bool) (refused []refusal, err error) {
+// apply stores the records of a stream, and returns those that it set aside. Unless it is careful, it leaves the statements
+// that can wait to rest.
+func (d *Destination) apply(
+	ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, careful bool, rest *queue,
+) (refused []refusal, err error) {
 	if err := d.supersede(ctx, tx, t, batches); err != nil {
 		return nil, err
 	}
 	if !careful {
-		if err := d.stage(ctx, tx, t); err != nil {
-			return nil, err
-		}
-		return nil, d.load(ctx, tx, t, batches)
+		return nil, d.load(ctx, tx, t, batches, rest)
 	}
 	if refused, err = d.carefully(ctx, tx, t, batches); err != nil {
 		return nil, err
 	}
 	return refused, d.setAside(ctx, tx, t, refused)
-}
-
-// withGrace returns a context that outlives ctx by the grace. The driver closes the connection when a context ends, and what
-// is read already is worth storing.
-func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-later.Done():
-		}
-	})
-	return later, func() { stop(); cancel() }
 }
 
 // byStream gathers the batches of each stream, in order.
@@ -136,8 +119,16 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 	return all
 }
 
-// load stores the records of a stream.
-func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
+// load sends the records of a stream to the server, and adds to rest the statements that store them. The table is staged.
+func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, rest *queue) error {
+	err := d.send(ctx, tx, t, batches, rest)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", t.Stream, err)
+	}
+	return nil
+}
+
+func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, rest *queue) error {
 	if d.opts.Append {
 		var before int64
 		if err := tx.QueryRow(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+t.qualified()).Scan(&before); err != nil {
@@ -158,32 +149,18 @@ func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	if err := source.copyTo(ctx, tx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
 		return err
 	}
-	var statements []string
+	doing := "load " + t.Stream
 	if len(source.replaced) > 0 {
-		statements = append(statements, t.replace(d.opts)) // first: it concerns the rows that were there before
+		rest.exec(doing, t.replace(d.opts)) // first: it concerns the rows that were there before
 	}
 	if source.upserts {
-		statements = append(statements, t.merge())
+		rest.exec(doing, t.merge())
 	}
 	if source.deletions {
-		statements = append(statements, t.remove(d.opts))
+		rest.exec(doing, t.remove(d.opts))
 	}
-	for _, statement := range append(statements, "TRUNCATE "+t.stage()) {
-		if _, err := tx.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
+	rest.exec(doing, "TRUNCATE "+t.stage())
 	return nil
-}
-
-// stage makes the table that the rows of a commit are copied to, unless it is there.
-func (d *Destination) stage(ctx context.Context, tx pgx.Tx, t *table) error {
-	if d.opts.Append || t.staged {
-		return nil
-	}
-	_, err := tx.Exec(ctx, t.createStage())
-	t.staged = err == nil
-	return err
 }
 
 // takeBackUnchanged removes the versions after one that are the same as the version before them.
@@ -347,8 +324,8 @@ func (n *newest) give(operation connectorv1.Operation) bool {
 	return true
 }
 
-// store stores a state.
-func (d *Destination) store(ctx context.Context, tx pgx.Tx, state *connectorv1.StreamState) error {
+// store adds the statement that stores a state.
+func (d *Destination) store(rest *queue, state *connectorv1.StreamState) error {
 	content, err := rows.EncodeState(state)
 	if err != nil {
 		return err
@@ -357,15 +334,15 @@ func (d *Destination) store(ctx context.Context, tx pgx.Tx, state *connectorv1.S
 	if t := d.tables[state.GetStream()]; d.opts.Append && t != nil {
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO "+d.stateTable()+" AS s (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
+	rest.exec("", "INSERT INTO "+d.stateTable()+" AS s (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
 		arrived+") ON CONFLICT (stream, account) DO UPDATE SET "+
 		"state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived",
 		state.GetStream(), state.GetAccount(), content)
-	return err
+	return nil
 }
 
-// complete removes or marks the rows of generations before that which was read to its end, once.
-func (d *Destination) complete(ctx context.Context, tx pgx.Tx, c client.Completion) error {
+// complete adds the statements that remove or mark the rows of generations before the one that was read to its end, once.
+func (d *Destination) complete(rest *queue, c client.Completion) error {
 	t := d.tables[c.Stream]
 	if t == nil {
 		return rows.Unasked(c.Stream)
@@ -374,21 +351,17 @@ func (d *Destination) complete(ctx context.Context, tx pgx.Tx, c client.Completi
 		return nil
 	}
 	if t.Keys > 0 {
-		if _, err := tx.Exec(ctx, t.complete(d.opts), c.Account, c.Generation); err != nil {
-			return err
-		}
+		rest.exec("", t.complete(d.opts), c.Account, c.Generation)
 	}
 	if t.refused {
-		if _, err := tx.Exec(ctx, "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1 AND account = $2 AND generation < $3",
-			c.Stream, c.Account, c.Generation); err != nil {
-			return err
-		}
+		rest.exec("", "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1 AND account = $2 AND generation < $3",
+			c.Stream, c.Account, c.Generation)
 	}
 	arrived := "arrived"
 	if d.opts.Append {
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	_, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET completed = $1, arrived = "+arrived+
+	rest.exec("", "UPDATE "+d.stateTable()+" SET completed = $1, arrived = "+arrived+
 		" WHERE stream = $2 AND account = $3", c.Generation, c.Stream, c.Account)
-	return err
+	return nil
 }

@@ -227,34 +227,31 @@ ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns
 }
 
 // undisturbed returns an interruption if something else changed a table of a commit since Begin, so that the states must be
-// looked at again. It is called within the transaction of the commit, and keeps the tables as they are until its end.
+// looked at again. It is called within the transaction of the commit, and keeps the tables as they are until its end. It also
+// stages the tables.
 func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*table) error {
 	if len(touched) == 0 {
 		return nil
 	}
-	var names, qualified []string
+	var names []string
 	for _, t := range touched {
-		names, qualified = append(names, t.Name), append(qualified, t.qualified())
+		names = append(names, t.Name)
 	}
-	var batch pgx.Batch // of one round trip
-	batch.Queue("LOCK TABLE " + strings.Join(qualified, ", ") + " IN ROW EXCLUSIVE MODE")
-	batch.Queue(look, d.schema, names)
-	batch.Queue(d.filled(names))
-	answers := tx.SendBatch(ctx, &batch)
-	defer answers.Close()
-	if _, err := answers.Exec(); err != nil {
-		return err
-	}
-	answer, err := answers.Query()
-	if err != nil {
-		return err
-	}
-	all, err := collect(answer)
-	if err != nil {
-		return err
-	}
+	var all map[string]found
 	var filled []bool
-	if err := answers.QueryRow().Scan(&filled); err != nil {
+	var looking queue
+	for _, t := range touched {
+		looking.exec("", "LOCK TABLE "+t.qualified()+" IN ROW EXCLUSIVE MODE")
+		d.stage(&looking, t)
+	}
+	looking.query(func(answer pgx.Rows) (err error) {
+		all, err = collect(answer)
+		return err
+	}, look, d.schema, names)
+	for _, t := range touched {
+		looking.boolean(func(is bool) { filled = append(filled, is) }, "SELECT EXISTS (SELECT FROM "+t.qualified()+")")
+	}
+	if err := looking.run(ctx, tx); err != nil {
 		return err
 	}
 	for i, t := range touched {
@@ -264,33 +261,25 @@ func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*tab
 			return &client.Interruption{Err: errors.New(reason)}
 		}
 	}
-	return answers.Close()
+	return nil
 }
 
-// refill notes which of the tables of a commit have rows now.
-func (d *Destination) refill(ctx context.Context, tx pgx.Tx, touched []*table) (changed map[*table]bool, err error) {
-	changed = map[*table]bool{}
-	if len(touched) == 0 {
-		return changed, nil
+// stage adds the statement that makes the table which the rows of a commit are copied to, unless it is there.
+func (d *Destination) stage(looking *queue, t *table) {
+	if !d.opts.Append && !t.staged {
+		looking.exec("", t.createStage())
+		t.staged = true // which a rollback takes back
 	}
-	var names []string
+}
+
+// refill adds the statements that note whether the tables of a commit have rows now, and reports in changed where that is
+// new.
+func (d *Destination) refill(rest *queue, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
-		names = append(names, t.Name)
+		rest.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+
+			" AS t SET filled = now.filled FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+
+			" WHERE t.stream = $1 AND t.filled <> now.filled RETURNING t.filled", t.Stream)
 	}
-	var filled []bool
-	if err := tx.QueryRow(ctx, d.filled(names)).Scan(&filled); err != nil {
-		return nil, err
-	}
-	for i, t := range touched {
-		if filled[i] == t.known.Filled {
-			continue
-		}
-		changed[t] = filled[i]
-		if _, err := tx.Exec(ctx, "UPDATE "+d.qualified(rows.TablesTable)+" SET filled = $1 WHERE stream = $2", filled[i], t.Stream); err != nil {
-			return nil, err
-		}
-	}
-	return changed, nil
 }
 
 // touched returns the tables that a commit changes.

@@ -17,8 +17,6 @@ const (
 	defaultLockWait = 10 * time.Second
 	closeTime       = 5 * time.Second
 	longestName     = 63 // the server cuts the rest off
-	// grace is how long a commit may take after the caller gave up.
-	grace = 20 * time.Second
 )
 
 // Options are those of the tables. The zero value works.

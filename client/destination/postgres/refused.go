@@ -54,7 +54,9 @@ func (t *table) ofRow(err error) bool {
 
 // carefully loads the records of a stream without those that can't be stored, which it returns.
 func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) ([]refusal, error) {
-	if err := d.stage(ctx, tx, t); err != nil { // before the savepoints
+	var first queue
+	d.stage(&first, t) // before the savepoints
+	if err := first.run(ctx, tx); err != nil {
 		return nil, err
 	}
 	var items []item
@@ -124,7 +126,11 @@ func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item
 		b := batches[len(batches)-1]
 		b.Records = append(b.Records, i.record)
 	}
-	if err = d.load(ctx, point, t, batches); err == nil {
+	var rest queue
+	if err = d.load(ctx, point, t, batches, &rest); err == nil {
+		err = rest.run(ctx, point)
+	}
+	if err == nil {
 		_, err = point.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // those that would fail at the end
 	}
 	if err == nil && keep {

@@ -150,8 +150,8 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 		if slices.Contains(t.PrimaryKey(), c.Name) {
 			continue // a column of SQLite's takes values of any type, and one that is a key cannot be replaced
 		}
-		if name, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // it is made again for the new column
-			if err := d.exec(ctx, "DROP INDEX IF EXISTS %s", rows.Quote(name)); err != nil {
+		if _, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // it is created again for the new column
+			if err := d.dropIndex(ctx, t, columns); err != nil {
 				return false, err
 			}
 		}

@@ -16,6 +16,10 @@ func explain(path string, err error) error {
 	if !ok {
 		return disk.Explain(path, err)
 	}
+	const full = "there is no space left for %s: free some, and sync again: %w"
+	if failure.Code() == lib.SQLITE_IOERR_SHMSIZE { // the index of the log can't grow
+		return fmt.Errorf(full, path, err)
+	}
 	switch failure.Code() & 0xff { // the rest of an extended code says more than users can use
 	case lib.SQLITE_NOTADB:
 		return fmt.Errorf("%s is not a SQLite database: choose another file: %w", path, err)
@@ -25,7 +29,7 @@ func explain(path string, err error) error {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return fmt.Errorf("another program keeps %s locked: close it and sync again: %w", path, err)
 	case lib.SQLITE_FULL:
-		return fmt.Errorf("there is no space left for %s: free some, and sync again: %w", path, err)
+		return fmt.Errorf(full, path, err)
 	case lib.SQLITE_IOERR:
 		return fmt.Errorf("%s cannot be read or written: check that its disk has space left and works: %w", path, err)
 	case lib.SQLITE_CORRUPT:

@@ -23,6 +23,10 @@ func checkPath(path string) error {
 		if kind := disk.Kind(info.Mode()); kind != "" {
 			return fmt.Errorf("%s is %s: name a file", path, kind)
 		}
+		if n := disk.Links(info); n > 1 {
+			return fmt.Errorf("%[1]s is one of %[2]d hard links to a file: SQLite keeps a log beside each name, and programs that use "+
+				"different names damage the database: keep one name, or sync into a copy (find / -samefile %[1]s lists the names)", path, n)
+		}
 	}
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
@@ -63,7 +67,7 @@ func (d *Destination) reopen(ctx context.Context) error {
 	if d.there() == nil {
 		return nil
 	}
-	if err := d.disconnect(); err != nil {
+	if err := errors.Join(d.disconnect(), checkPath(d.path)); err != nil {
 		return err
 	}
 	if err := d.connect(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/stripe-connector/stripe-connector/client"
@@ -120,5 +121,66 @@ func TestOneLockForAllNames(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(folder, "*.lock")); err != nil || len(left) > 0 {
 		t.Errorf("locks are at %v, %v", left, err)
+	}
+}
+
+// TestHardLinksAreRefused opens a file that has two names, and one that gets a second name during a sync.
+func TestHardLinksAreRefused(t *testing.T) {
+	folder := t.TempDir()
+	path, other := filepath.Join(folder, "stripe.db"), filepath.Join(folder, "other.db")
+	load(t, path, stream(t, "charges", `{"id":{"type":"string"}}`, "id"), `{"id":"a"}`)
+	if err := os.Link(path, other); err != nil {
+		t.Skip(err)
+	}
+	for _, name := range []string{path, other} {
+		d, err := sqlite.Open(t.Context(), name, sqlite.Options{})
+		if err == nil {
+			_ = d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), name+" is one of 2 hard links to a file") {
+			t.Errorf("open %s: got %v, want that it has two names", name, err)
+		}
+		findings, err := sqlite.Check(t.Context(), name, sqlite.Options{}, nil)
+		if err != nil || len(findings) != 1 || findings[0].Verdict != client.FindingProblem {
+			t.Errorf("check %s: got %v, %v, want a problem", name, findings, err)
+		}
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	load(t, path, stream(t, "charges", `{"id":{"type":"string"}}`, "id"), `{"id":"b"}`)
+}
+
+// TestIndexesOfARenamedTable renames a table whose indexes keep their names: the table that takes its place has its own.
+func TestIndexesOfARenamedTable(t *testing.T) {
+	for name, opts := range map[string]sqlite.Options{"replace": {}, "append": {Append: true}} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "stripe.db")
+			charges := stream(t, "charges", `{"id":{"type":"string"},"parent":{"type":"string"}}`, "id")
+			charges.ParentField = "parent"
+			begin := func() []map[string]any {
+				t.Helper()
+				d, err := sqlite.Open(t.Context(), path, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = d.Begin(t.Context(), []*connectorv1.Stream{charges})
+				if err = errors.Join(err, d.Close()); err != nil {
+					t.Fatal(err)
+				}
+				return query(t, path, `SELECT (SELECT group_concat(name, ', ') FROM pragma_index_info(i.name)) AS columns
+FROM pragma_index_list('charges') AS i ORDER BY columns`)
+			}
+			first := begin()
+			if len(first) == 0 {
+				t.Fatal("the table has no indexes")
+			}
+			query(t, path, "ALTER TABLE charges RENAME TO mine")
+			for range 2 { // the second time there is nothing to create
+				if diff := cmp.Diff(first, begin()); diff != "" {
+					t.Errorf("indexes differ from those of the first table (-first +second):\n%s", diff)
+				}
+			}
+		})
 	}
 }

@@ -88,10 +88,8 @@ SELECT %[2]s, ?2, ?3, ?4, ?5, ?6, 'DELETE' FROM %[1]s AS version WHERE %[3]s AND
 
 // indexParent makes the indexes by which the rows of a parent are found, and in append mode the other versions of a row.
 func (d *Destination) indexParent(ctx context.Context, t *table) error {
-	const statement = "CREATE INDEX IF NOT EXISTS %s ON %s (%s)"
 	if d.opts.Append && t.Keys > 0 {
-		versions := rows.QuoteAll(append(t.PrimaryKey(), rows.Arrival))
-		if err := d.exec(ctx, statement, rows.Quote(t.KeyIndex()), rows.Quote(t.Name), versions); err != nil {
+		if err := d.index(ctx, t, t.KeyIndex(), append(t.PrimaryKey(), rows.Arrival)); err != nil {
 			return err
 		}
 	}
@@ -99,5 +97,39 @@ func (d *Destination) indexParent(ctx context.Context, t *table) error {
 	if columns == nil {
 		return nil
 	}
-	return d.exec(ctx, statement, rows.Quote(name), rows.Quote(t.Name), rows.QuoteAll(columns))
+	return d.index(ctx, t, name, columns)
+}
+
+// index creates an index of these columns, unless the table has one. The name may be taken by the index of another table: one
+// that is renamed keeps its indexes.
+func (d *Destination) index(ctx context.Context, t *table, name string, columns []string) error {
+	if there, err := d.indexOf(ctx, t, columns); err != nil || there != "" {
+		return err
+	}
+	for free, n := name, 2; ; free, n = fmt.Sprintf("%s_%d", name, n), n+1 {
+		var taken bool
+		if err := d.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = ?)", free).Scan(&taken); err != nil {
+			return err
+		}
+		if !taken {
+			return d.exec(ctx, "CREATE INDEX %s ON %s (%s)", rows.Quote(free), rows.Quote(t.Name), rows.QuoteAll(columns))
+		}
+	}
+}
+
+// dropIndex drops the index of these columns, if the table has one.
+func (d *Destination) dropIndex(ctx context.Context, t *table, columns []string) error {
+	name, err := d.indexOf(ctx, t, columns)
+	if err != nil || name == "" {
+		return err
+	}
+	return d.exec(ctx, "DROP INDEX %s", rows.Quote(name))
+}
+
+// indexOf returns the name of an index of these columns, or "".
+func (d *Destination) indexOf(ctx context.Context, t *table, columns []string) (name string, err error) {
+	err = d.conn.QueryRowContext(ctx, `SELECT coalesce(max(i.name), '') FROM pragma_index_list(?1) AS i WHERE i.partial = 0 AND i.origin = 'c' AND ?2 =
+	(SELECT group_concat(lower(name), ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))`,
+		t.Name, strings.Join(columns, ", ")).Scan(&name)
+	return name, err
 }

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -15,14 +16,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// smallDisk mounts a small file system that a server can write to, or skips the test. It goes with the test.
-func smallDisk(t *testing.T, size string) (folder string, owner int) {
+// smallDisk mounts a small file system, or skips the test. It goes with the test.
+func smallDisk(t *testing.T, size string) (folder string) {
 	t.Helper()
-	postgres, err := user.Lookup("postgres")
-	if err != nil || os.Geteuid() != 0 {
-		t.Skip("only root can mount a small disk, for the user postgres")
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small disk")
 	}
-	folder, err = os.MkdirTemp("", "disk")
+	folder, err := os.MkdirTemp("", "disk")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,17 +34,100 @@ func smallDisk(t *testing.T, size string) (folder string, owner int) {
 		_ = syscall.Unmount(folder, syscall.MNT_DETACH)
 		_ = os.Remove(folder)
 	})
-	if owner, err = strconv.Atoi(postgres.Uid); err == nil {
-		err = os.Chown(folder, owner, -1)
-	}
+	return folder
+}
+
+// fill writes to a file until its disk is full.
+func fill(t *testing.T, filler string) {
+	t.Helper()
+	_ = exec.CommandContext(t.Context(), "dd", "if=/dev/zero", "of="+filler, "bs=4k").Run() // fails when there is no space left
+}
+
+// onDisk is a folder of a disk where nothing may be written at times, so that SQLite cannot open a database there to read it.
+type onDisk struct{ folder }
+
+// Everything implements hostile.Place.
+func (d onDisk) Everything(t *testing.T) string {
+	t.Helper()
+	twin := folder{t.TempDir(), d.kind}
+	files, err := filepath.Glob(filepath.Join(d.path, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return folder, owner
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(twin.path, filepath.Base(file)), string(content))
+	}
+	return strings.ReplaceAll(twin.Everything(t), twin.path, d.path)
+}
+
+// TestFilesOnDisks syncs to disks that fill up, or can't be written to for a while.
+func TestFilesOnDisks(t *testing.T) {
+	for _, kind := range []string{"sqlite", "jsonl"} {
+		t.Run("full, "+kind, func(t *testing.T) {
+			disk := smallDisk(t, "4m")
+			place, filler := onDisk{folder{filepath.Join(disk, "place"), kind}}, filepath.Join(disk, "filler")
+			if err := os.Mkdir(place.path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			hostile.Run(t, place, hostile.Case{
+				Between: func(t *testing.T) { fill(t, filler) },
+				Refused: []string{"there is no space left for", "free some, and sync again"},
+				Healed:  func(*testing.T) { _ = os.Remove(filler) },
+			})
+		})
+		t.Run("read-only, "+kind, func(t *testing.T) {
+			place := onDisk{folder{smallDisk(t, "4m"), kind}}
+			remount := func(flags uintptr) func(*testing.T) {
+				return func(t *testing.T) {
+					if err := syscall.Mount("", place.path, "", syscall.MS_REMOUNT|flags, ""); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			hostile.Run(t, place, hostile.Case{
+				Between: remount(syscall.MS_RDONLY),
+				Refused: []string{"is on a read-only file system: choose a place that can be written to"},
+				Healed:  remount(0),
+			})
+		})
+		t.Run("no permission, "+kind, func(t *testing.T) {
+			if os.Geteuid() == 0 {
+				t.Skip("root may write to any folder")
+			}
+			place := onDisk{folder{t.TempDir(), kind}}
+			chmod := func(mode os.FileMode) func(*testing.T) {
+				return func(t *testing.T) {
+					if err := os.Chmod(place.path, mode); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			hostile.Run(t, place, hostile.Case{
+				Between: chmod(0o555),
+				Refused: []string{"cannot be written: check its permissions and those of its folder"},
+				Healed:  chmod(0o755),
+			})
+		})
+	}
 }
 
 func TestPostgreSQLFullDisk(t *testing.T) {
-	folder, owner := smallDisk(t, "8m")
+	postgres, err := user.Lookup("postgres")
+	if err != nil {
+		t.Skip("there is no user postgres, to whom the disk could belong")
+	}
+	owner, err := strconv.Atoi(postgres.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := smallDisk(t, "8m")
+	if err := os.Chown(folder, owner, -1); err != nil {
+		t.Fatal(err)
+	}
 	server := postgrestest.Start(t)
 	p := newPlace(t, server)
 	tablespace := filepath.Join(folder, "tablespace")
@@ -61,7 +144,7 @@ func TestPostgreSQLFullDisk(t *testing.T) {
 		Between: func(t *testing.T) {
 			p.exec(t, "VACUUM FULL stripe.charges") // no page has room
 			p.exec(t, "CHECKPOINT")
-			_ = exec.CommandContext(t.Context(), "dd", "if=/dev/zero", "of="+filler, "bs=4k").Run() // until there is no space left
+			fill(t, filler)
 		},
 		Refused: []string{"the disk of the server", "is full: free space there", "No space left on device"},
 		Healed:  func(*testing.T) { _ = os.Remove(filler) },

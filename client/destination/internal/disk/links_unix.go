@@ -1,0 +1,16 @@
+//go:build !windows
+
+package disk
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// Links returns how many names a file has.
+func Links(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Nlink)
+	}
+	return 1
+}
