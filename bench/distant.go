@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// distant listens at an address from which another one is half a round trip away in each direction.
+// distant listens on an address that forwards to another one, with half of the round trip added in each direction.
 func distant(ctx context.Context, to string, roundTrip time.Duration) (address string, stop func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 	return listener.Addr().String(), func() { _ = listener.Close() }, nil
 }
 
-// late copies what comes from one connection to another, each piece after a delay. Any number of pieces are on their way.
+// late copies from one connection to the other, and delays each piece. Any number of pieces may be in flight.
 func late(to, from net.Conn, delay time.Duration) {
 	type piece struct {
 		due     time.Time
