@@ -160,7 +160,6 @@ func (r *read) heal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.sweeper.Reread(tried)
 	for _, s := range tried {
 		if s.Phase() == selected.Current {
 			if err := s.Out.Complete(ctx); err != nil {

@@ -107,7 +107,21 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 		s.remember(changes[i], h)
 		all.Append(h)
 	}
-	return all.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{})
+	return all.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{Advance: func() {
+		for _, c := range changes {
+			c.noteReadings()
+		}
+	}})
+}
+
+// noteReadings notes in the cursors of streams what was read again: the records may be newer than events until now.
+func (c *change) noteReadings() {
+	for _, of := range c.read {
+		if of.subject.role == partOfList {
+			of.stream.MarkRead(c.readAt) // any of its objects
+		}
+		of.stream.Changes.Reread.One(of.subject.key(), c.readAt+selected.ReadMargin)
+	}
 }
 
 // remember notes when a change was read again, as an object and in lists: events well before that have nothing newer. A list
@@ -115,7 +129,7 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 func (s *sweep) remember(c *change, h *family.Harvest) {
 	note := func(of readingOf, sum uint64) {
 		s.reread[of] = reading{c.readAt, sum}
-		of.stream.MarkRead(c.readAt)
+		c.read = append(c.read, of)
 	}
 	for _, list := range c.lists {
 		sum := h.Hash(s.seed, list.stream)
@@ -123,19 +137,18 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 			h.Drop(list.stream)
 		}
 		s.listed[list] = c.readAt
-		if list.subject.role == partOfList { // any of its objects may be newer than events until now
-			s.floor[list.stream] = max(s.floor[list.stream], c.readAt+selected.ReadMargin+1)
-		}
 		note(list, sum)
 	}
 	for stream := range c.news {
+		of := readingOf{stream, c.subject}
 		if c.due != 0 {
-			s.waiting = append(s.waiting, waiting{stream, c.newest().moment(), c.due})
+			s.await(of, c.newest().moment(), c.due)
 			continue
 		}
+		s.release(of)
 		listed := slices.ContainsFunc(c.lists, func(list readingOf) bool { return list.stream == stream })
 		if c.asked && !listed {
-			note(readingOf{stream, c.subject}, 0)
+			note(of, 0)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type change struct {
 	asked  bool         // it was read again then
 	due    clock.Second // when it is to be applied again, since its object is not visible yet; 0 if it is applied
 	lists  []readingOf  // that were read
+	read   []readingOf  // for which streams it and the lists were read again
 }
 
 // changes returns what the events of a look, the newest first, say: the subjects with those of their events that count.
@@ -101,7 +102,8 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 		return
 	}
 	c.news[stream] = true
-	c.late = c.late || c.at < s.floor[stream] || c.at < stream.Changes.Until() || c.at <= max(object, listed)+selected.ReadMargin
+	reread := &stream.Changes.Reread
+	c.late = c.late || c.at < stream.Changes.Until() || reread.Since(c.key(), c.at) || reread.Since(list.key(), c.at)
 }
 
 // settle removes changes that are news to nobody, or that another of the same stretch contains.

@@ -16,12 +16,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
-// A stretch of events is held in memory, so that of the events of one object only the newest counts. One that is longer, by
-// estimate or in fact, is cut into parts, the oldest first; a second cannot be.
+// A stretch of events is held in memory, so that of the events of one object only the newest counts. One that is longer than
+// maxPages, by estimate or in fact, is cut into parts of about fairPages; a second can't be cut.
 const (
-	fairPages = 8
-	maxPages  = 20
-	maxParts  = 4 // at once: the newest events may be denser than the others
+	fairPages  = 16
+	maxPages   = 20
+	mostGrowth = 4 // of a part, compared with the one before: the newest events may be denser than the others
 )
 
 // Options say how changes are applied.
@@ -38,8 +38,8 @@ type Sweeper struct {
 	reader  *family.Reader
 	seed    maphash.Seed
 	cadence ledger.Cadence
-	floor   map[*selected.Stream]clock.Second // events before it may be older than records that were sent
-	reread  map[readingOf]reading             // when changes were read again in this Read
+	reread  map[readingOf]reading        // when changes were read again in this Read
+	open    map[readingOf][]ledger.Event // those of changes that wait until their object is visible
 }
 
 // New returns the Sweeper of a Read.
@@ -47,25 +47,14 @@ func New(reader *family.Reader, o Options) *Sweeper {
 	return &Sweeper{
 		Options: o, reader: reader, seed: maphash.MakeSeed(),
 		cadence: ledger.Cadence{Overlap: int64(o.Overlap), Settling: int64(o.Settling), PageSize: reader.PageSize},
-		floor:   map[*selected.Stream]clock.Second{}, reread: map[readingOf]reading{},
+		reread:  map[readingOf]reading{}, open: map[readingOf][]ledger.Event{},
 	}
 }
 
 // Restart makes the Sweeper forget streams whose lists are read again.
 func (w *Sweeper) Restart(streams []*selected.Stream) {
-	for _, s := range streams {
-		delete(w.floor, s)
-	}
 	maps.DeleteFunc(w.reread, func(of readingOf, _ reading) bool { return slices.Contains(streams, of.stream) })
-}
-
-// Reread notes that records of streams were just read from Stripe otherwise: they may be newer than events until now.
-func (w *Sweeper) Reread(streams []*selected.Stream) {
-	for _, s := range streams {
-		if floor, known := w.floor[s]; known {
-			w.floor[s] = max(floor, clock.Of(w.reader.Now())+selected.ReadMargin+1)
-		}
-	}
+	maps.DeleteFunc(w.open, func(of readingOf, _ []ledger.Event) bool { return slices.Contains(streams, of.stream) })
 }
 
 // forget drops what was read again before any event that is still looked for.
@@ -75,6 +64,9 @@ func (w *Sweeper) forget(streams []*selected.Stream) {
 		oldest = min(oldest, s.Changes.From())
 	}
 	maps.DeleteFunc(w.reread, func(_ readingOf, read reading) bool { return read.at+selected.ReadMargin < oldest })
+	maps.DeleteFunc(w.open, func(_ readingOf, events []ledger.Event) bool {
+		return !slices.ContainsFunc(events, func(e ledger.Event) bool { return clock.Second(e.At) >= oldest })
+	})
 }
 
 // sweep is one pass over the events: of what is new until a moment that lies the settling lag back, and of that part of the
@@ -105,46 +97,65 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 	ledgers := make([]*ledger.Ledger, len(streams))
 	for i, stream := range streams {
 		ledgers[i] = stream.Changes.Events
-		if _, known := w.floor[stream]; !known {
-			w.floor[stream] = stream.Changes.Reread
-		}
 	}
 	s.families = family.All(w.reader.Table, streams)
 	s.filter = filter(w.reader.Table, streams)
-	if err := s.stretches(ctx, w.cadence.Plan(int64(s.now), 0, ledgers...), true); err != nil {
-		return err
+	plan := w.cadence.Plan(int64(s.now), 0, ledgers...)
+	for i, stretch := range plan {
+		width := stretch.Until - stretch.From
+		if pages := w.cadence.Pages(stretch, ledgers...); pages > maxPages {
+			width = width * fairPages / int64(pages)
+		}
+		if _, err := s.parts(ctx, stretch, max(width, 1), i == len(plan)-1); err != nil {
+			return err
+		}
 	}
 	w.forget(streams)
 	return nil
 }
 
-// stretches applies the events of stretches of time, one after the other. After the last of a sweep, all states are sent.
-func (s *sweep) stretches(ctx context.Context, all []ledger.Range, last bool) error {
-	for i, stretch := range all {
-		if err := s.stretch(ctx, stretch, last && i == len(all)-1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stretch applies the events of a stretch of time.
-func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) error {
+// stretch applies the events of a stretch of time, and returns how many pages they filled. After the last stretch of a sweep,
+// all states are sent.
+func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) (pages int, err error) {
 	if s.begun && s.reader.Emitter.Stopped() {
-		return emit.ErrStopped
+		return 0, emit.ErrStopped
 	}
-	look := ledger.Look{Range: stretch, At: int64(s.now)}
-	events, parts, err := s.list(ctx, stretch)
-	if err != nil {
-		return err
-	}
-	if parts > 1 {
-		return s.stretches(ctx, s.cut(stretch, parts), last)
+	events, pages, width, err := s.list(ctx, stretch)
+	switch {
+	case err != nil:
+		return pages, err
+	case width > 0:
+		return s.parts(ctx, stretch, width, last)
 	}
 	s.begun = true
+	look := ledger.Look{Range: stretch, At: int64(s.now)}
 	if err := s.apply(ctx, look, events); err != nil {
-		return err
+		return pages, err
 	}
+	return pages, s.commit(ctx, look, last)
+}
+
+// parts applies the events of a stretch of time part by part, the oldest first. The first part is as wide as width says, in
+// seconds; each other by the density of the one before.
+func (s *sweep) parts(ctx context.Context, stretch ledger.Range, width int64, last bool) (pages int, err error) {
+	for at := stretch.From; at < stretch.Until; {
+		next := min(at+width, stretch.Until)
+		if boundary := s.boundary(next); boundary > at && next < stretch.Until {
+			next = boundary
+		}
+		filled, err := s.stretch(ctx, ledger.Range{From: at, Until: next}, last && next == stretch.Until)
+		if err != nil {
+			return pages, err
+		}
+		pages += filled
+		width = min(max((next-at)*fairPages/int64(max(filled, 1)), width/mostGrowth, 1), width*mostGrowth)
+		at = next
+	}
+	return pages, nil
+}
+
+// commit notes that the events of a look are applied.
+func (s *sweep) commit(ctx context.Context, look ledger.Look, last bool) error {
 	states := emit.StatesOfRecords
 	if last {
 		states = emit.StatesNow
@@ -155,29 +166,15 @@ func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) er
 		Advance: func() {
 			s.awaitLists()
 			for _, w := range s.waiting {
-				w.stream.Changes.Events.Await(w.event, int64(w.due))
+				w.note()
 			}
 			s.waiting = nil
 			for _, stream := range s.streams {
 				stream.Changes.Events.Advance(look, int64(s.Overlap))
+				stream.Changes.Reread.Forget(stream.Changes.Until())
 			}
 		},
 	})
-}
-
-// cut cuts a stretch into some parts, where no ledger has merged seconds.
-func (s *sweep) cut(stretch ledger.Range, parts int) []ledger.Range {
-	var all []ledger.Range
-	step := max((stretch.Until-stretch.From)/int64(parts), 1)
-	for at := stretch.From; at < stretch.Until; {
-		next := min(at+step, stretch.Until)
-		if boundary := s.boundary(next); boundary > at && next < stretch.Until {
-			next = boundary
-		}
-		all = append(all, ledger.Range{From: at, Until: next})
-		at = next
-	}
-	return all
 }
 
 // boundary returns the latest time not after at where no ledger has merged seconds.
@@ -193,35 +190,35 @@ func (s *sweep) boundary(at int64) int64 {
 	}
 }
 
-// list returns the events of a stretch of time, the newest first, or into how many parts it is to be cut.
-func (s *sweep) list(ctx context.Context, stretch ledger.Range) ([]Event, int, error) {
+// list returns the events of a stretch of time, the newest first, and how many pages they fill. If the stretch is too long, it
+// returns instead how many seconds of it to list at once.
+func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event, pages int, width int64, err error) {
 	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
-	var events []Event
 	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until}
-	for pages := 1; ; pages++ {
+	for pages = 1; ; pages++ {
 		objects, more, err := l.next(ctx)
 		if api.IsCursorGone(err) && l.after != "" {
 			if err := l.restart(); err != nil {
-				return nil, 0, err
+				return nil, pages, 0, err
 			}
 			events = nil
 			continue
 		}
 		if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
-			return nil, 0, RefusedError{failure}
+			return nil, pages, 0, RefusedError{failure}
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, pages, 0, err
 		}
 		for _, object := range objects {
 			events = append(events, parseEvent(object))
 		}
 		if !more {
 			s.note(stretch, events)
-			return events, 1, nil
+			return events, pages, 0, nil
 		}
-		if parts := parts(events, pages, from, until); parts > 1 {
-			return nil, parts, nil
+		if width := fairWidth(events, pages, from, until); width > 0 {
+			return nil, pages, width, nil
 		}
 	}
 }
@@ -235,13 +232,14 @@ func (s *sweep) note(stretch ledger.Range, events []Event) {
 	s.cadence.Listed(ledger.Look{Range: stretch, At: int64(s.now)}, found)
 }
 
-// parts returns into how many parts a stretch is to be cut, by the density of its newest events; 1 if it is short enough.
-func parts(newest []Event, pages int, from, until clock.Second) int {
-	rest := newest[len(newest)-1].At() - from
-	covered := max(until-from-rest, 1)
-	estimate := float64(pages) * float64(until-from) / float64(covered)
-	if until-from < 2 || pages < 2 || estimate <= maxPages && pages < maxPages {
-		return 1
+// fairWidth returns how many seconds of a stretch to list at once, by the density of its newest events; 0 if the whole
+// stretch is short enough.
+func fairWidth(newest []Event, pages int, from, until clock.Second) int64 {
+	length := float64(until - from)
+	covered := float64(max(until-newest[len(newest)-1].At(), 1))
+	estimate := float64(pages) * length / covered
+	if length < 2 || pages < 2 || estimate <= maxPages && pages < maxPages {
+		return 0
 	}
-	return int(min(max(estimate/fairPages, 2), maxParts, float64(until-from)))
+	return int64(max(min(length*fairPages/estimate, length/2), 1))
 }

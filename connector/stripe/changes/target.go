@@ -35,6 +35,14 @@ type subject struct {
 	id   string
 }
 
+// key returns the name of a subject in states.
+func (s subject) key() string {
+	if s.role == ownObject {
+		return "object " + s.id
+	}
+	return "list " + s.id
+}
+
 // readingOf says for which stream a subject was read again.
 type readingOf struct {
 	stream  *selected.Stream

@@ -1,48 +1,18 @@
 package ledger
 
 import (
-	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"maps"
 	"slices"
 )
-
-// digest is the hash of an id, or the XOR of several.
-type digest struct {
-	high uint64
-	low  uint32
-}
-
-// digestSize is its size in a state.
-const digestSize = 12
-
-func digestOf(id string) digest {
-	sum := sha256.Sum256([]byte(id))
-	return digest{binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint32(sum[8:])}
-}
-
-func (d digest) xor(other digest) digest { return digest{d.high ^ other.high, d.low ^ other.low} }
-
-func (d digest) compare(other digest) int {
-	return cmp.Or(cmp.Compare(d.high, other.high), cmp.Compare(d.low, other.low))
-}
-
-func sumOf(all []digest) digest {
-	var sum digest
-	for _, d := range all {
-		sum = sum.xor(d)
-	}
-	return sum
-}
 
 // bucket is what is known of the applied events of one second, or of several.
 type bucket struct {
 	from, until int64
 	count       int
 	sum         digest
-	due         int64 // when all of them are to be applied again, if they aren't known one by one; zero for never
+	sumBytes    int    // how many bytes of the sum are known
+	due         int64  // when some of them are to be applied again, if they aren't known one by one; zero for never
+	awaits      []mark // which ones; all of them if there are none
 
 	exact   bool // whether they are known one by one
 	members []digest
@@ -58,7 +28,7 @@ func (b *bucket) record(listed []digest, now int64, whole bool, old *legacy) (fr
 	if !b.exact {
 		missing, ok := b.missing(listed)
 		if !ok {
-			*b = bucket{from: b.from, until: b.until, count: len(listed), sum: sumOf(listed), exact: true, members: listed}
+			*b = bucket{from: b.from, until: b.until, count: len(listed), sum: sumOf(listed), sumBytes: digestBytes, exact: true, members: listed}
 			return slices.Clone(listed)
 		}
 		b.identify(without(listed, missing))
@@ -82,25 +52,46 @@ func (b *bucket) record(listed []digest, now int64, whole bool, old *legacy) (fr
 // identify notes which the events of the bucket are.
 func (b *bucket) identify(members []digest) {
 	b.exact, b.members = true, members
+	b.sum, b.sumBytes = sumOf(members), digestBytes
 	if b.due != 0 {
 		b.awaited = make(map[digest]int64, len(members))
 		for _, d := range members {
-			b.awaited[d] = b.due
+			if len(b.awaits) == 0 || slices.Contains(b.awaits, d.mark()) {
+				b.awaited[d] = b.due
+			}
 		}
-		b.due = 0
+		b.due, b.awaits = 0, nil
 	}
+}
+
+// mark is the beginning of a digest, which tells the events of a bucket apart well enough.
+type mark uint16
+
+func (d digest) mark() mark { return mark(d[0] >> 48) }
+
+// marks returns which events of the bucket are to be applied again, in order; none for all of them.
+func (b *bucket) marks() []mark {
+	if !b.exact || len(b.awaited) == len(b.members) {
+		return b.awaits
+	}
+	marks := make([]mark, 0, len(b.awaited))
+	for d := range b.awaited {
+		marks = append(marks, d.mark())
+	}
+	slices.Sort(marks)
+	return slices.Compact(marks)
 }
 
 // forget keeps only what a state holds.
 func (b *bucket) forget() {
-	*b = bucket{from: b.from, until: b.until, count: b.count, sum: b.sum, due: b.earliest()}
+	*b = bucket{from: b.from, until: b.until, count: b.count, sum: b.sum, sumBytes: b.sumBytes, due: b.earliest(), awaits: b.marks()}
 }
 
 func (b *bucket) await(d digest, due int64) {
 	due = max(min(due, b.from+mostWait), b.from-mostWait, 1)
 	switch {
 	case !b.exact:
-		b.due = sooner(b.due, due)
+		b.due, b.awaits = sooner(b.due, due), nil
 	case contains(b.members, d):
 		if b.awaited == nil {
 			b.awaited = map[digest]int64{}
@@ -132,6 +123,17 @@ func (b *bucket) merge(later *bucket) {
 	if !b.exact || !later.exact {
 		b.forget()
 		later.forget()
+		switch {
+		case b.due == 0:
+			b.awaits = later.awaits
+		case later.due == 0:
+		case len(b.awaits) == 0 || len(later.awaits) == 0:
+			b.awaits = nil
+		default:
+			b.awaits = slices.Concat(b.awaits, later.awaits)
+			slices.Sort(b.awaits)
+			b.awaits = slices.Compact(b.awaits)
+		}
 		b.due = sooner(b.due, later.due)
 	} else {
 		b.members = slices.Concat(b.members, later.members)
@@ -144,69 +146,17 @@ func (b *bucket) merge(later *bucket) {
 	}
 	b.count += later.count
 	b.sum = b.sum.xor(later.sum)
+	b.sumBytes = min(b.sumBytes, later.sumBytes)
 }
 
 // missing returns which of the listed events are not in the bucket, provided that the others are exactly what is in it.
 func (b *bucket) missing(listed []digest) ([]digest, bool) {
-	added := len(listed) - b.count
-	switch {
-	case added < 0:
+	if len(listed) < b.count {
 		return nil, false
-	case added > b.count:
-		seen, ok := subset(listed, b.count, b.sum)
-		return without(listed, seen), ok
 	}
-	return subset(listed, added, b.sum.xor(sumOf(listed)))
-}
-
-// mostTries bounds the search for a subset. With the number of events in a second, it bounds how many subsets are compared,
-// and with that the chance of a wrong one.
-const mostTries = 1 << 13
-
-// subset returns n of all, which are sorted, with a given sum. It gives up where that would take long.
-func subset(all []digest, n int, sum digest) ([]digest, bool) {
-	tries := 1
-	for i := range max(n-1, 0) {
-		if tries = tries * (len(all) - i) / (i + 1); tries > mostTries {
-			return nil, false
-		}
+	if added := len(listed) - b.count; added <= b.count {
+		return subset(listed, added, b.sum.xor(sumOf(listed)), b.sumBytes)
 	}
-	return choose(all, n, sum)
+	members, ok := subset(listed, b.count, b.sum, b.sumBytes)
+	return without(listed, members), ok
 }
-
-func choose(all []digest, n int, sum digest) ([]digest, bool) {
-	switch n {
-	case 0:
-		return nil, sum == digest{}
-	case 1:
-		return []digest{sum}, contains(all, sum)
-	}
-	for i, d := range all {
-		if rest, ok := choose(all[i+1:], n-1, sum.xor(d)); ok {
-			return append([]digest{d}, rest...), true
-		}
-	}
-	return nil, false
-}
-
-func contains(sorted []digest, d digest) bool {
-	_, found := slices.BinarySearchFunc(sorted, d, digest.compare)
-	return found
-}
-
-// without returns the elements of a that are not in b. Both are sorted, and so is the result.
-func without(a, b []digest) []digest {
-	if len(b) == 0 {
-		return slices.Clone(a)
-	}
-	return slices.DeleteFunc(slices.Clone(a), func(d digest) bool { return contains(b, d) })
-}
-
-// prefix returns the 48 bits that states of earlier versions held of an id.
-func (d digest) prefix() [prefixSize]byte {
-	var wide [8]byte
-	binary.BigEndian.PutUint64(wide[:], d.high)
-	return [prefixSize]byte(bytes.Clone(wide[:prefixSize]))
-}
-
-const prefixSize = 6

@@ -74,44 +74,100 @@ func (l *Ledger) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// encoding is the first byte of encoded buckets.
-const encoding = 1
+// The first byte of encoded buckets. Sums have 12 bytes in the first encoding.
+const (
+	firstEncoding = 1
+	encoding      = 2
+)
 
 // What follows the gap before a bucket, in its lowest bits.
 const (
-	isWide   = 1 << iota // its width, where that isn't a second
-	isDue                // when it is due
-	flagBits = iota
+	isWide = 1 << iota // its width, where that isn't a second
+	isDue              // when it is due
+	isLong             // the size of its sum, where that isn't leastSum; not in the first encoding
+	isPart             // which of its events are due, where not all are; not in the first encoding
 )
+
+// mostMarks is how many events a state marks as due one by one. Beyond that, all events of a bucket are.
+const mostMarks = 64
+
+// Finding which events of a second were added takes as many bits as events, and some to be certain. Most events that become
+// visible late do so soon, so the sums of young seconds may take more bytes than those of others.
+const (
+	leastSum = 9
+	oldSum   = 12
+	youngAge = 30   // seconds
+	mostText = 5400 // beyond it, old seconds have the least sum
+)
+
+// sumSize returns how many bytes of the sum of a bucket to save, at most some for an old one.
+func (l *Ledger) sumSize(b *bucket, most int) int {
+	size := max(leastSum, (b.count+b.count/4+certainty+7)/8)
+	if l.until-b.until < youngAge {
+		most = digestBytes
+	}
+	return min(size, most, b.sumBytes)
+}
 
 func (l *Ledger) encode() []byte {
 	if len(l.buckets) == 0 {
 		return nil
 	}
+	text := l.encodeWith(oldSum)
+	if len(text) > mostText {
+		text = l.encodeWith(leastSum)
+	}
+	return text
+}
+
+// encodeWith encodes the buckets. The sums of old ones have at most so many bytes.
+func (l *Ledger) encodeWith(mostOld int) []byte {
 	text := []byte{encoding}
-	end := l.from
+	end, marked := l.from, 0
 	for _, b := range l.buckets {
-		due := b.earliest()
-		head := uint64(b.from-end) << flagBits
+		due, marks, size := b.earliest(), b.marks(), l.sumSize(b, mostOld)
+		head := uint64(b.from-end) << flagBits(encoding)
 		if b.until-b.from > 1 {
 			head |= isWide
 		}
 		if due != 0 {
 			head |= isDue
 		}
+		if size != leastSum {
+			head |= isLong
+		}
+		if marked += len(marks); due != 0 && len(marks) > 0 && marked <= mostMarks {
+			head |= isPart
+		}
 		text = binary.AppendUvarint(text, head)
 		if head&isWide != 0 {
 			text = binary.AppendUvarint(text, uint64(b.until-b.from))
 		}
+		if head&isLong != 0 {
+			text = append(text, byte(size))
+		}
 		text = binary.AppendUvarint(text, uint64(b.count))
-		text = binary.BigEndian.AppendUint64(text, b.sum.high)
-		text = binary.BigEndian.AppendUint32(text, b.sum.low)
+		text = append(text, b.sum.bytes()[:size]...)
 		if head&isDue != 0 {
 			text = binary.AppendVarint(text, due-b.from)
+		}
+		if head&isPart != 0 {
+			text = append(text, byte(len(marks)))
+			for _, m := range marks {
+				text = binary.BigEndian.AppendUint16(text, uint16(m))
+			}
 		}
 		end = b.until
 	}
 	return text
+}
+
+// flagBits returns how many flags precede the gap before a bucket.
+func flagBits(encoding byte) int {
+	if encoding == firstEncoding {
+		return 2
+	}
+	return 4
 }
 
 var errDamaged = errors.New("the applied events are damaged")
@@ -121,14 +177,15 @@ func decode(text []byte, from, until int64) ([]*bucket, error) {
 	if len(text) == 0 {
 		return nil, nil
 	}
-	if text[0] != encoding {
-		return nil, fmt.Errorf("the applied events are in encoding %d, and this release reads %d: use the release that wrote them, or a newer one", text[0], encoding)
+	if text[0] != encoding && text[0] != firstEncoding {
+		return nil, fmt.Errorf("the applied events are in encoding %d, and this release reads %d and %d: use the release that wrote them, or a newer one",
+			text[0], firstEncoding, encoding)
 	}
 	r := bytes.NewReader(text[1:])
 	end := from
 	var all []*bucket
 	for r.Len() > 0 {
-		b, err := decodeBucket(r, end, until)
+		b, err := decodeBucket(r, text[0], end, until)
 		if err != nil {
 			return nil, err
 		}
@@ -144,36 +201,72 @@ const (
 	mostWait   = 1 << 32 // seconds
 )
 
-func decodeBucket(r *bytes.Reader, end, until int64) (*bucket, error) {
+func decodeBucket(r *bytes.Reader, encoding byte, end, until int64) (*bucket, error) {
 	head, err := binary.ReadUvarint(r)
 	if err != nil {
 		return nil, errDamaged
 	}
+	flags := flagBits(encoding)
+	has := func(flag uint64) bool { return head&(1<<flags-1)&flag != 0 }
 	width := uint64(1)
-	if head&isWide != 0 {
+	if has(isWide) {
 		if width, err = binary.ReadUvarint(r); err != nil || width < 1 {
 			return nil, errDamaged
 		}
 	}
-	gap, room := head>>flagBits, uint64(until-end)
+	gap, room := head>>flags, uint64(until-end)
 	if gap > room || width > room-gap {
 		return nil, errDamaged
 	}
-	count, err := binary.ReadUvarint(r)
-	var sum [digestSize]byte
-	if n, _ := r.Read(sum[:]); err != nil || n < digestSize || count < 1 || count > mostEvents {
-		return nil, errDamaged
+	b := &bucket{from: end + int64(gap), until: end + int64(gap+width)}
+	if err := b.decodeSum(r, encoding, has(isLong)); err != nil {
+		return nil, err
 	}
-	b := &bucket{
-		from: end + int64(gap), until: end + int64(gap+width), count: int(count),
-		sum: digest{binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint32(sum[8:])},
+	return b, b.decodeDue(r, has(isDue), has(isPart))
+}
+
+// decodeDue parses when the events are due, and which of them.
+func (b *bucket) decodeDue(r *bytes.Reader, due, part bool) error {
+	if !due {
+		return nil
 	}
-	if head&isDue != 0 {
-		wait, err := binary.ReadVarint(r)
-		if err != nil || wait < -mostWait || wait > mostWait || b.from+wait == 0 {
-			return nil, errDamaged
+	wait, err := binary.ReadVarint(r)
+	if err != nil || wait < -mostWait || wait > mostWait || b.from+wait == 0 {
+		return errDamaged
+	}
+	b.due = b.from + wait
+	if !part {
+		return nil
+	}
+	n, err := r.ReadByte()
+	marks := make([]byte, 2*int(n))
+	if read, _ := r.Read(marks); err != nil || n < 1 || read < len(marks) {
+		return errDamaged
+	}
+	for ; len(marks) > 0; marks = marks[2:] {
+		b.awaits = append(b.awaits, mark(binary.BigEndian.Uint16(marks)))
+	}
+	return nil
+}
+
+// decodeSum parses number and sum.
+func (b *bucket) decodeSum(r *bytes.Reader, encoding byte, long bool) error {
+	b.sumBytes = leastSum
+	if encoding == firstEncoding {
+		b.sumBytes = 12
+	}
+	if long {
+		size, err := r.ReadByte()
+		if err != nil || size < 1 || size > digestBytes {
+			return errDamaged
 		}
-		b.due = b.from + wait
+		b.sumBytes = int(size)
 	}
-	return b, nil
+	count, err := binary.ReadUvarint(r)
+	sum := make([]byte, b.sumBytes)
+	if n, _ := r.Read(sum); err != nil || n < len(sum) || count < 1 || count > mostEvents {
+		return errDamaged
+	}
+	b.count, b.sum = int(count), digestFrom(sum)
+	return nil
 }

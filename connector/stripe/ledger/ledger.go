@@ -114,11 +114,18 @@ func (l *Ledger) observe(b *bucket, look Look, events []Event, indexes []int, ne
 }
 
 // Await notes that an applied event is to be applied again: the first look at or after due reports it as new. That is
-// forgotten with the event, once a look begins later than the overlap after it. After a resume, the other events of the
-// same second are reported along with it.
+// forgotten with the event, once a look begins later than the overlap after it. After a resume, other events of the same
+// second may be reported along with it.
 func (l *Ledger) Await(e Event, due int64) {
 	if b := l.find(e.At); b != nil {
 		b.await(digestOf(e.ID), due)
+	}
+}
+
+// Release undoes Await, where the ledger still knows the events of that second one by one.
+func (l *Ledger) Release(e Event) {
+	if b := l.find(e.At); b != nil {
+		delete(b.awaited, digestOf(e.ID))
 	}
 }
 
@@ -194,7 +201,7 @@ func (l *Ledger) search(at int64) int {
 
 // insert adds a bucket for a second that is in none.
 func (l *Ledger) insert(at int64) *bucket {
-	b := &bucket{from: at, until: at + 1, exact: true}
+	b := &bucket{from: at, until: at + 1, sumBytes: digestBytes, exact: true}
 	l.buckets = slices.Insert(l.buckets, l.search(at), b)
 	return b
 }

@@ -49,11 +49,7 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	if len(ledgers) == 0 {
 		return nil
 	}
-	p := planner{Cadence: c, ledgers: ledgers, from: ledgers[0].from, first: ledgers[0].until}
-	for _, l := range ledgers {
-		p.from, p.first = min(p.from, l.from), min(p.first, l.until)
-	}
-	p.rate = p.recentRate()
+	p := c.planner(ledgers)
 	until := now - c.Settling
 	head := until
 	var plan []Range
@@ -68,6 +64,20 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 		plan = append(plan, Range{p.from, passed})
 	}
 	return p.join(append(plan, p.due(now, over)...))
+}
+
+// Pages returns how many pages the events of a range are expected to fill.
+func (c *Cadence) Pages(r Range, ledgers ...*Ledger) int {
+	return c.planner(ledgers).pages(r.From, r.Until)
+}
+
+func (c *Cadence) planner(ledgers []*Ledger) *planner {
+	p := &planner{Cadence: c, ledgers: ledgers, from: ledgers[0].from, first: ledgers[0].until}
+	for _, l := range ledgers {
+		p.from, p.first = min(p.from, l.from), min(p.first, l.until)
+	}
+	p.rate = p.recentRate()
+	return p
 }
 
 // planner makes one plan.

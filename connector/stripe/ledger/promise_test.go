@@ -70,7 +70,9 @@ func TestNoEventIsMissed(t *testing.T) {
 			if planned {
 				plan = cadence.Plan(now, 0, l)
 			}
-			for _, part := range cut(r, l, plan) {
+			for len(plan) > 0 {
+				var part ledger.Range
+				part, plan = cut(r, l, plan)
 				look := ledger.Look{Range: part, At: now}
 				found := a.list(look)
 				cadence.Listed(look, a.eventsOf(found))
@@ -129,18 +131,16 @@ func (a *account) beside(event int, now int64) []int {
 	return a.list(ledger.Look{Range: ledger.Range{From: at - widest, Until: at + widest}, At: now})
 }
 
-// cut cuts ranges into stretches, at boundaries of the ledger.
-func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) []ledger.Range {
-	var parts []ledger.Range
-	for _, part := range plan {
-		for part.From < part.Until && rapid.IntRange(0, 2).Draw(r, "cuts") == 0 {
-			at := max(l.Boundary(rapid.Int64Range(part.From, part.Until).Draw(r, "cut")), part.From)
-			parts = append(parts, ledger.Range{From: part.From, Until: at})
-			part.From = at
-		}
-		parts = append(parts, part)
+// cut returns the first stretch of a plan, and what remains of it. It cuts at boundaries of the ledger, which may move with
+// each stretch.
+func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) (ledger.Range, []ledger.Range) {
+	first := plan[0]
+	if first.From >= first.Until || rapid.IntRange(0, 2).Draw(r, "cuts") > 0 {
+		return first, plan[1:]
 	}
-	return parts
+	at := max(l.Boundary(rapid.Int64Range(first.From, first.Until).Draw(r, "cut")), first.From)
+	plan[0].From = at
+	return ledger.Range{From: first.From, Until: at}, plan
 }
 
 // TestAwaitedAreAppliedAgain lets every event await two more applications, 30 seconds and the overlap after it. Both happen

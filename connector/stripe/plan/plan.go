@@ -216,7 +216,7 @@ const mostAway = 29 * clock.Day
 func (p *planner) changesOf(given *state.State) *state.Changes {
 	if given.Changes == nil {
 		c := state.ChangesFrom(given.To - p.config.Overlap)
-		c.Reread = p.now + selected.ReadMargin
+		c.Reread.All(p.now + selected.ReadMargin)
 		return c
 	}
 	return given.Changes.Clone()

@@ -75,7 +75,7 @@ func end(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 	}
 	err := reader.Emitter.Commit(ctx, emit.Commit{Streams: selected.Outs(streams), States: emit.StatesOfRecords, Advance: func() {
 		for _, s := range streams {
-			s.Changes.Reread = max(s.Changes.Reread, clock.Of(reader.Now())+1)
+			s.Changes.Reread.All(clock.Of(reader.Now()) + 1)
 		}
 	}})
 	for _, s := range streams {

@@ -105,10 +105,11 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 // read than this may be older or newer than it.
 const ReadMargin = clock.Second(5 * time.Second / time.Second)
 
-// MarkRead records that objects were read from Stripe at the given time, so they may be newer than events before it.
+// MarkRead records that any objects of the stream were read from Stripe at the given time, so they may be newer than events
+// until then.
 func (s *Stream) MarkRead(at clock.Second) {
 	if s.Changes != nil {
-		s.Changes.Reread = max(s.Changes.Reread, at+ReadMargin)
+		s.Changes.Reread.All(at + ReadMargin)
 	}
 }
 

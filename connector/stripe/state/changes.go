@@ -13,9 +13,9 @@ import (
 type Changes struct {
 	// Events records the events that were applied. Any other event in its range became visible late.
 	Events *ledger.Ledger `json:"events"`
-	// Reread is when records of the stream were last read from Stripe. They may be newer than the payloads of events up to
-	// that time, so the objects of such events are re-read.
-	Reread clock.Second `json:"reread,omitzero"`
+	// Reread says which records of the stream may be newer than the payloads of events. The objects of such events are
+	// re-read.
+	Reread Reread `json:"reread,omitzero"`
 }
 
 // ChangesFrom returns Changes for a stream to which no event at or after from has been applied.
@@ -28,13 +28,15 @@ func (c *Changes) From() clock.Second { return clock.Second(c.Events.From()) }
 func (c *Changes) Until() clock.Second { return clock.Second(c.Events.Until()) }
 
 // Clone returns a copy of c.
-func (c *Changes) Clone() *Changes { return &Changes{Events: c.Events.Clone(), Reread: c.Reread} }
+func (c *Changes) Clone() *Changes {
+	return &Changes{Events: c.Events.Clone(), Reread: c.Reread.clone()}
+}
 
 // UnmarshalJSON parses changes of any state version.
 func (c *Changes) UnmarshalJSON(text []byte) error {
 	var d struct {
 		Events *ledger.Ledger `json:"events"`
-		Reread clock.Second   `json:"reread"`
+		Reread Reread         `json:"reread"`
 		// Version 2 listed the applied events between From and Until in Seen.
 		From  *clock.Second `json:"from"`
 		Until *clock.Second `json:"until"`

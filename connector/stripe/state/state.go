@@ -124,8 +124,8 @@ func (s State) validate(mode string, now clock.Second) error {
 	case s.To > now+clockSkew:
 		return fmt.Errorf("is from the future: it covers everything until %s. Check the clock of this machine", s.To)
 	}
-	if c := s.Changes; c != nil && max(c.Until(), c.Reread) > now+clockSkew {
-		return fmt.Errorf("is from the future: its changes are applied until %s. Check the clock of this machine", max(c.Until(), c.Reread))
+	if c := s.Changes; c != nil && max(c.Until(), c.Reread.Until()) > now+clockSkew {
+		return fmt.Errorf("is from the future: its changes are applied until %s. Check the clock of this machine", max(c.Until(), c.Reread.Until()))
 	}
 	for i, w := range s.Windows {
 		isInside := s.From <= w.From && w.From <= w.To && w.To <= s.To

@@ -75,8 +75,8 @@ func TestStatesOfVersion2(t *testing.T) {
 	}
 	for range 2 { // as parsed, and after a round trip
 		c := parsed.Changes
-		if c.From().String() != "2024-06-01T00:00:00Z" || c.Until().String() != "2024-06-01T00:05:00Z" || c.Reread.String() != "2024-06-01T00:05:05Z" {
-			t.Errorf("got %v, %v, %v", c.From(), c.Until(), c.Reread)
+		if c.From().String() != "2024-06-01T00:00:00Z" || c.Until().String() != "2024-06-01T00:05:00Z" || c.Reread.Until().String() != "2024-06-01T00:05:05Z" {
+			t.Errorf("got %v, %v, %v", c.From(), c.Until(), c.Reread.Until())
 		}
 		at := int64(c.From()) + 7
 		look := ledger.Look{Range: ledger.Range{From: int64(c.From()), Until: int64(c.Until())}, At: int64(c.Until())}
