@@ -40,6 +40,7 @@ type Sweeper struct {
 	cadence ledger.Cadence
 	reread  map[readingOf]reading        // when changes were read again in this Read
 	open    map[readingOf][]ledger.Event // those of changes that wait until their object is visible
+	lost    map[clock.Second]bool        // seconds with an event that Stripe can't show
 }
 
 // New returns the Sweeper of a Read.
@@ -47,7 +48,7 @@ func New(reader *family.Reader, o Options) *Sweeper {
 	return &Sweeper{
 		Options: o, reader: reader, seed: maphash.MakeSeed(),
 		cadence: ledger.Cadence{Overlap: int64(o.Overlap), Settling: int64(o.Settling), PageSize: reader.PageSize},
-		reread:  map[readingOf]reading{}, open: map[readingOf][]ledger.Event{},
+		reread:  map[readingOf]reading{}, open: map[readingOf][]ledger.Event{}, lost: map[clock.Second]bool{},
 	}
 }
 
@@ -206,6 +207,10 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 		}
 		if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
 			return nil, pages, 0, RefusedError{failure}
+		}
+		if api.IsBroken(err) && !api.IsUnreachable(err) {
+			events, width, err = s.around(ctx, stretch)
+			return events, pages, width, err
 		}
 		if err != nil {
 			return nil, pages, 0, err

@@ -1,0 +1,53 @@
+package stripe_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+)
+
+// TestAnEventThatCannotBeShown breaks one event among others of its second and around: its own object alone is stale, every
+// stream is COMPLETE, and when Stripe shows the event, the row is right.
+func TestAnEventThatCannotBeShown(t *testing.T) {
+	r := brittle(t, "", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 8, "/v1/coupons": 3}}, "charges", "coupons", "events")
+	r.sync()
+	ids := r.ids("/v1/charges")
+	var lost string
+	for i, id := range ids {
+		r.clock = r.clock.Add(time.Duration(i%2) * time.Second)
+		ok(t, r.stripe.Silent().Update(id))
+		event, err := r.stripe.Emit("charge.updated", id)
+		ok(t, err)
+		if i == 4 {
+			lost = event
+		}
+	}
+	r.clock = r.clock.Add(30 * time.Second)
+	repair := r.stripe.Break(lost, stripetest.ServerError)
+	for range 2 {
+		sink, summary := r.sync()
+		for _, s := range summary.Streams {
+			if s.Status != connector.Complete {
+				t.Errorf("%s is %s: %v", s.Stream, s.Status, s.Failure)
+			}
+			if want := s.Stream == "events"; want != (s.SetAsideTotal == 1) {
+				t.Errorf("%s sets %d things aside", s.Stream, s.SetAsideTotal)
+			}
+		}
+		if !sink.told("Stripe cannot show an event created at") {
+			t.Error("nobody is told of the event")
+		}
+		if diff := cmp.Diff(sorted([]string{"charges " + ids[4], "events " + lost}), r.lacking()); diff != "" {
+			t.Errorf("missing or stale (-want +got):\n%s", diff)
+		}
+		r.clock = r.clock.Add(20 * time.Second)
+	}
+	repair()
+	r.clock = r.clock.Add(20 * time.Minute)
+	r.sync()
+	r.expectTruth()
+}
