@@ -36,7 +36,7 @@ func (s *sweep) around(ctx context.Context, stretch ledger.Range) (events []Even
 		}
 		return nil
 	}
-	lacks := func(t state.Thing, cause *connector.Failure) { lost[t.From] = cause }
+	lacks := func(t state.Item, cause *connector.Failure) { lost[t.From] = cause }
 	err = backfill.ReadWindow(ctx, s.reader, m, w, visit, lacks)
 	if errors.Is(err, errTooLong) {
 		return nil, (stretch.Until - stretch.From) / 2, nil
@@ -68,7 +68,7 @@ func (s *sweep) lose(ctx context.Context, second clock.Second, cause *connector.
 	h := family.NewHarvest("", nil)
 	for _, stream := range s.streams {
 		if stream.Row.AppendOnly() {
-			h.SetAside([]*selected.Stream{stream}, state.Thing{From: second, To: second + 1}, cause)
+			h.SetAside([]*selected.Stream{stream}, state.Item{From: second, To: second + 1}, cause)
 		}
 	}
 	return h.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{})
