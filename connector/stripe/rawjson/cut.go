@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Lead is how many bytes, of any content, come before a body that is to be cut: it is cut where it is, and nothing is
-// copied but what remains of it.
+// Headroom is the number of bytes, of any content, that must precede a body to be cut. Cutting happens in place and
+// overwrites them.
 const Headroom = maxJoint
 
-// Cutter validates, compacts and cuts bodies, one at a time. The zero value works. It may be used again, and is the
-// faster the more alike the objects are that it has seen.
+// Cutter validates, compacts and cuts bodies, one at a time. The zero value is ready to use. A Cutter can be reused, and is
+// faster the more similar the objects are that it has seen.
 type Cutter struct {
 	scanner
 	marks   []mark
@@ -18,23 +18,23 @@ type Cutter struct {
 	hasMore bool
 }
 
-// mark tells where an element of a list, and what identifies it, lie in what the scanner wrote.
+// mark records where an element of a list, and the values that identify it, are in the scanner's output.
 type mark struct {
 	raw    span
 	values [kinds]span
 }
 
-// span is a part of what the scanner wrote. That of a member's value is empty if there is no such member.
+// span is a part of the scanner's output. The span of a member's value is empty if the object doesn't have that member.
 type span struct{ from, to int }
 
 func (s span) of(page string) string { return page[s.from:s.to] }
 
-// CutList validates a list response and cuts it into list, whose slice is reused. The response is led by [Lead] bytes;
-// all of these, and their spare capacity, are overwritten. The objects share one string and no memory with them. An
-// error means that the response is empty, not valid JSON in UTF-8, or not a list.
+// CutList validates a list response and cuts it into list, whose slice is reused. buf holds [Headroom] bytes followed by
+// the response; all of it and its spare capacity are overwritten. The objects share one string, but no memory with buf. The
+// error says that the response is empty, isn't valid JSON in UTF-8, or isn't a list.
 //
-// Objects keep what Stripe sent, but for white space and for halves of surrogate pairs, such as "\ud83d" alone: each
-// becomes "\ufffd", the replacement character, because few destinations can store them.
+// Objects remain as Stripe sent them, except for white space and for halves of surrogate pairs, such as a lone "\ud83d".
+// Each half becomes "\ufffd", the replacement character, because few destinations can store it.
 func (c *Cutter) CutList(list *List, buf []byte) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
 	c.marks, c.isList, c.hasMore = c.marks[:0], false, false
@@ -55,14 +55,14 @@ func (c *Cutter) CutList(list *List, buf []byte) error {
 	return nil
 }
 
-// Compact validates one JSON value in UTF-8 and returns it without the white space between tokens. It is led and
-// overwritten as by [Cutter.CutList].
+// Compact validates one JSON value in UTF-8 and returns it without the white space between tokens. See [Cutter.CutList] for
+// buf.
 func (c *Cutter) Compact(buf []byte) (string, error) { return c.scan(buf, c.value) }
 
-// scan scans one value, as like does, and gives it compact.
-func (c *Cutter) scan(buf []byte, like func(i, n, depth int, inside *place) (int, int)) (string, error) {
+// scan scans one value with the given function, and returns it in compact form.
+func (c *Cutter) scan(buf []byte, scanValue func(i, n, depth int, inside *place) (int, int)) (string, error) {
 	length := len(buf) - Headroom
-	if c.joints == nil || len(c.joints) == maxJoints { // from now on, others may be of more use
+	if c.joints == nil || len(c.joints) == maxJoints { // start over, since other joints may be more useful from now on
 		c.memory = newMemory()
 	}
 	c.out = append(buf, make([]byte, maxJoint)...)
@@ -72,17 +72,18 @@ func (c *Cutter) scan(buf []byte, like func(i, n, depth int, inside *place) (int
 	if i == length {
 		return "", ErrEmpty
 	}
-	i, n := like(i, 0, 0, &c.root)
+	i, n := scanValue(i, 0, 0, &c.root)
 	if i == bad {
 		return "", c.invalid(length)
 	}
 	if i = c.space(i); i < length {
-		return "", fmt.Errorf("the body has more than one JSON value, or garbage, at byte %d", i)
+		return "", fmt.Errorf("unexpected data after the JSON value at byte %d of the body", i)
 	}
 	return string(c.out[:n]), nil
 }
 
-// invalid says where a body stops being JSON, without quoting it: it may hold a customer's data.
+// invalid returns an error that says where the body stops being valid JSON. It doesn't quote the body, which may contain
+// customer data.
 func (c *Cutter) invalid(length int) error {
 	if c.failed >= length {
 		return fmt.Errorf("the body of %d bytes is truncated JSON", length)
@@ -90,7 +91,7 @@ func (c *Cutter) invalid(length int) error {
 	return fmt.Errorf("the body of %d bytes is not valid JSON at byte %d", length, c.failed)
 }
 
-// list scans what should be a list, and marks its elements.
+// list scans a value that should be a list, and marks its elements.
 func (c *Cutter) list(i, n, depth int, inside *place) (int, int) {
 	if c.src[i] != '{' {
 		return c.value(i, n, depth, inside)
@@ -121,7 +122,7 @@ func (c *Cutter) list(i, n, depth int, inside *place) (int, int) {
 	return i, n
 }
 
-// elements scans the elements of a list, and marks them.
+// elements scans the elements of a list and marks them.
 func (c *Cutter) elements(i, n int, inside *place) (int, int) {
 	i, n, more := c.open(i, n, ']')
 	for more {

@@ -14,7 +14,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// grammar holds what each rule of RFC 8259 allows, and what is next to it.
+// grammar contains examples of what each rule of RFC 8259 allows, and of near misses.
 var grammar = []string{
 	``, ` `, "\t\n\r ", "\v", "\f", "\u00a0", "\ufeff{}", `null`, `nul`, `nulL`, `nullx`, `true`, `tru`, `false`, `fals`, `falsE`, `True`, `NaN`,
 	`{}`, `{ }`, `{`, `}`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a" : 1 }`, `{"a":1,}`, `{,"a":1}`, `{"a"1}`, `{"a":1 "b":2}`, `{a:1}`, `{1:1}`, `{"a":1]`,
@@ -31,28 +31,28 @@ var grammar = []string{
 	`[{"data":[{"id":"a"}]}]`, `{"a":{"data":[{"id":"a"}],"has_more":true}}`,
 }
 
-// FuzzCutList compares the cutter with jsontext, which others test: both accept the same bodies and make the same of them,
-// but that the cutter replaces lone surrogates, which jsontext refuses.
+// FuzzCutList compares the cutter with jsontext. Both must accept the same bodies with the same results, except that the
+// cutter replaces lone surrogates, which jsontext rejects.
 func FuzzCutList(f *testing.F) {
 	f.Add([]byte(page))
 	for _, text := range grammar {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, spare := range []int{0, 3, 64} { // bytes behind the body, which it must not matter what is in
+		for _, spare := range []int{0, 3, 64} { // spare bytes after the body, whose content must not matter
 			checkCut(t, new(rawjson.Cutter), body, spare)
 		}
 	})
 }
 
-// FuzzCutListAgain has one cutter cut a body when it remembers another.
+// FuzzCutListAgain cuts a body with a cutter that remembers another body.
 func FuzzCutListAgain(f *testing.F) {
 	for _, text := range grammar {
 		f.Add([]byte(page), []byte(text))
 	}
-	for _, likes := range likes {
-		for _, like := range likes {
-			f.Add([]byte(listOf(likes[0])), []byte(listOf(like)))
+	for _, variants := range variants {
+		for _, variant := range variants {
+			f.Add([]byte(listOf(variants[0])), []byte(listOf(variant)))
 		}
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
@@ -64,7 +64,7 @@ func FuzzCutListAgain(f *testing.F) {
 }
 
 func TestNesting(t *testing.T) {
-	var cutter rawjson.Cutter // which has seen one less, and with it all there is to remember
+	var cutter rawjson.Cutter // reused, so that it remembers the previous depth
 	for _, depth := range []int{9_997, 9_998, 9_999, 10_000, 10_001} {
 		for _, body := range []string{
 			strings.Repeat("[", depth) + strings.Repeat("]", depth),
@@ -78,25 +78,25 @@ func TestNesting(t *testing.T) {
 	}
 }
 
-// checkCut cuts a copy of body that has quotes before and behind it.
+// checkCut cuts a copy of body, with quotes before and after it in memory, and compares the result with jsontext.
 func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 	t.Helper()
 	quoted := func() []byte {
-		led := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Headroom), body, bytes.Repeat([]byte(`"`), spare))
-		return led[: len(led)-spare : len(led)]
+		buf := slices.Concat(bytes.Repeat([]byte(`"`), rawjson.Headroom), body, bytes.Repeat([]byte(`"`), spare))
+		return buf[: len(buf)-spare : len(buf)]
 	}
 	want := jsontext.Value(withoutLoneSurrogates(body))
 	valid := want.IsValid(jsontext.AllowDuplicateNames(true))
 	compact, err := cutter.Compact(quoted())
 	if valid != (err == nil) {
-		t.Fatalf("%.500q: valid: %v; got the error %v", body, valid, err)
+		t.Fatalf("%.500q: valid %v, but got error %v", body, valid, err)
 	}
 	var list rawjson.List
 	listErr := cutter.CutList(&list, quoted())
 	if !valid {
 		empty := len(bytes.Trim(body, " \t\r\n")) == 0
 		if errors.Is(err, rawjson.ErrEmpty) != empty || listErr == nil || listErr.Error() != err.Error() {
-			t.Fatalf("%q: got the errors %v and %v", body, err, listErr)
+			t.Fatalf("%q: got errors %v and %v", body, err, listErr)
 		}
 		return
 	}
@@ -105,11 +105,11 @@ func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 	}
 	wantList, isList := cutByTokens(t, compact)
 	if isList != (listErr == nil) {
-		t.Fatalf("%q: a list: %v; got the error %v", body, isList, listErr)
+		t.Fatalf("%q: list %v, but got error %v", body, isList, listErr)
 	}
 	var embedded rawjson.List
 	if err := rawjson.CutCompactList(&embedded, compact); isList != (err == nil) {
-		t.Fatalf("%q: a list: %v; got the error %v of the compact list", body, isList, err)
+		t.Fatalf("%q: list %v, but CutCompactList returned error %v", body, isList, err)
 	}
 	if !isList {
 		return
@@ -121,11 +121,11 @@ func checkCut(t testing.TB, cutter *rawjson.Cutter, body []byte, spare int) {
 	}
 }
 
-// escapes are a surrogate pair, half of one, and the beginnings of all others.
+// escapes matches a surrogate pair, half of one, and the start of every other escape.
 var escapes = regexp.MustCompile(`(?is)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\.`)
 
-// withoutLoneSurrogates returns body with \ufffd for each escape that is half of a surrogate pair. Outside of strings a
-// backslash is valid nowhere, so it need not know where those are.
+// withoutLoneSurrogates returns body with each escape that is half of a surrogate pair replaced by \ufffd. It needn't
+// recognize strings, because a backslash isn't valid outside of them.
 func withoutLoneSurrogates(body []byte) []byte {
 	return escapes.ReplaceAllFunc(body, func(escape []byte) []byte {
 		if len(escape) == len(`\ud83d`) {
@@ -135,7 +135,7 @@ func withoutLoneSurrogates(body []byte) []byte {
 	})
 }
 
-// cutByTokens cuts a valid page with jsontext. It tells whether it is a list.
+// cutByTokens cuts a valid page with jsontext, and reports whether it is a list.
 func cutByTokens(t testing.TB, page string) (list rawjson.List, isList bool) {
 	t.Helper()
 	for name, value := range membersByTokens(t, page) {
@@ -163,7 +163,7 @@ func cutByTokens(t testing.TB, page string) (list rawjson.List, isList bool) {
 	return list, isList
 }
 
-// membersByTokens yields the members of an object, their names quoted. Anything but an object has none.
+// membersByTokens returns an iterator over the members of an object, with quoted names. Any other value has none.
 func membersByTokens(t testing.TB, object string) func(func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		if object[0] != '{' {
@@ -177,7 +177,7 @@ func membersByTokens(t testing.TB, object string) func(func(name, value string) 
 	}
 }
 
-// elementsByTokens gives the values in an array, or the names and values in an object.
+// elementsByTokens returns the values in an array, or the names and values in an object.
 func elementsByTokens(t testing.TB, value string) []string {
 	t.Helper()
 	decoder := jsontext.NewDecoder(strings.NewReader(value), jsontext.AllowDuplicateNames(true))

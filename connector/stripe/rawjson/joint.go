@@ -5,85 +5,85 @@ import (
 	"encoding/binary"
 )
 
-// joint is what stands before a value in an object, such as `,\n  "amount": `, or before the end of the object.
+// joint is the text before a value in an object, such as `,\n  "amount": `, or before the end of the object.
 //
-// The objects of a list are alike: behind a value mostly stands what stood there in the object before. So a scanner
-// remembers joints, and which came behind which; where the text goes on as one of them does, it is not looked at by the
-// byte. That is a shortcut, and no assumption: nothing is known of a joint but that its text is valid behind a brace, or
-// behind a value, and so it is wherever else it stands there.
+// The objects of a list are similar: a value is usually followed by the same joint as in the previous object. So a scanner
+// remembers joints and which joint came after which. Where the text continues with a known joint, it isn't scanned byte by
+// byte. This is a shortcut and not an assumption about the data: all that is known about a joint is that its text is valid
+// after a brace, or after a value, and that holds wherever it occurs in such a position.
 type joint struct {
-	text    words // as it came
-	counts  words // which bits of text do; the others are zero
+	text    words // the text as received
+	counts  words // mask of the bits of text that count; the others are zero
 	compact words
-	size    int // bytes of text
-	written int // bytes of compact
+	size    int // length of text in bytes
+	written int // length of compact in bytes
 	kind    kind
 
-	inside place // of the object that is the value, or of those in the array that it is
-	behind place // behind the value
+	inside place // start of the object that is the value, or of the objects in the array that is the value
+	after  place // the place after the value
 }
 
-// words are some text.
+// words is text, in words of eight bytes.
 type words [maxJoint / word]uint64
 
-// place is somewhere that a joint stands, and has those that stood there, the latest first.
+// place is a position where a joint can occur. It holds the joints that occurred there, most recent first.
 type place [4]*joint
 
-// kind is what a joint leads to.
+// kind says what a joint leads to.
 type kind uint8
 
 const (
-	toValue kind = iota // of a member, but of those below
+	toValue kind = iota // value of any other member
 	toID
 	toType
 	toCreated
-	toEnd // of the object
+	toEnd // end of the object
 	kinds
 )
 
 const (
-	// maxJoint is how many bytes a joint has that is remembered: nested ones, of an indented name of forty bytes, do.
+	// maxJoint is the most bytes of a joint that is remembered: enough for an indented name of forty bytes.
 	maxJoint = 8 * word
-	// short is how many bytes of a joint are compared, and written, at once. Most have no more.
+	// short is the number of bytes of a joint that are compared and written at once. Most joints aren't longer.
 	short = maxJoint / 2
-	// maxJoints is how many are remembered, which are those of ten kinds of objects. They take some 300 KB.
+	// maxJoints is the most joints that are remembered: those of about ten object types. They take some 300 KB.
 	maxJoints = 1024
 )
 
-// memory is what a scanner remembers from one body to the next.
+// memory is what a scanner remembers between bodies.
 type memory struct {
 	joints map[jointKey]*joint
-	root   place        // of an element of a list, or of the body
-	others [kinds]joint // that stand for those that are not remembered
+	root   place        // start of an element of a list, or of the body
+	others [kinds]joint // placeholders for joints that are not remembered
 }
 
-// jointKey finds a joint again in the objects that begin at a place.
+// jointKey identifies a joint among those of the objects that start at a place.
 type jointKey struct {
 	in   *place
 	text words
 }
 
-// matches tells whether text begins with the joint: begins and ends do so for its two halves, since the compiler puts
-// functions of this size in line.
+// matches reports whether text begins with the joint. The comparison is split into two functions of a size that the
+// compiler inlines.
 func (j *joint) matches(text *[maxJoint]byte) bool {
-	return j.begins(text) && (j.size <= short || j.ends(text))
+	return j.matchesFirst(text) && (j.size <= short || j.matchesRest(text))
 }
 
-func (j *joint) begins(text *[maxJoint]byte) bool {
+func (j *joint) matchesFirst(text *[maxJoint]byte) bool {
 	return (binary.LittleEndian.Uint64(text[0:])&j.counts[0]^j.text[0])|
 		(binary.LittleEndian.Uint64(text[8:])&j.counts[1]^j.text[1])|
 		(binary.LittleEndian.Uint64(text[16:])&j.counts[2]^j.text[2])|
 		(binary.LittleEndian.Uint64(text[24:])&j.counts[3]^j.text[3]) == 0
 }
 
-func (j *joint) ends(text *[maxJoint]byte) bool {
+func (j *joint) matchesRest(text *[maxJoint]byte) bool {
 	return (binary.LittleEndian.Uint64(text[32:])&j.counts[4]^j.text[4])|
 		(binary.LittleEndian.Uint64(text[40:])&j.counts[5]^j.text[5])|
 		(binary.LittleEndian.Uint64(text[48:])&j.counts[6]^j.text[6])|
 		(binary.LittleEndian.Uint64(text[56:])&j.counts[7]^j.text[7]) == 0
 }
 
-// write writes the joint compact.
+// write writes the compact form of the joint.
 func (j *joint) write(out *[maxJoint]byte) {
 	binary.LittleEndian.PutUint64(out[0:], j.compact[0])
 	binary.LittleEndian.PutUint64(out[8:], j.compact[1])
@@ -97,12 +97,13 @@ func (j *joint) write(out *[maxJoint]byte) {
 	}
 }
 
-// joint scans the joint at a place in an object whose first place is in, but for the one that stood there last.
+// joint scans the joint at the place at, in an object that starts at the place in. The caller has already tried the joint
+// that occurred there last.
 func (s *scanner) joint(i, n int, at, in *place) (int, int, *joint) {
-	ahead := *(*[maxJoint]byte)(s.src[i:]) // a copy, which out cannot overwrite
+	ahead := *(*[maxJoint]byte)(s.src[i:]) // a copy, because writing to out can overwrite src
 	for k := 1; k < len(at) && at[k] != nil; k++ {
 		if j := at[k]; j.matches(&ahead) {
-			at.lead(j, k)
+			at.moveToFront(j, k)
 			j.write((*[maxJoint]byte)(s.out[n:]))
 			return i + j.size, n + j.written, j
 		}
@@ -125,20 +126,20 @@ func (s *scanner) joint(i, n int, at, in *place) (int, int, *joint) {
 	}
 	if size := i - begin; size <= maxJoint {
 		if j := s.remember(ahead[:size], s.out[from:n], to, in); j != nil {
-			at.lead(j, len(at)-1)
+			at.moveToFront(j, len(at)-1)
 			return i, n, j
 		}
 	}
 	return i, n, &s.others[to]
 }
 
-// lead puts a joint before the first n of a place, over the one behind them.
-func (p *place) lead(j *joint, n int) {
+// moveToFront puts a joint in front of the first n joints of a place, overwriting the one after them.
+func (p *place) moveToFront(j *joint, n int) {
 	copy(p[1:n+1], p[:n])
 	p[0] = j
 }
 
-// remember gives the joint of a text, unless there are too many.
+// remember returns the joint with this text, or nil if too many are remembered.
 func (s *scanner) remember(text, compact []byte, to kind, in *place) *joint {
 	key := jointKey{in, wordsOf(text)}
 	j := s.joints[key]
@@ -161,7 +162,7 @@ func wordsOf(text []byte) (w words) {
 	return w
 }
 
-// kindOf gives what a name and its colon lead to.
+// kindOf returns the kind of a joint that ends with this name and colon.
 func kindOf(name []byte) kind {
 	switch string(name) {
 	case `"id":`:
@@ -174,7 +175,7 @@ func kindOf(name []byte) kind {
 	return toValue
 }
 
-// newMemory gives a memory of nothing.
+// newMemory returns an empty memory.
 func newMemory() memory {
 	m := memory{joints: map[jointKey]*joint{}}
 	for k := range m.others {

@@ -9,8 +9,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// likes are objects that are like the first of each, and yet differ.
-var likes = map[string][]string{
+// variants are objects that are similar to the first of each group, with differences.
+var variants = map[string][]string{
 	"members": {
 		`{ "id": "a", "object": "b", "created": 1, "amount": 2, "paid": true }`,
 		`{ "id": "a", "created": 1, "amount": 2, "paid": true }`,
@@ -56,19 +56,19 @@ var likes = map[string][]string{
 	},
 }
 
-// listOf is a page of some objects.
+// listOf returns a page of objects.
 func listOf(objects ...string) string {
 	return `{ "object": "list", "data": [ ` + strings.Join(objects, ", ") + ` ], "has_more": true }`
 }
 
-func TestCutListOfWhatIsAlike(t *testing.T) {
-	for name, likes := range likes {
+func TestCutListOfSimilarObjects(t *testing.T) {
+	for name, variants := range variants {
 		t.Run(name, func(t *testing.T) {
-			for _, like := range likes {
-				checkCut(t, new(rawjson.Cutter), []byte(listOf(likes[0], likes[0], like, likes[0])), 0)
-				checkCut(t, new(rawjson.Cutter), []byte(listOf(like, likes[0], like)), 0)
+			for _, variant := range variants {
+				checkCut(t, new(rawjson.Cutter), []byte(listOf(variants[0], variants[0], variant, variants[0])), 0)
+				checkCut(t, new(rawjson.Cutter), []byte(listOf(variant, variants[0], variant)), 0)
 				var cutter rawjson.Cutter
-				for _, body := range []string{listOf(likes[0]), listOf(like), listOf(likes[0], like, like), like, likes[0]} {
+				for _, body := range []string{listOf(variants[0]), listOf(variant), listOf(variants[0], variant, variant), variant, variants[0]} {
 					checkCut(t, &cutter, []byte(body), 0)
 				}
 			}
@@ -76,12 +76,12 @@ func TestCutListOfWhatIsAlike(t *testing.T) {
 	}
 }
 
-// TestCutListOfTruncatedPagesThatAreKnown cuts the beginnings of pages that the cutter has seen whole.
-func TestCutListOfTruncatedPagesThatAreKnown(t *testing.T) {
-	for name, likes := range likes {
+// TestCutListOfTruncatedKnownPages cuts truncated pages that the cutter has seen in full.
+func TestCutListOfTruncatedKnownPages(t *testing.T) {
+	for name, variants := range variants {
 		t.Run(name, func(t *testing.T) {
 			var cutter rawjson.Cutter
-			whole := listOf(likes[0], likes[0])
+			whole := listOf(variants[0], variants[0])
 			checkCut(t, &cutter, []byte(whole), 0)
 			for n := range len(whole) {
 				checkCut(t, &cutter, []byte(whole[:n]), n%3)
@@ -91,7 +91,7 @@ func TestCutListOfTruncatedPagesThatAreKnown(t *testing.T) {
 	}
 }
 
-// TestCutListOfChangingNames has a cutter see more names than it remembers, several times.
+// TestCutListOfChangingNames cuts pages with more names than a cutter remembers, several times over.
 func TestCutListOfChangingNames(t *testing.T) {
 	var cutter rawjson.Cutter
 	for page := range 30 {
@@ -104,31 +104,31 @@ func TestCutListOfChangingNames(t *testing.T) {
 	}
 }
 
-// TestCutListOfRandomPages has cutters cut pages of random objects of a few names, one after the other, and with errors.
+// TestCutListOfRandomPages cuts random pages, valid and invalid, whose objects have the same few names.
 func TestCutListOfRandomPages(t *testing.T) {
 	rounds := 400
 	if testing.Short() {
 		rounds = 40
 	}
 	for seed := range uint64(rounds) {
-		random := author{rand.New(rand.NewPCG(seed, 0))}
+		random := generator{rand.New(rand.NewPCG(seed, 0))}
 		var cutter rawjson.Cutter
 		for range 10 {
 			body := []byte(random.page())
 			checkCut(t, &cutter, body, random.IntN(3))
 			for range 5 {
-				checkCut(t, &cutter, random.broken(body), random.IntN(3))
+				checkCut(t, &cutter, random.mutate(body), random.IntN(3))
 			}
 		}
 	}
 }
 
-// author writes random JSON.
-type author struct{ *rand.Rand }
+// generator generates random JSON.
+type generator struct{ *rand.Rand }
 
-func (a author) pick(of ...string) string { return of[a.IntN(len(of))] }
+func (a generator) pick(of ...string) string { return of[a.IntN(len(of))] }
 
-func (a author) page() string {
+func (a generator) page() string {
 	objects := make([]string, a.IntN(6))
 	for i := range objects {
 		objects[i] = a.value(3 * a.IntN(2))
@@ -136,7 +136,7 @@ func (a author) page() string {
 	return listOf(objects...)
 }
 
-func (a author) value(depth int) string {
+func (a generator) value(depth int) string {
 	if depth == 0 || a.IntN(3) == 0 {
 		return a.pick("null", "true", "false", "0", "-12.5e3", `""`, `"é"`, `"}"`, `"a\"b"`, `"12345678"`, `"a rather long text\u0020"`, "{}", "[ ]")
 	}
@@ -156,8 +156,8 @@ func (a author) value(depth int) string {
 	return "{" + space + strings.Join(members, ","+space) + space + "}"
 }
 
-// broken gives a text with some bytes left out, doubled, or changed.
-func (a author) broken(text []byte) []byte {
+// mutate returns text with a few bytes deleted, doubled or changed.
+func (a generator) mutate(text []byte) []byte {
 	from := a.IntN(len(text))
 	to := min(len(text), from+1+a.IntN(3))
 	var instead string

@@ -4,10 +4,10 @@ import "errors"
 
 // Object is one object of a list.
 type Object struct {
-	Raw     string // compact
-	ID      string // empty if it has none
+	Raw     string // compact JSON
+	ID      string // empty if the object has none
 	Type    string // Stripe's object type, such as "charge"
-	Created int64  // Unix seconds; 0 if it has none
+	Created int64  // Unix seconds; 0 if the object has none
 }
 
 // List is one page of a list.
@@ -16,14 +16,13 @@ type List struct {
 	HasMore bool
 }
 
-// Errors of a body that is no list of objects.
+// Errors for a body that is not a list of objects.
 var (
 	ErrEmpty   = errors.New("the body is empty")
 	ErrNotList = errors.New("the body is not a list")
 )
 
-// CutCompactList cuts a list that is valid and compact already, such as one embedded in an object, as
-// [Cutter.CutList] does. It looks at each byte once.
+// CutCompactList cuts a list that is already valid and compact, such as one embedded in an object, like [Cutter.CutList].
 func CutCompactList(list *List, page string) error {
 	list.Objects, list.HasMore = list.Objects[:0], false
 	if len(page) < 2 || page[0] != '{' {
@@ -52,7 +51,7 @@ func CutCompactList(list *List, page string) error {
 	return nil
 }
 
-// cut appends the elements of the array that begins at s[start], and gives the index behind it.
+// cut appends the elements of the array that starts at s[start], and returns the index after it.
 func (l *List) cut(s string, start int) int {
 	i := start + 1
 	for s[i] != ']' {
@@ -73,7 +72,7 @@ func (l *List) cut(s string, start int) int {
 	return i + 1
 }
 
-// CutObject reads what identifies a compact object.
+// CutObject returns the Object for compact JSON.
 func CutObject(raw string) Object {
 	if raw == "" || raw[0] != '{' {
 		return Object{Raw: raw}
@@ -82,7 +81,7 @@ func CutObject(raw string) Object {
 	return object
 }
 
-// cutObject reads what identifies the object that begins at s[start], and gives the index behind it.
+// cutObject returns the object that starts at s[start], and the index after it.
 func cutObject(s string, start int) (Object, int) {
 	var object Object
 	i := start + 1

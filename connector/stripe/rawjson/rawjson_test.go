@@ -26,12 +26,14 @@ const page = `{
 }
 `
 
-// led gives a body led as the cutter wants it, in memory of its own.
-func led[T string | []byte](body T) []byte { return append(make([]byte, rawjson.Headroom), body...) }
+// withHeadroom returns a copy of body that is preceded by Headroom bytes.
+func withHeadroom[T string | []byte](body T) []byte {
+	return append(make([]byte, rawjson.Headroom), body...)
+}
 
 func TestCutList(t *testing.T) {
 	var list rawjson.List
-	if err := new(rawjson.Cutter).CutList(&list, led(page)); err != nil {
+	if err := new(rawjson.Cutter).CutList(&list, withHeadroom(page)); err != nil {
 		t.Fatal(err)
 	}
 	want := rawjson.List{HasMore: true, Objects: []rawjson.Object{
@@ -49,7 +51,7 @@ func TestCutList(t *testing.T) {
 	}
 }
 
-func TestCutListRefuses(t *testing.T) {
+func TestCutListRejects(t *testing.T) {
 	tests := map[string]struct {
 		body string
 		want string
@@ -58,19 +60,19 @@ func TestCutListRefuses(t *testing.T) {
 		"white space":     {" \n", rawjson.ErrEmpty.Error()},
 		"truncated":       {page[:len(page)/2], "truncated"},
 		"HTML":            {"<html>secret customer</html>", "not valid JSON at byte 0"},
-		"two values":      {`{"data":[]} {"data":[]}`, "more than one"},
+		"two values":      {`{"data":[]} {"data":[]}`, "unexpected data"},
 		"an error":        {`{"error":{"message":"secret customer"}}`, rawjson.ErrNotList.Error()},
 		"an array":        {`[]`, rawjson.ErrNotList.Error()},
-		"data no array":   {`{"data":{}}`, rawjson.ErrNotList.Error()},
+		"data not array":  {`{"data":{}}`, rawjson.ErrNotList.Error()},
 		"not UTF-8":       {"{\"data\":[\"\xff\"]}", "not valid JSON at byte"},
-		"no escape":       {`{"data":["\ud80"]}`, "not valid JSON at byte"},
-		"comma too many":  {`{"data":[1,]}`, "not valid JSON at byte"},
+		"invalid escape":  {`{"data":["\ud80"]}`, "not valid JSON at byte"},
+		"extra comma":     {`{"data":[1,]}`, "not valid JSON at byte"},
 		"control in text": {"{\"data\":[\"a\nb\"]}", "not valid JSON at byte"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var list rawjson.List
-			err := new(rawjson.Cutter).CutList(&list, led(test.body))
+			err := new(rawjson.Cutter).CutList(&list, withHeadroom(test.body))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
@@ -81,7 +83,7 @@ func TestCutListRefuses(t *testing.T) {
 	}
 }
 
-// TestCutListOfLoneSurrogates has halves of surrogate pairs in names and values, as customers' devices send them.
+// TestCutListOfLoneSurrogates uses halves of surrogate pairs in names and values, as customers' devices send them.
 func TestCutListOfLoneSurrogates(t *testing.T) {
 	tests := map[string]struct{ name, want string }{
 		"high":       {`cut \ud83d`, "cut \ufffd"},
@@ -100,8 +102,8 @@ func TestCutListOfLoneSurrogates(t *testing.T) {
 			var cutter rawjson.Cutter
 			var list rawjson.List
 			object := `{"id": "cus_1", "name": "` + test.name + `", "metadata": {"` + test.name + `": 1}}`
-			for range 2 { // the second time, the cutter knows the names
-				if err := cutter.CutList(&list, led(listOf(object, `{"id": "cus_2"}`))); err != nil || len(list.Objects) != 2 {
+			for range 2 { // the second time, the cutter remembers the names
+				if err := cutter.CutList(&list, withHeadroom(listOf(object, `{"id": "cus_2"}`))); err != nil || len(list.Objects) != 2 {
 					t.Fatalf("got %v, %v", list, err)
 				}
 				raw := list.Objects[0].Raw
@@ -119,8 +121,8 @@ func TestCutListOfTruncatedPagesAlwaysFails(t *testing.T) {
 	whole := strings.TrimSpace(page)
 	for n := range len(whole) {
 		var list rawjson.List
-		if err := new(rawjson.Cutter).CutList(&list, led(whole[:n])); err == nil {
-			t.Fatalf("the first %d bytes of a page passed for a page", n)
+		if err := new(rawjson.Cutter).CutList(&list, withHeadroom(whole[:n])); err == nil {
+			t.Fatalf("the first %d bytes of a page were accepted", n)
 		}
 	}
 }

@@ -8,41 +8,42 @@ import (
 	"unicode/utf8"
 )
 
-// scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, and with lone
-// surrogates replaced, in one pass. Its methods take the positions in src and out where they begin, and return those where
-// they ended; bad as the first means that src is not valid.
+// scanner validates JSON in UTF-8 (RFC 8259) and writes it without the white space between tokens, and with lone surrogates
+// replaced, in one pass. Its methods take the positions in src and out where they start, and return the positions where
+// they ended. If the first one is bad, src is not valid.
 //
-// Words are read and written wherever the text goes on, whatever else they hold:
-//   - Zeros follow the text in src, as many as the longest joint has bytes. They are valid nowhere in JSON, so every token
-//     ends before them.
-//   - What is written beyond the end of a token is overwritten by the next.
-//   - src and out share memory: out begins as many bytes earlier. Since what is compact is never longer, what is written
-//     ends where the text that was read for it began, or before.
+// Whole words are read and written at the current positions, whatever else they contain:
+//   - In src, the text is followed by as many zeros as the longest joint has bytes. Zeros are never valid in JSON, so every
+//     token ends before them.
+//   - What is written beyond the end of a token is overwritten by the next one.
+//   - src and out share memory: out starts Headroom bytes earlier. Since compact text is never longer than its source, what is
+//     written ends at or before the start of the text that it was read from.
 type scanner struct {
 	src, out []byte
-	failed   int // where src turned out not to be valid
+	failed   int // position where src is not valid
 	memory
-	unmarked [kinds]span // of objects that are no elements
+	unmarked [kinds]span // spans of objects that aren't elements of the list
 }
 
 const (
-	// word is how many bytes are looked at at once.
+	// word is the number of bytes that are processed at once.
 	word = 8
-	// null is the word of the literal.
+	// null is the literal as a word.
 	null = 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24
-	// bad is the position behind what is not valid.
+	// bad is the position that is returned if src is not valid.
 	bad = -1
-	// maxDepth is how deep arrays and objects may be nested; jsontext allows the same.
+	// maxDepth is the maximum nesting of arrays and objects, the same as in jsontext.
 	maxDepth = 10_000
 )
 
-// fail tells that src is not valid at i.
+// fail records that src is not valid at i.
 func (s *scanner) fail(i, n int) (int, int) {
 	s.failed = i
 	return bad, n
 }
 
-// value scans the value that begins at src[i], within depth arrays and objects. Objects in it begin at the place inside.
+// value scans the value at src[i], which is nested in depth arrays and objects. inside is the place where objects in it
+// start.
 func (s *scanner) value(i, n, depth int, inside *place) (int, int) {
 	switch s.src[i] {
 	case '"':
@@ -61,8 +62,8 @@ func (s *scanner) value(i, n, depth int, inside *place) (int, int) {
 	return s.number(i, n)
 }
 
-// object scans an object that begins at the place in, and marks where its values are written, by their kind. It does at
-// once, and without calls, what there is most of: joints that are expected, and null.
+// object scans an object that starts at the place in, and records the span of each value by its kind. The most frequent
+// cases, an expected joint and null, are handled inline.
 func (s *scanner) object(i, n, depth int, in *place, marks *[kinds]span) (int, int) {
 	if depth > maxDepth {
 		return s.fail(i, n)
@@ -71,7 +72,7 @@ func (s *scanner) object(i, n, depth int, in *place, marks *[kinds]span) (int, i
 	i, n = i+1, n+1
 	for at := in; ; {
 		ahead, j := (*[maxJoint]byte)(s.src[i:]), at[0]
-		if j != nil && j.begins(ahead) && (j.size <= short || j.ends(ahead)) {
+		if j != nil && j.matchesFirst(ahead) && (j.size <= short || j.matchesRest(ahead)) {
 			j.write((*[maxJoint]byte)(s.out[n:]))
 			i, n = i+j.size, n+j.written
 		} else if i, n, j = s.joint(i, n, at, in); i == bad {
@@ -87,14 +88,14 @@ func (s *scanner) object(i, n, depth int, in *place, marks *[kinds]span) (int, i
 			i, n = i+len("null"), n+len("null")
 		case byte(w) == '"':
 			i, n = s.text(i, n)
-		default: // behind more white space, perhaps, than the joint has
+		default: // the joint may be followed by more white space than it contains
 			i, n = s.value(s.space(i), n, depth, &j.inside)
 		}
 		if i == bad {
 			return bad, n
 		}
 		marks[j.kind] = span{from, n}
-		at = &j.behind
+		at = &j.after
 	}
 }
 
@@ -112,13 +113,14 @@ func (s *scanner) array(i, n, depth int, inside *place) (int, int) {
 	return i, n
 }
 
-// open scans the bracket that begins an object or array, and the other one if it is empty. Otherwise there is more.
+// open scans the opening bracket of an object or array, and the closing one if it is empty. It reports whether there are
+// elements.
 func (s *scanner) open(i, n int, end byte) (int, int, bool) {
 	s.out[n] = s.src[i]
 	return s.first(i+1, n+1, end)
 }
 
-// first scans what follows the bracket that begins an object or array, as next does what follows an element.
+// first scans what follows an opening bracket: the closing one if there are no elements. It reports whether there are any.
 func (s *scanner) first(i, n int, end byte) (int, int, bool) {
 	i = s.space(i)
 	if s.src[i] != end {
@@ -128,7 +130,7 @@ func (s *scanner) first(i, n int, end byte) (int, int, bool) {
 	return i + 1, n + 1, false
 }
 
-// name scans the name of a member, and goes on to its value.
+// name scans the name of a member and the colon, up to its value.
 func (s *scanner) name(i, n int) (int, int) {
 	if s.src[i] != '"' {
 		return s.fail(i, n)
@@ -144,7 +146,7 @@ func (s *scanner) name(i, n int) (int, int) {
 	}
 	s.out[n] = ':'
 	i, n = i+1, n+1
-	if s.src[i] == ' ' { // one, as a rule
+	if s.src[i] == ' ' { // usually there is one
 		i++
 	}
 	if s.src[i] <= ' ' {
@@ -153,7 +155,7 @@ func (s *scanner) name(i, n int) (int, int) {
 	return i, n
 }
 
-// next scans what follows an element of an object or array: a comma, behind which there is more, or the end.
+// next scans what follows an element of an object or array: a comma or the end. It reports whether there are more elements.
 func (s *scanner) next(i, n int, end byte) (int, int, bool) {
 	if s.src[i] <= ' ' {
 		i = s.space(i)
@@ -170,7 +172,7 @@ func (s *scanner) next(i, n int, end byte) (int, int, bool) {
 	return i, n, false
 }
 
-// space skips white space: mostly the end of a line and the indentation of the next.
+// space skips white space, which is mostly the end of a line and the indentation of the next.
 func (s *scanner) space(i int) int {
 	src := s.src
 	for {
@@ -187,16 +189,16 @@ func (s *scanner) space(i int) int {
 	}
 }
 
-// ones has the value 1 in each byte of a word, and highs the highest bit.
+// ones has the lowest bit of each byte in a word set, and highs the highest bit.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// firstByte is the index of the first byte of a word that is not zero.
+// firstByte returns the index of the first byte of a word that is not zero.
 func firstByte(w uint64) int { return bits.TrailingZeros64(w) / 8 }
 
-// text scans a string, a word at a time as long as it is plain ASCII.
+// text scans a string, a word at a time while it is plain ASCII.
 func (s *scanner) text(i, n int) (int, int) {
 	src, out := s.src, s.out
 	out[n] = '"'
@@ -204,8 +206,8 @@ func (s *scanner) text(i, n int) (int, int) {
 	for {
 		w := binary.LittleEndian.Uint64(src[i:])
 		binary.LittleEndian.PutUint64(out[n:], w)
-		// The highest bit of a byte is set here if it is a control character, a quote, a backslash or not ASCII. Borrows
-		// come behind the first such one only.
+		// The highest bit of a byte is set here if the byte is a control character, a quote, a backslash or not ASCII.
+		// Borrows only affect bytes after the first such byte.
 		special := (w | (w - ones*' ') | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones)) & highs
 		if special == 0 {
 			i, n = i+word, n+word
@@ -224,11 +226,11 @@ func (s *scanner) text(i, n int) (int, int) {
 				continue
 			}
 		case c >= utf8.RuneSelf:
-			if _, size = utf8.DecodeRune(src[i:]); size == 1 { // not UTF-8
+			if _, size = utf8.DecodeRune(src[i:]); size == 1 { // invalid UTF-8
 				return s.fail(i, n)
 			}
 		}
-		if size == 0 { // a control character, or no escape
+		if size == 0 { // a control character or an invalid escape
 			return s.fail(i, n)
 		}
 		copy(out[n:], src[i:i+size])
@@ -236,15 +238,15 @@ func (s *scanner) text(i, n int) (int, int) {
 	}
 }
 
-// lone is what escape returns for half of a surrogate pair.
+// lone is returned by escape for half of a surrogate pair.
 const lone = -1
 
-// replacement replaces half of a surrogate pair, and is as long. RFC 8259 allows such halves, and names cut in the middle
-// of an emoji have them, but they stand for no character: most of what reads JSON refuses them (PostgreSQL's jsonb, I-JSON
-// by RFC 7493) or, like encoding/json, reads the replacement.
+// replacement replaces half of a surrogate pair and has the same length. RFC 8259 permits such halves, and names that were
+// cut in the middle of an emoji contain them, but they represent no character. Most JSON readers reject them (PostgreSQL's
+// jsonb, I-JSON in RFC 7493) or, like encoding/json, read the replacement character.
 const replacement = `\ufffd`
 
-// escape returns the length of the escape that src begins with, lone for half of a surrogate pair, or 0 if it is none.
+// escape returns the length of the escape at the start of src, lone for half of a surrogate pair, or 0 if it is invalid.
 func escape(src []byte) int {
 	switch src[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -274,7 +276,7 @@ func unicodeEscape(src []byte) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-// literal scans null, true or false. Their last four bytes are compared, and written, at once.
+// literal scans null, true or false. The last four bytes are compared and written at once.
 func (s *scanner) literal(i, n int, literal string) (int, int) {
 	last := len(literal) - 4
 	end := binary.LittleEndian.Uint32(s.src[i+last:])
@@ -292,8 +294,8 @@ func (s *scanner) literal(i, n int, literal string) (int, int) {
 func (s *scanner) number(i, n int) (int, int) {
 	src, out := s.src, s.out
 	w := binary.LittleEndian.Uint64(src[i:])
-	if size := firstByte(otherThanDigits(w)); byte(w) != '0' && 0 < size && size < word {
-		if c := src[i+size]; c != '.' && c|' ' != 'e' { // a small one, as most are
+	if size := firstByte(nonDigits(w)); byte(w) != '0' && 0 < size && size < word {
+		if c := src[i+size]; c != '.' && c|' ' != 'e' { // a small integer, as most numbers are
 			binary.LittleEndian.PutUint64(out[n:], w)
 			return i + size, n + size
 		}
@@ -332,7 +334,7 @@ func (s *scanner) digits(i, n int) (int, int) {
 	for start := i; ; {
 		w := binary.LittleEndian.Uint64(src[i:])
 		binary.LittleEndian.PutUint64(out[n:], w)
-		others := otherThanDigits(w)
+		others := nonDigits(w)
 		if others == 0 {
 			i, n = i+word, n+word
 			continue
@@ -345,6 +347,6 @@ func (s *scanner) digits(i, n int) (int, int) {
 	}
 }
 
-// otherThanDigits sets the highest bit of a byte that is below '0' or above '9'. Carries and borrows come behind the first
-// such one only.
-func otherThanDigits(w uint64) uint64 { return (w | (w - ones*'0') | (w + ones*(0x7f-'9'))) & highs }
+// nonDigits sets the highest bit of each byte that is not a digit. Carries and borrows only affect bytes after the first
+// such byte.
+func nonDigits(w uint64) uint64 { return (w | (w - ones*'0') | (w + ones*(0x7f-'9'))) & highs }

@@ -2,13 +2,13 @@ package rawjson
 
 import "strings"
 
-// Selection is a set of field paths, as a tree: "billing_details.email" selects one member of one member. Arrays are
-// transparent: "lines.data.amount" selects in every element. A nil Selection selects everything.
+// Selection is a set of field paths, stored as a tree: "billing_details.email" selects one member of one member. Arrays are
+// transparent: "lines.data.amount" selects the member in every element. A nil Selection selects everything.
 type Selection struct {
 	members map[string]*Selection
 }
 
-// Select builds the selection of some paths. A path that is a prefix of another selects all below it.
+// Select returns the Selection of some paths. A path that is a prefix of another selects everything below it.
 func Select(paths ...string) *Selection {
 	root := &Selection{members: map[string]*Selection{}}
 	for _, path := range paths {
@@ -20,7 +20,7 @@ func Select(paths ...string) *Selection {
 func (s *Selection) add(path []string) {
 	child, known := s.members[path[0]]
 	switch {
-	case known && child == nil: // all of it already
+	case known && child == nil: // already selected completely
 	case len(path) == 1:
 		s.members[path[0]] = nil
 	default:
@@ -32,8 +32,8 @@ func (s *Selection) add(path []string) {
 	}
 }
 
-// Append appends what s selects of a compact value to dst. A value that is neither object nor array is kept whole: a
-// path may lead into an expandable field that holds an id today.
+// Append appends the selected parts of a compact value to dst. A value that is neither an object nor an array is kept: a
+// path may lead into an expandable field that currently holds an id.
 func (s *Selection) Append(dst []byte, value string) []byte {
 	switch {
 	case s == nil || value == "":

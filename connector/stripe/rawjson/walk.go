@@ -8,13 +8,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Members yields the names and values of the members of a compact object, in order. Anything but an object has none.
+// Members returns an iterator over the names and values of the members of a compact object, in order. Any other value has
+// none.
 func Members(object string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		if len(object) < 2 || object[0] != '{' || object[1] == '}' {
 			return
 		}
-		for i := 1; i < len(object); i++ { // i: behind '{' or ','
+		for i := 1; i < len(object); i++ { // i is after '{' or ','
 			nameEnd := skipString(object, i)
 			valueEnd := skipValue(object, nameEnd+1)
 			if !yield(unquoteName(object[i:nameEnd]), object[nameEnd+1:valueEnd]) {
@@ -25,13 +26,13 @@ func Members(object string) iter.Seq2[string, string] {
 	}
 }
 
-// Elements yields the elements of a compact array, in order. Anything but an array has none.
+// Elements returns an iterator over the elements of a compact array, in order. Any other value has none.
 func Elements(array string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if len(array) < 2 || array[0] != '[' || array[1] == ']' {
 			return
 		}
-		for i := 1; i < len(array); i++ { // i: behind '[' or ','
+		for i := 1; i < len(array); i++ { // i is after '[' or ','
 			end := skipValue(array, i)
 			if !yield(array[i:end]) {
 				return
@@ -41,7 +42,7 @@ func Elements(array string) iter.Seq[string] {
 	}
 }
 
-// Lookup gives the value at a path of member names in a compact object, or false if there is none.
+// Lookup returns the value at a path of member names in a compact object, and whether it exists.
 func Lookup(object string, path ...string) (string, bool) {
 	for _, name := range path {
 		found := false
@@ -58,7 +59,7 @@ func Lookup(object string, path ...string) (string, bool) {
 	return object, true
 }
 
-// String gives the content of a compact value that is a string, or "" for any other.
+// String returns the content of a compact value that is a string, or "" for any other value.
 func String(value string) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
@@ -66,7 +67,7 @@ func String(value string) string {
 	return unquoteName(value)
 }
 
-// Int gives a compact value that is an integer, or 0 for any other.
+// Int returns a compact value that is an integer, or 0 for any other value.
 func Int(value string) int64 {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
@@ -75,7 +76,7 @@ func Int(value string) int64 {
 	return n
 }
 
-// Quote gives s as a JSON string.
+// Quote returns s as a JSON string.
 func Quote(s string) string { return string(appendQuote(nil, s)) }
 
 // appendQuote appends s as a JSON string.
@@ -89,11 +90,11 @@ func unquoteName(quoted string) string {
 	if strings.IndexByte(inner, '\\') < 0 {
 		return inner
 	}
-	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // valid by contract
+	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // the caller guarantees a valid string
 	return string(unquoted)
 }
 
-// skipValue gives the index behind the value that begins at s[i].
+// skipValue returns the index after the value that starts at s[i].
 func skipValue(s string, i int) int {
 	switch s[i] {
 	case '"':
@@ -138,8 +139,8 @@ func skipString(s string, start int) int {
 	}
 }
 
-// WithMember gives a compact object in which a member has this value: an existing one is replaced, a missing one added
-// at the end.
+// WithMember returns a compact object with the value of a member set. It replaces an existing member and appends a missing
+// one.
 func WithMember(object, name, value string) string {
 	for i := 1; len(object) > 2 && i < len(object); i++ {
 		nameEnd := skipString(object, i)
@@ -156,7 +157,7 @@ func WithMember(object, name, value string) string {
 	return object[:len(object)-1] + separator + Quote(name) + ":" + value + "}"
 }
 
-// Without gives a compact object without the member at a path of names; the object itself if it has none.
+// Without returns a compact object without the member at a path of names, or the same object if it has none.
 func Without(object string, path ...string) string {
 	var kept []byte
 	for name, value := range Members(object) {

@@ -12,25 +12,25 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// event is the shape of what /v1/events lists (https://docs.stripe.com/api/events/object).
+// event has the shape of an event in /v1/events (https://docs.stripe.com/api/events/object).
 const event = `{"id":"evt_1","object":"event","api_version":"2023-10-16","created":1700000000,"data":{"object":{"id":"ch_1",` +
 	`"object":"charge","amount":100,"billing_details":{"email":"a@example.com"},"refunds":{"data":[{"id":"re_1"}]}},` +
 	`"previous_attributes":{"amount":90}},"livemode":false,"type":"charge.updated"}`
 
-// decoded gives a text as encoding/json understands it, and its compact form; false if it is no JSON, or has names twice,
-// of which encoding/json takes the last.
+// decoded returns text in compact form and as decoded by encoding/json. It reports false if text isn't valid JSON or has
+// duplicate names, of which encoding/json uses the last.
 func decoded(text string) (compact string, value any, ok bool) {
 	if !jsontext.Value(text).IsValid() {
 		return "", nil, false
 	}
-	compact, err := new(rawjson.Cutter).Compact(led(text))
+	compact, err := new(rawjson.Cutter).Compact(withHeadroom(text))
 	if err != nil {
 		return "", nil, false
 	}
 	return compact, parsed(compact), true
 }
 
-// parsed is nil for what is no JSON.
+// parsed returns text decoded by encoding/json, or nil if it isn't valid.
 func parsed(text string) any {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -41,7 +41,7 @@ func parsed(text string) any {
 	return value
 }
 
-// at gives the value at a path of names.
+// at returns the value at a path of names.
 func at(value any, path []string) (any, bool) {
 	for _, name := range path {
 		object, _ := value.(map[string]any)
@@ -54,7 +54,7 @@ func at(value any, path []string) (any, bool) {
 	return value, true
 }
 
-// FuzzLookup holds what is read out of events, and edited in objects, against encoding/json.
+// FuzzLookup compares looking up and editing members with encoding/json.
 func FuzzLookup(f *testing.F) {
 	f.Add(event, "data.object.id")
 	f.Add(event, "data.previous_attributes.amount")
@@ -90,7 +90,7 @@ func FuzzLookup(f *testing.F) {
 	})
 }
 
-// FuzzSelect holds selections against a straightforward one of decoded values.
+// FuzzSelect compares selections with a straightforward implementation on decoded values.
 func FuzzSelect(f *testing.F) {
 	f.Add(event, "id,data.object.billing_details.email")
 	f.Add(event, "data.object.refunds.data.id,data.object")
@@ -116,7 +116,7 @@ func FuzzSelect(f *testing.F) {
 	})
 }
 
-// selected gives what paths select of a decoded value.
+// selected returns what paths select from a decoded value.
 func selected(value any, paths [][]string) any {
 	switch value := value.(type) {
 	case map[string]any:
