@@ -84,7 +84,7 @@ const (
 	Freshness_FRESHNESS_UNSPECIFIED Freshness = 0
 	// The source announces each change, and the change is read at once.
 	Freshness_FRESHNESS_EVENTS Freshness = 1
-	// Each sync re-reads the newest rows, as far back as they can still change.
+	// Each sync re-reads the newest rows, as far back as rows can still change.
 	Freshness_FRESHNESS_TRAILING Freshness = 2
 	// Each sync re-reads everything, in a new generation.
 	Freshness_FRESHNESS_FULL Freshness = 3
@@ -133,17 +133,17 @@ func (Freshness) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_catalog_proto_rawDescGZIP(), []int{1}
 }
 
-// Availability says whether a key may read a stream.
+// Availability says whether a key can read a stream.
 type Availability int32
 
 const (
-	// Not asked.
+	// Not checked.
 	Availability_AVAILABILITY_UNSPECIFIED Availability = 0
-	// The key may read the stream.
+	// The key can read the stream.
 	Availability_AVAILABILITY_AVAILABLE Availability = 1
-	// The key may not, or the account has no such product.
+	// The key can't read the stream, or the account doesn't have the product.
 	Availability_AVAILABILITY_UNAVAILABLE Availability = 2
-	// The source was asked, and its answer says neither.
+	// The check was inconclusive.
 	Availability_AVAILABILITY_UNKNOWN Availability = 3
 )
 
@@ -198,13 +198,13 @@ type Stream struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// One sentence for people.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// A JSON Schema (draft 2020-12) of one record: an object with properties. It is never closed
-	// ("additionalProperties": false): the source may send fields that it doesn't name.
+	// A JSON Schema (draft 2020-12) of one record: an object with properties. It never sets "additionalProperties": false,
+	// because the source may send fields that it doesn't name.
 	JsonSchema *structpb.Struct `protobuf:"bytes,3,opt,name=json_schema,json=jsonSchema,proto3" json:"json_schema,omitempty"`
 	// The paths of the fields that together identify a row, such as ["id"] or ["invoice", "id"]. Never empty. Every record
-	// has them, and json_schema names them.
+	// has these fields, and json_schema names them.
 	PrimaryKey []string `protobuf:"bytes,4,rep,name=primary_key,json=primaryKey,proto3" json:"primary_key,omitempty"`
-	// The path of the field by which the source orders and filters the stream, such as "created". Empty if there is none.
+	// The path of the field that the source orders and filters the stream by, such as "created". Empty if there is none.
 	CursorField string `protobuf:"bytes,5,opt,name=cursor_field,json=cursorField,proto3" json:"cursor_field,omitempty"`
 	// The modes that a Read of this stream supports. Never empty.
 	SupportedSyncModes []SyncMode `protobuf:"varint,6,rep,packed,name=supported_sync_modes,json=supportedSyncModes,proto3,enum=connector.v1.SyncMode" json:"supported_sync_modes,omitempty"`
@@ -212,19 +212,19 @@ type Stream struct {
 	Freshness Freshness `protobuf:"varint,7,opt,name=freshness,proto3,enum=connector.v1.Freshness" json:"freshness,omitempty"`
 	// Whether the stream can send records with OPERATION_DELETE or OPERATION_DELETE_MATCHING.
 	EmitsDeletes bool `protobuf:"varint,8,opt,name=emits_deletes,json=emitsDeletes,proto3" json:"emits_deletes,omitempty"`
-	// The stream whose objects carry this stream's objects, such as "invoices" for "invoice_line_items". Always a stream of
-	// the whole catalog; empty if there is none. A child can be read without its parent.
+	// The stream whose objects contain this stream's objects, such as "invoices" for "invoice_line_items". Always a stream
+	// of the full catalog; empty if there is none. A child can be read without its parent.
 	Parent string `protobuf:"bytes,9,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The path of the field that holds the primary key of the parent's row, such as "invoice": the field that
 	// OPERATION_DELETE_MATCHING matches. json_schema names it. Set if and only if parent is.
 	ParentField string `protobuf:"bytes,10,opt,name=parent_field,json=parentField,proto3" json:"parent_field,omitempty"`
-	// Fields that hold keys of streams of the whole catalog.
+	// Fields that hold keys of streams of the full catalog.
 	Relations []*Relation `protobuf:"bytes,11,rep,name=relations,proto3" json:"relations,omitempty"`
 	// The permission that a restricted key needs, in the source's words. Empty if unknown.
 	Permission string `protobuf:"bytes,12,opt,name=permission,proto3" json:"permission,omitempty"`
 	// A page of the source's documentation about the object.
 	DocumentationUrl string `protobuf:"bytes,13,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
-	// Whether the key may read the stream. UNSPECIFIED unless the request set only_available.
+	// Whether the key can read the stream. UNSPECIFIED unless the request set only_available.
 	Availability Availability `protobuf:"varint,14,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
 	// Why not, if availability is UNAVAILABLE. Unset otherwise.
 	UnavailableReason *Failure `protobuf:"bytes,15,opt,name=unavailable_reason,json=unavailableReason,proto3" json:"unavailable_reason,omitempty"`
@@ -439,7 +439,7 @@ type ConfiguredStream struct {
 	// How to read it. UNSPECIFIED means FULL_REFRESH.
 	SyncMode SyncMode `protobuf:"varint,2,opt,name=sync_mode,json=syncMode,proto3,enum=connector.v1.SyncMode" json:"sync_mode,omitempty"`
 	// The paths of the fields to send, such as "billing_details.email". The primary key and the cursor are always sent.
-	// Empty means all fields, including those that no schema names.
+	// Empty means all fields, including those that the schema doesn't name.
 	Fields        []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -30,14 +30,14 @@ const (
 	FailureClass_FAILURE_CLASS_UNSPECIFIED FailureClass = 0
 	// The request or its configuration is wrong: the user corrects it.
 	FailureClass_FAILURE_CLASS_CONFIG FailureClass = 1
-	// Credentials were refused: the user replaces them. Failure.refused_by says which ones: those of the configuration
-	// (refused by the source) or the caller's own token or certificate (refused by this service).
+	// Credentials were rejected: the user replaces them. Failure.refused_by says which ones: those of the configuration
+	// (rejected by the source) or the caller's own token or certificate (rejected by this service).
 	FailureClass_FAILURE_CLASS_AUTH FailureClass = 2
-	// The credentials are valid but may not do this: the user extends their permissions or deselects the stream.
+	// The credentials are valid but lack a permission: the user extends their permissions or deselects the stream.
 	FailureClass_FAILURE_CLASS_PERMISSION FailureClass = 3
-	// A limit was reached, of the source or of this service (see Failure.refused_by): wait.
+	// A limit of the source or of this service (see Failure.refused_by) was reached: wait.
 	FailureClass_FAILURE_CLASS_RATE_LIMIT FailureClass = 4
-	// The source, this service, or the network between them is out of order: retry.
+	// The source, this service, or the network between them is temporarily unavailable: retry.
 	FailureClass_FAILURE_CLASS_TRANSIENT FailureClass = 5
 	// The source sent something that can't be carried or understood: report it.
 	FailureClass_FAILURE_CLASS_SOURCE_DATA FailureClass = 6
@@ -100,7 +100,7 @@ func (FailureClass) EnumDescriptor() ([]byte, []int) {
 type RefusedBy int32
 
 const (
-	// Nobody, or unknown.
+	// Unknown, or not a refusal.
 	RefusedBy_REFUSED_BY_UNSPECIFIED RefusedBy = 0
 	// This service: its tokens, its certificates, or its own limits.
 	RefusedBy_REFUSED_BY_SERVICE RefusedBy = 1
@@ -149,35 +149,36 @@ func (RefusedBy) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_failure_proto_rawDescGZIP(), []int{1}
 }
 
-// Failure says what went wrong, who can fix it, and whether the same request can succeed later. It never holds a secret
-// or a customer's data.
+// Failure says what went wrong, who can fix it, and whether the same request can succeed later. It never contains secrets
+// or customer data.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who can fix it.
 	Class FailureClass `protobuf:"varint,1,opt,name=class,proto3,enum=connector.v1.FailureClass" json:"class,omitempty"`
 	// For the user: what is wrong and how to fix it, in full sentences.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// For engineers: what the layers below said. May be empty.
+	// For engineers: details from the layers below. May be empty.
 	InternalMessage string `protobuf:"bytes,3,opt,name=internal_message,json=internalMessage,proto3" json:"internal_message,omitempty"`
-	// Whether the same request can succeed later without a change. It decides; the class and the gRPC code are only hints.
+	// Whether the same request can succeed later without a change. This field decides; the class and the gRPC code are only
+	// hints.
 	Retryable bool `protobuf:"varint,4,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// How long to wait before the retry. Unset means that the caller decides: back off exponentially, from half a second
-	// to 30 seconds, with jitter.
+	// How long to wait before the retry. If unset, the caller decides: back off exponentially, from half a second to 30
+	// seconds, with jitter.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// The stream that it concerns. Empty if it concerns all of them.
+	// The stream concerned. Empty if the failure concerns all of them.
 	Stream string `protobuf:"bytes,6,opt,name=stream,proto3" json:"stream,omitempty"`
-	// The account that it concerns. Empty for the key's own account.
+	// The account concerned. Empty for the key's own account.
 	Account string `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`
-	// The source's own id of the request that failed, for the source's support. May be empty.
+	// The source's id of the failed request, for use with the source's support. May be empty.
 	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The HTTP status with which the source answered. Zero if there was no answer.
+	// The HTTP status of the source's response. Zero if there was none.
 	HttpStatus int32 `protobuf:"varint,9,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// The source's own code, such as "resource_missing". May be empty.
+	// The source's error code, such as "resource_missing". May be empty.
 	SourceCode string `protobuf:"bytes,10,opt,name=source_code,json=sourceCode,proto3" json:"source_code,omitempty"`
-	// The fields of the request that are wrong, for FAILURE_CLASS_CONFIG.
+	// The invalid fields of the request, for FAILURE_CLASS_CONFIG.
 	Violations []*FieldViolation `protobuf:"bytes,11,rep,name=violations,proto3" json:"violations,omitempty"`
-	// Who refused the request, for the classes AUTH, PERMISSION and RATE_LIMIT: the user replaces the service's token in
-	// one case, and the source's key in the other. Unset for the other classes.
+	// Who refused the request, for the classes AUTH, PERMISSION and RATE_LIMIT. It says, for example, whether to replace
+	// the service's token or the source's key. Unset for the other classes.
 	RefusedBy     RefusedBy `protobuf:"varint,12,opt,name=refused_by,json=refusedBy,proto3,enum=connector.v1.RefusedBy" json:"refused_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -297,7 +298,7 @@ func (x *Failure) GetRefusedBy() RefusedBy {
 	return RefusedBy_REFUSED_BY_UNSPECIFIED
 }
 
-// FieldViolation names one wrong field of a request.
+// FieldViolation names one invalid field of a request.
 type FieldViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The path of the field in the request, such as "config.start_date" or "streams[2].fields[0]".

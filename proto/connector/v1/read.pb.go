@@ -136,8 +136,8 @@ const (
 	Operation_OPERATION_UPSERT Operation = 1
 	// The object is gone: remove the row with that primary key.
 	Operation_OPERATION_DELETE Operation = 2
-	// All rows whose field equals the one in data are gone, such as {"invoice":"in_1"}: the children of one parent, by the
-	// stream's parent_field. Those that still exist follow before the stream's next checkpoint.
+	// All rows whose field equals the one in data, such as {"invoice":"in_1"}, are gone: the children of one parent, by the
+	// stream's parent_field. Those that still exist are sent again before the stream's next checkpoint.
 	Operation_OPERATION_DELETE_MATCHING Operation = 3
 )
 
@@ -184,9 +184,9 @@ func (Operation) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{2}
 }
 
-// StreamStatus is the status of a stream in a Read. A stream goes from STARTED through RUNNING, which is left out if there
-// are no records, to COMPLETE or INCOMPLETE; or it is SKIPPED and nothing else. A Read that follows can send RUNNING and
-// COMPLETE again and again.
+// StreamStatus is the status of a stream in a Read. A stream goes from STARTED through RUNNING, which is skipped if there
+// are no records, to COMPLETE or INCOMPLETE; or it is only SKIPPED. A Read with follow can send RUNNING and COMPLETE
+// repeatedly.
 type StreamStatus int32
 
 const (
@@ -194,17 +194,17 @@ const (
 	StreamStatus_STREAM_STATUS_UNSPECIFIED StreamStatus = 0
 	// Reading begins.
 	StreamStatus_STREAM_STATUS_STARTED StreamStatus = 1
-	// The first records are on their way.
+	// The first records follow.
 	StreamStatus_STREAM_STATUS_RUNNING StreamStatus = 2
-	// Everything asked for was sent, and the last checkpoint covers it. Objects that couldn't be read don't prevent this:
+	// Everything requested was sent, and the last checkpoint covers it. Objects that couldn't be read don't prevent this:
 	// they are set aside (see SetAside), and a log entry warns about them.
 	StreamStatus_STREAM_STATUS_COMPLETE StreamStatus = 3
-	// Work is left; the last state says which. With a failure, that is why. Without one, a limit of the request was reached
-	// or the server is draining.
+	// Work is left; the last state says which. If there is a failure, it says why. Otherwise a limit of the request was
+	// reached or the server is draining.
 	StreamStatus_STREAM_STATUS_INCOMPLETE StreamStatus = 4
-	// The key may not read the stream, or the account has no such product; the failure says why. Other streams are read. A
-	// stream that has a state could be read before: it is INCOMPLETE instead, with a failure of class PERMISSION, and resumes
-	// from that state once it may be read again.
+	// The key may not read the stream, or the account doesn't have the product; the failure says why. Other streams are
+	// read. If the stream has a state, the key could read it before: then it is INCOMPLETE instead, with a failure of class
+	// PERMISSION, and resumes from that state once the key may read it again.
 	StreamStatus_STREAM_STATUS_SKIPPED StreamStatus = 5
 )
 
@@ -255,15 +255,15 @@ func (StreamStatus) EnumDescriptor() ([]byte, []int) {
 	return file_connector_v1_read_proto_rawDescGZIP(), []int{3}
 }
 
-// LogLevel is how much a log entry matters.
+// LogLevel is the severity of a log entry.
 type LogLevel int32
 
 const (
 	// Unknown.
 	LogLevel_LOG_LEVEL_UNSPECIFIED LogLevel = 0
-	// Good to know.
+	// For information.
 	LogLevel_LOG_LEVEL_INFO LogLevel = 1
-	// Something to look at; the Read continues.
+	// Something that deserves attention; the Read continues.
 	LogLevel_LOG_LEVEL_WARNING LogLevel = 2
 	// Something failed.
 	LogLevel_LOG_LEVEL_ERROR LogLevel = 3
@@ -315,30 +315,31 @@ func (LogLevel) EnumDescriptor() ([]byte, []int) {
 // ReadRequest asks for the records of some streams.
 type ReadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
-	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// The configuration, as Spec's config_schema describes it. It contains secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, while package fmt, slog and
 	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to read, each once. At least one.
 	Streams []*ConfiguredStream `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
 	// The last state received of each stream and account. A stream without one is read from the beginning. A state of a
-	// stream that isn't configured, or one that this server doesn't understand, is refused: it never means a silent full
-	// read. Keep the states of streams that you deselect, and don't send them: once selected again, a stream resumes from
+	// stream that isn't configured, or one that this server doesn't understand, is rejected: it never means a silent full
+	// read. Keep the states of streams that you deselect, and don't send them. When selected again, a stream resumes from
 	// its state, or is read again in a new generation if the source no longer has the changes since then.
 	States []*StreamState `protobuf:"bytes,3,rep,name=states,proto3" json:"states,omitempty"`
 	// The operations that the caller can apply. Empty means all; otherwise it must contain OPERATION_UPSERT. Records with
-	// another operation are not sent. StreamSummary.withheld counts them, and a log entry says once per stream what that
-	// means: rows that are gone at the source stay at the receiver. States advance all the same.
+	// another operation are not sent. StreamSummary.withheld counts them, and a log entry warns once per stream that rows
+	// deleted at the source stay at the receiver. States advance all the same.
 	AcceptedOperations []Operation `protobuf:"varint,4,rep,packed,name=accepted_operations,json=acceptedOperations,proto3,enum=connector.v1.Operation" json:"accepted_operations,omitempty"`
 	// How record data is sent. UNSPECIFIED means JSON.
 	RecordFormat RecordFormat `protobuf:"varint,5,opt,name=record_format,json=recordFormat,proto3,enum=connector.v1.RecordFormat" json:"record_format,omitempty"`
-	// Don't end after catching up: look for changes again and again until the call is cancelled.
+	// Don't end after catching up: keep looking for changes until the call is canceled.
 	Follow bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
-	// With follow: how long to rest between two looks for changes. Unset or zero means 5 seconds.
+	// With follow: how long to wait between two checks for changes. Unset or zero means 5 seconds.
 	FollowInterval *durationpb.Duration `protobuf:"bytes,7,opt,name=follow_interval,json=followInterval,proto3" json:"follow_interval,omitempty"`
-	// Read only what was created in this range. Unset means from the configuration's start date until now. A stream whose
-	// state has work left resumes that work, whatever the range; a stream that the source can't filter is read whole. A
-	// bounded Read begins no new generation and reads no stream incrementally. With reconcile, this is the range to compare.
+	// Read only objects created in this range. Unset means from the configuration's start date until now. A stream whose
+	// state has work left resumes that work, whatever the range; a stream that the source can't filter is read completely.
+	// A bounded Read starts no new generation and reads no stream incrementally. With reconcile, this is the range to
+	// compare.
 	TimeRange *TimeRange `protobuf:"bytes,8,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
 	// Stop after about this many records (the current page is completed), with has_more in the summary. Zero means no
 	// limit.
@@ -350,11 +351,11 @@ type ReadRequest struct {
 	// How often checkpoints are sent. Unset means after 50 pages or 5 seconds of a stream, whichever comes first.
 	CheckpointPolicy *CheckpointPolicy `protobuf:"bytes,12,opt,name=checkpoint_policy,json=checkpointPolicy,proto3" json:"checkpoint_policy,omitempty"`
 	// Check that no event was missed: once all changes are applied, re-list the range, compare ids and hashes with what the
-	// events of that time announced, send the differences, and count them in the summary. The range is time_range, of times
-	// of creation, as far back as events reach (Stripe's reach 30 days; a log entry names the shorter range); unset means
-	// all of that. Every stream must be INCREMENTAL, have a state without work left, and be one whose changes are announced
-	// by events. Other streams are refused, and so is follow. If a limit of the request ends the comparison early, nothing
-	// is reported about it and a log entry says so; the streams are COMPLETE all the same.
+	// events of that time announced, send the differences, and count them in the summary. The range is time_range, by
+	// creation time, limited to what events cover (30 days at Stripe; a log entry names a range that was shortened); unset
+	// means all of that. Every stream must be INCREMENTAL, have a state without work left, and be one whose changes are
+	// announced by events. Other streams are rejected, and so is follow. If a limit of the request ends the comparison
+	// early, nothing is reported about it and a log entry says so; the streams are COMPLETE all the same.
 	Reconcile     bool `protobuf:"varint,13,opt,name=reconcile,proto3" json:"reconcile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -536,11 +537,11 @@ func (x *TimeRange) GetTo() *timestamppb.Timestamp {
 	return nil
 }
 
-// CheckpointPolicy says how often checkpoints are sent. Whichever limit is reached first counts. A stream also sends a
+// CheckpointPolicy says how often checkpoints are sent. The limit that is reached first applies. A stream also sends a
 // checkpoint when it ends.
 type CheckpointPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest time between two checkpoints of a stream while its records flow. Unset or zero means 5 seconds.
+	// The longest time between two checkpoints of a stream that has records. Unset or zero means 5 seconds.
 	MaxInterval *durationpb.Duration `protobuf:"bytes,1,opt,name=max_interval,json=maxInterval,proto3" json:"max_interval,omitempty"`
 	// The most pages of the source between two checkpoints of a stream. Zero means 50.
 	MaxPages      int32 `protobuf:"varint,2,opt,name=max_pages,json=maxPages,proto3" json:"max_pages,omitempty"`
@@ -595,7 +596,7 @@ func (x *CheckpointPolicy) GetMaxPages() int32 {
 // ReadResponse is one message of a Read.
 type ReadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Exactly one is set. A message that you don't know comes from a newer server and can be ignored.
+	// Exactly one is set. A client can ignore a message that it doesn't know, which comes from a newer server.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -726,12 +727,12 @@ type ReadResponse_Progress struct {
 }
 
 type ReadResponse_Log struct {
-	// Something worth telling a person.
+	// A message for people.
 	Log *LogEntry `protobuf:"bytes,5,opt,name=log,proto3,oneof"`
 }
 
 type ReadResponse_Summary struct {
-	// The report of a Read that came to an orderly end. Always the last message.
+	// The report of a Read that ended normally. Always the last message.
 	Summary *Summary `protobuf:"bytes,6,opt,name=summary,proto3,oneof"`
 }
 
@@ -747,8 +748,8 @@ func (*ReadResponse_Log) isReadResponse_Message() {}
 
 func (*ReadResponse_Summary) isReadResponse_Message() {}
 
-// RecordBatch holds records of one stream, in the order in which to apply them. About 256 KiB; a single larger record
-// comes alone, in a message of at most 4 MiB unless the server's operator raised that limit.
+// RecordBatch holds records of one stream, in the order to apply them. Its size is about 256 KiB; a single larger record
+// is sent alone, in a message of at most 4 MiB unless the server's operator raised that limit.
 type RecordBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
@@ -831,9 +832,9 @@ type Record struct {
 	DataStruct *structpb.Struct `protobuf:"bytes,2,opt,name=data_struct,json=dataStruct,proto3" json:"data_struct,omitempty"`
 	// What to do with it. Never UNSPECIFIED.
 	Operation Operation `protobuf:"varint,3,opt,name=operation,proto3,enum=connector.v1.Operation" json:"operation,omitempty"`
-	// When the source said so: the object was at least this new.
+	// When the source returned the object, which is at least this recent.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	// The event at the source that caused this record. Empty if it was listed.
+	// The event at the source that caused this record. Empty if the record comes from a list.
 	EventId       string `protobuf:"bytes,5,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -904,14 +905,14 @@ func (x *Record) GetEventId() string {
 	return ""
 }
 
-// StreamState is how far a stream was read. Store it whole and send it back unchanged.
+// StreamState says how far a stream has been read. Store it as a whole and send it back unchanged.
 type StreamState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// The connector's own content: versioned, readable, a few KB at most. Don't change or interpret it.
+	// Content that only the connector interprets: versioned, readable, a few KB at most. Don't change it or rely on it.
 	Content       *structpb.Struct `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1035,8 +1036,8 @@ type StreamStatusChange struct {
 	Status StreamStatus `protobuf:"varint,3,opt,name=status,proto3,enum=connector.v1.StreamStatus" json:"status,omitempty"`
 	// Why, if the stream is INCOMPLETE after a failure, or SKIPPED. Unset otherwise.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
-	// The generation that is being read. Of a stream that may not be read: that of its state, or zero without a state. It
-	// doesn't change from Read to Read while the stream may not be read.
+	// The generation that is being read. For a stream that the key may not read: that of its state, or zero without a
+	// state. It doesn't change from Read to Read while the key may not read the stream.
 	Generation    int64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1118,13 +1119,13 @@ type Progress struct {
 	Retries int64 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"`
 	// The part of the requested history that is covered, 0 to 1, over all streams; an estimate.
 	Fraction float64 `protobuf:"fixed64,4,opt,name=fraction,proto3" json:"fraction,omitempty"`
-	// If the Read waits for the source's limits or for a retry: until when. Unset otherwise.
+	// Until when the Read is waiting for the source's limits or for a retry. Unset if it isn't.
 	WaitingUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=waiting_until,json=waitingUntil,proto3" json:"waiting_until,omitempty"`
 	// Records per second over the last few seconds.
 	RecordsPerSecond float64 `protobuf:"fixed64,6,opt,name=records_per_second,json=recordsPerSecond,proto3" json:"records_per_second,omitempty"`
 	// An estimate of the time left. Unset if unknown.
 	TimeLeft *durationpb.Duration `protobuf:"bytes,7,opt,name=time_left,json=timeLeft,proto3" json:"time_left,omitempty"`
-	// The same by stream, for those being read.
+	// The progress of the streams that are being read.
 	Streams       []*StreamProgress `protobuf:"bytes,8,rep,name=streams,proto3" json:"streams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1289,14 +1290,14 @@ func (x *StreamProgress) GetFraction() float64 {
 	return 0
 }
 
-// LogEntry is something worth telling a person. It never holds a secret or a customer's data.
+// LogEntry is a message for people. It never contains secrets or customer data.
 type LogEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How much it matters.
+	// The severity.
 	Level LogLevel `protobuf:"varint,1,opt,name=level,proto3,enum=connector.v1.LogLevel" json:"level,omitempty"`
 	// What happened, in a full sentence.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The stream that it concerns. Empty if it concerns all of them.
+	// The stream concerned. Empty if the entry concerns all of them.
 	Stream string `protobuf:"bytes,3,opt,name=stream,proto3" json:"stream,omitempty"`
 	// The account. Empty for the key's own account.
 	Account       string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
@@ -1362,16 +1363,16 @@ func (x *LogEntry) GetAccount() string {
 	return ""
 }
 
-// Summary is the report of a Read that came to an orderly end.
+// Summary is the report of a Read that ended normally.
 type Summary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By stream, in the order configured.
+	// The streams, in the order of the request.
 	Streams []*StreamSummary `protobuf:"bytes,1,rep,name=streams,proto3" json:"streams,omitempty"`
 	// Requests made to the source, including retries.
 	Requests int64 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
 	// Requests that were retries.
 	Retries int64 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"`
-	// Time spent waiting for the source's limits or before a retry, added up over everything that waited. Unset if none.
+	// Time spent waiting for the source's limits or before a retry, summed over all requests. Unset if none.
 	Waited *durationpb.Duration `protobuf:"bytes,4,opt,name=waited,proto3" json:"waited,omitempty"`
 	// How long the Read took.
 	Duration *durationpb.Duration `protobuf:"bytes,5,opt,name=duration,proto3" json:"duration,omitempty"`
@@ -1468,25 +1469,25 @@ type StreamSummary struct {
 	Upserts int64 `protobuf:"varint,5,opt,name=upserts,proto3" json:"upserts,omitempty"`
 	// Records sent with OPERATION_DELETE.
 	Deletes int64 `protobuf:"varint,6,opt,name=deletes,proto3" json:"deletes,omitempty"`
-	// Records sent with OPERATION_DELETE_MATCHING: parents whose rows are gone, however many rows that is.
+	// Records sent with OPERATION_DELETE_MATCHING: the number of parents, not of rows that are gone.
 	DeletesMatching int64 `protobuf:"varint,7,opt,name=deletes_matching,json=deletesMatching,proto3" json:"deletes_matching,omitempty"`
 	// Records that were not sent because accepted_operations excludes their operation.
 	Withheld int64 `protobuf:"varint,8,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	// Bytes of JSON in the records sent.
 	Bytes int64 `protobuf:"varint,9,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// The generation that was read. Of a SKIPPED stream, as in StreamStatusChange.generation.
+	// The generation that was read. For a SKIPPED stream, see StreamStatusChange.generation.
 	Generation int64 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The final state: that of the stream's last checkpoint, or the one in the request if there was none. Unset if there
 	// was neither.
 	State *StreamState `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`
 	// The time up to which changes are applied. Unset if unknown.
 	Watermark *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	// With reconcile: what the comparison found. Unset if it didn't finish. If the stream's objects are below those of
-	// another one, it counts the objects of the topmost.
+	// With reconcile: what the comparison found. Unset if it didn't finish. For a stream whose objects are below those of
+	// another stream, it counts the objects of the topmost one.
 	Reconciliation *Reconciliation `protobuf:"bytes,13,opt,name=reconciliation,proto3" json:"reconciliation,omitempty"`
-	// What is set aside, oldest first, at most 20 entries.
+	// The objects that are set aside, oldest first, at most 20.
 	SetAside []*SetAside `protobuf:"bytes,14,rep,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
-	// How many objects are set aside, including those that set_aside doesn't list.
+	// The number of objects that are set aside, including those that set_aside doesn't list.
 	SetAsideTotal int64 `protobuf:"varint,15,opt,name=set_aside_total,json=setAsideTotal,proto3" json:"set_aside_total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1629,19 +1630,19 @@ func (x *StreamSummary) GetSetAsideTotal() int64 {
 
 // SetAside names an object that couldn't be read, or whose children couldn't: it is missing or stale at the receiver.
 //
-// Its stream doesn't wait for it and ends COMPLETE, with a warning in a log entry. The state remembers it, and later Reads
-// try it again, less and less often, until it can be read or is gone. So a stream has set-aside objects for as long as its
-// summaries list them.
+// Its stream continues without it and ends COMPLETE, with a warning in a log entry. The state remembers the object, and
+// later Reads retry it, less and less often, until it can be read or is gone. Summaries list it for as long as it is set
+// aside.
 type SetAside struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object, such as "ch_123"; whose children, such as "lines of in_123"; or when what could not be shown was created,
-	// such as "charges created at 2024-01-31T00:00:00Z". For people.
+	// What couldn't be read, in readable form: an object, such as "ch_123"; the children of one, such as "lines of in_123";
+	// or the objects of a second, such as "charges created at 2024-01-31T00:00:00Z".
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Why, the last time it was tried.
+	// The failure of the last attempt.
 	Failure *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
 	// When it was first set aside.
 	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
-	// How often it has been tried since then.
+	// The number of attempts since then.
 	Attempts      int64 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1705,10 +1706,10 @@ func (x *SetAside) GetAttempts() int64 {
 	return 0
 }
 
-// Reconciliation counts the differences between a re-listed range and what was sent before. The service keeps nothing
+// Reconciliation counts the differences between a re-listed range and what was sent before. The service keeps no data
 // between calls, so it infers what was sent from the events that the source still has. A difference is found, sent and
-// counted in every such Read until the object changes with an event or leaves the range. Changes announced after the sweep
-// are left to the next Read.
+// counted in every such Read until the object changes with an event or leaves the range. Changes announced after the
+// sweep are left to the next Read.
 type Reconciliation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Objects listed.

@@ -283,8 +283,8 @@ func (x *SpecResponse) GetCapabilities() []Capability {
 // CheckRequest asks whether a configuration works.
 type CheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
-	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// The configuration, as Spec's config_schema describes it. It contains secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, while package fmt, slog and
 	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// The streams to probe. Empty means all of them.
@@ -342,14 +342,14 @@ type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The verdict on the configuration as a whole.
 	Status CheckStatus `protobuf:"varint,1,opt,name=status,proto3,enum=connector.v1.CheckStatus" json:"status,omitempty"`
-	// Every problem of the configuration or the key. Empty if status is SUCCEEDED.
+	// Every problem with the configuration or the key. Empty if status is SUCCEEDED.
 	Problems []*Failure `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"`
-	// What the key may read, in the order of the catalog. Empty if status is FAILED.
+	// What the key can read, in the order of the catalog. Empty if status is FAILED.
 	Streams []*StreamAvailability `protobuf:"bytes,3,rep,name=streams,proto3" json:"streams,omitempty"`
-	// The account's id, if the key may read it. Empty otherwise.
+	// The account's id, if the key can read it. Empty otherwise.
 	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
-	// Facts about the account for people to read, by name, such as {"mode": "test"}. Names and values are the source's own;
-	// no program may depend on them. Empty if status is FAILED.
+	// Facts about the account for people to read, by name, such as {"mode": "test"}. Names and values depend on the source;
+	// programs must not rely on them. Empty if status is FAILED.
 	AccountAttributes map[string]string `protobuf:"bytes,5,rep,name=account_attributes,json=accountAttributes,proto3" json:"account_attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -420,14 +420,15 @@ func (x *CheckResponse) GetAccountAttributes() map[string]string {
 	return nil
 }
 
-// StreamAvailability says whether a key may read a stream.
+// StreamAvailability says whether a key can read a stream.
 type StreamAvailability struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stream's name.
 	Stream string `protobuf:"bytes,1,opt,name=stream,proto3" json:"stream,omitempty"`
-	// The answer.
+	// The result of the check.
 	Availability Availability `protobuf:"varint,2,opt,name=availability,proto3,enum=connector.v1.Availability" json:"availability,omitempty"`
-	// Why not, and how to fix it, if availability is UNAVAILABLE; why nothing is known, if it is UNKNOWN. Unset otherwise.
+	// Why not, and how to fix it, if availability is UNAVAILABLE; why the check was inconclusive, if it is UNKNOWN. Unset
+	// otherwise.
 	Reason        *Failure `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -487,12 +488,12 @@ func (x *StreamAvailability) GetReason() *Failure {
 // DiscoverRequest asks for the catalog.
 type DiscoverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The configuration, as Spec's config_schema describes it. It holds secrets: never log it. Some languages' generated
-	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, and package fmt, slog and
+	// The configuration, as Spec's config_schema describes it. It contains secrets: never log it. Some languages' generated
+	// code prints it in spite of debug_redact; in Go, String, prototext and protojson do, while package fmt, slog and
 	// encoding/json don't.
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
-	// Ask the source what the key may read, and leave out the streams that it may not read. False makes no request to the
-	// source and returns every stream.
+	// Check with the source what the key can read, and omit the streams that it can't read. If false, no request is made to
+	// the source and every stream is returned.
 	OnlyAvailable bool `protobuf:"varint,2,opt,name=only_available,json=onlyAvailable,proto3" json:"only_available,omitempty"`
 	// With only_available: keep unavailable streams in the catalog, marked and with the reason.
 	IncludeUnavailable bool `protobuf:"varint,3,opt,name=include_unavailable,json=includeUnavailable,proto3" json:"include_unavailable,omitempty"`

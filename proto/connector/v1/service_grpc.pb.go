@@ -33,45 +33,45 @@ const (
 //
 // # The life of a sync
 //
-// An orchestrator owns scheduling and loading. It calls, in this order and as often as it likes:
+// An orchestrator owns scheduling and loading. It makes these calls, in this order and as often as it likes:
 //
 //  1. Spec, once: which configuration does the connector take?
-//  2. Check, when a person has filled that configuration in: does it work, and what may this key read?
+//  2. Check, after a person has filled in that configuration: does it work, and what can this key read?
 //  3. Discover: which streams exist, with which schema, primary key and relations?
-//  4. Read, at every sync: stream the records of the configured streams, starting from the states of the previous sync.
+//  4. Read, for every sync: stream the records of the configured streams, starting from the states of the previous sync.
 //
-// The service keeps nothing between calls: configuration, catalog and state come with every request. Any replica can
-// serve any call, and a Read that breaks off is resumed on any other replica from the last state received.
+// The service keeps no data between calls: configuration, catalog and state are part of every request. Any replica can
+// serve any call, and an interrupted Read can be resumed on any other replica from the last state received.
 //
 // # What a state promises
 //
-// A state is sent only after every record that it covers. Whoever stores each state together with the records before
-// it, and resumes from the last one stored, loses nothing; records may come again, and applying them again by primary
-// key in the order received gives the same rows. Within one stream, a later record for a key is at least as new as an
-// earlier one.
+// A state is sent only after every record that it covers. A caller that stores each state together with the records
+// received before it, and resumes from the last state it stored, loses no data. Records may be sent again; applying them
+// by primary key, in the order received, produces the same rows. Within one stream, a later record for a key is at least
+// as new as an earlier one.
 //
 // # Generations
 //
-// A generation is one reading of a stream from its beginning. Its number grows whenever the stream is read from the
-// beginning again, with or without a state; it isn't consecutive. Keep with each row the generation in which it last came.
-// At every COMPLETE, delete the stream's rows (of that account) of older generations: they did not come back, so the source
-// no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
+// A generation is one reading of a stream from its beginning. Its number increases each time the stream is read from the
+// beginning again, with or without a state, though not necessarily by one. Keep with each row the generation in which the
+// row was last received. On every COMPLETE, delete the stream's rows (of that account) of older generations: they were
+// not sent again, so the source no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
 //
 // # Versions
 //
-// The version of the protocol is the package's, v1; a later one would be another package and another service beside this
-// one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value that the server
-// doesn't know is refused with INVALID_ARGUMENT, so that an option is never ignored silently. A client ignores what it
-// doesn't know in a response.
+// The version of the protocol is that of the package, v1. A later version would be another package and another service
+// beside this one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value
+// that the server doesn't know is rejected with INVALID_ARGUMENT, so that no option is silently ignored. A client ignores
+// what it doesn't know in a response.
 //
 // # Errors
 //
-// Every error made by the connector carries this package's Failure twice: among the details of google.rpc.Status, and
-// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also hold
+// Every error made by the connector carries this package's Failure twice: in the details of google.rpc.Status, and
+// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also contain
 // google.rpc.ErrorInfo (reason = the FailureClass without its prefix; domain = "connector.v1"; metadata = refused_by
 // ("service" or "source"), stream, account, request_id, http_status and source_code, where they apply),
 // google.rpc.BadRequest (field violations by path) and google.rpc.RetryInfo (if retryable). Errors made by gRPC itself
-// carry none of these. Together they take less than 8 KiB: the longest texts and lists are cut.
+// carry none of these. Together they take less than 8 KiB: the longest texts and lists are truncated.
 //
 //	code                 class        retryable       what to do
 //	INVALID_ARGUMENT     CONFIG       no              correct the fields named in violations
@@ -82,11 +82,11 @@ const (
 //	DATA_LOSS            SOURCE_DATA  no              report it; the other streams are not affected
 //	INTERNAL             SYSTEM       no              report it
 //
-// Failure.retryable decides where it differs from the table (a source can say that one particular error is worth a
-// retry). Without a Failure, gRPC or something on the way made the error:
+// Failure.retryable takes precedence where it differs from the table: a source can mark a particular error as worth a
+// retry. An error without a Failure was made by gRPC or by an intermediary:
 //
 //	UNAVAILABLE          no connection, or it broke: back off, then call again or resume
-//	INTERNAL, UNKNOWN    a stream was broken by something on the way: resume; report it if it stays
+//	INTERNAL, UNKNOWN    an intermediary broke the stream: resume; report it if it persists
 //	RESOURCE_EXHAUSTED   a message is larger than the receiver allows: raise its limit; a retry doesn't help
 //	UNIMPLEMENTED        this is not a server of connector.v1: check the target
 //	CANCELLED, DEADLINE_EXCEEDED  the caller ended the call
@@ -96,33 +96,34 @@ const (
 //
 // # Connections
 //
-// Defaults, which an operator can change. A request has at most 4 MiB and must arrive within 20 seconds; a response has at
-// most 4 MiB, which is what gRPC clients accept by default. A Read sends a message at least every 10 seconds. Client
-// keepalive pings are welcome, at most one every 10 seconds; 30 seconds with a timeout of 20 suit. The server pings clients
-// after a minute of silence. It ends a Read whose client takes no message for 10 minutes with UNAVAILABLE. It closes idle
-// connections after 15 minutes and asks clients to reconnect after 30; calls under way are not affected.
+// An operator can change these defaults. A request is at most 4 MiB and must arrive within 20 seconds; a response is at
+// most 4 MiB, which gRPC clients accept by default. A Read sends a message at least every 10 seconds. Clients may send
+// keepalive pings, at most one every 10 seconds; an interval of 30 seconds with a timeout of 20 works well. The server
+// pings clients after a minute of silence. It ends a Read with UNAVAILABLE if its client accepts no message for 10
+// minutes. It closes idle connections after 15 minutes and asks clients to reconnect after 30; calls in progress are not
+// affected.
 //
 // # Secrets
 //
 // In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds instead
-// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service doesn't have, or that the caller may not
-// use, is a wrong field of the configuration.
+// of containing it: {"api_key": {"secret": "NAME"}}. If the service doesn't have that secret, or the caller may not use
+// it, the field is invalid.
 type ConnectorServiceClient interface {
-	// Spec returns what configuration the connector takes and what it can do. It needs no configuration and makes no request
-	// to the source.
+	// Spec describes the configuration that the connector takes and what the connector can do. It needs no configuration
+	// and makes no request to the source.
 	Spec(ctx context.Context, in *SpecRequest, opts ...grpc.CallOption) (*SpecResponse, error)
-	// Check reports whether a configuration works, and what its key may read. A configuration or key that doesn't work is
-	// a successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
+	// Check reports whether a configuration works, and what its key can read. A configuration or key that doesn't work is a
+	// successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
 	// (INVALID_ARGUMENT) or that the connector failed (INTERNAL).
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
-	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available, also those of
-	// calling the source.
+	// Discover lists the streams. Errors: INVALID_ARGUMENT for an invalid configuration; with only_available, also those of
+	// requests to the source.
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request or because the server is draining; otherwise it is that of the
-	// first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the wrong
-	// fields of the request, before any record is sent.
+	// skipped, or ended early because of a limit of the request or because the server is draining; otherwise it is that of
+	// the first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the
+	// invalid fields of the request, before any record is sent.
 	//
 	// Never put a retry policy or a retrying interceptor on Read: it would restart the stream from the old states after
 	// messages were delivered. Resume from the last states instead.
@@ -194,45 +195,45 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //
 // # The life of a sync
 //
-// An orchestrator owns scheduling and loading. It calls, in this order and as often as it likes:
+// An orchestrator owns scheduling and loading. It makes these calls, in this order and as often as it likes:
 //
 //  1. Spec, once: which configuration does the connector take?
-//  2. Check, when a person has filled that configuration in: does it work, and what may this key read?
+//  2. Check, after a person has filled in that configuration: does it work, and what can this key read?
 //  3. Discover: which streams exist, with which schema, primary key and relations?
-//  4. Read, at every sync: stream the records of the configured streams, starting from the states of the previous sync.
+//  4. Read, for every sync: stream the records of the configured streams, starting from the states of the previous sync.
 //
-// The service keeps nothing between calls: configuration, catalog and state come with every request. Any replica can
-// serve any call, and a Read that breaks off is resumed on any other replica from the last state received.
+// The service keeps no data between calls: configuration, catalog and state are part of every request. Any replica can
+// serve any call, and an interrupted Read can be resumed on any other replica from the last state received.
 //
 // # What a state promises
 //
-// A state is sent only after every record that it covers. Whoever stores each state together with the records before
-// it, and resumes from the last one stored, loses nothing; records may come again, and applying them again by primary
-// key in the order received gives the same rows. Within one stream, a later record for a key is at least as new as an
-// earlier one.
+// A state is sent only after every record that it covers. A caller that stores each state together with the records
+// received before it, and resumes from the last state it stored, loses no data. Records may be sent again; applying them
+// by primary key, in the order received, produces the same rows. Within one stream, a later record for a key is at least
+// as new as an earlier one.
 //
 // # Generations
 //
-// A generation is one reading of a stream from its beginning. Its number grows whenever the stream is read from the
-// beginning again, with or without a state; it isn't consecutive. Keep with each row the generation in which it last came.
-// At every COMPLETE, delete the stream's rows (of that account) of older generations: they did not come back, so the source
-// no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
+// A generation is one reading of a stream from its beginning. Its number increases each time the stream is read from the
+// beginning again, with or without a state, though not necessarily by one. Keep with each row the generation in which the
+// row was last received. On every COMPLETE, delete the stream's rows (of that account) of older generations: they were
+// not sent again, so the source no longer has them. Never do that for a stream that is INCOMPLETE or SKIPPED.
 //
 // # Versions
 //
-// The version of the protocol is the package's, v1; a later one would be another package and another service beside this
-// one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value that the server
-// doesn't know is refused with INVALID_ARGUMENT, so that an option is never ignored silently. A client ignores what it
-// doesn't know in a response.
+// The version of the protocol is that of the package, v1. A later version would be another package and another service
+// beside this one. Within v1, fields, enum values and messages are only added. A request with a field or an enum value
+// that the server doesn't know is rejected with INVALID_ARGUMENT, so that no option is silently ignored. A client ignores
+// what it doesn't know in a response.
 //
 // # Errors
 //
-// Every error made by the connector carries this package's Failure twice: among the details of google.rpc.Status, and
-// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also hold
+// Every error made by the connector carries this package's Failure twice: in the details of google.rpc.Status, and
+// serialized in the trailer "connector-failure-bin", for clients without google.rpc's types. The details also contain
 // google.rpc.ErrorInfo (reason = the FailureClass without its prefix; domain = "connector.v1"; metadata = refused_by
 // ("service" or "source"), stream, account, request_id, http_status and source_code, where they apply),
 // google.rpc.BadRequest (field violations by path) and google.rpc.RetryInfo (if retryable). Errors made by gRPC itself
-// carry none of these. Together they take less than 8 KiB: the longest texts and lists are cut.
+// carry none of these. Together they take less than 8 KiB: the longest texts and lists are truncated.
 //
 //	code                 class        retryable       what to do
 //	INVALID_ARGUMENT     CONFIG       no              correct the fields named in violations
@@ -243,11 +244,11 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //	DATA_LOSS            SOURCE_DATA  no              report it; the other streams are not affected
 //	INTERNAL             SYSTEM       no              report it
 //
-// Failure.retryable decides where it differs from the table (a source can say that one particular error is worth a
-// retry). Without a Failure, gRPC or something on the way made the error:
+// Failure.retryable takes precedence where it differs from the table: a source can mark a particular error as worth a
+// retry. An error without a Failure was made by gRPC or by an intermediary:
 //
 //	UNAVAILABLE          no connection, or it broke: back off, then call again or resume
-//	INTERNAL, UNKNOWN    a stream was broken by something on the way: resume; report it if it stays
+//	INTERNAL, UNKNOWN    an intermediary broke the stream: resume; report it if it persists
 //	RESOURCE_EXHAUSTED   a message is larger than the receiver allows: raise its limit; a retry doesn't help
 //	UNIMPLEMENTED        this is not a server of connector.v1: check the target
 //	CANCELLED, DEADLINE_EXCEEDED  the caller ended the call
@@ -257,33 +258,34 @@ type ConnectorService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 //
 // # Connections
 //
-// Defaults, which an operator can change. A request has at most 4 MiB and must arrive within 20 seconds; a response has at
-// most 4 MiB, which is what gRPC clients accept by default. A Read sends a message at least every 10 seconds. Client
-// keepalive pings are welcome, at most one every 10 seconds; 30 seconds with a timeout of 20 suit. The server pings clients
-// after a minute of silence. It ends a Read whose client takes no message for 10 minutes with UNAVAILABLE. It closes idle
-// connections after 15 minutes and asks clients to reconnect after 30; calls under way are not affected.
+// An operator can change these defaults. A request is at most 4 MiB and must arrive within 20 seconds; a response is at
+// most 4 MiB, which gRPC clients accept by default. A Read sends a message at least every 10 seconds. Clients may send
+// keepalive pings, at most one every 10 seconds; an interval of 30 seconds with a timeout of 20 works well. The server
+// pings clients after a minute of silence. It ends a Read with UNAVAILABLE if its client accepts no message for 10
+// minutes. It closes idle connections after 15 minutes and asks clients to reconnect after 30; calls in progress are not
+// affected.
 //
 // # Secrets
 //
 // In a configuration, a field that the config_schema marks as writeOnly may name a secret that the service holds instead
-// of containing it: {"api_key": {"secret": "NAME"}}. A name that the service doesn't have, or that the caller may not
-// use, is a wrong field of the configuration.
+// of containing it: {"api_key": {"secret": "NAME"}}. If the service doesn't have that secret, or the caller may not use
+// it, the field is invalid.
 type ConnectorServiceServer interface {
-	// Spec returns what configuration the connector takes and what it can do. It needs no configuration and makes no request
-	// to the source.
+	// Spec describes the configuration that the connector takes and what the connector can do. It needs no configuration
+	// and makes no request to the source.
 	Spec(context.Context, *SpecRequest) (*SpecResponse, error)
-	// Check reports whether a configuration works, and what its key may read. A configuration or key that doesn't work is
-	// a successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
+	// Check reports whether a configuration works, and what its key can read. A configuration or key that doesn't work is a
+	// successful RPC with status FAILED and every problem listed. An RPC error means that the request itself was malformed
 	// (INVALID_ARGUMENT) or that the connector failed (INTERNAL).
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
-	// Discover lists the streams. Errors: INVALID_ARGUMENT for a bad configuration; with only_available, also those of
-	// calling the source.
+	// Discover lists the streams. Errors: INVALID_ARGUMENT for an invalid configuration; with only_available, also those of
+	// requests to the source.
 	Discover(context.Context, *DiscoverRequest) (*DiscoverResponse, error)
 	// Read streams the records of the configured streams, with states to resume from, and ends with one Summary. A Read
 	// without a summary did not finish, whatever its status says. The status is OK if every stream was completed, was
-	// skipped, or was ended early by a limit of the request or because the server is draining; otherwise it is that of the
-	// first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the wrong
-	// fields of the request, before any record is sent.
+	// skipped, or ended early because of a limit of the request or because the server is draining; otherwise it is that of
+	// the first stream that failed. If the summary says has_more, resume from the last states. INVALID_ARGUMENT names the
+	// invalid fields of the request, before any record is sent.
 	//
 	// Never put a retry policy or a retrying interceptor on Read: it would restart the stream from the old states after
 	// messages were delivered. Resume from the last states instead.
