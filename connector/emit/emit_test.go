@@ -464,7 +464,7 @@ func TestCanceledRead(t *testing.T) {
 	})
 }
 
-// A stream that ends sends the state that its last commits owe, however it ends.
+// A stream that ends first sends the state for its last commits, however it ends.
 func TestLastStateIsSent(t *testing.T) {
 	for status, end := range map[string]func(*emit.Stream, context.Context) error{
 		"COMPLETE":   (*emit.Stream).Complete,
@@ -485,10 +485,10 @@ func TestLastStateIsSent(t *testing.T) {
 	}
 }
 
-// A heartbeat that is being sent when the source is done is sent to its end: the sink isn't interrupted, and its error counts.
+// A heartbeat that is being sent when the source finishes is completed: the sink isn't interrupted, and its error counts.
 func TestLastHeartbeat(t *testing.T) {
 	for name, test := range map[string]struct {
-		after time.Duration // from when the heartbeat begins until the caller cancels
+		after time.Duration // time from the start of the heartbeat until the caller cancels
 		want  error
 	}{
 		"sent":     {time.Hour, nil},
@@ -517,7 +517,7 @@ func TestLastHeartbeat(t *testing.T) {
 					if err := errors.Join(c.Begin(ctx, 1), c.send(ctx, 1, emit.StatesNow), c.Complete(ctx)); err != nil {
 						return err
 					}
-					time.Sleep(1500 * time.Millisecond) // the heartbeat has begun
+					time.Sleep(1500 * time.Millisecond) // the heartbeat has started
 					return nil
 				})
 				if !errors.Is(err, test.want) || !errors.Is(failed, test.want) {

@@ -35,7 +35,7 @@ func (e *panicError) failure() *connector.Failure {
 }
 
 // Final returns err as the caller of a source should receive it: for a panic in a [Group] the Failure, for a sink error the
-// error that the sink returned. Run's errors don't need it.
+// error that the sink returned. Run's errors have already been converted.
 func Final(err error) error {
 	if sunk, ok := errors.AsType[*sinkError](err); ok {
 		return sunk.err

@@ -8,20 +8,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Asked is a stream of a request, with what the catalog says of it and where the Read is to resume.
+// Asked is a stream of a request, with its catalog entry and the state to resume from.
 type Asked[State any] struct {
 	connector.Stream
 	SyncMode connector.SyncMode
 	Fields   []string
-	Given    json.RawMessage // the state in the request; nil means that there is none, and to begin at the beginning
+	Given    json.RawMessage // the state in the request; nil means to start from the beginning
 	State    State           // Given, parsed
 }
 
-// Match finds the streams of a request in a catalog, and parses the states given for them. It returns them in the order of the
-// request. account is the one that the source reads; empty for the key's own.
+// Match looks up the streams of a request in a catalog and parses their states. It returns the streams in the order of the
+// request. account is the account that the source reads; empty for the key's own.
 //
-// The error is a *connector.Failure that names every field that is wrong: streams that the catalog lacks or that are named
-// twice, modes that they don't support, and states of other streams or accounts, or that parse doesn't know.
+// The error is a *connector.Failure with a violation for each invalid field: a stream that isn't in the catalog or is named
+// twice, a mode that the stream doesn't support, and a state of another stream or account or one that parse rejects.
 func Match[State any](req connector.ReadRequest, catalog []connector.Stream, account string, parse func(json.RawMessage) (State, bool)) ([]Asked[State], error) {
 	var all []Asked[State]
 	var wrong []connector.Violation

@@ -7,8 +7,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// heartbeats sends progress until reading ends. One that is being sent then is sent to its end, unless ctx ends, too: a sink
-// that was interrupted would have failed in a Read that succeeds.
+// heartbeats sends progress until reading ends. A heartbeat that is being sent at that time is completed unless ctx ends
+// too, so that the sink doesn't see a canceled context in a Read that succeeds.
 func (e *Emitter) heartbeats(ctx, reading context.Context) error {
 	ticks := time.NewTicker(e.heartbeat)
 	defer ticks.Stop()
@@ -44,8 +44,8 @@ func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
 // maxTroubles is the most kinds of trouble that a Read logs.
 const maxTroubles = 20
 
-// logTrouble logs what is holding up the Read, once per kind of trouble, so that the cause is known before the Read gives
-// up.
+// logTrouble logs what is holding up the Read, once per kind of trouble, so that the cause is visible before
+// the Read fails.
 func (e *Emitter) logTrouble(ctx context.Context) error {
 	trouble := e.meter.Trouble()
 	if trouble == "" || e.troubles[trouble] || len(e.troubles) == maxTroubles {

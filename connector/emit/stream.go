@@ -185,8 +185,8 @@ func (s *Stream) Reconciled(found *connector.Reconciliation) {
 	s.reconciliation = found
 }
 
-// end ends the stream with the given status, unless it has already ended. A stream that was never begun becomes STARTED
-// first, unless it is SKIPPED. Unless it is SKIPPED, it first sends its state if its cursors moved since the last one.
+// end ends the stream with the given status, unless it has already ended. Unless the status is SKIPPED, a stream that was
+// never begun becomes STARTED first, and the stream sends its state if its cursors moved since the last one.
 func (s *Stream) end(ctx context.Context, status connector.Status, failure *connector.Failure) error {
 	if s.ended() {
 		return nil
@@ -218,7 +218,7 @@ func (s *Stream) aside() []connector.SetAside {
 	return s.SetAside()
 }
 
-// warn logs which objects are set aside, unless the last warning already counted at least as many.
+// warn logs which objects are set aside, if they have become more since the last warning.
 func (s *Stream) warn(ctx context.Context) error {
 	all := s.aside()
 	if len(all) <= s.warned {

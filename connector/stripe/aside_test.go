@@ -16,25 +16,25 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// trouble is something that Stripe cannot show for a while.
+// trouble is something that Stripe fails to return for a while.
 type trouble struct {
 	streams []string
 	objects map[string]int
-	mode    string // of updates; auto by default
-	later   bool   // it begins after the first sync, and so do changes
-	// begin makes the trouble. It returns what ends it, the names of what is set aside, and the rows that are missing or stale,
-	// as "stream id".
+	mode    string // update_mode; auto by default
+	later   bool   // the trouble and the changes begin after the first sync
+	// begin starts the trouble. It returns a function that ends it, the names of the items to be set aside, and the rows
+	// that are then missing or stale, as "stream id".
 	begin func(t *testing.T, r *replica) (end func(), aside, lacking []string)
 }
 
-// TestOneObjectsTroubleIsItsOwn holds that whatever is wrong with one object costs that one only: the streams are COMPLETE, all
-// else is the truth, and so is that as soon as Stripe can show it again.
-func TestOneObjectsTroubleIsItsOwn(t *testing.T) {
+// TestTroubleIsIsolated checks that a problem with one object affects only that object: the streams are COMPLETE, all other
+// rows are correct, and so is the object's as soon as Stripe can return it again.
+func TestTroubleIsIsolated(t *testing.T) {
 	for name, c := range troubles() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.objects["*"] = 0
-			r := brittle(t, c.mode, stripetest.Options{Seed: 3, Objects: c.objects, ShuffleTies: true}, c.streams...)
+			r := newImpatientReplica(t, c.mode, stripetest.Options{Seed: 3, Objects: c.objects, ShuffleTies: true}, c.streams...)
 			if c.later {
 				r.sync()
 				r.expectTruth()
@@ -43,7 +43,7 @@ func TestOneObjectsTroubleIsItsOwn(t *testing.T) {
 			end, aside, lacking := c.begin(t, r)
 			r.clock = r.clock.Add(time.Minute)
 			r.expectAside(aside, lacking)
-			r.clock = r.clock.Add(15 * time.Minute) // due again, in vain
+			r.clock = r.clock.Add(15 * time.Minute) // due for a retry, which fails
 			r.expectAside(aside, lacking)
 			end()
 			r.clock = r.clock.Add(25 * time.Hour)
@@ -52,7 +52,7 @@ func TestOneObjectsTroubleIsItsOwn(t *testing.T) {
 	}
 }
 
-// brokenPage returns troubles with one object, which pages and lists break as kind says.
+// brokenPage returns a trouble in which responses that contain one object fail as kind says.
 func brokenPage(kind stripetest.FaultKind) trouble {
 	return trouble{
 		streams: []string{"charges", "customers"}, objects: map[string]int{"/v1/charges": 130, "/v1/customers": 5},
@@ -63,7 +63,7 @@ func brokenPage(kind stripetest.FaultKind) trouble {
 	}
 }
 
-// refused is a change of an object that can't be read again.
+// refused returns a trouble in which a changed object can't be re-read.
 func refused(kind stripetest.FaultKind) trouble {
 	return trouble{
 		streams: []string{"charges", "customers"}, objects: map[string]int{"/v1/charges": 10, "/v1/customers": 5}, mode: "reread", later: true,
@@ -77,7 +77,8 @@ func refused(kind stripetest.FaultKind) trouble {
 	}
 }
 
-// distorted is an invoice whose embedded list is none. Nothing is lacking: the list has its own endpoint.
+// distorted returns a trouble in which an invoice's embedded list is not a list. No row is missing, because the list has
+// its own endpoint.
 func distorted(edits ...stripetest.Edit) trouble {
 	return trouble{
 		streams: []string{"invoices", "invoice_line_items"}, objects: map[string]int{"/v1/invoices": 10},
@@ -94,7 +95,7 @@ func troubles() map[string]trouble {
 	all := map[string]trouble{
 		"a changed object is refused with 400":   refused(stripetest.ObjectRefused),
 		"a changed object is refused with 403":   refused(stripetest.PermissionMissing),
-		"a changed object fails for ever":        refused(stripetest.ServerError),
+		"a changed object fails forever":         refused(stripetest.ServerError),
 		"a changed object arrives damaged":       refused(stripetest.Truncated),
 		"a changed object is something else":     refused(stripetest.WrongContent),
 		"a page with one object fails":           brokenPage(stripetest.ServerError),
@@ -155,7 +156,7 @@ func troubles() map[string]trouble {
 			ok(t, r.stripe.Update(id))
 			ok(t, r.stripe.Update(r.nth("/v1/invoices", 6)))
 			end := r.stripe.Inject(stripetest.Fault{Kind: stripetest.ServerError, Path: "/v1/invoices/{invoice}/lines", Object: id})
-			var stale []string // they change with their invoice
+			var stale []string // they change together with their invoice
 			for line := range r.stripe.Truth("/v1/invoices/" + id + "/lines") {
 				stale = append(stale, "invoice_line_items "+line)
 			}
@@ -175,8 +176,8 @@ func troubles() map[string]trouble {
 	return all
 }
 
-// brittle is a replica whose Source gives requests up soon.
-func brittle(t *testing.T, mode string, o stripetest.Options, streams ...string) *replica {
+// newImpatientReplica returns a replica whose Source gives up on requests quickly.
+func newImpatientReplica(t *testing.T, mode string, o stripetest.Options, streams ...string) *replica {
 	t.Helper()
 	r := newReplica(t, o, streams...)
 	transport := api.NewTransport()
@@ -191,7 +192,7 @@ func brittle(t *testing.T, mode string, o stripetest.Options, streams ...string)
 	return r
 }
 
-// expectAside syncs, and compares what is set aside, by name, and what is missing or stale, with what must be.
+// expectAside syncs and compares the names of set-aside items, and the rows that are missing or stale.
 func (r *replica) expectAside(aside, lacking []string) {
 	r.t.Helper()
 	sink, summary := r.sync()
@@ -207,7 +208,7 @@ func (r *replica) expectAside(aside, lacking []string) {
 			}
 		}
 		if want := slices.ContainsFunc(sink.logs(s.Stream), func(m string) bool { return strings.Contains(m, "set aside") }); want != (len(s.SetAside) > 0) {
-			r.t.Errorf("%s sets %d aside, and says %q", s.Stream, len(s.SetAside), sink.logs(s.Stream))
+			r.t.Errorf("%s sets aside %d items, but logs %q", s.Stream, len(s.SetAside), sink.logs(s.Stream))
 		}
 	}
 	if diff := cmp.Diff(sorted(aside), sorted(got)); diff != "" {
@@ -218,7 +219,7 @@ func (r *replica) expectAside(aside, lacking []string) {
 	}
 }
 
-// lacking returns the rows that are missing, stale or should be gone.
+// lacking returns the rows that are missing or stale, or should have been deleted.
 func (r *replica) lacking() []string {
 	var all []string
 	for _, stream := range r.streams {
@@ -273,14 +274,14 @@ func (r *replica) nth(path string, n int) string {
 	return ids[n]
 }
 
-// createdAt returns when an object was created, as names of what is set aside have it.
+// createdAt returns the creation time of an object in the format used for names of set-aside items.
 func (r *replica) createdAt(path, id string) string {
 	w := &world{Server: r.stripe}
 	at, _ := w.truth(r.t, path)[id][0]["created"].(float64)
 	return time.Unix(int64(at), 0).UTC().Format(time.RFC3339)
 }
 
-// linesBeyond returns the rows of an invoice's lines that it does not embed.
+// linesBeyond returns the rows of an invoice's lines that are not embedded in it.
 func (r *replica) linesBeyond(invoice string) []string {
 	w := &world{Server: r.stripe}
 	var embedded struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// settle syncs until everything that can become visible late has, and has been looked for: the overlap of 300 s, and a tenth.
+// settle syncs until every late change must have become visible and been swept: 1.1 times the overlap of 300 s.
 func (r *replica) settle() {
 	r.t.Helper()
 	for range 8 {
@@ -20,8 +20,8 @@ func (r *replica) settle() {
 	}
 }
 
-// TestBusyAccount syncs an account with 140 changes per second, whose events become visible up to 20 seconds late: all of them
-// are applied, and the state stays small.
+// TestBusyAccount syncs an account with 140 changes per second, whose events become visible up to 20 seconds late. All
+// changes must be applied, and the state must stay small.
 func TestBusyAccount(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 300, "/v1/coupons": 50}, EventDelay: 20 * time.Second}, "charges", "coupons", "events")
 	r.sync()
@@ -39,7 +39,7 @@ func TestBusyAccount(t *testing.T) {
 			r.sync()
 			for stream, state := range r.states {
 				if len(state.State) > 8192 {
-					t.Errorf("the state of %s has %d bytes", stream, len(state.State))
+					t.Errorf("the state of %s has %d bytes, want at most 8192", stream, len(state.State))
 				}
 			}
 		}
@@ -51,8 +51,8 @@ func TestBusyAccount(t *testing.T) {
 	}
 }
 
-// TestObjectsThatAppearLate creates customers whose events are visible before they are: a 404 is no deletion then. Their events
-// have payloads of another version, so each customer is read by id.
+// TestObjectsThatAppearLate creates customers whose events are visible before they are, so a 404 doesn't mean that they
+// were deleted. Their events have payloads of another version, so each customer is read by id.
 func TestObjectsThatAppearLate(t *testing.T) {
 	r := newReplica(t, stripetest.Options{
 		Objects: map[string]int{"/v1/customers": 5}, OldEvents: 1, RetrieveDelay: 20 * time.Second, ObjectDelay: 20 * time.Second,
@@ -71,7 +71,7 @@ func TestObjectsThatAppearLate(t *testing.T) {
 	r.expectTruth()
 }
 
-// TestDeletionWithoutAnEvent holds that what is really gone is deleted, once the overlap is over.
+// TestDeletionWithoutAnEvent checks that a row is deleted once the overlap is over if its object is really gone.
 func TestDeletionWithoutAnEvent(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"/v1/coupons": 20}, OldEvents: 1}, "coupons")
 	r.sync()
@@ -83,8 +83,8 @@ func TestDeletionWithoutAnEvent(t *testing.T) {
 	r.expectTruth()
 }
 
-// TestWrongClocks syncs with a local clock that is ten minutes fast, slow, or jumps between the two: rows are the truth, as with
-// a right one.
+// TestWrongClocks syncs with a local clock that is ten minutes fast or slow, or jumps back and forth. The rows must be
+// correct all the same.
 func TestWrongClocks(t *testing.T) {
 	for name, skew := range map[string]func(round int) time.Duration{
 		"fast":    func(int) time.Duration { return 10 * time.Minute },
@@ -96,10 +96,10 @@ func TestWrongClocks(t *testing.T) {
 			for round := range 12 {
 				if now := skew(round); now != r.skew {
 					r.skew = now
-					r.restart() // a running process measures time by a clock that doesn't jump
+					r.restart() // a running process uses a monotonic clock, which doesn't jump
 				}
-				if sink, _ := r.sync(); round == 0 && !sink.told("The clock of this machine is") {
-					t.Error("nobody is told that the clock is wrong")
+				if sink, _ := r.sync(); round == 0 && !sink.hasLog("The clock of this machine is") {
+					t.Error("no warning about the wrong clock")
 				}
 				for range 7 {
 					r.clock = r.clock.Add(20 * time.Second)
@@ -121,7 +121,8 @@ func TestWrongClocks(t *testing.T) {
 	}
 }
 
-// TestStatesOfOtherAccounts sends states back with another account, in every way: each is refused, by its path.
+// TestStatesOfOtherAccounts reads with the state of another account, in every combination. Each is rejected, naming the
+// state.
 func TestStatesOfOtherAccounts(t *testing.T) {
 	for name, from := range map[string][2]int{
 		"from a connected account to the own":   {1, 0},
@@ -155,21 +156,21 @@ func TestStatesOfOtherAccounts(t *testing.T) {
 	}
 }
 
-// TestOtherKeys reads with another key than that of the state: of the same account it resumes, of another one it is refused, and
-// so it is if nobody can tell.
+// TestOtherKeys reads with another key than the state was read with. A key of the same account resumes; one of another
+// account is rejected, and so is one whose account can't be determined.
 func TestOtherKeys(t *testing.T) {
 	some := []string{"rak_charge_read", "rak_event_read"}
 	for name, test := range map[string]struct {
 		permissions []string
-		other       bool // another account
-		silent      bool // the account can't be found out
+		other       bool // the key belongs to another account
+		silent      bool // the account can't be determined
 		refused     string
 	}{
 		"of the same account":                         {nil, false, false, ""},
 		"of another account":                          {nil, true, false, "belongs to account"},
 		"that names the account in a refusal":         {some, false, false, ""},
 		"of another account, which a refusal reveals": {some, true, false, "belongs to account"},
-		"of which nothing is known":                   {nil, false, true, "can't read its account"},
+		"whose account is unknown":                    {nil, false, true, "can't read its account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, stripetest.Options{

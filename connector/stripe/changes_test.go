@@ -17,15 +17,15 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// replica keeps what incremental Reads send, as an orchestrator does.
+// replica stores what incremental Reads send, as an orchestrator does.
 type replica struct {
 	t       *testing.T
 	stripe  *stripetest.Server
 	source  *stripe.Source
-	restart func() // makes the source anew, as a process that starts
+	restart func() // replaces the source, like a restart of the process
 	config  string
-	clock   time.Time     // at Stripe
-	skew    time.Duration // by which the local clock is ahead
+	clock   time.Time     // Stripe's time
+	skew    time.Duration // how far the local clock is ahead
 	streams []connector.Stream
 	keys    map[string][]string
 	rows    map[string]map[string]copied // by stream and primary key
@@ -72,7 +72,7 @@ func newReplica(t *testing.T, o stripetest.Options, streams ...string) *replica 
 	return r
 }
 
-// sync reads once and applies what comes, and gives what that was.
+// sync reads once, applies what is received, and returns it.
 func (r *replica) sync(options ...func(*connector.ReadRequest)) (*recorder, connector.Summary) {
 	r.t.Helper()
 	req := connector.ReadRequest{Config: connector.NewConfig(r.config)}
@@ -148,13 +148,13 @@ func (r *replica) key(stream string, data map[string]any) string {
 	return key
 }
 
-// expectTruth compares the rows with what Stripe has.
+// expectTruth compares the rows with Stripe's objects.
 func (r *replica) expectTruth() {
 	r.t.Helper()
 	for _, stream := range r.streams {
 		object, path := path(stream)
 		if stream.Name == "events" || stream.Name == "billing_meter_event_summaries" {
-			continue // events outlive their objects; and nobody can ask for the summaries of deleted customers
+			continue // events outlive their objects, and the summaries of deleted customers can't be requested
 		}
 		w := &world{Server: r.stripe}
 		truth := w.truth(r.t, path)
@@ -264,7 +264,7 @@ func TestIdleReadCostsOneRequest(t *testing.T) {
 	r.expectTruth()
 }
 
-// configure sets a member of the configuration.
+// configure adds a member to the configuration.
 func (r *replica) configure(name, value string) {
 	r.config = strings.TrimSuffix(r.config, "}") + fmt.Sprintf(`,%q:%s}`, name, value)
 }
@@ -276,15 +276,15 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-func TestPayloadOrReadAgain(t *testing.T) {
+func TestPayloadOrReread(t *testing.T) {
 	tests := map[string]struct {
 		options stripetest.Options
 		mode    string
-		again   int // requests besides that for the events
+		again   int // requests besides the one for events
 	}{
 		"the pinned version": {mode: `"auto"`, again: 0},
 		"another version":    {options: stripetest.Options{OldEvents: 1}, mode: `"auto"`, again: 3},
-		"always again":       {mode: `"reread"`, again: 3},
+		"always reread":      {mode: `"reread"`, again: 3},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestPayloadOrReadAgain(t *testing.T) {
 			r.stripe.ResetRequests()
 			r.sync()
 			if n := r.stripe.RequestCount("/v1/charges/{id}"); n != test.again || r.stripe.RequestCount("") != n+1 {
-				t.Errorf("%d objects read again, want %d: %v", n, test.again, r.stripe.Requests())
+				t.Errorf("%d objects re-read, want %d: %v", n, test.again, r.stripe.Requests())
 			}
 			r.expectTruth()
 		})
@@ -326,12 +326,12 @@ func TestAwayForTooLong(t *testing.T) {
 			warned = append(warned, m.Stream)
 		}
 	}
-	slices.Sort(warned) // they begin side by side
+	slices.Sort(warned) // they start concurrently
 	if diff := cmp.Diff([]string{"coupons", "events"}, warned); diff != "" {
 		t.Errorf("warnings: %s", diff)
 	}
 	if len(r.rows["events"]) < before {
-		t.Error("events were lost that Stripe does not keep any more")
+		t.Error("events that Stripe no longer retains were lost")
 	}
 }
 
@@ -356,7 +356,7 @@ func TestKeyWithoutEvents(t *testing.T) {
 			}
 		}
 		if warnings != 2 {
-			t.Errorf("%d warnings, want one for each stream", warnings)
+			t.Errorf("%d warnings, want one per stream", warnings)
 		}
 		r.expectTruth()
 		r.clock = r.clock.Add(time.Hour)
@@ -379,7 +379,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	if !isFailure || failure.Class != connector.ConfigError || len(failure.Violations) != 1 || failure.Violations[0].Field != "states[0].content" {
 		t.Errorf("got %v", err)
 	}
-	// A new key of the same account is as good as the old.
+	// A new key of the same account is accepted.
 	r.config = strings.Replace(r.config, "sk_test_123", "sk_test_456", 1)
 	r.clock = r.clock.Add(time.Hour)
 	r.stripe.ResetRequests()
@@ -389,7 +389,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	}
 }
 
-func TestStatesOfFullRefreshGoOn(t *testing.T) {
+func TestIncrementalResumesFullRefresh(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 10}}, "charges", "coupons")
 	req := connector.ReadRequest{Config: connector.NewConfig(r.config), Streams: selected("charges", "coupons")}
 	sink := &recorder{}
@@ -407,7 +407,7 @@ func TestStatesOfFullRefreshGoOn(t *testing.T) {
 	r.sync()
 	r.expectTruth()
 	if r.stripe.RequestCount("/v1/charges") != 0 {
-		t.Errorf("charges were read again from the beginning: %v", r.stripe.Requests())
+		t.Errorf("charges were re-read from the beginning: %v", r.stripe.Requests())
 	}
 }
 
@@ -426,7 +426,7 @@ func TestLongStretchesOfEvents(t *testing.T) {
 	sink, _ := r.sync()
 	r.expectTruth()
 	if n, least := r.stripe.RequestCount("/v1/events"), 50; n > least+10 {
-		t.Errorf("%d requests for events, the least are %d", n, least)
+		t.Errorf("%d requests for events, the minimum is %d", n, least)
 	}
 	states := 0
 	for _, m := range sink.messages {
@@ -435,11 +435,12 @@ func TestLongStretchesOfEvents(t *testing.T) {
 		}
 	}
 	if states < 4 {
-		t.Errorf("%d states on the way", states)
+		t.Errorf("%d states, want at least 4", states)
 	}
 }
 
-// TestWatermarks holds the watermarks of states, by which a Read that follows is watched, to those of the summary.
+// TestWatermarks compares the watermarks of states, which are used to monitor a Read with Follow, with those of the
+// summary.
 func TestWatermarks(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 250}}, "charges", "tax_codes")
 	states := func(sink *recorder, stream string) (all []time.Time) {
@@ -457,13 +458,13 @@ func TestWatermarks(t *testing.T) {
 		for _, stream := range summary.Streams {
 			all := states(sink, stream.Stream)
 			if len(all) == 0 || !all[len(all)-1].Equal(stream.Watermark) || stream.Watermark.Before(r.clock.Add(-time.Hour)) {
-				t.Fatalf("%s ends with the watermark %s after states with %v, at %s", stream.Stream, stream.Watermark, all, r.clock)
+				t.Fatalf("%s ends with watermark %s after states with %v, at %s", stream.Stream, stream.Watermark, all, r.clock)
 			}
 			if first && stream.Stream == "charges" && !all[0].IsZero() {
-				t.Errorf("%s: the first state has the watermark %s, while more is left to read", stream.Stream, all[0])
+				t.Errorf("%s: the first state has watermark %s although more is left to read", stream.Stream, all[0])
 			}
 			if !slices.IsSortedFunc(all, time.Time.Compare) {
-				t.Errorf("%s: the watermark went back: %v", stream.Stream, all)
+				t.Errorf("%s: the watermark moved backwards: %v", stream.Stream, all)
 			}
 			if stream.Stream == "charges" {
 				if !stream.Watermark.After(before) {
@@ -476,7 +477,7 @@ func TestWatermarks(t *testing.T) {
 	}
 }
 
-// TestSiblingsAreListedOnce changes several cards of a customer: one list tells of all.
+// TestSiblingsAreListedOnce changes several cards of a customer, which must be listed only once.
 func TestSiblingsAreListedOnce(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 1, "/v1/customers/{customer}/cards": 3}}, "bank_accounts", "cards")
 	r.configure("update_mode", `"reread"`)
@@ -494,13 +495,13 @@ func TestSiblingsAreListedOnce(t *testing.T) {
 	}
 }
 
-// TestLookback changes objects without a word: what was created in the last days is read again all the same.
+// TestLookback changes objects without an event. Recent ones must be re-read all the same.
 func TestLookback(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 300}}, "charges")
 	r.configure("lookback_days", "30")
 	r.sync()
 	r.clock = r.clock.Add(time.Hour)
-	ids := r.ids("/v1/charges") // the newest first
+	ids := r.ids("/v1/charges") // newest first
 	newest, oldest := ids[0], ids[len(ids)-1]
 	ok(t, r.stripe.Silent().Update(newest))
 	ok(t, r.stripe.Silent().Update(oldest))
@@ -511,7 +512,7 @@ func TestLookback(t *testing.T) {
 		read = append(read, record.Key)
 	}
 	if !slices.Contains(read, newest) || slices.Contains(read, oldest) {
-		t.Errorf("read again: %v; want %s of today and not %s of a year ago", read, newest, oldest)
+		t.Errorf("re-read %v, want %s of today but not %s of a year ago", read, newest, oldest)
 	}
 	for id, raw := range r.stripe.Truth("/v1/charges") {
 		var want map[string]any
@@ -524,8 +525,8 @@ func TestLookback(t *testing.T) {
 	}
 }
 
-// TestPendingObjectsAreReadAgain settles balance transactions, which no event tells of.
-func TestPendingObjectsAreReadAgain(t *testing.T) {
+// TestPendingObjectsAreReread settles balance transactions, which no event announces.
+func TestPendingObjectsAreReread(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/balance_transactions": 60}}, "balance_transactions")
 	r.sync()
 	for range 2 {
@@ -533,7 +534,7 @@ func TestPendingObjectsAreReadAgain(t *testing.T) {
 		settled := 0
 		for _, id := range r.ids("/v1/balance_transactions") {
 			if row := r.rows["balance_transactions"][id+" "]; row.data["status"] == "pending" && settled < 5 {
-				ok(t, r.stripe.Update(id)) // it looks otherwise then
+				ok(t, r.stripe.Update(id)) // this changes its content
 				settled++
 			}
 		}

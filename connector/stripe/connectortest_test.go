@@ -15,9 +15,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// contractPaths are the streams that the contract is tested with, and the lists that hold the truth about them: a parent with
-// its children, one that is append-only, one whose newest rows are listed again, one that is read in full each time, and
-// one whose rows are deleted.
+// contractPaths are the streams that the contract is tested with, and the lists with their objects: a parent with its
+// children, an append-only stream, one whose newest rows are re-listed, one that is read in full each time, and one with
+// deletions.
 var contractPaths = map[string]string{
 	"balance_transactions": "/v1/balance_transactions",
 	"coupons":              "/v1/coupons",
@@ -27,7 +27,7 @@ var contractPaths = map[string]string{
 	"tax_ids":              "/v1/tax_ids",
 }
 
-// movingClock is a clock that runs, and can be put forward.
+// movingClock is a running clock that can be moved forward.
 type movingClock struct {
 	mu    sync.Mutex
 	ahead time.Duration
@@ -46,7 +46,7 @@ func (c *movingClock) pass(d time.Duration) {
 	c.ahead += d
 }
 
-// panicTransport panics in whichever goroutine asks for a list.
+// panicTransport panics in any goroutine that requests a list.
 type panicTransport struct{ http.RoundTripper }
 
 func (p panicTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -56,7 +56,7 @@ func (p panicTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.RoundTripper.RoundTrip(r)
 }
 
-// clockTransport has answers dated by the simulated Stripe's clock.
+// clockTransport dates responses by the simulated Stripe's clock.
 type clockTransport struct {
 	http.RoundTripper
 	now func() time.Time
@@ -70,7 +70,7 @@ func (c clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// contract is a simulated Stripe that the contract's suite changes.
+// contract is a simulated Stripe that the contract's suite modifies.
 type contract struct {
 	*stripetest.Server
 	clock     movingClock
@@ -125,7 +125,7 @@ func (c *contract) config(key string) connector.Config {
 	return connector.NewConfig(fmt.Sprintf(`{"api_key":%q,"api_base":%q,"max_requests_per_second":10000,"start_date":"2024-01-01"}`, key, c.URL))
 }
 
-// truth returns what the lists hold, by the keys of the streams.
+// truth returns the objects of the lists, by the keys of their streams.
 func (c *contract) truth() (connectortest.Rows, error) {
 	rows := connectortest.Rows{}
 	for stream, path := range contractPaths {
@@ -153,7 +153,7 @@ func (c *contract) truth() (connectortest.Rows, error) {
 	return rows, nil
 }
 
-// mutate creates, changes and deletes objects of several streams, and lets the events of that become visible.
+// mutate creates, changes and deletes objects of several streams, and waits until the events are visible.
 func (c *contract) mutate() error {
 	c.changes++
 	c.clock.pass(time.Minute)
@@ -186,7 +186,7 @@ func (c *contract) mutate() error {
 	return nil
 }
 
-// TestContract runs the contract's own suite.
+// TestContract runs the contract's test suite.
 func TestContract(t *testing.T) {
 	c := newContract(t)
 	var streams []string

@@ -12,10 +12,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// replicas keeps what incremental Reads send, as orchestrators do: rows by primary key, and the last state of each stream.
+// replicas stores what incremental Reads send, as orchestrators do: rows by primary key, and the last state of each stream.
 type replicas struct {
 	streams map[string]connector.Stream
-	// strict stores the records of a stream only together with a state that covers them. Others store whatever they receive.
+	// strict means that records are stored only together with a state that covers them. Otherwise everything received is
+	// stored.
 	strict bool
 
 	tables map[string]*copyOf
@@ -25,12 +26,12 @@ type replicas struct {
 // copyOf is what is known about one stream.
 type copyOf struct {
 	state    *connector.StreamState
-	complete bool // the last Read that brought anything said so
+	complete bool // the last Read with records for the stream completed it
 	rows     map[string]line
-	newest   map[string]int64     // the highest revision received of a key, also of rows that are gone
-	asOf     map[string]time.Time // that of the last record of a key
+	newest   map[string]int64     // highest revision received for each key, including deleted rows
+	asOf     map[string]time.Time // AsOf of the last record for each key
 	waiting  []received
-	loose    []string // keys of records that no state covers
+	loose    []string // keys of records not covered by a state
 }
 
 type line struct {
@@ -64,7 +65,7 @@ func (r *replicas) add(name string) {
 	}
 }
 
-// store takes the messages of a Read that arrived.
+// store stores the messages received from a Read.
 func (r *replicas) store(messages []connector.Message) {
 	for _, m := range messages {
 		switch m := m.(type) {
@@ -88,7 +89,7 @@ func (r *replicas) store(messages []connector.Message) {
 	}
 	for _, t := range r.tables {
 		t.waiting = nil
-		for _, key := range t.loose { // the next Read knows nothing of these, and may send older ones first
+		for _, key := range t.loose { // the next Read doesn't know about these and may send older ones first
 			delete(t.newest, key)
 			delete(t.asOf, key)
 		}
@@ -96,7 +97,7 @@ func (r *replicas) store(messages []connector.Message) {
 	}
 }
 
-// conclude takes out what a complete generation did not bring again.
+// conclude removes the rows that a complete generation didn't send again.
 func (r *replicas) conclude(m *connector.StreamStatus) {
 	t := r.tables[m.Stream]
 	t.complete = m.Status == connector.Complete
@@ -104,17 +105,17 @@ func (r *replicas) conclude(m *connector.StreamStatus) {
 		return
 	}
 	if len(t.waiting) > 0 {
-		r.complain("%s is complete, and no state covers its last %d records", m.Stream, len(t.waiting))
+		r.complain("%s is complete, but no state covers its last %d records", m.Stream, len(t.waiting))
 	}
 	maps.DeleteFunc(t.rows, func(key string, row line) bool {
 		if m.Stream == "events" && row.generation < m.Generation {
-			r.complain("events: generation %d makes %s disappear", m.Generation, key)
+			r.complain("events: generation %d removes %s", m.Generation, key)
 		}
 		return row.generation < m.Generation
 	})
 }
 
-// apply stores the records that wait, in the order received.
+// apply stores the waiting records in the order received.
 func (r *replicas) apply(name string, t *copyOf) {
 	for _, arrived := range t.waiting {
 		data := arrived.record.Data
@@ -126,9 +127,9 @@ func (r *replicas) apply(name string, t *copyOf) {
 			} else {
 				t.newest[key] = now
 			}
-			at := arrived.record.AsOf.Truncate(time.Second) // as precise as events are
+			at := arrived.record.AsOf.Truncate(time.Second) // the precision of events
 			if at.Before(t.asOf[key]) && name != "events" { // which never change
-				r.complain("%s %s: as of %v after %v", name, key, at, t.asOf[key])
+				r.complain("%s %s: record as of %v after %v", name, key, at, t.asOf[key])
 			}
 			t.asOf[key] = at
 			t.loose = append(t.loose, key)
@@ -141,7 +142,7 @@ func (r *replicas) apply(name string, t *copyOf) {
 		case connector.DeleteMatching:
 			maps.DeleteFunc(t.rows, func(_ string, row line) bool { return matches(row.data, data) })
 		default:
-			r.complain("%s: an unknown operation: %d", name, arrived.record.Operation)
+			r.complain("%s: unknown operation %d", name, arrived.record.Operation)
 		}
 	}
 	t.waiting = nil
@@ -183,7 +184,7 @@ func (r *replicas) complain(format string, args ...any) {
 	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
 }
 
-// relisted reports whether the last states were of a second listing, which a Read has ended.
+// relisted reports whether the previous states were part of a second listing, which a Read has finished.
 func (r *replicas) relisted(before map[string]*copyOf) bool {
 	for _, table := range before {
 		if table.state != nil && strings.Contains(string(table.state.State), `"relisting":true`) {

@@ -17,12 +17,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// delays measures how long changes take to arrive as records.
+// delays measures how long it takes until changes arrive as records.
 type delays struct {
 	lock    sync.Mutex
-	under   map[string][]time.Time // by id, the times of the changes that did not arrive yet
+	under   map[string][]time.Time // times of the changes that have not arrived yet, by id
 	took    []time.Duration
-	arrived map[string]int64 // the last revision
+	arrived map[string]int64 // last revision by id
 }
 
 func (d *delays) changed(id string) {
@@ -47,7 +47,7 @@ func (d *delays) record(_ int, m connector.Message) error {
 	return nil
 }
 
-// follow has a Read follow with everything at its defaults. What it returns ends the Read.
+// follow starts a Read with Follow and default options, and returns a function that ends it.
 func follow(t *testing.T, server *stripetest.Stripe, sink connector.Sink, streams ...string) func() {
 	t.Helper()
 	req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), Follow: true}
@@ -68,8 +68,8 @@ func follow(t *testing.T, server *stripetest.Stripe, sink connector.Sink, stream
 	}
 }
 
-// TestFreshnessUnderFollow lets a Read follow with everything at its defaults while Stripe changes, each change becoming
-// visible within a second, on a clock of its own.
+// TestFreshnessUnderFollow runs a Read with Follow and default options while Stripe changes. It uses simulated time, in
+// which each change becomes visible within a second.
 func TestFreshnessUnderFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := stripetest.New(stripetest.Options{
@@ -106,15 +106,15 @@ func TestFreshnessUnderFollow(t *testing.T) {
 		median, most := d.took[changes/2], d.took[changes-1]
 		t.Logf("from change to record: median %v, at most %v, in %d requests", median, most, server.RequestCount(""))
 		if median >= 10*time.Second || most >= 20*time.Second {
-			t.Errorf("changes took %v at the median, and up to %v", median, most)
+			t.Errorf("changes took %v in the median and at most %v", median, most)
 		}
 	})
 }
 
-// TestLateListsUnderFollow lets lists show what events tell of a minute later than the events: it comes, and comes once,
-// in few requests.
+// TestLateListsUnderFollow has lists show a change a minute after its event. The record must arrive exactly once, with few
+// requests.
 func TestLateListsUnderFollow(t *testing.T) {
-	tests := map[string]struct{ parents, path, field string }{ // of a path with the parent's id, or of a field that names it
+	tests := map[string]struct{ parents, path, field string }{ // path may contain the parent's id; otherwise field names the parent
 		"refunds":                  {"/v1/charges", "/v1/refunds", "charge"},
 		"setup_attempts":           {"/v1/setup_intents", "/v1/setup_attempts", "setup_intent"},
 		"customer_payment_methods": {"/v1/customers", "/v1/customers/%s/payment_methods", ""},
@@ -141,10 +141,10 @@ func TestLateListsUnderFollow(t *testing.T) {
 					}
 				}
 				if arrived != 1 {
-					t.Errorf("%s came %d times", id, arrived)
+					t.Errorf("%s arrived %d times, want once", id, arrived)
 				}
-				if requests > 6 { // an object and its list, as soon as the event is there, and twice again
-					t.Errorf("%d requests for one change", requests)
+				if requests > 6 { // an object and its list when the event appears, and two retries
+					t.Errorf("%d requests for one change, want at most 6", requests)
 				}
 			})
 		})

@@ -9,10 +9,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestForkedPass has two Reads go on from one state. One stream's state of the first and the other's of the second are
-// stored: those cover different pages, however alike they look.
+// TestForkedPass resumes two Reads from one state. The state of one stream is stored from the first Read and that of
+// another from the second. These states cover different pages although they look alike.
 func TestForkedPass(t *testing.T) {
-	objects := livestock(40)
+	objects := objectCounts(40)
 	w := newWorld(t, stripetest.Options{Seed: 7, Objects: objects, Density: bunched, Latency: func(string) time.Duration { return time.Millisecond }})
 	p := w.processes(t)
 	names := []string{"invoices", "invoice_line_items"}
@@ -43,7 +43,7 @@ func TestForkedPass(t *testing.T) {
 			_, _ = p.start(stripe.Options{PageSize: 2}).Read(t.Context(), req, &sink)
 			o.store(sink.messages)
 		}
-		do(names, 2*(3+try%10)) // both at P:n
+		do(names, 2*(3+try%10)) // both streams at P:n
 		do(names, 2*7+1)        // invoices at P:n+8, lines at P:n+7
 		do(reversed, 1)         // lines at P:n+8 of another continuation
 		do(reversed, -1)

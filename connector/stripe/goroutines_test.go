@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestGoroutinesRecover holds that no goroutine of the source starts but in an emit.Group: a panic in any other would end the
-// process, with every other caller's Read.
+// TestGoroutinesRecover checks that the source starts goroutines only in an emit.Group. A panic in any other goroutine
+// would end the process, including the Reads of all other callers.
 func TestGoroutinesRecover(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -30,10 +30,10 @@ func TestGoroutinesRecover(t *testing.T) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
-				t.Errorf("%s: a go statement: use an emit.Group", files.Position(n.Pos()))
+				t.Errorf("%s: go statement; use an emit.Group", files.Position(n.Pos()))
 			case *ast.SelectorExpr:
 				if x, ok := n.X.(*ast.Ident); ok && x.Name == "sync" && n.Sel.Name == "WaitGroup" {
-					t.Errorf("%s: a WaitGroup: use an emit.Group", files.Position(n.Pos()))
+					t.Errorf("%s: sync.WaitGroup; use an emit.Group", files.Position(n.Pos()))
 				}
 			}
 			return true
@@ -41,6 +41,6 @@ func TestGoroutinesRecover(t *testing.T) {
 		return nil
 	})
 	if err != nil || checked < 40 {
-		t.Errorf("%d files were checked, %v", checked, err)
+		t.Errorf("checked %d files, want at least 40: %v", checked, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 )
 
-// TestKeyIsHidden prints and dumps whatever carries a key while a Read is under way.
+// TestKeyIsHidden prints and dumps everything that holds a key during a Read.
 func TestKeyIsHidden(t *testing.T) {
 	const key = "sk_test_plantedcanary"
 	source := New(Options{})
@@ -38,7 +38,7 @@ func TestKeyIsHidden(t *testing.T) {
 	}
 }
 
-// dump returns every string that reflection reaches, as a debugger does.
+// dump returns every string that reflection can reach, as a debugger would show it.
 func dump(v reflect.Value, seen map[uintptr]bool) string {
 	switch v.Kind() {
 	case reflect.String:

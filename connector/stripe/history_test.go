@@ -28,15 +28,15 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestHistories changes Stripe at random before, during and after incremental Reads that are disturbed at random, and
-// holds that what they send, applied in order, is the truth. Thousands of histories run with -rapid.checks=5000; rapid
-// prints the seed of one that fails, and the shortest that does.
+// TestHistories changes Stripe at random before, during and after incremental Reads that are disturbed at random. The
+// records sent, applied in order, must match Stripe's objects. Run thousands of histories with -rapid.checks=5000; for a
+// failing history, rapid prints the seed and a minimal example.
 func TestHistories(t *testing.T) {
 	checks(t, "60")
 	streams := offered(t)
 	for name := range streams {
-		if name != "events" && !slices.ContainsFunc(kindred, func(group []string) bool { return slices.Contains(group, name) }) {
-			t.Errorf("no history has %s", name)
+		if name != "events" && !slices.ContainsFunc(related, func(group []string) bool { return slices.Contains(group, name) }) {
+			t.Errorf("no history contains %s", name)
 		}
 	}
 	everything := histories(streams)
@@ -45,8 +45,9 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// TestBrokenHistories plays histories in which objects can't be read for a while: pages that contain them, their own retrieval
-// and what is below them fail. Once they can be read again, and have been tried again, the rows are the truth.
+// TestBrokenHistories plays histories in which some objects can't be read for a while: pages that contain them, requests
+// for them and requests for their children fail. Once they can be read again and have been retried, the rows must be
+// correct.
 func TestBrokenHistories(t *testing.T) {
 	checks(t, "30")
 	streams := offered(t)
@@ -69,8 +70,8 @@ func TestBrokenHistories(t *testing.T) {
 	})
 }
 
-// TestForbiddenHistories plays histories in which the key loses permissions and gets them back, between Reads and during them.
-// Once it may read everything again, the rows are the truth.
+// TestForbiddenHistories plays histories in which the key loses and regains permissions, between and during Reads. Once it
+// has all permissions again, the rows must be correct.
 func TestForbiddenHistories(t *testing.T) {
 	checks(t, "30")
 	streams := offered(t)
@@ -95,7 +96,7 @@ func TestForbiddenHistories(t *testing.T) {
 	})
 }
 
-// forbid takes the permission to read a stream from the key.
+// forbid removes the key's permission to read a stream.
 func (p *play) forbid(stream string) {
 	_, list := path(p.streams[stream])
 	p.lock.Lock()
@@ -115,14 +116,14 @@ func (p *play) permit() {
 	p.refusals = nil
 }
 
-// forbidden reports whether the key lacks a permission.
-func (p *play) forbidden() bool {
+// isForbidden reports whether the key lacks a permission.
+func (p *play) isForbidden() bool {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return len(p.refusals) > 0
 }
 
-// mangle changes an object. The only event of the change shows an embedded list that is none.
+// mangle changes an object. The only event about the change has an embedded list that isn't a list.
 func (p *play) mangle(s step) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -140,7 +141,7 @@ func (p *play) mangle(s step) error {
 	return err
 }
 
-// noise adds an event that shows nothing, or nothing that is known.
+// noise adds an event with an empty or unknown payload.
 func (p *play) noise(s step) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -170,7 +171,7 @@ func (p *play) ruin(s step) {
 	p.repairs = append(p.repairs, p.stripe.Break(ids[s.n%len(ids)], kinds[s.n%len(kinds)]))
 }
 
-// offered is the catalog, by name.
+// offered returns the catalog by stream name.
 func offered(t *testing.T) map[string]connector.Stream {
 	t.Helper()
 	catalog, err := stripe.New(stripe.Options{Transport: http.DefaultTransport}).
@@ -185,8 +186,8 @@ func offered(t *testing.T) map[string]connector.Stream {
 	return streams
 }
 
-// TestSingularHistories plays some that failed once, or that chance finds seldom.
-func TestSingularHistories(t *testing.T) {
+// TestSpecialHistories plays histories that failed once, or that chance rarely produces.
+func TestSpecialHistories(t *testing.T) {
 	streams := offered(t)
 	plain := func(verb verb, stream string) step { return step{verb: verb, stream: stream} }
 	pause := func(d time.Duration) step { return step{verb: wait, wait: d} }
@@ -194,19 +195,19 @@ func TestSingularHistories(t *testing.T) {
 	wrongContent := step{verb: sync_, disturbed: quiet}
 	wrongContent.disturbed.fault = stripetest.Fault{Kind: stripetest.WrongContent, Skip: 1, Times: 3}
 	tests := map[string]history{
-		"made and deleted in one second": {selected: []string{"coupons", "customers", "customer_tax_ids"}, steps: []step{
+		"created and deleted in one second": {selected: []string{"coupons", "customers", "customer_tax_ids"}, steps: []step{
 			read, pause(time.Hour), plain(create, "coupons"), {verb: remove, stream: "coupons", n: 3}, plain(create, "customers"),
 			{verb: remove, stream: "customers", n: 3}, plain(create, "customer_tax_ids"),
 		}},
-		"an event that is not documented": {selected: []string{"invoice_items"}, steps: []step{
+		"an undocumented event": {selected: []string{"invoice_items"}, steps: []step{
 			read, pause(time.Hour), plain(update, "invoice_items"),
 		}},
-		"something else than what was read again": {selected: []string{"charges"}, updateMode: "reread", steps: []step{
+		"another object than the one re-read": {selected: []string{"charges"}, updateMode: "reread", steps: []step{
 			read, pause(time.Hour), plain(update, "charges"), pause(time.Minute), wrongContent,
 		}},
-		"more children than an object shows": {selected: []string{"invoices", "invoice_line_items"}, steps: append(
+		"more children than an object embeds": {selected: []string{"invoices", "invoice_line_items"}, steps: append(
 			[]step{read, pause(time.Hour)}, slices.Repeat([]step{plain(create, "invoice_line_items"), pause(time.Second)}, 15)...)},
-		"away while a backfill was cut short": {selected: []string{"charges", "coupons"}, pageSize: 1, steps: []step{
+		"away after an interrupted backfill": {selected: []string{"charges", "coupons"}, pageSize: 1, steps: []step{
 			{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}, plain(update, "charges"), {verb: remove, stream: "coupons", n: 1},
 			pause(40 * 24 * time.Hour),
 		}},
@@ -220,7 +221,7 @@ func TestSingularHistories(t *testing.T) {
 	}
 }
 
-// TestEachChangeOfEachStream holds that one Read brings what one change made.
+// TestEachChangeOfEachStream checks that one Read picks up each possible change of each stream.
 func TestEachChangeOfEachStream(t *testing.T) {
 	streams := offered(t)
 	for name, stream := range streams {
@@ -246,7 +247,7 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
-// play makes a history happen.
+// play plays a history and checks the result.
 func (h history) play(t tester, streams map[string]connector.Stream) {
 	p := newPlay(t, h, streams)
 	defer p.stripe.Close()
@@ -259,27 +260,27 @@ func (h history) play(t tester, streams map[string]connector.Stream) {
 	}
 }
 
-// play is a history on its way.
+// play is a history being played.
 type play struct {
 	history
 	tester
 	streams map[string]connector.Stream
 	stripe  *stripetest.Stripe
-	account *stripetest.Account // that is read
+	account *stripetest.Account // the account that is read
 	config  connector.Config
-	copies  []*replicas // a strict one and one that is not
+	copies  []*replicas // one strict and one not
 
-	changing sync.Mutex // held while something changes at Stripe
-	lock     sync.Mutex // guards what changes during a Read
+	changing sync.Mutex // held while Stripe is being changed
+	lock     sync.Mutex // guards the fields below, which change during a Read
 	time     time.Time
 	requests int
-	stop     func() // after so many requests of a Read that follows:
+	stop     func() // called after follow requests of a Read with Follow
 	follow   int
 	during   []during
-	happened map[string]string // all events that Stripe ever had
-	repairs  []func()          // of what is ruined
-	refusals []func()          // each of which ends one
-	skew     time.Duration     // how fast our clock is
+	happened map[string]string // all events that Stripe has ever had
+	repairs  []func()          // each undoes one ruin
+	refusals []func()          // each restores one permission
+	skew     time.Duration     // how far the local clock is ahead
 	reading  bool              // a Read is in progress
 }
 
@@ -314,19 +315,19 @@ func (p *play) now() time.Time {
 	return p.time
 }
 
-// turn sets our clock, to be fast by skew, which takes a moment. Not during a Read: that measures time from its beginning with
-// a monotonic clock, which setting the wall clock doesn't move.
+// turn sets the local clock ahead by skew, which takes a moment. It does nothing during a Read, which measures time from its
+// start with a monotonic clock that isn't affected by setting the wall clock.
 func (p *play) turn(skew time.Duration) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	if p.reading {
 		return
 	}
-	p.time = p.time.Add(2 * time.Second) // more than the inaccuracy of what a Read takes for Stripe's time
+	p.time = p.time.Add(2 * time.Second) // more than the inaccuracy of a Read's estimate of Stripe's time
 	p.skew = skew
 }
 
-// ours is the time by our clock.
+// ours returns the time of the local clock.
 func (p *play) ours() time.Time {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -341,7 +342,7 @@ func (p *play) choose(names ...string) {
 	}
 }
 
-// observe makes happen what is to happen after so many requests of a Read.
+// observe counts a request and plays the steps that are due after it.
 func (p *play) observe() {
 	p.lock.Lock()
 	p.requests++
@@ -404,7 +405,7 @@ func (p *play) step(s step) {
 	}
 }
 
-// remember notes the events that Stripe has, for it forgets them.
+// remember records Stripe's events before they are dropped.
 func (p *play) remember() {
 	for id, raw := range p.account.Truth("/v1/events") {
 		p.lock.Lock()
@@ -413,7 +414,7 @@ func (p *play) remember() {
 	}
 }
 
-// change changes something at Stripe. What cannot change, because there is none of it, does not.
+// change changes something at Stripe. It does nothing if there is no object to change.
 func (p *play) change(s step) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -433,7 +434,7 @@ func (p *play) change(s step) error {
 	return p.account.Update(id)
 }
 
-// ids lists the objects of a stream that can change.
+// ids returns the ids of a stream's objects that can change.
 func (p *play) ids(stream connector.Stream) []string {
 	object, path := path(stream)
 	var ids []string
@@ -471,16 +472,16 @@ func (p *play) create(stream connector.Stream, path string, n int) error {
 	return err
 }
 
-// read does one Read, with what happens to it.
+// read performs one Read with a disturbance.
 func (p *play) read(r *replicas, d disturbance, during []during) {
 	ctx, cancel := context.WithCancel(p.Context())
 	defer cancel()
 	p.lock.Lock()
 	p.requests, p.during, p.follow, p.stop, p.reading = 0, during, d.follow, cancel, true
-	p.time = p.time.Add(time.Millisecond) // no two Reads begin at once
+	p.time = p.time.Add(time.Millisecond) // no two Reads start at the same time
 	p.lock.Unlock()
 	if d.follow > 0 {
-		defer time.AfterFunc(100*time.Millisecond, cancel).Stop() // where nothing can be swept, no request comes
+		defer time.AfterFunc(100*time.Millisecond, cancel).Stop() // without streams to sweep there are no requests
 	}
 	if d.fault.Times > 0 {
 		defer p.stripe.Inject(d.fault)()
@@ -507,7 +508,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	failure, failed := connector.FailureIn(err)
 	switch refused := failed && failure.Class == connector.PermissionError; {
 	case err == nil || errors.Is(err, errKilled) || errors.Is(err, context.Canceled):
-	case refused && p.forbidden(): // all of it is
+	case refused && p.isForbidden(): // everything is forbidden
 	default:
 		p.Fatalf("Read: %v", err)
 	}
@@ -515,31 +516,31 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	p.during, p.follow, p.reading = nil, 0, false
 	p.lock.Unlock()
 	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
-	if d == quiet && len(p.repairs) == 0 && !p.forbidden() {
+	if d == quiet && len(p.repairs) == 0 && !p.isForbidden() {
 		for _, s := range summary.Streams {
 			if s.Status != connector.Complete || summary.HasMore {
-				p.Errorf("after a quiet Read, %s is %v, more to come: %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)
+				p.Errorf("after an undisturbed Read, %s is %v, HasMore %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)
 			}
 		}
 	}
 }
 
-// quiet is a Read that nothing happens to.
+// quiet is the absence of a disturbance.
 var quiet = disturbance{kill: -1, retries: api.Retry{Initial: time.Millisecond, Max: 2 * time.Millisecond, Budget: 10 * time.Second, Attempt: 5 * time.Second}}
 
-// lookedAt is when the whole overlap of 300 seconds before a change is sure to be looked at again: 1.1 times that later, and a second.
-const lookedAt = 331 * time.Second
+// settled is when the overlap of 300 seconds is certain to have been swept again: 1.1 times that, plus a second.
+const settled = 331 * time.Second
 
-// check waits until everything has become visible and is looked for, reads, and compares with the truth.
+// check waits until everything has become visible and has been swept, reads, and compares the rows with Stripe's objects.
 func (p *play) check() {
-	p.step(step{verb: wait, wait: max(p.eventDelay+p.objectDelay, lookedAt) + 10*time.Second})
+	p.step(step{verb: wait, wait: max(p.eventDelay+p.objectDelay, settled) + 10*time.Second})
 	for _, r := range p.copies {
 		before := maps.Clone(r.tables)
 		p.read(r, quiet, nil)
-		if r.relisted(before) { // interrupted twice: only the next Read is sure to show what no event announces
+		if r.relisted(before) { // interrupted twice: only the next Read is certain to find changes without events
 			p.read(r, quiet, nil)
 		}
-		for range 2 { // what could not be read for a while is set aside, and heals
+		for range 2 { // what couldn't be read for a while is set aside and retried
 			if !r.lacks() {
 				break
 			}
@@ -554,12 +555,12 @@ func (p *play) check() {
 			p.compare(r, name)
 		}
 		if len(r.wrong) > 0 {
-			p.Fatalf("stored only with states: %v\n%s", r.strict, strings.Join(r.wrong[:min(len(r.wrong), 8)], "\n"))
+			p.Fatalf("strict %v:\n%s", r.strict, strings.Join(r.wrong[:min(len(r.wrong), 8)], "\n"))
 		}
 	}
 }
 
-// compareEvents holds that the stream of events has all that Stripe has, and nothing that it never had.
+// compareEvents checks that the events stream contains all of Stripe's events, and none that never happened.
 func (p *play) compareEvents(r *replicas, before *copyOf) {
 	for id := range p.account.Truth("/v1/events") {
 		if _, ok := r.tables["events"].rows[id]; !ok {
@@ -578,7 +579,7 @@ func (p *play) compareEvents(r *replicas, before *copyOf) {
 	}
 }
 
-// compare holds that a stream's rows are the truth.
+// compare checks that a stream's rows match Stripe's objects.
 func (p *play) compare(r *replicas, name string) {
 	want, got := p.truth(r, p.streams[name]), r.tables[name].rows
 	for key, data := range want {
@@ -595,12 +596,12 @@ func (p *play) compare(r *replicas, name string) {
 	}
 	for key := range got {
 		if _, ok := want[key]; !ok {
-			r.complain("%s %s is gone, and its row is not", name, key)
+			r.complain("%s %s was deleted, but its row still exists", name, key)
 		}
 	}
 }
 
-// decoded drops what is null: lists may say less than other answers.
+// decoded returns an object without its null members, since lists may omit those.
 func decoded(p *play, data string) map[string]any {
 	var object map[string]any
 	if err := json.Unmarshal([]byte(data), &object); err != nil {
@@ -644,7 +645,7 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	return rows
 }
 
-// held returns the rows that a stream has of an object.
+// held returns the rows that a stream has for an object.
 func (p *play) held(stream connector.Stream, data string) []string {
 	if stream.Name != "balance" {
 		return []string{data}
@@ -671,10 +672,10 @@ func (p *play) listed(path, object string) map[string]string {
 	return found
 }
 
-// inMemory takes requests to a handler without a network, so that histories are cheap.
+// inMemory passes requests directly to a handler, so that histories are cheap.
 type inMemory struct{ handler http.Handler }
 
-// RoundTrip answers as a server would, broken connections included.
+// RoundTrip responds as a server would, including with broken connections.
 func (m inMemory) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := request.Context().Err(); err != nil {
 		return nil, err
@@ -702,7 +703,7 @@ func (m inMemory) serve(w http.ResponseWriter, request *http.Request) (dropped b
 	return false
 }
 
-// broken is the end of a connection that broke.
+// broken is the end of a broken connection.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -9,10 +9,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestRefusedExpansionsCostTheirStreamOnly has a key that may not read what is expanded into a page.
-func TestRefusedExpansionsCostTheirStreamOnly(t *testing.T) {
+// TestRefusedExpansionsAffectOnlyTheirStream uses a key that may not read what a page expands.
+func TestRefusedExpansionsAffectOnlyTheirStream(t *testing.T) {
 	for _, mode := range []string{"auto", "reread"} {
-		r := brittle(t, mode, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 40}}, "customers", "cards", "bank_accounts", "customer_tax_ids")
+		r := newImpatientReplica(t, mode, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 40}}, "customers", "cards", "bank_accounts", "customer_tax_ids")
 		lift := r.stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Query: "data.sources", Reason: "rak_source_read"})
 		defer lift()
 		defer r.stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Path: "/v1/customers/{customer}/sources", Reason: "rak_source_read"})()
@@ -41,18 +41,18 @@ func TestRefusedExpansionsCostTheirStreamOnly(t *testing.T) {
 	}
 }
 
-// TestListsThatDoNotEnd holds that a list which does not end costs its own stream only, and little time.
-func TestListsThatDoNotEnd(t *testing.T) {
+// TestEndlessLists checks that a list that doesn't end affects only its own stream and takes few requests.
+func TestEndlessLists(t *testing.T) {
 	for name, kind := range map[string]stripetest.FaultKind{
-		"the first page for ever": stripetest.RepeatedPage, "overlapping pages": stripetest.OverlappingPages,
-		"has_more for ever": stripetest.MoreForever, "empty pages": stripetest.EmptyPage, "every cursor is gone": stripetest.CursorAgedOut,
+		"the first page forever": stripetest.RepeatedPage, "overlapping pages": stripetest.OverlappingPages,
+		"has_more forever": stripetest.MoreForever, "empty pages": stripetest.EmptyPage, "every cursor is gone": stripetest.CursorAgedOut,
 	} {
 		for _, path := range []string{"/v1/charges", "/v1/payment_links", "/v1/invoices/{invoice}/lines", "/v1/events"} {
 			t.Run(name+" of "+path, func(t *testing.T) {
 				t.Parallel()
 				objects := map[string]int{"*": 0, "/v1/charges": 250, "/v1/payment_links": 250, "/v1/invoices": 2, "/v1/invoices/{invoice}/lines": 230, "/v1/customers": 5}
 				streams := []string{"charges", "payment_links", "invoices", "invoice_line_items", "customers"}
-				r := brittle(t, "", stripetest.Options{Objects: objects}, streams...)
+				r := newImpatientReplica(t, "", stripetest.Options{Objects: objects}, streams...)
 				if path == "/v1/events" {
 					r.sync()
 					r.clock = r.clock.Add(time.Hour)
@@ -68,7 +68,7 @@ func TestListsThatDoNotEnd(t *testing.T) {
 				defer r.stripe.Inject(fault)()
 				_, summary := r.sync()
 				if summary.Requests > 1000 {
-					t.Errorf("%d requests", summary.Requests)
+					t.Errorf("%d requests, want at most 1000", summary.Requests)
 				}
 				for _, s := range summary.Streams {
 					mine := path == "/v1/events" || path == map[string]string{"charges": "/v1/charges", "payment_links": "/v1/payment_links"}[s.Stream]
@@ -87,10 +87,10 @@ func TestListsThatDoNotEnd(t *testing.T) {
 	}
 }
 
-// TestListsThatCannotBeSkipped holds that a list without a filter by creation is read as far as that goes, and its failure
-// names where it ends.
-func TestListsThatCannotBeSkipped(t *testing.T) {
-	r := brittle(t, "", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/payment_links": 50, "/v1/charges": 5}}, "payment_links", "charges")
+// TestListsWithoutFilter checks that a list without a filter by creation time is read up to the object that fails, and that
+// the failure names that position.
+func TestListsWithoutFilter(t *testing.T) {
+	r := newImpatientReplica(t, "", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/payment_links": 50, "/v1/charges": 5}}, "payment_links", "charges")
 	defer r.stripe.Break(r.nth("/v1/payment_links", 0), stripetest.ServerError)()
 	_, summary := r.sync()
 	for _, s := range summary.Streams {
@@ -103,16 +103,16 @@ func TestListsThatCannotBeSkipped(t *testing.T) {
 	}
 }
 
-// TestNothingIsSetAsideBeyondTheBound holds that a stream with more troubles than a state remembers fails, and says why, and
-// that nothing was lost when they are over.
-func TestNothingIsSetAsideBeyondTheBound(t *testing.T) {
+// TestTooManySetAside checks that a stream with more troubles than a state can hold fails and says why, and that nothing is
+// lost once they are over.
+func TestTooManySetAside(t *testing.T) {
 	for name, fault := range map[string]stripetest.Fault{
 		"children": {Kind: stripetest.ServerError, Path: "/v1/invoices/{invoice}/lines"},
 		"changes":  {Kind: stripetest.ServerError, Path: "/v1/invoices/{id}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := brittle(t, "reread", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/invoices": 120, "/v1/invoices/{invoice}/lines": 11, "/v1/charges": 5}}, "invoices", "invoice_line_items", "charges")
+			r := newImpatientReplica(t, "reread", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/invoices": 120, "/v1/invoices/{invoice}/lines": 11, "/v1/charges": 5}}, "invoices", "invoice_line_items", "charges")
 			failed := "invoice_line_items"
 			if name == "changes" {
 				failed = "invoices"

@@ -97,14 +97,14 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 	return r.rounds(ctx)
 }
 
-// clocksStream is the stream of the test clocks.
+// clocksStream is the stream of test clocks.
 const clocksStream = "test_helpers_test_clocks"
 
-// addClocks adds the objects of test clocks to what is read from the beginning: in test mode, some lists hide them unless they
-// are asked for those of one clock. Which clocks there are is requested only if a list hides something.
+// addClocks adds the objects of test clocks to the parts that are read from the beginning. In test mode, some lists omit
+// these objects unless a test clock is named. The test clocks are requested only if such a list is read.
 func (r *read) addClocks(ctx context.Context) error {
-	hides := func(p plan.Part) bool { return p.HidesClocks() }
-	if r.reader.Live || !slices.ContainsFunc(r.parts, hides) {
+	hidesClocks := func(p plan.Part) bool { return p.HidesClocks() }
+	if r.reader.Live || !slices.ContainsFunc(r.parts, hidesClocks) {
 		return nil
 	}
 	ids, err := r.reader.IDs(ctx, clocksStream)

@@ -57,10 +57,10 @@ func newWorld(t *testing.T, o stripetest.Options) *world {
 	}
 }
 
-// recorder is a Sink that keeps everything.
+// recorder is a Sink that stores all messages.
 type recorder struct {
 	messages []connector.Message
-	send     func(n int, m connector.Message) error // called before a message is kept; may be nil
+	send     func(n int, m connector.Message) error // called before a message is stored; may be nil
 }
 
 func (r *recorder) Send(_ context.Context, m connector.Message) error {
@@ -69,7 +69,7 @@ func (r *recorder) Send(_ context.Context, m connector.Message) error {
 			return err
 		}
 	}
-	if batch, ok := m.(*connector.RecordBatch); ok { // the source may use the slice again
+	if batch, ok := m.(*connector.RecordBatch); ok { // the source may reuse the slice
 		kept := *batch
 		kept.Records = slices.Clone(batch.Records)
 		m = &kept
@@ -88,7 +88,7 @@ func (r *recorder) records(stream string) []connector.Record {
 	return all
 }
 
-// states gives the last state of each stream.
+// states returns the last state of each stream.
 func (r *recorder) states() []connector.StreamState {
 	last := map[string]connector.StreamState{}
 	for _, m := range r.messages {
@@ -152,7 +152,7 @@ func rows(t *testing.T, key []string, records []connector.Record) map[string]map
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// truth gives the objects of a path that a complete read should yield, by id. Parameters may have any name.
+// truth returns the objects of a path that a complete Read should send, by id. Path parameters may have any name.
 func (w *world) truth(t *testing.T, path string) map[string][]map[string]any {
 	t.Helper()
 	anyName := func(path string) string { return parameter.ReplaceAllString(path, "{}") }
@@ -177,17 +177,17 @@ func (w *world) truth(t *testing.T, path string) map[string][]map[string]any {
 	return objects
 }
 
-// paths gives each stream's endpoint, which its description names.
+// path returns the object type and the endpoint of a stream, which its description names.
 func path(stream connector.Stream) (object, path string) {
 	words := strings.Fields(strings.TrimSuffix(stream.Description, "."))
 	object, path = words[1], words[len(words)-1]
-	if strings.HasSuffix(stream.Name, "_discounts") { // which no endpoint lists
+	if strings.HasSuffix(stream.Name, "_discounts") { // no endpoint lists them
 		path += "/{parent}/discounts"
 	}
 	return object, path
 }
 
-// held returns the rows that a stream has of an object: of a balance, one for each kind and currency.
+// held returns the rows that a stream has for an object: for a balance, one for each kind and currency.
 func held(stream connector.Stream, object map[string]any) []map[string]any {
 	if stream.Name != "balance" {
 		return []map[string]any{object}
@@ -212,7 +212,7 @@ func held(stream connector.Stream, object map[string]any) []map[string]any {
 	return rows
 }
 
-// TestReadYieldsTheTruth reads every stream and compares it, field by field, with what the simulated Stripe holds.
+// TestReadYieldsTheTruth reads every stream and compares it field by field with the simulated Stripe's objects.
 func TestReadYieldsTheTruth(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Seed: 1})
 	catalog := w.catalog(t)
@@ -245,7 +245,7 @@ func TestReadYieldsTheTruth(t *testing.T) {
 				}
 			}
 			if want == 0 {
-				t.Errorf("the simulated Stripe has none of these")
+				t.Errorf("the simulated Stripe has no such objects")
 			}
 			if len(got) != want {
 				t.Errorf("got %d rows, want %d", len(got), want)
@@ -254,12 +254,13 @@ func TestReadYieldsTheTruth(t *testing.T) {
 	}
 }
 
-// lists reports whether a stream has an object of its endpoint: of payout_transactions, those that an automatic payout paid out.
+// lists reports whether a stream contains an object of its endpoint: for payout_transactions, only those of automatic
+// payouts.
 func lists(account *stripetest.Account, stream connector.Stream, id string) bool {
 	return stream.Name != "payout_transactions" || slices.Contains(account.PaidOut(account.Relation(id, "payout")), id)
 }
 
-// includes tells whether a row has every member of an object, and at most a few more: the ids of its parents.
+// includes reports whether a row has every member of an object, and at most two more: the ids of its parents.
 func includes(row, object map[string]any) bool {
 	for field, value := range object {
 		if value != nil && !cmp.Equal(row[field], value) {
@@ -291,12 +292,12 @@ func TestReadOfOneStreamInDetail(t *testing.T) {
 	if report.Upserts != 250 || report.Generation != now.UnixMilli() || summary.Requests != 4 || summary.HasMore {
 		t.Errorf("got %+v", summary)
 	}
-	if n := 1 + w.MinRequests("/v1/charges"); int64(n) != summary.Requests { // one for the account and the time
-		t.Errorf("made %d requests, the least is %d", summary.Requests, n)
+	if n := 1 + w.MinRequests("/v1/charges"); int64(n) != summary.Requests { // one for the account, which also provides the time
+		t.Errorf("made %d requests, the minimum is %d", summary.Requests, n)
 	}
 }
 
-// A second Read with the final states of the first begins a new generation.
+// A second Read from the final states of the first starts a new generation.
 func TestFullRefreshAgain(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 20}})
 	first, before := w.read(t, connector.ReadRequest{Streams: selected("charges")})
@@ -311,7 +312,7 @@ func TestFullRefreshAgain(t *testing.T) {
 	}
 }
 
-func TestFaultsThatPass(t *testing.T) {
+func TestTemporaryFaults(t *testing.T) {
 	kinds := map[string]stripetest.FaultKind{
 		"429": stripetest.RateLimited, "lock": stripetest.LockTimeout, "500": stripetest.ServerError, "502": stripetest.BadGateway,
 		"empty": stripetest.EmptyBody, "truncated": stripetest.Truncated, "dropped": stripetest.Dropped, "wrong content": stripetest.WrongContent,
@@ -334,8 +335,8 @@ func TestFaultsThatPass(t *testing.T) {
 	}
 }
 
-// A fault that stays fails its stream with the last state intact; other streams go on.
-func TestFaultThatStays(t *testing.T) {
+// A permanent fault fails its stream with the last state intact; other streams continue.
+func TestPermanentFault(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 250, "*": 30}})
 	w.source = stripe.New(stripe.Options{
 		AllowedAPIBases: []string{w.URL},
@@ -358,7 +359,7 @@ func TestFaultThatStays(t *testing.T) {
 	second, _ := w.read(t, req)
 	all := rows(t, []string{"id"}, append(first.records("charges"), second.records("charges")...))
 	if len(second.records("charges")) != 50 || len(all) != 250 {
-		t.Errorf("resumed with %d records, %d rows in all", len(second.records("charges")), len(all))
+		t.Errorf("resumed with %d records, %d rows in total", len(second.records("charges")), len(all))
 	}
 }
 
@@ -386,11 +387,11 @@ func TestPermissions(t *testing.T) {
 			t.Errorf("%s is %v, want %v", report.Stream, report.Status, want[report.Stream])
 		}
 		if report.Status == connector.Skipped && (report.Failure == nil || report.Failure.Class != connector.PermissionError || report.Failure.Stream != report.Stream) {
-			t.Errorf("%s was skipped for %+v", report.Stream, report.Failure)
+			t.Errorf("%s was skipped because of %+v", report.Stream, report.Failure)
 		}
 	}
 	if len(sink.records("charges")) == 0 || len(sink.records("invoices")) != 0 {
-		t.Error("the wrong streams came")
+		t.Error("records of the wrong streams")
 	}
 	result, err := w.source.Check(t.Context(), connector.CheckRequest{Config: config, Streams: names})
 	if err != nil || len(result.Problems) > 0 {
@@ -398,7 +399,7 @@ func TestPermissions(t *testing.T) {
 	}
 	for _, a := range result.Streams {
 		if got := a.Availability == connector.Available; got != (want[a.Stream] == connector.Complete) {
-			t.Errorf("check says %s is %v: %v", a.Stream, a.Availability, a.Reason)
+			t.Errorf("Check reports %s as %v: %v", a.Stream, a.Availability, a.Reason)
 		}
 	}
 }
@@ -422,7 +423,7 @@ func TestRefusedKeys(t *testing.T) {
 	}
 }
 
-func TestSelectionReachesTheRecords(t *testing.T) {
+func TestFieldSelection(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 10}})
 	sink, _ := w.read(t, connector.ReadRequest{Streams: []connector.ConfiguredStream{
 		{Stream: "charges", Fields: []string{"amount", "billing_details.address.country"}},
@@ -444,8 +445,8 @@ func TestSelectionReachesTheRecords(t *testing.T) {
 	}
 }
 
-// The caller is gone in the middle of a Read: it ends at once, and (see TestMain) nothing stays.
-func TestCancelledRead(t *testing.T) {
+// When the caller cancels a Read, it ends promptly and leaves nothing behind (see TestMain).
+func TestCanceledRead(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 500, "*": 10}})
 	ctx, cancel := context.WithCancel(t.Context())
 	sink := recorder{send: func(n int, _ connector.Message) error {
@@ -460,8 +461,8 @@ func TestCancelledRead(t *testing.T) {
 	}
 }
 
-// A record that the sink cannot carry is set aside, and everything else goes on.
-func TestRecordThatCannotBeCarried(t *testing.T) {
+// A record that the sink can't carry is set aside, and everything else continues.
+func TestUncarriableRecord(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 250, "*": 30}})
 	ids := slices.Sorted(maps.Keys(w.truth(t, "/v1/charges")))
 	bad := []string{ids[0], ids[1], ids[100], ids[249]}

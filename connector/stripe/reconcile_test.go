@@ -15,7 +15,7 @@ import (
 
 func reconcile(req *connector.ReadRequest) { req.Reconcile = true }
 
-// reconcilable gives the streams of the catalog that can be reconciled: those about which the source does not complain.
+// reconcilable returns the streams of the catalog that the source can reconcile.
 func (r *replica) reconcilable() []connector.Stream {
 	r.t.Helper()
 	var can []connector.Stream
@@ -36,7 +36,7 @@ func (r *replica) reconcilable() []connector.Stream {
 	return can
 }
 
-// counts gives what was found of each stream.
+// counts returns the reconciliation of each stream.
 func counts(summary connector.Summary) map[string]connector.Reconciliation {
 	found := map[string]connector.Reconciliation{}
 	for _, s := range summary.Streams {
@@ -47,7 +47,8 @@ func counts(summary connector.Summary) map[string]connector.Reconciliation {
 	return found
 }
 
-// TestReconcileFindsNothing reads all streams while events tell of everything, some in the shape of another version.
+// TestReconcileFindsNothing compares all streams when events announced everything, some of them in the shape of another
+// version.
 func TestReconcileFindsNothing(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 120}, OldEvents: 0.2, ShuffleTies: true})
 	r.streams = r.reconcilable()
@@ -80,7 +81,7 @@ func TestReconcileFindsNothing(t *testing.T) {
 	r.clock = r.clock.Add(time.Hour)
 	r.sync()
 	before := r.states["charges"]
-	// What changes now is not swept yet; it is no difference.
+	// What changes now isn't swept yet and doesn't count as a difference.
 	for _, id := range r.ids("/v1/charges")[:8] {
 		ok(t, r.stripe.Update(id))
 	}
@@ -91,7 +92,7 @@ func TestReconcileFindsNothing(t *testing.T) {
 	for _, s := range summary.Streams {
 		c := s.Reconciliation
 		if c == nil || c.Missing+c.Stale+c.Extra != 0 || s.Status != connector.Complete {
-			t.Errorf("%s: %s, %v, found %+v", s.Stream, s.Status, s.Failure, c)
+			t.Errorf("%s is %s (%v), found %+v", s.Stream, s.Status, s.Failure, c)
 			continue
 		}
 		listed += c.Listed
@@ -101,20 +102,20 @@ func TestReconcileFindsNothing(t *testing.T) {
 		}
 	}
 	if listed < 100 {
-		t.Errorf("compared %d objects", listed)
+		t.Errorf("compared only %d objects", listed)
 	}
 	if diff := cmp.Diff(string(before.State), string(r.states["charges"].State)); diff != "" {
 		t.Errorf("the state changed: %s", diff)
 	}
 }
 
-func TestReconcileMends(t *testing.T) {
+func TestReconcileRepairs(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}},
 		"coupons", "customers", "invoices", "invoice_line_items", "charges", "customer_balance_transactions")
 	r.sync()
 	r.clock = r.clock.Add(time.Hour)
 	missed := r.stripe.Silent()
-	recent := func(path string, n int) string { // the lists are ordered, the newest first
+	recent := func(path string, n int) string { // lists are ordered from newest to oldest
 		for id := range r.stripe.Truth(path) {
 			if n--; n < 0 {
 				return id
@@ -131,13 +132,13 @@ func TestReconcileMends(t *testing.T) {
 	ok(t, missed.Update(recent("/v1/invoices", 1)))
 	create(missed.Create("/v1/invoices/" + recent("/v1/invoices", 2) + "/lines"))
 	ok(t, missed.Delete(recent("/v1/invoices/"+recent("/v1/invoices", 4)+"/lines", 0)))
-	ok(t, missed.Delete(recent("/v1/coupons", 4))) // besides the two new ones
+	ok(t, missed.Delete(recent("/v1/coupons", 4))) // not one of the two new ones
 	ok(t, missed.Delete(recent("/v1/invoices", 3)))
 	ok(t, r.stripe.Update(recent("/v1/charges", 2)))
 	r.clock = r.clock.Add(time.Hour)
 	sink, _ := r.sync()
 	if n := len(sink.records("coupons")) + len(sink.records("invoices")); n != 0 {
-		t.Fatalf("events told of %d records", n)
+		t.Fatalf("events brought %d records, want 0", n)
 	}
 	sink, summary := r.sync(reconcile)
 	found := counts(summary)
@@ -162,10 +163,10 @@ func TestReconcileMends(t *testing.T) {
 	r.expectTruth()
 	for _, name := range []string{"charges", "coupons"} {
 		if state := string(r.states[name].State); !strings.Contains(state, `"reread":"`+r.clock.Add(time.Second).Format(time.RFC3339)) {
-			t.Errorf("the payloads of older events are still trusted: %s", state)
+			t.Errorf("payloads of older events are still trusted: %s", state)
 		}
 	}
-	// Events that come later find their place.
+	// Later events are applied correctly.
 	ok(t, r.stripe.Update(recent("/v1/invoices", 1)))
 	ok(t, r.stripe.Update(recent("/v1/charges", 1)))
 	r.clock = r.clock.Add(time.Hour)
@@ -173,8 +174,8 @@ func TestReconcileMends(t *testing.T) {
 	r.expectTruth()
 }
 
-// TestReconcileIsPatient reads while lists lack some objects, and events are late.
-func TestReconcileIsPatient(t *testing.T) {
+// TestReconcileToleratesDelays compares while lists lack recent objects or events are late.
+func TestReconcileToleratesDelays(t *testing.T) {
 	for name, options := range map[string]stripetest.Options{
 		"late events":     {EventDelay: 290 * time.Second},
 		"hidden at first": {ObjectDelay: 24 * time.Hour},
@@ -221,17 +222,17 @@ func TestReconcileWithinARange(t *testing.T) {
 			if found.Missing != test.missing || found.Listed < 5 || found.Listed > 50 || found.Stale+found.Extra != 0 {
 				t.Errorf("found %+v", found)
 			}
-			if got := sink.told("Only what was created since"); got != test.clamped {
-				t.Errorf("told of a shorter range: %t", got)
+			if got := sink.hasLog("Only what was created since"); got != test.clamped {
+				t.Errorf("warning about a shorter range: %t", got)
 			}
 		})
 	}
 }
 
-// told tells whether a log entry begins with some words.
-func (r *recorder) told(words string) bool {
+// hasLog reports whether a log entry starts with text.
+func (r *recorder) hasLog(text string) bool {
 	for _, m := range r.messages {
-		if m, isLog := m.(*connector.LogEntry); isLog && strings.HasPrefix(m.Message, words) {
+		if m, isLog := m.(*connector.LogEntry); isLog && strings.HasPrefix(m.Message, text) {
 			return true
 		}
 	}
@@ -247,7 +248,7 @@ func TestReconcileEndsEarly(t *testing.T) {
 		"drain":         func(req *connector.ReadRequest) { req.Drain = drained },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var slowly atomic.Bool // the sweep takes some time, in which the limit is reached
+			var slowly atomic.Bool // makes the sweep slow enough to reach the limit
 			r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}, Latency: func(string) time.Duration {
 				if slowly.Load() {
 					return 100 * time.Millisecond
@@ -264,27 +265,27 @@ func TestReconcileEndsEarly(t *testing.T) {
 			slowly.Store(true)
 			sink, summary := r.sync(reconcile, limit)
 			if found := counts(summary); len(found) != 0 || summary.HasMore {
-				t.Errorf("found %v, more to come: %t", found, summary.HasMore)
+				t.Errorf("found %v, HasMore %t", found, summary.HasMore)
 			}
 			for _, s := range summary.Streams {
 				if s.Status != connector.Complete {
 					t.Errorf("%s is %s", s.Stream, s.Status)
 				}
 			}
-			if !sink.told("A limit of the request was reached") {
-				t.Error("nobody was told")
+			if !sink.hasLog("A limit of the request was reached") {
+				t.Error("no log entry about the limit")
 			}
 			slowly.Store(false)
 			_, summary = r.sync(reconcile)
 			if found := counts(summary)["coupons"]; found.Missing != 5 {
-				t.Errorf("found %+v the second time", found)
+				t.Errorf("second Read: found %+v", found)
 			}
 			r.expectTruth()
 		})
 	}
 }
 
-// TestReconcileOneOfTwo lists with a key that may read events and coupons, and no charges any more.
+// TestReconcileOneOfTwo uses a key that may read events and coupons but has lost charges.
 func TestReconcileOneOfTwo(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 100}, Keys: map[string]stripetest.Key{
 		"sk_test_123":    {},

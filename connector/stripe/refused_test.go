@@ -8,8 +8,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestPermissionsComeAndGo takes the permission for charges away and gives it back: the stream fails meanwhile and keeps its
-// state, the others go on, and what was missed is read once the permission is there again.
+// TestPermissionsComeAndGo removes the permission for charges and restores it. Meanwhile the stream fails and keeps its
+// state, and the other streams continue. Once the permission is restored, what was missed is read.
 func TestPermissionsComeAndGo(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 40}, OldEvents: 1, Keys: map[string]stripetest.Key{"sk_test_123": {}}}, "charges", "coupons", "balance_transactions")
 	r.sync()
@@ -35,13 +35,13 @@ func TestPermissionsComeAndGo(t *testing.T) {
 			refused := round%2 == 0 && s.Stream != "coupons"
 			switch {
 			case refused && (s.Status != connector.Incomplete || s.Failure.Class != connector.PermissionError || !summary.HasMore):
-				t.Errorf("round %d: %s, which was readable before, is %s: %v", round, s.Stream, s.Status, s.Failure)
+				t.Errorf("round %d: %s lost its permission and is %s: %v", round, s.Stream, s.Status, s.Failure)
 			case !refused && s.Status != connector.Complete:
 				t.Errorf("round %d: %s is %s: %v", round, s.Stream, s.Status, s.Failure)
 			}
 		}
 		if round%2 == 0 && string(r.states["charges"].State) == "" {
-			t.Errorf("the state is gone; it was %s", before)
+			t.Errorf("the state is gone, was %s", before)
 		}
 		repair()
 	}
@@ -49,9 +49,9 @@ func TestPermissionsComeAndGo(t *testing.T) {
 	r.expectTruth()
 }
 
-// TestStartDateHoldsOnEveryPath changes objects that were created before the start date: they don't arrive by events, as they
-// don't by lists.
-func TestStartDateHoldsOnEveryPath(t *testing.T) {
+// TestStartDateAppliesToEvents changes objects that were created before the start date: events must not bring them, as
+// lists don't.
+func TestStartDateAppliesToEvents(t *testing.T) {
 	for name, version := range map[string]float64{"payloads": 0, "read again": 1} {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 60}, OldEvents: version}, "charges", "subscriptions", "subscription_items")
@@ -71,7 +71,7 @@ func TestStartDateHoldsOnEveryPath(t *testing.T) {
 			for _, stream := range r.streams {
 				rows := r.rows[stream.Name]
 				if len(rows) != listed[stream.Name] || len(rows) == 0 {
-					t.Errorf("%s: %d rows by lists, and %d once everything has changed", stream.Name, listed[stream.Name], len(rows))
+					t.Errorf("%s: %d rows from lists, but %d after everything has changed", stream.Name, listed[stream.Name], len(rows))
 				}
 			}
 		})

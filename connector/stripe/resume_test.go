@@ -26,7 +26,7 @@ import (
 
 var errKilled = errors.New("killed")
 
-// families are streams of every kind that shares a pass, or does not.
+// families groups streams by how they are read.
 var families = map[string][]string{
 	"plain":                        {"charges"},
 	"embedded children":            {"invoices", "invoice_line_items"},
@@ -43,20 +43,20 @@ var families = map[string][]string{
 	"side by side":                 {"charges", "events", "invoices", "invoice_line_items", "payment_links", "payment_method_configurations"},
 }
 
-// livestock is what the simulated Stripe has of each list that the families live on.
-func livestock(n int) map[string]int {
+// objectCounts returns the number of objects in each list that the families use.
+func objectCounts(n int) map[string]int {
 	objects := map[string]int{"*": 0, "/v1/billing/meters": 2, "/v1/payment_method_configurations": 3}
 	for _, path := range []string{"accounts", "charges", "customers", "invoices", "payment_links", "subscriptions"} {
 		objects["/v1/"+path] = n
 	}
 	if n < 10 {
-		objects["/v1/invoices/{invoice}/lines"] = 12 // more than are embedded
+		objects["/v1/invoices/{invoice}/lines"] = 12 // more than an invoice embeds
 	}
 	return objects
 }
 
-// bunched has half of the objects at the very end of the time, so that few objects make it look as if there were
-// thousands, and windows are split.
+// bunched puts half of the objects at the very end of the range, so that the density estimate predicts thousands of objects
+// and windows are split.
 func bunched(rank float64) float64 {
 	if rank < 0.5 {
 		return rank
@@ -67,25 +67,25 @@ func bunched(rank float64) float64 {
 // tied is like bunched, with four objects in each second.
 func tied(rank float64) float64 { return bunched(float64(int(rank*5)) / 5) }
 
-// orchestrator is what stores the messages of Reads: rows by key, and the last state of each stream, which it resumes
-// from. It stores the records of a stream together with the state that covers them, and reports what must not be.
+// orchestrator stores the messages of Reads: rows by key, and the last state of each stream, which it resumes from. It
+// stores the records of a stream together with the state that covers them, and records violations of the contract.
 type orchestrator struct {
 	keys map[string][]string // the primary key of each stream
-	// eager stores records also without a state: whatever was received.
+	// eager also stores records that no state covers yet.
 	eager bool
-	// changing: objects change during a Read, which may send them again then.
+	// changing is set if objects change during a Read, which may then send them more than once.
 	changing bool
 
 	streams map[string]*table
 	wrong   []string
 }
 
-// table is what is known about one stream.
+// table is the stored data of one stream.
 type table struct {
 	state    connector.StreamState
 	complete bool
 	rows     map[string]row
-	waiting  []row // not covered by a state
+	waiting  []row // records not covered by a state
 }
 
 type row struct {
@@ -94,7 +94,7 @@ type row struct {
 	asOf       time.Time
 }
 
-// orchestrator makes one that has nothing stored yet of some streams.
+// orchestrator returns an orchestrator of the named streams with nothing stored.
 func (p processes) orchestrator(names []string) *orchestrator {
 	o := &orchestrator{keys: p.keys, streams: map[string]*table{}}
 	for _, name := range names {
@@ -118,7 +118,7 @@ func (o *orchestrator) unfinished(names []string) (streams []connector.Configure
 	return streams, states
 }
 
-// store takes the messages of a Read that it received.
+// store stores the messages received from a Read.
 func (o *orchestrator) store(messages []connector.Message) {
 	sent := map[string]bool{}
 	for _, m := range messages {
@@ -152,14 +152,14 @@ func (o *orchestrator) store(messages []connector.Message) {
 	}
 }
 
-// apply stores the records that wait, by key, in the order received.
+// apply stores the waiting records by key, in the order received.
 func (o *orchestrator) apply(name string) {
 	stored := o.streams[name]
 	for _, arrived := range stored.waiting {
 		before := stored.rows[arrived.key]
 		switch {
 		case arrived.asOf.Before(before.asOf):
-			o.complain("%s %s: a record as of %v after one as of %v", name, arrived.key, arrived.asOf, before.asOf)
+			o.complain("%s %s: record as of %v after one as of %v", name, arrived.key, arrived.asOf, before.asOf)
 		case revision(arrived.data) < revision(before.data):
 			o.complain("%s %s: revision %d after %d", name, arrived.key, revision(arrived.data), revision(before.data))
 		case arrived.generation < before.generation:
@@ -170,13 +170,13 @@ func (o *orchestrator) apply(name string) {
 	stored.waiting = nil
 }
 
-// complete takes out what the last generation did not bring again.
+// complete removes the rows that the last generation didn't send again.
 func (o *orchestrator) complete(m *connector.StreamStatus) {
 	stored := o.streams[m.Stream]
 	if len(stored.waiting) > 0 {
-		o.complain("%s is complete, and no state covers its last %d records", m.Stream, len(stored.waiting))
+		o.complain("%s is complete, but no state covers its last %d records", m.Stream, len(stored.waiting))
 	}
-	// What Stripe could not show for a while is set aside by name, and the next full refresh brings it.
+	// What Stripe failed to return is set aside and is sent by the next full refresh.
 	stored.complete = !bytes.Contains(stored.state.State, []byte(`"aside":`))
 	maps.DeleteFunc(stored.rows, func(_ string, r row) bool { return r.generation < m.Generation })
 }
@@ -197,7 +197,7 @@ func (o *orchestrator) key(stream, data string) string {
 	return strings.Join(parts, "|")
 }
 
-// revision is how often the simulated Stripe changed an object, where it shows that.
+// revision returns how often the simulated Stripe has changed an object, if the object says so.
 func revision(data string) int64 {
 	value, _ := rawjson.Lookup(data, "metadata", "revision")
 	return rawjson.Int(strings.Trim(value, `"`))
@@ -225,7 +225,7 @@ func (o *orchestrator) differences(undisturbed *orchestrator, names []string) []
 	return wrong
 }
 
-// processes makes Sources that know nothing of each other.
+// processes creates Sources that share nothing, like separate processes.
 type processes struct {
 	*world
 	transport *closingTransport
@@ -248,19 +248,19 @@ func (p processes) start(o stripe.Options) *stripe.Source {
 	return stripe.New(o)
 }
 
-// undisturbed reads some streams at once and to their end.
+// undisturbed reads streams to their end in one Read.
 func (p processes) undisturbed(t *testing.T, names []string) *orchestrator {
 	t.Helper()
 	sink, summary := p.read(t, connector.ReadRequest{Streams: selected(names...)})
 	if summary.HasMore {
-		t.Fatalf("an undisturbed Read says that there is more: %+v", summary)
+		t.Fatalf("an undisturbed Read reports HasMore: %+v", summary)
 	}
 	o := p.orchestrator(names)
 	o.store(sink.messages)
 	return o
 }
 
-// whole is an undisturbed read of streams that all have something to read.
+// whole is like undisturbed, but fails the test if a stream has no rows.
 func (p processes) whole(t *testing.T, names []string) *orchestrator {
 	t.Helper()
 	o := p.undisturbed(t, names)
@@ -272,10 +272,10 @@ func (p processes) whole(t *testing.T, names []string) *orchestrator {
 	return o
 }
 
-// TestResumeFromEveryState stops a Read after each state that it sends and resumes in a new process, which ends with the rows
-// of an undisturbed Read: also to those who store the records of a stream only together with a state.
+// TestResumeFromEveryState stops a Read after each of its states and resumes in a new process. The result must be the rows
+// of an undisturbed Read, even if records are only stored together with a state.
 func TestResumeFromEveryState(t *testing.T) {
-	sizes := map[int]map[string]int{1: livestock(3), 2: livestock(5), 100: livestock(2)}
+	sizes := map[int]map[string]int{1: objectCounts(3), 2: objectCounts(5), 100: objectCounts(2)}
 	for _, many := range []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_links"} {
 		sizes[100][many] = 101
 	}
@@ -328,9 +328,9 @@ func (p processes) resumeFromEveryState(t *testing.T, pageSize int, names []stri
 		}
 		if err == nil {
 			if states < len(names) {
-				t.Fatalf("only %d states", states)
+				t.Fatalf("only %d states, want at least one per stream", states)
 			}
-			return split // it came to its end before state k
+			return split // the Read ended before state k
 		}
 		stored.store(first.messages)
 		received.store(first.messages)
@@ -354,8 +354,8 @@ func (p processes) resumeFromEveryState(t *testing.T, pageSize int, names []stri
 	}
 }
 
-// unruly is a world that many random syncs share.
-type unruly struct {
+// disturbedWorld is a world shared by many random syncs.
+type disturbedWorld struct {
 	processes
 	before  *orchestrator // what an undisturbed Read ends with
 	latency atomic.Int64
@@ -370,8 +370,8 @@ var everyFamily = func() []string {
 	return slices.Compact(names)
 }()
 
-func newUnruly(t *testing.T, density stripetest.Density, objects map[string]int) *unruly {
-	var u unruly
+func newDisturbedWorld(t *testing.T, density stripetest.Density, objects map[string]int) *disturbedWorld {
+	var u disturbedWorld
 	w := newWorld(t, stripetest.Options{
 		Seed: 11, Density: density, Objects: objects,
 		Latency: func(string) time.Duration { return time.Duration(u.latency.Load()) },
@@ -381,15 +381,15 @@ func newUnruly(t *testing.T, density stripetest.Density, objects map[string]int)
 	return &u
 }
 
-// disturbance is what happens to one Read of a sync.
+// disturbance describes what happens to one Read of a sync.
 type disturbance struct {
-	kill    int  // the message at which the Read dies; -1 for none
-	cancel  bool // it dies of its context, and not of the sink
-	drain   bool // it does not die, but is told to end soon
-	lost    int  // of the last messages, how many were not stored
+	kill    int  // message at which the Read is killed; -1 for none
+	cancel  bool // it is killed by its context rather than by the sink
+	drain   bool // it isn't killed but asked to end early
+	lost    int  // number of the last messages that are not stored
 	fault   stripetest.Fault
 	limit   int64
-	follow  int // after how many requests a Read that follows is canceled; 0 if it does not follow
+	follow  int // number of requests after which a Read with Follow is canceled; 0 means no Follow
 	retries api.Retry
 	beat    time.Duration
 }
@@ -399,12 +399,13 @@ var faults = []stripetest.FaultKind{
 	stripetest.EmptyBody, stripetest.Truncated, stripetest.Dropped, stripetest.WrongContent,
 }
 
-// deaths are messages to die at: rapid prefers the first of a range, at which nothing was read yet.
-var deaths = append(rand.New(rand.NewPCG(1, 1)).Perm(60), -1, -1, -1, -1)
+// killPoints are the messages to be killed at. They are shuffled because rapid prefers the first of a range, at which
+// nothing has been read yet.
+var killPoints = append(rand.New(rand.NewPCG(1, 1)).Perm(60), -1, -1, -1, -1)
 
 var disturbances = rapid.Custom(func(t *rapid.T) disturbance {
 	d := disturbance{
-		kill:    rapid.SampledFrom(deaths).Draw(t, "kill"),
+		kill:    rapid.SampledFrom(killPoints).Draw(t, "kill"),
 		cancel:  rapid.Bool().Draw(t, "cancel"),
 		lost:    rapid.SampledFrom([]int{0, 1, 2, 3, 0, 5, 20}).Draw(t, "lost"),
 		limit:   rapid.SampledFrom([]int64{0, 0, 0, 1, 5, 20}).Draw(t, "limit"),
@@ -422,8 +423,8 @@ var disturbances = rapid.Custom(func(t *rapid.T) disturbance {
 	return d
 })
 
-// disturb does one Read with what happens to it, and returns the messages that were stored. That it was killed is no error.
-func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest, d disturbance) ([]connector.Message, error) {
+// disturb performs one Read with a disturbance, and returns the messages that were stored. Being killed is not an error.
+func (u *disturbedWorld) disturb(ctx context.Context, s trial, req connector.ReadRequest, d disturbance) ([]connector.Message, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if d.fault.Times > 0 {
@@ -440,7 +441,7 @@ func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest
 			return nil
 		case d.cancel:
 			cancel()
-			return nil // what is on its way still arrives
+			return nil // messages in flight still arrive
 		}
 		return errKilled
 	}}
@@ -452,14 +453,14 @@ func (u *unruly) disturb(ctx context.Context, s trial, req connector.ReadRequest
 	return sink.messages[:max(0, len(sink.messages)-d.lost)], err
 }
 
-// trial is a random sync: what is read how, and what happens to its Reads.
+// trial is a random sync: what is read, how, and what happens to its Reads.
 type trial struct {
 	names        []string
 	eager        bool
 	pageSize     int
 	disturbances []disturbance
 	request      connector.ReadRequest
-	// change, where set, changes something at Stripe before each message.
+	// change, if set, changes something at Stripe before each message.
 	change func(connector.Message) error
 }
 
@@ -480,8 +481,8 @@ var trials = rapid.Custom(func(t *rapid.T) trial {
 	}
 })
 
-// run reads until every stream is complete: with its disturbances, one Read each, and then with none.
-func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
+// run reads until every stream is complete: first one Read for each disturbance, then undisturbed ones.
+func (u *disturbedWorld) run(t *rapid.T, s trial) *orchestrator {
 	o := u.orchestrator(s.names)
 	o.eager, o.changing = s.eager, s.change != nil
 	for read := 0; ; read++ {
@@ -495,7 +496,7 @@ func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
 			return o
 		}
 		if read > len(s.disturbances)+1 {
-			t.Fatalf("the sync does not come to its end: %v are left", req.Streams)
+			t.Fatalf("the sync doesn't end: %v are left", req.Streams)
 		}
 		messages, err := u.disturb(t.Context(), s, req, d)
 		if err != nil {
@@ -505,7 +506,7 @@ func (u *unruly) run(t *rapid.T, s trial) *orchestrator {
 	}
 }
 
-// checks has a property checked n times unless -rapid.checks says how often.
+// checks sets the number of rapid checks to n, unless the flag -rapid.checks was given.
 func checks(t *testing.T, n string) {
 	t.Helper()
 	given := false
@@ -515,7 +516,7 @@ func checks(t *testing.T, n string) {
 	if given {
 		return
 	}
-	if testing.Short() { // with the race detector, say
+	if testing.Short() { // for example with the race detector
 		most, err := strconv.Atoi(n)
 		if err != nil {
 			t.Fatal(err)
@@ -528,18 +529,18 @@ func checks(t *testing.T, n string) {
 	t.Cleanup(func() { _ = f.Value.Set(before) })
 }
 
-// densities are those that few objects can have.
+// densities are the densities that are possible with few objects.
 var densities = map[string]stripetest.Density{
 	"even": stripetest.Even, "bunched": bunched, "one second": func(float64) float64 { return 0.97 },
 }
 
-// TestResumeFromAnything disturbs syncs at random: with faults, limits, deaths and lost messages, one after the other. The
-// rows are those of an undisturbed Read.
+// TestResumeFromAnything disturbs syncs at random with a sequence of faults, limits, kills and lost messages. The result
+// must be the rows of an undisturbed Read.
 func TestResumeFromAnything(t *testing.T) {
 	checks(t, "60")
 	for name, density := range densities {
 		t.Run(name, func(t *testing.T) {
-			u := newUnruly(t, density, livestock(6))
+			u := newDisturbedWorld(t, density, objectCounts(6))
 			rapid.Check(t, func(t *rapid.T) {
 				u.latency.Store(int64(rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(t, "latency")))
 				s := trials.Draw(t, "trial")
@@ -552,15 +553,15 @@ func TestResumeFromAnything(t *testing.T) {
 }
 
 // TestResumeWhileStripeChanges disturbs syncs while objects are created, changed and deleted, between messages and between
-// Reads. No record is older than one before it, and what was there all the time is not missing.
+// Reads. No record may be older than an earlier one, and rows of objects that existed all the time must not be missing.
 func TestResumeWhileStripeChanges(t *testing.T) {
 	checks(t, "20")
 	roots := []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_links"}
 	streams := []string{"charges", "customers", "customer_balance_transactions", "invoices", "invoice_line_items", "payment_links"}
-	objects := livestock(4)
+	objects := objectCounts(4)
 	objects["/v1/charges"], objects["/v1/customers"], objects["/v1/customers/{customer}/balance_transactions"] = 20, 20, 2
 	rapid.Check(t, func(r *rapid.T) {
-		u := newUnruly(t, tied, objects) // one each, for changes stay
+		u := newDisturbedWorld(t, tied, objects) // a new one each time, since changes persist
 		defer u.Close()
 		u.latency.Store(int64(rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(r, "latency")))
 		s := trials.Draw(r, "trial")
@@ -575,7 +576,7 @@ func TestResumeWhileStripeChanges(t *testing.T) {
 			case random.IntN(often) > 0:
 				return nil
 			case ok && batch.Stream == "customers" && deletes:
-				return u.Delete(batch.Records[len(batch.Records)-1].Key) // after which the next page begins
+				return u.Delete(batch.Records[len(batch.Records)-1].Key) // the next page starts after it
 			case ok && slices.Contains([]string{"charges", "invoices", "payment_links"}, batch.Stream):
 				return u.Update(batch.Records[random.IntN(len(batch.Records))].Key)
 			}

@@ -13,10 +13,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// slow lets workers overlap, and the limiter want many of them.
+// slow is a latency at which workers overlap and the limiter recommends many of them.
 func slow(string) time.Duration { return 3 * time.Millisecond }
 
-// ids gives the ids of records, in order.
+// ids returns the ids of records, in order.
 func ids(t *testing.T, records []connector.Record) []string {
 	t.Helper()
 	all := make([]string, len(records))
@@ -39,8 +39,8 @@ func createdOf(t *testing.T, record connector.Record) int64 {
 	return object.Created
 }
 
-// TestWorkStealing reads accounts of every density: everything comes exactly once, side by side, and at the cost of few
-// pages that are not full.
+// TestWorkStealing reads accounts of every density. Each object must arrive exactly once, read by several workers, with few
+// pages that aren't full.
 func TestWorkStealing(t *testing.T) {
 	const charges = 8_000
 	densities := map[string]stripetest.Density{"even": stripetest.Even, "growing": stripetest.Growing, "bursty": stripetest.Bursty, "one second": stripetest.OneSecond}
@@ -52,22 +52,22 @@ func TestWorkStealing(t *testing.T) {
 			all := ids(t, sink.records("charges"))
 			slices.Sort(all)
 			if distinct := len(slices.Compact(slices.Clone(all))); len(all) != charges || distinct != charges {
-				t.Errorf("got %d records of %d objects", len(all), distinct)
+				t.Errorf("got %d records for %d objects", len(all), distinct)
 			}
 			if most := int64(charges / 100 * 125 / 100); summary.Requests > most {
-				t.Errorf("made %d requests, more than %d", summary.Requests, most)
+				t.Errorf("made %d requests, want at most %d", summary.Requests, most)
 			}
 			if name == "one second" {
 				return // there is nothing to split
 			}
 			if w.MaxInFlight() < 3 {
-				t.Errorf("at most %d requests were in flight", w.MaxInFlight())
+				t.Errorf("at most %d requests were in flight, want at least 3", w.MaxInFlight())
 			}
 		})
 	}
 }
 
-func TestSparseStreamsAreOneChain(t *testing.T) {
+func TestSparseStreamsUseOneChain(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 390, "/v1/refunds": 7, "*": 0}, Latency: slow})
 	_, summary := w.read(t, connector.ReadRequest{Streams: selected("charges", "refunds")})
 	if want := int64(1 + w.MinRequests("/v1/charges") + w.MinRequests("/v1/refunds")); summary.Requests != want {
@@ -75,7 +75,7 @@ func TestSparseStreamsAreOneChain(t *testing.T) {
 	}
 }
 
-// TestNewestFirst expects that the older half comes after most of the newer one.
+// TestNewestFirst checks that most of the newer half arrives before the older half.
 func TestNewestFirst(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -98,12 +98,12 @@ func TestNewestFirst(t *testing.T) {
 		}
 	}
 	if share := float64(early) / (charges / 4); share < 0.7 {
-		t.Errorf("of the first quarter of the records, %.0f %% are of the newer half", 100*share)
+		t.Errorf("only %.0f %% of the first quarter of the records belong to the newer half", 100*share)
 	}
 }
 
-// TestLimitsOfTheRequest ends Reads early, over and over: together they give everything.
-func TestLimitsOfTheRequest(t *testing.T) {
+// TestRequestLimits ends Reads early, again and again. Together they must return everything.
+func TestRequestLimits(t *testing.T) {
 	draining := make(chan struct{})
 	close(draining)
 	tests := map[string]connector.ReadRequest{
@@ -133,7 +133,7 @@ func TestLimitsOfTheRequest(t *testing.T) {
 						t.Fatalf("%s: %v", report.Stream, report.Failure)
 					}
 					if report.Status == connector.Complete {
-						continue // its state would begin it anew
+						continue // its state would start it from the beginning
 					}
 					unfinished = append(unfinished, connector.ConfiguredStream{Stream: report.Stream})
 					if state, ok := states[report.Stream]; ok {
@@ -142,11 +142,11 @@ func TestLimitsOfTheRequest(t *testing.T) {
 				}
 				req.Streams = unfinished
 				if reads > 200 {
-					t.Fatal("it never comes to its end")
+					t.Fatal("the sync doesn't end")
 				}
 			}
 			if reads < 3 {
-				t.Errorf("only %d reads", reads)
+				t.Errorf("only %d Reads, want at least 3", reads)
 			}
 			for stream, key := range map[string][]string{"charges": {"id"}, "invoices": {"id"}, "invoice_line_items": {"invoice", "id"}} {
 				if diff := cmp.Diff(rows(t, key, whole.records(stream)), rows(t, key, all.records(stream))); diff != "" {
@@ -172,16 +172,16 @@ func TestTimeRange(t *testing.T) {
 		t.Errorf("got %d records, want %d", got, want)
 	}
 	if g := summary.Streams[0].Generation; g != before.Streams[0].Generation {
-		t.Errorf("a bounded Read began generation %d", g)
+		t.Errorf("a bounded Read started generation %d", g)
 	}
 	_, summary = w.read(t, connector.ReadRequest{Streams: selected("charges"), From: from, To: to})
 	if g := summary.Streams[0].Generation; g != 1 {
-		t.Errorf("a bounded Read without a state began generation %d, higher than whatever was read before", g)
+		t.Errorf("a bounded Read without a state started generation %d, want 1", g)
 	}
 }
 
-// TestCursorThatIsDeleted deletes the object after which the next page begins.
-func TestCursorThatIsDeleted(t *testing.T) {
+// TestDeletedCursor deletes the object after which the next page starts.
+func TestDeletedCursor(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"/v1/customers": 350, "*": 0}})
 	deleted := ""
 	sink := recorder{}

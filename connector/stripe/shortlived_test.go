@@ -13,11 +13,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestShortLivedReads kills each Read after 1 to 2.5 seconds of the time of a Stripe that takes 150 ms for an answer and keeps
-// to its limits. A list of invoices, each of which needs a request of its own for its lines, is read to its end, by nothing but
-// what came before the last states.
+// TestShortLivedReads kills each Read after 1 to 2.5 seconds of simulated time. Stripe takes 150 ms per response and
+// enforces its limits. A list of invoices, each of which needs a request for its lines, must be read to its end using only
+// what was received before the last states.
 func TestShortLivedReads(t *testing.T) {
-	const most = 150 // Reads; about 20 would do if nothing were read twice
+	const most = 150 // Reads; about 20 would suffice if nothing were read twice
 	for name, newestFirst := range map[string]bool{"in parallel": false, "newest first": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestShortLivedReads(t *testing.T) {
 					sink := recorder{}
 					req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123","api_base":"` + simulated + `"}`), NewestFirst: newestFirst}
 					req.Streams, req.States = copied.request()
-					// A client that comes again finds a new process.
+					// A returning client finds a new process.
 					source := stripe.New(stripe.Options{AllowedAPIBases: []string{simulated}, Transport: inMemory{server}})
 					_, err := source.Read(ctx, req, &sink)
 					cancel()
@@ -48,7 +48,7 @@ func TestShortLivedReads(t *testing.T) {
 						t.Fatal(err)
 					}
 					if reads == most {
-						t.Fatalf("after %d Reads, there are %d invoices and %d lines", reads, len(copied.tables["invoices"].rows), len(copied.tables["invoice_line_items"].rows))
+						t.Fatalf("after %d Reads there are only %d invoices and %d lines", reads, len(copied.tables["invoices"].rows), len(copied.tables["invoice_line_items"].rows))
 					}
 				}
 				for stream, path := range map[string]string{"invoices": "/v1/invoices", "invoice_line_items": "/v1/invoices/{invoice}/lines"} {
@@ -61,10 +61,10 @@ func TestShortLivedReads(t *testing.T) {
 	}
 }
 
-// TestShortLivedReadsPassBrokenObjects kills each Read soon, and Stripe can't show some objects at all: all others are read.
-// The search for one takes a Read of a few seconds, since nothing can be committed meanwhile.
+// TestShortLivedReadsPassBrokenObjects kills each Read early while Stripe can't return some objects. All others must be
+// read. The search for one such object takes a few seconds, during which nothing can be committed.
 func TestShortLivedReadsPassBrokenObjects(t *testing.T) {
-	const most, charges = 60, 300 // Reads; about 10 would do if nothing were read twice
+	const most, charges = 60, 300 // Reads; about 10 would suffice if nothing were read twice
 	synctest.Test(t, func(t *testing.T) {
 		server := stripetest.New(stripetest.Options{
 			Objects: map[string]int{"*": 0, "/v1/charges": charges}, Accounts: -1,

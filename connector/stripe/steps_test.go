@@ -13,25 +13,25 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// history is what happens at Stripe and to the Reads of it.
+// history is a sequence of events at Stripe and of Reads.
 type history struct {
 	seed                    uint64
-	pool                    []string // streams that live in it
-	selected                []string // those that are read from the first
+	pool                    []string // streams whose objects exist
+	selected                []string // streams that are read from the start
 	eventDelay, objectDelay time.Duration
 	shuffle                 bool
 	oldEvents               float64
 	updateMode              string
 	pageSize                int
-	connected               bool          // a connected account is read
-	skew                    time.Duration // how fast our clock is against Stripe's
+	connected               bool          // reads a connected account
+	skew                    time.Duration // how far the local clock is ahead of Stripe's
 	steps                   []step
 }
 
 // GoString describes a history in short lines.
 func (h history) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, our clock is fast by %v\n\tselect %s",
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, local clock ahead by %v\n\tselect %s",
 		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.skew, strings.Join(h.selected, " "))
 	for _, s := range h.steps {
 		b.WriteString("\n\t" + s.String())
@@ -39,11 +39,11 @@ func (h history) GoString() string {
 	return b.String()
 }
 
-// step is one thing that happens.
+// step is one step of a history.
 type step struct {
 	verb      verb
 	stream    string
-	n         int // which of them, or of its parents
+	n         int // index of the object, or of its parent
 	wait      time.Duration
 	disturbed disturbance
 	during    []during
@@ -59,16 +59,16 @@ const (
 	sync_
 	check
 	choose
-	ruin   // an object can't be read any more
-	repair // all of them can
-	forbid // the key may not read a stream any more
-	permit // it may read all of them
-	mangle // an object changes, and its event has a payload that is broken
-	noise  // an event that says nothing
-	turn   // our clock jumps, to be fast by wait
+	ruin   // makes an object unreadable
+	repair // makes all objects readable
+	forbid // the key loses the permission to read a stream
+	permit // the key regains all permissions
+	mangle // an object changes, but its event has a broken payload
+	noise  // an event without information
+	turn   // the local clock jumps to be ahead by wait
 )
 
-// during is something that happens after so many requests of a Read.
+// during is a step that happens after a number of requests of a Read.
 type during struct {
 	request int
 	step    step
@@ -95,7 +95,7 @@ func (s step) String() string {
 	case mangle, noise:
 		return fmt.Sprintf("%s %s %d", map[verb]string{mangle: "mangle", noise: "noise about"}[s.verb], s.stream, s.n)
 	case turn:
-		return "turn our clock to be fast by " + s.wait.String()
+		return "set the local clock ahead by " + s.wait.String()
 	case sync_:
 	}
 	text := "read" + s.disturbed.String()
@@ -125,8 +125,8 @@ func (d disturbance) String() string {
 	return text
 }
 
-// kindred are streams whose changes have to do with each other.
-var kindred = [][]string{
+// related groups streams whose changes affect each other.
+var related = [][]string{
 	{"charges", "refunds", "disputes"},
 	{"customers", "cards", "bank_accounts", "customer_tax_ids", "customer_payment_methods", "customer_balance_transactions", "customer_cash_balance_transactions"},
 	{"invoices", "invoice_line_items", "invoice_items"},
@@ -168,7 +168,7 @@ var kindred = [][]string{
 	{"billing_portal_configurations", "file_links", "forwarding_requests", "radar_early_fraud_warnings", "sigma_scheduled_query_runs"},
 }
 
-// deletable are the streams whose objects Stripe deletes; of subscriptions, it cancels them.
+// deletable are the streams whose objects Stripe deletes. Subscriptions are canceled instead.
 var deletable = []string{
 	"apple_pay_domains", "bank_accounts", "cards", "coupons", "customer_discounts", "customer_payment_methods", "customer_tax_ids", "customers",
 	"external_account_bank_accounts", "external_account_cards", "invoice_discounts", "invoice_items", "invoice_line_items", "invoices", "persons", "plans",
@@ -176,27 +176,27 @@ var deletable = []string{
 	"terminal_configurations", "terminal_locations", "terminal_readers", "test_helpers_test_clocks", "webhook_endpoints",
 }
 
-// steady are the streams whose objects never change once they are there, as far as anybody is told.
-var steady = []string{
+// immutable are the streams whose objects never change, as far as Stripe reports.
+var immutable = []string{
 	"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "payout_transactions",
 	"sigma_scheduled_query_runs",
 	"treasury_received_debits",
 }
 
-// given are the streams whose objects come with others or are there from the first.
-var given = []string{
+// notCreatable are the streams whose objects come with other objects or exist from the start.
+var notCreatable = []string{
 	"account", "accounts", "balance", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs",
 	"customer_cash_balances", "events", "exchange_rates", "payout_transactions", "reporting_report_types", "tax_codes", "tax_settings",
 	"treasury_transaction_entries",
 }
 
-// needed are lists that others point to.
+// needed are lists that streams refer to.
 var needed = map[string]string{
 	"refunds": "/v1/charges", "disputes": "/v1/charges", "subscription_items": "/v1/subscriptions", "subscriptions": "/v1/customers",
 	"promotion_codes": "/v1/coupons", "prices": "/v1/products", "issuing_tokens": "/v1/issuing/cards",
 }
 
-// objects says how many objects the lists have in the beginning.
+// objects returns the initial number of objects in each list.
 func (h history) objects(streams map[string]connector.Stream) map[string]int {
 	objects := map[string]int{"*": 0}
 	for _, name := range h.pool {
@@ -222,7 +222,7 @@ func (h history) testClocks() float64 {
 	return 0
 }
 
-// accounts says how many connected accounts there are.
+// accounts returns the number of connected accounts.
 func (h history) accounts() int {
 	if h.connected || slices.Contains(h.pool, "accounts") {
 		return 2
@@ -230,7 +230,7 @@ func (h history) accounts() int {
 	return -1
 }
 
-// histories makes histories at random.
+// histories generates random histories.
 func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 	return rapid.Custom(func(t *rapid.T) history {
 		h := history{
@@ -243,7 +243,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 			pageSize:    rapid.SampledFrom([]int{100, 1, 3}).Draw(t, "page size"),
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "kinds") {
-			h.pool = append(h.pool, rapid.SampledFrom(kindred).Draw(t, "kindred")...)
+			h.pool = append(h.pool, rapid.SampledFrom(related).Draw(t, "related")...)
 		}
 		if rapid.IntRange(0, 3).Draw(t, "events") == 3 {
 			h.pool = append(h.pool, "events")
@@ -287,13 +287,13 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 	})
 }
 
-// possible says how the objects of a stream can change.
+// possible returns the verbs that apply to the objects of a stream.
 func possible(stream string) []verb {
 	var verbs []verb
-	if !slices.Contains(given, stream) {
+	if !slices.Contains(notCreatable, stream) {
 		verbs = append(verbs, create)
 	}
-	if !slices.Contains(steady, stream) {
+	if !slices.Contains(immutable, stream) {
 		verbs = append(verbs, update)
 	}
 	if slices.Contains(deletable, stream) {
@@ -302,7 +302,7 @@ func possible(stream string) []verb {
 	return verbs
 }
 
-// changeGenerator makes changes that are possible, and short waits.
+// changeGenerator generates possible changes and short waits.
 func (h history) changeGenerator() *rapid.Generator[step] {
 	var all []step
 	for _, name := range h.pool {
@@ -334,10 +334,11 @@ func (h history) changeGenerator() *rapid.Generator[step] {
 	})
 }
 
-// skews are how fast our clock may be, against Stripe's: mostly it is right.
+// skews are how far the local clock may be ahead of Stripe's; most of the time it is correct.
 var skews = rapid.SampledFrom([]time.Duration{0, 0, 0, 0, 90 * time.Second, 10 * time.Minute, 3 * time.Hour, 26 * time.Hour, -90 * time.Second, -10 * time.Minute, -3 * time.Hour, -26 * time.Hour})
 
-// embedded are the lists within the objects of some streams, and updated the events that say that one of those changed.
+// embedded are the lists embedded in the objects of some streams; updated are the types of events about changes of these
+// objects.
 var (
 	embedded = map[string]string{"invoices": "lines", "subscriptions": "items", "credit_notes": "lines", "transfers": "reversals"}
 	updated  = map[string]string{
@@ -345,7 +346,7 @@ var (
 	}
 )
 
-// upsets are what happens to Reads of a history: often nothing.
+// upsets generates what happens to the Reads of a history, which is often nothing.
 var upsets = rapid.Custom(func(t *rapid.T) disturbance {
 	d := quiet
 	switch rapid.IntRange(0, 6).Draw(t, "upset") {

@@ -38,12 +38,12 @@ func (r *replica) paidOut() map[string][]string {
 	return all
 }
 
-// TestReplacedPayout has a payout fail and be replaced: its pairs go, and those of its replacement come as they become known.
+// TestReplacedPayout replaces a failed payout. Its pairs must be deleted, and those of the replacement added as they become known.
 func TestReplacedPayout(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/payouts": 8, "/v1/balance_transactions": 120}}, "payouts", "payout_transactions")
 	r.sync()
 	if diff := cmp.Diff(r.paidOut(), r.pairs()); diff != "" || len(r.pairs()) < 3 {
-		t.Fatalf("at first: %s", diff)
+		t.Fatalf("after the first sync: %s", diff)
 	}
 	var failed string
 	for payout, ids := range r.pairs() {
@@ -58,10 +58,10 @@ func TestReplacedPayout(t *testing.T) {
 	r.clock = r.clock.Add(10 * time.Minute)
 	r.sync()
 	if r.pairs()[failed] != nil {
-		t.Errorf("%s was replaced and still has the transactions %v", failed, r.pairs()[failed])
+		t.Errorf("%s was replaced but still has the transactions %v", failed, r.pairs()[failed])
 	}
 	if some := r.pairs()[replacement]; len(some) == 0 || len(some) >= len(before) {
-		t.Errorf("until it is reconciled, %s has %v of %v", replacement, some, before)
+		t.Errorf("before it is reconciled, %s has %v, want some of %v", replacement, some, before)
 	}
 	r.clock = r.clock.Add(72 * time.Hour)
 	r.sync()
@@ -69,11 +69,11 @@ func TestReplacedPayout(t *testing.T) {
 		t.Errorf("the replacement's pairs: %s", diff)
 	}
 	if diff := cmp.Diff(r.paidOut(), r.pairs()); diff != "" {
-		t.Errorf("in the end: %s", diff)
+		t.Errorf("after the last sync: %s", diff)
 	}
 }
 
-// TestPayoutsAreReadUntilTheyAreReconciled leaves out the event that says so.
+// TestPayoutsAreReadUntilTheyAreReconciled reconciles a payout without an event.
 func TestPayoutsAreReadUntilTheyAreReconciled(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/balance_transactions": 60, "/v1/payouts": 1}}, "payouts", "payout_transactions")
 	payout, err := r.stripe.Silent().Create("/v1/payouts", stripetest.Fields{"automatic": true})
@@ -85,7 +85,7 @@ func TestPayoutsAreReadUntilTheyAreReconciled(t *testing.T) {
 	r.clock = r.clock.Add(time.Minute)
 	r.sync()
 	if n := len(r.pairs()[payout]); n != 3 {
-		t.Fatalf("%d pairs of a payout that is in progress, want 3", n)
+		t.Fatalf("%d pairs of a payout in progress, want 3", n)
 	}
 	r.clock = r.clock.Add(72 * time.Hour)
 	r.sync()
@@ -94,12 +94,12 @@ func TestPayoutsAreReadUntilTheyAreReconciled(t *testing.T) {
 	}
 	r.clock = r.clock.Add(time.Hour)
 	if _, summary := r.sync(); summary.Requests > 2 {
-		t.Errorf("%d requests when nothing is in progress any more", summary.Requests)
+		t.Errorf("%d requests when no payout is in progress, want at most 2", summary.Requests)
 	}
 }
 
-// TestObjectsOfTestClocks holds that a sandbox with test clocks is read whole, and that it costs nothing where lists are read
-// already.
+// TestObjectsOfTestClocks checks that a sandbox with test clocks is read completely, without extra requests for lists that are
+// read anyway.
 func TestObjectsOfTestClocks(t *testing.T) {
 	r := newReplica(t, stripetest.Options{
 		Objects: map[string]int{"*": 0, "/v1/customers": 40, "/v1/subscriptions": 40, "/v1/quotes": 20, "/v1/test_helpers/test_clocks": 3}, TestClocks: 0.6,
@@ -122,7 +122,7 @@ func TestObjectsOfTestClocks(t *testing.T) {
 	r.expectTruth()
 }
 
-// TestRefusedDiscountsAreSkipped has a key that may not read what is only found inside other objects.
+// TestRefusedDiscountsAreSkipped uses a key that may not read a stream whose objects only exist inside other objects.
 func TestRefusedDiscountsAreSkipped(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 10, "/v1/invoices": 40}}, "invoices", "invoice_discounts", "invoice_line_items")
 	defer r.stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Query: "data.discounts", Reason: "rak_coupon_read"})()

@@ -2,7 +2,7 @@ package stripe_test
 
 import "net/http"
 
-// closingTransport lets a test close what it opened.
+// closingTransport makes CloseIdleConnections of a transport accessible to tests.
 type closingTransport struct{ http.RoundTripper }
 
 func (t *closingTransport) CloseIdleConnections() {

@@ -150,8 +150,8 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, option
 	return page, c.get(ctx, call.with(options))
 }
 
-// Single reads an endpoint that returns one object, which may have no id, as a page that holds it. An error is a
-// *connector.Failure or the context's.
+// Single reads an endpoint that returns one object, which may have no id, as a page that holds it. The error is a
+// *connector.Failure or a context error.
 func (c *Client) Single(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
 	page := &Page{}
 	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {

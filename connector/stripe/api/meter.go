@@ -22,7 +22,7 @@ func (m *Meter) Requests() int64 { return m.requests.Load() }
 // Retries returns the number of retries.
 func (m *Meter) Retries() int64 { return m.retries.Load() }
 
-// Waited returns the time spent waiting hasPriorityOver retries and for Stripe's rate limits, summed over all requests.
+// Waited returns the time spent waiting before retries and for Stripe's rate limits, summed over all requests.
 func (m *Meter) Waited() time.Duration { return time.Duration(m.waited.Load()) }
 
 // WaitingUntil returns when the longest current wait is expected to end, or zero if none is known to be in progress at now.

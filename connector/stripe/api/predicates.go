@@ -11,7 +11,7 @@ import (
 )
 
 // IsNotFound reports whether err says that the requested object, or the parent of the requested list, doesn't exist, or
-// that the parent can't have such a list. See https://docs.stripe.com/error-codes#resource-isMissing.
+// that the parent can't have such a list. See https://docs.stripe.com/error-codes#resource-missing.
 func IsNotFound(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && (f.isMissing() && !f.isCursorGone() ||
@@ -57,7 +57,7 @@ func IsUnreachable(err error) bool {
 }
 
 // IsExpansionRefused reports whether err may concern only the expansions, so that the request may succeed without them.
-// [MissingPermissions] returns the permission that was isMissing, if Stripe named it.
+// [MissingPermissions] returns the permission that was missing, if Stripe named it.
 func IsExpansionRefused(err error) bool {
 	f, ok := errors.AsType[*fault](err)
 	return ok && f.refused && f.call.expands() && (f.Class == connector.PermissionError ||

@@ -93,7 +93,7 @@ func (c *Client) retryDeadline(failed *fault, began time.Time, attempts int) tim
 	return began.Add(budget)
 }
 
-// hintedBackOff waits at minimum as long as the last answer asked for.
+// hintedBackOff waits at least as long as the last response asked for.
 type hintedBackOff struct {
 	backoff.BackOff
 	minimum time.Duration

@@ -25,7 +25,7 @@ func newPager(reader *family.Reader, m *family.Member) *pager {
 	return &pager{family.NewPager(reader.PageSize), reader, m}
 }
 
-// maxSearches bounds how often the pager searches for a gap that has closed by the time it would be found.
+// maxSearches is the number of times that the pager searches for a gap, if the gap has closed each time before it is found.
 const maxSearches = 3
 
 // page reads the next page of a window. The error is a *gap if Stripe fails to return the next object and the position of

@@ -186,7 +186,7 @@ func (c *change) carries(mode string) bool {
 		return false
 	case deletes(c.member, e):
 		return false // it was made in the same second: before or after that
-	case c.member.Asks():
+	case c.member.HasExpansions():
 		return false // no event shows what is asked for
 	case mode == config.UpdatePayload:
 		return true

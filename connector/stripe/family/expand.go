@@ -14,19 +14,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// expansion is something that is asked for in the objects of a member: the objects of a child, or a column.
+// expansion is something that Stripe includes in the objects of a member only on request: the objects of a child, or a
+// column.
 type expansion struct {
 	table.Expansion
-	child   *Member            // whose objects it is, or that has the column; nil for a column of the member itself
-	streams []*selected.Stream // whose column it is; nil for the objects of a child
+	child   *Member            // the child that it belongs to; nil for a column of the member itself
+	streams []*selected.Stream // the streams with the column; nil for the objects of a child
 	refused *atomic.Pointer[connector.Failure]
 }
 
-// asked reports whether Stripe is asked for e.
-func (e *expansion) asked() bool { return e.refused.Load() == nil }
+// isActive reports whether e is requested.
+func (e *expansion) isActive() bool { return e.refused.Load() == nil }
 
-// findExpansions finds what is asked for in the objects of m: the columns of its own streams, the children that are embedded
-// only if asked for, and the columns of embedded children.
+// findExpansions collects the expansions for the objects of m: columns of its own streams, children that are embedded only
+// on request, and columns of embedded children.
 func (m *Member) findExpansions() {
 	for _, s := range m.Streams {
 		for _, e := range s.Expansions {
@@ -61,17 +62,17 @@ func (m *Member) addColumn(s *selected.Stream, e table.Expansion) {
 	m.expansions = append(m.expansions, &expansion{Expansion: e, streams: []*selected.Stream{s}, refused: &atomic.Pointer[connector.Failure]{}})
 }
 
-// expand adds what is asked for in a list of m to a query, or, with an empty prefix, in one object.
+// expand adds the expansions to the query of a list of m or, with an empty prefix, of one object.
 func (m *Member) expand(query url.Values, prefix string) {
 	for _, e := range m.expansions {
 		follows := prefix != "" || e.child == nil || e.child.Follows()
-		if path := prefix + e.Path(); e.asked() && follows && !slices.Contains(query["expand[]"], path) {
+		if path := prefix + e.Path(); e.isActive() && follows && !slices.Contains(query["expand[]"], path) {
 			query.Add("expand[]", path)
 		}
 	}
 }
 
-// prefix is where the objects of a list of m stand in its answers.
+// prefix returns the path prefix of the objects in a list response of m.
 func (m *Member) prefix() string {
 	if m.Row.Single {
 		return ""
@@ -79,15 +80,16 @@ func (m *Member) prefix() string {
 	return "data."
 }
 
-// Asks reports whether objects of m have columns, or children, that events never show.
-func (m *Member) Asks() bool {
+// HasExpansions reports whether objects of m have columns or children that events never contain.
+func (m *Member) HasExpansions() bool {
 	return slices.ContainsFunc(m.expansions, func(e *expansion) bool {
 		inline := e.child != nil && e.child.Row.Inline && e.child.Follows()
-		return e.asked() && (e.streams != nil && (e.child == nil || e.child.Follows()) || inline)
+		return e.isActive() && (e.streams != nil && (e.child == nil || e.child.Follows()) || inline)
 	})
 }
 
-// shown returns an object as it is shown for a stream: without what was expanded for others. For nil, nothing was.
+// shown returns an object as sent for a stream, without what was expanded for others. If s is nil, it removes all
+// expansions.
 func (m *Member) shown(raw string, s *selected.Stream) string {
 	for _, e := range m.expansions {
 		if e.child == nil && s != nil && slices.Contains(e.streams, s) {
@@ -109,16 +111,16 @@ func (m *Member) shown(raw string, s *selected.Stream) string {
 	return raw
 }
 
-// hasStep reports whether a column of a stream is at a path, or below it.
+// hasStep reports whether a stream has a column at path or below it.
 func hasStep(s *selected.Stream, path string) bool {
 	return slices.ContainsFunc(s.Expansions, func(e table.Expansion) bool {
 		return slices.ContainsFunc(e.Steps, func(step table.Step) bool { return step.Path == path })
 	})
 }
 
-// Unexpand drops what Stripe refuses to expand in objects of m, if err, the answer to a request, says that it refused
-// something, and reports whether to ask again. Of several expansions, those that are refused alone are dropped, so that a
-// permission that is missing costs one column, or one way to read children.
+// Unexpand drops what Stripe refuses to expand in objects of m, if err says that Stripe refused an expansion in a request.
+// It reports whether to repeat the request. If there were several expansions, it tries each separately and drops those that
+// are refused, so that a missing permission costs only one column or one way to read children.
 func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url.Values, err error) (bool, error) {
 	if !api.IsExpansionRefused(err) {
 		return false, nil
@@ -144,7 +146,7 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 			return false, err
 		}
 	}
-	if !dropped { // only together
+	if !dropped { // they are only refused together
 		for _, e := range m.expansions {
 			if slices.Contains(paths, m.prefix()+e.Path()) || slices.Contains(paths, e.Path()) {
 				dropped = true
@@ -157,7 +159,7 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 	return dropped, nil
 }
 
-// tryExpansion returns the error of a request that expands one thing.
+// tryExpansion makes a request with a single expansion and returns its error.
 func (r *Reader) tryExpansion(ctx context.Context, m *Member, path string, query url.Values, expand string) error {
 	one := url.Values{}
 	for name, values := range query {
@@ -175,8 +177,8 @@ func (r *Reader) tryExpansion(ctx context.Context, m *Member, path string, query
 	return err
 }
 
-// drop makes a member do without an expansion that Stripe refuses. Children have an endpoint of their own, which says what is
-// missing, or else their streams are skipped; a column stays empty.
+// drop stops requesting an expansion that Stripe refuses. Children are read from their own endpoint, whose error names what
+// is missing; if they have none, their streams are skipped. A column stays empty.
 func (e *expansion) drop(ctx context.Context, failure *connector.Failure) error {
 	if !e.refused.CompareAndSwap(nil, failure) {
 		return nil

@@ -213,7 +213,7 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 	}
 }
 
-// Children re-lists what is below a parent. Objects that no endpoint lists are found in the parent, which is re-read.
+// Children re-lists the children of a parent. If no endpoint lists them, it re-reads the parent, which contains them.
 func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error {
 	if m.Row.Inline {
 		_, gone, err := g.Object(ctx, m.parent, parent)

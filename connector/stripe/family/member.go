@@ -23,8 +23,8 @@ type Member struct {
 	parentObject string                            // the object type of its parents
 	objects      []string                          // the object types of the endpoint
 	refused      atomic.Pointer[connector.Failure] // why the key may not list the endpoint, if so
-	expansions   []*expansion                      // what is asked for in its objects
-	apart        bool                              // its columns are too deep in its parents to be asked for there
+	expansions   []*expansion                      // the expansions for its objects
+	apart        bool                              // its columns are too deeply nested in its parents to be expanded there
 	unexpanded   atomic.Pointer[connector.Failure] // why Stripe refuses to embed the objects in their parents, if so
 }
 
@@ -123,24 +123,24 @@ func (m *Member) isClosed() bool {
 	return m.parent != nil && !slices.ContainsFunc(m.All(), func(s *selected.Stream) bool { return !s.Out.Ended() })
 }
 
-// List returns path and parameters of the first page, with what the children and the columns need.
+// List returns the path and the parameters of the first page, including what the children and the columns need.
 func (m *Member) List(at table.Place) (string, url.Values) {
 	path, query := m.Row.List(at)
 	m.expand(query, m.prefix())
 	return path, query
 }
 
-// Expansions returns what is asked for with one object of m, for its columns and for the children that follow it.
+// Expansions returns the parameters to request one object of m with its columns and the children that follow it.
 func (m *Member) Expansions() url.Values {
 	query := url.Values{}
 	m.expand(query, "")
 	return query
 }
 
-// ShowsAll reports whether an event that shows an object of m shows all that is read of it, or its children have an endpoint
-// of their own.
+// ShowsAll reports whether an event about an object of m contains everything that is read with it, except children that
+// have an endpoint of their own.
 func (m *Member) ShowsAll(object rawjson.Object) bool {
-	if m.Asks() {
+	if m.HasExpansions() {
 		return false
 	}
 	for _, child := range m.Children {
@@ -166,7 +166,7 @@ func (m *Member) Normalize(raw string, at table.Place, s *selected.Stream) strin
 	return m.shown(raw, s)
 }
 
-// Plain returns an object as an event shows it.
+// Plain returns an object in the form that events have.
 func (m *Member) Plain(raw string) string { return m.shown(raw, nil) }
 
 // inRange returns the objects of m that its lists would show. A root that is listed by creation time doesn't include
@@ -181,7 +181,7 @@ func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	}
 	isOld := func(object rawjson.Object) bool {
 		at := m.Row.CreatedAt(object)
-		return at != 0 && at < from && !(m.Row.Clocked && clocked(object))
+		return at != 0 && at < from && !(m.Row.Clocked && hasTestClock(object))
 	}
 	if !slices.ContainsFunc(objects, isOld) {
 		return objects
@@ -189,9 +189,9 @@ func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	return slices.DeleteFunc(slices.Clone(objects), isOld)
 }
 
-// clocked reports whether an object belongs to a test clock: those are read whenever they were created, which is by their own
-// clock.
-func clocked(object rawjson.Object) bool {
+// hasTestClock reports whether an object belongs to a test clock. Such objects are read whatever their creation time, which
+// follows that clock.
+func hasTestClock(object rawjson.Object) bool {
 	value, _ := rawjson.Lookup(object.Raw, "test_clock")
 	return value != "" && value != "null"
 }

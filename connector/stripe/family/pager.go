@@ -98,8 +98,8 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 	}
 }
 
-// Fetch reads a page of m, as List does, without what Stripe refuses to expand. An endpoint of one object is a page of what
-// that holds.
+// Fetch reads a page of m like List, but drops expansions that Stripe refuses. An endpoint with a single object yields a
+// page with what that object contains.
 func (r *Reader) Fetch(ctx context.Context, m *Member, at table.Place, path string, query url.Values, p *Pager) (*api.Page, error) {
 	page, err := r.fetch(ctx, m.Row, at, path, query, p)
 	again, refusal := r.Unexpand(ctx, m, path, query, err)

@@ -61,7 +61,7 @@ func (r *Reader) acrossIDs(ctx context.Context, name string) ([]string, error) {
 	return r.IDs(ctx, name)
 }
 
-// IDs returns the ids of the objects of a stream, which are read once in a Read.
+// IDs returns the ids of all objects of a stream. They are read once per Read.
 func (r *Reader) IDs(ctx context.Context, name string) ([]string, error) {
 	r.across.Lock()
 	defer r.across.Unlock()

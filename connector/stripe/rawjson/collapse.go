@@ -1,7 +1,8 @@
 package rawjson
 
-// Collapse returns a compact object in which the value at a path of member names is what Stripe shows unless it is asked to
-// expand it: the id of an object. Arrays on the way and at the end are transparent. What has no id stays as it is.
+// Collapse returns a compact object in which the value at a path of member names is collapsed to the id of an object, as
+// Stripe sends it unless asked to expand it. Arrays on the path and at its end are transparent. A value without an id
+// remains.
 func Collapse(object string, path ...string) string {
 	return collapse(object, path, func(value string) (string, bool) {
 		if id, ok := Lookup(value, "id"); ok && value[0] == '{' {
@@ -11,12 +12,12 @@ func Collapse(object string, path ...string) string {
 	})
 }
 
-// Remove returns a compact object without the member at a path of member names. Arrays on the way are transparent.
+// Remove returns a compact object without the member at a path of member names. Arrays on the path are transparent.
 func Remove(object string, path ...string) string {
 	return collapse(object, path, func(string) (string, bool) { return "", false })
 }
 
-// collapse replaces the values at a path, or removes their members if it is told that none remains.
+// collapse replaces the values at a path, or removes their members if replace returns false.
 func collapse(value string, path []string, replace func(string) (string, bool)) string {
 	switch {
 	case value == "" || value[0] != '{' && value[0] != '[':

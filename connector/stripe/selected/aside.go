@@ -63,7 +63,7 @@ func (s *Stream) Due() []state.SetAside {
 	return due
 }
 
-// NewlySetAside returns the failed attempts whose items aren't set aside yet. If there is no checkRoom for all of them, it also
+// NewlySetAside returns the failed attempts whose items aren't set aside yet. If there is no room for all of them, it also
 // returns the failure that ends the stream, because a stream may skip only what its state remembers.
 func (s *Stream) NewlySetAside(attempts []Attempt) ([]Attempt, *connector.Failure) {
 	s.setAside.mu.Lock()

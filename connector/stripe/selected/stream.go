@@ -19,7 +19,7 @@ import (
 type Stream struct {
 	Row         *table.Stream
 	Selection   *rawjson.Selection // nil means all fields
-	Expansions  []table.Expansion  // what its records show that Stripe shows only if asked to
+	Expansions  []table.Expansion  // the columns that Stripe includes only on request
 	Incremental bool
 	Swept       bool         // incremental, and its changes are announced by events
 	Out         *emit.Stream // where its records and states go

@@ -8,7 +8,8 @@ type Window struct {
 	To    clock.Second `json:"to"`
 	After string       `json:"after,omitempty"` // the last object read; empty if none
 	At    clock.Second `json:"at,omitzero"`     // creation time of that object
-	// Clock is the test clock whose objects are read, whenever they were created; empty for those of none.
+	// Clock is a test clock whose objects the window covers, whatever their creation time; empty for objects without a test
+	// clock.
 	Clock string `json:"clock,omitempty"`
 }
 
