@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,9 @@ type gate struct {
 	strangers atomic.Int64  // their calls
 	requests  chan struct{} // a place for each stranger's request that is being received
 	refusals  *sparse
+
+	mu        sync.Mutex
+	listeners []*limitedListener
 }
 
 func newGate(opts Options) *gate {
@@ -52,6 +56,7 @@ func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 	caller, err := g.opts.Tokens.authenticate(ctx)
 	switch {
 	case err == nil:
+		g.know(peerOf(ctx))
 		v.ctx = withCall(ctx, caller)
 	case g.guards(service):
 		g.refused(ctx, fullMethod, err)
@@ -70,6 +75,22 @@ func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 		v.late = time.AfterFunc(g.opts.HandshakeTimeout, func() { line.cut(context.DeadlineExceeded) })
 	}
 	return v, nil
+}
+
+// listen is called with each listener whose connections are limited.
+func (g *gate) listen(l *limitedListener) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listeners = append(g.listeners, l)
+}
+
+// know notes that a connection has had a call of a known caller.
+func (g *gate) know(peer string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range g.listeners {
+		l.know(peer)
+	}
 }
 
 // guards reports whether a service is for callers with a credential only.

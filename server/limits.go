@@ -12,6 +12,10 @@ const (
 	maxStreamsPerConnection = 256
 	// maxHeaderBytes bounds the headers of one request; gRPC's own default is 16 MiB.
 	maxHeaderBytes = 64 << 10
+	// strangersShare is the part of the connections that clients without a call yet may have: one in so many.
+	strangersShare = 4
+	// mostProbes bounds the connections of a listener that answers for health alone.
+	mostProbes = 128
 	// Requests are small, so fixed windows of the least size cost no speed, and a client cannot make the server hold
 	// more than this. They bound what is received, not what is sent.
 	streamWindow     = 64 << 10

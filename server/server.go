@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -66,7 +65,9 @@ type Options struct {
 	// MaxReads bounds the Reads that run at once, MaxReadsPerAccount those of one account, if the source is a
 	// [connector.Identifier]. Others are refused with RESOURCE_EXHAUSTED and a time to wait. Zero means no bound.
 	MaxReads, MaxReadsPerAccount int
-	// MaxConnections bounds the open connections of each listener; others wait for one to close. Zero means no bound.
+	// MaxConnections bounds the open connections of each listener. A quarter of them are for clients that have made no call with
+	// a credential yet, if there are credentials: when these are used up, the oldest is closed for the next. When all are in use
+	// by known callers, others wait for one to close. Zero means no bound.
 	MaxConnections int
 	// HandshakeTimeout is how long a new connection may take to be of use, and then each call to bring its request.
 	// Zero means 20 s.
@@ -117,8 +118,9 @@ func New(source connector.Source, opts Options) *Server {
 // reason why it ended. It may be called for several listeners at once.
 func (s *Server) Serve(listener net.Listener) error {
 	if s.opts.MaxConnections > 0 {
-		// x/net keeps count of what is accepted and closed, as few lines of our own would not in all cases.
-		listener = netutil.LimitListener(listener, s.opts.MaxConnections)
+		limited := limitListener(listener, s.opts.MaxConnections, s.opts.MaxConnections/strangersShare)
+		s.gate.listen(limited)
+		listener = limited
 	}
 	if err := s.grpc.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
@@ -129,6 +131,7 @@ func (s *Server) Serve(listener net.Listener) error {
 // ServeHealth answers for health alone, in clear text and to everybody, on a listener of its own: probes of a cluster
 // speak no TLS and know no token. Otherwise it is like Serve.
 func (s *Server) ServeHealth(listener net.Listener) error {
+	listener = limitListener(listener, mostProbes, mostProbes) // all of them strangers
 	if err := s.probes.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}

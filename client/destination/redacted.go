@@ -1,42 +1,55 @@
 package destination
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Redacted returns the name of a destination without any password that is in it, to show to people.
+// address matches what follows scheme:// in an address of which every part is what it seems to be. The password ends at the
+// last @, since it may have one that isn't escaped.
+var address = regexp.MustCompile(`^(?:([\w.%+-]*)(?::(?s:.*))?@)?((?:[\w.-]|\[[0-9A-Fa-f:]+\])*(?::\d+)?(?:,[\w.-]+(?::\d+)?)*(?:/[\w.%-]*)?)$`)
+
+// harmless matches the value of an option that can't hide anything.
+var harmless = regexp.MustCompile(`^[\w.,-]*$`)
+
+// Redacted returns the name of a destination without anything in it that may be a password, to show to people. It shows the
+// parts of an address only if there is no other way to read it: a password that isn't escaped shifts them.
 func Redacted(name string) string {
-	scheme, rest, found := strings.Cut(name, "://")
-	if !found {
-		if !strings.HasPrefix(name, "postgres") {
-			return name
+	kind, rest, found := strings.Cut(name, ":")
+	switch {
+	case !found && !strings.ContainsAny(name, "@/"):
+		return name // a word
+	case kind == "sqlite" || kind == "jsonl":
+		return name // a path
+	case !found, !strings.HasPrefix(rest, "//"):
+		if strings.HasPrefix(name, "postgres") || strings.ContainsRune(name, '@') {
+			if kind, _, _ = strings.Cut(kind, "//"); strings.ContainsAny(kind, "@/") || !found {
+				return "…"
+			}
+			return kind + ":…"
 		}
-		kind, _, _ := strings.Cut(name, ":")
-		return kind + ":…" // of a form that tells nothing of where a password is
+		return name
 	}
-	before, query, _ := strings.Cut(rest, "?")
-	if strings.ContainsRune(query, '@') { // what is before it may belong to a password that isn't escaped
-		return scheme + "://…"
+	rest, query, _ := strings.Cut(rest[2:], "?")
+	parts := address.FindStringSubmatch(rest)
+	if parts == nil || strings.ContainsAny(query, "@#") {
+		return kind + "://…"
 	}
-	at := strings.LastIndexByte(before, '@') // a password may have one, too
-	if at >= 0 {
-		user, _, _ := strings.Cut(rest[:at], ":")
-		rest = user + rest[at:]
+	shown := kind + "://" + parts[2]
+	if parts[1] != "" {
+		shown = kind + "://" + parts[1] + "@" + parts[2]
 	}
-	path, query, found := strings.Cut(rest, "?")
-	if !found {
-		return scheme + "://" + rest
-	}
-	var shown []string
+	var options []string
 	for option := range strings.SplitSeq(query, "&") {
-		key, _, _ := strings.Cut(option, "=")
-		if slices.Contains([]string{"schema", "deletes", "mode", "sslmode", "host", "port", "user", "dbname"}, key) {
-			shown = append(shown, option)
+		key, value, _ := strings.Cut(option, "=")
+		if harmless.MatchString(value) &&
+			slices.Contains([]string{"schema", "deletes", "mode", "sslmode", "host", "port", "user", "dbname"}, key) {
+			options = append(options, option)
 		}
 	}
-	if shown != nil {
-		path += "?" + strings.Join(shown, "&")
+	if options != nil {
+		shown += "?" + strings.Join(options, "&")
 	}
-	return scheme + "://" + path
+	return shown
 }

@@ -20,12 +20,19 @@ type tree struct {
 	order map[string][]string
 }
 
-// maxValues bounds the number of values in a document, since aliases can expand a few lines into very many.
-const maxValues = 100_000
+const (
+	// maxContent bounds the size of a document, in bytes.
+	maxContent = 4 << 20
+	// maxValues and maxDepth bound its values, since aliases can expand a few lines into very many, or into themselves.
+	maxValues, maxDepth = 100_000, 32
+)
 
 // parseTree parses one document.
 func parseTree(content []byte) (*tree, []Problem) {
 	t := &tree{lines: map[string]int{}, order: map[string][]string{}}
+	if len(content) > maxContent {
+		return t, []Problem{{Message: fmt.Sprintf("is too large: a pipeline file can't have more than %d bytes", maxContent)}}
+	}
 	var document yaml.Node
 	if err := yaml.Load(content, &document); err != nil {
 		if syntax, ok := errors.AsType[*yaml.LoadError](err); ok && syntax.Mark.Line > 0 {
@@ -51,10 +58,17 @@ func (w *walker) complain(n *yaml.Node, at []string, format string, args ...any)
 }
 
 func (w *walker) walk(n *yaml.Node, at []string) any {
-	if w.values++; w.values > maxValues {
-		if w.values == maxValues+1 {
-			w.complain(n, at, "is too much: a file can't have more than %d values", maxValues)
-		}
+	if w.values > maxValues {
+		return nil
+	}
+	w.values++
+	switch {
+	case w.values > maxValues:
+		w.complain(n, at, "is too much: a file can't have more than %d values", maxValues)
+		return nil
+	case len(at) > maxDepth:
+		w.values = maxValues + 1 // what follows may be as deep
+		w.complain(n, at[:3], "is nested more than %d levels deep: remove the alias that contains itself", maxDepth)
 		return nil
 	}
 	if _, seen := w.lines[join(at)]; !seen {

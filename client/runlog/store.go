@@ -86,6 +86,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open the run log: directory %s doesn't exist: create it, or choose another path with run_log",
 			filepath.Dir(path))
 	}
+	// SQLite would let everyone read a file that it makes.
+	if file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		if err := file.Close(); err != nil {
+			return nil, fmt.Errorf("open the run log: %w", err)
+		}
+	}
 	return open(ctx, path, "")
 }
 

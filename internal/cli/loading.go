@@ -78,7 +78,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 		_, err := a.stdout.Write(content.Bytes())
 		return err
 	}
-	if err := os.WriteFile(path, content.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, content.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	tell(a.stderr, "The report is in %s.", path)

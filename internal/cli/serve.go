@@ -106,7 +106,7 @@ func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 		return fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
 	}
 	at := listeners{calls: listener}
-	if err := s.checkClearText(listener.Addr()); err != nil {
+	if err := errors.Join(s.checkClearText(listener.Addr()), s.checkSecrets(listener.Addr())); err != nil {
 		return errors.Join(err, at.close())
 	}
 	if s.healthListen != "" {
@@ -135,12 +135,25 @@ func (l listeners) close() error {
 
 // checkClearText refuses to let keys and customers' data travel in clear text beyond this machine, unless told.
 func (s *serving) checkClearText(address net.Addr) error {
-	tcp, ok := address.(*net.TCPAddr)
-	if s.tls.Cert != "" || s.insecure || ok && tcp.IP.IsLoopback() {
+	if s.tls.Cert != "" || s.insecure || isLoopback(address) {
 		return nil
 	}
 	return fmt.Errorf("refuse to listen on %s in clear text: API keys and customers' data would travel for others to read. "+
 		"Give --tls-cert and --tls-key, or listen on 127.0.0.1, or say --insecure if the network itself is trusted", s.listen)
+}
+
+// checkSecrets refuses to let everyone who reaches the service use the keys that it holds.
+func (s *serving) checkSecrets(address net.Addr) error {
+	if s.secrets == "" || s.tokens != "" || s.tls.ClientCA != "" || isLoopback(address) {
+		return nil
+	}
+	return fmt.Errorf("refuse to listen on %s with --secrets-dir and without authentication: everyone who reaches the service could use "+
+		"the keys in it. Give --tokens or --tls-client-ca, or listen on 127.0.0.1", s.listen)
+}
+
+func isLoopback(address net.Addr) bool {
+	tcp, ok := address.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // options opens the files that the flags name. The caller calls closeAll when the server has ended.

@@ -116,6 +116,7 @@ func TestServeRefusesFlags(t *testing.T) {
 		"certificate not there":   {[]string{"--tls-cert", "/nowhere/c", "--tls-key", "/nowhere/k"}, exitFailure, "/nowhere/c"},
 		"tokens not there":        {[]string{"--tokens", "/nowhere/tokens"}, exitFailure, "/nowhere/tokens"},
 		"secrets not there":       {[]string{"--secrets-dir", "/nowhere/secrets"}, exitFailure, "/nowhere/secrets"},
+		"secrets for everyone":    {[]string{"--listen", "0.0.0.0:0", "--insecure", "--secrets-dir", "."}, exitFailure, "Give --tokens or --tls-client-ca"},
 		"access":                  {[]string{"--health", "ajar"}, exitUsage, "choose one of guarded, open, off"},
 		"profiles nowhere":        {[]string{"--pprof"}, exitFailure, "give --metrics-listen too"},
 		"metrics not here":        {[]string{"--metrics-listen", "192.0.2.1:0"}, exitFailure, "choose another address with --metrics-listen"},

@@ -2,6 +2,7 @@ package jsonl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 		}
 	}
 	d.sizes[key{e.Stream, e.Account}] = e.Size
-	err = os.Truncate(filepath.Join(d.folder, e.File), e.Size)
+	err = d.truncate(e.File, e.Size)
 	if err != nil && (!os.IsNotExist(err) || e.Size > 0) {
 		return "", err
 	}
@@ -74,6 +75,14 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 		return "", err
 	}
 	return reason, d.ledger.write()
+}
+
+func (d *Destination) truncate(name string, size int64) error {
+	file, err := d.root.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(size), file.Close())
 }
 
 // follow has another file follow the last one of an entry, once the ledger is written: it is noted there before its first
@@ -104,13 +113,13 @@ func (d *Destination) ready(k key) (added bool, err error) {
 		return false, err
 	}
 	e := d.ledger.add(k, d.suffix)
-	return true, os.MkdirAll(filepath.Dir(filepath.Join(d.folder, e.File)), 0o755)
+	return true, d.root.MkdirAll(filepath.Dir(e.File), 0o700)
 }
 
 // vacant refuses a place where there is a file already.
 func (d *Destination) vacant(file string) error {
 	path := filepath.Join(d.folder, file)
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+	if info, err := d.root.Stat(file); err == nil && info.Size() > 0 {
 		return fmt.Errorf("%s is there and was not written by a sync: move it away, or choose another folder", path)
 	}
 	return nil

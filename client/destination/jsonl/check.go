@@ -29,7 +29,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 	}
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 		parent := filepath.Dir(folder)
-		for !exists(parent) && parent != filepath.Dir(parent) {
+		for !isThere(parent) && parent != filepath.Dir(parent) {
 			parent = filepath.Dir(parent)
 		}
 		if found("write to folder "+parent, disk.Writable(parent)) {
@@ -59,4 +59,9 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 		}
 	}
 	return findings, ctx.Err()
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -150,12 +150,13 @@ func (d *Destination) write(k key, lines []byte) error {
 
 // open opens the last file of k. It is an interruption if the file is not as it was left.
 func (d *Destination) open(k key) (*os.File, error) {
-	path := filepath.Join(d.folder, d.ledger.find(k).File)
+	name := d.ledger.find(k).File
+	path := filepath.Join(d.folder, name)
 	flags := os.O_RDWR
 	if d.sizes[k] == 0 {
 		flags |= os.O_CREATE
 	}
-	file, err := os.OpenFile(path, flags, 0o644)
+	file, err := d.root.OpenFile(name, flags, 0o600)
 	if errors.Is(err, fs.ErrNotExist) && d.sizes[k] > 0 {
 		return nil, &client.Interruption{Err: fmt.Errorf("file %s is gone: something else removed it during the sync", path)}
 	}

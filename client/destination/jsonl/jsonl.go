@@ -25,6 +25,7 @@ type Options struct {
 // Destination is one folder, open for one sync. It implements client.Destination.
 type Destination struct {
 	folder string
+	root   *os.Root // of folder: no link in it leads out of it
 	rotate int64
 	suffix string // of the names of files, for their compression
 	packer packer
@@ -48,15 +49,20 @@ func Open(folder string, opts Options) (*Destination, error) {
 	if err := checkFolder(folder); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, explain(folder, err)
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
 		return nil, explain(folder, err)
 	}
 	lock, err := filelock.Acquire(filepath.Join(folder, "_lock"))
 	if err != nil {
+		_ = root.Close()
 		return nil, explain(folder, err)
 	}
 	d := &Destination{
-		folder: folder, rotate: opts.Rotate, suffix: suffix, packer: packer{compression: opts.Compression},
+		folder: folder, root: root, rotate: opts.Rotate, suffix: suffix, packer: packer{compression: opts.Compression},
 		lock: lock, lines: map[key][]byte{},
 	}
 	if d.ledger, err = readLedger(filepath.Join(folder, "_state.json")); err != nil {
@@ -75,7 +81,7 @@ func checkFolder(folder string) error {
 }
 
 // Close lets other syncs have the folder. No file stays open between two commits, so there may be any number of streams.
-func (d *Destination) Close() error { return d.lock.Release() }
+func (d *Destination) Close() error { return errors.Join(d.lock.Release(), d.root.Close()) }
 
 // path returns a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
 // folder or mean another file is escaped. The files of a stream sort in the order in which they were written: "part" comes

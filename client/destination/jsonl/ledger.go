@@ -95,7 +95,10 @@ func (l *ledger) write() error {
 }
 
 func writeSynced(path string, content []byte) error {
-	file, err := os.Create(path)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never through a link
 	if err != nil {
 		return err
 	}

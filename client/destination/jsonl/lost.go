@@ -41,7 +41,7 @@ func (d *Destination) lost(e *entry) (reason string, err error) {
 // that is empty. If not, it returns what happened to the file.
 func (d *Destination) compare(name string, least, most int64, tail string) (reason string, err error) {
 	path := filepath.Join(d.folder, name)
-	file, err := os.Open(path)
+	file, err := d.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if least == 0 {
 			return "", nil // it was not written yet
@@ -61,16 +61,16 @@ func (d *Destination) compare(name string, least, most int64, tail string) (reas
 	if err := errors.Join(err, file.Close()); err != nil || same {
 		return "", err
 	}
-	aside := path + ".changed"
-	for n := 2; exists(aside); n++ {
-		aside = fmt.Sprintf("%s.changed%d", path, n)
+	aside := name + ".changed"
+	for n := 2; d.exists(aside); n++ {
+		aside = fmt.Sprintf("%s.changed%d", name, n)
 	}
 	return fmt.Sprintf("File %s is not as the last sync left it: something else changed it. It is %s now.", path, filepath.Base(aside)),
-		os.Rename(path, aside)
+		d.root.Rename(name, aside)
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
+func (d *Destination) exists(name string) bool {
+	_, err := d.root.Lstat(name)
 	return err == nil
 }
 

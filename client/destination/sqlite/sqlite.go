@@ -124,6 +124,12 @@ func (d *Destination) connect(ctx context.Context) (err error) {
 }
 
 func (d *Destination) open(ctx context.Context) (err error) {
+	// SQLite would let everyone read a file that it makes. It makes the files beside it with the permissions of this one.
+	if file, err := os.OpenFile(d.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
 	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
 	if d.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()); err != nil {
 		return err

@@ -16,7 +16,7 @@ type Lock struct{ file *os.File }
 // Acquire takes the lock that the file at path stands for, without waiting. The file is made if it is not there.
 func Acquire(path string) (*Lock, error) {
 	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 
 	stripe "github.com/stripe/stripe-go/v76"
 
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
@@ -40,10 +39,10 @@ func (c *Client) get(ctx context.Context, call *call) error {
 const maxBody = 64 << 20
 
 // attempt makes one request. It releases permit once the response has been read and parsed.
-func (c *Client) attempt(ctx context.Context, permit limit.Permit, call *call, o *observed) error {
+func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *observed) error {
 	var status int
 	var header http.Header
-	defer func() { permit.Release(status, header) }()
+	defer func() { permit.release(status, header) }()
 	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
 	defer cancel()
 	req, err := c.request(ctx, call)

@@ -36,9 +36,9 @@ type Options struct {
 	// Clock holds what is known about Stripe's clock; nil means nothing yet.
 	Clock *Clock
 
-	// MaxRequestsPerSecond limits the request rate of the account. All Clients of the account share the rate, and the limit
-	// of the Client created last applies. A value above the documented limits (https://docs.stripe.com/rate-limits) means
-	// that Stripe raised them for the account. 0 means the documented limits.
+	// MaxRequestsPerSecond limits the request rate of this Client and of those of the same account and limit, which share it.
+	// Other Clients of the account aren't held to it. A value above the documented limits
+	// (https://docs.stripe.com/rate-limits) means that Stripe raised them for the account. 0 means the documented limits.
 	MaxRequestsPerSecond float64
 }
 
@@ -56,6 +56,7 @@ type Client struct {
 
 	account  limit.Account // account whose rate is shared
 	ceilings limit.Ceilings
+	cap      float64 // requests per second of its own, below the account's; 0 for none
 }
 
 // New returns a Client.
@@ -95,9 +96,14 @@ func New(o Options) *Client {
 		clock:    o.Clock,
 		scrub:    newScrubber(o.Key),
 		account:  limit.AccountOf(o.Key.Reveal(), o.Account, o.Base),
-		ceilings: limit.Documented(o.Key.Reveal()).Capped(o.MaxRequestsPerSecond),
+		ceilings: limit.Documented(o.Key.Reveal()),
 	}
-	c.limiter().SetCeilings(c.ceilings)
+	if o.MaxRequestsPerSecond > c.ceilings.Account {
+		c.ceilings = c.ceilings.Capped(o.MaxRequestsPerSecond)
+	} else {
+		c.cap = o.MaxRequestsPerSecond
+	}
+	c.limiter().Raise(c.ceilings)
 	return c
 }
 
@@ -112,12 +118,24 @@ func hostOf(base string) string {
 // limiter returns the Limiter of the account.
 func (c *Client) limiter() *limit.Limiter { return c.options.Limits.Of(c.account, c.ceilings) }
 
-// Workers returns the number of concurrent requests, 1 to 64, that use the full rate of the path's endpoint at its current
-// latency. More requests would only wait.
-func (c *Client) Workers(path string) int { return c.limiter().WorkersOf(limit.Endpoint(path)) }
+// Workers returns how many requests in flight to the endpoint of a path it takes to use its rate, at its present
+// latency: 1 to 64. More would only wait.
+func (c *Client) Workers(path string) int {
+	workers := c.limiter().WorkersOf(limit.Endpoint(path))
+	if c.cap > 0 {
+		workers = min(workers, c.options.Limits.Cap(c.account, c.cap).Workers())
+	}
+	return workers
+}
 
-// AllWorkers returns the number of concurrent requests, 1 to 64, that use the full rate of the account.
-func (c *Client) AllWorkers() int { return c.limiter().Workers() }
+// AllWorkers returns how many requests in flight, to any endpoints, it takes to use the rate of the account: 1 to 64.
+func (c *Client) AllWorkers() int {
+	workers := c.limiter().Workers()
+	if c.cap > 0 {
+		workers = min(workers, c.options.Limits.Cap(c.account, c.cap).Workers())
+	}
+	return workers
+}
 
 // Now returns Stripe's time, derived from the Date headers of its responses, including error responses. Before the first
 // response it returns the local time.

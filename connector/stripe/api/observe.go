@@ -39,14 +39,46 @@ func (o *observed) end(ctx context.Context, err error) {
 }
 
 // acquire waits until a request may be sent.
-func (c *Client) acquire(ctx context.Context, endpoint string, wait *wait) (limit.Permit, error) {
+func (c *Client) acquire(ctx context.Context, endpoint string, wait *wait) (permit, error) {
 	began := time.Now()
-	permit, err := c.limiter().Acquire(ctx, endpoint, wait.queued)
+	permit, err := c.permit(ctx, endpoint, wait)
 	if took := time.Since(began); took >= minWait {
 		wait.paced(took)
 		c.options.Observer.Waited(ctx, connector.Wait{Endpoint: endpoint, Cause: connector.WaitForRate, Took: took})
 	}
 	return permit, err
+}
+
+// permit is the right to send one request.
+type permit struct {
+	account, cap limit.Permit
+	capped       bool
+}
+
+// permit waits for the Client's own limit, if it has one, and then for the account's.
+func (c *Client) permit(ctx context.Context, endpoint string, wait *wait) (p permit, err error) {
+	if c.cap > 0 {
+		if p.cap, err = c.options.Limits.Cap(c.account, c.cap).Acquire(ctx, endpoint, wait.queued); err != nil {
+			return p, err
+		}
+		p.capped = true
+	}
+	if p.account, err = c.limiter().Acquire(ctx, endpoint, wait.queued); err != nil && p.capped {
+		p.cap.Release(0, nil)
+	}
+	return p, err
+}
+
+// release ends the request, see [limit.Permit.Release]. The Client's own limit doesn't back off when Stripe refuses a request.
+func (p permit) release(status int, header http.Header) {
+	if p.capped {
+		own := status
+		if own == http.StatusTooManyRequests {
+			own = 0
+		}
+		p.cap.Release(own, header)
+	}
+	p.account.Release(status, header)
 }
 
 // noObserver is the Observer if none is configured.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -211,27 +210,38 @@ func (p *parser) apiBase(allowed []string) string {
 	if base == "" {
 		return ""
 	}
-	if parsed, err := url.Parse(base); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil || parsed.RawQuery != "" {
+	normal, err := api.NormalBase(base)
+	if err != nil {
 		p.wrong("api_base", "must be a URL such as https://api.stripe.com, without a user or query. Leave it out to reach Stripe.")
 		return ""
 	}
-	same := func(other string) bool { return strings.TrimRight(other, "/") == strings.TrimRight(base, "/") }
-	if !same(api.DefaultBase) && !slices.ContainsFunc(allowed, same) {
+	if normal == api.DefaultBase {
+		return "" // so that it has the limits of those who leave it out
+	}
+	same := func(other string) bool {
+		other, err := api.NormalBase(other)
+		return err == nil && other == normal
+	}
+	if !slices.ContainsFunc(allowed, same) {
 		p.wrong("api_base", "is not allowed by this service. Leave it out to reach Stripe, or have the operator start the service with --allow-api-base and this URL.")
 	}
-	return base
+	return normal
 }
 
 func (p *parser) maxRate() float64 {
 	var rate float64
-	if p.take("max_requests_per_second", "a number", &rate) && (rate <= 0 || rate > maxRate) {
-		p.wrong("max_requests_per_second", "is %v: choose a number above 0, and at most %d.", rate, maxRate)
+	if p.take("max_requests_per_second", "a number", &rate) && (rate < minRate || rate > maxRate) {
+		p.wrong("max_requests_per_second", "is %v: choose a number from %v to %d.", rate, minRate, maxRate)
 	}
 	return rate
 }
 
-// maxRate bounds max_requests_per_second, far above what Stripe gives anyone.
-const maxRate = 10_000
+// minRate and maxRate bound max_requests_per_second: a request in ten seconds is less than any account allows, and maxRate is far
+// above what Stripe gives anyone.
+const (
+	minRate = 0.1
+	maxRate = 10_000
+)
 
 func (p *parser) refuseUnknown() {
 	for _, field := range slices.Sorted(maps.Keys(p.members)) {

@@ -23,14 +23,16 @@ func TestParseConfig(t *testing.T) {
 		raw  string
 		want Config
 	}{
-		"least":     {`{"api_key":"rk_test_1"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
-		"lookback":  {`{"api_key":"rk_test_1","lookback_days":600}`, Config{APIKey: connector.NewSecret("rk_test_1"), Lookback: 600 * clock.Day, Start: time.Date(2021, 10, 23, 12, 30, 15, 0, time.UTC)}},
-		"date":      {`{"api_key":"rk_test_1","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
-		"time":      {`{"api_key":"rk_test_1","start_date":"2024-01-31T01:00:00+02:00"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2024, 1, 30, 23, 0, 0, 0, time.UTC)}},
-		"nulls":     {`{"api_key":"rk_test_1","start_date":null,"account":null,"api_base":null,"lookback_days":null}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
-		"connected": {`{"api_key":"sk_live_1","account":"acct_1","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Account: "acct_1", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
-		"Stripe":    {`{"api_key":"sk_live_1","api_base":"https://api.stripe.com/","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "https://api.stripe.com/", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
-		"allowed":   {`{"api_key":"sk_live_1","api_base":"http://127.0.0.1:9999","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "http://127.0.0.1:9999", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"least":                 {`{"api_key":"rk_test_1"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
+		"lookback":              {`{"api_key":"rk_test_1","lookback_days":600}`, Config{APIKey: connector.NewSecret("rk_test_1"), Lookback: 600 * clock.Day, Start: time.Date(2021, 10, 23, 12, 30, 15, 0, time.UTC)}},
+		"date":                  {`{"api_key":"rk_test_1","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"time":                  {`{"api_key":"rk_test_1","start_date":"2024-01-31T01:00:00+02:00"}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2024, 1, 30, 23, 0, 0, 0, time.UTC)}},
+		"nulls":                 {`{"api_key":"rk_test_1","start_date":null,"account":null,"api_base":null,"lookback_days":null}`, Config{APIKey: connector.NewSecret("rk_test_1"), Start: time.Date(2023, 6, 15, 12, 30, 15, 0, time.UTC)}},
+		"connected":             {`{"api_key":"sk_live_1","account":"acct_1","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Account: "acct_1", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"Stripe":                {`{"api_key":"sk_live_1","api_base":"https://api.stripe.com/","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"Stripe's other names":  {`{"api_key":"sk_live_1","api_base":"HTTPS://api.stripe.com.:443//","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"allowed's other names": {`{"api_key":"sk_live_1","api_base":"HTTP://127.0.0.1.:9999///","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "http://127.0.0.1:9999", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"allowed":               {`{"api_key":"sk_live_1","api_base":"http://127.0.0.1:9999","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "http://127.0.0.1:9999", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +67,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		"half a day":        {`{"api_key":"rk_test_Planted","lookback_days":0.5}`, map[string]string{"config.lookback_days": "whole number"}},
 		"days as text":      {`{"api_key":"rk_test_Planted","lookback_days":"5"}`, map[string]string{"config.lookback_days": "whole number"}},
 		"bad account":       {`{"api_key":"rk_test_Planted","account":"cus_1"}`, map[string]string{"config.account": "acct_"}},
-		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "above 0"}},
+		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "from 0.1"}},
+		"tiny rate":         {`{"api_key":"rk_test_Planted","max_requests_per_second":1e-10}`, map[string]string{"config.max_requests_per_second": "from 0.1"}},
 		"misspelt":          {`{"api_key":"rk_test_Planted","start_dat":"2024-01-31"}`, map[string]string{"config.start_dat": `Did you mean "start_date"?`}},
 		"elsewhere":         {`{"api_key":"rk_test_Planted","api_base":"https://evil.example"}`, map[string]string{"config.api_base": "--allow-api-base"}},
 		"prefix of allowed": {`{"api_key":"rk_test_Planted","api_base":"http://127.0.0.1:9999@evil.example"}`, map[string]string{"config.api_base": "without a user"}},

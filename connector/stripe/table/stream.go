@@ -196,14 +196,23 @@ func (s *Stream) List(at Place) (string, url.Values) {
 		query.Set(s.RangeParams[0], strconv.FormatInt(int64(at.From/day*day), 10))
 		query.Set(s.RangeParams[1], strconv.FormatInt(int64((at.To+day-1)/day*day), 10))
 	}
-	replace := strings.NewReplacer("{parent}", url.PathEscape(at.Parent.ID), "{across}", url.PathEscape(at.Across))
+	replace := strings.NewReplacer("{parent}", escape(at.Parent.ID), "{across}", escape(at.Across))
 	return replace.Replace(s.Path), query
 }
 
 // Retrieve returns the path of one object of s. Not every endpoint that lists objects has one for each.
 func (s *Stream) Retrieve(at Place, id string) string {
 	path, _ := s.List(at)
-	return path + "/" + url.PathEscape(id)
+	return path + "/" + escape(id)
+}
+
+// escape escapes an id as one element of a path. Merchants choose the ids of some objects, and "." and ".." would mean another
+// path.
+func escape(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
 }
 
 // MayHave reports whether a parent can have objects of s: false only where it certainly has none.

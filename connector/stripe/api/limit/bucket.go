@@ -20,6 +20,8 @@ const (
 	// share is the part of the ceiling that the rate of a bucket uses. The rest is its burst, which compensates for timers
 	// that fire late. Together they equal the ceiling, so no second, wherever it starts, sees more requests than that.
 	share = 0.95
+	// maxWait bounds a wait for a token: at a tiny rate, it would overflow a duration.
+	maxWait = time.Hour
 	// minShare is the part of the ceiling that remains however often Stripe refuses.
 	minShare = 0.02
 )
@@ -70,7 +72,7 @@ func (b *bucket) untilToken() time.Duration {
 	if missing <= 0 {
 		return 0
 	}
-	return time.Duration(math.Ceil(missing / b.rate * float64(time.Second)))
+	return time.Duration(math.Ceil(min(missing/b.rate, maxWait.Seconds()) * float64(time.Second)))
 }
 
 // yield lowers the rate because Stripe refused a request sent at the time sent. It ignores requests sent before the last

@@ -32,11 +32,11 @@ func newLimiter(c Ceilings, now time.Time) *Limiter {
 	return &Limiter{ceilings: c, account: newGate(c.Account, now), endpoints: map[string]*endpoint{}}
 }
 
-// SetCeilings changes the ceilings.
-func (l *Limiter) SetCeilings(c Ceilings) {
+// Raise raises the ceilings to c, unless they are as high already.
+func (l *Limiter) Raise(c Ceilings) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ceilings == c {
+	if c.Account <= l.ceilings.Account {
 		return
 	}
 	l.ceilings = c

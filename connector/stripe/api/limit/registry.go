@@ -2,6 +2,8 @@ package limit
 
 import (
 	"crypto/sha256"
+	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 type Registry struct {
 	mu       sync.Mutex
 	accounts map[Account]*budget
+	caps     map[Account]*budget
 	evicted  time.Time
 }
 
@@ -32,19 +35,35 @@ type budget struct {
 }
 
 // NewRegistry returns an empty Registry.
-func NewRegistry() *Registry { return &Registry{accounts: map[Account]*budget{}} }
+func NewRegistry() *Registry {
+	return &Registry{accounts: map[Account]*budget{}, caps: map[Account]*budget{}}
+}
 
 // Of returns the Limiter of an account, creating it with ceilings c if there is none. Callers should call it for each
 // request and not keep the result: a Limiter that hasn't been requested recently is dropped.
 func (r *Registry) Of(account Account, c Ceilings) *Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.of(r.accounts, account, c)
+}
+
+// Cap returns the Limiter that holds callers of an account to a rate of their own, below the account's. Callers with the same
+// rate share it. Others don't notice it: a request passes it before it waits for the Limiter of the account.
+func (r *Registry) Cap(account Account, perSecond float64) *Limiter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := AccountOf(string(account[:]), strconv.FormatFloat(perSecond, 'g', -1, 64))
+	return r.of(r.caps, id, Ceilings{Account: perSecond, Endpoint: perSecond, Special: perSecond})
+}
+
+// of is called with the lock held.
+func (r *Registry) of(budgets map[Account]*budget, account Account, c Ceilings) *Limiter {
 	now := time.Now()
-	b := r.accounts[account]
+	b := budgets[account]
 	if b == nil {
 		r.evict(now)
 		b = &budget{limiter: newLimiter(c, now)}
-		r.accounts[account] = b
+		budgets[account] = b
 	}
 	b.used = now
 	return b.limiter
@@ -56,10 +75,8 @@ func (r *Registry) evict(now time.Time) {
 		return
 	}
 	r.evicted = now
-	for account, b := range r.accounts {
-		if now.Sub(b.used) > recovery && b.limiter.isIdle() {
-			delete(r.accounts, account)
-		}
+	for _, budgets := range []map[Account]*budget{r.accounts, r.caps} {
+		maps.DeleteFunc(budgets, func(_ Account, b *budget) bool { return now.Sub(b.used) > recovery && b.limiter.isIdle() })
 	}
 }
 
