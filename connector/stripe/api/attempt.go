@@ -36,7 +36,7 @@ func (c *Client) get(ctx context.Context, call *call) error {
 
 // maxBody limits the size of a response: a page has a few hundred KB. A larger page counts as broken, so that the caller
 // may request a smaller one.
-const maxBody = 64 << 20
+const maxBody = 16 << 20
 
 // attempt makes one request. It releases permit once the response has been read and parsed.
 func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *observed) error {
@@ -45,7 +45,9 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	defer func() { permit.release(status, header) }()
 	ctx, cancel := context.WithTimeout(ctx, c.options.Retry.attemptTimeout())
 	defer cancel()
-	req, err := c.request(ctx, call)
+	sending, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	req, err := c.request(sending, call)
 	if err != nil {
 		return err
 	}
@@ -63,12 +65,21 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 		c.outage.ended()
 	}
 
-	response, err := bodies.get(ctx, res)
+	own := claim{account: string(c.account[:]), base: c.options.Base}
+	response, err := bodies.get(ctx, own, res)
 	if err != nil {
 		return c.noResponse(ctx, call, err)
 	}
-	defer bodies.put(response)
-	if _, err := response.ReadFrom(io.LimitReader(res.Body, maxBody+1)); err != nil {
+	defer bodies.put(own, response)
+	err = readWatched(response, io.LimitReader(res.Body, smallBody), cut)
+	if err == nil && len(response.body()) == smallBody {
+		if err := large.enter(ctx, own); err != nil {
+			return c.noResponse(ctx, call, err)
+		}
+		defer large.leave(own)
+		err = readWatched(response, io.LimitReader(res.Body, maxBody+1-smallBody), cut)
+	}
+	if err != nil {
 		return c.truncated(ctx, call, res, err)
 	}
 	if len(response.body()) > maxBody {
@@ -77,9 +88,12 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	if res.StatusCode != http.StatusOK {
 		return c.refused(call, res, response.body())
 	}
-	err = allCutters.with(func(cutter *rawjson.Cutter) error {
+	err = allCutters.with(ctx, func(cutter *rawjson.Cutter) error {
 		return call.parse(c.clock.stripeTime(sent), cutter, response.Bytes())
 	})
+	if err != nil && ctx.Err() != nil {
+		return c.noResponse(ctx, call, err)
+	}
 	if err != nil {
 		return c.malformed(call, res, err)
 	}

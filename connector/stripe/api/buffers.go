@@ -11,17 +11,25 @@ import (
 )
 
 const (
-	// maxBodies is the number of responses that are read, or wait to be cut, at the same time in the process. Bodies arrive
-	// faster than they are cut, so more would only cost memory when hundreds of Reads start at once.
-	maxBodies = 32
+	// maxBodies is the number of responses that are read, or wait to be cut, at the same time in the process. maxBaseBodies and
+	// maxAccountBodies are the shares of one API address and of one account. Bodies arrive faster than they are cut, so more
+	// would only cost memory when hundreds of Reads start at once.
+	maxBodies, maxBaseBodies, maxAccountBodies = 64, 32, 24
+	// smallBody is the size up to which a response needs no slot among the large ones. A page of invoices has 1.5 MB.
+	smallBody = 2 << 20
+	// maxLarge is the number of larger responses that are read at the same time, with the same shares.
+	maxLarge, maxBaseLarge, maxAccountLarge = 8, 4, 2
 	// newBody is the initial size of a buffer if the response doesn't say its length: most pages have a few hundred KB.
 	newBody = 256 << 10
-	// maxIdle is the number of bytes of buffers kept for later responses. A page of invoices has 1.5 MB.
+	// maxIdle is the number of bytes of buffers kept for later responses.
 	maxIdle = 16 << 20
 )
 
 // bodies are the buffers that responses are read into and cut in.
-var bodies = newBuffers(maxBodies, maxIdle)
+var bodies = newBuffers(newShares(maxBodies, maxBaseBodies, maxAccountBodies), maxIdle)
+
+// large are the slots of large responses.
+var large = newShares(maxLarge, maxBaseLarge, maxAccountLarge)
 
 // allCutters are the cutters of the process.
 var allCutters = newCutters(runtime.GOMAXPROCS(0))
@@ -36,7 +44,7 @@ func (b *buffer) body() []byte { return b.Bytes()[rawjson.Headroom:] }
 // collections, because a page needs as much memory as everything else that is alive. It hands out the buffer that was
 // returned last, which is most likely still in the processor's cache.
 type buffers struct {
-	slots   chan struct{}
+	slots   *shares
 	maxIdle int64
 
 	mu        sync.Mutex
@@ -44,22 +52,20 @@ type buffers struct {
 	idleBytes int64
 }
 
-func newBuffers(n int, maxIdle int64) *buffers {
-	return &buffers{slots: make(chan struct{}, n), maxIdle: maxIdle}
+func newBuffers(slots *shares, maxIdle int64) *buffers {
+	return &buffers{slots: slots, maxIdle: maxIdle}
 }
 
 // get waits for a buffer for a response. The caller must return it with put.
-func (b *buffers) get(ctx context.Context, res *http.Response) (*buffer, error) {
-	select {
-	case b.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+func (b *buffers) get(ctx context.Context, c claim, res *http.Response) (*buffer, error) {
+	if err := b.slots.enter(ctx, c); err != nil {
+		return nil, err
 	}
 	buffer := b.top()
 	buffer.Reset()
 	size := newBody
 	if res.ContentLength > 0 {
-		size = int(min(res.ContentLength, b.maxIdle/4)) // don't trust a claimed length beyond this
+		size = int(min(res.ContentLength, smallBody)) // don't trust a claimed length beyond this
 	}
 	buffer.Grow(rawjson.Headroom + size + bytes.MinRead) // room that bytes.Buffer needs to detect the end
 	buffer.Write(make([]byte, rawjson.Headroom))
@@ -82,14 +88,14 @@ func (b *buffers) top() *buffer {
 }
 
 // put returns a buffer to the pool.
-func (b *buffers) put(buffer *buffer) {
+func (b *buffers) put(c claim, buffer *buffer) {
 	b.mu.Lock()
 	if size := int64(buffer.Cap()); b.idleBytes+size <= b.maxIdle {
 		b.idle = append(b.idle, buffer)
 		b.idleBytes += size
 	}
 	b.mu.Unlock()
-	<-b.slots
+	b.slots.leave(c)
 }
 
 // cutters is a pool with one cutter per processor, since cutting is pure computation. A cutter becomes faster as it sees
@@ -105,8 +111,13 @@ func newCutters(n int) cutters {
 }
 
 // with calls use with a cutter, which use must not retain.
-func (c cutters) with(use func(*rawjson.Cutter) error) error {
-	cutter := <-c
+func (c cutters) with(ctx context.Context, use func(*rawjson.Cutter) error) error {
+	var cutter *rawjson.Cutter
+	select {
+	case cutter = <-c:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	defer func() { c <- cutter }()
 	return use(cutter)
 }
