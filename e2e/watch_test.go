@@ -120,7 +120,7 @@ func watch(t *testing.T, allowed ...string) *watched {
 	collector := httptest.NewServer(w)
 	t.Cleanup(collector.Close)
 	address, page := freeAddress(t), freeAddress(t)
-	cmd := command(t, "serve", "--listen", address, "--metrics-listen", page, "--pprof", "--allow-api-base", strings.Join(allowed, ","))
+	cmd := command(t, "serve", "--listen", address, "--metrics-listen", page, "--pprof", "--trust-traceparent", "--allow-api-base", strings.Join(allowed, ","))
 	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=watched",
 		"OTEL_EXPORTER_OTLP_HEADERS="+plant("header")) // which is malformed, and must not be repeated
 	cmd.Stdout, cmd.Stderr = w.log, w.log

@@ -2,13 +2,17 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Check tells whether a configuration works. A configuration that does not is an answer, not an error.
-func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
+func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (resp *connectorv1.CheckResponse, err error) {
+	defer func(began time.Time) {
+		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostStreams)]}, err)
+	}(time.Now())
 	config, unresolved := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
 	if unresolved != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -11,7 +12,8 @@ import (
 // Discover lists the streams.
 func (s *service) Discover(
 	ctx context.Context, req *connectorv1.DiscoverRequest,
-) (*connectorv1.DiscoverResponse, error) {
+) (_ *connectorv1.DiscoverResponse, err error) {
+	defer func(began time.Time) { s.audit(ctx, began, &auditRecord{method: "Discover"}, err) }(time.Now())
 	config, err := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
 	if err != nil {

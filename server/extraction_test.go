@@ -35,7 +35,8 @@ func (o *told) RecordsSent(stream string, operation connector.Operation, sent Co
 func (o *told) WatermarkReached(stream string, at time.Time) {
 	o.add("%s: up to %d", stream, at.Unix())
 }
-func (o *told) CallRefused() { o.add("refused") }
+func (o *told) CallRefused()                 { o.add("refused") }
+func (o *told) HandshakeFailed(cause string) { o.add("handshake: %s", cause) }
 func (o *told) StreamEnded(stream string, status connector.Status, class connector.Class) {
 	o.add("%s: %s %s", stream, status, class)
 }

@@ -18,6 +18,8 @@ type Observer interface {
 	WatermarkReached(stream string, watermark time.Time)
 	// CallRefused is called for each call of a client without a good credential.
 	CallRefused()
+	// HandshakeFailed is called for each connection whose TLS handshake failed, with one of a few words for the cause.
+	HandshakeFailed(cause string)
 	// StreamEnded tells what became of a stream. class is that of its failure; zero if it had none.
 	StreamEnded(stream string, status connector.Status, class connector.Class)
 }
@@ -38,4 +40,5 @@ func (nobody) ReadEnded()                                            {}
 func (nobody) RecordsSent(string, connector.Operation, Count)        {}
 func (nobody) WatermarkReached(string, time.Time)                    {}
 func (nobody) CallRefused()                                          {}
+func (nobody) HandshakeFailed(string)                                {}
 func (nobody) StreamEnded(string, connector.Status, connector.Class) {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -16,22 +17,27 @@ import (
 func (s *service) Read(
 	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) error {
-	ctx := stream.Context()
+	ctx, began, record := stream.Context(), time.Now(), &auditRecord{method: "Read"}
+	for _, configured := range req.GetStreams()[:min(len(req.GetStreams()), mostStreams)] {
+		record.streams = append(record.streams, configured.GetStream())
+	}
 	config, err := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
 	if err == nil {
 		req.Config = config
-		err = s.read(ctx, req, stream, hidden)
+		err = s.read(ctx, req, stream, hidden, record)
 	}
+	ended := toStatus(err, hidden)
 	if cut := cutOff(ctx); cut != nil {
-		return cut
+		ended = cut
 	}
-	return toStatus(err, hidden)
+	s.audit(ctx, began, record, ended)
+	return ended
 }
 
 func (s *service) read(
 	ctx context.Context, req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
-	hidden secrets,
+	hidden secrets, record *auditRecord,
 ) error {
 	if err := s.checkDrain(); err != nil {
 		return err
@@ -57,6 +63,7 @@ func (s *service) read(
 		stall:  watchStall(stream, s.opts.StallTimeout),
 	}
 	counted := newExtraction(out, s.opts.Observer)
+	defer record.count(counted)
 	defer counted.end(ctx, s.opts.Logger, hidden)
 	summary, err := s.source.Read(ctx, read, counted)
 	if err != nil {

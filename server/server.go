@@ -38,6 +38,9 @@ type Options struct {
 	// Logger takes one line when a call starts, one when it ends, one for each stream of a Read, and one for each panic.
 	// Nil means no logs.
 	Logger *slog.Logger
+	// Audit takes one line for each call that reads: who read which account and streams, and how many records, never content.
+	// Nil means no such log.
+	Audit *slog.Logger
 	// Observer is told what Reads send. Nil means nobody.
 	Observer Observer
 	// GRPC are further options, such as a handler of statistics, or interceptors, which come outermost.
@@ -217,6 +220,11 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Credentials == nil {
 		o.Credentials = insecure.NewCredentials()
+	} else {
+		o.Credentials = &observedCredentials{o.Credentials, newSparse(o.Logger), o.Observer}
+	}
+	if o.Audit != nil {
+		o.Audit = slog.New(attributed{o.Audit.Handler()})
 	}
 	for value, ifZero := range map[*time.Duration]time.Duration{
 		&o.HandshakeTimeout: defaultHandshakeTimeout, &o.StallTimeout: defaultStallTimeout, &o.MinPing: defaultMinPing,

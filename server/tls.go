@@ -35,7 +35,7 @@ func LoadTLS(files TLSFiles, logger *slog.Logger) (credentials.TransportCredenti
 	}
 	return credentials.NewTLS(&tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.get(), nil },
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.get() },
 	}), nil
 }
 

@@ -100,18 +100,18 @@ func parseBearer(words []string) (principal, error) {
 	return p, nil
 }
 
-// find returns the token that was sent, or nil. It takes as long for any.
-func (t *Tokens) find(sent string) *token {
+// find returns the token that was sent, or nil. It takes as long for any. The error says why no token is known.
+func (t *Tokens) find(sent string) (*token, error) {
 	hash := sha256.Sum256([]byte(sent))
-	tokens := t.current.get()
+	tokens, err := t.current.get()
 	at := -1
 	for i := range tokens {
 		at = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(hash[:], tokens[i].hash[:]), i, at)
 	}
-	if at < 0 {
-		return nil
+	if err != nil || at < 0 {
+		return nil, err
 	}
-	return &tokens[at]
+	return &tokens[at], nil
 }
 
 // authenticate returns who makes a call: whose certificate was verified, or whose token was sent. Nil tokens let everyone in.
@@ -126,8 +126,14 @@ func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 	if err != nil {
 		return principal{}, refuse("This service asks for a bearer token: send the metadata 'authorization: Bearer TOKEN'.")
 	}
-	found := t.find(sent)
-	if found == nil {
+	found, err := t.find(sent)
+	switch {
+	case err != nil: // which the log has
+		return principal{}, toStatus(&connector.Failure{
+			Class: connector.Transient, Retryable: true,
+			Message: "This service cannot read its file of tokens, and lets nobody in until it can: ask its operator to look at the log.",
+		}, secrets{})
+	case found == nil:
 		return principal{}, refuse("This service does not know the bearer token that was sent: ask its operator for one.")
 	}
 	return found.principal, nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -42,6 +44,8 @@ type serving struct {
 	insecure             bool
 	tls                  server.TLSFiles
 	tokens, secrets      string
+	audit                string
+	trustTraces          bool
 	health, reflection   access
 	allowed              []string
 	drain                time.Duration
@@ -74,6 +78,8 @@ func (a *app) serve() *cobra.Command {
 	flags.Var(&s.reflection, "reflection", "who may ask for reflection: open, `guarded` as calls are, or off")
 	flags.StringVar(&s.secrets, "secrets-dir", "", "`folder` of the secrets that configurations may name")
 	flags.StringSliceVar(&s.allowed, "allow-api-base", nil, "`URL` that configurations may name as api_base (repeatable)")
+	flags.StringVar(&s.audit, "audit-log", "", "`file` to append a JSON line to for each call that reads: who, what and how much, never content")
+	flags.BoolVar(&s.trustTraces, "trust-traceparent", false, "have callers decide by their traceparent what is sampled")
 	flags.DurationVar(&s.drain, "drain", 30*time.Second, "`time` that running calls have to end after a signal")
 	s.limitFlags(cmd)
 	s.watching.flags(cmd)
@@ -178,11 +184,25 @@ func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(
 			return o, closeAll, fmt.Errorf("load the tokens: %w", err)
 		}
 	}
+	var opened []io.Closer
+	closeAll = func() {
+		for _, c := range opened {
+			_ = c.Close()
+		}
+	}
 	if s.secrets != "" {
 		if o.Secrets, err = server.OpenSecrets(s.secrets); err != nil {
 			return o, closeAll, fmt.Errorf("open the folder of secrets: %w", err)
 		}
-		closeAll = func() { _ = o.Secrets.Close() }
+		opened = append(opened, o.Secrets)
+	}
+	if s.audit != "" {
+		file, err := os.OpenFile(s.audit, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return o, closeAll, fmt.Errorf("open the audit log: %w", err)
+		}
+		opened = append(opened, file)
+		o.Audit = slog.New(slog.NewJSONHandler(file, nil))
 	}
 	return o, closeAll, nil
 }
@@ -200,7 +220,7 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	if err != nil {
 		return errors.Join(err, at.close())
 	}
-	watched := watch.New(watch.Options{Version: buildVersion(), Tracer: tracer})
+	watched := watch.New(watch.Options{Version: buildVersion(), Tracer: tracer, TrustCallers: flags.trustTraces})
 	options.Observer, options.GRPC = watched, watched.ServerOptions()
 	source := a.source(flags.allowed, watched)
 	s := server.New(source, options)

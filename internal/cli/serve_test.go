@@ -117,6 +117,7 @@ func TestServeRefusesFlags(t *testing.T) {
 		"tokens not there":        {[]string{"--tokens", "/nowhere/tokens"}, exitFailure, "/nowhere/tokens"},
 		"secrets not there":       {[]string{"--secrets-dir", "/nowhere/secrets"}, exitFailure, "/nowhere/secrets"},
 		"secrets for everyone":    {[]string{"--listen", "0.0.0.0:0", "--insecure", "--secrets-dir", "."}, exitFailure, "Give --tokens or --tls-client-ca"},
+		"audit log nowhere":       {[]string{"--audit-log", "/nowhere/audit"}, exitFailure, "open the audit log"},
 		"access":                  {[]string{"--health", "ajar"}, exitUsage, "choose one of guarded, open, off"},
 		"profiles nowhere":        {[]string{"--pprof"}, exitFailure, "give --metrics-listen too"},
 		"metrics not here":        {[]string{"--metrics-listen", "192.0.2.1:0"}, exitFailure, "choose another address with --metrics-listen"},

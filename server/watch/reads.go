@@ -12,17 +12,18 @@ import (
 
 // reads counts what Reads send and how they end.
 type reads struct {
-	running   prometheus.Gauge
-	records   *prometheus.CounterVec
-	bytes     *prometheus.CounterVec
-	watermark *prometheus.GaugeVec
-	ended     *prometheus.CounterVec
-	failures  *prometheus.CounterVec
-	refused   prometheus.Counter
+	running    prometheus.Gauge
+	records    *prometheus.CounterVec
+	bytes      *prometheus.CounterVec
+	watermark  *prometheus.GaugeVec
+	ended      *prometheus.CounterVec
+	failures   *prometheus.CounterVec
+	refused    prometheus.Counter
+	handshakes *prometheus.CounterVec
 }
 
 func newReads() reads {
-	return reads{
+	r := reads{
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "connector_reads_running", Help: "Reads that run.",
 		}),
@@ -42,14 +43,21 @@ func newReads() reads {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_stream_failures_total", Help: "Streams of Reads that ended with a failure, by its class.",
 		}, []string{"stream", "class"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_tls_handshake_failures_total", Help: "TLS handshakes that failed, by cause.",
+		}, []string{"cause"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "connector_calls_refused_total", Help: "Calls refused because the client had no good credential, or was one of too many without one.",
 		}),
 	}
+	for _, cause := range server.HandshakeCauses() { // so that the first failure is an increase
+		r.handshakes.WithLabelValues(cause)
+	}
+	return r
 }
 
 func (r *reads) all() []prometheus.Collector {
-	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused}
+	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused, r.handshakes}
 }
 
 // ReadBegan counts a Read that runs.
@@ -75,6 +83,9 @@ func (r *reads) WatermarkReached(stream string, watermark time.Time) {
 
 // CallRefused counts a call of a client without a good credential.
 func (r *reads) CallRefused() { r.refused.Inc() }
+
+// HandshakeFailed counts a connection that did not come about.
+func (r *reads) HandshakeFailed(cause string) { r.handshakes.WithLabelValues(cause).Inc() }
 
 // StreamEnded counts what became of streams.
 func (r *reads) StreamEnded(stream string, status connector.Status, class connector.Class) {

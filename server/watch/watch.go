@@ -23,6 +23,9 @@ type Options struct {
 	Version string
 	// Tracer makes the spans; nil means that there are none.
 	Tracer trace.TracerProvider
+	// TrustCallers makes the spans of calls children of their callers', which then decide what is sampled. Otherwise a call begins
+	// a trace of its own, with a link to its caller's.
+	TrustCallers bool
 }
 
 // Watch counts what a connector does, and traces it. Make it with [New], give it to the source and to the server, and
@@ -32,6 +35,7 @@ type Watch struct {
 	calls    *grpcprom.ServerMetrics
 	spans    trace.TracerProvider
 	tracer   trace.Tracer
+	trusts   bool // callers, to decide what is sampled
 	reads
 	requests
 }
@@ -56,6 +60,7 @@ func New(o Options) *Watch {
 		registry: prometheus.NewRegistry(),
 		calls:    grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram(grpcprom.WithHistogramBuckets(callBuckets))),
 		spans:    o.Tracer,
+		trusts:   o.TrustCallers,
 		tracer:   o.Tracer.Tracer("github.com/stripe-connector/stripe-connector"),
 		reads:    newReads(),
 		requests: newRequests(),
@@ -74,14 +79,18 @@ func New(o Options) *Watch {
 // ServerOptions are what the gRPC server needs to be watched: calls are counted and traced, except that probes of health,
 // which come every few seconds for ever, make no spans.
 func (w *Watch) ServerOptions() []grpc.ServerOption {
+	options := []otelgrpc.Option{
+		otelgrpc.WithTracerProvider(w.spans),
+		otelgrpc.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
+		otelgrpc.WithFilter(filters.Not(filters.HealthCheck())),
+	}
+	if !w.trusts {
+		options = append(options, otelgrpc.WithPublicEndpoint())
+	}
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(w.calls.UnaryServerInterceptor()),
 		grpc.ChainStreamInterceptor(w.calls.StreamServerInterceptor()),
-		grpc.StatsHandler(otelgrpc.NewServerHandler(
-			otelgrpc.WithTracerProvider(w.spans),
-			otelgrpc.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
-			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())),
-		)),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(options...)),
 	}
 }
 
