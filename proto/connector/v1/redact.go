@@ -1,3 +1,4 @@
+// Package connectorv1 is the protocol connector.v1: the generated code, and what keeps secrets out of printed requests.
 package connectorv1
 
 import (
