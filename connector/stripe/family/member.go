@@ -181,7 +181,7 @@ func (m *Member) inRange(objects []rawjson.Object) []rawjson.Object {
 	}
 	isOld := func(object rawjson.Object) bool {
 		at := m.Row.CreatedAt(object)
-		return at != 0 && at < from && !(m.Row.Clocked && hasTestClock(object))
+		return at != 0 && at < from && (!m.Row.Clocked || !hasTestClock(object))
 	}
 	if !slices.ContainsFunc(objects, isOld) {
 		return objects
