@@ -1,4 +1,4 @@
-# Every target runs on a machine that has Go, git and a C compiler; the tools are pinned in tools/go.mod and built by Go.
+# Every target requires only Go, git and a C compiler. The tools are pinned in tools/go.mod and built by Go.
 
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -29,7 +29,7 @@ race: ## Run all tests with the race detector
 	go test -race ./...
 
 .PHONY: lint
-lint: ## Check style, prose, import rules and the protocol
+lint: ## Check code style, prose, import rules and the protocol
 	$(TOOL) golangci-lint run ./...
 	go -C tools test ./prose
 	go -C tools run ./prose ..
@@ -48,11 +48,11 @@ check-generated: generate ## Fail if generated files are not up to date
 	git diff --exit-code -- proto connector/stripe/schema README.md
 
 .PHONY: release-proto
-release-proto: ## Take today's protocol as the one that later ones must not break
+release-proto: ## Make the current protocol the released one, which later changes must not break
 	$(TOOL) buf build -o proto/released.binpb --exclude-source-info
 
 .PHONY: fuzz
-fuzz: ## Fuzz every target, each for FUZZTIME (1m, or a count such as 100000x)
+fuzz: ## Fuzz every target for FUZZTIME (default 1m; or a count such as 100000x)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^\./(.*)/[^/]+:func (.*)|\1 \2|' | sort | \
 	while read -r folder target; do \
 		echo "== $$folder $$target"; \
@@ -60,39 +60,39 @@ fuzz: ## Fuzz every target, each for FUZZTIME (1m, or a count such as 100000x)
 	done
 
 .PHONY: soak
-soak: ## Sync a busy account for SOAK (10m), with late events, broken objects and kills, and compare the rows with the truth
+soak: ## Sync a busy account for SOAK (default 10m), with late events, broken objects and kills, and check the rows
 	go test ./e2e -run '^TestSoak$$' -v -count=1 -timeout 0 -soak $(SOAK)
 
 .PHONY: bench
-bench: ## Compare speed and requests with other ways to read the same, and write docs/benchmarks.md
+bench: ## Run the benchmarks and write docs/benchmarks.md
 	go run ./bench --markdown docs/benchmarks.md
 
 .PHONY: image
-image: ## Build the container image (docker, podman or buildah); PROGRAM=stripe-connector for one with databases
+image: ## Build the container image (docker, podman or buildah); with database drivers if PROGRAM=stripe-connector
 	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) --build-arg PROGRAM=$(PROGRAM) -t $(IMAGE) .
 
 .PHONY: image-size
-image-size: ## Check the program of the image: no databases in it, and below 25 MB
+image-size: ## Check that the image's binary is below 25 MB and has no database drivers
 	@! go list -deps ./cmd/stripe-connector-service | grep -E '^(modernc.org/sqlite|github.com/jackc/pgx)' || \
-		{ echo "image-size: FAILED: the program of the image links the databases above" >&2; exit 1; }
+		{ echo "image-size: FAILED: the image's binary links the database drivers above" >&2; exit 1; }
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/stripe-connector-service
 	@bytes=$$(wc -c <bin/stripe-connector-service); echo "the binary of the image has $$bytes bytes"; \
-	[ "$$bytes" -lt 25000000 ] || { echo "image-size: FAILED: 25000000 is the most: see what came in with 'go version -m' and 'go tool nm -size -sort size'" >&2; exit 1; }
+	[ "$$bytes" -lt 25000000 ] || { echo "image-size: FAILED: the limit is 25000000: find what grew with 'go version -m' and 'go tool nm -size -sort size'" >&2; exit 1; }
 
 .PHONY: try-containers
-try-containers: ## Build the image and run it for real, where a container engine is at hand
+try-containers: ## Build the image and run it, if there is a container engine
 	deploy/try-containers.sh
 
 .PHONY: chart
-chart: ## Check the Helm chart
+chart: ## Lint and test the Helm chart
 	deploy/check-chart.sh
 
 .PHONY: vuln
-vuln: ## Look for known vulnerabilities that the code reaches; their database needs the network
-	$(TOOL) govulncheck ./... || { echo "vuln: FAILED: vulnerabilities are listed above, or their database could not be reached" >&2; exit 1; }
+vuln: ## Check for known vulnerabilities in reachable code; needs the network
+	$(TOOL) govulncheck ./... || { echo "vuln: FAILED: see the vulnerabilities listed above, or check the network if the database was unreachable" >&2; exit 1; }
 
 .PHONY: licenses
-licenses: build ## List what the binary is made of, and fail on a licence that is not allowed
+licenses: build ## List the modules of the binary, and fail if a license is not allowed
 	@go -C tools run ./sbom ../bin/stripe-connector >/dev/null
 
 .PHONY: sbom
@@ -100,5 +100,5 @@ sbom: build ## Write bin/stripe-connector.spdx.json, the binary's bill of materi
 	go -C tools run ./sbom ../bin/stripe-connector >bin/stripe-connector.spdx.json
 
 .PHONY: ci
-ci: ## Run what continuous integration runs
+ci: ## Run all checks of continuous integration
 	.ci/run

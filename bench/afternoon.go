@@ -10,10 +10,10 @@ import (
 	"github.com/stripe/stripe-go/v76/client"
 )
 
-// newAfternoonWorker reads as one does who has an afternoon.
+// newAfternoonWorker reads the way one would write it in an afternoon.
 func newAfternoonWorker() worker { return worker{"read": handler(afternoon)} }
 
-// iterator is what the iterators of stripe-go have in common.
+// iterator is implemented by the iterators of stripe-go.
 type iterator interface {
 	Next() bool
 	Current() any
@@ -51,7 +51,7 @@ func afternoon(ctx context.Context, c chore) (measurement, error) {
 	return m, err
 }
 
-// iterate begins to list. Each endpoint has an iterator of a type of its own.
+// iterate starts to list. stripe-go has a different iterator type for each endpoint.
 func iterate(ctx context.Context, api *client.API, list string) (iterator, error) {
 	params := stripego.ListParams{Context: ctx, Limit: stripego.Int64(perPage)}
 	switch list {
@@ -66,5 +66,5 @@ func iterate(ctx context.Context, api *client.API, list string) (iterator, error
 	case "/v1/balance_transactions":
 		return api.BalanceTransactions.List(&stripego.BalanceTransactionListParams{ListParams: params}).Iter, nil
 	}
-	return nil, fmt.Errorf("nobody wrote an iterator over %s", list)
+	return nil, fmt.Errorf("no iterator for %s", list)
 }

@@ -48,11 +48,11 @@ func TestRatios(t *testing.T) {
 		t.Errorf("the median of 9, 1, 2 is %v", got)
 	}
 	if !math.IsNaN(ratio(1, 0)) || !math.IsNaN(median(nil)) {
-		t.Error("a figure out of nothing")
+		t.Error("no measurements result in a figure")
 	}
 }
 
-// answered makes a log of n requests, spread evenly over a time.
+// answered returns a log of n requests, spread evenly over a period.
 func answered(n, status int, key string, from, span time.Duration) []request {
 	var log []request
 	for i := range n {
@@ -71,7 +71,7 @@ func TestJudge(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	if o = judge(answered(200, 200, "", 0, 10*time.Second), map[string]int{"a": 200}, 10*time.Second); o.share != 0.8 {
-		t.Errorf("200 requests in 10 s are %v of what one endpoint allows", o.share)
+		t.Errorf("200 requests in 10 s are %v of the limit of one endpoint", o.share)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestTogether(t *testing.T) {
 	if span < 7*time.Second || span > 8*time.Second {
 		t.Errorf("both read for %s", span)
 	}
-	// A hundred a second use what the limit allows, and the first second left the whole burst unused: it is allowed too.
+	// 100 requests per second use the limit, but the burst of the first second was not used, and is allowed on top.
 	for key, share := range shares {
 		if want := 0.5 * span.Seconds() / (span.Seconds() + 1); math.Abs(share-want) > 0.01 {
 			t.Errorf("%s has a share of %.3f, not %.3f", key, share, want)
@@ -134,6 +134,6 @@ func TestChooseScenarios(t *testing.T) {
 		t.Error(chosen, err)
 	}
 	if _, err := chooseScenarios("wires"); err == nil {
-		t.Error("took a scenario that there is not")
+		t.Error("an unknown scenario was accepted")
 	}
 }

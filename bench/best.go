@@ -12,14 +12,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// bestReader takes the fewest requests that keep the promise about events, with as much memory as it likes.
+// bestReader keeps the promise about events with the fewest requests, using unlimited memory.
 type bestReader struct {
 	requestsOf
 
 	stripe      *stripetest.Stripe
-	from, until int64            // what is not settled, and what was never listed, begins there
+	from, until int64            // where unsettled events start, and events that were never listed
 	seen        map[string]bool  // events
-	read        map[string]int64 // when objects were read again
+	read        map[string]int64 // when objects were re-read
 }
 
 func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
@@ -27,10 +27,10 @@ func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
 	return &bestReader{stripe: stripe, from: until, until: until, seen: map[string]bool{}, read: map[string]int64{}}
 }
 
-// leastTail is how many seconds whose overlap has passed are listed at a time.
+// leastTail is the minimum number of seconds, of those whose overlap has passed, to list at a time.
 const leastTail = int64(busyOverlap/time.Second) / 10
 
-// sweep looks at what is new, and for the last time at what has become visible for certain.
+// sweep lists the new events, and lists those whose overlap has passed for the last time.
 func (r *bestReader) sweep(ctx context.Context, now int64) error {
 	until, passed := now-int64(busySettling/time.Second), now-int64(busyOverlap/time.Second)
 	sweep := &bestSweep{bestReader: r, now: now, newest: map[string]*bestChange{}}
@@ -63,15 +63,15 @@ type bestSweep struct {
 	newest map[string]*bestChange // by the id of the object
 }
 
-// bestChange is what the events of an object's newest second say that were not seen before.
+// bestChange summarizes the new events of an object's newest second.
 type bestChange struct {
 	at             int64
-	others         int // events that are no creation
+	others         int // events other than creations
 	gone, created  bool
 	late, outdated bool
 }
 
-// bestEvent is what the best reader needs to know of an event.
+// bestEvent has the fields of an event that the best reader needs.
 type bestEvent struct {
 	ID      string `json:"id"`
 	Created int64  `json:"created"`
@@ -84,7 +84,7 @@ type bestEvent struct {
 	} `json:"data"`
 }
 
-// look lists the events of a stretch of time.
+// look lists the events of a period.
 func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	after := ""
 	for {
@@ -110,7 +110,7 @@ func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	}
 }
 
-// take notes an event that was not seen before.
+// take records a new event.
 func (s *bestSweep) take(e *bestEvent) {
 	id := e.Data.Object.ID
 	if s.seen[e.ID] || e.Created < s.read[id] {
@@ -138,7 +138,7 @@ func (s *bestSweep) take(e *bestEvent) {
 	c.outdated = c.outdated || e.Version != stripetest.APIVersion
 }
 
-// apply counts the objects that are read again.
+// apply counts the objects that are re-read.
 func (s *bestSweep) apply() {
 	for id, c := range s.newest {
 		uncertain := c.others > 1 || c.gone && c.created

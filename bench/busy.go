@@ -27,7 +27,7 @@ const (
 // busyStreams are the streams whose objects change.
 func busyStreams() []string { return []string{"coupons", "plans", "products"} }
 
-// cadence is how often changes are looked for.
+// cadence is how often changes are read.
 type cadence struct {
 	name     string
 	interval time.Duration
@@ -38,7 +38,7 @@ func cadences() []cadence {
 	return []cadence{{"followed", 5 * time.Second, true}, {"each minute", time.Minute, false}, {"each 5 minutes", 5 * time.Minute, false}, {"each hour", time.Hour, false}}
 }
 
-// busy counts the requests of a source that keeps up with a busy account, on a clock of its own.
+// busy counts the requests that a source needs to keep up with a busy account, on a simulated clock.
 func busy(ctx context.Context, b *bench) (section, error) {
 	t := table{head: []string{"changes read", "changes/s", "changes", "requests per 1,000", "minimum", "of events", "minimum", "of objects", "minimum", "ratio"}}
 	var worst float64
@@ -62,17 +62,17 @@ func busy(ctx context.Context, b *bench) (section, error) {
 		}
 	}
 	return section{
-		setting: "Objects of three streams are created, changed and deleted at random. Of their events, one in ten becomes visible up to 20 seconds late, one " +
-			"in a hundred up to 300. The simulated Stripe, the source and the calendar share a clock that runs as fast as the machine allows.",
+		setting: "Objects of three streams are created, changed and deleted at random. One in ten of their events becomes visible up to 20 seconds late, one " +
+			"in a hundred up to 300 seconds. The simulated Stripe, the source and the schedule share a clock that runs as fast as the machine allows.",
 		tables: []table{t},
-		remarks: []string{"The minimum is what a reader takes that keeps the same promise with unlimited memory. It lists each second of events twice: when it is new, and when all of " +
-			"it has become visible, in stretches of at least 30 seconds. It reads an object again, once in each sweep, if its newest event is of another version, came late, or " +
-			"is not the only one of its second, unless the object was read after it."},
+		remarks: []string{"The minimum is the number of requests of a reader that keeps the same promise with unlimited memory. It lists each second of events twice: when it is new, and when all of " +
+			"its events have become visible, in periods of at least 30 seconds. It re-reads an object, once per sweep, if its newest event has another version, came late, or " +
+			"is not the only one of its second, unless the object has been read since."},
 		targets: []target{atMost("requests for the changes of a busy account, against the minimum: the worst", worst, 1.2, times)},
 	}, nil
 }
 
-// busyCount is what one account and cadence took.
+// busyCount is the number of requests for one account and cadence.
 type busyCount struct {
 	changes     int
 	took, least requestsOf
@@ -83,20 +83,20 @@ type requestsOf struct{ events, objects int64 }
 
 func (r requestsOf) all() int64 { return r.events + r.objects }
 
-// busyAccount is a busy account, its clock, and the one reader that is as good as can be.
+// busyAccount is a busy account, its clock, and the best possible reader.
 type busyAccount struct {
 	stripe    *stripetest.Stripe
 	traffic   *stripetest.Traffic
 	random    *rand.Rand
 	clock     atomic.Int64 // Unix seconds at Stripe
-	local     atomic.Int64 // at the source, which notices that time has passed once everything has happened in it
+	local     atomic.Int64 // at the source, which sees time advance only after everything in it has happened
 	quiet     int64        // when changes end
 	perSecond int
 	changes   int
 	best      *bestReader
 }
 
-// countBusy has a source keep up with an account until all that happened is settled.
+// countBusy runs a source until all changes of an account have settled.
 func countBusy(ctx context.Context, c cadence, perSecond int, old float64, shorter int) (busyCount, error) {
 	span := int64(max(900, 2*c.interval/time.Second))
 	span = min(span, 30_000/int64(perSecond)) / int64(shorter)
@@ -122,7 +122,7 @@ func countBusy(ctx context.Context, c cadence, perSecond int, old float64, short
 	if _, err := source.Read(ctx, req, latest); err != nil {
 		return busyCount{}, err
 	}
-	// What the first Read is not sure of is read before the account becomes busy.
+	// Before the account becomes busy, let the overlap of the first Read pass.
 	a.set(a.clock.Load() + int64(2*busyOverlap/time.Second))
 	req.States = latest.all()
 	if _, err := source.Read(ctx, req, latest); err != nil {
@@ -157,7 +157,7 @@ func (a *busyAccount) set(now int64) {
 	a.local.Store(now)
 }
 
-// play makes the changes until a moment, and moves the clock there.
+// play applies the changes up to a time, and advances the clock to it.
 func (a *busyAccount) play(until int64) error {
 	for ; a.clock.Load() < until; a.clock.Add(1) {
 		for n := 0; n < a.perSecond && a.clock.Load() < a.quiet; n++ {
@@ -179,7 +179,7 @@ func (a *busyAccount) play(until int64) error {
 	return nil
 }
 
-// scheduleBusy reads after each step, from the states of the Read before.
+// scheduleBusy reads after each step, from the states of the previous Read.
 func scheduleBusy(ctx context.Context, source connector.Source, config connector.Config, streams []connector.ConfiguredStream, latest states, step func() (bool, error)) error {
 	for {
 		done, err := step()
@@ -193,7 +193,7 @@ func scheduleBusy(ctx context.Context, source connector.Source, config connector
 	}
 }
 
-// followBusy follows, and makes a step whenever a sweep has come to its end.
+// followBusy reads with follow, and makes a step whenever a sweep has ended.
 func followBusy(
 	ctx context.Context, source connector.Source, config connector.Config, streams []connector.ConfiguredStream, latest states,
 	step func() (bool, error), c *counter,
@@ -223,10 +223,10 @@ func followBusy(
 	return group.Wait()
 }
 
-// busyBase is the address of Stripe, to which no connection is made.
+// busyBase is the base URL of the simulated Stripe. No connection is made to it.
 const busyBase = "http://stripe.test"
 
-// counter takes requests to a handler, and counts them.
+// counter forwards requests to a handler and counts them.
 type counter struct {
 	handler         http.Handler
 	events, objects atomic.Int64
@@ -239,7 +239,7 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch request.URL.Path {
 	case "/v1/events":
 		c.events.Add(1)
-	case "/v1/account": // asked once in each Read
+	case "/v1/account": // requested once per Read
 	default:
 		c.objects.Add(1)
 	}
@@ -250,8 +250,8 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// settle waits until more requests than before were made and no more come. Where the machine is so busy that they pause in the middle of a sweep,
-// the account changes during that sweep, as accounts do.
+// settle waits until new requests have been made and have stopped. If the machine is so busy that they pause in the middle of a
+// sweep, the account changes during that sweep, as accounts do.
 func (c *counter) settle(ctx context.Context, before requestsOf) error {
 	const pause = 4 * time.Millisecond
 	for quiet, last := 0, before; quiet < 2; {

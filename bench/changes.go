@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// manyChanges is how many objects change between two incremental Reads.
+// manyChanges is the number of objects that change between two incremental Reads.
 const manyChanges = 1000
 
 // changing are the lists whose objects change. Each change has one event.
@@ -20,7 +20,7 @@ func changing() []string {
 	return []string{"charges", "coupons", "customers", "disputes", "invoices", "payment_intents", "payouts", "plans", "products", "transfers"}
 }
 
-// changes counts the requests of incremental Reads: of one that finds nothing, and of those that find many changes.
+// changes counts the requests of incremental Reads: of one without changes, and of some with many.
 func changes(ctx context.Context, _ *bench) (section, error) {
 	t := table{head: []string{"incremental read", "requests", "minimum", "ratio"}}
 	var worst float64
@@ -31,7 +31,7 @@ func changes(ctx context.Context, _ *bench) (section, error) {
 		changes  int
 		expected func(pages, objects int) int
 	}{
-		{"of all streams that events tell of, nothing happened", 0, nil, 0, func(int, int) int { return 1 }},
+		{"of all streams with events, nothing happened", 0, nil, 0, func(int, int) int { return 1 }},
 		{"of ten streams, 1,000 changes, events of this API version", 0, changing(), manyChanges, func(pages, _ int) int { return pages }},
 		{"of ten streams, 1,000 changes, events of another version", 1, changing(), manyChanges, func(pages, objects int) int { return pages + objects }},
 	} {
@@ -45,15 +45,15 @@ func changes(ctx context.Context, _ *bench) (section, error) {
 		t.add(c.name, fmt.Sprint(took), fmt.Sprint(least), times(each))
 	}
 	return section{
-		setting: "Everything is read once; then objects change, drawn from their lists in turn, one in each second of the clock that the simulated Stripe and the source share; then all is read incrementally.",
+		setting: "Everything is read once. Then one object changes in each second of the clock that the simulated Stripe and the source share, taken from each list in turn. Then everything is read incrementally.",
 		tables:  []table{t},
-		remarks: []string{"The minimum is one request for each 100 events, at least one, and, where the payloads of the events are in the shape of another version, one for each object that changed, however often it did."},
+		remarks: []string{"The minimum is one request per 100 events, at least one. If the payloads of the events have another API version, add one request for each object that changed, however often it did."},
 		targets: []target{atMost("requests of incremental reads, against the minimum: the worst", worst, 1.05, times)},
 	}, nil
 }
 
-// countChanges tells how many requests an incremental Read after some changes took, and how many objects had changed.
-// The source runs in this process: only Stripe's requests count.
+// countChanges returns the number of requests that an incremental Read after some changes made, and how many objects had
+// changed. The source runs in this process, since only requests to Stripe count.
 func countChanges(ctx context.Context, old float64, streams []string, n int) (requests, objects int, err error) {
 	clock := time.Now().UTC().Truncate(time.Second)
 	now := func() time.Time { return clock }
@@ -69,7 +69,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	if _, err := source.Read(ctx, req, latest); err != nil {
 		return 0, 0, err
 	}
-	clock = clock.Add(10 * time.Minute) // past what the first Read is not sure of
+	clock = clock.Add(10 * time.Minute) // past the overlap of the first Read
 	changed := map[string]bool{}
 	ids := make([][]string, len(streams))
 	for i, name := range streams {
@@ -93,7 +93,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	return s.RequestCount(""), len(changed), err
 }
 
-// incremental selects streams by name, or all that events tell of.
+// incremental selects streams by name, or all streams that have events.
 func incremental(ctx context.Context, source connector.Source, config connector.Config, names []string) ([]connector.ConfiguredStream, error) {
 	catalog, err := source.Discover(ctx, connector.DiscoverRequest{Config: config})
 	if err != nil {
@@ -108,13 +108,13 @@ func incremental(ctx context.Context, source connector.Source, config connector.
 	return selected, nil
 }
 
-// states keeps the last state of each stream.
+// states is a sink that keeps the last state of each stream.
 type states map[string]connector.StreamState
 
 // all returns them.
 func (s states) all() []connector.StreamState { return slices.Collect(maps.Values(s)) }
 
-// Send takes a message.
+// Send implements connector.Sink.
 func (s states) Send(_ context.Context, m connector.Message) error {
 	if checkpoint, ok := m.(*connector.StateCheckpoint); ok {
 		s[checkpoint.Stream] = checkpoint.StreamState

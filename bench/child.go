@@ -14,7 +14,7 @@ import (
 // childArgument is the first argument of a child process.
 const childArgument = "child"
 
-// child is a process of this program in one of its modes, seen from its parent.
+// child is the parent's handle of a child process of this program.
 type child struct {
 	mode    string
 	cmd     *exec.Cmd
@@ -22,19 +22,19 @@ type child struct {
 	answers *json.Decoder
 }
 
-// call is what a child is asked for, a line on its stdin.
+// call is a command to a child, one line on its stdin.
 type call struct {
 	Command   string
 	Arguments json.RawMessage
 }
 
-// answer is what it says, a line on its stdout.
+// answer is the child's response, one line on its stdout.
 type answer struct {
 	Error  string
 	Result json.RawMessage
 }
 
-// start starts a child. The caller stops it; should the caller die, the child's stdin ends, and with it the child.
+// start starts a child. The caller stops it. If the caller dies, the child's stdin ends, and the child exits.
 func (b *bench) start(ctx context.Context, mode string) (*child, error) {
 	cmd := exec.CommandContext(ctx, b.executable, childArgument, mode)
 	cmd.Stderr = os.Stderr
@@ -55,11 +55,11 @@ func (b *bench) start(ctx context.Context, mode string) (*child, error) {
 
 // stop ends the child.
 func (c *child) stop() {
-	_ = c.stdin.Close() // the child ends by itself
-	_ = c.cmd.Wait()    // with whatever exit code
+	_ = c.stdin.Close() // the child then exits
+	_ = c.cmd.Wait()    // the exit code doesn't matter
 }
 
-// do has the child carry out a command, and decodes its answer into result, unless that is nil.
+// do has the child execute a command, and decodes its answer into result, unless result is nil.
 func (c *child) do(command string, arguments, result any) error {
 	encoded, err := json.Marshal(arguments)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// crawl finds, by reading everything in the plainest way, how few requests do for each list.
+// crawl determines the minimum number of requests for each list, by reading everything in the simplest way.
 type crawl struct {
 	client   *http.Client
 	base     string
@@ -18,8 +18,8 @@ type crawl struct {
 	known    map[string]*listed // by path
 }
 
-// listed is what a list (that of all parents, if it is below one) holds, and the fewest requests for it once the parents'
-// objects are there.
+// listed has the objects of a list, for a child list those of all parents, and the minimum number of requests to read them
+// once the parents' objects are known.
 type listed struct {
 	objects []object
 	least   int
@@ -36,7 +36,7 @@ func newCrawl(base string) *crawl {
 	return &crawl{client: &http.Client{Transport: &http.Transport{}}, base: base, children: childLists(), known: map[string]*listed{}}
 }
 
-// stream gives the list of a stream, read once.
+// stream returns the list of a stream. Each list is read only once.
 func (c *crawl) stream(ctx context.Context, stream string) (*listed, error) {
 	path := c.path(stream)
 	if known := c.known[path]; known != nil {
@@ -55,7 +55,7 @@ func (c *crawl) path(stream string) string {
 	return path
 }
 
-// minimum gives the fewest requests for a stream that is read alone: those of its own list and of its ancestors'.
+// minimum returns the minimum number of requests to read a stream alone: those of its own list and of its ancestors' lists.
 func (c *crawl) minimum(ctx context.Context, stream string) (int, error) {
 	lists := map[string]int{}
 	err := c.need(ctx, stream, lists)
@@ -114,8 +114,7 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 	return result, nil
 }
 
-// below adds the objects below one parent. What is embedded costs nothing, and a parent that embeds nothing one request at
-// least.
+// below adds the children of one parent. Embedded children cost nothing; a parent that embeds none costs at least one request.
 func (c *crawl) below(ctx context.Context, child childList, parent object, across string, result *listed) error {
 	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null") {
 		return nil
@@ -152,7 +151,7 @@ func (c *crawl) below(ctx context.Context, child childList, parent object, acros
 	return nil
 }
 
-// embedded gives the list that an object holds at a path, or false if it holds none.
+// embedded returns the list at a path of an object, or false if there is none.
 func embedded(o object, path string) (pageOf, bool) {
 	if path == "" {
 		return pageOf{}, false
@@ -164,14 +163,14 @@ func embedded(o object, path string) (pageOf, bool) {
 	}
 	if nested {
 		var inner object
-		_ = json.Unmarshal(value, &inner) // nil if it is no object
+		_ = json.Unmarshal(value, &inner) // nil if it is not an object
 		return embedded(inner, rest)
 	}
 	var page pageOf // empty if it is null
 	return page, json.Unmarshal(value, &page) == nil
 }
 
-// expansions are the lists that the objects of a stream embed only if asked to.
+// expansions are the lists that the objects of a stream embed only on request.
 func (c *crawl) expansions(stream string) []string {
 	var paths []string
 	for _, child := range c.children {
@@ -182,14 +181,14 @@ func (c *crawl) expansions(stream string) []string {
 	return paths
 }
 
-// list gives all objects of a list, and whether it knows no pages. One that Stripe refuses is empty: that took a request.
+// list returns all objects of a list, and reports whether it is unpaged. A list that Stripe refuses is empty, after one request.
 func (c *crawl) list(ctx context.Context, path, query string) (objects []object, unpaged bool, err error) {
 	limit := "limit=100&"
 	for after := ""; ; {
 		var page pageOf
 		status, err := c.get(ctx, path+"?"+limit+query+after, &page)
 		if status == http.StatusBadRequest && limit != "" {
-			limit, unpaged = "", true // it takes no limit
+			limit, unpaged = "", true // it has no limit parameter
 			continue
 		}
 		if err != nil || status != http.StatusOK {
@@ -222,7 +221,7 @@ func (c *crawl) get(ctx context.Context, path string, page *pageOf) (status int,
 
 func (o object) text(name string) string {
 	var text string
-	_ = json.Unmarshal(o[name], &text) // "" if it is no string
+	_ = json.Unmarshal(o[name], &text) // "" if it is not a string
 	return text
 }
 

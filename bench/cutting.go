@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// page compares the work on a page with encoding/json's.
+// page compares the processing of a page with encoding/json.
 func page(ctx context.Context, b *bench) (section, error) {
 	c, err := b.start(ctx, "page")
 	if err != nil {
@@ -35,18 +35,18 @@ func pageSection(all []pageEfforts) section {
 	}
 	cut := medianOf(func(e pageEfforts) float64 { return ratio(float64(e.Cut.CPU), float64(e.CutJSON.CPU)) })
 	chosen := medianOf(func(e pageEfforts) float64 { return ratio(float64(e.Select.CPU), float64(e.SelectMaps.CPU)) })
-	// What does not grow with the objects is not theirs. Half an allocation in ninety objects is the runtime's own.
+	// Only what grows with the number of objects counts. The runtime itself makes half an allocation per ninety objects.
 	perObject := medianOf(func(e pageEfforts) float64 { return math.Round(e.Cut.Allocs-e.CutTen.Allocs) / 90 })
 	t := table{head: []string{"100 charges", "processor time", "allocations"}}
 	t.add("cut and compacted with rawjson", times(cut), whole(medianOf(func(e pageEfforts) float64 { return e.Cut.Allocs })))
 	t.add("cut with encoding/json, not compacted", times(1), whole(medianOf(func(e pageEfforts) float64 { return e.CutJSON.Allocs })))
 	t.add("six fields selected with rawjson", times(chosen), whole(medianOf(func(e pageEfforts) float64 { return e.Select.Allocs })))
-	t.add("six fields selected by way of maps", times(1), whole(medianOf(func(e pageEfforts) float64 { return e.SelectMaps.Allocs })))
+	t.add("six fields selected with maps", times(1), whole(medianOf(func(e pageEfforts) float64 { return e.SelectMaps.Allocs })))
 	return section{
 		setting: fmt.Sprintf("An indented page of 100 charges, %d bytes. Ratios to encoding/json: for cutting, to []json.RawMessage and the id, type and time of each; "+
 			"for selecting, to maps and back.", all[0].Bytes),
 		tables:  []table{t},
-		remarks: []string{"In nanoseconds, and with more variants: `go test ./bench -run '^$' -bench . -benchmem`."},
+		remarks: []string{"For nanoseconds and more variants, run `go test ./bench -run '^$' -bench . -benchmem`."},
 		targets: []target{
 			atMost("processor time of the page cutter, against encoding/json", cut, 0.25, times),
 			atMost("allocations of the page cutter per object", perObject, 0, func(x float64) string { return fmt.Sprintf("%.2f", x) }),

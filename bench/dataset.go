@@ -8,18 +8,18 @@ import (
 
 const liveKey = "sk_live_bench"
 
-// mainLists are those that the readers are compared on.
+// mainLists are the lists that the readers are compared on.
 func mainLists() []string {
 	return []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_intents", "/v1/balance_transactions"}
 }
 
-// streamOf gives the stream of one of them.
+// streamOf returns the stream of one of these lists.
 func streamOf(path string) string { return strings.TrimPrefix(path, "/v1/") }
 
-// dataset is so many objects in each of some lists; stripetest's small world has few in all others.
+// dataset is the number of objects of some lists. In the simulated Stripe, all other lists have a few objects.
 type dataset map[string]int
 
-// evenly puts as many objects into each of the five lists, so that their limits and the account's end at the same time.
+// evenly puts the same number of objects into each of the five lists, so that they finish at the same time under the limits.
 func evenly(each int) dataset {
 	d := dataset{}
 	for _, path := range mainLists() {
@@ -28,7 +28,7 @@ func evenly(each int) dataset {
 	return d
 }
 
-// typically is an account that mostly has charges.
+// typically returns an account that has mostly charges.
 func typically(n int) dataset {
 	d := evenly(n / 10)
 	d["/v1/charges"] = n - 4*(n/10)
@@ -47,7 +47,7 @@ func (d dataset) streams() []string {
 	return streams
 }
 
-// minRequests is the number of pages of each list.
+// minRequests returns the number of pages of each list.
 func (d dataset) minRequests() map[string]int {
 	pages := map[string]int{}
 	for path, n := range d {

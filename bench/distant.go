@@ -18,7 +18,7 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 		for {
 			near, err := listener.Accept()
 			if err != nil {
-				return // it was closed
+				return // the listener was closed
 			}
 			far, err := new(net.Dialer).DialContext(ctx, "tcp", to)
 			if err != nil {
@@ -32,7 +32,7 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 	return listener.Addr().String(), func() { _ = listener.Close() }, nil
 }
 
-// late copies from one connection to the other, and delays each piece. Any number of pieces may be in flight.
+// late copies from one connection to the other, delaying each piece. Any number of pieces may be in flight.
 func late(to, from net.Conn, delay time.Duration) {
 	type piece struct {
 		due     time.Time

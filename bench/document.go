@@ -7,26 +7,26 @@ import (
 
 const preface = `# Benchmarks
 
-Written by ` + "`%s`" + `; do not edit. Each section can be made again alone, by the command beside its title.
+Written by ` + "`%s`" + `; do not edit. Each section names the command that reproduces it.
 
-Every figure is a ratio between processes of the same run, or is set by the simulated Stripe (latency, limits, pages), so
-that it means the same on another machine; expect the ratios of processor time to move by a tenth from run to run. Where
-noise matters, rounds alternate between the readers, each ratio is taken within a round, and the median counts.
+Every figure is a ratio between processes of the same run, or is determined by the simulated Stripe (latency, limits, pages), so
+it is comparable between machines. Expect ratios of processor time to vary by a tenth from run to run. Where noise matters,
+rounds alternate between the readers, each ratio is taken within a round, and the median is reported.
 
-- **Ours**: the service in a process of its own, a client over gRPC that drains and counts in another. Its processor time
-  is the service's.
-- **Floor**: GET the same pages with net/http and throw the bodies away, one after the other or side by side. It is told
-  the pages beforehand, since it does not look at the bodies.
-- **Afternoon**: what one writes in an afternoon: stripe-go's typed iterators, json.Marshal of each object.
+- **Ours**: the service in one process, and a gRPC client that counts and discards records in another. The processor time is
+  that of the service.
+- **Floor**: GET the same pages with net/http and discard the bodies, sequentially or concurrently. The floor gets the URLs of the
+  pages in advance, since it doesn't parse the bodies.
+- **Afternoon**: what one would write in an afternoon, with stripe-go's typed iterators and json.Marshal for each object.
 
-The simulated Stripe answers with pages of 100 objects, indented like Stripe's, and not compressed unless a section says so. Stripe's limits are the
-documented ones of live mode: 100 requests per second and account, 25 per second and endpoint.
+The simulated Stripe serves pages of 100 objects, indented like Stripe's, and uncompressed unless a section says otherwise.
+Stripe's limits are those documented for live mode: 100 requests per second per account, and 25 per second per endpoint.
 
 ## Targets
 
 `
 
-// document gives the report as it is kept in the repository.
+// document returns the report in the form that is kept in the repository.
 func document(s settings, sections []section) string {
 	flags := ""
 	if s.quick {

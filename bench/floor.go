@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// chore is what the floor or the afternoon solution is to read.
+// chore is what the floor or the afternoon solution reads.
 type chore struct {
 	APIBase string
 	Key     string
-	// Pages are path and query of each, for the floor, and SideBySide how many it asks for at once.
+	// Pages are path and query of each page, for the floor, and SideBySide is the number of concurrent requests.
 	Pages      []string
 	SideBySide int
-	// Objects is how many the pages hold.
+	// Objects is the number of objects on the pages.
 	Objects int
 	// Lists are the paths of the lists that the afternoon solution iterates over.
 	Lists []string
-	// AtMost is the time after which to stop, for a reader whose speed stays the same; zero means at the end.
+	// AtMost is the time after which to stop, for a reader with a constant speed. Zero means to read everything.
 	AtMost time.Duration
 }
 
 func (c chore) expired(began time.Time) bool { return c.AtMost > 0 && time.Since(began) >= c.AtMost }
 
-// newFloorWorker gets pages and throws them away.
+// newFloorWorker requests pages and discards them.
 func newFloorWorker() worker { return worker{"read": handler(discard)} }
 
 func discard(ctx context.Context, c chore) (measurement, error) {

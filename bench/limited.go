@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// roundTrip is how long each answer takes, where there is latency.
+// roundTrip is how long each response takes in scenarios with latency.
 const roundTrip = 100 * time.Millisecond
 
-// terms are those of a Read under Stripe's limits.
+// terms are the conditions of a Read under Stripe's limits.
 type terms struct {
 	data        func(each int) dataset
 	full, quick int // objects in each list
 	density     string
-	// chained: no window can be split, so that each list is one chain of pages.
+	// chained means that no window can be split, so each list is one chain of pages.
 	chained bool
 	targets func(outcome) []target
 }
@@ -42,16 +42,16 @@ var (
 	}}
 )
 
-// outcome is what came of a Read under limits.
+// outcome has the figures of a Read under limits.
 type outcome struct {
 	requests, minimum int
 	wall, shortest    time.Duration
-	share             float64 // of the allowed rate, by requests that were answered with a page
+	share             float64 // of the allowed rate, counting requests that returned a page
 	refused           float64 // share of the requests that were answered 429
-	overhead          float64 // requests to the minimum
+	overhead          float64 // ratio of requests to the minimum
 }
 
-// judge works out what came of a Read from the requests that Stripe saw.
+// judge computes the outcome of a Read from the requests that Stripe received.
 func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 	o := outcome{requests: len(log), wall: wall, shortest: shortest(minimum)}
 	for _, n := range minimum {
@@ -66,8 +66,8 @@ func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 			refused++
 		}
 	}
-	// What the limits allow is the account's rate, or that of all endpoints together where these are few. The burst that
-	// comes on top is not counted as allowed.
+	// The allowed rate is that of the account, or that of all endpoints together if there are few. The burst allowed on top
+	// doesn't count.
 	allowed := min(accountLimit, float64(endpointLimit*len(minimum))) * wall.Seconds()
 	o.share = ratio(float64(good), allowed)
 	o.refused = ratio(float64(refused), float64(len(log)))
@@ -75,7 +75,7 @@ func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 	return o
 }
 
-// limited makes a scenario of a Read under Stripe's limits.
+// limited returns a scenario of a Read under Stripe's limits.
 func limited(t terms) func(context.Context, *bench) (section, error) {
 	return func(ctx context.Context, b *bench) (section, error) {
 		each := b.size(t.full, t.quick)
@@ -121,14 +121,14 @@ func (t terms) section(data dataset, got delivery, o outcome) section {
 	result.add("records, against the objects", times(ratio(float64(got.Records), float64(total(data)))))
 	result.add("peak memory of the service", mebibytes(got.Peak))
 	s := section{
-		setting: fmt.Sprintf("%d objects in %s. Every answer takes 100 ms, and requests beyond the limits are answered 429.",
+		setting: fmt.Sprintf("%d objects in %s. Every response takes 100 ms, and requests beyond the limits get status 429.",
 			total(data), lists(len(data))),
 		tables:  []table{result},
 		targets: t.targets(o),
 	}
 	if t.chained {
-		s.remarks = append(s.remarks, "A list whose objects all have the same creation time cannot be split into windows: it is one chain of pages, "+
-			"of which 100 ms of latency allow ten per second. The shortest time possible is that of such a chain.")
+		s.remarks = append(s.remarks, "A list whose objects all have the same creation time can't be split into windows: it is one chain of pages, "+
+			"of which a latency of 100 ms allows ten per second. The shortest possible time is that of such a chain.")
 	}
 	return s
 }

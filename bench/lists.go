@@ -2,28 +2,28 @@ package main
 
 import "strings"
 
-// child lists are those below a parent, as Stripe's documentation tells of them. This table is written independently of the
-// connector's, so that a request too many cannot hide in both.
+// childList is a list of the children of a parent, as Stripe documents it. This table is independent of the connector's, so
+// that an unnecessary request can't be hidden in both.
 type childList struct {
 	parent string // the parent's stream
 	// path is the list's own, with {} for the parent's id.
 	path string
-	// param names the parent where the path does not; of is the parent's property that it takes, id if empty.
+	// param is the parameter for the parent if the path has none, and of is the parent's property to pass, id if empty.
 	param, of string
-	// embedded is where the parent's object holds the first items, or "". expanded: only if asked for.
+	// embedded is the path of the first items in the parent's object, or "". expanded means that they are embedded on request.
 	embedded string
 	expanded bool
-	// kind is the only type of parent that has any, where the parents' list holds several.
+	// kind is the type of parent that has children, if the parents' list contains several types.
 	kind string
-	// needs is a property without which a parent cannot have any.
+	// needs is a property without which a parent has no children.
 	needs string
-	// across is a stream with each of whose objects the list is asked for too.
+	// across is a stream. The list is requested for each combination of a parent and an object of that stream.
 	across string
-	// also are further parameters that the list requires.
+	// also has further required parameters.
 	also string
 }
 
-// childLists gives the lists below a parent by stream. Streams with the same path are read from the same pages.
+// childLists returns the child lists by stream. Streams with the same path are read from the same pages.
 func childLists() map[string]childList {
 	lists := map[string]childList{
 		"application_fee_refunds":              {parent: "application_fees", path: "/v1/application_fees/{}/refunds", embedded: "refunds"},
@@ -66,7 +66,7 @@ func childLists() map[string]childList {
 	return lists
 }
 
-// rootPath gives the path and parameters of a list without a parent. Stripe's paths are the streams' names but for few.
+// rootPath returns the path and parameters of a list without a parent. Most paths are the name of the stream.
 func rootPath(stream string) (path, query string) {
 	switch stream {
 	case "invoice_items":

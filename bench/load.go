@@ -16,7 +16,7 @@ const (
 	slowBytes = 100 << 20
 )
 
-// shipment is what a client is to load.
+// shipment is what a client loads.
 type shipment struct {
 	order
 	Destination string
@@ -26,7 +26,7 @@ type shipment struct {
 // newLoadWorker returns a client that syncs.
 func newLoadWorker() worker { return worker{"load": handler(load)} }
 
-// load syncs into a destination, and returns how many rows it stored.
+// load syncs into a destination and returns the number of rows stored.
 func load(ctx context.Context, s shipment) (got delivery, err error) {
 	service, err := client.Dial(s.Target, client.Options{})
 	if err != nil {

@@ -21,7 +21,7 @@ type warehouse struct {
 	slowDisk          bool
 }
 
-// loading reads under Stripe's limits into each kind of destination: loading must not hold extraction up.
+// loading reads under Stripe's limits into each kind of destination: loading must not slow down extraction.
 func loading(ctx context.Context, b *bench) (section, error) {
 	each := b.size(30_000, 5_000)
 	data := dataset{}
@@ -43,15 +43,15 @@ func loading(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	defer stop()
-	result := table{head: []string{"into", "of the limit", "of reading alone", "client's processor time", "time", "peak memory of the client", "requests in each second"}}
+	result := table{head: []string{"into", "of the limit", "of reading alone", "client's processor time", "time", "peak memory of the client", "requests per second"}}
 	s := section{
-		setting: fmt.Sprintf("A first sync of %d objects in %s, as in the sections above. The share of the limit is that of the requests which the limits "+
-			"allow from one second after the first request, when the windows are known, to the last one. Processor time is that of the client for each "+
-			"record, against a client that stores nothing. A slow disk takes %d ms for each commit and writes %d MiB/s; the distant database is %d ms "+
-			"away, there and back.",
+		setting: fmt.Sprintf("A first sync of %d objects in %s, as in the sections above. The share of the limit is of the requests that the limits "+
+			"allow from one second after the first request, when the windows are known, to the last one. Processor time is that of the client per "+
+			"record, as a ratio to a client that stores nothing. The slow disk takes %d ms for each commit and writes %d MiB/s; the round trip to the "+
+			"distant database takes %d ms.",
 			total(data), lists(len(data)), slowSync.Milliseconds(), slowBytes>>20, farAway.Milliseconds()),
-		remarks: []string{"The simulated Stripe, the service, the client and the database share this computer. Where it is busy with them, a share below " +
-			"that of reading alone is for want of processors, not because a commit held reading up."},
+		remarks: []string{"The simulated Stripe, the service, the client and the database share this computer. If they keep it busy, a share below " +
+			"that of reading alone is due to a lack of processors, not to commits that delay reading."},
 	}
 	var alone delivery
 	var most float64 // share of reading alone
@@ -129,7 +129,7 @@ func warehousesIn(ctx context.Context, folder string) (all []warehouse, stop fun
 	), func() { hangUp(); end() }, nil
 }
 
-// rampUp is how long reading takes to find the windows that it reads side by side.
+// rampUp is how long reading takes to find the windows to read concurrently.
 const rampUp = time.Second
 
 // pace returns the share of the limits of some endpoints that was kept up from the end of the ramp-up to the last request, and

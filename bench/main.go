@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// settings are what the command line says.
+// settings are the command-line flags.
 type settings struct {
 	quick, strict           bool
 	only, markdown, profile string
@@ -40,10 +40,10 @@ func main() {
 	}
 }
 
-// run runs the scenarios, prints their sections as they come, and tells how many targets were missed.
+// run runs the scenarios, prints each section as soon as it is ready, and returns the number of missed targets.
 func run(ctx context.Context, s settings, out io.Writer) (missed int, err error) {
 	if s.markdown != "" && s.only != "" {
-		return 0, errors.New("--markdown writes the whole document: leave --only out")
+		return 0, errors.New("--markdown writes the whole document and can't be combined with --only")
 	}
 	chosen, err := chooseScenarios(s.only)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain lets the test binary be the child processes too.
+// TestMain makes the test binary act as the child processes, too.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childArgument {
 		os.Exit(beChild(os.Args[2], os.Stdin, os.Stdout))
@@ -23,7 +23,7 @@ func testBench(t *testing.T) *bench {
 	return &bench{settings: settings{quick: true}, executable: executable}
 }
 
-// TestReaders has each reader read a few hundred objects.
+// TestReaders reads a few hundred objects with each reader.
 func TestReaders(t *testing.T) {
 	b := testBench(t)
 	c, err := b.contestOn(t.Context(), evenly(250), world{})
@@ -49,8 +49,8 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// TestSomeListsTakeWhatTheyMust compares the crawl with Stripe's own count, and ours with the crawl.
-func TestSomeListsTakeWhatTheyMust(t *testing.T) {
+// TestRequestsOfLists compares the crawl with known counts, and ours with the crawl.
+func TestRequestsOfLists(t *testing.T) {
 	b := testBench(t)
 	stripe, err := b.simulate(t.Context(), world{Objects: map[string]int{
 		"/v1/invoices": 120, "/v1/invoices/{invoice}/lines": 12, "/v1/customers": 101,
@@ -77,7 +77,7 @@ func TestSomeListsTakeWhatTheyMust(t *testing.T) {
 			t.Fatal(err)
 		}
 		if least != want {
-			t.Errorf("%s takes %d requests at least, the crawl says %d", stream, want, least)
+			t.Errorf("%s takes at least %d requests, the crawl says %d", stream, want, least)
 		}
 		took, skipped, err := count(t.Context(), stripe, ours, []string{stream})
 		if err != nil {
@@ -95,9 +95,9 @@ func TestChildEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.do("nonsense", nil, nil); err == nil {
-		t.Error("a command that nobody knows was carried out")
+		t.Error("an unknown command was executed")
 	}
-	if err := c.stdin.Close(); err != nil { // as the system does for a parent that dies
+	if err := c.stdin.Close(); err != nil { // as happens when the parent dies
 		t.Fatal(err)
 	}
 	if err := c.cmd.Wait(); err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// measurement is what a reader did and used.
+// measurement is what a reader read, and the resources that it used.
 type measurement struct {
 	Records int
 	Wall    time.Duration
@@ -20,10 +20,10 @@ func (m measurement) rate() float64 { return ratio(float64(m.Records), m.Wall.Se
 // cost is processor time per record, in nanoseconds.
 func (m measurement) cost() float64 { return ratio(float64(m.CPU), float64(m.Records)) }
 
-// rounds are measurements of one reader, one for each round.
+// rounds has the measurements of one reader, one per round.
 type rounds []measurement
 
-// median is that of a figure of each.
+// median returns the median of a figure over the rounds.
 func (r rounds) median(of func(measurement) float64) float64 {
 	values := make([]float64, len(r))
 	for i, m := range r {
@@ -32,7 +32,7 @@ func (r rounds) median(of func(measurement) float64) float64 {
 	return median(values)
 }
 
-// against is the median, over the rounds, of the ratio to a baseline in the same round.
+// against returns the median, over the rounds, of the ratio to a baseline in the same round.
 func (r rounds) against(baseline rounds, of func(measurement) float64) float64 {
 	values := make([]float64, min(len(r), len(baseline)))
 	for i := range values {
@@ -41,7 +41,7 @@ func (r rounds) against(baseline rounds, of func(measurement) float64) float64 {
 	return median(values)
 }
 
-// ratio is NaN where there is nothing to divide by.
+// ratio returns NaN if the divisor is zero.
 func ratio(a, b float64) float64 {
 	if b == 0 {
 		return math.NaN()
@@ -49,7 +49,7 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// median is NaN of nothing, and the mean of the two in the middle of an even number.
+// median returns the median of values: NaN if there are none, and the mean of the middle two if their number is even.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

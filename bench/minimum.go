@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// perPage is how many objects a page of Stripe has at most.
+// perPage is the maximum number of objects on a page.
 const perPage = 100
 
-// minPages is how many pages a list of n objects has: one if it is empty, since one must ask to know.
+// minPages returns the number of pages of a list of n objects. An empty list has one, since it takes a request to find out.
 func minPages(n int) int { return max(1, (n+perPage-1)/perPage) }
 
-// pagesAfter is how many pages a list of n objects takes of whose first ones so many are known.
+// pagesAfter returns the number of pages needed to read a list of n objects if some of the first ones are already known.
 func pagesAfter(n, known int) int { return (max(0, n-known) + perPage - 1) / perPage }
 
 // Stripe's documented limits of live mode, in requests per second.
 const accountLimit, endpointLimit = 100, 25
 
-// shortest is the time in which the limits allow so many requests to each of some endpoints.
+// shortest returns the shortest time in which the limits allow the given number of requests to each endpoint.
 func shortest(requests map[string]int) time.Duration {
 	all, most := 0, 0
 	for _, n := range requests {

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// worker is a child process, seen from within: what it does on each command.
+// worker has the functions that a child process executes for each command.
 type worker map[string]func(context.Context, json.RawMessage) (any, error)
 
 // modes are the kinds of child process.
@@ -24,8 +24,8 @@ func modes() map[string]func() worker {
 	}
 }
 
-// beChild carries out the commands of in, one after the other, until in ends: then the process is to exit with the code
-// returned, whatever it is doing.
+// beChild executes the commands from in, one after the other, until in ends. It returns the exit code; the process must then
+// exit, whatever it is doing.
 func beChild(mode string, in io.Reader, out io.Writer) int {
 	newWorker, ok := modes()[mode]
 	if !ok {
@@ -48,7 +48,7 @@ func beChild(mode string, in io.Reader, out io.Writer) int {
 	for ctx.Err() == nil {
 		var c call
 		if calls.Decode(&c) != nil {
-			return 0 // the parent is done, or gone
+			return 0 // the parent is done or has died
 		}
 		queue <- c
 	}
@@ -71,7 +71,7 @@ func (w worker) carryOut(ctx context.Context, c call) answer {
 	return answer{Result: encoded}
 }
 
-// handler makes a command of a function with typed arguments.
+// handler turns a function with typed arguments into a command.
 func handler[A, R any](do func(context.Context, A) (R, error)) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, encoded json.RawMessage) (any, error) {
 		var arguments A

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// service is the service in a process of its own, seen from its parent.
+// service is the parent's handle of a child process that runs the service.
 type service struct {
 	*child
 	bench   *bench
@@ -27,8 +27,8 @@ func (b *bench) serve(ctx context.Context, apiBase string) (*service, error) {
 	return s, nil
 }
 
-// read has a client in another process read, and gives what that got, with the processor time and memory of the service.
-// A name makes a profile of the service, if one was asked for.
+// read reads with a client in another process, and returns what it received, with the processor time and memory of the service.
+// If name is not empty and profiles were requested, read writes one of the service.
 func (s *service) read(ctx context.Context, o order, name string) (delivery, error) {
 	o.Target = s.address
 	profiling := s.bench.profile != "" && name != ""
@@ -67,11 +67,11 @@ func (b *bench) readWith(ctx context.Context, o order, name string) (delivery, e
 	return s.read(ctx, o, name)
 }
 
-// complete tells, as an error, if fewer records came than there are objects.
+// complete returns an error if there are fewer records than objects.
 func (d delivery) complete(data dataset) error {
 	for path, n := range data {
 		if got := d.ByStream[streamOf(path)]; got < n {
-			return fmt.Errorf("%d of %d objects of %s came", got, n, path)
+			return fmt.Errorf("received %d of %d objects of %s", got, n, path)
 		}
 	}
 	return nil

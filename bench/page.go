@@ -15,7 +15,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// chargePage is a page of n charges as Stripe answers it, indented.
+// chargePage returns a page of n charges, indented like Stripe's.
 func chargePage(n int) []byte {
 	stripe := stripetest.New(stripetest.Options{Objects: map[string]int{"*": 10, "/v1/charges": n}})
 	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/charges?limit=100", nil)
@@ -32,13 +32,13 @@ type cutter struct {
 	body bytes.Buffer
 }
 
-// cut works on a copy, since the page is overwritten.
+// cut cuts a copy of the page, since rawjson overwrites its input.
 func (c *cutter) cut(page []byte) (int, error) {
 	err := c.CutList(&c.list, c.led(page))
 	return len(c.list.Objects), err
 }
 
-// led copies a page, with what is to come before it.
+// led copies a page, with the lead bytes that the cutter requires.
 func (c *cutter) led(page []byte) []byte {
 	c.body.Reset()
 	c.body.Grow(rawjson.Headroom + len(page) + bytes.MinRead)
@@ -47,7 +47,7 @@ func (c *cutter) led(page []byte) []byte {
 	return c.body.Bytes()
 }
 
-// cutEncodingJSON does the same with encoding/json, as one would: it does not even compact the objects.
+// cutEncodingJSON does the same with encoding/json, in the usual way, which doesn't compact the objects.
 func cutEncodingJSON(page []byte) (int, error) {
 	var list struct {
 		Data    []json.RawMessage `json:"data"`
@@ -72,7 +72,7 @@ func cutEncodingJSON(page []byte) (int, error) {
 	return len(list.Data), nil
 }
 
-// someFields are selected by the comparison.
+// someFields are the fields to select.
 func someFields() []string {
 	return []string{"id", "amount", "currency", "status", "billing_details.email", "billing_details.address.country"}
 }
@@ -90,7 +90,7 @@ func (s *selector) fields(objects []rawjson.Object) {
 	}
 }
 
-// selectWithMaps does the same by decoding to maps, with numbers left as they are.
+// selectWithMaps does the same by decoding to maps, with numbers left unparsed.
 func selectWithMaps(objects []rawjson.Object, paths []string) error {
 	for _, object := range objects {
 		decoder := json.NewDecoder(strings.NewReader(object.Raw))
@@ -128,15 +128,15 @@ func choose(into, from map[string]any, path []string) {
 	choose(next, inner, path[1:])
 }
 
-// effort is what one run of something costs.
+// effort is the cost of one run.
 type effort struct {
 	CPU    time.Duration
 	Allocs float64
 }
 
-// effortOf repeats work for a while and gives the mean.
+// effortOf repeats work for a while and returns the mean cost.
 func effortOf(atLeast time.Duration, work func() error) (effort, error) {
-	if err := work(); err != nil { // once before, so that buffers have grown
+	if err := work(); err != nil { // once in advance, so that buffers have grown
 		return effort{}, err
 	}
 	runtime.GC()
@@ -155,7 +155,7 @@ func effortOf(atLeast time.Duration, work func() error) (effort, error) {
 	return effort{m.CPU / time.Duration(runs), float64(after.Mallocs-before.Mallocs) / float64(runs)}, err
 }
 
-// pageEfforts are what the pieces of work on a page cost.
+// pageEfforts has the costs of the ways to process a page.
 type pageEfforts struct {
 	Cut, CutTen, CutJSON, Select, SelectMaps effort
 	Bytes                                    int

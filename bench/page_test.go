@@ -27,7 +27,7 @@ func BenchmarkCut(b *testing.B) {
 	}
 }
 
-// BenchmarkCompact is the part of rawjson's cutting that validates and takes the white space out.
+// BenchmarkCompact measures the part of cutting that validates and removes white space.
 func BenchmarkCompact(b *testing.B) {
 	page := chargePage(100)
 	var buffer bytes.Buffer
@@ -82,7 +82,7 @@ func cutPage(t testing.TB, n int) []rawjson.Object {
 	return c.list.Objects
 }
 
-// TestSameWork makes sure that what is compared does the same.
+// TestSameWork checks that the functions being compared have the same results.
 func TestSameWork(t *testing.T) {
 	page := chargePage(100)
 	var c cutter
@@ -112,7 +112,7 @@ func TestSameWork(t *testing.T) {
 			choose(chosen, whole, strings.Split(path, "."))
 		}
 		if a, b := encoded(t, selected), encoded(t, chosen); !slices.Equal(a, b) {
-			t.Errorf("selected\n%s\nand by way of maps\n%s", a, b)
+			t.Errorf("selected\n%s\nand with maps\n%s", a, b)
 		}
 	}
 }

@@ -11,24 +11,24 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// order is what a client is to read.
+// order is what a client reads.
 type order struct {
 	Target  string
 	APIBase string // empty for the wire, whose source needs no configuration
 	Key     string
 	Streams []string
-	// Unlimited asks the service not to keep to Stripe's documented limits.
+	// Unlimited makes the service ignore Stripe's documented limits.
 	Unlimited bool
 }
 
-// delivery is what it got.
+// delivery is what it received.
 type delivery struct {
 	measurement
 	ByStream map[string]int
 	Skipped  []string
 }
 
-// newReadWorker is a client that drains and counts.
+// newReadWorker returns a client that counts and discards records.
 func newReadWorker() worker { return worker{"read": handler(drain)} }
 
 func drain(ctx context.Context, o order) (delivery, error) {
@@ -59,20 +59,20 @@ func drain(ctx context.Context, o order) (delivery, error) {
 		})
 		return err
 	})
-	if err != nil && len(got.Skipped) < len(o.Streams) { // a Read of skipped streams only ends with their reason
+	if err != nil && len(got.Skipped) < len(o.Streams) { // if all streams are skipped, a Read ends with the reason
 		return delivery{}, err
 	}
 	for _, n := range got.ByStream {
 		m.Records += n
 	}
 	if m.Records > 0 && bytes == 0 {
-		return delivery{}, fmt.Errorf("%d records came without data", m.Records)
+		return delivery{}, fmt.Errorf("%d records have no data", m.Records)
 	}
 	got.measurement = m
 	return got, nil
 }
 
-// unlimited is more requests per second than any of this is able to make, and the most that the service takes.
+// unlimited is the highest rate that the service accepts, and more requests per second than any reader here can make.
 const unlimited = 10_000
 
 func (o order) request(ctx context.Context, service *client.Client) (*connectorv1.ReadRequest, error) {

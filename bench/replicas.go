@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// settling is how long after both replicas began their shares are measured.
+// settling is how long to wait, after both replicas have started, before measuring their shares.
 const settling = 2 * time.Second
 
-// replicas has two services read one account at once; neither knows of the other.
+// replicas reads one account with two services concurrently; neither knows about the other.
 func replicas(ctx context.Context, b *bench) (section, error) {
 	data := evenly(b.size(16_000, 6_000))
 	stripe, err := b.simulateData(ctx, data, world{Latency: roundTrip, Limits: true})
@@ -21,7 +21,7 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	defer stripe.stop()
-	keys := []string{liveKey + "_1", liveKey + "_2"} // Stripe counts by account; ours tells its own apart by key
+	keys := []string{liveKey + "_1", liveKey + "_2"} // Stripe counts by account; the simulated log identifies a replica by its key
 	both, bothCtx := errgroup.WithContext(ctx)
 	for _, key := range keys {
 		both.Go(func() error {
@@ -48,10 +48,10 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 	}
 	result.add("together", percent(sum))
 	return section{
-		setting: fmt.Sprintf("Two services read the same %d objects of one account at the same time, in %d lists. Their shares are measured while both "+
-			"read, from %s after both began, for %s.", total(data), len(data), settling, seconds(span.Seconds())),
+		setting: fmt.Sprintf("Two services read the same %d objects of one account, in %d lists, at the same time. Their shares are measured while both "+
+			"are reading, starting %s after both have started, for %s.", total(data), len(data), settling, seconds(span.Seconds())),
 		tables:  []table{result},
-		remarks: []string{fmt.Sprintf("Of all requests in that time, %s were answered 429.", percent(refused))},
+		remarks: []string{fmt.Sprintf("Of all requests in that time, %s got status 429.", percent(refused))},
 		targets: []target{
 			atLeast("share of the limit, two replicas together", sum, 0.85, percent),
 			atLeast("share of the limit, the lesser of two replicas", least, 1.0/3, percent),
@@ -59,8 +59,8 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 	}, nil
 }
 
-// together gives each key's share of the account's limit while all of them are reading, the share of requests that were
-// refused in that time, and its length.
+// together returns each key's share of the account's limit while all of them are reading, the share of requests that were
+// refused in that time, and the length of that time.
 func together(log []request, keys []string) (shares map[string]float64, refused float64, span time.Duration) {
 	first, last := map[string]time.Duration{}, map[string]time.Duration{}
 	for _, r := range log {
@@ -94,8 +94,8 @@ func together(log []request, keys []string) (shares map[string]float64, refused 
 	return shares, ratio(float64(bad), float64(all)), to - from
 }
 
-// tokens is what is left, at a time, of the burst that Stripe allows: a second's worth of requests, which fills up again at
-// the rate of the limit.
+// tokens returns what is left at a given time of the burst that Stripe allows: a second's worth of requests, which refills at the
+// rate of the limit.
 func tokens(log []request, at time.Duration) float64 {
 	left, last := float64(accountLimit), time.Duration(0)
 	fill := func(now time.Duration) {

@@ -11,7 +11,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// manyChildren is an account of some thousand objects, many of which have others below them.
+// manyChildren returns an account with some thousand objects, many of which have children.
 func (b *bench) manyChildren() world {
 	n := b.size(250, 120)
 	return world{Objects: map[string]int{
@@ -21,17 +21,17 @@ func (b *bench) manyChildren() world {
 	}}
 }
 
-// identify is the one request of each Read that learns whose account it is and what time it is at Stripe.
+// identify counts the one request of each Read that determines the account and the time at Stripe.
 const identify = 1
 
-// used is what a stream that is read alone took.
+// used is the number of requests to read a stream alone.
 type used struct {
 	stream         string
 	child          bool
 	requests, took int
 }
 
-// requests counts what each stream takes alone, and all take together, and compares it with what must be.
+// requests counts the requests to read each stream alone, and all streams together, and compares them with the minimum.
 func requests(ctx context.Context, b *bench) (section, error) {
 	stripe, err := b.simulate(ctx, b.manyChildren())
 	if err != nil {
@@ -57,7 +57,7 @@ func requests(ctx context.Context, b *bench) (section, error) {
 		if err != nil {
 			return section{}, err
 		}
-		if skipped { // what exists in test mode only
+		if skipped { // it exists only in test mode
 			continue
 		}
 		least, err := c.minimum(ctx, stream.GetName())
@@ -77,7 +77,7 @@ func requests(ctx context.Context, b *bench) (section, error) {
 	return requestsSection(each, together, total(lists)+identify), nil
 }
 
-// discover gives the catalog.
+// discover returns the catalog.
 func discover(ctx context.Context, address, apiBase string) ([]*connectorv1.Stream, error) {
 	c, err := client.Dial(address, client.Options{})
 	if err != nil {
@@ -92,7 +92,7 @@ func discover(ctx context.Context, address, apiBase string) ([]*connectorv1.Stre
 	return catalog.GetStreams(), err
 }
 
-// count has the service read streams, and tells how many requests Stripe saw, and whether a stream was skipped.
+// count reads streams, returns the number of requests that Stripe received, and reports whether a stream was skipped.
 func count(ctx context.Context, stripe *simulated, ours *service, streams []string) (requests int, skipped bool, err error) {
 	if err := stripe.reset(); err != nil {
 		return 0, false, err
@@ -124,9 +124,9 @@ func requestsSection(each []used, together, least int) section {
 			"subscriptions with items, and so on. Every stream is read alone, then all are read together.", len(each)),
 		tables: []table{t},
 		remarks: []string{
-			fmt.Sprintf("%d more streams have no parent, and took exactly the pages of their lists.", plain),
-			"The minimum is worked out from the data, by a plain crawl: one request that identifies the account and learns the time at Stripe; one request for each page of 100 of each list that is needed; for each parent whose embedded " +
-				"list goes on, the pages that follow it; for each parent that embeds nothing but may have children, its own pages, at least one.",
+			fmt.Sprintf("%d more streams have no parent, and took exactly one request per page.", plain),
+			"The minimum is computed from the data by a simple crawl: one request that determines the account and the time at Stripe; one request per page of 100 of each required list; for each parent whose embedded " +
+				"list is incomplete, the remaining pages; for each parent that may have children but embeds none, its own pages, at least one.",
 		},
 		targets: []target{
 			atMost("requests of each stream read alone, against the minimum: the worst", worst, 1.05, times),

@@ -14,7 +14,7 @@ type bench struct {
 	executable string
 }
 
-// rounds is how often a measurement that noise disturbs is made; the median counts.
+// rounds is how often a noisy measurement is repeated; the median is reported.
 func (b *bench) rounds() int {
 	if b.quick {
 		return 1
@@ -22,7 +22,7 @@ func (b *bench) rounds() int {
 	return 5
 }
 
-// size gives a number for the whole run, or a smaller one for --quick.
+// size returns full, or quick if --quick is set.
 func (b *bench) size(full, quick int) int {
 	if b.quick {
 		return quick
@@ -30,16 +30,16 @@ func (b *bench) size(full, quick int) int {
 	return full
 }
 
-// scenario is one situation in which readers are compared.
+// scenario is a setting in which readers are compared.
 type scenario struct {
 	name, title string
 	run         func(context.Context, *bench) (section, error)
 }
 
-// patience is how long a scenario may take. It is for readers that hang.
+// patience bounds the time of a scenario, in case a reader hangs.
 const patience = 5 * time.Minute
 
-// within runs the scenario, whose processes end when the time is over.
+// within runs the scenario. Its processes are killed when the time is over.
 func (s scenario) within(ctx context.Context, b *bench) (section, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -49,7 +49,7 @@ func (s scenario) within(ctx context.Context, b *bench) (section, error) {
 func scenarios() []scenario {
 	return []scenario{
 		{"cpu", "No latency: what a record costs", cpu},
-		{"gzip", "No latency, compressed answers", compressed},
+		{"gzip", "No latency, compressed responses", compressed},
 		{"latency", "100 ms of latency", latency},
 		{"limits", "100 ms and Stripe's limits, five endpoints", limited(fiveEndpoints)},
 		{"single", "100 ms and Stripe's limits, one endpoint", limited(oneEndpoint)},
@@ -73,7 +73,7 @@ func scenarioNames() string {
 	return strings.Join(names, ", ")
 }
 
-// chooseScenarios gives those that a comma-separated list names, in their usual order; all if it is empty.
+// chooseScenarios returns the scenarios in a comma-separated list, in their usual order, or all if the list is empty.
 func chooseScenarios(list string) ([]scenario, error) {
 	all := scenarios()
 	if list == "" {

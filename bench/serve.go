@@ -13,7 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// newServeWorker is the service, as `stripe-connector serve` runs it.
+// newServeWorker runs the service like `stripe-connector serve`.
 func newServeWorker() worker {
 	var profile *os.File
 	return worker{
@@ -30,7 +30,7 @@ func newServeWorker() worker {
 		}),
 		"profiled": handler(func(context.Context, struct{}) (struct{}, error) {
 			if profile == nil {
-				return struct{}{}, errors.New("no profile was begun")
+				return struct{}{}, errors.New("no profile was started")
 			}
 			pprof.StopCPUProfile()
 			return struct{}{}, profile.Close()
@@ -38,12 +38,12 @@ func newServeWorker() worker {
 	}
 }
 
-// serve answers on a free port until the process ends, and gives the address.
+// serve serves on a free port until the process ends, and returns the address.
 func serve(ctx context.Context, source connector.Source, options server.Options) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	go func() { _ = server.New(source, options).Serve(listener) }() // it ends with the process
+	go func() { _ = server.New(source, options).Serve(listener) }() // until the process ends
 	return listener.Addr().String(), nil
 }

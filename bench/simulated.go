@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// simulated is a simulated Stripe in a process of its own, seen from its parent.
+// simulated is the parent's handle of a child process that runs a simulated Stripe.
 type simulated struct {
 	*child
 	url string
 }
 
-// simulateData is simulate with a data set, whose lists are checked and rendered once.
+// simulateData is like simulate, with a dataset whose lists are checked and rendered once in advance.
 func (b *bench) simulateData(ctx context.Context, data dataset, w world) (*simulated, error) {
 	w.Objects = data
 	s, err := b.simulate(ctx, w)

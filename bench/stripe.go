@@ -12,13 +12,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// world is the simulated Stripe of a scenario.
+// world configures the simulated Stripe of a scenario.
 type world struct {
 	Objects map[string]int // as stripetest.Options has it
 	Density string         // "" is even
 	Latency time.Duration
-	Limits  bool // those of live mode
-	Gzip    bool // for those who accept it, as net/http does by itself
+	Limits  bool // the limits of live mode
+	Gzip    bool // for clients that accept it, such as net/http by default
 }
 
 // request is one request to the simulated Stripe.
@@ -26,10 +26,10 @@ type request struct {
 	At     time.Duration // since the log was reset
 	Path   string
 	Key    string
-	Status int // 0 while it is not answered
+	Status int // 0 until there is a response
 }
 
-// stripeProcess is a simulated Stripe, seen from within its process.
+// stripeProcess runs a simulated Stripe in this process.
 type stripeProcess struct {
 	stripe *stripetest.Stripe
 	limits stripetest.Limits
@@ -50,7 +50,7 @@ func newStripeWorker() worker {
 	}
 }
 
-// start listens, and gives the URL.
+// start listens and returns the URL.
 func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
 	options := stripetest.Options{Objects: w.Objects, Gzip: w.Gzip, Livemode: true}
 	switch w.Density {
@@ -75,12 +75,12 @@ func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
 		return "", err
 	}
 	server := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }() // it ends with the process
+	go func() { _ = server.Serve(listener) }() // until the process ends
 	return "http://" + listener.Addr().String(), nil
 }
 
-// ServeHTTP keeps a note of a request and answers it. The note is complete before the answer: whoever has read that may
-// look at the log, or reset it, while this is still on its way out.
+// ServeHTTP logs a request and answers it. The log entry is complete before the response is, since a client that has read the
+// response may look at the log, or reset it, before ServeHTTP returns.
 func (p *stripeProcess) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.stripe.ServeHTTP(&notingWriter{w, p, p.note(r)}, r)
 }
@@ -95,7 +95,7 @@ func (p *stripeProcess) note(r *http.Request) *request {
 	return note
 }
 
-// notingWriter notes the status.
+// notingWriter records the status.
 type notingWriter struct {
 	http.ResponseWriter
 	process *stripeProcess
@@ -109,7 +109,7 @@ func (w *notingWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// reset empties the log, and fills the buckets of the limits.
+// reset clears the log and refills the buckets of the limits.
 func (p *stripeProcess) reset(context.Context, struct{}) (struct{}, error) {
 	p.stripe.SetLimits(p.limits)
 	p.mu.Lock()
@@ -128,7 +128,7 @@ func (p *stripeProcess) requests(context.Context, struct{}) ([]request, error) {
 	return log, nil
 }
 
-// count tells how many objects lists have.
+// count returns the number of objects in lists.
 func (p *stripeProcess) count(_ context.Context, paths []string) (map[string]int, error) {
 	counts := map[string]int{}
 	for _, path := range paths {
@@ -137,7 +137,7 @@ func (p *stripeProcess) count(_ context.Context, paths []string) (map[string]int
 	return counts, nil
 }
 
-// pages gives path and query of every page of some lists, a page of each in turn.
+// pages returns path and query of every page of some lists, one page of each list in turn.
 func (p *stripeProcess) pages(_ context.Context, paths []string) ([]string, error) {
 	lists := make([][]string, len(paths))
 	for i, path := range paths {
@@ -153,7 +153,7 @@ func (p *stripeProcess) pages(_ context.Context, paths []string) ([]string, erro
 	return interleave(lists), nil
 }
 
-// interleave takes the first of each list, then the second of each, and so on.
+// interleave returns the first element of each list, then the second of each, and so on.
 func interleave(lists [][]string) []string {
 	var all []string
 	for i, more := 0, true; more; i++ {

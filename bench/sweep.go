@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// oneEach is a size in which no message has room for two records.
+// oneEach is a message size too small for two records.
 const oneEach = 1
 
-// chosenSize is the size of the messages that the service sends.
+// chosenSize is the message size of the service.
 const chosenSize = 256 << 10
 
-// cliff is what is left of the speed, from one size of message to a larger one, where there is a cliff. gRPC's own buffer
-// pool would leave a third of it.
+// cliff is the lowest acceptable ratio of the speed at one message size to that of a smaller size. With gRPC's own buffer pool,
+// it would be a third at one step.
 const cliff = 0.67
 
-// messageSizes are those that are compared. They lie close together where buffer pools have their steps.
+// messageSizes are the sizes to compare. They are close together around the steps of buffer pools.
 func messageSizes() []int {
 	sizes := []int{oneEach}
 	for _, kib := range []int{8, 16, 24, 30, 34, 40, 48, 64, 96, 128, 256, 512, 1024} {
@@ -44,7 +44,7 @@ func wire(ctx context.Context, b *bench) (section, error) {
 				return section{}, err
 			}
 			if got.Records != setup.Records {
-				return section{}, fmt.Errorf("%d of %d records came", got.Records, setup.Records)
+				return section{}, fmt.Errorf("received %d of %d records", got.Records, setup.Records)
 			}
 			sum := got
 			sum.CPU += sent.CPU
@@ -54,7 +54,7 @@ func wire(ctx context.Context, b *bench) (section, error) {
 	return wireSection(setup, ready, servers, clients, sums), nil
 }
 
-// transfer has a client read everything once.
+// transfer reads everything once with a client.
 func (b *bench) transfer(ctx context.Context, sender *child, address string) (sent, got measurement, err error) {
 	var before, after usage
 	if err := sender.do("usage", struct{}{}, &before); err != nil {
@@ -71,7 +71,7 @@ func (b *bench) transfer(ctx context.Context, sender *child, address string) (se
 }
 
 func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[int]rounds) section {
-	t := table{head: []string{"bytes in a message, at most", "records/s", "processor time", "of the server", "of the client"}}
+	t := table{head: []string{"maximum message size", "records/s", "processor time", "of the server", "of the client"}}
 	worst, best := 1.0, 0.0
 	for _, size := range setup.Sizes {
 		speed := sums[size].against(sums[oneEach], measurement.rate)
@@ -89,11 +89,11 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 			times(servers[size].against(servers[oneEach], measurement.cost)), times(clients[size].against(clients[oneEach], measurement.cost)))
 	}
 	return section{
-		setting: fmt.Sprintf("%d charges and invoices of %d bytes on average, sent by the service's own packing over loopback TCP to the client's "+
-			"own settings. Ratios to one record per message; processor time per record, of server and client together unless it says otherwise.",
+		setting: fmt.Sprintf("%d charges and invoices of %d bytes on average, packed by the service and sent over loopback TCP to a client with "+
+			"its usual settings. Ratios to one record per message; processor time per record, of server and client together unless stated otherwise.",
 			setup.Records, ready.Average),
 		tables:  []table{t},
-		remarks: []string{"The service sends messages of " + kibibytes(chosenSize) + ". With gRPC's own buffer pool, there would be a cliff behind 32 KiB."},
+		remarks: []string{"The service sends messages of " + kibibytes(chosenSize) + ". With gRPC's own buffer pool, the speed would drop sharply above 32 KiB."},
 		targets: []target{
 			atLeast("records per second with "+kibibytes(chosenSize)+", against one record per message",
 				sums[chosenSize].against(sums[oneEach], measurement.rate), 1.8, times),

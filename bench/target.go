@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// target is a figure that is to be reached.
+// target is a figure to reach.
 type target struct {
 	what   string
 	value  float64
@@ -19,7 +19,7 @@ func atLeast(what string, value, limit float64, show func(float64) string) targe
 	return target{what, value, false, limit, show}
 }
 
-// kept is false also where there is no figure.
+// kept reports whether the target is reached. Without a figure, it is not.
 func (t target) kept() bool {
 	if t.atMost {
 		return t.value <= t.limit
@@ -41,7 +41,7 @@ func (t target) bound() string {
 	return "at least " + t.show(t.limit)
 }
 
-// missed counts the targets that were not reached.
+// missed returns the number of targets that were not reached.
 func (s section) missed() int {
 	n := 0
 	for _, t := range s.targets {
@@ -52,7 +52,7 @@ func (s section) missed() int {
 	return n
 }
 
-// verdictLines gives a line for each target.
+// verdictLines returns a line for each target.
 func verdictLines(sections []section) []string {
 	lines := []string{"\n## Targets\n"}
 	for _, s := range sections {

@@ -9,8 +9,8 @@ import (
 // The readers of the scenarios without limits.
 const (
 	oursName       = "ours"
-	sequentialName = "floor, one after the other"
-	floorName      = "floor, side by side"
+	sequentialName = "floor, sequential"
+	floorName      = "floor, concurrent"
 	afternoonName  = "afternoon"
 )
 
@@ -21,7 +21,7 @@ type contest struct {
 	data       dataset
 	pages      []string
 	sideBySide int
-	atMost     time.Duration // for those who read one page after the other
+	atMost     time.Duration // for sequential readers
 	unlimited  bool
 	results    map[string]rounds
 }
@@ -40,8 +40,8 @@ func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest,
 	return c, nil
 }
 
-// round has each reader read once, but for the afternoon solution after the first round: it takes long, and once is enough
-// for what is so far behind.
+// round reads once with each reader. The afternoon solution reads only in the first round: it takes long, and is so far behind
+// that once is enough.
 func (c *contest) round(ctx context.Context, name string) error {
 	work := chore{APIBase: c.stripe.url, Key: liveKey, Pages: c.pages, Objects: total(c.data), Lists: c.data.paths()}
 	sequential, parallel := work, work
@@ -72,12 +72,12 @@ func (c *contest) round(ctx context.Context, name string) error {
 	return err
 }
 
-// against gives a figure of ours as a ratio to that of another reader.
+// against returns a figure of ours as a ratio to that of another reader.
 func (c *contest) against(other string, of func(measurement) float64) float64 {
 	return c.results[oursName].against(c.results[other], of)
 }
 
-// table compares all readers with the floor side by side.
+// table compares all readers with the concurrent floor.
 func (c *contest) table() table {
 	t := table{head: []string{"reader", "records/s", "processor time per record", "peak memory"}}
 	for _, name := range []string{floorName, sequentialName, oursName, afternoonName} {
@@ -92,19 +92,19 @@ func (c *contest) objects() string {
 	return fmt.Sprintf("%d objects in %d lists, %d pages.", total(c.data), len(c.data), len(c.pages))
 }
 
-// afternoonOnce is what [contest.round] does.
-const afternoonOnce = "The afternoon solution reads in the first round only."
+// afternoonOnce describes what [contest.round] does.
+const afternoonOnce = "The afternoon solution reads only in the first round."
 
-// cpu compares what records cost when nothing holds the readers up.
+// cpu compares the cost per record when nothing slows the readers down.
 func cpu(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // so many that it matters little how a process begins
+	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // so many that the startup of a process matters little
 	if err != nil {
 		return section{}, err
 	}
 	return section{
-		setting: c.objects() + " The simulated Stripe answers at once and without limits. Ratios to the floor with 8 pages side by side. " + afternoonOnce,
+		setting: c.objects() + " The simulated Stripe responds at once and without limits. Ratios to the floor with 8 concurrent requests. " + afternoonOnce,
 		tables:  []table{c.table()},
-		remarks: []string{"Ours does what the floor does, and validates, compacts and cuts each page and sends it on over gRPC."},
+		remarks: []string{"Ours does what the floor does, and also validates, compacts and cuts each page and sends it over gRPC."},
 		targets: []target{
 			atMost("processor time of the service per record, against the floor", c.against(floorName, measurement.cost), 3.5, times),
 			atMost("processor time of the service per record, against the afternoon solution",
@@ -113,21 +113,21 @@ func cpu(ctx context.Context, b *bench) (section, error) {
 	}, nil
 }
 
-// compressed is cpu where answers are compressed.
+// compressed is like cpu, with compressed responses.
 func compressed(ctx context.Context, b *bench) (section, error) {
 	c, err := b.unhurried(ctx, "gzip", world{Gzip: true}, b.size(60_000, 10_000))
 	if err != nil {
 		return section{}, err
 	}
 	return section{
-		setting: c.objects() + " As before, but answers are compressed with gzip, as Stripe compresses them for those who accept it: and net/http does, for " +
-			"all of these readers. " + afternoonOnce,
+		setting: c.objects() + " As before, but responses are compressed with gzip, as Stripe does for clients that accept it. All of these readers do, since they " +
+			"use net/http. " + afternoonOnce,
 		tables:  []table{c.table()},
-		remarks: []string{"Here every reader pays for taking the answers apart before it begins. The simulated Stripe is the bottleneck, so that speeds say little."},
+		remarks: []string{"Here every reader also pays for decompression. The simulated Stripe is the bottleneck, so the speeds mean little."},
 	}, nil
 }
 
-// unhurried has all readers read a typical account without latency or limits.
+// unhurried reads a typical account with all readers, without latency or limits.
 func (b *bench) unhurried(ctx context.Context, name string, w world, objects int) (*contest, error) {
 	c, err := b.contestOn(ctx, typically(objects), w)
 	if err != nil {
@@ -143,22 +143,22 @@ func (b *bench) unhurried(ctx context.Context, name string, w world, objects int
 	return c, nil
 }
 
-// latency compares the readers where each answer takes a while, as over the internet.
+// latency compares the readers with a delay for each response, as over the internet.
 func latency(ctx context.Context, b *bench) (section, error) {
 	c, err := b.contestOn(ctx, evenly(b.size(20_000, 3_000)), world{Latency: roundTrip})
 	if err != nil {
 		return section{}, err
 	}
 	defer c.stripe.stop()
-	const inFlight = 10 // what 100 requests per second at 100 ms take
+	const inFlight = 10 // the concurrency for 100 requests per second at 100 ms
 	c.sideBySide = inFlight
 	c.atMost = time.Duration(b.size(6, 2)) * time.Second
 	if err := c.round(ctx, "latency"); err != nil {
 		return section{}, err
 	}
 	return section{
-		setting: c.objects() + fmt.Sprintf(" Every answer takes 100 ms; there are no limits, but ours keeps to the documented ones. Ratios to the "+
-			"floor with %d pages side by side, which is what 100 requests per second take; those who read one page after the other are stopped after %s.",
+		setting: c.objects() + fmt.Sprintf(" Every response takes 100 ms. There are no limits, but ours keeps to the documented ones. Ratios to the "+
+			"floor with %d concurrent requests, which is what 100 requests per second take. Sequential readers are stopped after %s.",
 			inFlight, c.atMost),
 		tables: []table{c.table()},
 	}, nil

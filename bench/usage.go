@@ -15,16 +15,16 @@ type usage struct {
 	Peak int64
 }
 
-// usageNow is the usage of this process.
+// usageNow returns the usage of this process.
 func usageNow() (usage, error) {
 	u, err := resources()
 	if peak, ok := highWater(); ok {
-		u.Peak = peak // that of rusage begins with what the parent had
+		u.Peak = peak // the peak of rusage includes the parent's memory before exec
 	}
 	return u, err
 }
 
-// highWater is the peak of resident memory, where there is /proc.
+// highWater returns the peak of resident memory, if there is a /proc.
 func highWater() (int64, bool) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -39,7 +39,7 @@ func highWater() (int64, bool) {
 	return kib << 10, err == nil
 }
 
-// measured runs work, and tells how long it took and what it used in this process.
+// measured runs work and returns how long it took and what it used in this process.
 func measured(work func() error) (measurement, error) {
 	before, err := usageNow()
 	if err != nil {

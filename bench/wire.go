@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// wireSource sends records that it has already, a page at a time, so that nothing but the wire costs.
+// wireSource sends prepared records, a page at a time, so that only the wire is measured.
 type wireSource struct {
 	records []connector.Record
 	total   int
@@ -43,8 +43,8 @@ func (s *wireSource) Read(ctx context.Context, _ connector.ReadRequest, sink con
 	return connector.Summary{}, nil
 }
 
-// someRecords are charges of a simulated account, and an invoice after every nineteen: so that they have the size of
-// Stripe's fixtures on average, and differ as much.
+// someRecords returns charges of a simulated account, with an invoice after every nineteenth. Their sizes have the average and the
+// variation of Stripe's fixtures.
 func someRecords(n int) []connector.Record {
 	account := stripetest.New(stripetest.Options{Objects: map[string]int{
 		"/v1/charges": n, "/v1/invoices": n / 20,
@@ -74,13 +74,13 @@ func someRecords(n int) []connector.Record {
 	return records
 }
 
-// wireSetup is what a server of the wire sends.
+// wireSetup configures a server of prepared records.
 type wireSetup struct {
 	Records int
 	Sizes   []int // bytes of a message
 }
 
-// wireReady is where it does, by size, and how many bytes a record has.
+// wireReady has the server's addresses by message size, and the average size of a record.
 type wireReady struct {
 	Addresses map[int]string
 	Average   int

@@ -1,5 +1,5 @@
-// Command sbom tells what a Go binary is made of, from what the linker recorded in it: modules, versions and licences, as
-// SPDX 2.3 on stdout, and as a table on stderr. It fails if a licence is none of those allowed.
+// Command sbom lists the modules of a Go binary, as recorded by the linker, with their versions and licenses. It writes SPDX 2.3
+// to stdout and a table to stderr, and fails if a license is not allowed.
 //
 //	go -C tools run ./sbom ../bin/stripe-connector
 package main
@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	// The classifier knows the texts of licences; programs around it no longer build with the modules of today.
+	// The classifier recognizes license texts. The programs built on it don't build with current module versions.
 	classifier "github.com/google/licenseclassifier/v2"
 	"github.com/google/licenseclassifier/v2/assets"
 	spdxjson "github.com/spdx/tools-golang/json"
@@ -25,7 +25,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/common"
 )
 
-// allowed are the licences, by their SPDX names, that a binary of ours may hold code under.
+// allowed lists the SPDX names of the licenses allowed for code in our binaries.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "Unlicense"}
 
 func main() {
@@ -62,15 +62,15 @@ func run(binary string) error {
 		if module.Replace != nil {
 			module = module.Replace
 		}
-		licences, err := licencesOf(known, module)
+		licenses, err := licensesOf(known, module)
 		wrong = append(wrong, err)
-		for _, licence := range licences {
-			if !slices.Contains(allowed, licence) {
-				wrong = append(wrong, fmt.Errorf("%s is under %s, which is not among those allowed: %s", module.Path, licence, strings.Join(allowed, ", ")))
+		for _, license := range licenses {
+			if !slices.Contains(allowed, license) {
+				wrong = append(wrong, fmt.Errorf("%s has the license %s, which is not allowed: choose a module under one of %s", module.Path, license, strings.Join(allowed, ", ")))
 			}
 		}
-		add(document, module, strings.Join(licences, " AND "), "DEPENDS_ON")
-		fmt.Fprintf(os.Stderr, "%-50s %-40s %s\n", module.Path, module.Version, strings.Join(licences, ", "))
+		add(document, module, strings.Join(licenses, " AND "), "DEPENDS_ON")
+		fmt.Fprintf(os.Stderr, "%-50s %-40s %s\n", module.Path, module.Version, strings.Join(licenses, ", "))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return err
@@ -78,14 +78,14 @@ func run(binary string) error {
 	return spdxjson.Write(document, os.Stdout, spdxjson.Indent("  "))
 }
 
-// thirdParty files tell of other modules. Those that are linked are listed themselves.
+// thirdParty matches files about the licenses of other modules. Linked modules are listed on their own.
 var thirdParty = regexp.MustCompile(`(?i)3rd|third`)
 
-// licenceFile matches the names under which modules keep their licence.
-var licenceFile = regexp.MustCompile(`(?i)^(licen[sc]e|unlicense|copying)([-.].*)?$`)
+// licenseFile matches the names of license files.
+var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|unlicense|copying)([-.].*)?$`)
 
-// licencesOf finds the licences in a module's root.
-func licencesOf(known *classifier.Classifier, module *debug.Module) ([]string, error) {
+// licensesOf returns the licenses in a module's root directory.
+func licensesOf(known *classifier.Classifier, module *debug.Module) ([]string, error) {
 	out, err := exec.Command("go", "mod", "download", "-json", module.Path+"@"+module.Version).Output()
 	var downloaded struct{ Dir string }
 	if err = errors.Join(err, json.Unmarshal(out, &downloaded)); err != nil {
@@ -97,7 +97,7 @@ func licencesOf(known *classifier.Classifier, module *debug.Module) ([]string, e
 	}
 	var found []string
 	for _, entry := range entries {
-		if entry.IsDir() || !licenceFile.MatchString(entry.Name()) || thirdParty.MatchString(entry.Name()) {
+		if entry.IsDir() || !licenseFile.MatchString(entry.Name()) || thirdParty.MatchString(entry.Name()) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(downloaded.Dir, entry.Name()))
@@ -111,7 +111,7 @@ func licencesOf(known *classifier.Classifier, module *debug.Module) ([]string, e
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s has no licence that is known", module.Path)
+		return nil, fmt.Errorf("%s has no known license", module.Path)
 	}
 	slices.Sort(found)
 	return found, nil
@@ -119,8 +119,8 @@ func licencesOf(known *classifier.Classifier, module *debug.Module) ([]string, e
 
 var notInID = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
 
-// add adds a module, and its relation to the document or to the first module.
-func add(document *spdx.Document, module *debug.Module, licence, relation string) {
+// add adds a module and its relation to the document or to the first module.
+func add(document *spdx.Document, module *debug.Module, license, relation string) {
 	id := common.ElementID("Package-" + notInID.ReplaceAllString(module.Path, "-"))
 	from := "DOCUMENT"
 	if len(document.Packages) > 0 {
@@ -129,7 +129,7 @@ func add(document *spdx.Document, module *debug.Module, licence, relation string
 	document.Packages = append(document.Packages, &spdx.Package{
 		PackageName: module.Path, PackageSPDXIdentifier: id, PackageVersion: module.Version, PackageComment: module.Sum,
 		PackageDownloadLocation: "NOASSERTION", PackageCopyrightText: "NOASSERTION",
-		PackageLicenseConcluded: licence, PackageLicenseDeclared: licence,
+		PackageLicenseConcluded: license, PackageLicenseDeclared: license,
 		PackageExternalReferences: []*spdx.PackageExternalReference{{
 			Category: common.CategoryPackageManager, RefType: common.TypePackageManagerPURL,
 			Locator: "pkg:golang/" + module.Path + "@" + module.Version,

@@ -1,5 +1,5 @@
-// Command manifests reads Kubernetes manifests on stdin and checks them as the API server would: every field must exist in
-// the type of its kind, and each kind must be one that this program knows.
+// Command manifests reads Kubernetes manifests from stdin and validates them as the API server would: every field must exist in
+// the type of its kind. It fails on kinds that it doesn't know.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 )
 
-// empty gives an object of a kind to decode into, or nil for one that is not known.
+// empty returns an object of a kind to decode into, or nil if the kind is unknown.
 func empty(kind metav1.TypeMeta) any {
 	switch kind.APIVersion + " " + kind.Kind {
 	case "v1 Service":
@@ -52,7 +52,7 @@ func main() {
 	fmt.Printf("%d manifests\n", n)
 }
 
-// check gives the number of manifests, all of which are good if the error is nil.
+// check returns the number of manifests. If the error is nil, all of them are valid.
 func check(in io.Reader) (int, error) {
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	var wrong []error
@@ -60,7 +60,7 @@ func check(in io.Reader) (int, error) {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
 			if n == 0 {
-				wrong = append(wrong, errors.New("there is none"))
+				wrong = append(wrong, errors.New("stdin has no manifests"))
 			}
 			return n, errors.Join(wrong...)
 		}
@@ -78,7 +78,7 @@ func check(in io.Reader) (int, error) {
 		where := fmt.Sprintf("%s %s", head.Kind, head.Name)
 		object := empty(head.TypeMeta)
 		if object == nil {
-			wrong = append(wrong, fmt.Errorf("%s: %s is no kind that is known here", where, head.APIVersion))
+			wrong = append(wrong, fmt.Errorf("%s: %s is an unknown kind", where, head.APIVersion))
 			continue
 		}
 		if err := decode(document, object); err != nil {
@@ -92,7 +92,7 @@ func check(in io.Reader) (int, error) {
 	}
 }
 
-// decode is as strict as the API server: names of fields are matched with their case.
+// decode is as strict as the API server: field names are case-sensitive.
 func decode(document []byte, object any) error {
 	text, err := kyaml.YAMLToJSONStrict(document)
 	if err != nil {
@@ -102,8 +102,9 @@ func decode(document []byte, object any) error {
 	return errors.Join(append(unknown, err)...)
 }
 
-// restricted checks pods by the restricted standard (https://kubernetes.io/docs/concepts/security/pod-security-standards/),
-// a read-only file system, and that the time to end is longer than the preStop hook.
+// restricted checks that a pod meets the restricted standard
+// (https://kubernetes.io/docs/concepts/security/pod-security-standards/), has a read-only file system, and that its grace period is
+// longer than its preStop hook.
 func restricted(pod corev1.PodSpec) error {
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }
 	p := pod.SecurityContext
@@ -111,7 +112,7 @@ func restricted(pod corev1.PodSpec) error {
 		return errors.New("the pod is not restricted")
 	}
 	if !is(pod.AutomountServiceAccountToken, false) {
-		return errors.New("a token of the service account is mounted")
+		return errors.New("the token of the service account is mounted")
 	}
 	for _, c := range pod.Containers {
 		s := c.SecurityContext
