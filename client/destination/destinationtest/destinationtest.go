@@ -1,5 +1,5 @@
 // Package destinationtest proves that a destination keeps the promise of client.Destination: whatever is cut off, and
-// wherever, resuming from the states that it returns gives the rows of an undisturbed sync.
+// wherever, resuming from the states that it returns yields the rows of an undisturbed sync.
 package destinationtest
 
 import (
@@ -32,7 +32,7 @@ const (
 type Subject struct {
 	// Modes are those that it has.
 	Modes []Mode
-	// New gives the place of a new, empty destination.
+	// New returns the place of a new, empty destination.
 	New func(t *testing.T) (place string)
 	// Open opens the destination at a place, which Close may have closed before.
 	Open func(place string, mode Mode) (client.Destination, error)
@@ -57,7 +57,7 @@ type Row struct {
 	Stream, Account, ID string
 	// Data is the record as JSON with its members sorted. Of a DELETE that Keep keeps, only the operation counts.
 	Data string
-	// Deleted tells that Mark marked the row, or that Keep keeps it of a DELETE.
+	// Deleted reports that Mark marked the row, or that Keep kept it for a DELETE.
 	Deleted bool
 	// Arrival is the place among the versions, for Keep.
 	Arrival int64
@@ -66,7 +66,7 @@ type Row struct {
 // Key names a row.
 func Key(stream, account, id string) string { return stream + "/" + account + "/" + id }
 
-// Streams gives the catalog of the tests. Its records are made by [Data].
+// Streams returns the catalog of the tests. Its records are made by [Data].
 func Streams() []*connectorv1.Stream {
 	schema, err := structpb.NewStruct(map[string]any{
 		"type": "object",
@@ -88,7 +88,7 @@ func Streams() []*connectorv1.Stream {
 	return streams
 }
 
-// Data gives a record with a member that the schema does not name.
+// Data returns a record with a member that the schema does not name.
 func Data(id, parent string, version int) string {
 	return fmt.Sprintf(`{"id":%q,"n":%d,"name":"it's \"%d\"","nest":{"a":[%d]},"parent":%q,"unseen":"%d"}`,
 		id, version, version, version, parent, version)
@@ -202,7 +202,7 @@ func cutOff(t *rapid.T, s Subject, place string, mode Mode) {
 	}
 }
 
-// named gives what to compare of rows. The versions of one object are in order; those of different objects need not be.
+// named returns what to compare of rows. The versions of one object are in order; those of different objects need not be.
 func named(rows []Row, mode Mode) map[string][]string {
 	slices.SortStableFunc(rows, func(a, b Row) int { return int(a.Arrival - b.Arrival) })
 	all := map[string][]string{}
@@ -327,7 +327,7 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 	}
 }
 
-// record gives the next record of a lane.
+// record returns the next record of a lane.
 func (l *lane) record() *connectorv1.Record {
 	s := l.steps[l.next]
 	r := &connectorv1.Record{
@@ -352,7 +352,7 @@ type live struct {
 	at         int // the step that brought it
 }
 
-// want gives the rows of an undisturbed sync. Keep tells at the end of a commit what did not come back of a parent.
+// want returns the rows of an undisturbed sync. Keep tells at the end of a commit what did not come back of a parent.
 func want(lanes []*lane, mode Mode) map[string][]string {
 	all := map[string][]string{}
 	for _, l := range lanes {

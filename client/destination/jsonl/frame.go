@@ -41,7 +41,7 @@ type packer struct {
 	packed      []byte
 }
 
-// pack gives the lines compressed, valid until the next call.
+// pack returns the lines compressed, valid until the next call.
 func (p *packer) pack(lines []byte) ([]byte, error) {
 	switch p.compression {
 	case Gzip:

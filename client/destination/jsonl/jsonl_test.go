@@ -150,7 +150,7 @@ func unpacked(path string) (string, error) {
 	return string(content), err
 }
 
-// apply gives the data that is left, by id.
+// apply returns the data that is left, by id.
 func apply(lines []string) (map[string]string, error) {
 	data, generations := map[string]string{}, map[string]int64{}
 	seen := map[string]bool{}

@@ -13,8 +13,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Commit stores records and states, and removes what did not come back, in one transaction. If a record can't be stored, it
-// begins again and sets that aside.
+// Commit stores records and states, and removes rows that did not come back, in one transaction. If a record can't be
+// stored, it starts over and sets that record aside. The connection doesn't survive a ctx that ends, and Begin reconnects.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (t *table) takeBackUnchanged(ctx context.Context, tx pgx.Tx, arrived int64)
 	return err
 }
 
-// versions gives every record of a stream as a row, in order.
+// versions yields every record of a stream as a row, in order.
 type versions struct {
 	d       *Destination
 	t       *table
@@ -193,7 +193,7 @@ type versions struct {
 	replacements []replacement // that came between them
 }
 
-// copyTo copies rows. An error of a record is given as it is, not in the server's words for what came of it.
+// copyTo copies rows. It returns the error of a record itself, not the one that the server derives from it.
 func (v *versions) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
 	_, err := tx.CopyFrom(ctx, to, names, source)
 	if v.err != nil {
@@ -250,10 +250,10 @@ func (v *versions) Values() ([]any, error) { return v.values, nil }
 // Err implements pgx.CopyFromSource.
 func (v *versions) Err() error { return v.err }
 
-// newest gives the last version of each row only, since a statement cannot replace a row twice: it goes through the records
-// from the end and leaves out what it has seen. A deletion that marks its row is preceded by the version that it marks.
+// newest yields only the last version of each row, since a statement cannot replace a row twice: it walks the records from
+// the end and skips the keys that it has seen. A deletion that marks its row is preceded by the version that it marks.
 //
-// An OPERATION_DELETE_MATCHING is given once for each parent, for the rows that were in the table before. To those that came
+// It yields an OPERATION_DELETE_MATCHING once for each parent, for the rows that were in the table before. To those that came
 // in this commit before it, it is a deletion of each.
 type newest struct {
 	versions

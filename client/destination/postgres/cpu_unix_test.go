@@ -4,7 +4,7 @@ package postgres_test
 
 import "syscall"
 
-// cpuTime gives the seconds of CPU time that this process has used, the server's not.
+// cpuTime returns the seconds of CPU time that this process has used, the server's not.
 func cpuTime() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -63,7 +63,7 @@ func gone(failure *pgconn.PgError) bool {
 	return failure.Where == "" && (failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000") // not in a trigger
 }
 
-// passes reports whether the same can succeed later, without anyone's help or with that of whoever is named.
+// passes reports whether the same can succeed later, without anyone's help or with that of the session named in the error.
 func passes(failure *pgconn.PgError) bool {
 	switch failure.Code {
 	case lockNotAvailable, "40001", "40P01", "53300", "25P03", "25P04": // serialization, deadlock, no slots, timeouts between statements

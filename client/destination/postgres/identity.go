@@ -109,7 +109,7 @@ func (d *Destination) find(ctx context.Context, on connection, names ...string) 
 	return all, nil
 }
 
-// filled returns a query that tells for each of these tables whether it has rows.
+// filled returns a query for whether each of these tables has rows.
 func (d *Destination) filled(names []string) string {
 	var each []string
 	for _, name := range names {

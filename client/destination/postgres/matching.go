@@ -37,7 +37,7 @@ func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 	return true
 }
 
-// replacedAt tells whether a later record says that the rows of this one's parent are gone, and as of when.
+// replacedAt reports whether a later record says that the rows of this one's parent are gone, and as of when.
 func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced bool) {
 	if len(n.replaced) == 0 {
 		return nil, false

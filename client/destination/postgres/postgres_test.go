@@ -127,7 +127,7 @@ func object(t *testing.T, row map[string]any) string {
 	return string(content)
 }
 
-// query gives the rows of a statement, by column.
+// query returns the rows of a statement, by column.
 func query(t *testing.T, server *postgrestest.Server, schema, statement string) []map[string]any {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), server.URL(""))
@@ -149,7 +149,7 @@ func query(t *testing.T, server *postgrestest.Server, schema, statement string) 
 	return all
 }
 
-// stream gives a stream whose schema has these properties, as JSON.
+// stream returns a stream whose schema has these properties, as JSON.
 func stream(t testing.TB, name, properties string, key ...string) *connectorv1.Stream {
 	t.Helper()
 	schema := &structpb.Struct{}

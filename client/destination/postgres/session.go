@@ -165,8 +165,8 @@ func (d *Destination) transaction(ctx context.Context, f func(pgx.Tx) error) err
 	})
 }
 
-// change runs f in a transaction that changes one of our tables, and so must not wait long for a lock: whoever wants to read
-// the table queues up behind it.
+// change runs f in a transaction that changes one of our tables, and so must not wait long for a lock: everyone who
+// reads the table queues up behind it.
 func (d *Destination) change(ctx context.Context, table string, f func(pgx.Tx) error) error {
 	err := d.transaction(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", changeTimeout.Milliseconds())); err != nil {

@@ -19,10 +19,10 @@ type table struct {
 	names   []string // of the columns in the order of a row's values
 }
 
-// own gives what is ours in the order of the values: see rows.AccountAt.
+// own are the sync's own columns in the order of the values: see rows.AccountAt.
 var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
 
-// declare gives the DDL of a column that is ours.
+// declare returns the DDL of one of the sync's own columns.
 func declare(name string) string {
 	switch name {
 	case rows.Account:
@@ -39,12 +39,12 @@ func declare(name string) string {
 	return name + " text"
 }
 
-// types gives the type of each kind, as the catalog of PostgreSQL spells it.
+// types are the types of each kind, as PostgreSQL's catalog spells them.
 var types = map[rows.Kind]string{
 	rows.Integer: "bigint", rows.Real: "double precision", rows.Boolean: "boolean", rows.Text: "text", rows.JSON: "jsonb",
 }
 
-// kindOf is the other way round.
+// kindOf returns the kind of a type.
 func kindOf(name string) (rows.Kind, bool) {
 	for kind, t := range types {
 		if t == name {
@@ -54,7 +54,7 @@ func kindOf(name string) (rows.Kind, bool) {
 	return 0, false
 }
 
-// create gives the statement that makes the table.
+// create returns the statement that creates the table.
 func (t *table) create(opts rows.Options) string {
 	arrival := rows.Arrival + " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 	return t.Create(t.qualified(), opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
@@ -68,13 +68,14 @@ func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
 
 func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
 
-// createStage makes it: the columns of the values, and whether the row is a deletion.
+// createStage returns the statement that creates the staging table: the columns of the values, and whether the row is a
+// deletion.
 func (t *table) createStage() string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
 		t.stage(), rows.QuoteAll(t.names), t.qualified())
 }
 
-// merge moves the staged rows into the table: those that are there are replaced.
+// merge returns the statement that moves the staged rows into the table, replacing rows with the same key.
 func (t *table) merge() string {
 	var sets []string
 	for _, name := range t.names {
@@ -90,7 +91,7 @@ func (t *table) merge() string {
 		t.qualified(), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
 }
 
-// remove removes or marks the rows that the staged deletions name.
+// remove returns the statement that removes or marks the rows named by the staged deletions.
 func (t *table) remove(opts rows.Options) string {
 	var same []string
 	for _, key := range t.PrimaryKey() {
@@ -104,8 +105,8 @@ func (t *table) remove(opts rows.Options) string {
 	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", t.qualified(), t.stage(), conditions)
 }
 
-// complete removes or marks the rows of an account ($1) of generations before one ($2); in append mode it appends a DELETE
-// for each object whose newest version is of an older generation. A second time it finds none.
+// complete returns the statement that removes or marks the rows of an account ($1) of generations before one ($2). In append
+// mode it appends a DELETE for each object whose newest version is of an older generation. It is idempotent.
 func (t *table) complete(opts rows.Options) string {
 	name := t.qualified()
 	switch {
@@ -121,5 +122,5 @@ WHERE _operation = 'UPSERT' AND _generation < $2`, name, keys)
 	return "DELETE FROM " + name + " WHERE _account = $1 AND _generation < $2"
 }
 
-// literal makes any text safe in a statement.
+// literal quotes a text for use in a statement.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -16,7 +16,7 @@ func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column
 	return d.gather(ctx, table, c)
 }
 
-// widen makes a column anew with a wider type, which SQLite cannot change, and moves there what _extra held of it.
+// widen replaces a column by one of a wider type, which SQLite cannot change, and moves there what _extra held of it.
 func (d *Destination) widen(ctx context.Context, table string, c rows.Column, former rows.Kind) error {
 	name, next := rows.Quote(c.Name), rows.Quote("_wider_"+c.Name)
 	value := "CAST(" + name + " AS " + declared(c.Kind) + ")"

@@ -124,7 +124,7 @@ func object(t *testing.T, row map[string]any) string {
 	return string(content)
 }
 
-// query gives the rows of a statement, by column.
+// query returns the rows of a statement, by column.
 func query(t *testing.T, path, statement string) []map[string]any {
 	t.Helper()
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
@@ -163,7 +163,7 @@ func query(t *testing.T, path, statement string) []map[string]any {
 	return all
 }
 
-// stream gives a stream whose schema has these properties, as JSON.
+// stream returns a stream whose schema has these properties, as JSON.
 func stream(t *testing.T, name, properties string, key ...string) *connectorv1.Stream {
 	t.Helper()
 	schema := &structpb.Struct{}

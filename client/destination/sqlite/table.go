@@ -23,10 +23,10 @@ type table struct {
 	values   []any         // of insert, used again for each row
 }
 
-// own gives what is ours in the order of the values: see rows.AccountAt.
+// own are the sync's own columns in the order of the values: see rows.AccountAt.
 var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt}
 
-// declare gives the DDL of a column that is ours.
+// declare returns the DDL of one of the sync's own columns.
 func declare(name string) string {
 	switch name {
 	case rows.Account:
@@ -37,7 +37,7 @@ func declare(name string) string {
 	return rows.Quote(name) + " TEXT"
 }
 
-// declared gives the DDL's type of a kind.
+// declared returns the type of a kind in DDL.
 func declared(k rows.Kind) string {
 	switch k {
 	case rows.Integer:
@@ -50,7 +50,7 @@ func declared(k rows.Kind) string {
 	return "TEXT"
 }
 
-// kindOf is the other way round.
+// kindOf returns the kind of a type in DDL.
 func kindOf(declared string) rows.Kind {
 	for _, k := range []rows.Kind{rows.Integer, rows.Real, rows.Boolean} {
 		if strings.EqualFold(declared, k.String()) {
@@ -123,7 +123,8 @@ func (t *table) matchesKey() string {
 	return strings.Join(conditions, " AND ")
 }
 
-// vanished appends a DELETE for each object whose newest version is of an older generation. A second time it finds none.
+// vanished returns the statement that appends a DELETE for each object whose newest version is of an older generation. It is
+// idempotent.
 func (t *table) vanished() string {
 	keys := rows.QuoteAll(t.Names()[:t.Keys])
 	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _synced_at, _operation)
@@ -132,7 +133,7 @@ SELECT %[2]s, ?2, ?3, ?1, 'DELETE' FROM (SELECT %[2]s, _generation, _operation,
 WHERE age = 1 AND _operation = 'UPSERT' AND _generation < ?3`, rows.Quote(t.Name), keys)
 }
 
-// close gives the statements back.
+// close closes the statements.
 func (t *table) close() error {
 	var errs []error
 	for _, s := range []*sql.Stmt{t.insert, t.remove, t.replaced, t.complete} {

@@ -36,7 +36,7 @@ type Options struct {
 	Append bool
 }
 
-// Check tells what does not go together.
+// Check returns an error for options that exclude each other.
 func (o Options) Check() error {
 	if o.Append && o.SoftDeletes {
 		return errors.New("append mode keeps a row for each deletion anyway: leave deletes=soft out")
@@ -44,7 +44,7 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Own gives the columns that are ours in tables made with these options, but for the one that Append numbers.
+// Own returns the columns that are ours in tables made with these options, but for the one that Append numbers.
 func (o Options) Own() []string {
 	own := []string{Account, Generation, AsOf, EventID, Extra, SyncedAt}
 	switch {

@@ -27,7 +27,7 @@ func (k Kind) String() string {
 	return [...]string{"unknown", "integer", "real", "boolean", "text", "json"}[k]
 }
 
-// Wider gives the narrowest kind that holds the values of both.
+// Wider returns the narrowest kind that holds the values of both.
 func Wider(a, b Kind) Kind {
 	switch {
 	case a == b:
@@ -38,7 +38,7 @@ func Wider(a, b Kind) Kind {
 	return Text
 }
 
-// kindOf gives the column's kind for a property with this JSON Schema. Whatever is not plainly of one kind is Text, which
+// kindOf returns the column's kind for a property with this JSON Schema. Whatever is not plainly of one kind is Text, which
 // takes every JSON value.
 func kindOf(schema *structpb.Struct) Kind {
 	types := map[string]bool{}
@@ -97,7 +97,7 @@ func schemaAt(schema *structpb.Struct, path string) *structpb.Struct {
 	return schema
 }
 
-// value gives what to store for a JSON value: nil, an int64, a float64, a bool or a string. It also tells whether the
+// value returns what to store for a JSON value: nil, an int64, a float64, a bool or a string. It also reports whether the
 // column can hold the value without loss.
 func (k Kind) value(raw string) (stored any, fits bool) {
 	first := raw[0]
@@ -126,7 +126,7 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 	return nil, false
 }
 
-// storable tells whether PostgreSQL's jsonb can hold a JSON value: it has no NUL, no half of a surrogate pair, and no number
+// storable reports whether PostgreSQL's jsonb can hold a JSON value: it has no NUL, no half of a surrogate pair, and no number
 // of more than some thousand digits (https://www.postgresql.org/docs/current/datatype-json.html). Surrogates in pairs are
 // refused too, for the sake of one look at each byte: no source that writes UTF-8 has a need for them.
 func storable(raw string) bool {

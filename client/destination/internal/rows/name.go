@@ -13,7 +13,7 @@ const (
 	hashed = 8
 )
 
-// SafeName gives the name of a table or column for a name of the source's. Lower-case letters, digits and underscores stay
+// SafeName returns the name of a table or column for a name of the source's. Lower-case letters, digits and underscores stay
 // as they are. Any other name is folded into these and cut, and gets letters of its hash, so that no two names become the
 // same whatever comes later; so does a name that begins with an underscore, as ours do, or with a digit. Names that a
 // database reserves need quotes, as in "default", and are safe with these.

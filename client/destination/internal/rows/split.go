@@ -20,7 +20,7 @@ type Splitter struct {
 	extra   []byte
 }
 
-// Values makes room for the values of a row: those of the table's columns, then what is ours.
+// Values returns a slice for the values of a row: those of the table's columns, then the sync's own.
 func (t *Table) Values() []any { return make([]any, len(t.Columns)+OwnValues) }
 
 // Split fills values with those of a record. Every key of the table is set, or the record is refused.
@@ -131,8 +131,8 @@ func nestedKey(c Column, raw string) any {
 	return stored
 }
 
-// Parent gives the value that a record with OPERATION_DELETE_MATCHING asks to match, in the form in which the column holds
-// it. A record that asks for anything else is refused: what it means must not be guessed at, nor must it remove all rows.
+// Parent returns the value that a record with OPERATION_DELETE_MATCHING asks to match, in the form in which the column holds
+// it. A record that asks for anything else is an error: guessing could remove all rows.
 func (s *Splitter) Parent(t *Table, record *connectorv1.Record) (value any, err error) {
 	fields := 0
 	err = s.members(record.GetData(), func(name, raw string) {

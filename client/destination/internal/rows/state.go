@@ -13,7 +13,7 @@ import (
 // StateTable is the name of the table of states.
 const StateTable = "_stripe_connector_state"
 
-// EncodeState gives a state as compact JSON.
+// EncodeState returns a state as compact JSON.
 func EncodeState(state *connectorv1.StreamState) (string, error) {
 	content, err := protojson.Marshal(state.GetContent())
 	compact := jsontext.Value(content)
@@ -26,11 +26,11 @@ func EncodeState(state *connectorv1.StreamState) (string, error) {
 	return string(compact), nil
 }
 
-// DecodeState is the other way round.
+// DecodeState returns the state that EncodeState encoded.
 func DecodeState(stream, account, content string) (*connectorv1.StreamState, error) {
 	state := &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{}}
 	if err := protojson.Unmarshal([]byte(content), state.GetContent()); err != nil {
-		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream anew",
+		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream again",
 			stream, StateTable)
 	}
 	return state, nil

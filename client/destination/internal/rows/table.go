@@ -27,7 +27,7 @@ type Table struct {
 	nested map[string][]int // the key columns below a top-level member
 }
 
-// LayOut gives the table that a stream's schema asks for.
+// LayOut returns the table that a stream's schema asks for.
 func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName()), Parent: -1}
 	if len(stream.GetPrimaryKey()) == 0 && !opts.Append {
@@ -66,7 +66,7 @@ func (t *Table) find(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }
 
-// index notes where the members of a record go.
+// index records where the members of a record go.
 func (t *Table) index() {
 	t.member, t.nested = map[string]int{}, map[string][]int{}
 	for i, c := range t.Columns {
@@ -137,7 +137,7 @@ func Taken(table, field string) string {
 		"To have the field in a column, rename yours.", SafeName(field), table, field)
 }
 
-// Names gives the names of the columns.
+// Names returns the names of the columns.
 func (t *Table) Names() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -146,11 +146,11 @@ func (t *Table) Names() []string {
 	return names
 }
 
-// PrimaryKey gives the names of the columns that identify a row. The account is last, so that keys alone use its index,
+// PrimaryKey returns the names of the columns that identify a row. The account is last, so that keys alone use its index,
 // too.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
-// Create writes the statement that makes the table, under a name that is quoted already. The databases differ in how the
+// Create returns the statement that creates the table, under a name that is quoted already. The databases differ in how the
 // column of arrival is declared, in the types of columns, and in the columns of the destination's own.
 func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind) string, own func(name string) string) string {
 	var columns []string
@@ -173,10 +173,10 @@ func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind
 	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", name, strings.Join(columns, ",\n\t"))
 }
 
-// KeyIndex gives the name of an index on the primary key where that is not one already.
+// KeyIndex returns the name of an index on the primary key where that is not one already.
 func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }
 
-// ParentIndex gives the name and the columns of an index that finds the rows of one parent; no columns if the table has no
+// ParentIndex returns the name and the columns of an index that finds the rows of one parent; no columns if the table has no
 // parent, or a primary key that begins with it.
 func (t *Table) ParentIndex(opts Options) (name string, columns []string) {
 	if t.Parent < 0 || t.Parent == 0 && t.Keys > 0 && !opts.Append {

@@ -134,7 +134,7 @@ func (s *Server) stop(signal os.Signal) {
 	_ = s.cmd.Wait()
 }
 
-// Restart restarts the server as an administrator would, whoever is connected.
+// Restart restarts the server as an administrator would, in spite of connected clients.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.stop(os.Interrupt)
