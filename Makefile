@@ -45,7 +45,7 @@ generate: ## Generate the protocol's Go code and the schemas
 
 .PHONY: check-generated
 check-generated: generate ## Fail if generated files are not up to date
-	git diff --exit-code -- proto connector/stripe/schema README.md
+	git diff --exit-code -- proto connector/stripe/schema docs/streams.md
 
 .PHONY: release-proto
 release-proto: ## Make the current protocol the released one, which later changes must not break

@@ -111,17 +111,42 @@ func retryable(code codes.Code) bool {
 func messageOf(st *status.Status) string {
 	switch st.Code() {
 	case codes.Unavailable:
-		if strings.Contains(st.Message(), "first record does not look like a TLS handshake") {
-			return "The service does not speak TLS, which is expected of every target that is not on this machine."
-		}
-		return fmt.Sprintf("The service cannot be reached (%s). Check that it runs and that the target is right.",
-			innermost(st.Message()))
+		return unreachable(innermost(st.Message()))
 	case codes.Unimplemented:
 		return fmt.Sprintf("The target is not a connector service of this protocol (%s). Check the target.", st.Message())
 	case codes.ResourceExhausted:
 		return fmt.Sprintf("A limit was reached: %s.", strings.TrimSuffix(st.Message(), "."))
 	}
 	return fmt.Sprintf("The call failed with %s: %s.", st.Code(), strings.TrimSuffix(st.Message(), "."))
+}
+
+// unreachable says why a connection failed and what to do about it, from what the lowest layer says.
+func unreachable(why string) string {
+	for _, known := range []struct{ sign, advice string }{
+		{"first record does not look like a TLS handshake", "The service does not speak TLS, which is expected of every target that is not on this machine. " +
+			"Serve with a certificate."},
+		{"error reading server preface", "The service closed the connection at once. It may expect TLS: name its authorities with --ca-file."},
+		{"certificate signed by unknown authority", "The service's certificate is not signed by an authority that this machine trusts (%s). " +
+			"Name the file of its authority with --ca-file."},
+		{"certificate is not trusted", "The service's certificate is not signed by an authority that this machine trusts (%s). " +
+			"Name the file of its authority with --ca-file."},
+		{"certificate is valid for", "The service's certificate is for another name (%s). Use the name in the certificate as target."},
+		{"doesn't contain any IP SANs", "The service's certificate names no IP address (%s). Use the name in the certificate as target."},
+		{"certificate required", "The service asks for a client certificate. Give one with --cert-file and --key-file."},
+		{"bad certificate", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
+		{"unknown certificate authority", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
+		{"has expired or is not yet valid", "The certificate is not valid now (%s). Renew it, or set the clock right."},
+		{"no such host", "The name of the target is unknown (%s). Check the target."},
+	} {
+		if !strings.Contains(why, known.sign) {
+			continue
+		}
+		if strings.Contains(known.advice, "%s") {
+			return fmt.Sprintf(known.advice, why)
+		}
+		return known.advice
+	}
+	return fmt.Sprintf("The service cannot be reached (%s). Check that it runs and that the target is right.", why)
 }
 
 // innermost gives what the lowest layer said, out of the layers that gRPC wraps around it.

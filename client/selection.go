@@ -27,6 +27,8 @@ type Selection struct {
 	// stream that no pattern matches is read whole; one that several match is read with the fields of all of these. The
 	// primary key and the cursor always come.
 	Fields map[string][]string `json:"fields,omitempty" yaml:"fields,omitempty"`
+	// LeaveOut names streams to leave out if Select is empty. Unlike patterns of Exclude, names that the catalog lacks are no error.
+	LeaveOut []string `json:"-" yaml:"-"`
 }
 
 // ParseFields reads the form in which a command line gives [Selection.Fields]: "charges=id,amount".
@@ -85,6 +87,9 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 		}
 	}
 	selected = slices.Clone(selected)
+	if len(s.Select) == 0 {
+		selected = slices.DeleteFunc(selected, func(stream *connectorv1.Stream) bool { return slices.Contains(s.LeaveOut, stream.GetName()) })
+	}
 	for i, pattern := range s.Exclude {
 		excluded := m.match(fmt.Sprintf("exclude[%d]", i), pattern)
 		selected = slices.DeleteFunc(selected, func(stream *connectorv1.Stream) bool { return slices.Contains(excluded, stream) })

@@ -68,6 +68,25 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	return report, err
 }
 
+// Forget has the destination note that the streams selected are to be read from the beginning by the next Sync, and returns how
+// many of them had a state.
+func (c *Client) Forget(ctx context.Context, opts SyncOptions) (int, error) {
+	r := &run{client: c, opts: opts, tally: newTally()}
+	if err := r.discover(ctx); err != nil {
+		return 0, err
+	}
+	begun, err := opts.Destination.Begin(ctx, streams(r.chosen))
+	if err != nil {
+		return 0, fmt.Errorf("begin in the destination: %w", err)
+	}
+	labels, err := r.forget(ctx, begun.States)
+	names := map[string]bool{}
+	for _, label := range labels {
+		names[label.GetStream()] = true
+	}
+	return len(names), err
+}
+
 // run is one Sync.
 type run struct {
 	client *Client

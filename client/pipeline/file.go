@@ -37,6 +37,7 @@ type File struct {
 // Pipeline syncs one account into one destination.
 type Pipeline struct {
 	Name     string
+	Line     int // where it is in the file
 	Schedule schedule.Schedule
 	// Selection selects the streams to read.
 	Selection client.Selection
@@ -94,7 +95,7 @@ func Parse(path string, content []byte) (*File, error) {
 	for _, name := range tree.names("pipelines") {
 		entry := d.Pipelines[name]
 		p := Pipeline{
-			Name: name, Selection: entry.Selection, Attempts: cmp.Or(entry.Retry.Attempts, defaultAttempts), Wait: defaultWait,
+			Name: name, Line: tree.lines[join([]string{"pipelines", name})], Selection: entry.Selection, Attempts: cmp.Or(entry.Retry.Attempts, defaultAttempts), Wait: defaultWait,
 			config: entry.Config, destination: entry.Destination, folder: folder,
 		}
 		var err error

@@ -11,7 +11,7 @@ import (
 
 // Databases returns the commands that need a driver for SQLite, which the program must import.
 func Databases(a *app) []*cobra.Command {
-	return []*cobra.Command{a.initialize(), a.runPipelines(), a.runs(), a.logs(), a.loadingReport(), a.demo()}
+	return []*cobra.Command{a.initialize(), a.runPipelines(), a.runs(), a.status(), a.logs(), a.loadingReport(), a.demo()}
 }
 
 // theFullBuild is where the rest can be had.
@@ -20,7 +20,7 @@ const theFullBuild = "the full one has it: go install github.com/stripe-connecto
 // withoutDatabases is what help says of a program without databases.
 const withoutDatabases = `
 
-This build is for services: it has no databases, and no init, run, runs, logs, report and demo. The full build:
+This build is for services: it has no databases, and no init, run, runs, status, logs, report and demo. The full build:
 go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest`
 
 // databases returns the commands that need a database. If the program was built without, they are hidden and say where they
@@ -30,7 +30,7 @@ func (a *app) databases() []*cobra.Command {
 		return a.build.Databases(a)
 	}
 	var commands []*cobra.Command
-	for _, name := range []string{"init", "run", "runs", "logs", "report", "demo"} {
+	for _, name := range []string{"init", "run", "runs", "status", "logs", "report", "demo"} {
 		commands = append(commands, &cobra.Command{
 			Use:                name,
 			Hidden:             true,

@@ -71,7 +71,7 @@ func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 	a.inform("Quillpost is a made-up company that sells newsletters. A year of it is on a simulated Stripe at %s.\n"+
 		"Syncing it into %s through the gRPC service:", company.URL, path)
 	return a.inProcess(ctx, apiBase(config), func(service *client.Client) error {
-		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config}); err != nil {
+		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config, Selection: usual(client.Selection{})}); err != nil {
 			return err
 		}
 		if err := a.compareBooks(ctx, path, company); err != nil {
@@ -163,7 +163,7 @@ func (a *app) liveDemo(ctx context.Context, service *client.Client, config *stru
 	})
 	both.Go(func() error {
 		var arrived arrivals
-		_, err := service.Sync(ctx, client.SyncOptions{Config: config, Destination: d, Follow: true, FollowInterval: time.Second,
+		_, err := service.Sync(ctx, client.SyncOptions{Config: config, Destination: d, Selection: usual(client.Selection{}), Follow: true, FollowInterval: time.Second,
 			Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 				if line := arrived.observe(m); line != "" {
 					tell(a.stdout, "%s    %s", stamp(), line)
@@ -191,7 +191,14 @@ func (r *arrivals) observe(m *connectorv1.ReadResponse) string {
 		if r.rows == nil {
 			r.rows = map[string]int{}
 		}
-		r.rows[batch.GetStream()] += len(batch.GetRecords())
+		for _, record := range batch.GetRecords() {
+			if record.GetOperation() != connectorv1.Operation_OPERATION_DELETE_MATCHING { // which only announces rows
+				r.rows[batch.GetStream()]++
+			}
+		}
+		if r.rows[batch.GetStream()] == 0 {
+			delete(r.rows, batch.GetStream())
+		}
 	}
 	if m.GetProgress() == nil || len(r.rows) == 0 {
 		return ""

@@ -26,8 +26,8 @@ func (a *app) read() *cobra.Command {
 		Long:  readHelp,
 		Example: `  stripe-connector read --config config.json --streams charges,invoices
   stripe-connector read --config config.json --catalog catalog.json --state state.json
-  stripe-connector read --config config.json --streams charges > out.jsonl   # and, to go on from there:
-  stripe-connector read --config config.json --streams charges --state out.jsonl
+  stripe-connector read --config config.json --streams charges --sync-mode incremental > out.jsonl
+  stripe-connector read --config config.json --streams charges --sync-mode incremental --state out.jsonl   # what changed since
   stripe-connector read --config config.json --streams charges --follow --state out.jsonl
   stripe-connector read --config config.json --streams charges --reconcile --state out.jsonl
   stripe-connector read --config config.json --streams charges | jq -c '.records.records[]?.data | fromjson'`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -48,6 +49,9 @@ func (a *app) runPipelines() *cobra.Command {
 			}
 			if err := file.Only(only); err != nil {
 				return err
+			}
+			for i := range file.Pipelines {
+				file.Pipelines[i].Selection = usual(file.Pipelines[i].Selection)
 			}
 			return a.served(cmd.Context(), c.target, file, func(service *client.Client) error {
 				if check {
@@ -108,20 +112,19 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 	return errors.Join(err, printed)
 }
 
-// checkPipelines checks whatever of the file can be checked without reading records.
+// checkPipelines checks everything of the file that can be checked without reading records, and reports by line.
 func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *pipeline.File) error {
 	failed := 0
+	tables := map[string]string{} // the pipeline that writes to a destination
 	for _, p := range file.Pipelines {
-		streams, err := a.checkPipeline(ctx, service, p)
+		line, err := a.checkPipeline(ctx, service, file, p, tables)
 		if err != nil {
 			failed++
-			a.complain("pipeline %s is wrong:", p.Name)
+			a.complain("%s line %d: pipeline %s is wrong:", file.Path, p.Line, p.Name)
 			a.explain(ctx, err)
 			continue
 		}
-		next := p.Schedule.First(time.Time{}, time.Now())
-		if _, err := fmt.Fprintf(a.stdout, "%s: %s, %s, next at %s\n", p.Name, count(streams, "stream"), p.Schedule,
-			next.UTC().Format("2006-01-02 15:04:05 UTC")); err != nil {
+		if _, err := fmt.Fprintln(a.stdout, line); err != nil {
 			return err
 		}
 	}
@@ -131,28 +134,54 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 	return nil
 }
 
-// checkPipeline gives the number of streams that a pipeline reads.
-func (a *app) checkPipeline(ctx context.Context, service *client.Client, p pipeline.Pipeline) (streams int, err error) {
+// checkPipeline returns what a pipeline does: its streams, its schedule and its next run. It tries the key and the destination.
+func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *pipeline.File, p pipeline.Pipeline, tables map[string]string) (string, error) {
 	resolved, err := p.Resolve(a.getenv)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	if err := a.build.Destinations.Known(resolved.Destination); err != nil {
-		return 0, a.missing(err)
+	kinds := a.build.Destinations
+	to := kinds.In(filepath.Dir(file.Path), resolved.Destination)
+	if err := kinds.Known(to); err != nil {
+		return "", a.missing(err)
 	}
+	if other, taken := tables[to]; taken {
+		return "", fmt.Errorf("it writes the same tables as pipeline %s: give each a destination, or a schema, of its own", other)
+	}
+	tables[to] = p.Name
 	check, err := service.Check(ctx, &connectorv1.CheckRequest{Config: resolved.Config})
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	if err := a.verdict(check); err != nil {
-		return 0, err
+		return "", err
 	}
 	catalog, err := service.Discover(ctx, &connectorv1.DiscoverRequest{Config: resolved.Config})
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	selected, err := p.Selection.Streams(catalog.GetStreams())
-	return len(selected), err
+	if err != nil {
+		return "", err
+	}
+	findings, err := kinds.Check(ctx, to, selected)
+	if err != nil {
+		return "", err
+	}
+	var problems []error
+	for _, f := range findings {
+		if f.Verdict == client.FindingProblem {
+			problems = append(problems, fmt.Errorf("destination: %s: %s", f.Subject, f.Message))
+		}
+	}
+	if len(problems) > 0 {
+		return "", errors.Join(problems...)
+	}
+	line := fmt.Sprintf("%s: %s, %s", p.Name, count(len(selected), "stream"), p.Schedule)
+	if !p.Schedule.Follows() {
+		line += ", next at " + p.Schedule.First(time.Time{}, time.Now()).UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return line, nil
 }
 
 // count writes a number of things.

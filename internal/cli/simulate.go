@@ -23,6 +23,11 @@ type simulated struct {
 	latency   time.Duration
 	errorRate float64
 	limits    string
+
+	changes    string
+	deny       []string
+	notEnabled []string
+	truth      string
 }
 
 func (a *app) simulate() *cobra.Command {
@@ -33,7 +38,8 @@ func (a *app) simulate() *cobra.Command {
 		Long:  simulateHelp,
 		Example: `  stripe-connector simulate > config.json
   stripe-connector simulate --scale 100 --latency 100ms --limits live
-  stripe-connector simulate --error-rate 0.05`,
+  stripe-connector simulate --error-rate 0.05
+  stripe-connector simulate --changes 5/s --deny charges --not-enabled issuing --truth 127.0.0.1:12112`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			stripe, err := s.start()
@@ -47,8 +53,7 @@ func (a *app) simulate() *cobra.Command {
 			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL, s.limits)); err != nil {
 				return err
 			}
-			<-cmd.Context().Done()
-			return nil
+			return s.live(cmd.Context(), a, stripe)
 		},
 	}
 	flags := cmd.Flags()
@@ -58,12 +63,29 @@ func (a *app) simulate() *cobra.Command {
 	flags.DurationVar(&s.latency, "latency", 0, "`time` that each answer takes")
 	flags.Float64Var(&s.errorRate, "error-rate", 0, "`share` of requests that fail: with 500, cut bodies or broken connections")
 	flags.StringVar(&s.limits, "limits", "off", "rate limits: off, test or live, as Stripe has them")
+	flags.StringVar(&s.changes, "changes", "", "`rate` of changes to make, such as 5/s or 30/m (default: none)")
+	flags.StringSliceVar(&s.deny, "deny", nil, "`names` of streams that no key may read")
+	flags.StringSliceVar(&s.notEnabled, "not-enabled", nil, "`products` that the account does not have: issuing, treasury")
+	flags.StringVar(&s.truth, "truth", "", "loopback `address` that answers with the truth: every object of a list, as JSON Lines, by its path")
+	a.completeStreams(cmd, "deny")
 	return cmd
 }
 
 // start starts the simulated Stripe that the flags describe.
 func (s *simulated) start() (*stripetest.Server, error) {
-	options := stripetest.Options{Seed: s.seed, Scale: s.scale, Gzip: true}
+	options := stripetest.Options{Seed: s.seed, Scale: s.scale, Gzip: true, NotEnabled: s.notEnabled}
+	for _, product := range s.notEnabled {
+		if product != "issuing" && product != "treasury" {
+			return nil, usageError{fmt.Errorf("--not-enabled is %q: write issuing or treasury", product), "stripe-connector simulate"}
+		}
+	}
+	if _, err := s.rate(); err != nil {
+		return nil, usageError{err, "stripe-connector simulate"}
+	}
+	denied, err := s.denied()
+	if err != nil {
+		return nil, usageError{err, "stripe-connector simulate"}
+	}
 	switch s.limits {
 	case "off":
 	case "test":
@@ -86,6 +108,9 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	stripe, err := stripetest.Listen(s.listen, options)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
+	}
+	for _, path := range denied {
+		stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Path: path})
 	}
 	if s.errorRate > 0 {
 		for kind, share := range map[stripetest.FaultKind]float64{

@@ -29,6 +29,9 @@ PostgreSQL's password is taken from PGPASSWORD or ~/.pgpass. Options follow a qu
 Progress is on stderr: a few lines in place if it is a terminal, a line now and then if not. The report is on stdout. The exit
 code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
 
+Without --select, all streams are synced but those that take a request for each object of another stream, such as each customer:
+--plan lists both, and what they take. To sync everything: --select '*'.
+
 With --follow, the sync doesn't end: changes are stored within seconds, until Ctrl-C. With --reconcile, streams are compared with
 Stripe at the end, as far back as events reach, and what events missed is repaired.
 
@@ -51,6 +54,7 @@ type syncFlags struct {
 	follow    bool
 	interval  time.Duration
 	reconcile bool
+	plan      bool
 }
 
 func (a *app) sync() *cobra.Command {
@@ -63,6 +67,7 @@ func (a *app) sync() *cobra.Command {
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
   stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer
   stripe-connector sync --config config.json --to sqlite:stripe.db --follow
+  stripe-connector sync --config config.json --plan
   stripe-connector sync --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe&deletes=soft'
   stripe-connector sync --config config.json --to 'jsonl:lines?compress=zstd&rotate=64MB'
   stripe-connector sync --config config.json --to jsonl:lines --target 127.0.0.1:50051 --format json`,
@@ -72,7 +77,17 @@ func (a *app) sync() *cobra.Command {
 			if f.selection.Fields, err = client.ParseFields(f.fields); err != nil {
 				return usageError{err, cmd.CommandPath()}
 			}
+			if f.to == "" && !f.plan {
+				return usageError{errors.New(`required flag(s) "to" not set`), cmd.CommandPath()}
+			}
+			f.selection = usual(f.selection)
 			return f.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				if f.plan {
+					return a.planOf(cmd.Context(), service, config, f.selection)
+				}
+				if len(f.selection.Select) == 0 {
+					a.inform("Streams that take a request for each customer or the like are left out unless they are selected: see --plan.")
+				}
 				return a.syncTo(cmd.Context(), service, f.to, f.format, client.SyncOptions{Config: config, Selection: f.selection,
 					Follow: f.follow, FollowInterval: f.interval, Reconcile: f.reconcile})
 			})
@@ -83,13 +98,14 @@ func (a *app) sync() *cobra.Command {
 	a.destinationFlag(cmd, &f.to)
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.selection.Select, "select", nil,
-		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all)")
+		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all but the costly ones, see --plan)")
 	flags.StringSliceVar(&f.selection.Exclude, "exclude", nil, "`names` of streams to leave out, in the same form")
 	flags.StringArrayVar(&f.fields, "fields", nil,
 		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
 	flags.BoolVar(&f.follow, "follow", false, "do not end: store changes as they come, until Ctrl-C")
 	flags.DurationVar(&f.interval, "follow-interval", 2*time.Second, "with --follow: `time` between two looks for changes")
 	flags.BoolVar(&f.reconcile, "reconcile", false, "compare with Stripe at the end, and repair what events missed")
+	flags.BoolVar(&f.plan, "plan", false, "print the streams and what they take of Stripe's limits, and sync nothing")
 	formatFlag(cmd, &f.format, "table", "json")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "streams" { // as the other commands call it
@@ -98,9 +114,21 @@ func (a *app) sync() *cobra.Command {
 		return pflag.NormalizedName(name)
 	})
 	cmd.MarkFlagsMutuallyExclusive("follow", "reconcile")
-	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
 	a.completeStreams(cmd, "select", "exclude", "fields")
 	return cmd
+}
+
+// planOf prints the plan of a selection.
+func (a *app) planOf(ctx context.Context, service *client.Client, config *structpb.Struct, selection client.Selection) error {
+	catalog, err := service.Discover(ctx, &connectorv1.DiscoverRequest{Config: config})
+	if err != nil {
+		return err
+	}
+	selected, err := selection.Streams(catalog.GetStreams())
+	if err != nil {
+		return err
+	}
+	return a.printPlan(config, catalog.GetStreams(), selected)
 }
 
 // syncTo syncs into the destination of this name and prints the report.

@@ -249,9 +249,9 @@ func TestIDsAreEscaped(t *testing.T) {
 	}
 }
 
-// TestReadmeTable keeps the README's table of streams, which is generated: run with -update to rewrite it.
+// TestReadmeTable keeps the documentation's table of streams, which is generated: run with -update to rewrite it.
 func TestReadmeTable(t *testing.T) {
-	const file, begin, end = "../../../README.md", "<!-- streams: generated -->\n", "<!-- end of streams -->\n"
+	const file, begin, end = "../../../docs/streams.md", "<!-- streams: generated -->\n", "<!-- end of streams -->\n"
 	readme, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+// costOf returns for what a stream takes requests of its own: "customers", say, if it takes one for each of them. It is ""
+// for a stream that comes with pages of a hundred, or with the pages of another.
+func costOf(s *table.Stream) string {
+	switch {
+	case s.Parent == "" || s.Inline || s.Single || s.Expand || s.Embedded != "":
+		return ""
+	case s.Across != "":
+		return s.Parent + " and " + s.Across
+	case s.Needs != "":
+		return s.Parent + " that has " + s.Needs
+	}
+	return s.Parent
+}
+
+// costly returns the names of the streams that take a request for each object of another stream. They are left out unless they
+// are selected: an account with a million customers would take hours for each.
+func costly() []string {
+	var names []string
+	streams := table.Streams()
+	for i := range streams {
+		if costOf(&streams[i]) != "" {
+			names = append(names, streams[i].Name)
+		}
+	}
+	return names
+}
+
+// usual returns a selection that leaves out costly streams unless streams are selected by name.
+func usual(s client.Selection) client.Selection {
+	s.LeaveOut = costly()
+	return s
+}
+
+// printPlan prints what a first sync of the selected streams does and costs.
+func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv1.Stream) error {
+	limit := limitOf(config)
+	streams := table.Streams()
+	chosen := map[string]bool{}
+	lists := map[string]bool{}
+	rows := [][]string{{"STREAM", "REQUESTS", "CHANGES"}}
+	perParent := 0
+	for _, s := range selected {
+		chosen[s.GetName()] = true
+		row := streams.Find(s.GetName())
+		requests := "1 per 100 objects"
+		switch {
+		case row == nil:
+			requests = "unknown"
+		case costOf(row) != "":
+			requests = "1 for each of " + costOf(row)
+			perParent++
+		case row.Parent != "":
+			requests = "with " + row.Parent
+		case row.Single || row.Unpaged:
+			requests = "1"
+			lists[row.Path] = true
+		default:
+			lists[row.Path] = true
+		}
+		rows = append(rows, []string{s.GetName(), requests, changesWord(s.GetFreshness())})
+	}
+	text := align(rows, 3)
+	var left []string
+	for _, s := range catalog {
+		if !chosen[s.GetName()] {
+			left = append(left, s.GetName())
+		}
+	}
+	if len(left) > 0 {
+		text += fmt.Sprintf("\n%s left out: %s.\n", was(len(left), "stream"), some(left, 100))
+	}
+	text += fmt.Sprintf("\nA first sync takes at least %s, one for each list", count(len(lists), "request"))
+	if limit > 0 {
+		text += fmt.Sprintf(", or %s at the limit of %d requests/s. Every 100,000 objects take about 1,000 more, or %s",
+			atLeast(len(lists), limit), limit, atLeast(1000, limit))
+	}
+	text += ".\n"
+	if perParent > 0 {
+		text += fmt.Sprintf("%s a request for each object of another, at first and whenever they are re-read.\n", takes(perParent))
+	}
+	text += "Stripe allows 500 read requests for each transaction of the last 30 days, and at least 10,000 a month\n" +
+		"(https://docs.stripe.com/rate-limits). Later syncs take a few requests for the events, and re-list what no event announces.\n"
+	_, err := fmt.Fprint(a.stdout, text)
+	return err
+}
+
+func takes(n int) string {
+	if n == 1 {
+		return "1 stream takes"
+	}
+	return count(n, "stream") + " take"
+}
+
+// atLeast returns how long requests take at a limit.
+func atLeast(requests, limit int) string {
+	return (time.Duration(requests) * time.Second / time.Duration(limit)).Round(time.Second).String()
+}
+
+func changesWord(f connectorv1.Freshness) string {
+	return strings.ToLower(strings.TrimPrefix(f.String(), "FRESHNESS_"))
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client"
+)
+
+const resetHelp = `Forgets how far streams were read, so that the next sync, or the next run of a pipeline, reads them again from the beginning.
+Nothing is read now, and the rows stay until they are replaced. To read at once, use reread.`
+
+func (a *app) reset() *cobra.Command {
+	var c call
+	var to string
+	cmd := &cobra.Command{
+		Use:   "reset STREAM...",
+		Short: "Have the next sync read streams again from the beginning",
+		Long:  resetHelp + a.note(),
+		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reset charges --to sqlite:stripe.db
+  stripe-connector reset '*' --config config.json --to jsonl:lines`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeArguments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
+				d, err := a.build.Destinations.Open(cmd.Context(), to)
+				if err != nil {
+					return a.missing(err)
+				}
+				n, err := service.Forget(cmd.Context(), client.SyncOptions{Config: config, Destination: d, Selection: client.Selection{Select: args}})
+				if err := errors.Join(err, d.Close()); err != nil {
+					return err
+				}
+				tell(a.stdout, "%s will be read from the beginning by the next sync.", count(n, "stream"))
+				return nil
+			})
+		},
+	}
+	c.addTarget(cmd)
+	c.addConfig(cmd)
+	a.destinationFlag(cmd, &to)
+	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
+	return cmd
+}
