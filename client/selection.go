@@ -164,7 +164,7 @@ func (m *matcher) checkFields(at string, stream *connectorv1.Stream, paths []str
 	}
 	known := slices.Sorted(maps.Keys(properties))
 	for _, p := range paths {
-		if top, _, _ := strings.Cut(p, "."); properties[top] == nil {
+		if top := topOf(p); properties[top] == nil && top != allFields {
 			m.complain(at, "Stream %s has no field %q. Did you mean %q?", stream.GetName(), p, nearest(top, known))
 		}
 	}
@@ -180,12 +180,11 @@ func choose(stream *connectorv1.Stream, fields []string) chosen {
 	}
 	keep := map[string]bool{}
 	for _, p := range slices.Concat(fields, stream.GetPrimaryKey(), []string{stream.GetCursorField()}) {
-		top, _, _ := strings.Cut(p, ".")
-		keep[top] = true
+		keep[topOf(p)] = true
 	}
 	kept := map[string]*structpb.Value{}
 	for name, property := range propertiesOf(stream.GetJsonSchema()) {
-		if keep[name] {
+		if keep[name] || keep[allFields] {
 			kept[name] = property
 		}
 	}
@@ -198,6 +197,15 @@ func choose(stream *connectorv1.Stream, fields []string) chosen {
 	pruned.JsonSchema = schema
 	slices.Sort(fields)
 	return chosen{stream: pruned, fields: slices.Compact(fields)}
+}
+
+// allFields selects every field that is read if none is selected, besides others that are named.
+const allFields = "*"
+
+// topOf returns the first name of a field's path, without the brackets of an array.
+func topOf(path string) string {
+	top, _, _ := strings.Cut(path, ".")
+	return strings.TrimSuffix(top, "[]")
 }
 
 func propertiesOf(schema *structpb.Struct) map[string]*structpb.Value {

@@ -77,5 +77,7 @@ const (
 type ConfiguredStream struct {
 	Stream   string
 	SyncMode SyncMode // zero means FullRefresh
-	Fields   []string // paths of the fields to send; empty means all
+	// Fields are the paths of the fields to send; empty means all that come by default. A source may take "*" for these, besides
+	// others that only come if they are named.
+	Fields []string
 }

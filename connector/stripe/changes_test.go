@@ -157,7 +157,7 @@ func (r *replica) expectTruth() {
 			continue // events outlive their objects, and the summaries of deleted customers can't be requested
 		}
 		w := &world{Server: r.stripe}
-		truth := w.truth(r.t, path)
+		truth := w.truth(r.t, path, included(stream.Name)...)
 		want := map[string][]map[string]any{}
 		count := 0
 		for id, objects := range truth {

@@ -18,6 +18,8 @@ type replicas struct {
 	// strict means that records are stored only together with a state that covers them. Otherwise everything received is
 	// stored.
 	strict bool
+	// columns are selected besides those that come by default, by stream.
+	columns map[string][]string
 
 	tables map[string]*copyOf
 	wrong  []string
@@ -51,7 +53,11 @@ func newReplicas(streams map[string]connector.Stream, strict bool) *replicas {
 // request returns the streams that were selected so far, with their last states.
 func (r *replicas) request() (streams []connector.ConfiguredStream, states []connector.StreamState) {
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
-		streams = append(streams, connector.ConfiguredStream{Stream: name, SyncMode: connector.Incremental})
+		configured := connector.ConfiguredStream{Stream: name, SyncMode: connector.Incremental}
+		if columns := r.columns[name]; columns != nil {
+			configured.Fields = append([]string{"*"}, columns...)
+		}
+		streams = append(streams, configured)
 		if state := r.tables[name].state; state != nil {
 			states = append(states, *state)
 		}

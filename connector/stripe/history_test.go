@@ -304,6 +304,11 @@ func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 	}
 	p.config = connector.NewConfig(config)
 	p.copies = []*replicas{newReplicas(streams, true), newReplicas(streams, false)}
+	if h.columns {
+		for _, r := range p.copies {
+			r.columns = onRequest
+		}
+	}
 	p.choose(h.selected...)
 	p.remember()
 	return p
@@ -614,11 +619,12 @@ func decoded(p *play, data string) map[string]any {
 // truth returns the rows that a stream should have, with the ids of parents.
 func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 	object, pattern := path(stream)
+	expand := append(included(stream.Name), r.columns[stream.Name]...)
 	rows := map[string]string{}
 	if stream.Parent != "" && parameter.MatchString(pattern) && !strings.Contains(pattern, "{across}") {
 		_, parents := path(p.streams[stream.Parent])
 		for parent := range p.account.Truth(parents) {
-			for _, data := range p.listed(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), object) {
+			for _, data := range p.listed(parameter.ReplaceAllLiteralString(pattern, url.PathEscape(parent)), object, expand...) {
 				if stream.ParentField != "" {
 					data = rawjson.WithMember(data, stream.ParentField, rawjson.Quote(parent))
 				}
@@ -627,7 +633,7 @@ func (p *play) truth(r *replicas, stream connector.Stream) map[string]string {
 		}
 		return rows
 	}
-	for id, data := range p.listed(pattern, object) {
+	for id, data := range p.listed(pattern, object, expand...) {
 		if _, shown := rawjson.Lookup(data, stream.ParentField); stream.ParentField != "" && !shown {
 			parent := p.account.Relation(id, stream.ParentField)
 			if parent == "" {
@@ -662,9 +668,9 @@ func (p *play) held(stream connector.Stream, data string) []string {
 }
 
 // listed returns what a list holds of one type of object, by id.
-func (p *play) listed(path, object string) map[string]string {
+func (p *play) listed(path, object string, expand ...string) map[string]string {
 	found := map[string]string{}
-	for id, raw := range p.account.Truth(path) {
+	for id, raw := range p.account.Truth(path, expand...) {
 		if kind, _ := rawjson.Lookup(string(raw), "object"); kind == rawjson.Quote(object) {
 			found[id] = string(raw)
 		}

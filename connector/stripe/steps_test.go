@@ -24,6 +24,7 @@ type history struct {
 	updateMode              string
 	pageSize                int
 	connected               bool          // reads a connected account
+	columns                 bool          // selects the columns of onRequest
 	skew                    time.Duration // how far the local clock is ahead of Stripe's
 	steps                   []step
 }
@@ -31,8 +32,8 @@ type history struct {
 // GoString describes a history in short lines.
 func (h history) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, local clock ahead by %v\n\tselect %s",
-		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.skew, strings.Join(h.selected, " "))
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, columns on request: %v, local clock ahead by %v\n\tselect %s",
+		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.columns, h.skew, strings.Join(h.selected, " "))
 	for _, s := range h.steps {
 		b.WriteString("\n\t" + s.String())
 	}
@@ -168,6 +169,21 @@ var related = [][]string{
 	{"billing_portal_configurations", "file_links", "forwarding_requests", "radar_early_fraud_warnings", "sigma_scheduled_query_runs"},
 }
 
+// onRequest are columns that Stripe shows only if they are expanded: of objects that are listed, of children that are embedded,
+// and of children whose columns are too deep in their parents to be asked for there.
+var onRequest = map[string][]string{
+	"customers":                     {"tax", "tax_ids"},
+	"subscription_items":            {"price.tiers"},
+	"checkout_session_line_items":   {"taxes"},
+	"invoice_line_items":            {"price.tiers"},
+	"credit_notes":                  {"shipping_cost.taxes"},
+	"promotion_codes":               {"coupon.applies_to"},
+	"treasury_financial_accounts":   {"features"},
+	"issuing_transactions":          {"purchase_details"},
+	"quotes":                        {"total_details.breakdown"},
+	"billing_portal_configurations": {"features.subscription_update.products"},
+}
+
 // deletable are the streams whose objects Stripe deletes. Subscriptions are canceled instead.
 var deletable = []string{
 	"apple_pay_domains", "bank_accounts", "cards", "coupons", "customer_discounts", "customer_payment_methods", "customer_tax_ids", "customers",
@@ -252,6 +268,7 @@ func histories(streams map[string]connector.Stream) *rapid.Generator[history] {
 		h.pool = slices.Compact(h.pool)
 		h.connected = !slices.Contains(h.pool, "accounts") && rapid.IntRange(0, 5).Draw(t, "connected") == 5
 		h.skew = skews.Draw(t, "skew")
+		h.columns = rapid.IntRange(0, 2).Draw(t, "columns") == 2
 		h.selected = rapid.SliceOfNDistinct(rapid.SampledFrom(h.pool), 1, len(h.pool), rapid.ID).Draw(t, "selected")
 		slices.Sort(h.selected)
 		h.steps = rapid.SliceOfN(h.stepGenerator(), 1, 25).Draw(t, "steps")

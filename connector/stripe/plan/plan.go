@@ -3,6 +3,8 @@ package plan
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -176,6 +178,11 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", s.Changes.Until())
 		p.restart(s)
 		return g, true
+	case !slices.Equal(given.Expanded, s.Expanded()):
+		s.Notice = fmt.Sprintf("Stripe is asked to expand %s now, and was asked for %s: the stream is read again from the beginning, so that all rows have the same fields.",
+			orNothing(s.Expanded()), orNothing(given.Expanded))
+		p.restart(s)
+		return g, true
 	case len(given.Windows) > 0:
 		s.Resumed = true
 		s.NeedsRelist = s.Incremental && !given.Relisting && p.table.Freshness(s.Row) != connector.ByEvents
@@ -190,6 +197,14 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		g.from, g.trail = min(given.From, p.earliest(g.root)), p.trail(s, g.root)
 	}
 	return g, g.trail < p.now || g.from < g.covered
+}
+
+// orNothing returns the names in a sentence.
+func orNothing(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
 }
 
 // restart makes a stream begin at the beginning in a new generation, so that rows that do not come back can be removed. Not so

@@ -36,33 +36,50 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 		if incremental && p.bounded {
 			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is INCREMENTAL, and the request has a time_range: leave one of them out. An incremental read covers all that changed since its state.")
 		}
-		p.selected = append(p.selected, &selected.Stream{
-			Row:         row,
-			Incremental: incremental,
-			Swept:       incremental && p.table.Swept(row),
-			Selection:   p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental),
-		})
+		s := &selected.Stream{Row: row, Incremental: incremental, Swept: incremental && p.table.Swept(row)}
+		s.Selection, s.Expansions = p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental)
+		p.selected = append(p.selected, s)
 	}
 }
 
-func (p *planner) selectFields(row *table.Stream, at string, fields []string, incremental bool) *rawjson.Selection {
-	if len(fields) == 0 {
-		return nil
-	}
+// selectFields returns the selection of fields of a stream, nil for all, and what Stripe must be asked for to show them.
+func (p *planner) selectFields(row *table.Stream, at string, fields []string, incremental bool) (*rawjson.Selection, []table.Expansion) {
 	known := p.table.Fields(row)
+	if len(fields) == 0 {
+		return nil, known.Defaults()
+	}
+	var expansions []table.Expansion
+	paths := slices.Clone(row.PrimaryKey())
 	for i, field := range fields {
-		if problem := known.Problem(field); problem != "" {
+		if field == table.AllFields {
+			expansions = append(expansions, known.Defaults()...)
+			continue
+		}
+		column, problem := known.Column(field)
+		if problem != "" {
 			p.wrong(fmt.Sprintf("%s.fields[%d]", at, i), "is %s: %s", hint.Quote(field), problem)
+			continue
+		}
+		paths = append(paths, column.Path)
+		if len(column.Expansion.Steps) > 0 {
+			expansions = append(expansions, column.Expansion)
+		}
+		for _, step := range column.Expansion.Steps {
+			if !step.Includes {
+				paths = append(paths, step.Path+".id") // what was expanded can still be joined
+			}
 		}
 	}
-	paths := slices.Concat(fields, row.PrimaryKey())
+	if slices.Contains(fields, table.AllFields) {
+		return nil, expansions
+	}
 	if row.Cursor != "" {
 		paths = append(paths, row.Cursor)
 	}
 	if key := row.ParentRef(); incremental && key != "" {
 		paths = append(paths, key) // else its rows could not be replaced by parent
 	}
-	return rawjson.Select(paths...)
+	return rawjson.Select(paths...), expansions
 }
 
 // find returns the selected stream of a name, or nil.

@@ -22,16 +22,27 @@
 // a reference: there is no $ref, $defs or anyOf.
 //
 //   - type is a name, or an array of names where there are several: ["string","null"] may be null.
+//
 //   - format is "unix-time" (an integer, seconds since 1970) or "decimal" (a string).
+//
 //   - const is the fixed value of an object property, such as "charge".
+//
 //   - examples holds known values, at most twelve of them.
+//
 //   - x-expandable names the object types of a field that holds an id, or the whole object when it was expanded. Its type
 //     is ["string","object"].
+//
 //   - x-references names the object type of a field that holds an id and cannot be expanded.
+//
 //   - x-object names the object types of an embedded object that has a schema of its own: Lookup tells its properties,
 //     which are not repeated here.
+//
 //   - x-optional is true where a property may be absent, not only null: it belongs to one variant of the object, or comes
 //     only when it is expanded. See below.
+//
+//   - x-includable is present where a property is absent unless it is expanded. Its value says when a Read asks for it:
+//     "by default", or "on request" if a selection of fields names it, or "by name" likewise for personal data, which no
+//     pattern is to select. Properties that hold secrets, and come only on request, are not in the schema.
 //
 // Embedded lists keep their shape of object ("list"), data, has_more and url.
 //

@@ -81,6 +81,9 @@ func (d *document) compare(t *testing.T, path string, n node, components []node)
 			values = append(values, d.alternatives(t, c.child("additionalProperties"))...)
 		}
 	}
+	if path == "apps.secret" {
+		delete(want, "payload") // the secret itself, which is never asked for
+	}
 	got := n.properties()
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("%s has other properties than the document (-document +schema):\n%s", path, diff)

@@ -76,7 +76,7 @@ func TestTotalSize(t *testing.T) {
 func TestOpen(t *testing.T) {
 	allowed := []string{
 		"$schema", "title", "type", "format", "const", "examples", "required", "properties", "items",
-		"additionalProperties", "x-object", "x-expandable", "x-references", "x-optional",
+		"additionalProperties", "x-object", "x-expandable", "x-references", "x-optional", "x-includable",
 	}
 	for _, object := range schema.Objects() {
 		walk(lookup(t, object), "", func(path string, n node) {

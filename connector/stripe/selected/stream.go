@@ -3,6 +3,7 @@ package selected
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,16 @@ type Lists interface {
 // SetLists sets the pass that reads the stream's lists.
 func (s *Stream) SetLists(lists Lists) { s.lists.Store(&lists) }
 
+// Expanded returns the paths of what Stripe is asked to expand for the columns of the stream, sorted.
+func (s *Stream) Expanded() []string {
+	var paths []string
+	for _, e := range s.Expansions {
+		paths = append(paths, e.Path())
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
 // HasLists reports whether the stream's lists are being or have been read in this Read.
 func (s *Stream) HasLists() bool { return s.lists.Load() != nil }
 
@@ -96,7 +107,7 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
 	}
-	s.Current.Changes, s.Current.Owner, s.Current.SetAside = s.Changes, s.Owner, s.SetAside()
+	s.Current.Changes, s.Current.Owner, s.Current.SetAside, s.Current.Expanded = s.Changes, s.Owner, s.SetAside(), s.Expanded()
 	encoded, err := json.Marshal(s.Current)
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
 }

@@ -12,8 +12,8 @@ import (
 
 // Version is the version of the states that this build writes. Earlier versions can still be read: version 1 has neither
 // changes nor an owner, so an incremental Read sweeps the events since the end of its range; version 2 lists the applied
-// events individually.
-const Version = 3
+// events individually; version 3 has no expanded fields.
+const Version = 4
 
 // State says how far a stream was read. Its lists are complete if Windows is empty.
 type State struct {
@@ -32,6 +32,8 @@ type State struct {
 	Changes  *Changes     `json:"changes,omitempty"` // for incremental Reads of a stream whose changes are announced by events
 	SetAside []SetAside   `json:"aside,omitempty"`   // items that the stream continues without
 	Owner    Owner        `json:"owner,omitzero"`
+	// Expanded lists what Stripe was asked to expand in the rows, sorted.
+	Expanded []string `json:"expanded,omitempty"`
 }
 
 // Owner says whose data a state describes, as far as that is known.

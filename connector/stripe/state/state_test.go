@@ -15,11 +15,11 @@ import (
 var testNow = clock.Of(time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC))
 
 const (
-	behind = `{"version":3,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	behind = `{"version":4,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]}`
-	ahead = `{"version":3,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	ahead = `{"version":4,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
-	finished = `{"version":3,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+	finished = `{"version":4,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
 )
 
@@ -28,7 +28,7 @@ func TestParseRejects(t *testing.T) {
 	tests := map[string]struct{ state, problem string }{
 		"not JSON":              {`x`, "is not a state"},
 		"a list":                {`[]`, "is not a state"},
-		"another version":       {swap(`"version":3`, `"version":4`).Replace(behind), "version 4"},
+		"another version":       {swap(`"version":4`, `"version":5`).Replace(behind), "version 5"},
 		"unknown member":        {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
 		"the future":            {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
 		"future changes":        {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
@@ -67,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestStatesOfVersion2 parses states written by an earlier release: the events that they list are not applied again.
 func TestStatesOfVersion2(t *testing.T) {
-	text := strings.Replace(finished, `"version":3`, `"version":2`, 1)
+	text := strings.Replace(finished, `"version":4`, `"version":2`, 1)
 	text = strings.Replace(text, `"windows"`, `"changes":{"from":"2024-06-01T00:00:00Z","until":"2024-06-01T00:05:00Z","seen":["`+hash("evt_1")+`"],"reread":"2024-06-01T00:05:05Z"},"windows"`, 1)
 	parsed, err := Parse(json.RawMessage(text), "test", testNow)
 	if err != nil {

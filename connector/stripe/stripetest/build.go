@@ -118,7 +118,7 @@ func (b *builder) property(path, name string, n *node, chosen bool) (field, bool
 		switch {
 		case relation != nil:
 			return f, false
-		case onlyExpanded(b.kind.object, full):
+		case n.Includable != "": // https://docs.stripe.com/expand#with-includable
 			f.guard = full
 		case path == "" && n.list(), name == "deleted", n.Type[0] == "object" || n.Type[0] == "array", len(n.Expandable) > 0,
 			b.rand.IntN(3) == 0:

@@ -153,17 +153,6 @@ func descriptions() []string {
 		"a\u2028b\u00a0c\ufeff", "'; DROP TABLE charges; --", "trailing space ", "", "null", "0"}
 }
 
-// onlyExpanded says whether a property comes only when it is expanded (https://docs.stripe.com/expand#with-includable).
-func onlyExpanded(object, path string) bool {
-	switch object + "." + path {
-	case "customer.cash_balance", "customer.tax", "price.tiers", "price.currency_options", "plan.tiers", "coupon.applies_to",
-		"coupon.currency_options", "issuing.card.number", "issuing.card.cvc", "treasury.financial_account.features",
-		"identity.verification_session.verified_outputs", "apps.secret.payload", "shipping_rate.fixed_amount.currency_options":
-		return true
-	}
-	return false
-}
-
 // oldShape renames and leaves out properties as older API versions had them
 // (https://docs.stripe.com/upgrades#api-versions), and adds one that was removed since.
 func oldShape(object string, fields []field) []field {

@@ -18,6 +18,7 @@ type node struct {
 	Expandable []string         `json:"x-expandable"`
 	References []string         `json:"x-references"`
 	Optional   bool             `json:"x-optional"`
+	Includable string           `json:"x-includable"`
 	Properties map[string]*node `json:"properties"`
 	Items      *node            `json:"items"`
 }

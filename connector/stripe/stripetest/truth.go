@@ -13,14 +13,21 @@ import (
 // living invoices. Lists that need to know a parent by parameter, such as "/v1/subscription_items", are complete.
 // It panics on a path that is none. The data must not be changed from within the loop. What some request cannot read now is in it,
 // too; see Unreadable.
-func (a *Account) Truth(path string) iter.Seq2[string, json.RawMessage] {
+//
+// The objects are shown with what is to be expanded (https://docs.stripe.com/expand): "tiers" of prices. It panics on a path
+// that cannot be.
+func (a *Account) Truth(path string, expand ...string) iter.Seq2[string, json.RawMessage] {
 	r, ids := a.listRoute(path)
+	e, err := a.stripe.model.parseExpansion(expand, a.stripe.model.objects(r), false)
+	if err != nil {
+		panic("stripetest: " + err.message)
+	}
 	return func(yield func(string, json.RawMessage) bool) {
 		a.stripe.lock.RLock()
 		defer a.stripe.lock.RUnlock()
 		a.walk(r, ids, func(t ref, _ *ref) bool {
 			r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode}
-			r.object(t, t.store.revision(t.ordinal), nil, -1, false)
+			r.object(t, t.store.revision(t.ordinal), e, -1, false)
 			return yield(t.store.id(t.ordinal), r.buf)
 		})
 	}

@@ -3,10 +3,12 @@ package table
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // property is what field selection needs to know of a JSON Schema.
@@ -17,6 +19,7 @@ type property struct {
 	Type                 types               `json:"type"`
 	Expandable           []string            `json:"x-expandable"`
 	Objects              []string            `json:"x-object"`
+	Includable           string              `json:"x-includable"`
 }
 
 // types is the type keyword of a JSON Schema: one name or several.
@@ -46,29 +49,141 @@ func (t Table) Fields(row *Stream) Fields {
 	return fields
 }
 
+// AllFields stands for every field that a record has if no fields are selected.
+const AllFields = "*"
+
+// Column is a field that a caller selects by its path.
+type Column struct {
+	Path      string    // in a record; arrays are transparent
+	Expansion Expansion // what Stripe must be asked for; without steps if it shows the field anyway
+}
+
 // Problem returns what is wrong with the path of a field; empty if the field may exist.
 func (f Fields) Problem(path string) string {
-	names, at := strings.Split(path, "."), f.root
-	for i, name := range names {
-		for at.Items != nil {
-			at = *at.Items
-		}
-		if at.open() {
-			return ""
-		}
-		next, known := at.Properties[name]
-		if !known {
-			return unknownField(f.row, names[:i], name, at)
-		}
-		at = next
-	}
-	return ""
+	_, problem := f.Column(path)
+	return problem
 }
+
+// Column returns the field at a path such as "billing_details.email", "latest_charge.outcome.type" or "discounts[].coupon.name",
+// or what is wrong with the path. A path may lead into objects that Stripe shows as ids unless they are expanded.
+func (f Fields) Column(path string) (Column, string) {
+	w := walk{row: f.row, names: strings.Split(strings.ReplaceAll(path, "[]", ""), "."), at: f.root}
+	for w.depth < len(w.names) {
+		if known, problem := w.step(); problem != "" || !known {
+			return w.column(), problem
+		}
+	}
+	return w.column(), w.tooDeep()
+}
+
+// walk follows a path through schemas.
+type walk struct {
+	row   *Stream
+	names []string
+	depth int // of at
+	at    property
+	steps []Step
+}
+
+func (w *walk) column() Column {
+	return Column{Path: strings.Join(w.names, "."), Expansion: Expansion{Steps: w.steps}}
+}
+
+// step follows the next name. It reports false where no schema knows what is below.
+func (w *walk) step() (known bool, problem string) {
+	for w.at.Items != nil {
+		w.at = *w.at.Items
+	}
+	here := strings.Join(w.names[:w.depth], ".")
+	if len(w.at.Expandable) > 0 {
+		w.steps = append(w.steps, Step{Path: here})
+		if problem := w.tooDeep(); problem != "" {
+			return false, problem
+		}
+	}
+	if objects := slices.Concat(w.at.Expandable, w.at.Objects); len(objects) > 0 {
+		if w.at, known = schemaWith(objects, w.names[w.depth]); !known {
+			return false, ""
+		}
+	}
+	if w.at.open() {
+		return false, ""
+	}
+	next, known := w.at.Properties[w.names[w.depth]]
+	if !known {
+		return false, unknownField(w.row, w.names[:w.depth], w.names[w.depth], w.at)
+	}
+	w.at = next
+	w.depth++
+	if next.Includable != "" {
+		w.steps = append(w.steps, Step{Path: strings.Join(w.names[:w.depth], "."), Includes: true})
+	}
+	return true, ""
+}
+
+// tooDeep returns what is wrong if Stripe does not expand as many levels.
+func (w *walk) tooDeep() string {
+	if len(w.steps) == 0 {
+		return ""
+	}
+	e := Expansion{Steps: w.steps}
+	if w.row.Inline {
+		e = e.Below(w.row.Embedded)
+	}
+	if e.Fits() {
+		return ""
+	}
+	return fmt.Sprintf("%s leads through too many objects: Stripe expands %d levels of a list, data included.", w.column().Expansion.Path(), maxLevels)
+}
+
+// schemaWith returns the schema of the first of some object types that has a property, or of the first of them; false if none
+// has a schema.
+func schemaWith(objects []string, name string) (property, bool) {
+	var first property
+	found := false
+	for _, object := range objects {
+		shape, ok := schema.Lookup(object)
+		if !ok {
+			continue
+		}
+		var p property
+		if err := json.Unmarshal(shape.JSON, &p); err != nil {
+			panic(fmt.Sprintf("the schema of %s is not JSON: %v", object, err)) // generated, and tested
+		}
+		if _, has := p.Properties[name]; has {
+			return p, true
+		}
+		if !found {
+			first, found = p, true
+		}
+	}
+	return first, found
+}
+
+// Defaults returns what Stripe is asked for if no fields are selected.
+func (f Fields) Defaults() []Expansion {
+	return defaults(f.root, "")
+}
+
+func defaults(p property, above string) []Expansion {
+	var all []Expansion
+	for _, name := range slices.Sorted(maps.Keys(p.Properties)) {
+		field := p.Properties[name]
+		if field.Includable == IncludedByDefault {
+			all = append(all, Expansion{Steps: []Step{{Path: above + name, Includes: true}}})
+		}
+		all = append(all, defaults(field, above+name+".")...)
+	}
+	return all
+}
+
+// IncludedByDefault marks, in a schema, fields that Stripe is asked for if no fields are selected: those that cost no request
+// and little space in a page.
+const IncludedByDefault = "by default"
 
 // open reports whether an object may have members that its schema does not name: a map, or an object of another schema.
 func (p property) open() bool {
-	return p.AdditionalProperties != nil || len(p.Expandable) > 0 || len(p.Objects) > 0 ||
-		len(p.Properties) == 0 && slices.Contains(p.Type, "object")
+	return p.AdditionalProperties != nil || len(p.Properties) == 0 && slices.Contains(p.Type, "object")
 }
 
 func unknownField(row *Stream, above []string, name string, at property) string {

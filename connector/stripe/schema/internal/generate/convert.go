@@ -36,6 +36,9 @@ func (c *converter) schema(object string) (*node, error) {
 		n.Required = []string{"id"}
 	}
 	c.markAbsent(object, source, n)
+	if err := c.markIncludable(object, n); err != nil {
+		return nil, err
+	}
 	if id := n.Properties["id"]; id != nil {
 		// Only an upcoming invoice has no id, and no list returns it: https://docs.stripe.com/api/invoices/upcoming.
 		id.Optional = false
@@ -55,6 +58,30 @@ func (c *converter) markAbsent(object string, source *component, n *node) {
 			property.Optional = true
 		}
 	}
+}
+
+// markIncludable marks the fields that come only if they are expanded, and removes those that are never to be asked for.
+func (c *converter) markIncludable(object string, n *node) error {
+	for path, offer := range c.includable[object] {
+		names := strings.Split(path, ".")
+		at := n
+		for _, name := range names[:len(names)-1] {
+			if at = at.Properties[name]; at == nil {
+				return fmt.Errorf("includable.json: no %s.%s", object, path)
+			}
+		}
+		last := names[len(names)-1]
+		property := at.Properties[last]
+		switch {
+		case property == nil:
+			return fmt.Errorf("includable.json: no %s.%s", object, path)
+		case offer == "never":
+			delete(at.Properties, last)
+		default:
+			property.Optional, property.Includable = true, offer
+		}
+	}
+	return nil
 }
 
 // convert returns the schema of any component.

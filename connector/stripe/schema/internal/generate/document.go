@@ -17,6 +17,9 @@ var supplementJSON []byte
 //go:embed references.json
 var referencesJSON []byte
 
+//go:embed includable.json
+var includableJSON []byte
+
 // inputs is everything that the output depends on.
 type inputs struct {
 	components map[string]*component
@@ -26,6 +29,9 @@ type inputs struct {
 	fixtures map[string]map[string]json.RawMessage
 	// references maps component and property to the object type whose id the property holds.
 	references map[string]map[string]string
+	// includable maps object type and field to how a field is offered that comes only if it is expanded
+	// (https://docs.stripe.com/expand#with-includable): "by default", "on request", only "by name", or "never".
+	includable map[string]map[string]string
 }
 
 // unlisted are the object types of streams that no list returns: objects of which an account has one, and objects that are
@@ -93,6 +99,7 @@ func load() (*inputs, error) {
 		{"fixtures", embedded.OpenAPIFixtures, &examples},
 		{"supplement.json", supplementJSON, &supplement},
 		{"references.json", referencesJSON, &in.references},
+		{"includable.json", includableJSON, &in.includable},
 	} {
 		if err := decode(source.json, source.into); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", source.name, err)

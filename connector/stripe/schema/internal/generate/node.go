@@ -13,6 +13,7 @@ type node struct {
 	Expandable []string `json:"x-expandable,omitempty"`
 	References []string `json:"x-references,omitempty"`
 	Optional   bool     `json:"x-optional,omitempty"`
+	Includable string   `json:"x-includable,omitempty"`
 
 	Properties           map[string]*node `json:"-"`
 	Items                *node            `json:"-"`
