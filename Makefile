@@ -41,7 +41,7 @@ lint: ## Check code style, prose, import rules and the protocol
 generate: ## Generate the protocol's Go code and the schemas
 	$(TOOL) buf generate
 	go generate ./...
-	go test ./connector/stripe/table -run TestReadmeTable -update
+	go test ./connector/stripe/table -run TestStreamsDocument -update
 
 .PHONY: check-generated
 check-generated: generate ## Fail if generated files are not up to date

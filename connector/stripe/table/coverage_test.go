@@ -2,22 +2,14 @@ package table
 
 import (
 	"encoding/json"
-	"flag"
-	"fmt"
-	"maps"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stripe/stripe-mock/embedded"
-
-	"github.com/stripe-connector/stripe-connector/connector"
 )
-
-var update = flag.Bool("update", false, "rewrite generated parts of documents")
 
 // notStreams gives the reason for each list endpoint that is no stream.
 var notStreams = map[string]string{
@@ -247,91 +239,4 @@ func TestIDsAreEscaped(t *testing.T) {
 	if want := (url.Values{"limit": {"100"}, "setup_intent": {"a b/c?d"}}).Encode(); query.Encode() != want {
 		t.Errorf("got %s, want %s", query.Encode(), want)
 	}
-}
-
-// TestReadmeTable keeps the documentation's table of streams, which is generated: run with -update to rewrite it.
-func TestReadmeTable(t *testing.T) {
-	const file, begin, end = "../../../docs/streams.md", "<!-- streams: generated -->\n", "<!-- end of streams -->\n"
-	readme, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, _ := strings.Cut(string(readme), begin)
-	_, after, ok := strings.Cut(rest, end)
-	if !ok {
-		t.Fatalf("%s has no place for the table", file)
-	}
-	want := before + begin + streamsTable(Streams()) + end + after
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(readme) != want {
-		t.Errorf("%s is not what the table of streams says: run go test ./connector/stripe/table -run TestReadmeTable -update", file)
-	}
-}
-
-func streamsTable(streams Table) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<details><summary>The %d streams</summary>\n\n", len(streams))
-	b.WriteString("| stream | endpoint | primary key | read | changes |\n|---|---|---|---|---|\n")
-	for i := range streams {
-		s := &streams[i]
-		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s |\n",
-			s.Name, s.Doc, s.Path, strings.Join(s.PrimaryKey(), ", "), howRead(s), howFresh(streams, s))
-	}
-	b.WriteString("\n</details>\n\n<details><summary>List endpoints that aren't streams, and why</summary>\n\n| endpoint | reason |\n|---|---|\n")
-	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", path, notStreams[path])
-	}
-	b.WriteString("\n</details>\n")
-	return b.String()
-}
-
-// howFresh tells how changes come through.
-func howFresh(streams Table, s *Stream) string {
-	switch {
-	case s.AppendOnly():
-		return "new ones"
-	case streams.Freshness(s) == connector.ByEvents:
-		return "events"
-	case streams.Freshness(s) == connector.ByTrailing && streams.Swept(s):
-		return "events, and the newest again"
-	case streams.Freshness(s) == connector.ByTrailing && s.PendingField != "":
-		return "the newest again, and those that are " + s.PendingValue
-	case streams.Freshness(s) == connector.ByTrailing:
-		return "the newest again"
-	}
-	return "all again"
-}
-
-// howRead tells which requests a stream costs.
-func howRead(s *Stream) string {
-	switch {
-	case s.Inline && s.Expand:
-		return "with the pages of " + s.Parent + ", expanded"
-	case s.Inline:
-		return "with the pages of " + s.Parent
-	case s.Single && s.Parent == "":
-		return "one answer"
-	case s.Single:
-		return "with the pages of " + s.Parent + ", expanded; one request for each of them if Stripe refuses that"
-	case s.Parent == "" && s.Cursor != "":
-		return "pages, by time of creation"
-	case s.Unpaged && s.Parent == "":
-		return "one answer"
-	case s.Parent == "":
-		return "pages"
-	case s.Expand:
-		return "with the pages of " + s.Parent + ", expanded; more pages where a parent has more than 10"
-	case s.Embedded != "":
-		return "with the pages of " + s.Parent + "; more pages where a parent has more than 10"
-	case s.Across != "":
-		return "one request for each of " + s.Parent + " and " + s.Across
-	case s.Needs != "":
-		return "one request for each of " + s.Parent + " that has " + s.Needs
-	}
-	return "one request for each of " + s.Parent
 }

@@ -1,0 +1,154 @@
+package table
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+)
+
+var update = flag.Bool("update", false, "rewrite generated documents")
+
+// TestStreamsDocument keeps docs/streams.md, which is generated: run with -update to rewrite it.
+func TestStreamsDocument(t *testing.T) {
+	const file = "../../../docs/streams.md"
+	want := streamsDocument(Streams())
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is out of date: run go test ./connector/stripe/table -run TestStreamsDocument -update", file)
+	}
+}
+
+// introduction stands above the table of docs/streams.md.
+const introduction = `# Streams
+
+Generated from [connector/stripe/table/streams.go](../connector/stripe/table/streams.go) and the schemas; don't edit.
+All streams are those of API version 2023-10-16. Discover returns the schema, keys and relations of each, and
+` + "`stripe-connector discover --erd`" + ` draws a diagram.
+
+## Fields
+
+Without a selection of ` + "`fields`" + `, a stream has every field that Stripe shows and the columns marked *by default* below. A selection may
+name:
+
+- a field, or one in an object or array: ` + "`billing_details.email`, `lines.data.amount`" + `;
+- a column *on request*, or *by name* if it is personal data: ` + "`tax`" + `;
+- a field of an object that Stripe shows as an id: ` + "`latest_charge.outcome.type`, `discounts[].coupon.name`" + `. The record then has an
+  object with the id and the selected fields in place of the id, as it was when the record was read: its own later changes
+  don't update the record;
+- ` + "`*`" + `, for everything that a stream has without a selection, besides others: ` + "`[\"*\", \"tax\"]`" + `.
+
+Stripe shows columns on request, and objects in place of ids, because [expand](https://docs.stripe.com/expand) asks for them. What that costs:
+
+- No request while lists are read, but larger pages: an expanded customer adds about 1.5 KB to each object.
+- One request per changed object, because events never show expanded fields. Without them, the payload of an event is often enough.
+- A request per parent where the column is one of embedded children and more than four levels deep, such as ` + "`price.tiers`" + ` of
+  subscription items, which otherwise cost nothing.
+- A refused expansion leaves the column empty, with a warning. It never costs the row.
+- A change of what is expanded re-reads the stream in a new generation.
+
+Secrets are never offered: ` + "`payload`" + ` of apps_secrets isn't in any record.
+
+## Tables
+
+`
+
+func streamsDocument(streams Table) string {
+	var b strings.Builder
+	b.WriteString(introduction)
+	b.WriteString("| stream | endpoint | primary key | requests | changes | columns that must be expanded | permission |\n|---|---|---|---|---|---|---|\n")
+	for i := range streams {
+		s := &streams[i]
+		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | `%s` | %s | %s | %s | %s | %s |\n",
+			s.Name, s.Doc, s.Path, strings.Join(s.PrimaryKey(), ", "), howRead(s), howFresh(streams, s), columns(streams.Fields(s).root, ""), code(s.Permission))
+	}
+	b.WriteString("\n## List endpoints that aren't streams\n\n| endpoint | reason |\n|---|---|\n")
+	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", path, notStreams[path])
+	}
+	return b.String()
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+// columns returns the columns of an object that Stripe shows only if they are expanded, with how they are offered.
+func columns(p property, above string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(p.Properties)) {
+		field := p.Properties[name]
+		if field.Includable != "" {
+			all = append(all, "`"+above+name+"` "+field.Includable)
+		}
+		if below := columns(field, above+name+"."); below != "" {
+			all = append(all, below)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// howFresh returns how changes of a stream arrive.
+func howFresh(streams Table, s *Stream) string {
+	switch {
+	case s.AppendOnly():
+		return "new ones"
+	case s.PendingField != "" && streams.Freshness(s) == connector.ByEvents:
+		return "events; those whose " + s.PendingField + " is " + s.PendingValue + " are re-listed"
+	case streams.Freshness(s) == connector.ByEvents:
+		return "events"
+	case streams.Freshness(s) == connector.ByTrailing && streams.Swept(s):
+		return "events, and the newest are re-listed"
+	case streams.Freshness(s) == connector.ByTrailing && s.PendingField != "":
+		return "the newest and those that are " + s.PendingValue + " are re-listed"
+	case streams.Freshness(s) == connector.ByTrailing:
+		return "the newest are re-listed"
+	}
+	return "all are re-listed"
+}
+
+// howRead returns which requests a stream costs.
+func howRead(s *Stream) string {
+	switch {
+	case s.Inline && s.Expand:
+		return "with the pages of " + s.Parent + ", expanded"
+	case s.Inline:
+		return "with the pages of " + s.Parent
+	case s.Single && s.Parent == "":
+		return "one answer"
+	case s.Single:
+		return "with the pages of " + s.Parent + ", expanded; one request for each of them if Stripe refuses that"
+	case s.Parent == "" && s.Cursor != "":
+		return "pages, by time of creation"
+	case s.Unpaged && s.Parent == "":
+		return "one answer"
+	case s.Parent == "":
+		return "pages"
+	case s.Expand:
+		return "with the pages of " + s.Parent + ", expanded; more pages where a parent has more than 10"
+	case s.Embedded != "":
+		return "with the pages of " + s.Parent + "; more pages where a parent has more than 10"
+	case s.Across != "":
+		return "one request for each of " + s.Parent + " and " + s.Across
+	case s.Needs != "":
+		return "one request for each of " + s.Parent + " that has " + s.Needs
+	}
+	return "one request for each of " + s.Parent
+}
