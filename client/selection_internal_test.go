@@ -1,6 +1,8 @@
 package client
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,5 +115,28 @@ func TestSelectionRefuses(t *testing.T) {
 		if _, err := ParseFields([]string{wrong}); err == nil {
 			t.Errorf("ParseFields took %q", wrong)
 		}
+	}
+}
+
+// TestAllFieldsAndMore selects every field besides one that only comes if it is named, and a field of objects in an array.
+func TestAllFieldsAndMore(t *testing.T) {
+	tests := map[string]struct{ fields, want []string }{
+		"all and more":     {[]string{"*", "card.brand"}, []string{"amount", "card", "created", "id"}},
+		"through an array": {[]string{"card[].brand"}, []string{"card", "created", "id"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			all, err := Selection{Select: []string{"charges"}, Fields: map[string][]string{"charges": test.fields}}.of(offered(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := slices.Sorted(maps.Keys(propertiesOf(all[0].stream.GetJsonSchema())))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("columns (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.fields, all[0].fields); diff != "" {
+				t.Errorf("asked for (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
