@@ -47,6 +47,25 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
+// TestThreatModel checks that every test that THREAT-MODEL.md names exists, and that README and SECURITY.md lead to it.
+func TestThreatModel(t *testing.T) {
+	tests, _ := defined(t)
+	names := namedTest.FindAllStringSubmatch(readFile(t, "../THREAT-MODEL.md"), -1)
+	if len(names) < 10 {
+		t.Errorf("it names %d tests", len(names))
+	}
+	for _, name := range names {
+		if !tests[name[1]] {
+			t.Errorf("there is no test %s", name[1])
+		}
+	}
+	for _, file := range []string{"README.md", "SECURITY.md"} {
+		if !strings.Contains(readFile(t, "../"+file), "THREAT-MODEL.md") {
+			t.Errorf("%s doesn't mention THREAT-MODEL.md", file)
+		}
+	}
+}
+
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -143,7 +143,7 @@ func (e *extraction) end(ctx context.Context, logger *slog.Logger, hidden secret
 
 func (s *extracted) attributes(hidden secrets) []slog.Attr {
 	attributes := []slog.Attr{
-		slog.String("stream", s.stream),
+		slog.String("stream", hidden.clean(s.stream)),
 		slog.String("status", s.status.String()),
 		slog.Int64("generation", s.generation),
 		slog.Int64("upserts", s.upserts.Records),

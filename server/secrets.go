@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -75,8 +76,12 @@ func (s secrets) cleanMap(attributes map[string]string) map[string]string {
 	return cleaned
 }
 
+// keyPattern matches what looks like an API key, also one that came in a field where it doesn't belong.
+var keyPattern = regexp.MustCompile(`\b(?:[a-z]{2,5}_(?:live|test)|whsec)_\w{8,}`)
+
 // clean makes a text fit to leave: without secrets, valid UTF-8, and not longer than a trailer can bear.
 func (s secrets) clean(text string) string {
+	text = keyPattern.ReplaceAllString(text, "[secret]")
 	if s.replacer != nil {
 		text = s.replacer.Replace(text)
 	}

@@ -2,11 +2,16 @@ package stripe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
+
+// maxCheck bounds a Check. Probing every stream takes a few seconds.
+const maxCheck = time.Minute
 
 // Check reports whether a configuration works and which streams its key can read.
 func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
@@ -26,7 +31,15 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 			})
 		}
 	}
-	availability, err := s.probe(ctx, c, names)
+	limited, cancel := context.WithTimeout(ctx, maxCheck)
+	defer cancel()
+	availability, err := s.probe(limited, c, names)
+	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
+		return checkFailed(&connector.Failure{
+			Class: connector.Transient, Retryable: true,
+			Message: fmt.Sprintf("Stripe didn't answer for all %d streams within %s. Check fewer streams at once, or try again later.", len(names), maxCheck),
+		})
+	}
 	if err != nil {
 		return checkFailed(err)
 	}

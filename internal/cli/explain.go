@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -61,7 +62,17 @@ func (a *app) inform(format string, args ...any) {
 // tell writes a line for people, without any API key that they put where none belongs. There is nobody left to tell if
 // that fails.
 func tell(w io.Writer, format string, args ...any) {
-	_, _ = io.WriteString(w, hideKeys(fmt.Sprintf(format, args...))+"\n")
+	_, _ = io.WriteString(w, printable(hideKeys(fmt.Sprintf(format, args...)))+"\n")
+}
+
+// printable returns text without control characters, which terminals obey: Stripe's data and errors hold whatever its users typed.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Bidi_Control) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // hideKeys returns a text without API keys.

@@ -47,7 +47,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 				if format == "json" {
 					return a.printJSON(map[string]any{"run": runs[0], "entries": append([]runlog.Entry{}, entries...)})
 				}
-				_, err = fmt.Fprint(a.stdout, logText(runs[0], entries, time.Now()))
+				_, err = fmt.Fprint(a.stdout, printable(logText(runs[0], entries, time.Now())))
 				return err
 			})
 		},

@@ -108,7 +108,7 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 	if read != nil {
 		return errors.Join(err, read)
 	}
-	_, printed := fmt.Fprint(a.stdout, runsTable(runs, time.Now()))
+	_, printed := fmt.Fprint(a.stdout, printable(runsTable(runs, time.Now())))
 	return errors.Join(err, printed)
 }
 

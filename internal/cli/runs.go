@@ -33,7 +33,7 @@ after it goes on from the last state stored.`,
 				if format == "json" {
 					return a.printJSON(append([]runlog.Run{}, runs...))
 				}
-				_, err = fmt.Fprint(a.stdout, runsTable(runs, time.Now()))
+				_, err = fmt.Fprint(a.stdout, printable(runsTable(runs, time.Now())))
 				return err
 			})
 		},

@@ -144,7 +144,7 @@ func (a *app) syncTo(ctx context.Context, service *client.Client, to, format str
 	if format == "json" {
 		printed = a.printJSON(reportJSON(report))
 	} else {
-		_, printed = fmt.Fprint(a.stdout, reportTable(report))
+		_, printed = fmt.Fprint(a.stdout, printable(reportTable(report)))
 	}
 	return errors.Join(err, printed)
 }

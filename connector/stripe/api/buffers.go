@@ -14,11 +14,15 @@ const (
 	// maxBodies is the number of responses that are read, or wait to be cut, at the same time in the process. maxBaseBodies and
 	// maxAccountBodies are the shares of one API address and of one account. Bodies arrive faster than they are cut, so more
 	// would only cost memory when hundreds of Reads start at once.
-	maxBodies, maxBaseBodies, maxAccountBodies = 64, 32, 24
+	maxBodies        = 64
+	maxBaseBodies    = 32
+	maxAccountBodies = 24
 	// smallBody is the size up to which a response needs no slot among the large ones. A page of invoices has 1.5 MB.
 	smallBody = 2 << 20
 	// maxLarge is the number of larger responses that are read at the same time, with the same shares.
-	maxLarge, maxBaseLarge, maxAccountLarge = 8, 4, 2
+	maxLarge        = 8
+	maxBaseLarge    = 4
+	maxAccountLarge = 2
 	// newBody is the initial size of a buffer if the response doesn't say its length: most pages have a few hundred KB.
 	newBody = 256 << 10
 	// maxIdle is the number of bytes of buffers kept for later responses.

@@ -3,6 +3,7 @@ package hint
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,8 +31,13 @@ func Nearest(name string, known []string) string {
 // longestQuote is the most bytes of a user's input that a message repeats.
 const longestQuote = 80
 
-// Quote returns what the user wrote in quotes, or its beginning.
+// keyPattern matches Stripe's keys, and the secrets of its webhooks and clients.
+var keyPattern = regexp.MustCompile(`(?i)\b(?:[a-z]{2,5}_(?:live|test)|whsec|rk|sk)_\w+`)
+
+// Quote returns what the user wrote in quotes, or its beginning. What looks like a key is never repeated: it may have been put into
+// the wrong field.
 func Quote(text string) string {
+	text = keyPattern.ReplaceAllString(text, "[key]")
 	if len(text) > longestQuote {
 		return strconv.Quote(strings.ToValidUTF8(text[:longestQuote], "")) + "…"
 	}
