@@ -2,11 +2,13 @@
 
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/stripe-connector/stripe-connector/internal/cli.release=$(VERSION)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X github.com/stripe-connector/stripe-connector/internal/cli.release=$(VERSION) -X github.com/stripe-connector/stripe-connector/internal/cli.commit=$(COMMIT)
 PROGRAM ?= stripe-connector-service
 IMAGE ?= stripe-connector:$(VERSION)
 FUZZTIME ?= 1m
 SOAK ?= 10m
+PLATFORMS ?=
 
 .PHONY: help
 help: ## Show this help
@@ -98,6 +100,12 @@ licenses: build ## List the modules of the binary, and fail if a license is not 
 .PHONY: sbom
 sbom: build ## Write bin/stripe-connector.spdx.json, the binary's bill of materials
 	go -C tools run ./sbom ../bin/stripe-connector >bin/stripe-connector.spdx.json
+
+.PHONY: release
+release: ## Build the archives of a release into dist, with checksums and bills of materials; the same commit gives the same bytes
+	@rm -rf dist
+	go -C tools run ./release $(VERSION) ../dist $(PLATFORMS)
+	@cat dist/checksums.txt
 
 .PHONY: ci
 ci: ## Run all checks of continuous integration

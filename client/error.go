@@ -125,7 +125,6 @@ func unreachable(why string) string {
 	for _, known := range []struct{ sign, advice string }{
 		{"first record does not look like a TLS handshake", "The service does not speak TLS, which is expected of every target that is not on this machine. " +
 			"Serve with a certificate."},
-		{"error reading server preface", "The service closed the connection at once. It may expect TLS: name its authorities with --ca-file."},
 		{"certificate signed by unknown authority", "The service's certificate is not signed by an authority that this machine trusts (%s). " +
 			"Name the file of its authority with --ca-file."},
 		{"certificate is not trusted", "The service's certificate is not signed by an authority that this machine trusts (%s). " +
@@ -136,6 +135,12 @@ func unreachable(why string) string {
 		{"bad certificate", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
 		{"unknown certificate authority", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
 		{"has expired or is not yet valid", "The certificate is not valid now (%s). Renew it, or set the clock right."},
+		{"error reading server preface", "The service closed the connection at once. It may expect TLS, with its authorities named by --ca-file, " +
+			"or a client certificate, given with --cert-file and --key-file."},
+		{"broken pipe", "The service closed the connection (%s). Check whether it expects TLS, with its authorities named by --ca-file, " +
+			"or a client certificate, given with --cert-file and --key-file."},
+		{"connection reset", "The service closed the connection (%s). Check that it runs, and whether it expects TLS, with its authorities " +
+			"named by --ca-file, or a client certificate, given with --cert-file and --key-file."},
 		{"no such host", "The name of the target is unknown (%s). Check the target."},
 	} {
 		if !strings.Contains(why, known.sign) {

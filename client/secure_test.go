@@ -150,7 +150,7 @@ func TestDialSecurely(t *testing.T) {
 		"name":           {func(o *client.Options) { o.Token, o.ServerName = token, "service" }, ""},
 		"no token":       {func(*client.Options) {}, "no token"},
 		"other name":     {func(o *client.Options) { o.Token, o.ServerName = token, "other.example" }, "not other.example"},
-		"no certificate": {func(o *client.Options) { o.Token, o.CertFile, o.KeyFile = token, "", "" }, "cannot be reached"},
+		"no certificate": {func(o *client.Options) { o.Token, o.CertFile, o.KeyFile = token, "", "" }, "--cert-file and --key-file"},
 		"not trusted":    {func(o *client.Options) { o.Token, o.CAFile = token, a.path("client.crt") }, "unknown authority"},
 	}
 	for name, test := range tests {

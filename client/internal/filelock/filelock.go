@@ -1,51 +1,52 @@
-// Package filelock keeps two processes from doing at once what only one may, such as writing to a destination.
+// Package filelock keeps two processes from doing at the same time what only one may, such as writing to a destination.
 package filelock
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+
+	"github.com/gofrs/flock" // the systems' locks, which end with the process
 )
 
 // ErrHeld is the error of a lock that another process, or this one, holds.
 var ErrHeld = errors.New("another sync is writing to it; wait until it ends, or choose another destination")
 
 // Lock is held from Acquire to Release, or until the process dies.
-type Lock struct{ file *os.File }
+type Lock struct{ file *flock.Flock }
 
-// Acquire takes the lock that the file at path stands for, without waiting. The file is made if it is not there.
+// Acquire takes the lock that the file at path stands for, without waiting. It makes the file if it isn't there.
 func Acquire(path string) (*Lock, error) {
 	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+		locked, err := file.TryLock()
 		if err != nil {
-			return nil, err
-		}
-		held, err := tryLock(file)
-		if err != nil || held {
-			_ = file.Close()
-			if held {
-				return nil, ErrHeld
-			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if current(file, path) {
+		if !locked {
+			return nil, errors.Join(ErrHeld, file.Close())
+		}
+		if isCurrent(file, path) {
 			return &Lock{file}, nil
 		}
-		_ = file.Close() // its last holder removed it between our opening and our locking
+		if err := file.Close(); err != nil { // its last holder removed it after we opened it
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
 	}
 }
 
 // Release gives the lock back and removes its file.
 func (l *Lock) Release() error {
-	removed := os.Remove(l.file.Name()) // while it is still locked, so that no one holds a lock on a file that is gone
-	if errors.Is(removed, os.ErrNotExist) || removeNeedsClose {
-		removed = nil
+	removed := os.Remove(l.file.Path()) // while it is still locked, so that no one holds a lock on a file that is gone
+	if errors.Is(removed, os.ErrNotExist) || runtime.GOOS == "windows" {
+		removed = nil // Windows removes no open file; it stays, and does no harm
 	}
 	return errors.Join(removed, l.file.Close())
 }
 
-// current tells whether path still leads to the file that is open.
-func current(file *os.File, path string) bool {
+// isCurrent reports whether path still leads to the file that is open.
+func isCurrent(file *flock.Flock, path string) bool {
 	opened, err := file.Stat()
 	if err != nil {
 		return false
