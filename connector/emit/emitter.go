@@ -186,6 +186,23 @@ func (e *Emitter) Log(ctx context.Context, level connector.LogLevel, message str
 	return e.send(ctx, &connector.LogEntry{Level: level, Account: e.account, Message: message})
 }
 
+// LogOnce sends a log entry about no particular stream, unless one with the same key was already sent in this Read.
+func (e *Emitter) LogOnce(ctx context.Context, key string, level connector.LogLevel, message string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.isFirst(key) {
+		return nil
+	}
+	return e.send(ctx, &connector.LogEntry{Level: level, Account: e.account, Message: message})
+}
+
+// isFirst reports whether no log entry with the key was sent yet. The mutex must be held.
+func (e *Emitter) isFirst(key string) bool {
+	first := !e.logged[key]
+	e.logged[key] = true
+	return first
+}
+
 // noMeter is the Meter of a source that makes no requests.
 type noMeter struct{}
 

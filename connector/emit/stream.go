@@ -166,11 +166,9 @@ func (s *Stream) Log(ctx context.Context, level connector.LogLevel, message stri
 func (s *Stream) LogOnce(ctx context.Context, key string, level connector.LogLevel, message string) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
-	key = s.Name + "\x00" + key
-	if s.emitter.logged[key] {
+	if !s.emitter.isFirst(s.Name + "\x00" + key) {
 		return nil
 	}
-	s.emitter.logged[key] = true
 	return s.log(ctx, level, message)
 }
 

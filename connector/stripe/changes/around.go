@@ -1,11 +1,9 @@
 package changes
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
@@ -13,56 +11,56 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
 
-// errTooLong ends a listing that is longer than what is held in memory.
-var errTooLong = errors.New("the stretch is too long")
+// errPassed stops backfill.ReadWindow after the first page.
+var errPassed = errors.New("one page was read")
 
-// around lists a stretch of time without an event that Stripe can't show. Like list, it may return a width instead of events.
-func (s *sweep) around(ctx context.Context, stretch ledger.Range) (events []Event, width int64, err error) {
-	m := &family.Member{Row: s.reader.Table.Find("events")}
-	w := state.Window{From: clock.Second(stretch.From), To: clock.Second(stretch.Until)}
-	lost := map[clock.Second]*connector.Failure{}
-	visit := func(objects []rawjson.Object, _ *api.Page) error {
-		for _, object := range objects {
-			events = append(events, parseEvent(object))
+// pass is next for a page that Stripe can't return. It finds the event that Stripe can't return and returns the events of the
+// same second that follow it. The listing then continues with the second before.
+func (l *listing) pass(ctx context.Context) (events []Event, more bool, err error) {
+	var cause *connector.Failure
+	var second clock.Second
+	visit := func(_ []rawjson.Object, page *api.Page) error {
+		if events, more, err = l.arrive(page); err != nil {
+			return err
 		}
-		if len(events) > maxPages*s.reader.PageSize && stretch.Until-stretch.From > 1 {
-			return errTooLong
+		if cause != nil {
+			l.until, l.after, l.at, l.pager = second, "", 0, nil
+			more = l.from < l.until
 		}
-		return nil
+		return errPassed
 	}
-	lacks := func(t state.Item, cause *connector.Failure) { lost[t.From] = cause }
-	err = backfill.ReadWindow(ctx, s.reader, m, w, visit, lacks)
-	if errors.Is(err, errTooLong) {
-		return nil, (stretch.Until - stretch.From) / 2, nil
+	setAside := func(t state.Item, failure *connector.Failure) { second, cause = t.From, failure }
+	all := &family.Member{Row: l.reader.Table.Find("events")}
+	w := state.Window{From: l.from, To: l.until, After: l.after, At: l.at}
+	if err := backfill.ReadWindow(ctx, l.reader, all, w, visit, setAside); err != nil && !errors.Is(err, errPassed) {
+		return nil, false, err
 	}
-	if err != nil {
-		return nil, 0, err
+	if cause != nil {
+		return events, more, l.unreadable(ctx, second, cause)
 	}
-	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(b.Created, a.Created) })
-	for second, cause := range lost {
-		if err := s.lose(ctx, second, cause); err != nil {
-			return nil, 0, err
-		}
-	}
-	return events, 0, nil
+	return events, more, nil
 }
 
-// lose says, once in a Read, that Stripe can't show an event of a second. The stream of the events sets it aside. For other
-// streams, it is looked for as long as any event may become visible.
-func (s *sweep) lose(ctx context.Context, second clock.Second, cause *connector.Failure) error {
+// warnUnreadable warns, once in a Read, that Stripe can't return an event of a second.
+func warnUnreadable(ctx context.Context, e *emit.Emitter, second clock.Second, cause *connector.Failure) error {
+	message := fmt.Sprintf("Stripe can't return an event created at %s. Unless that changes, the row of its object is stale until the object changes again: run reconcile or a full refresh. %s",
+		second, cause.Message)
+	return e.LogOnce(ctx, "event at "+second.String(), connector.Warning, message)
+}
+
+// unreadable warns that Stripe can't return an event of a second. A stream of events sets it aside. For the other streams, the
+// sweeps look for it until the overlap has passed.
+func (s *sweep) unreadable(ctx context.Context, second clock.Second, cause *connector.Failure) error {
 	if s.lost[second] {
 		return nil
 	}
 	s.lost[second] = true
-	message := fmt.Sprintf("Stripe cannot show an event created at %s. If that stays so, the row that it is about is stale until the object changes again: run reconcile. %s",
-		second, cause.Message)
-	if err := s.reader.Emitter.Log(ctx, connector.Warning, message); err != nil {
+	if err := warnUnreadable(ctx, s.reader.Emitter, second, cause); err != nil {
 		return err
 	}
 	h := family.NewHarvest("", nil)

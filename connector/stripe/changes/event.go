@@ -56,18 +56,22 @@ type RefusedError struct{ *connector.Failure }
 // Unwrap returns the Failure.
 func (e RefusedError) Unwrap() error { return e.Failure }
 
-// listing is a list of the events of a stretch of time, page by page, the newest first.
+// listing lists the events of a stretch of time page by page, newest first.
 type listing struct {
 	reader      *family.Reader
 	filter      url.Values
 	from, until clock.Second
-	after       string // the last event of the page before
-	pager       *family.Pager
+	// unreadable is called for each second with an event that Stripe can't return. The listing continues without that event.
+	unreadable func(context.Context, clock.Second, *connector.Failure) error
+
+	after string       // id of the last event listed; empty at the beginning
+	at    clock.Second // when that event was created
+	pager *family.Pager
 }
 
-// next returns the next page, and whether more follow. A cursor that has become too old starts the list again if restart says
-// so, and ends it else.
-func (l *listing) next(ctx context.Context) ([]rawjson.Object, bool, error) {
+// next returns the next page, and reports whether more follow. If api.IsCursorGone(err), the last event listed is no longer
+// retained: call restart to list the remaining events.
+func (l *listing) next(ctx context.Context) ([]Event, bool, error) {
 	query := url.Values{
 		"limit":        {strconv.Itoa(l.reader.PageSize)},
 		"created[gte]": {strconv.FormatInt(int64(l.from), 10)},
@@ -83,49 +87,61 @@ func (l *listing) next(ctx context.Context) ([]rawjson.Object, bool, error) {
 		l.pager = family.NewPager(l.reader.PageSize)
 	}
 	page, err := l.reader.List(ctx, eventsPath, query, l.pager)
-	if err != nil {
+	switch {
+	case api.IsBroken(err) && !api.IsUnreachable(err):
+		return l.pass(ctx)
+	case err != nil:
 		return nil, false, err
 	}
-	if !page.HasMore {
-		return page.Objects, false, nil
-	}
-	row := l.reader.Table.Find("events")
-	if len(page.Objects) == 0 {
-		return nil, false, family.EndlessList(row, "a page is empty and says that more follow")
-	}
-	l.after = page.Objects[len(page.Objects)-1].ID
-	return page.Objects, true, l.pager.Continue(row, l.after)
+	return l.arrive(page)
 }
 
-// restart lists the events from the newest again, since the last one listed has become too old to go on behind.
+// arrive returns the events of a page, and reports whether more follow.
+func (l *listing) arrive(page *api.Page) ([]Event, bool, error) {
+	events := make([]Event, len(page.Objects))
+	for i, object := range page.Objects {
+		events[i] = parseEvent(object)
+	}
+	if !page.HasMore {
+		return events, false, nil
+	}
+	row := l.reader.Table.Find("events")
+	if len(events) == 0 || events[len(events)-1].ID == "" {
+		return nil, false, family.EndlessList(row, "a page without ids says that more objects follow")
+	}
+	last := &events[len(events)-1]
+	l.after, l.at = last.ID, last.At()
+	return events, true, l.pager.Continue(row, l.after)
+}
+
+// restart lists the events from the newest again.
 func (l *listing) restart() error {
-	l.after = ""
+	l.after, l.at = "", 0
 	return l.pager.Restart(l.reader.Table.Find("events"))
 }
 
-// ReadEvents visits the events of a stretch of time that concern streams, page by page, the newest first. It returns
-// emit.ErrStopped if the Read is to stop before the end.
+// ReadEvents visits the events of a stretch of time that concern streams, page by page, newest first. It warns about each
+// event that Stripe can't return and continues without it. It returns emit.ErrStopped if the Read is asked to stop before
+// the end.
 func ReadEvents(
 	ctx context.Context, reader *family.Reader, streams []*selected.Stream, from, until clock.Second, visit func([]Event) error,
 ) error {
 	l := &listing{reader: reader, filter: filter(reader.Table, streams), from: from, until: until}
-	var events []Event
+	l.unreadable = func(ctx context.Context, second clock.Second, cause *connector.Failure) error {
+		return warnUnreadable(ctx, reader.Emitter, second, cause)
+	}
 	for more := from < until; more; {
 		if reader.Emitter.Stopped() {
 			return emit.ErrStopped
 		}
-		objects, follows, err := l.next(ctx)
+		events, follows, err := l.next(ctx)
 		if api.IsCursorGone(err) && l.after != "" {
-			return nil // that event has become too old meanwhile, and with it all that follow
+			return nil // that event is no longer retained, and neither are those before it
 		}
 		if err != nil {
 			return err
 		}
-		events = events[:0]
-		for _, object := range objects {
-			events = append(events, parseEvent(object))
-		}
-		if err := visit(events); err != nil {
+		if err := visit(slices.DeleteFunc(events, Event.isUnusable)); err != nil {
 			return err
 		}
 		more = follows

@@ -14,6 +14,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // A stretch of events is held in memory, so that of the events of one object only the newest counts. One that is longer than
@@ -40,7 +41,8 @@ type Sweeper struct {
 	cadence ledger.Cadence
 	reread  map[readingOf]reading        // when changes were read again in this Read
 	open    map[readingOf][]ledger.Event // those of changes that wait until their object is visible
-	lost    map[clock.Second]bool        // seconds with an event that Stripe can't show
+	lost    map[clock.Second]bool        // seconds with an event that Stripe can't return
+	types   []string                     // the types of events that this release knows, sorted
 }
 
 // New returns the Sweeper of a Read.
@@ -49,6 +51,7 @@ func New(reader *family.Reader, o Options) *Sweeper {
 		Options: o, reader: reader, seed: maphash.MakeSeed(),
 		cadence: ledger.Cadence{Overlap: int64(o.Overlap), Settling: int64(o.Settling), PageSize: reader.PageSize},
 		reread:  map[readingOf]reading{}, open: map[readingOf][]ledger.Event{}, lost: map[clock.Second]bool{},
+		types: table.EventTypes(),
 	}
 }
 
@@ -82,6 +85,7 @@ type sweep struct {
 	telling  map[readingOf][]ledger.Event // the events of the overlap that concern a list
 	listed   map[readingOf]clock.Second   // when lists were read in this sweep
 	waiting  []waiting
+	odd      oddities
 	begun    bool
 }
 
@@ -94,6 +98,7 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		targets: map[targetsKey][]target{},
 		telling: map[readingOf][]ledger.Event{},
 		listed:  map[readingOf]clock.Second{},
+		odd:     oddities{unknown: map[string]int{}, nameless: map[string]int{}},
 	}
 	ledgers := make([]*ledger.Ledger, len(streams))
 	for i, stream := range streams {
@@ -112,7 +117,7 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		}
 	}
 	w.forget(streams)
-	return nil
+	return s.reportOddities(ctx)
 }
 
 // stretch applies the events of a stretch of time, and returns how many pages they filled. After the last stretch of a sweep,
@@ -130,7 +135,7 @@ func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) (p
 	}
 	s.begun = true
 	look := ledger.Look{Range: stretch, At: int64(s.now)}
-	if err := s.apply(ctx, look, events); err != nil {
+	if err := s.apply(ctx, look, s.usable(events)); err != nil {
 		return pages, err
 	}
 	return pages, s.commit(ctx, look, last)
@@ -195,9 +200,9 @@ func (s *sweep) boundary(at int64) int64 {
 // returns instead how many seconds of it to list at once.
 func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event, pages int, width int64, err error) {
 	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
-	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until}
+	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until, unreadable: s.unreadable}
 	for pages = 1; ; pages++ {
-		objects, more, err := l.next(ctx)
+		page, more, err := l.next(ctx)
 		if api.IsCursorGone(err) && l.after != "" {
 			if err := l.restart(); err != nil {
 				return nil, pages, 0, err
@@ -208,16 +213,10 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 		if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
 			return nil, pages, 0, RefusedError{failure}
 		}
-		if api.IsBroken(err) && !api.IsUnreachable(err) {
-			events, width, err = s.around(ctx, stretch)
-			return events, pages, width, err
-		}
 		if err != nil {
 			return nil, pages, 0, err
 		}
-		for _, object := range objects {
-			events = append(events, parseEvent(object))
-		}
+		events = append(events, page...)
 		if !more {
 			s.note(stretch, events)
 			return events, pages, 0, nil
@@ -241,9 +240,12 @@ func (s *sweep) note(stretch ledger.Range, events []Event) {
 // stretch is short enough.
 func fairWidth(newest []Event, pages int, from, until clock.Second) int64 {
 	length := float64(until - from)
+	if length < 2 || pages < 2 || len(newest) == 0 {
+		return 0
+	}
 	covered := float64(max(until-newest[len(newest)-1].At(), 1))
 	estimate := float64(pages) * length / covered
-	if length < 2 || pages < 2 || estimate <= maxPages && pages < maxPages {
+	if estimate <= maxPages && pages < maxPages {
 		return 0
 	}
 	return int64(max(min(length*fairPages/estimate, length/2), 1))

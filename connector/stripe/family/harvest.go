@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ type Harvest struct {
 	records   map[*selected.Stream][]connector.Record
 	attempts  map[*selected.Stream][]selected.Attempt // results for items that are set aside or must be
 	sent      map[*selected.Stream]map[string]bool    // keys of the records sent for streams with set-aside items
-	misplaced map[*Member]string                      // an example of a listed object that doesn't belong to the endpoint
+	misplaced map[*Member]misplaced                   // listed objects that don't belong to the endpoint
 	bytes     int
 	event     string                      // id of the event that caused the change; empty if the objects were listed
 	wanted    func(*selected.Stream) bool // selects the streams to keep records of; nil means all
@@ -36,7 +37,7 @@ type Harvest struct {
 // streams to keep records of; nil means all.
 func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
 	return &Harvest{
-		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]string{}, event: event, wanted: wanted,
+		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]misplaced{}, event: event, wanted: wanted,
 		attempts: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
 	}
 }
@@ -111,7 +112,7 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf time.Time) {
 	for _, object := range objects {
 		if !m.isExpected(object) {
-			h.misplaced[m] = fmt.Sprintf("%q of type %q", object.ID, object.Type)
+			h.misplaced[m] = misplaced{h.misplaced[m].n + 1, object.ID, object.Type}
 		}
 	}
 	for _, s := range m.Streams {
@@ -162,8 +163,9 @@ func (h *Harvest) Append(other *Harvest) {
 		}
 		maps.Copy(h.sent[s], keys)
 	}
-	for m, example := range other.misplaced {
-		h.misplaced[m] = example
+	for m, found := range other.misplaced {
+		found.n += h.misplaced[m].n
+		h.misplaced[m] = found
 	}
 	h.bytes += other.bytes
 }
@@ -197,8 +199,8 @@ func (h *Harvest) send(ctx context.Context, e *emit.Emitter, streams []*selected
 }
 
 func (h *Harvest) commit(ctx context.Context, e *emit.Emitter, streams []*selected.Stream, commit emit.Commit) error {
-	for m, example := range h.misplaced {
-		if err := m.warnMisplaced(ctx, example); err != nil {
+	for m, found := range h.misplaced {
+		if err := m.warnMisplaced(ctx, found); err != nil {
 			return err
 		}
 	}
@@ -244,11 +246,23 @@ func (h *Harvest) warnAside(ctx context.Context, s *selected.Stream) error {
 	return nil
 }
 
-// warnMisplaced warns once that an endpoint lists objects that belong to no stream.
-func (m *Member) warnMisplaced(ctx context.Context, example string) error {
+// misplaced counts listed objects that belong to no stream or have no id. It names the last one.
+type misplaced struct {
+	n            int64
+	id, typeName string
+}
+
+// warnMisplaced warns that an endpoint lists objects that belong to no stream or have no id: of the first one, and each time
+// that their number has doubled.
+func (m *Member) warnMisplaced(ctx context.Context, found misplaced) error {
+	total := m.misplaced.Add(found.n)
+	example := fmt.Sprintf("%q of type %q", found.id, found.typeName)
+	if found.id == "" {
+		example = fmt.Sprintf("one of type %q without an id", found.typeName)
+	}
+	message := fmt.Sprintf("%s lists unexpected objects, %d so far, such as %s. They are skipped.", m.Row.Path, total, example)
 	for _, s := range m.All() {
-		message := fmt.Sprintf("%s lists an unexpected object: %s. Such objects are skipped.", m.Row.Path, example)
-		return s.Out.LogOnce(ctx, m.Row.Path, connector.Warning, message)
+		return s.Out.LogOnce(ctx, fmt.Sprint(m.Row.Path, bits.Len64(uint64(total))), connector.Warning, message)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type Member struct {
 	objects      []string                          // the object types of the endpoint
 	refused      atomic.Pointer[connector.Failure] // why the key may not list the endpoint, if so
 	expansions   []*expansion                      // the expansions for its objects
+	misplaced    atomic.Int64                      // how many listed objects were skipped
 	apart        bool                              // its columns are too deeply nested in its parents to be expanded there
 	unexpanded   atomic.Pointer[connector.Failure] // why Stripe refuses to embed the objects in their parents, if so
 }

@@ -82,6 +82,7 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 		switch {
 		case err == nil:
 			p.served(len(page.Objects))
+			trim(page)
 			if query.Has("starting_after") {
 				p.restarts = 0
 			}
@@ -94,6 +95,17 @@ func (r *Reader) List(ctx context.Context, path string, query url.Values, p *Pag
 			isRetry = true
 		default:
 			p.shrink()
+		}
+	}
+}
+
+// trim removes the objects without an id from the end of a page that others follow. The list continues after the last object
+// that has an id, so the next page has them again.
+func trim(page *api.Page) {
+	for n := len(page.Objects); page.HasMore && n > 0; n-- {
+		if page.Objects[n-1].ID != "" {
+			page.Objects = page.Objects[:n]
+			return
 		}
 	}
 }

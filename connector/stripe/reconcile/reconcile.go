@@ -67,15 +67,18 @@ func Skip(ctx context.Context, reader *family.Reader, streams []*selected.Stream
 	return end(ctx, reader, streams, nil, nil)
 }
 
-// end says what comparing streams found; nil if it came to no end. A state covers what was sent meanwhile: it is the one of the
-// sweep, except that the payload of an event until now may be older than a record.
+// end reports the result of comparing streams and ends them; found is nil if the comparison did not finish. The streams' states
+// are those of the last sweep, except that records sent since then may be newer than the payloads of events until now.
 func end(ctx context.Context, reader *family.Reader, streams []*selected.Stream, found *connector.Reconciliation, failure error) error {
 	for _, s := range streams {
 		s.Out.Reconciled(found)
 	}
+	sentNothing := found != nil && found.Missing+found.Stale+found.Extra == 0
 	err := reader.Emitter.Commit(ctx, emit.Commit{Streams: selected.Outs(streams), States: emit.StatesOfRecords, Advance: func() {
 		for _, s := range streams {
-			s.Changes.Reread.All(clock.Of(reader.Now()) + 1)
+			if !sentNothing {
+				s.Changes.Reread.All(clock.Of(reader.Now()) + 1)
+			}
 		}
 	}})
 	for _, s := range streams {
