@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
@@ -43,11 +46,27 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 	if err != nil {
 		return checkFailed(err)
 	}
+	attributes := map[string]string{"mode": c.Mode(), "api_version": api.Version}
+	if version, err := s.accountVersion(ctx, c); err != nil {
+		return checkFailed(err)
+	} else if version != "" {
+		attributes["account_api_version"] = version
+	}
 	return connector.CheckResult{
 		Streams:           availability,
-		AccountAttributes: map[string]string{"mode": c.Mode()},
+		AccountAttributes: attributes,
 		Problems:          noStreamAvailable(availability),
 	}, nil
+}
+
+// accountVersion returns the account's default API version, in which Stripe writes its events; empty if Stripe doesn't say.
+// Payloads of another version than ours can't be used: the objects are re-read.
+func (s *Source) accountVersion(ctx context.Context, c config.Config) (version string, err error) {
+	_, err = s.client(c, probeRetry).Single(ctx, accountPath, nil, api.AccountVersion(&version))
+	if emit.EndsRead(err) {
+		return "", err
+	}
+	return version, nil // a refusal names it, too
 }
 
 // checkFailed turns err into the result of a Check. Only context errors and bugs remain errors.

@@ -173,3 +173,27 @@ func TestOtherColumnsMeanANewGeneration(t *testing.T) {
 		t.Error("nothing says why the customers are read again")
 	}
 }
+
+// TestWhatColumnsCost holds what docs/streams.md says of requests: none while lists are read, one for each object that changed.
+func TestWhatColumnsCost(t *testing.T) {
+	requests := map[bool][2]int64{}
+	for _, more := range []bool{false, true} {
+		r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 60}}, "customers")
+		choose := func(req *connector.ReadRequest) {
+			if more {
+				req.Streams[0].Fields = []string{"*", "tax"}
+			}
+		}
+		_, listed := r.sync(choose)
+		for _, id := range r.ids("/v1/customers") {
+			r.clock = r.clock.Add(time.Minute)
+			ok(t, r.stripe.Update(id))
+		}
+		r.clock = r.clock.Add(time.Hour)
+		_, changed := r.sync(choose)
+		requests[more] = [2]int64{listed.Requests, changed.Requests}
+	}
+	if without, with := requests[false], requests[true]; with[0] != without[0] || with[1] != without[1]+60 {
+		t.Errorf("lists took %d requests, and %d with a column on request; 60 changes %d and %d", without[0], with[0], without[1], with[1])
+	}
+}

@@ -34,6 +34,9 @@ func (c *Client) get(ctx context.Context, call *call) error {
 	})
 }
 
+// versionHeader names the API version of a request, and of a response.
+const versionHeader = "Stripe-Version"
+
 // maxBody limits the size of a response: a page has a few hundred KB. A larger page counts as broken, so that the caller
 // may request a smaller one.
 const maxBody = 16 << 20
@@ -51,6 +54,9 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	if err != nil {
 		return err
 	}
+	if call.version != nil {
+		req.Header.Del(versionHeader)
+	}
 	sent := c.clock.local()
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -59,6 +65,9 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	defer res.Body.Close()
 	status, header = res.StatusCode, res.Header
 	o.gotResponse(status, header)
+	if call.version != nil {
+		*call.version = header.Get(versionHeader)
+	}
 	if isFromStripe(header) {
 		c.clock.update(header, sent, c.clock.local())
 		c.reached.Store(true)

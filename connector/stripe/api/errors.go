@@ -47,7 +47,7 @@ func (c *Client) fault(call *call, res *http.Response) *fault {
 // isFromStripe reports whether a response comes from Stripe rather than from an intermediary. All responses of Stripe have
 // one of these headers, except some about locks.
 func isFromStripe(header http.Header) bool {
-	return header.Get("Request-Id") != "" || header.Get("Stripe-Version") != ""
+	return header.Get("Request-Id") != "" || header.Get(versionHeader) != ""
 }
 
 // refused turns a response other than 200 into a fault. See https://docs.stripe.com/error-handling.

@@ -156,7 +156,7 @@ func (x *exchange) headers(contentType string) {
 	}
 	version := x.request.Header.Get("Stripe-Version")
 	if version == "" {
-		version = APIVersion
+		version = x.stripe.options.AccountVersion
 	}
 	h.Set("Stripe-Version", version)
 }

@@ -39,6 +39,9 @@ type Options struct {
 	// 3, a negative number none.
 	Accounts int
 
+	// AccountVersion is the account's default API version, which the answers to requests that name none show in their header;
+	// APIVersion by default. The shape of the answers is that of APIVersion in any case.
+	AccountVersion string
 	// Livemode is what Truth says in the property livemode; an answer says whether the request's key was a live one.
 	Livemode bool
 	// Keys are the API keys that are accepted. If it is empty, any well-formed secret or restricted key is. See SetKey.
@@ -95,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Density == nil {
 		o.Density = Even
+	}
+	if o.AccountVersion == "" {
+		o.AccountVersion = APIVersion
 	}
 	if o.OldVersion == "" {
 		o.OldVersion = "2018-02-28"

@@ -54,8 +54,10 @@ name:
 
 Stripe shows columns on request, and objects in place of ids, because [expand](https://docs.stripe.com/expand) asks for them. What that costs:
 
-- No request while lists are read, but larger pages: an expanded customer adds about 1.5 KB to each object.
-- One request per changed object, because events never show expanded fields. Without them, the payload of an event is often enough.
+- No request while lists are read, but larger pages. In the simulated account, an expanded customer adds 0.6 KB to a charge of
+  1.6 KB, tiers and currencies 0.1 KB to a price of 0.5 KB.
+- One request per changed object, because events never show expanded fields. Without them, the payload of an event is often
+  enough: 1,000 changes of customers cost 10 requests, and 1,010 with ` + "`tax`" + `, if events have the pinned API version.
 - A request per parent where the column is one of embedded children and more than four levels deep, such as ` + "`price.tiers`" + ` of
   subscription items, which otherwise cost nothing.
 - A refused expansion leaves the column empty, with a warning. It never costs the row.

@@ -16,13 +16,14 @@ func FuzzFieldPath(f *testing.F) {
 	row := Streams().Find("charges")
 	fields := Streams().Fields(row)
 	f.Fuzz(func(t *testing.T, path string) {
-		problem := fields.Problem(path)
+		column, problem := fields.Column(path)
 		if problem != "" {
 			if !utf8.ValidString(problem) && utf8.ValidString(path) {
 				t.Fatalf("%q: %q", path, problem)
 			}
 			return
 		}
+		path = column.Path
 		value := `{"leaf":1}`
 		names := strings.Split(path, ".")
 		for i := len(names) - 1; i >= 0; i-- {

@@ -84,3 +84,61 @@ func TestFieldsProblem(t *testing.T) {
 		})
 	}
 }
+
+func TestColumns(t *testing.T) {
+	tests := map[string]struct {
+		stream, path string
+		expand       string // what Stripe is asked for
+		problem      string
+	}{
+		"shown anyway":               {"charges", "billing_details.email", "", ""},
+		"of an expanded object":      {"charges", "latest_charge.outcome.type", "", "charges has no field"},
+		"of another object":          {"payment_intents", "latest_charge.outcome.type", "latest_charge", ""},
+		"through two objects":        {"payment_intents", "latest_charge.balance_transaction.fee", "latest_charge.balance_transaction", ""},
+		"misspelt there":             {"payment_intents", "latest_charge.outcom.type", "", `Did you mean "outcome"`},
+		"of objects in an array":     {"invoices", "discounts[].coupon.name", "discounts", ""},
+		"only if expanded":           {"prices", "tiers", "tiers", ""},
+		"below that":                 {"prices", "tiers.up_to", "tiers", ""},
+		"of an embedded object":      {"subscription_items", "price.tiers", "price.tiers", ""},
+		"of an expanded one, deeper": {"prices", "product.default_price.tiers", "product.default_price.tiers", ""},
+		"too deep":                   {"invoices", "lines.data.price.product.name", "", "leads through too many objects"},
+		"inline, too deep":           {"invoice_discounts", "promotion_code.customer.test_clock.name", "", "leads through too many objects"},
+		"personal data":              {"identity_verification_reports", "document.number", "document.number", ""},
+		"not with what is above":     {"identity_verification_reports", "document", "", ""},
+		"a secret":                   {"apps_secrets", "payload", "", `has no field "payload"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			streams := Streams()
+			column, problem := streams.Fields(streams.Find(test.stream)).Column(test.path)
+			if test.problem != "" || problem != "" {
+				if test.problem == "" || !strings.Contains(problem, test.problem) {
+					t.Errorf("got the problem %q, want %q", problem, test.problem)
+				}
+				return
+			}
+			got := ""
+			if len(column.Expansion.Steps) > 0 {
+				got = column.Expansion.Path()
+			}
+			if got != test.expand {
+				t.Errorf("asks for %q, want %q", got, test.expand)
+			}
+		})
+	}
+}
+
+// TestNoSecretIsIncludable holds that no field that Stripe shows only on request looks like a secret.
+func TestNoSecretIsIncludable(t *testing.T) {
+	for _, row := range Streams() {
+		offered := columns(Streams().Fields(&row).root, "")
+		for _, word := range []string{"secret", "payload", "cvc", "`number`"} {
+			if strings.Contains(offered, word) {
+				t.Errorf("%s offers %s", row.Name, offered)
+			}
+		}
+		if strings.HasPrefix(row.Name, "identity_") && (strings.Contains(offered, "by default") || strings.Contains(offered, "on request")) {
+			t.Errorf("%s offers personal data otherwise than by name: %s", row.Name, offered)
+		}
+	}
+}
