@@ -126,7 +126,7 @@ func TestInitTellsWhatARestrictedKeyMayRead(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = restricted
 	w.stdin = strings.NewReader("charges,customers\n")
 	w.runs(t, exitOK, "init", "--api-base", stripe.URL, path)
-	says(t, w.err, "The key works (mode: test):")
+	says(t, w.err, "The key works (account_api_version: 2023-10-16, api_version: 2023-10-16, mode: test):")
 	says(t, w.err, " of 116 streams can be read.")
 	says(t, w.err, "more: ")
 	w.runs(t, exitOK, "run", "--once", path)
