@@ -25,7 +25,7 @@ type observer struct {
 
 	index  map[client.StreamKey]int // of run.Streams, by stream and account
 	before effort                   // of the Reads that ended
-	now    effort                   // of the Read under way
+	now    effort                   // of the current Read
 	saved  time.Time
 }
 
