@@ -11,27 +11,27 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// attempts is what Read and Sync do again and again until nothing is left.
+// attempts is what Read and Sync repeat until nothing is left.
 type attempts interface {
 	// attempt does one Read of the streams that are left.
 	attempt(ctx context.Context) (outcome, error)
-	// left returns the streams that another attempt could bring further.
+	// left returns the streams for which another attempt would be useful.
 	left() []chosen
-	// observe passes on a message of the client's own.
+	// observe passes on a message created by the client.
 	observe(ctx context.Context, m *connectorv1.ReadResponse)
 }
 
 // outcome is how an attempt ended.
 type outcome struct {
-	orderly bool // with a summary, which it can also have with an error: that of a stream
-	fruit   bool // it stored or handed over a state that is new
-	over    bool // no other attempt may follow
+	orderly    bool // it had a summary, which it can have despite an error: that of a stream
+	progressed bool // it stored or passed on a new state
+	over       bool // no further attempt may follow
 }
 
-// resume makes attempts until no stream has work left that another Read could do. A Read may leave work without any failure:
-// a service that shuts down ends it at a checkpoint, and another one resumes from there. n is the number of streams.
+// resume makes attempts until no stream has work left that another Read could do. A Read may leave work without a failure: a
+// service that shuts down ends it at a checkpoint, and another replica resumes from there. n is the number of streams.
 func resume(ctx context.Context, p *pace, n int, a attempts) error {
-	var failed error // of the first attempt in which a stream failed for good
+	var failed error // of the first attempt in which a stream failed permanently
 	for {
 		out, err := a.attempt(ctx)
 		if out.over {
@@ -50,14 +50,14 @@ func resume(ctx context.Context, p *pace, n int, a attempts) error {
 		if err == nil {
 			err = workLeft(left)
 		}
-		if err := p.rest(ctx, err, out.fruit || len(left) < n, a.observe); err != nil {
+		if err := p.rest(ctx, err, out.progressed || len(left) < n, a.observe); err != nil {
 			return err
 		}
 		n = len(left)
 	}
 }
 
-// workLeft is why another Read is due although nothing failed.
+// workLeft returns the reason for another Read if nothing failed.
 func workLeft(rest []chosen) *Error {
 	names := make([]string, len(rest))
 	for i, c := range rest {

@@ -9,15 +9,15 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Client calls a connector service. Its methods may run at once. Their errors are an [*Error], or the context's own.
+// Client calls a connector service. Its methods are safe for concurrent use. They return an [*Error] or the context's error.
 type Client struct {
 	service connectorv1.ConnectorServiceClient
 	health  healthpb.HealthClient
 	close   func() error
 }
 
-// New makes a client of a connection that the caller made and closes. Connections made by [Dial] have settings that
-// long streams of large messages need; others should see to these themselves.
+// New returns a client that uses an existing connection. The caller closes the connection. [Dial] configures connections for
+// long streams of large messages; other connections should be configured similarly.
 func New(conn grpc.ClientConnInterface) *Client {
 	return &Client{
 		service: connectorv1.NewConnectorServiceClient(conn),
@@ -26,23 +26,22 @@ func New(conn grpc.ClientConnInterface) *Client {
 	}
 }
 
-// Close closes the connection that Dial made. Calls under way fail.
+// Close closes the connection that Dial made. Calls in flight fail.
 func (c *Client) Close() error { return c.close() }
 
-// Spec asks which configuration the connector takes and what it can do.
+// Spec returns the connector's configuration schema and capabilities.
 func (c *Client) Spec(ctx context.Context) (*connectorv1.SpecResponse, error) {
 	resp, err := c.service.Spec(ctx, &connectorv1.SpecRequest{})
 	return resp, asError(ctx, err)
 }
 
-// Check asks whether a configuration works. A configuration that does not work is an answer with status FAILED, not an
-// error.
+// Check reports whether a configuration works. If it doesn't, the response has the status FAILED, and the error is nil.
 func (c *Client) Check(ctx context.Context, req *connectorv1.CheckRequest) (*connectorv1.CheckResponse, error) {
 	resp, err := c.service.Check(ctx, req)
 	return resp, asError(ctx, err)
 }
 
-// Discover asks for the catalog.
+// Discover returns the catalog.
 func (c *Client) Discover(ctx context.Context, req *connectorv1.DiscoverRequest) (*connectorv1.DiscoverResponse, error) {
 	resp, err := c.service.Discover(ctx, req)
 	return resp, asError(ctx, err)

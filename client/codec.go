@@ -30,7 +30,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 		return c.CodecV2.Unmarshal(data, message)
 	}
 	batch, ok := decodeRecords(data.Materialize())
-	if !ok { // not what we know, or not valid: protobuf's own codec decides
+	if !ok { // an unknown message or an invalid one: leave it to protobuf's own codec
 		return c.CodecV2.Unmarshal(data, message)
 	}
 	response.Reset()
@@ -47,7 +47,7 @@ func startsWith(data mem.BufferSlice, first byte) bool {
 	return false
 }
 
-// fields reads the fields of a message one after the other. protowire checks what it reads.
+// fields iterates over the fields of a message. protowire validates them.
 type fields struct {
 	rest []byte
 	bad  bool
@@ -94,7 +94,7 @@ func (f *fields) is(number protowire.Number, kind protowire.Type) bool {
 // string returns a string, which must be valid. It shares the memory of the message.
 func (f *fields) string() string {
 	f.bad = f.bad || !utf8.Valid(f.bytes)
-	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) // nobody writes to the message after it was copied
+	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) // nothing writes to the copied message
 }
 
 // decodeRecords decodes a ReadResponse that has nothing but a batch of records in JSON, and reports whether it is one. The

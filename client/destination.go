@@ -6,74 +6,73 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Destination stores rows and the states that cover them. Package destination holds some; package destinationtest proves
-// any. Its methods are called one at a time.
+// Destination stores rows and the states that cover them. Package destination has implementations, and package destinationtest
+// tests any implementation. Its methods are called one at a time.
 //
-// The promise that a Destination keeps: whenever the process dies, the states that Begin returns afterwards cover no row
-// that is missing. Rows may come again; stored again in the order received, by primary key, they give the same rows.
+// A Destination keeps this promise: whenever the process dies, the states that Begin returns afterwards cover no missing
+// row. Rows may be sent again; storing them again in the order received, by primary key, results in the same rows.
 //
-// States and tables know each other. A Destination notices when something else dropped, replaced or emptied a table, or
-// dropped a column, and then returns no state for that stream: the source reads it again from the beginning.
+// A Destination also notices if something else dropped, replaced or truncated a table, or dropped a column. It then returns no
+// state for that stream, so the source re-reads it from the beginning.
 type Destination interface {
-	// Begin makes room for the rows of these streams and returns what is stored for them. It is called before each Read, so
-	// also in the middle of a sync after a failure, and drops what it can of rows that were stored without a state.
+	// Begin prepares the tables of these streams and returns what is stored for them. It is called before each Read, so also in
+	// the middle of a sync after a failure, and removes, where possible, rows that were stored without a state.
 	Begin(ctx context.Context, streams []*connectorv1.Stream) (Beginning, error)
-	// Commit stores all of c or nothing, except records that can't be stored whatever happens: see Commit.Refused. It keeps
-	// nothing of c after it returned.
+	// Commit stores all of c or nothing, except records that can't be stored at all: see Commit.Refused. It doesn't retain c.
 	Commit(ctx context.Context, c Commit) error
-	// Close gives everything back. What was committed stays.
+	// Close releases all resources. Committed data stays.
 	Close() error
 }
 
-// Beginning is what a Destination holds for the streams of a Read.
+// Beginning is what a Destination has stored for the streams of a Read.
 type Beginning struct {
-	// States are those stored for the streams, of every account.
+	// States are the stored states of the streams, for all accounts.
 	States []*connectorv1.StreamState
-	// AcceptedOperations are those that the destination can apply. Empty means all; otherwise OPERATION_UPSERT is among
-	// them. The service withholds and counts records with another operation.
+	// AcceptedOperations are the operations that the destination can apply. Empty means all; otherwise they include
+	// OPERATION_UPSERT. The service withholds and counts records with other operations.
 	AcceptedOperations []connectorv1.Operation
-	// Notices are for the user to read.
+	// Notices are messages for the user.
 	Notices []Notice
-	// Refused are the records set aside by earlier commits that still can't be stored.
+	// Refused are records that earlier commits set aside and that still can't be stored.
 	Refused []Refusal
 }
 
-// Notice is something about a stream's table that the user should know, such as that it was dropped.
+// Notice tells the user something about a stream's table, such as that it was dropped.
 type Notice struct{ Stream, Message string }
 
-// Commit is what a Destination stores at once.
+// Commit is what a Destination stores in one transaction.
 type Commit struct {
-	// Records are to be applied in this order.
+	// Records must be applied in this order.
 	Records []*connectorv1.RecordBatch
-	// States replace those of the same stream and account. Each covers every record of its stream and account in this
-	// Commit and in those before it.
+	// States replace the stored states of the same stream and account. Each covers every record of its stream and account in
+	// this Commit and earlier ones.
 	States []*connectorv1.StreamState
-	// Completed are streams of which everything was read: all their records are in this Commit or in those before it, and
-	// the last state stored covers them. It is sent again at the end of each sync, also of one without a change.
+	// Completed are the streams that have been read to the end: all their records are in this Commit or earlier ones, and the
+	// last stored state covers them. It is sent at the end of each sync, even without any change.
 	Completed []Completion
-	// Refused, if set, is called for each record that the destination set aside, before Commit returns nil.
+	// Refused, if set, is called for each record that the destination sets aside, before Commit returns nil.
 	Refused func(Refusal)
 }
 
-// Completion says that a stream of an account was read to its end in a generation. Rows of older generations did not come
-// back, so the source has them no longer: the destination removes them, or marks them, as it would for a DELETE.
+// Completion says that a stream of an account was read to its end in a generation. Rows of older generations no longer exist at
+// the source: the destination removes them, or marks them, as it would for a DELETE.
 type Completion struct {
 	Stream, Account string
-	// Generation is that of the batches that came. Never zero.
+	// Generation is the generation of the batches. It is never zero.
 	Generation int64
 }
 
-// Refusal names a record that a destination could not store, such as one that a trigger of the user's rejects. Everything
-// else is committed. The destination keeps the record, and tries it again at each Begin until it can be stored or a newer
-// record replaces it.
+// Refusal names a record that a destination couldn't store, such as one that a user's trigger rejects. Everything else is
+// committed. The destination keeps the record, and retries it at each Begin until it can be stored or a newer record
+// replaces it.
 type Refusal struct {
 	Stream, Account string
 	Key             string // the row's primary key
 	Reason          string // why, and how to fix it, without values of the row
 }
 
-// Interruption is the error of a Destination that can be used again after another Begin: its connection was lost, say, or
-// a table was dropped between two commits. Sync begins again from the states stored, as after a Read that was interrupted.
+// Interruption is the error of a Destination that is usable after another Begin, for example because its connection was lost or
+// a table was dropped between two commits. Sync resumes from the stored states, as after an interrupted Read.
 type Interruption struct{ Err error }
 
 func (i *Interruption) Error() string { return i.Err.Error() }

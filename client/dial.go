@@ -10,28 +10,28 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	_ "google.golang.org/grpc/health" // asks replicas whether they take calls, as serviceConfig says
+	_ "google.golang.org/grpc/health" // client-side health checks, as configured in serviceConfig
 	"google.golang.org/grpc/keepalive"
 )
 
 const (
-	// maxMessage is the largest message taken. The server packs messages of 256 KiB; a single larger object comes alone.
+	// maxMessage is the maximum size of a message. The server packs messages of 256 KiB; a larger object is sent alone.
 	maxMessage = 16 << 20
-	// Static windows bound what a slow reader makes the client hold; gRPC's dynamic ones grow to 16 MiB per stream. Two
-	// messages of records fit into a stream's, so that the service writes one at once while another is being taken.
+	// Static windows bound the memory that a slow reader requires; gRPC's dynamic windows grow to 16 MiB per stream. Two
+	// messages of records fit into a stream's window, so the service can write one while the client handles another.
 	streamWindow     = 512 << 10
 	connectionWindow = 2 << 20
-	// readBuffer is what a connection reads at once: half a message of records, for a quarter of the system calls of gRPC's
-	// 32 KiB.
+	// readBuffer is the size of a connection's read buffer: half a message of records, with a quarter of the system calls of
+	// gRPC's default of 32 KiB.
 	readBuffer = 128 << 10
-	// A Read sends a heartbeat every 10 s, so a ping is sent only when something is wrong.
+	// A Read sends a heartbeat every 10 s, so pings are sent only if something is wrong.
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
 )
 
-// serviceConfig has gRPC spread calls over the replicas that a name stands for, leave out those that say they end, and
-// try the calls again that are answered at once. Read is absent from these on purpose: gRPC or an interceptor would begin
-// it from the same state again, whereas Read and Sync of this package resume it from the last one stored.
+// serviceConfig makes gRPC balance calls over the replicas behind a name, avoid replicas that are shutting down, and retry
+// unary calls. Read is deliberately not retried: gRPC or an interceptor would restart it from the same state, whereas Read and
+// Sync of this package resume it from the last stored state.
 const serviceConfig = `{
 	"loadBalancingConfig":[{"round_robin":{}}],
 	"healthCheckConfig":{"serviceName":"connector.v1.ConnectorService"},
@@ -43,20 +43,20 @@ const serviceConfig = `{
 	"retryPolicy":{"maxAttempts":4,"initialBackoff":"0.2s","maxBackoff":"2s","backoffMultiplier":2,
 		"retryableStatusCodes":["UNAVAILABLE"]}}]}`
 
-// Options are the settings of a connection. The zero value works: plaintext to a target on this machine, and TLS with the
-// system's certificate authorities to any other, since every request carries the configuration and so the API key.
+// Options configure a connection. The zero value means plaintext for a target on this machine, and TLS with the system's
+// certificate authorities for any other target, since every request contains the configuration and with it the API key.
 type Options struct {
-	// CAFile is a PEM file of the certificate authorities to trust instead of the system's. It asks for TLS, also to a
+	// CAFile is a PEM file of the certificate authorities to trust instead of the system's. If set, TLS is used even for a
 	// target on this machine.
 	CAFile string
-	// CertFile and KeyFile are PEM files of a certificate to show to a service that asks for one (mutual TLS), and of its
-	// key. They are read anew for each connection, so that they may be replaced. They ask for TLS, too.
+	// CertFile and KeyFile are PEM files of a client certificate and its key, for a service that requires one (mutual TLS).
+	// They are re-read for each connection, so they can be replaced at any time. They require TLS, too.
 	CertFile, KeyFile string
 	// ServerName is the name that the service's certificate must have. Empty means the target's host.
 	ServerName string
 	// Token is sent with each call as "authorization: Bearer TOKEN". It is never sent in plaintext to another machine.
 	Token string
-	// TokenFile is a file with the token instead, which is read anew for each call, so that it may be replaced.
+	// TokenFile is a file with the token. It is re-read for each call, so it can be replaced at any time.
 	TokenFile string
 	// Credentials secure the connection in another way, instead of the files above.
 	Credentials credentials.TransportCredentials
@@ -75,11 +75,11 @@ func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) 
 // MarshalText implements [encoding.TextMarshaler] without the token; JSON, XML and YAML use it.
 func (o Options) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(o)), nil }
 
-// Dial makes a client of the service at target, which is "host:port" or any target that gRPC understands. It does not
-// wait for the connection. The caller closes the client.
+// Dial returns a client of the service at target, which is "host:port" or any other gRPC target. It doesn't wait for the
+// connection. The caller closes the client.
 //
-// A name that stands for several addresses, such as that of a headless service in Kubernetes, is balanced: each call goes
-// to the next replica that is healthy, and a Read that its replica ends goes on at another.
+// If a name has several addresses, such as that of a headless service in Kubernetes, calls are balanced: each goes to the next
+// healthy replica, and a Read resumes on another replica if its own shuts down.
 func Dial(target string, opts Options) (*Client, error) {
 	creds, err := opts.transport(target)
 	if err != nil {
@@ -110,7 +110,7 @@ func Dial(target string, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// local tells whether a target certainly is on this machine.
+// local reports whether target is certainly on this machine.
 func local(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true

@@ -13,15 +13,15 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Error is the error of a call: the protocol's Failure, which says who can mend it, in words for the user.
+// Error is the error of a call. It wraps the protocol's Failure, which says what is wrong and how to fix it, in words for the user.
 type Error struct {
 	// Code is gRPC's code.
 	Code codes.Code
-	// Failure is what the service said, or, where it said nothing, what the code tells. Never nil.
+	// Failure is the service's Failure, or one derived from the code if there is none. It is never nil.
 	Failure *connectorv1.Failure
 }
 
-// Error gives the message for the user, and the wrong fields if there are any.
+// Error returns the message for the user, followed by the invalid fields, if any.
 func (e *Error) Error() string {
 	parts := []string{e.Failure.GetMessage()}
 	for _, v := range e.Failure.GetViolations() {
@@ -32,13 +32,13 @@ func (e *Error) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Retryable tells whether the same call can succeed later without a change.
+// Retryable reports whether the same call can succeed later without a change.
 func (e *Error) Retryable() bool { return e.Failure.GetRetryable() }
 
-// RetryAfter tells how long to wait before trying again. Zero means that the caller decides.
+// RetryAfter returns how long to wait before a retry. Zero means that the caller decides.
 func (e *Error) RetryAfter() time.Duration { return e.Failure.GetRetryAfter().AsDuration() }
 
-// asError turns the error of a call into an *Error. The context's own errors pass as they are.
+// asError turns the error of a call into an *Error. It returns the context's own errors unchanged.
 func asError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -55,8 +55,8 @@ func asError(ctx context.Context, err error) error {
 	return &Error{Code: st.Code(), Failure: failureOf(st)}
 }
 
-// failureOf makes a Failure of a status that brings none: from a proxy, from gRPC itself, or from another implementation
-// of the protocol.
+// failureOf returns a Failure for a status without one: from a proxy, from gRPC itself, or from another implementation of the
+// protocol.
 func failureOf(st *status.Status) *connectorv1.Failure {
 	f := &connectorv1.Failure{
 		Class:           classOf(st.Code()),
@@ -78,7 +78,7 @@ func failureOf(st *status.Status) *connectorv1.Failure {
 	return f
 }
 
-// classOf gives the class that the protocol assigns to a code.
+// classOf returns the class that the protocol assigns to a code.
 func classOf(code codes.Code) connectorv1.FailureClass {
 	switch code {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound, codes.OutOfRange, codes.Unimplemented:
@@ -97,8 +97,8 @@ func classOf(code codes.Code) connectorv1.FailureClass {
 	return connectorv1.FailureClass_FAILURE_CLASS_SYSTEM
 }
 
-// retryable tells whether a status without a Failure is worth another attempt. The service itself always sends one, so
-// this is about the way to it: a connection or proxy that breaks a stream shows as one of these codes.
+// retryable reports whether to retry after a status without a Failure. The service itself always sends one, so the cause lies in
+// between: a broken connection or a proxy results in one of these codes.
 func retryable(code codes.Code) bool {
 	switch code {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown:
@@ -107,7 +107,7 @@ func retryable(code codes.Code) bool {
 	return false
 }
 
-// messageOf puts a bare status into words that say what to do.
+// messageOf returns a message for a status without a Failure that says what to do.
 func messageOf(st *status.Status) string {
 	switch st.Code() {
 	case codes.Unavailable:
@@ -120,10 +120,10 @@ func messageOf(st *status.Status) string {
 	return fmt.Sprintf("The call failed with %s: %s.", st.Code(), strings.TrimSuffix(st.Message(), "."))
 }
 
-// unreachable says why a connection failed and what to do about it, from what the lowest layer says.
+// unreachable returns a message that says why a connection failed and what to do about it, derived from the innermost error.
 func unreachable(why string) string {
 	for _, known := range []struct{ sign, advice string }{
-		{"first record does not look like a TLS handshake", "The service does not speak TLS, which is expected of every target that is not on this machine. " +
+		{"first record does not look like a TLS handshake", "The service does not use TLS, which is required for targets on other machines. " +
 			"Serve with a certificate."},
 		{"certificate signed by unknown authority", "The service's certificate is not signed by an authority that this machine trusts (%s). " +
 			"Name the file of its authority with --ca-file."},
@@ -131,7 +131,7 @@ func unreachable(why string) string {
 			"Name the file of its authority with --ca-file."},
 		{"certificate is valid for", "The service's certificate is for another name (%s). Use the name in the certificate as target."},
 		{"doesn't contain any IP SANs", "The service's certificate names no IP address (%s). Use the name in the certificate as target."},
-		{"certificate required", "The service asks for a client certificate. Give one with --cert-file and --key-file."},
+		{"certificate required", "The service requires a client certificate. Set one with --cert-file and --key-file."},
 		{"bad certificate", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
 		{"unknown certificate authority", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
 		{"has expired or is not yet valid", "The certificate is not valid now (%s). Renew it, or set the clock right."},
@@ -154,7 +154,7 @@ func unreachable(why string) string {
 	return fmt.Sprintf("The service cannot be reached (%s). Check that it runs and that the target is right.", why)
 }
 
-// innermost gives what the lowest layer said, out of the layers that gRPC wraps around it.
+// innermost returns the innermost error message, without the layers that gRPC wraps around it.
 func innermost(message string) string {
 	if i := strings.LastIndex(message, "desc = "); i >= 0 {
 		message = message[i+len("desc = "):]

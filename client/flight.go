@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// commitGrace is how long a commit may take after the caller gave up: what was read is worth storing.
+// commitGrace is how long a commit may take after the caller gave up, since storing what was read saves reading it again.
 const commitGrace = 20 * time.Second
 
-// flight is a commit under way.
+// flight is a commit in flight.
 type flight struct {
 	commit   Commit
-	advanced bool // whether it has a state that is new
+	advanced bool // whether it has a new state
 	refused  []Refusal
 	done     chan error
 }
 
-// launch begins a commit. None is in flight.
+// launch starts a commit. None may be in flight.
 func (l *loader) launch(ctx context.Context, c Commit, advanced bool) {
 	l.last = time.Now()
 	if len(c.Records) == 0 && len(c.States) == 0 && len(c.Completed) == 0 {
@@ -33,7 +33,7 @@ func (l *loader) launch(ctx context.Context, c Commit, advanced bool) {
 	}()
 }
 
-// landed takes note of the commit in flight if it has ended, without waiting. An error is the commit's.
+// landed handles the end of the commit in flight if it has ended. It doesn't wait, and returns the commit's error.
 func (l *loader) landed() error {
 	if l.inFlight == nil {
 		return nil
@@ -54,10 +54,10 @@ func (l *loader) land() error {
 	return l.note(<-l.inFlight.done)
 }
 
-// abandon waits for the commit in flight, whatever comes of it. Nothing more is committed.
+// abandon waits for the commit in flight and ignores its result. Nothing more is committed.
 func (l *loader) abandon() { _ = l.land() }
 
-// note takes note of how a commit ended.
+// note handles the result of a commit.
 func (l *loader) note(err error) error {
 	f := l.inFlight
 	l.inFlight = nil

@@ -10,7 +10,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Health asks whether the service takes calls. The error is nil if it does.
+// Health returns nil if the service accepts calls.
 func (c *Client) Health(ctx context.Context) error {
 	resp, err := c.health.Check(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
@@ -19,7 +19,7 @@ func (c *Client) Health(ctx context.Context) error {
 	if status := resp.GetStatus(); status != healthpb.HealthCheckResponse_SERVING {
 		return &Error{Code: codes.Unavailable, Failure: &connectorv1.Failure{
 			Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
-			Message:   fmt.Sprintf("The service is %s: it starts or ends, or its logs say more.", status),
+			Message:   fmt.Sprintf("The service is %s: it is starting or shutting down. Otherwise, check its logs.", status),
 			Retryable: true,
 		}}
 	}

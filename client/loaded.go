@@ -11,15 +11,15 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// ours is the member that the client adds to a state before it is stored, and takes away before it is sent back: what the
-// rows of the stream were loaded with. A state without it is of a stream all of whose fields were selected.
+// ours is a member that the client adds to a state before it is stored, and removes before it is sent back. It records how the
+// rows of the stream were loaded. A state without it belongs to a stream with all fields selected.
 const (
 	ours       = "_client"
-	oursFields = "fields" // the paths selected
-	oursReread = "reread" // true: the stream is to be read from the beginning
+	oursFields = "fields" // the selected paths
+	oursReread = "reread" // true if the stream is to be read from the beginning
 )
 
-// label returns a state to store for a stream of which these fields were selected.
+// label returns a state to store for a stream with these fields selected.
 func label(state *connectorv1.StreamState, fields []string) *connectorv1.StreamState {
 	if len(fields) == 0 {
 		return state
@@ -43,8 +43,8 @@ func with(state *connectorv1.StreamState, name string, value *structpb.Value) *c
 	return &connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount(), Content: labelled}
 }
 
-// unlabel returns the states to read on from, of those stored, as the service sent them. Streams whose rows lack a field
-// that is selected now are read from the beginning, and so are those that were asked for; notices say so.
+// unlabel returns the stored states to resume from, as the service sent them. It drops the states of streams that lack a
+// selected field or are marked to be re-read, so they are read from the beginning; notices say so.
 func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*connectorv1.StreamState, notices []Notice) {
 	told := map[string]bool{}
 	for _, s := range stored {
@@ -56,9 +56,9 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 		}
 		reason := ""
 		if label[oursReread].GetBoolValue() {
-			reason = "It was asked to be read again: it is read from the beginning."
+			reason = "A re-read was requested: the stream is read from the beginning."
 		} else if lacking := selected[at].lacking(label[oursFields].GetListValue()); lacking != "" {
-			reason = fmt.Sprintf("The rows stored lack %s, which is selected now. The stream is read again from the beginning.", lacking)
+			reason = fmt.Sprintf("The stored rows lack %s, which is now selected. The stream is re-read from the beginning.", lacking)
 		}
 		if reason == "" {
 			plain := &structpb.Struct{Fields: maps.Clone(s.GetContent().GetFields())}
@@ -74,7 +74,7 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 	return states, notices
 }
 
-// lacking names the selected fields that rows loaded with others lack; "" if there is none.
+// lacking returns the names of the selected fields that rows loaded with other fields lack, or "" if there are none.
 func (c chosen) lacking(loaded *structpb.ListValue) string {
 	if len(c.fields) == 0 {
 		return "some fields"

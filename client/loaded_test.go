@@ -42,7 +42,7 @@ func TestAWidenedSelectionIsReadAgain(t *testing.T) {
 		"narrower":          {[]string{"id", "n"}, []string{"id"}, 20, ""},
 		"some of all":       {nil, []string{"id"}, 20, ""},
 		"the key":           {[]string{"n"}, []string{"n", "id"}, 20, ""},
-		"a field more":      {[]string{"id"}, []string{"id", "n"}, 0, "lack n, which is selected now"},
+		"a field more":      {[]string{"id"}, []string{"id", "n"}, 0, "lack n, which is now selected"},
 		"all of some":       {[]string{"id"}, nil, 0, "lack some fields"},
 		"a field below one": {[]string{"n"}, []string{"n.a"}, 20, ""},
 		"the field above":   {[]string{"n.a"}, []string{"n"}, 0, "lack n,"},
@@ -89,7 +89,7 @@ func TestReread(t *testing.T) {
 	}
 	f.before = nil
 	from, logged := syncFields(t, f, m, client.SyncOptions{})
-	if from != 0 || !strings.Contains(logged, "asked to be read again") {
+	if from != 0 || !strings.Contains(logged, "re-read was requested") {
 		t.Errorf("read from %d, and logged %q", from, logged)
 	}
 	wantRows(t, m, "a", 30)

@@ -12,45 +12,45 @@ import (
 )
 
 const (
-	// A commit costs the destination a transaction, so states are gathered until this much is covered by them.
+	// Each commit costs the destination a transaction, so states are collected until they cover this much.
 	commitBytes    = 4 << 20
 	commitInterval = time.Second
-	// heldBytes bounds what waits while a commit is in flight: beyond it, the Read waits, too. As much again may be in flight.
+	// heldBytes bounds what waits while a commit is in flight; beyond it, the Read waits. As much again may be in flight.
 	heldBytes = 32 << 20
 )
 
-// loader gathers the records and states of one Read into commits. Rows go into a commit with a state that covers them or,
-// if too many wait for one, before it; never a state before its rows.
+// loader collects the records and states of one Read into commits. Rows are committed together with a state that covers them or,
+// if too many rows wait for one, before it. A state is never committed before its rows.
 //
-// One commit at a time is in flight, while the Read continues and the next one is gathered. So commits grow as the
+// One commit at a time is in flight, while the Read continues and the next one is collected. So commits grow as the
 // destination gets slower, and what a commit costs whatever its size, such as round trips, is spread over more rows. The
 // Read waits only when heldBytes have arrived during one commit. The caller of newLoader calls finish or abandon at the end.
 type loader struct {
 	destination Destination
-	committed   func(*connectorv1.RecordBatch) // called for each batch stored
-	refused     func(Refusal)                  // called for each record in these that was set aside
-	advanced    func()                         // called for each commit with a state that is new
+	committed   func(*connectorv1.RecordBatch) // called for each stored batch
+	refused     func(Refusal)                  // called for each record set aside
+	advanced    func()                         // called for each commit with a new state
 
-	fields    map[string][]string // selected, by stream; those of a stream of which all are, are not there
+	fields    map[string][]string // selected fields by stream; streams with all fields are absent
 	streams   map[StreamKey]*held
-	order     []StreamKey // of arrival, so that commits do not depend on the order of a map
+	order     []StreamKey // order of arrival, so that commits don't depend on map order
 	covered   int         // bytes of records that a state covers
 	uncovered int         // bytes of records that none does yet
-	states    int         // how many states wait
-	last      time.Time   // when the last commit began
+	states    int         // number of waiting states
+	last      time.Time   // when the last commit started
 	inFlight  *flight     // nil if there is none
 }
 
-// held is what a stream has sent and the destination has not got.
+// held is what a stream has sent that isn't committed yet.
 type held struct {
 	covered, uncovered []*connectorv1.RecordBatch
-	records            int64 // since the last state, stored already or not
+	records            int64 // since the last state, committed or not
 	state              *connectorv1.StreamState
 	stored             *connectorv1.StreamState
-	completed          int64 // the generation read to its end, until that is stored; zero if there is none
+	completed          int64 // the generation read to its end, until this is committed; zero if there is none
 }
 
-// newLoader begins with the states that the destination holds.
+// newLoader starts with the states stored in the destination.
 func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
 	l := &loader{destination: d, fields: map[string][]string{}, streams: map[StreamKey]*held{}, last: time.Now()}
 	for _, s := range states {
@@ -70,8 +70,8 @@ func (l *loader) held(stream, account string) *held {
 	return h
 }
 
-// records takes a batch, and starts a commit if enough is waiting. That includes rows whose state is still to come, or their
-// commit would grow without bound.
+// records adds a batch, and starts a commit if enough is waiting. This includes rows without a state yet, since commits would
+// otherwise grow without bound.
 func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) er
 	return l.flush(ctx, true)
 }
 
-// state takes a state, and starts a commit if enough is covered.
+// state adds a state, and starts a commit if enough is covered.
 func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -117,8 +117,8 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	return l.flush(ctx, false)
 }
 
-// tick begins a commit of states that have waited long enough, and takes note of one that has ended. Each message of a Read
-// calls it, and there is one every few seconds, so that what comes rarely is not stored late.
+// tick starts a commit of states that have waited long enough, and handles a commit that has ended. It is called for each message
+// of a Read; there is one every few seconds, so that infrequent states aren't committed late.
 func (l *loader) tick(ctx context.Context) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -129,8 +129,8 @@ func (l *loader) tick(ctx context.Context) error {
 	return l.flush(ctx, false)
 }
 
-// status notes that a stream was read to its end. It counts only if a state covers every record of it, as the protocol
-// promises: what is removed on its account must not be what a crash makes come again.
+// status records that a stream was read to its end. This counts only if a state covers all its records, as the protocol promises:
+// otherwise, rows could be removed that are sent again after a crash.
 func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	h := l.held(s.GetStream(), s.GetAccount())
 	if s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE && h.records == 0 {
@@ -173,8 +173,8 @@ func (l *loader) flush(ctx context.Context, everything bool) error {
 	return nil
 }
 
-// finish commits what is left when the Read is over, and waits for it. Rows without a state come again if the Read broke
-// off, so they are dropped then.
+// finish commits what is left at the end of the Read, and waits for it. If the Read was interrupted, rows without a state are
+// dropped, since they will be sent again.
 func (l *loader) finish(ctx context.Context, orderly bool) error {
 	err := l.flush(ctx, orderly)
 	if err == nil && orderly {
@@ -186,12 +186,12 @@ func (l *loader) finish(ctx context.Context, orderly bool) error {
 	return l.land()
 }
 
-// miscounted is the error of a state that covers another number of records than came. It is not stored.
+// miscounted returns the error for a state whose number of records differs from the number received. The state is not stored.
 func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
 	return &Error{Code: codes.Internal, Failure: &connectorv1.Failure{
 		Class:  connectorv1.FailureClass_FAILURE_CLASS_SYSTEM,
 		Stream: c.GetState().GetStream(), Account: c.GetState().GetAccount(),
-		Message: fmt.Sprintf("The service says that it sent %d records of %s since the state before, and %d arrived. "+
+		Message: fmt.Sprintf("The service reports %d records of %s since the previous state, but %d arrived. "+
 			"The state was not stored. This is a bug in the service: please report it.",
 			c.GetRecords(), c.GetState().GetStream(), arrived),
 	}}

@@ -21,12 +21,12 @@ const (
 
 // pace decides whether and when a sync reads again after a Read that ended early.
 type pace struct {
-	backoff   *backoff.ExponentialBackOff
-	attempts  int
-	fruitless int // Reads in a row that brought nothing new
-	patience  time.Duration
-	endless   bool      // never gives up
-	since     time.Time // the destination is out of reach; zero if it isn't
+	backoff  *backoff.ExponentialBackOff
+	attempts int
+	stalled  int // Reads in a row without a new state
+	patience time.Duration
+	endless  bool      // never gives up
+	since    time.Time // when the destination became unavailable; zero if it is available
 }
 
 func newPace(opts SyncOptions) *pace {
@@ -47,10 +47,10 @@ func newPace(opts SyncOptions) *pace {
 	return p
 }
 
-// rest waits before the next Read, or gives up. It tells why in a log entry.
-func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(context.Context, *connectorv1.ReadResponse)) error {
-	if fruit {
-		p.fruitless, p.since = 0, time.Time{}
+// rest waits before the next Read, or gives up. It logs the reason.
+func (p *pace) rest(ctx context.Context, cause error, progressed bool, log func(context.Context, *connectorv1.ReadResponse)) error {
+	if progressed {
+		p.stalled, p.since = 0, time.Time{}
 		p.backoff.Reset()
 	}
 	if _, interrupted := errors.AsType[*Interruption](cause); interrupted {
@@ -58,22 +58,22 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(cont
 			p.since = time.Now()
 		}
 		if waited := time.Since(p.since); waited >= p.patience && !p.endless {
-			return fmt.Errorf("gave up after the destination could not be used for %s: %w", waited.Round(time.Second), cause)
+			return fmt.Errorf("gave up after the destination was unavailable for %s: %w", waited.Round(time.Second), cause)
 		}
 	} else {
 		p.since = time.Time{}
-		if !fruit {
-			p.fruitless++
+		if !progressed {
+			p.stalled++
 		}
 	}
-	if p.fruitless >= p.attempts && !p.endless {
-		return fmt.Errorf("gave up after %d attempts in a row that brought nothing new: %w", p.fruitless, cause)
+	if p.stalled >= p.attempts && !p.endless {
+		return fmt.Errorf("gave up after %d attempts in a row without progress: %w", p.stalled, cause)
 	}
 	wait := p.backoff.NextBackOff()
 	if e, ok := errors.AsType[*Error](cause); ok {
 		wait = max(wait, e.RetryAfter())
 	}
-	tell(ctx, warning("", "", fmt.Sprintf("The Read was interrupted and goes on in %s from the last state stored: %s",
+	log(ctx, warning("", "", fmt.Sprintf("The Read was interrupted and resumes in %s from the last stored state: %s",
 		wait.Round(time.Millisecond), cause)))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -85,7 +85,7 @@ func (p *pace) rest(ctx context.Context, cause error, fruit bool, tell func(cont
 	}
 }
 
-// passing reports whether an error may be gone at the next attempt.
+// passing reports whether the next attempt may succeed despite err.
 func passing(err error) bool {
 	if _, interrupted := errors.AsType[*Interruption](err); interrupted {
 		return true

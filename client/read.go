@@ -11,12 +11,12 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// ReadOnce reads streams and hands each message to handle, in order, the summary included. While handle runs, nothing more
-// than gRPC's windows is received. An error of handle ends the Read and is returned as it is. The strings of a message
-// share memory: whoever keeps one of them for long clones it.
+// ReadOnce reads streams and calls handle for each message, in order, including the summary. While handle runs, no more than
+// gRPC's windows is received. An error of handle ends the Read and is returned unchanged. The strings of a message share
+// memory, so clone a string to keep it for long.
 //
-// The summary is nil if the Read did not come to an orderly end. Both are set if it did, and a stream failed. It does not
-// try again: Read and Sync do, or the caller, with the last states that were stored.
+// The summary is nil if the Read ended early. If a stream failed, both the summary and the error are set. ReadOnce doesn't
+// retry: use Read or Sync, or retry with the last stored states.
 func (c *Client) ReadOnce(
 	ctx context.Context, req *connectorv1.ReadRequest, handle func(*connectorv1.ReadResponse) error,
 ) (*connectorv1.Summary, error) {
@@ -48,7 +48,7 @@ func (c *Client) ReadOnce(
 	return summary, nil
 }
 
-// brokenOff is the error of a Read that ended without a summary, though with status OK.
+// brokenOff returns the error of a Read that ended without a summary but with status OK.
 func brokenOff() *Error {
 	return &Error{Code: codes.Unavailable, Failure: &connectorv1.Failure{
 		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,

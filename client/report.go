@@ -8,49 +8,49 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Report is what a Sync did.
+// Report says what a Sync did.
 type Report struct {
-	// Streams are in the order selected; the accounts of a stream follow each other.
+	// Streams are in selection order; the accounts of a stream follow each other.
 	Streams []StreamReport
-	// Reads is the number of Reads that it took: one more than there were interruptions.
+	// Reads is the number of Reads: one, plus one for each interruption.
 	Reads int
-	// Requests counts those that the service made to the source, as far as it came to tell.
+	// Requests counts the requests that the service made to the source, as far as it reported them.
 	Requests int64
 	// Duration is the time from the call of Sync to its return.
 	Duration time.Duration
 }
 
-// StreamReport is what became of one stream of one account.
+// StreamReport is the outcome of one stream of one account.
 type StreamReport struct {
 	Stream, Account string
-	// Status is COMPLETE, INCOMPLETE or SKIPPED; UNSPECIFIED if the stream was never begun.
+	// Status is COMPLETE, INCOMPLETE or SKIPPED, or UNSPECIFIED if the stream never started.
 	Status connectorv1.StreamStatus
-	// Failure is why, if the stream is INCOMPLETE after a failure or SKIPPED.
+	// Failure is the reason if the stream is SKIPPED, or INCOMPLETE after a failure.
 	Failure *connectorv1.Failure
-	// Upserts, Deletes and DeletesMatching count records that the destination committed, by their operation. Records that
-	// came again after an interruption are counted again. A DELETE_MATCHING counts once, however many rows it deletes.
+	// Upserts, Deletes and DeletesMatching count the records that the destination committed, by operation. Records sent again
+	// after an interruption count again. A DELETE_MATCHING counts once, however many rows it deletes.
 	Upserts, Deletes, DeletesMatching int64
-	// Withheld counts records that the service did not send because the destination can't apply their operation: rows that
-	// are gone at the source and stay in the destination. Reads that broke off are not counted.
+	// Withheld counts records that the service didn't send because the destination can't apply their operation. Such rows are
+	// deleted at the source but stay in the destination. Interrupted Reads don't count.
 	Withheld int64
-	// SetAside names objects that could not be read and are missing or stale in the destination, at most 20 of them, and
-	// SetAsideTotal counts all. The stream is COMPLETE without them; later syncs try them again.
+	// SetAside lists objects that couldn't be read and are missing or stale in the destination, at most 20 of them.
+	// SetAsideTotal counts all. The stream is COMPLETE without them; later syncs retry them.
 	SetAside      []*connectorv1.SetAside
 	SetAsideTotal int64
-	// Reconciliation counts what the comparison found, if one was asked for and the stream could be compared.
+	// Reconciliation has the counts of the comparison, if one was requested and the stream could be compared.
 	Reconciliation *connectorv1.Reconciliation
-	// Bytes counts those of the records' JSON.
+	// Bytes is the size of the records as JSON.
 	Bytes int64
-	// Duration is the time from the stream's first message to its last. Streams are read side by side.
+	// Duration is the time from the stream's first message to its last. Streams are read concurrently.
 	Duration time.Duration
-	// Refused names records that the destination could not store and set aside, at most MaxRefused of them. Their rows are
-	// missing or stale; the stream is COMPLETE all the same.
+	// Refused lists records that the destination couldn't store and set aside, at most MaxRefused of them. Their rows are
+	// missing or stale; the stream is COMPLETE nevertheless.
 	Refused []Refusal
-	// RefusedTotal counts those records, named or not.
+	// RefusedTotal counts these records, listed or not.
 	RefusedTotal int
 }
 
-// RefusedNotice returns what to tell a person about the records that were set aside, or "" if there is none.
+// RefusedNotice returns a message for users about the records that were set aside, or "" if there are none.
 func (s *StreamReport) RefusedNotice() string {
 	if s.RefusedTotal == 0 {
 		return ""
@@ -70,7 +70,7 @@ func (s *StreamReport) RefusedNotice() string {
 	return notice + strings.Join(each, ", ")
 }
 
-// SetAsideNotice returns what to tell a person about the objects that could not be read, or "" if there is none.
+// SetAsideNotice returns a message for users about the objects that could not be read, or "" if there are none.
 func (s *StreamReport) SetAsideNotice() string {
 	if s.SetAsideTotal == 0 {
 		return ""
@@ -90,10 +90,10 @@ func (s *StreamReport) SetAsideNotice() string {
 	return notice + strings.Join(each, ", ")
 }
 
-// MaxRefused is the most records of one stream and account that a report names.
+// MaxRefused is the maximum number of records of one stream and account that a report lists.
 const MaxRefused = 20
 
-// Total adds up the counts of all streams. Its Status is the worst of theirs.
+// Total returns the sums over all streams. Its Status is the worst of theirs.
 func (r *Report) Total() StreamReport {
 	total := StreamReport{
 		Stream: "total", Duration: r.Duration, Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE,

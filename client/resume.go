@@ -12,26 +12,26 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Handlers take what a Read brings, one call at a time and in order. While one runs, nothing more than gRPC's windows is
-// received. An error of one ends the Read and is returned as it is. Those that are nil are not called.
+// Handlers handle the messages of a Read. They are called one at a time and in order; nil ones are not called. While a handler
+// runs, no more than gRPC's windows is received. An error of a handler ends the Read and is returned unchanged.
 type Handlers struct {
-	// Records takes a batch: apply the records in their order, by primary key. After an interruption those since the last
-	// state come again.
+	// Records is called with each batch. Apply the records in order, by primary key. After an interruption, the records since
+	// the last state are sent again.
 	Records func(context.Context, *connectorv1.RecordBatch) error
-	// State takes a state that covers every record of its stream and account so far. Once it has returned nil, the state
-	// counts as committed, with these records: the Read is resumed from there, and another Read may be begun from there.
+	// State is called with each state, which covers every record of its stream and account so far. When it returns nil, the
+	// state and these records count as committed: this Read resumes from there, and another Read may start from there.
 	State func(context.Context, *connectorv1.StreamState) error
-	// Other sees the rest: statuses, progress, logs. It must not change the message.
+	// Other is called with all other messages: statuses, progress, logs. It must not change the message.
 	Other func(*connectorv1.ReadResponse)
 }
 
-// Read reads streams to their end, from the states in the request. A Read that ends early for a passing reason, or because
-// its replica shuts down, goes on from the last states that were committed, after a rest of half a second that doubles to
-// 30 s, or as long as the service asks for. Read gives up after five attempts in a row that committed no new state.
+// Read reads streams to their end, starting from the states in the request. If the Read ends early for a passing reason, or
+// because its replica shuts down, it resumes from the last committed states, after a wait of half a second that doubles up to
+// 30 s, or after the time that the service requests. Read gives up after five attempts in a row without a new committed state.
 //
-// The summary adds up all attempts; it is nil if none came to an orderly end, and the error is then an [*Error], the
-// context's or a handler's. Both are set if a stream failed for good. A limit in the request ends the Read as it says, with
-// has_more in the summary. [Client.ReadOnce] does not resume.
+// The summary is the sum over all attempts. It is nil if no attempt was completed; the error is then an [*Error], the context's
+// or a handler's. Both are set if a stream failed permanently. If a limit in the request ends the Read, the summary has
+// has_more. Unlike Read, [Client.ReadOnce] doesn't resume.
 func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handlers) (*connectorv1.Summary, error) {
 	r := &reading{client: c, handlers: h, req: proto.CloneOf(req), tally: newTally(), begun: time.Now()}
 	err := resume(ctx, newPace(SyncOptions{Follow: req.GetFollow()}), len(req.GetStreams()), r)
@@ -43,19 +43,19 @@ func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handl
 
 // reading is one Read with all its attempts.
 type reading struct {
-	client   *Client
-	handlers Handlers
-	req      *connectorv1.ReadRequest // of the next attempt
-	tally    *tally
-	summary  *connectorv1.Summary
-	begun    time.Time
-	fruit    bool  // whether the attempt under way committed a state that is new
-	broken   error // why the last attempt ended early
+	client     *Client
+	handlers   Handlers
+	req        *connectorv1.ReadRequest // of the next attempt
+	tally      *tally
+	summary    *connectorv1.Summary
+	begun      time.Time
+	progressed bool  // whether the current attempt committed a new state
+	broken     error // why the last attempt ended early
 }
 
-// attempt does one Read of what the request still asks for.
+// attempt does one Read of the streams left in the request.
 func (r *reading) attempt(ctx context.Context) (outcome, error) {
-	r.fruit = false
+	r.progressed = false
 	var refused error // by a handler
 	summary, err := r.client.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
 		refused = r.take(ctx, m)
@@ -63,10 +63,10 @@ func (r *reading) attempt(ctx context.Context) (outcome, error) {
 	})
 	r.broken = err
 	r.add(summary)
-	return outcome{orderly: summary != nil, fruit: r.fruit, over: refused != nil || err == nil && r.limited()}, err
+	return outcome{orderly: summary != nil, progressed: r.progressed, over: refused != nil || err == nil && r.limited()}, err
 }
 
-// take hands over one message.
+// take passes one message to its handler.
 func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:
@@ -93,17 +93,17 @@ func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
 	return nil
 }
 
-// commit has the next attempt begin from a state.
+// commit makes the next attempt start from a state.
 func (r *reading) commit(state *connectorv1.StreamState) {
 	i := slices.IndexFunc(r.req.GetStates(), func(s *connectorv1.StreamState) bool {
 		return s.GetStream() == state.GetStream() && s.GetAccount() == state.GetAccount()
 	})
 	if i < 0 {
 		r.req.States = append(r.req.GetStates(), state)
-		r.fruit = true
+		r.progressed = true
 		return
 	}
-	r.fruit = r.fruit || !proto.Equal(r.req.GetStates()[i], state)
+	r.progressed = r.progressed || !proto.Equal(r.req.GetStates()[i], state)
 	r.req.States[i] = state
 }
 
@@ -117,7 +117,7 @@ func (r *reading) observe(_ context.Context, m *connectorv1.ReadResponse) {
 // limited reports whether the request has a limit that ends a Read with work left.
 func (r *reading) limited() bool { return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil }
 
-// left leaves in the request the streams that another attempt could bring further, and returns them.
+// left removes from the request the streams for which another attempt would be useless, and returns the others.
 func (r *reading) left() []chosen {
 	var all []chosen
 	for _, s := range r.req.GetStreams() {
@@ -138,7 +138,7 @@ func (r *reading) left() []chosen {
 	return rest
 }
 
-// add adds the summary of an attempt to those before.
+// add adds the summary of an attempt to the sum.
 func (r *reading) add(s *connectorv1.Summary) {
 	r.tally.summary(s)
 	if s == nil || r.summary == nil {

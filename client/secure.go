@@ -13,18 +13,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// transport gives what secures a connection to target.
+// transport returns the transport credentials for target.
 func (o *Options) transport(target string) (credentials.TransportCredentials, error) {
 	files := o.CAFile != "" || o.CertFile != "" || o.KeyFile != ""
 	switch {
 	case o.Credentials != nil && (files || o.ServerName != ""):
-		return nil, errors.New("credentials and files of certificates exclude each other: set one of them")
+		return nil, errors.New("credentials and certificate files can't be combined: set one of them")
 	case o.Credentials != nil:
 		return o.Credentials, nil
 	case !files && o.ServerName == "" && local(target):
 		return insecure.NewCredentials(), nil
 	case (o.CertFile == "") != (o.KeyFile == ""):
-		return nil, errors.New("a certificate needs its key, and a key its certificate: give the files of both")
+		return nil, errors.New("a certificate and its key are required together: set both files")
 	}
 	config := &tls.Config{ServerName: o.ServerName, MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
@@ -34,7 +34,7 @@ func (o *Options) transport(target string) (credentials.TransportCredentials, er
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate: it must be a PEM file", o.CAFile)
+			return nil, fmt.Errorf("%s contains no certificate: it must be a PEM file", o.CAFile)
 		}
 	}
 	if o.CertFile != "" {
@@ -56,24 +56,24 @@ func (o *Options) transport(target string) (credentials.TransportCredentials, er
 // bearer sends a token with each call.
 type bearer struct {
 	token, file string
-	plaintext   bool // may be sent so: the target is on this machine
+	plaintext   bool // whether plaintext is allowed, because the target is on this machine
 }
 
-// token gives the credentials of calls to target. gRPC would let a token through to a plaintext connection if these did
-// not refuse it; it is refused here already, with what to do about it.
+// token returns the per-call credentials for target. gRPC would refuse a token on a plaintext connection only if these
+// credentials asked for it; token refuses it in advance, with a message that says what to do.
 func (o *Options) token(target string, creds credentials.TransportCredentials) (credentials.PerRPCCredentials, error) {
 	b := bearer{o.Token, o.TokenFile, local(target)}
 	if b.token != "" && b.file != "" {
-		return nil, errors.New("a token and a file of one exclude each other: set one of them")
+		return nil, errors.New("a token and a token file can't be combined: set one of them")
 	}
 	if creds.Info().SecurityProtocol == "insecure" && !b.plaintext {
-		return nil, errors.New("a token is not sent in plaintext to another machine: use TLS, or leave the token out")
+		return nil, errors.New("a token is not sent in plaintext to another machine: use TLS, or remove the token")
 	}
 	_, err := b.read()
 	return b, err
 }
 
-// read gives the token as it is now.
+// read returns the current token.
 func (b bearer) read() (string, error) {
 	token := b.token
 	if b.file != "" {

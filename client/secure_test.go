@@ -184,14 +184,14 @@ func TestDialRefuses(t *testing.T) {
 		want   string
 	}{
 		"plaintext":    {"connector:50051", client.Options{Token: token, Credentials: insecure.NewCredentials()}, "not sent in plaintext"},
-		"two tokens":   {"localhost:1", client.Options{Token: token, TokenFile: nothing}, "exclude each other"},
+		"two tokens":   {"localhost:1", client.Options{Token: token, TokenFile: nothing}, "can't be combined"},
 		"empty token":  {"localhost:1", client.Options{TokenFile: nothing}, "the token is empty"},
 		"two lines":    {"localhost:1", client.Options{Token: token + "\n" + token}, "one line"},
-		"no CA":        {"localhost:1", client.Options{CAFile: nothing}, "holds no certificate"},
+		"no CA":        {"localhost:1", client.Options{CAFile: nothing}, "contains no certificate"},
 		"CA not there": {"localhost:1", client.Options{CAFile: nothing + "x"}, "read the certificate authorities"},
-		"half a pair":  {"localhost:1", client.Options{CertFile: nothing}, "give the files of both"},
+		"half a pair":  {"localhost:1", client.Options{CertFile: nothing}, "set both files"},
 		"bad pair":     {"localhost:1", client.Options{CertFile: nothing, KeyFile: nothing}, "read the certificate of"},
-		"both ways":    {"localhost:1", client.Options{CAFile: nothing, Credentials: insecure.NewCredentials()}, "exclude each other"},
+		"both ways":    {"localhost:1", client.Options{CAFile: nothing, Credentials: insecure.NewCredentials()}, "can't be combined"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

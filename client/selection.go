@@ -19,19 +19,19 @@ import (
 //
 // A pattern is a name, or has the wildcards of [path.Match]: "invoice*" is invoices, invoice_items and invoice_line_items.
 type Selection struct {
-	// Select holds patterns of the streams to read. Empty means all.
+	// Select has patterns of the streams to read. Empty means all.
 	Select []string `json:"select,omitempty" yaml:"select,omitempty"`
-	// Exclude holds patterns of streams to leave out of those.
+	// Exclude has patterns of streams to exclude from these.
 	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
-	// Fields gives, by pattern of streams, the paths of the fields to read, such as "id" or "billing_details.email". A
-	// stream that no pattern matches is read whole; one that several match is read with the fields of all of these. The
-	// primary key and the cursor always come.
+	// Fields has the paths of the fields to read, such as "id" or "billing_details.email", by stream pattern. A stream that
+	// no pattern matches is read with all fields; a stream that several patterns match is read with the fields of all of them.
+	// The primary key and the cursor are always read.
 	Fields map[string][]string `json:"fields,omitempty" yaml:"fields,omitempty"`
-	// LeaveOut names streams to leave out if Select is empty. Unlike patterns of Exclude, names that the catalog lacks are no error.
+	// LeaveOut names streams to exclude if Select is empty. Unlike in Exclude, names that aren't in the catalog are ignored.
 	LeaveOut []string `json:"-" yaml:"-"`
 }
 
-// ParseFields reads the form in which a command line gives [Selection.Fields]: "charges=id,amount".
+// ParseFields parses the command-line form of [Selection.Fields]: "charges=id,amount".
 func ParseFields(assignments []string) (map[string][]string, error) {
 	fields := map[string][]string{}
 	for _, a := range assignments {
@@ -46,13 +46,13 @@ func ParseFields(assignments []string) (map[string][]string, error) {
 	return fields, nil
 }
 
-// chosen is a stream that was selected.
+// chosen is a selected stream.
 type chosen struct {
-	stream *connectorv1.Stream // its schema holds only the fields selected
+	stream *connectorv1.Stream // its schema has only the selected fields
 	fields []string            // empty means all
 }
 
-// streams gives those of the chosen.
+// streams returns the streams of all.
 func streams(all []chosen) []*connectorv1.Stream {
 	list := make([]*connectorv1.Stream, len(all))
 	for i, c := range all {
@@ -61,8 +61,8 @@ func streams(all []chosen) []*connectorv1.Stream {
 	return list
 }
 
-// Streams gives the streams of a catalog that the selection chooses, in the order in which they are read; their schemas hold
-// only the fields selected. The error is an [*Error] whose violations name what is wrong in the selection.
+// Streams returns the selected streams of a catalog, in the order in which they are read. Their schemas have only the selected
+// fields. If the selection is invalid, the error is an [*Error] with violations.
 func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream, error) {
 	all, err := s.of(catalog)
 	if err != nil {
@@ -71,8 +71,8 @@ func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream
 	return streams(all), nil
 }
 
-// of applies the selection to a catalog. Streams are in the order of the patterns, then of the catalog. A pattern that
-// matches nothing is an error: it is a slip of the pen more often than not.
+// of applies the selection to a catalog. Streams are in the order of the patterns, then of the catalog. A pattern that matches
+// nothing is an error, since it is probably a typo.
 func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 	m := matcher{catalog: catalog}
 	selected := catalog
@@ -103,12 +103,12 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 		}
 	}
 	if len(m.wrong) == 0 && len(selected) == 0 && len(catalog) > 0 {
-		m.complain("exclude", "It leaves no stream to read. Exclude fewer.")
+		m.complain("exclude", "It leaves no stream to read. Exclude fewer streams.")
 	}
 	if len(m.wrong) > 0 {
 		return nil, &Error{Code: codes.InvalidArgument, Failure: &connectorv1.Failure{
 			Class:      connectorv1.FailureClass_FAILURE_CLASS_CONFIG,
-			Message:    "The selection of streams is wrong.",
+			Message:    "The selection of streams is invalid.",
 			Violations: m.wrong,
 		}}
 	}
@@ -119,7 +119,7 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 	return all, nil
 }
 
-// matcher finds streams and collects what is wrong.
+// matcher finds streams and collects violations.
 type matcher struct {
 	catalog []*connectorv1.Stream
 	wrong   []*connectorv1.FieldViolation
@@ -129,7 +129,7 @@ func (m *matcher) complain(field, format string, args ...any) {
 	m.wrong = append(m.wrong, &connectorv1.FieldViolation{Field: field, Description: fmt.Sprintf(format, args...)})
 }
 
-// match gives the streams whose names match.
+// match returns the streams whose names match.
 func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
 	var matching []*connectorv1.Stream
 	var known []string
@@ -137,7 +137,7 @@ func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
 		known = append(known, s.GetName())
 		matches, err := path.Match(pattern, s.GetName())
 		if err != nil {
-			m.complain(field, "%q is no pattern. Write names, with * for any letters, ? for one and [ab] for one of these.", pattern)
+			m.complain(field, "%q is not a valid pattern. Write a name, with * for any letters, ? for one letter and [ab] for one of these.", pattern)
 			return nil
 		}
 		if matches || pattern == s.GetName() {
@@ -155,8 +155,8 @@ func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
 	return matching
 }
 
-// checkFields complains of fields that the stream's schema does not name, if it names any: a column that stays empty
-// helps no one.
+// checkFields adds a violation for each field that the stream's schema doesn't have, if it has any: a column that stays empty is
+// useless.
 func (m *matcher) checkFields(at string, stream *connectorv1.Stream, paths []string) {
 	properties := propertiesOf(stream.GetJsonSchema())
 	if len(properties) == 0 {
@@ -170,13 +170,13 @@ func (m *matcher) checkFields(at string, stream *connectorv1.Stream, paths []str
 	}
 }
 
-// choose leaves of a stream's schema what is read of it, so that destinations make columns for that only.
+// choose reduces a stream's schema to the selected fields, so that destinations create only these columns.
 func choose(stream *connectorv1.Stream, fields []string) chosen {
 	if len(fields) == 0 {
 		return chosen{stream: stream}
 	}
 	if parent := stream.GetParentField(); parent != "" {
-		fields = append(slices.Clone(fields), parent) // by which the source says that the children of a parent are gone
+		fields = append(slices.Clone(fields), parent) // the source names it to delete the children of a parent
 	}
 	keep := map[string]bool{}
 	for _, p := range slices.Concat(fields, stream.GetPrimaryKey(), []string{stream.GetCursorField()}) {
@@ -212,7 +212,7 @@ func propertiesOf(schema *structpb.Struct) map[string]*structpb.Value {
 	return schema.GetFields()["properties"].GetStructValue().GetFields()
 }
 
-// configure asks for each stream in the best mode that it supports: only what changed, if it can tell.
+// configure returns a configuration of each stream with its best sync mode: incremental, if supported.
 func configure(all []chosen) []*connectorv1.ConfiguredStream {
 	configured := make([]*connectorv1.ConfiguredStream, len(all))
 	for i, c := range all {
@@ -225,7 +225,7 @@ func configure(all []chosen) []*connectorv1.ConfiguredStream {
 	return configured
 }
 
-// nearest gives the known name that takes the fewest edits to become name; empty if none is known.
+// nearest returns the known name with the smallest edit distance to name, or "" if known is empty.
 func nearest(name string, known []string) string {
 	if len(known) == 0 {
 		return ""

@@ -97,7 +97,7 @@ func TestSelectionRefuses(t *testing.T) {
 	}{
 		"unknown":           {Selection{Select: []string{"charges", "chargse"}}, `streams[1]: There is no stream "chargse". Did you mean "charges"? Discover lists all 6.`},
 		"matches nothing":   {Selection{Select: []string{"tax*"}}, `streams[0]: No stream matches "tax*".`},
-		"no pattern":        {Selection{Select: []string{"[a"}}, `"[a" is no pattern`},
+		"no pattern":        {Selection{Select: []string{"[a"}}, `"[a" is not a valid pattern`},
 		"unknown exclusion": {Selection{Exclude: []string{"event"}}, `exclude[0]: There is no stream "event". Did you mean "events"?`},
 		"nothing left":      {Selection{Exclude: []string{"*"}}, "leaves no stream to read"},
 		"fields of none":    {Selection{Fields: map[string][]string{"x*": {"id"}}}, `fields["x*"]: No stream matches`},

@@ -15,42 +15,42 @@ import (
 
 // SyncOptions say what to sync, and where to.
 type SyncOptions struct {
-	// Config is the configuration, as Spec's config_schema describes it.
+	// Config is the configuration, as described by Spec's config_schema.
 	Config *structpb.Struct
-	// Destination takes the rows and keeps the states. The caller closes it.
+	// Destination stores the rows and the states. The caller closes it.
 	Destination Destination
-	// Selection says which streams to sync, and which of their fields. The zero value means everything.
+	// Selection selects the streams and fields to sync. The zero value means everything.
 	Selection Selection
-	// Reread has the streams read again from the beginning, whatever states are stored. If the sync is interrupted, the next
-	// one goes on with that.
+	// Reread makes the sync re-read the streams from the beginning, whatever states are stored. If it is interrupted, the next
+	// sync resumes the re-read.
 	Reread bool
-	// Attempts is how many Reads in a row may end early without a new state stored before Sync gives up. Zero means 5.
+	// Attempts is the number of Reads in a row without a new stored state after which Sync gives up. Zero means 5.
 	Attempts int
-	// Wait is how long to rest after the first of these; it doubles to 30 s, and is longer where the service asks for it.
-	// Zero means half a second.
+	// Wait is the time to wait after the first of these. It doubles up to 30 s, and is longer if the service requests it. Zero
+	// means half a second.
 	Wait time.Duration
-	// Patience is how long the destination may be out of reach, or blocked by someone else, before Sync gives up: it retries as
-	// after a Read that ended early. Zero means five minutes.
+	// Patience is how long the destination may be unreachable, or blocked by another client, before Sync gives up. Until then,
+	// it retries as after a Read that ended early. Zero means five minutes.
 	Patience time.Duration
-	// Reconcile has each stream compared with the source at the end, for those whose changes are announced by events: what
-	// they missed is repaired. The first sync of a stream has nothing to compare.
+	// Reconcile makes the sync compare each stream that has events with the source at the end, and repair what the events
+	// missed. The first sync of a stream has nothing to compare.
 	Reconcile bool
-	// Follow keeps the sync going when it has caught up: changes are stored as they come, until ctx is done. A Read that ends
-	// early is resumed however often that happens, with waits that grow to 30 s.
+	// Follow makes the sync continue after it has caught up, and store changes as they happen, until ctx is done. Reads that
+	// end early are resumed without limit, with waits of up to 30 s.
 	Follow bool
-	// FollowInterval is the time between two looks for changes. Zero leaves it to the service.
+	// FollowInterval is how often to look for changes. Zero means the service's default.
 	FollowInterval time.Duration
-	// Observe, if set, sees each message of each Read after it was handled, and a LogEntry before each new Read. It must
-	// not keep or change the message, and holds the sync up while it runs.
+	// Observe, if set, is called with each message of each Read after it was handled, and with a LogEntry before each new Read.
+	// It must not retain or change the message, and blocks the sync while it runs.
 	Observe func(context.Context, *connectorv1.ReadResponse)
 }
 
-// Sync reads streams into a destination, each from the state stored there, until all are complete. A Read that ends early
-// for a passing reason, or with work left, is resumed from the last state stored. Streams that the key may not read are
-// skipped.
+// Sync reads streams into a destination, each from the state stored there, until all are complete. If a Read ends early for a
+// passing reason, or with work left, it resumes from the last stored state. Streams that the key may not read are skipped.
 //
-// The report is never nil. With Follow, Sync returns only if ctx is done or a failure doesn't pass by itself. The error is nil if every stream is COMPLETE or SKIPPED; it is an [*Error] if the service or a
-// stream failed, the context's own, or the destination's. After any error, another Sync goes on where this one ended.
+// The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED. It is an [*Error] if the service or a stream
+// failed, or else the error of the context or the destination. With Follow, Sync returns only if ctx is done or a failure is
+// permanent. After any error, another Sync resumes where this one ended.
 func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	begun := time.Now()
 	r := &run{client: c, opts: opts, tally: newTally()}
@@ -68,8 +68,8 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	return report, err
 }
 
-// Forget has the destination note that the streams selected are to be read from the beginning by the next Sync, and returns how
-// many of them had a state.
+// Forget marks the selected streams in the destination so that the next Sync reads them from the beginning. It returns how many
+// of them had a state.
 func (c *Client) Forget(ctx context.Context, opts SyncOptions) (int, error) {
 	r := &run{client: c, opts: opts, tally: newTally()}
 	if err := r.discover(ctx); err != nil {
@@ -89,15 +89,15 @@ func (c *Client) Forget(ctx context.Context, opts SyncOptions) (int, error) {
 
 // run is one Sync.
 type run struct {
-	client *Client
-	opts   SyncOptions
-	chosen []chosen
-	tally  *tally
-	reads  int
-	rest   []chosen // with work left
-	fruit  bool     // whether the Read under way stored a state that is new
+	client     *Client
+	opts       SyncOptions
+	chosen     []chosen
+	tally      *tally
+	reads      int
+	rest       []chosen // with work left
+	progressed bool     // whether the current Read stored a new state
 
-	reconcile bool // whether the Read compares instead of reading what is new
+	reconcile bool // whether the Read compares instead of reading changes
 }
 
 // untilDone reads streams until none has work left.
@@ -123,12 +123,12 @@ func (r *run) attempt(ctx context.Context) (outcome, error) {
 	} else {
 		r.rest = r.tally.unfinished(r.rest)
 	}
-	return outcome{orderly: orderly, fruit: r.fruit}, err
+	return outcome{orderly: orderly, progressed: r.progressed}, err
 }
 
 func (r *run) left() []chosen { return r.rest }
 
-// discover finds the streams to read. A service that is gone for the moment is asked again, as patiently as for a Read.
+// discover determines the streams to read. It retries like a Read if the service is temporarily unavailable.
 func (r *run) discover(ctx context.Context) error {
 	pace := newPace(r.opts)
 	for {
@@ -146,8 +146,8 @@ func (r *run) discover(ctx context.Context) error {
 	}
 }
 
-// read does one Read of these streams, from the states that the destination holds, and tells whether it came to an
-// orderly end, which it can also do with an error: that of a stream.
+// read does one Read of these streams from the stored states. It reports whether the Read had a summary, which it can have
+// despite an error: that of a stream.
 func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
 	begun, err := r.opts.Destination.Begin(ctx, streams(rest))
 	if err != nil {
@@ -163,15 +163,15 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	r.notify(ctx, notices)
 	r.tally.begun(rest, begun.Refused)
 	r.reads++
-	r.fruit = false
+	r.progressed = false
 	load := newLoader(r.opts.Destination, states)
 	for _, c := range rest {
 		load.fields[c.stream.GetName()] = c.fields
 	}
 	load.committed, load.refused = r.tally.committed, r.tally.refuse
-	load.advanced = func() { r.fruit = true }
+	load.advanced = func() { r.progressed = true }
 	defer load.abandon()
-	var refused error // by the destination: what it could not store it would not store now
+	var refused error // by the destination, which would refuse the same records now
 	summary, err := r.client.ReadOnce(ctx, &connectorv1.ReadRequest{
 		Config:       r.opts.Config,
 		Streams:      configure(rest),
@@ -190,10 +190,10 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		r.tally.reopen(rest)
 		return false, refused
 	}
-	// What a state covers is stored also when the caller gave up: it was paid for.
+	// Store what a state covers even if the caller gave up, to avoid reading it again.
 	if stored := load.finish(context.WithoutCancel(ctx), summary != nil); stored != nil {
 		r.tally.reopen(rest)
-		if passing(err) { // whether to go on is for the destination to say
+		if passing(err) { // the destination's error decides whether to retry
 			err = nil
 		}
 		return false, errors.Join(err, stored)
@@ -224,7 +224,7 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 	return err
 }
 
-// forget stores that the streams of these states are to be read from the beginning, and returns the states that say so.
+// forget marks the streams of these states to be read from the beginning, and returns the marked states.
 func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]*connectorv1.StreamState, error) {
 	var labels []*connectorv1.StreamState
 	for _, s := range states {
@@ -239,7 +239,7 @@ func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]
 	return labels, nil
 }
 
-// notify reports what the destination found when it began.
+// notify reports what the destination found in Begin.
 func (r *run) notify(ctx context.Context, notices []Notice) {
 	for _, n := range notices {
 		r.observe(ctx, warning(n.Stream, "", n.Message))

@@ -149,7 +149,7 @@ func TestSyncGivesUpOnWorkThatIsLeftForEver(t *testing.T) {
 		drains: func(_ int, stream string) bool { return stream == "b" }}
 	m := newMemory()
 	report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: m, Attempts: 3, Wait: time.Millisecond})
-	if err == nil || !strings.Contains(err.Error(), "nothing new: The service ended the Read with work left on b.") {
+	if err == nil || !strings.Contains(err.Error(), "without progress: The service ended the Read with work left on b.") {
 		t.Errorf("got error %v", err)
 	}
 	if report.Reads != 4 {
@@ -206,7 +206,7 @@ func TestSyncFails(t *testing.T) {
 				}
 				return nil
 			},
-			reads: 4, want: "gave up after 3 attempts in a row that brought nothing new: Stripe is out of order.",
+			reads: 4, want: "gave up after 3 attempts in a row without progress: Stripe is out of order.",
 		},
 		"destination":   {refuse: errors.New("the disk is full"), reads: 1, want: "store rows: the disk is full"},
 		"unknown":       {streams: []string{"b", "x"}, want: `streams[1]: There is no stream "x". Did you mean "a"? Discover lists all 2.`},
@@ -229,10 +229,10 @@ func TestSyncFails(t *testing.T) {
 	}
 }
 
-func TestSyncRefusesAStateThatCoversMoreThanCame(t *testing.T) {
+func TestSyncRefusesStateWithMissingRecords(t *testing.T) {
 	m := newMemory()
 	_, err := connect(t, lossy{&fakeService{streams: []string{"a"}}}).Sync(t.Context(), client.SyncOptions{Destination: m})
-	if err == nil || !strings.Contains(err.Error(), "sent 2 records of a since the state before, and 1 arrived") {
+	if err == nil || !strings.Contains(err.Error(), "reports 2 records of a since the previous state, but 1 arrived") {
 		t.Errorf("got error %v", err)
 	}
 	if len(m.states) != 0 {
@@ -292,7 +292,7 @@ func TestSyncWaitsAsLongAsTheServiceAsks(t *testing.T) {
 		if report.Duration < time.Hour || report.Duration > time.Hour+time.Minute {
 			t.Errorf("took %s, want an hour", report.Duration)
 		}
-		if len(told) != 1 || !strings.Contains(told[0], "goes on in 1h0m0s") {
+		if len(told) != 1 || !strings.Contains(told[0], "resumes in 1h0m0s") {
 			t.Errorf("told %q", told)
 		}
 	})

@@ -8,14 +8,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// tally keeps count of what a Sync did, over all its Reads.
+// tally counts what a Sync did, over all its Reads.
 type tally struct {
 	streams  map[StreamKey]*count
 	order    []StreamKey // of the first message
 	requests int64
 }
 
-// count is what became of one stream of one account.
+// count is the progress of one stream of one account.
 type count struct {
 	StreamReport
 	first, last time.Time
@@ -24,7 +24,7 @@ type count struct {
 
 func newTally() *tally { return &tally{streams: map[StreamKey]*count{}} }
 
-// touch finds a stream and notes that a message of it came.
+// touch returns the count of a stream and records that a message of the stream arrived.
 func (t *tally) touch(stream, account string) *count {
 	key := StreamKey{stream, account}
 	c, ok := t.streams[key]
@@ -37,13 +37,13 @@ func (t *tally) touch(stream, account string) *count {
 	return c
 }
 
-// status notes what the service says of a stream.
+// status records the status of a stream.
 func (t *tally) status(s *connectorv1.StreamStatusChange) {
 	c := t.touch(s.GetStream(), s.GetAccount())
 	c.Status, c.Failure = s.GetStatus(), s.GetFailure()
 }
 
-// committed counts a batch that the destination has stored.
+// committed counts a stored batch.
 func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	c := t.touch(batch.GetStream(), batch.GetAccount())
 	for _, r := range batch.GetRecords() {
@@ -60,7 +60,7 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	}
 }
 
-// begun replaces what is known of refused records of these streams by what the destination holds.
+// begun replaces the refused records of these streams by those in the destination.
 func (t *tally) begun(streams []chosen, refused []Refusal) {
 	for _, key := range t.order {
 		if asked(streams, key.Stream) {
@@ -72,7 +72,7 @@ func (t *tally) begun(streams []chosen, refused []Refusal) {
 	}
 }
 
-// refuse notes a record that the destination set aside.
+// refuse records a refused record.
 func (t *tally) refuse(r Refusal) {
 	c := t.touch(r.Stream, r.Account)
 	if c.refused == nil {
@@ -81,7 +81,7 @@ func (t *tally) refuse(r Refusal) {
 	c.refused[r.Key] = r
 }
 
-// reopen notes that what was received of these streams was not all stored, whatever the service said of them.
+// reopen records that some received records of these streams were not stored, whatever status they have.
 func (t *tally) reopen(streams []chosen) {
 	for _, key := range t.order {
 		if c := t.streams[key]; asked(streams, key.Stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
@@ -94,7 +94,7 @@ func asked(streams []chosen, name string) bool {
 	return slices.ContainsFunc(streams, func(c chosen) bool { return c.stream.GetName() == name })
 }
 
-// summary notes what the end of a Read says. Nil means that it did not come.
+// summary records the summary of a Read, which is nil if there was none.
 func (t *tally) summary(s *connectorv1.Summary) {
 	t.requests += s.GetRequests()
 	for _, stream := range s.GetStreams() {
@@ -112,7 +112,7 @@ func (t *tally) summary(s *connectorv1.Summary) {
 	}
 }
 
-// unfinished gives those of the streams that another Read could bring further.
+// unfinished returns the streams for which another Read would be useful.
 func (t *tally) unfinished(all []chosen) []chosen {
 	done := map[string]bool{}
 	for _, key := range t.order {
@@ -141,7 +141,7 @@ func (t *tally) complete(stream string) bool {
 	return seen
 }
 
-// followable returns those of the streams that another Read could follow: all but those skipped or failed for good.
+// followable returns the streams that another Read could follow: all but those that were skipped or failed permanently.
 func (t *tally) followable(all []chosen) []chosen {
 	return slices.DeleteFunc(slices.Clone(all), func(c chosen) bool {
 		seen, done := false, true
@@ -155,7 +155,7 @@ func (t *tally) followable(all []chosen) []chosen {
 	})
 }
 
-// done reports whether another Read would change nothing: the stream was completed, skipped, or failed for good.
+// done reports whether another Read would be useless: the stream is complete, skipped, or failed permanently.
 func (c *count) done() bool {
 	if c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || c.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
 		return true
@@ -163,7 +163,7 @@ func (c *count) done() bool {
 	return c.Failure != nil && !c.Failure.GetRetryable()
 }
 
-// report gives the account of the streams selected.
+// report returns the reports of the selected streams.
 func (t *tally) report(selected []*connectorv1.Stream) *Report {
 	report := &Report{Requests: t.requests}
 	for _, s := range selected {

@@ -66,7 +66,7 @@ type clock interface {
 func Parse(s Spec) (Schedule, error) {
 	if s.Follow {
 		if s != (Spec{Follow: true}) {
-			return Schedule{}, &Error{"follow", "takes no time: leave out every, anchor, cron and time_zone"}
+			return Schedule{}, &Error{"follow", "can't be combined with a time: remove every, anchor, cron and time_zone"}
 		}
 		return Schedule{clock: always{}, words: "following changes", follow: true}, nil
 	}

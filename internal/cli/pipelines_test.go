@@ -54,7 +54,7 @@ func TestRunOnceFails(t *testing.T) {
 `)
 	w := newWorld(t, fakeSource{})
 	w.runs(t, exitFailure, "run", "--once", path)
-	says(t, w.err, `pipeline bad: The selection of streams is wrong.`)
+	says(t, w.err, `pipeline bad: The selection of streams is invalid.`)
 	says(t, w.err, `Did you mean "apples"?`)
 	says(t, w.out, "succeeded")
 	says(t, w.out, "failed")

@@ -13,7 +13,7 @@ func TestReread(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitOK, "sync", "--to", to)
 	w.runs(t, exitOK, "reread", "apples", "--to", to)
-	says(t, w.err, "warning: apples: It was asked to be read again: it is read from the beginning.")
+	says(t, w.err, "warning: apples: A re-read was requested: the stream is read from the beginning.")
 	says(t, w.out, "apples  complete  ")
 	w.runs(t, exitUsage, "reread", "--to", to)
 	w.runs(t, exitFailure, "reread", "appels", "--to", to)
