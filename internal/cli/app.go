@@ -16,7 +16,7 @@ const (
 	exitUsage   = 2
 )
 
-// app is what the commands have of the world.
+// app is what the commands use of the process and its environment.
 type app struct {
 	build          Build
 	stdin          io.Reader
@@ -40,7 +40,7 @@ func (a *app) width() int {
 	return 80
 }
 
-// run runs the command line and gives the exit code.
+// run runs the command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)

@@ -95,7 +95,7 @@ func (a *app) checkDestination(ctx context.Context, c *call, to string, names []
 	return nil
 }
 
-// verdict tells the problems of a configuration that does not work.
+// verdict prints the problems of a configuration that does not work, and returns an error if there are any.
 func (a *app) verdict(resp *connectorv1.CheckResponse) error {
 	if resp.GetStatus() == connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {
 		return nil

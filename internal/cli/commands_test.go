@@ -82,7 +82,7 @@ func TestFailures(t *testing.T) {
 		"not JSON":         {"{\n\"api_key\": " + plantedKey + "}", []string{"discover", "--config", "-"}, "is not valid JSON at line 2, column 12"},
 		"not an object":    {`["` + plantedKey + `"]`, []string{"discover", "--config", "-"}, `is not a JSON object: write it as {"api_key"`},
 		"violations": {`{}`, []string{"discover", "--config", "-"},
-			"Mend these and try again:\n  config.api_key: Give the key.\n  config.start_date: Write it as 2024-01-31.\n"},
+			"Fix these and try again:\n  config.api_key: Give the key.\n  config.start_date: Write it as 2024-01-31.\n"},
 		"check": {`{"api_key":"refused"}`, []string{"check", "--config", "-"},
 			"The key was refused: make a new one.\n  Stripe's id of the request, for its support: req_1\n"},
 		"folder in a file":    {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "jsonl:" + os.DevNull + "/x"}, "open destination"},

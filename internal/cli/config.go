@@ -58,7 +58,7 @@ func decodeConfig(content []byte, fields *map[string]any) error {
 	return err
 }
 
-// apiBase gives the address that a configuration wants Stripe to be reached at; none if it names none.
+// apiBase returns the base URL of Stripe in a configuration, or nothing if it has none.
 func apiBase(config *structpb.Struct) []string {
 	if base := config.GetFields()["api_base"].GetStringValue(); base != "" {
 		return []string{base}

@@ -34,7 +34,7 @@ func printERD(w io.Writer, streams []*connectorv1.Stream, names []string) error 
 	return err
 }
 
-// columnType gives the first type of a field that is not null, as the stream's schema has it.
+// columnType returns the first type of a field that is not null, as the stream's schema has it.
 func columnType(stream *connectorv1.Stream, field string) string {
 	property := stream.JsonSchema.GetFields()["properties"].GetStructValue().GetFields()[field]
 	declared := property.GetStructValue().GetFields()["type"]

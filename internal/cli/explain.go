@@ -21,10 +21,10 @@ type usageError struct {
 
 func (e usageError) Unwrap() error { return e.error }
 
-// failedError is an error of which everything was said already.
+// failedError is an error that was already reported.
 type failedError struct{ error }
 
-// explain tells the user of an error, and gives the exit code.
+// explain prints an error for the user and returns the exit code.
 func (a *app) explain(ctx context.Context, err error) int {
 	if usage, ok := errors.AsType[usageError](err); ok {
 		words := strings.Join(strings.Fields(usage.Error()), " ") // cobra's suggestions come in lines
@@ -35,7 +35,7 @@ func (a *app) explain(ctx context.Context, err error) int {
 		return exitFailure
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		a.complain("Interrupted. What was stored is in order; the same command goes on from there.")
+		a.complain("Interrupted. The stored data is consistent; the same command resumes from there.")
 		return exitFailure
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok {
@@ -52,7 +52,7 @@ func (a *app) complain(format string, args ...any) {
 	tell(a.stderr, "stripe-connector: "+format, args...)
 }
 
-// inform writes a line about what goes on to stderr, unless --quiet.
+// inform writes a line about progress to stderr, unless --quiet is set.
 func (a *app) inform(format string, args ...any) {
 	if !a.quiet {
 		tell(a.stderr, format, args...)
@@ -80,17 +80,17 @@ func hideKeys(text string) string { return keyPattern.ReplaceAllString(text, "[k
 
 var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
 
-// headline gives a failure's message without the violations that some messages repeat: details lists them.
+// headline returns a failure's message without the violations that some messages repeat: details lists them.
 func headline(f *connectorv1.Failure) string {
 	for _, v := range f.GetViolations() {
 		if strings.Contains(f.GetMessage(), v.GetDescription()) {
-			return "The request is wrong. Mend these and try again:"
+			return "The request is wrong. Fix these and try again:"
 		}
 	}
 	return f.GetMessage()
 }
 
-// details lists what else a failure says that helps to mend it, a line each.
+// details prints what else a failure says that helps to fix it, one line each.
 func (a *app) details(f *connectorv1.Failure) {
 	for _, v := range f.GetViolations() {
 		tell(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())

@@ -78,7 +78,7 @@ func (p *probe) findTarget(getenv func(string) string) {
 	p.target = probeTarget(cmp.Or(getenv(variable("listen")), defaultListen))
 }
 
-// probeTarget gives the address by which this machine reaches a service that listens on listen.
+// probeTarget returns the address by which this machine reaches a service that listens on listen.
 func probeTarget(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -90,7 +90,7 @@ func probeTarget(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// ask tells whether a service takes calls.
+// ask reports whether a service takes calls.
 func (p *probe) ask(ctx context.Context) error {
 	creds, err := p.credentials()
 	if err != nil {

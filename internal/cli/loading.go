@@ -16,7 +16,7 @@ import (
 )
 
 const reportHelp = `Reports what the pipelines of a file (default: pipelines.yaml) extracted and loaded lately, by pipeline and stream, how fresh
-the rows are, and what failed with how to mend it.
+the rows are, and what failed and how to fix it.
 
 As HTML it is one page with charts, which needs neither a server nor the network: open it in a browser, or send it.`
 
@@ -85,7 +85,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 	return nil
 }
 
-// loadingTable gives a report as aligned tables.
+// loadingTable returns a report as aligned tables.
 func loadingTable(r *report.Report) string {
 	if len(r.Pipelines) == 0 {
 		return fmt.Sprintf("Nothing ran since %s.\n", r.Since.Format(time.DateOnly))

@@ -56,7 +56,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 	return cmd
 }
 
-// logText gives a run for people: what it is, what it said, and its streams.
+// logText returns a run for people: what it is, what it said, and its streams.
 func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(runsTable([]runlog.Run{r}, now))

@@ -14,7 +14,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// objects gives the JSON objects of a file: those that stand one after another, those in lists, and those in the list that
+// objects returns the JSON objects of a file: those that stand one after another, those in lists, and those in the list that
 // is the member of this name of an object.
 func objects(content []byte, member string) ([]map[string]json.RawMessage, error) {
 	var all []map[string]json.RawMessage

@@ -18,7 +18,7 @@ import (
 // defaultPipelines is the file of pipelines that commands take if none is named.
 const defaultPipelines = "pipelines.yaml"
 
-// fileArgument gives the argument that names the file of pipelines, or the default if it is not there.
+// fileArgument returns the argument that names the pipeline file, or the default if there is none.
 func fileArgument(args []string, i int) string {
 	if len(args) > i {
 		return args[i]

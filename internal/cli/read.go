@@ -56,7 +56,7 @@ func (a *app) read() *cobra.Command {
 	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
 	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
 	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")
-	flags.BoolVar(&o.reconcile, "reconcile", false, "list the last 29 days of the streams again, mend what events missed, and count it in the summary")
+	flags.BoolVar(&o.reconcile, "reconcile", false, "re-list the last 29 days of the streams, repair what events missed, and count it in the summary")
 	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
 	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
 	cmd.MarkFlagsOneRequired("streams", "catalog")

@@ -70,7 +70,7 @@ func (o *readOptions) request(a *app, config *structpb.Struct) (*connectorv1.Rea
 	return req, nil
 }
 
-// constant gives the number of an enum's constant from its name without the prefix, in any case.
+// constant returns the number of an enum's constant from its name without the prefix, in any case.
 func constant(values map[string]int32, prefix, flag, name string) (int32, error) {
 	if v, ok := values[prefix+strings.ToUpper(strings.TrimSpace(name))]; ok && v != 0 {
 		return v, nil

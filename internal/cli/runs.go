@@ -18,8 +18,8 @@ func (a *app) runs() *cobra.Command {
 		Use:   "runs [FILE]",
 		Short: "List the runs of pipelines",
 		Long: `Lists the newest runs of the pipelines of a file (default: pipelines.yaml), with what they extracted from Stripe and
-loaded into the destination, and the errors with how to mend them. A run that is "lost" is one whose process died; the run
-after it goes on from the last state stored.`,
+loaded into the destination, and the errors with how to fix them. A run that is "lost" is one whose process died; the run
+after it resumes from the last state stored.`,
 		Example: `  stripe-connector runs
   stripe-connector runs --pipeline acme --limit 5
   stripe-connector runs --format json pipelines.yaml`,
@@ -44,7 +44,7 @@ after it goes on from the last state stored.`,
 	return cmd
 }
 
-// runsTable gives runs as an aligned table, with the errors below.
+// runsTable returns runs as an aligned table, with the errors below.
 func runsTable(runs []runlog.Run, now time.Time) string {
 	rows := [][]string{{"RUN", "PIPELINE", "STARTED", "STATUS", "SECONDS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "REQUESTS",
 		"RETRIES", "WAITED", "ATTEMPT"}}

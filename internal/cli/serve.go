@@ -97,7 +97,7 @@ func (s *serving) limitFlags(cmd *cobra.Command) {
 	flags.DurationVar(&l.StallTimeout, "stall-timeout", 10*time.Minute, "end a Read whose client takes nothing for this `time`")
 	flags.DurationVar(&l.HandshakeTimeout, "handshake-timeout", 20*time.Second, "`time` that a connection has for its handshake, and a call to bring its request")
 	flags.DurationVar(&l.ConnectionIdle, "connection-idle", 15*time.Minute, "close connections without calls after this `time`")
-	flags.DurationVar(&l.ConnectionAge, "connection-age", 30*time.Minute, "have clients connect anew after this `time`, to spread their calls")
+	flags.DurationVar(&l.ConnectionAge, "connection-age", 30*time.Minute, "have clients reconnect after this `time`, to spread their calls")
 	flags.DurationVar(&l.ConnectionAgeGrace, "connection-age-grace", 24*time.Hour, "`time` for calls that run on an aged connection")
 	flags.DurationVar(&l.MinPing, "min-ping", 10*time.Second, "cut off clients that ping more often than this `interval`")
 }
@@ -244,7 +244,7 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
 	defer cancel()
 	shutdown := s.Shutdown(limit)
-	_ = page.Close() // only now: it tells of the drain until it is over
+	_ = page.Close() // only now: it reports the drain until that is over
 	if err := serving.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -257,12 +257,12 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	return nil
 }
 
-// access is a flag that tells who may ask for something.
+// access is a flag that says who may call something.
 type access server.Access
 
 var accesses = []string{server.Guarded: "guarded", server.Open: "open", server.Closed: "off"}
 
-// String gives the word for the value.
+// String returns the word for the value.
 func (v *access) String() string { return accesses[*v] }
 
 // Set takes one of the words.
@@ -276,5 +276,5 @@ func (v *access) Set(word string) error {
 	return fmt.Errorf("choose one of %s", strings.Join(accesses, ", "))
 }
 
-// Type gives the word for the help.
+// Type returns the word for the help.
 func (v *access) Type() string { return "access" }

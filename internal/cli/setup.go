@@ -22,7 +22,7 @@ import (
 // keyFile is where init puts a key that was typed.
 const keyFile = "stripe.key"
 
-// config gives the configuration as far as it was asked.
+// config returns the configuration from the answers so far.
 func (s *setup) config() *structpb.Struct {
 	fields := map[string]*structpb.Value{"api_key": structpb.NewStringValue(s.key)}
 	if s.base != "" {
@@ -34,7 +34,7 @@ func (s *setup) config() *structpb.Struct {
 	return &structpb.Struct{Fields: fields}
 }
 
-// askKey finds the key, checks it, and tells what it may read.
+// askKey finds the key, checks it, and prints what it may read.
 func (s *setup) askKey(ctx context.Context) error {
 	s.draft.Base = s.base
 	if s.key = strings.TrimSpace(s.getenv("STRIPE_API_KEY")); s.key != "" {
@@ -171,7 +171,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 	return err
 }
 
-// split gives the names in a list with commas.
+// split returns the names in a list with commas.
 func split(answer string) []string {
 	var names []string
 	for name := range strings.SplitSeq(answer, ",") {

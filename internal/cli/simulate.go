@@ -122,7 +122,7 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	return stripe, nil
 }
 
-// simulatedConfig gives a configuration that reads everything of a simulated Stripe, which goes back a year, as fast as
+// simulatedConfig returns a configuration that reads everything of a simulated Stripe, which goes back a year, as fast as
 // its limits (off, test or live) allow.
 func simulatedConfig(url, limits string) string {
 	fields := map[string]any{

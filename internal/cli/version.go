@@ -54,7 +54,7 @@ func vcsRevision() string {
 	return ""
 }
 
-// buildVersion gives the release, the module's version, or the commit, whichever is known.
+// buildVersion returns the release, the module's version, or the commit, whichever is known.
 func buildVersion() string {
 	if release != "" {
 		return release
