@@ -66,6 +66,9 @@ func TestWatch(t *testing.T) {
 	if ended := served.value("grpc_server_handled_total", "grpc_method", "Read", "grpc_code", "Unauthenticated"); ended != 1 {
 		t.Errorf("Reads whose key was refused: %v, want 1", ended)
 	}
+	if failed := served.value("connector_read_failures_total", "class", "auth"); failed != 1 {
+		t.Errorf("%v Reads failed for their key, want 1", failed)
+	}
 	if seen := served.value("connector_stream_watermark_timestamp_seconds", "stream", "charges"); time.Since(time.Unix(int64(seen), 0)) > time.Hour {
 		t.Errorf("the watermark is %v, want about now", seen)
 	}

@@ -68,11 +68,13 @@ func (c *call) reads(account string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.account = account[:min(len(account), shownAccount)]
+	c.account = shortHash(account)
 }
 
 // shownAccount is how much of the source's name for an account the logs show: enough to tell accounts apart.
 const shownAccount = 12
+
+func shortHash(account string) string { return account[:min(len(account), shownAccount)] }
 
 // uses notes a secret in the configuration of a call. The name is one that exists, so it is no key in the wrong place.
 func (c *call) uses(name string) {

@@ -16,6 +16,7 @@ type extraction struct {
 	connector.Sink
 
 	observer Observer
+	account  string // a short hash
 	streams  map[place]*extracted
 	order    []*extracted // as they came
 }
@@ -34,9 +35,9 @@ type extracted struct {
 	began, ended     time.Time
 }
 
-func newExtraction(next connector.Sink, observer Observer) *extraction {
+func newExtraction(next connector.Sink, observer Observer, account string) *extraction {
 	observer.ReadBegan()
-	return &extraction{Sink: next, observer: observer, streams: map[place]*extracted{}}
+	return &extraction{Sink: next, observer: observer, account: account, streams: map[place]*extracted{}}
 }
 
 // Send sends m, and counts it once it has left.
@@ -62,6 +63,7 @@ func (e *extraction) at(stream, account string) *extracted {
 		s = &extracted{place: at, began: time.Now()}
 		e.streams[at] = s
 		e.order = append(e.order, s)
+		e.observer.StreamSelected(e.account, stream)
 	}
 	return s
 }
@@ -93,7 +95,7 @@ func (e *extraction) count(batch *connector.RecordBatch) {
 func (e *extraction) reached(s *extracted, watermark time.Time) {
 	if watermark.After(s.watermark) {
 		s.watermark = watermark
-		e.observer.WatermarkReached(s.stream, watermark)
+		e.observer.WatermarkReached(e.account, s.stream, watermark)
 	}
 }
 

@@ -32,7 +32,9 @@ func (o *told) ReadEnded() { o.add("ended") }
 func (o *told) RecordsSent(stream string, operation connector.Operation, sent Count) {
 	o.add("%s: %d of operation %d, %d bytes", stream, sent.Records, operation, sent.Bytes)
 }
-func (o *told) WatermarkReached(stream string, at time.Time) {
+func (o *told) ReadFailed(class connector.Class) { o.add("failed: %s", class) }
+func (o *told) StreamSelected(string, string)    {}
+func (o *told) WatermarkReached(_, stream string, at time.Time) {
 	o.add("%s: up to %d", stream, at.Unix())
 }
 func (o *told) CallRefused()                 { o.add("refused") }
@@ -122,7 +124,7 @@ func TestExtractionLog(t *testing.T) {
 			reads(orderly, messages...), []map[string]any{charges, refunds, payouts},
 			map[string]any{"level": "WARN", "protocol": "grpc", "streams": 3.0, "records": 4.0, "bytes": 23.0, "requests": 5.0, "retries": 6.0,
 				"waited_ms": 1000.0, "has_more": true},
-			append(sent[:4:4], "charges: COMPLETE UNSPECIFIED", "refunds: INCOMPLETE TRANSIENT", "payouts: SKIPPED UNSPECIFIED", "ended"),
+			append(sent[:4:4], "charges: COMPLETE UNSPECIFIED", "refunds: INCOMPLETE TRANSIENT", "payouts: SKIPPED UNSPECIFIED", "ended", "failed: TRANSIENT"),
 		},
 		"broken off": {
 			&fakeSource{read: func(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {

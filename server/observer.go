@@ -14,8 +14,13 @@ type Observer interface {
 	ReadEnded()
 	// RecordsSent tells of records that left, all of one operation: at most twice for a batch.
 	RecordsSent(stream string, operation connector.Operation, sent Count)
-	// WatermarkReached tells up to when the changes of a stream are applied once all that was sent is stored.
-	WatermarkReached(stream string, watermark time.Time)
+	// ReadFailed is called when a Read ends with a failure of its own, with its class.
+	ReadFailed(class connector.Class)
+	// StreamSelected is called for each stream that a Read of an account begins. The account is a short hash, see account_key in
+	// the log.
+	StreamSelected(account, stream string)
+	// WatermarkReached is called with the time up to which the changes of a stream are applied once all that was sent is stored.
+	WatermarkReached(account, stream string, watermark time.Time)
 	// CallRefused is called for each call of a client without a good credential.
 	CallRefused()
 	// HandshakeFailed is called for each connection whose TLS handshake failed, with one of a few words for the cause.
@@ -38,7 +43,9 @@ type nobody struct{}
 func (nobody) ReadBegan()                                            {}
 func (nobody) ReadEnded()                                            {}
 func (nobody) RecordsSent(string, connector.Operation, Count)        {}
-func (nobody) WatermarkReached(string, time.Time)                    {}
+func (nobody) ReadFailed(connector.Class)                            {}
+func (nobody) StreamSelected(string, string)                         {}
+func (nobody) WatermarkReached(string, string, time.Time)            {}
 func (nobody) CallRefused()                                          {}
 func (nobody) HandshakeFailed(string)                                {}
 func (nobody) StreamEnded(string, connector.Status, connector.Class) {}

@@ -27,6 +27,9 @@ func (s *service) Read(
 		req.Config = config
 		err = s.read(ctx, req, stream, hidden, record)
 	}
+	if failure, ok := connector.FailureIn(err); ok {
+		s.opts.Observer.ReadFailed(failure.Class)
+	}
 	ended := toStatus(err, hidden)
 	if cut := cutOff(ctx); cut != nil {
 		ended = cut
@@ -62,7 +65,7 @@ func (s *service) read(
 		hidden: hidden,
 		stall:  watchStall(stream, s.opts.StallTimeout),
 	}
-	counted := newExtraction(out, s.opts.Observer)
+	counted := newExtraction(out, s.opts.Observer, shortHash(account))
 	defer record.count(counted)
 	defer counted.end(ctx, s.opts.Logger, hidden)
 	summary, err := s.source.Read(ctx, read, counted)

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,14 +13,17 @@ import (
 
 // reads counts what Reads send and how they end.
 type reads struct {
-	running    prometheus.Gauge
-	records    *prometheus.CounterVec
-	bytes      *prometheus.CounterVec
-	watermark  *prometheus.GaugeVec
-	ended      *prometheus.CounterVec
-	failures   *prometheus.CounterVec
-	refused    prometheus.Counter
-	handshakes *prometheus.CounterVec
+	running      prometheus.Gauge
+	records      *prometheus.CounterVec
+	bytes        *prometheus.CounterVec
+	watermark    *prometheus.GaugeVec
+	ended        *prometheus.CounterVec
+	failures     *prometheus.CounterVec
+	refused      prometheus.Counter
+	handshakes   *prometheus.CounterVec
+	selected     *prometheus.GaugeVec
+	readFailures *prometheus.CounterVec
+	accounts     *labels
 }
 
 func newReads() reads {
@@ -36,7 +40,14 @@ func newReads() reads {
 		watermark: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "connector_stream_watermark_timestamp_seconds",
 			Help: "Unix time up to which changes are applied, as the Read said that told of it last: time() minus this is the lag.",
-		}, []string{"stream"}),
+		}, []string{"account", "stream"}),
+		selected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "connector_stream_selected_timestamp_seconds", Help: "Unix time at which a Read last began the stream.",
+		}, []string{"account", "stream"}),
+		readFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "connector_read_failures_total", Help: "Reads that ended with a failure, by its class.",
+		}, []string{"class"}),
+		accounts: &labels{names: map[string]bool{}},
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_streams_ended_total", Help: "Streams of Reads that ended, by what became of them.",
 		}, []string{"stream", "status"}),
@@ -53,11 +64,20 @@ func newReads() reads {
 	for _, cause := range server.HandshakeCauses() { // so that the first failure is an increase
 		r.handshakes.WithLabelValues(cause)
 	}
+	for class := connector.ConfigError; class <= connector.System; class++ {
+		r.readFailures.WithLabelValues(classWord(class))
+	}
 	return r
 }
 
+// labels are the accounts that have a label of their own.
+type labels struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
 func (r *reads) all() []prometheus.Collector {
-	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused, r.handshakes}
+	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused, r.handshakes, r.selected, r.readFailures}
 }
 
 // ReadBegan counts a Read that runs.
@@ -77,8 +97,35 @@ func (r *reads) RecordsSent(stream string, operation connector.Operation, sent s
 }
 
 // WatermarkReached keeps the watermark of a stream.
-func (r *reads) WatermarkReached(stream string, watermark time.Time) {
-	r.watermark.WithLabelValues(stream).Set(float64(watermark.Unix()))
+func (r *reads) WatermarkReached(account, stream string, watermark time.Time) {
+	r.watermark.WithLabelValues(r.known(account), stream).Set(float64(watermark.Unix()))
+}
+
+// StreamSelected keeps when a stream was last read.
+func (r *reads) StreamSelected(account, stream string) {
+	r.selected.WithLabelValues(r.known(account), stream).SetToCurrentTime()
+}
+
+// ReadFailed counts a Read that failed.
+func (r *reads) ReadFailed(class connector.Class) {
+	r.readFailures.WithLabelValues(classWord(class)).Inc()
+}
+
+// maxAccounts bounds the accounts that have labels of their own. The rest are one.
+const maxAccounts = 200
+
+// known returns the label of an account.
+func (r *reads) known(account string) string {
+	r.accounts.mu.Lock()
+	defer r.accounts.mu.Unlock()
+	if r.accounts.names[account] {
+		return account
+	}
+	if len(r.accounts.names) >= maxAccounts {
+		return "other"
+	}
+	r.accounts.names[account] = true
+	return account
 }
 
 // CallRefused counts a call of a client without a good credential.
