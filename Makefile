@@ -102,7 +102,7 @@ sbom: build ## Write bin/stripe-connector.spdx.json, the binary's bill of materi
 	go -C tools run ./sbom ../bin/stripe-connector >bin/stripe-connector.spdx.json
 
 .PHONY: release
-release: ## Build the archives of a release into dist, with checksums and bills of materials; the same commit gives the same bytes
+release: ## Build reproducible release archives into dist, with checksums and bills of materials
 	@rm -rf dist
 	go -C tools run ./release $(VERSION) ../dist $(PLATFORMS)
 	@cat dist/checksums.txt

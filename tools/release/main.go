@@ -1,5 +1,5 @@
-// Command release builds the archives of a release: the program for each platform, with its licence, its documents, a bill of
-// materials, and checksums. The same commit gives the same bytes, on any machine with the same Go.
+// Command release builds the archives of a release: the program for each platform, with its license, its documents, a bill of
+// materials, and checksums. Builds are reproducible: the same commit and Go version produce the same bytes on any machine.
 //
 //	go -C tools run ./release VERSION FOLDER
 package main
