@@ -181,3 +181,36 @@ func documentedPaths(t *testing.T) map[string]struct{ Get *struct{} } {
 	}
 	return document.Paths
 }
+
+// TestStripeMockShowsExpandedColumns asks for every column that Stripe is said to show only if it is expanded.
+func TestStripeMockShowsExpandedColumns(t *testing.T) {
+	client := mockClient(t)
+	streams, asked := table.Streams(), 0
+	for i := range streams {
+		row := &streams[i]
+		if row.Parent != "" || row.Single || isUndocumented(row) {
+			continue
+		}
+		for _, e := range streams.Fields(row).Includable() {
+			if strings.HasSuffix(e.Path(), "number") {
+				continue // stripe-mock expands objects only: "Expansion not supported"
+			}
+			asked++
+			s := &selected.Stream{Row: row, Expansions: []table.Expansion{e}}
+			path, query := family.Of(streams, row, []*selected.Stream{s}).List(table.Place{})
+			page, err := client.List(t.Context(), path, query)
+			if err != nil || len(page.Objects) == 0 {
+				t.Errorf("%s, %s: %v", row.Name, e.Path(), err)
+				continue
+			}
+			names := strings.Split(e.Path(), ".")
+			above, _ := rawjson.Lookup(page.Objects[0].Raw, names[:len(names)-1]...)
+			if _, shown := rawjson.Lookup(page.Objects[0].Raw, names...); !shown && strings.HasPrefix(above, "{") {
+				t.Errorf("%s has no %s, although it is asked for", row.Name, e.Path())
+			}
+		}
+	}
+	if asked < 30 {
+		t.Errorf("only %d columns are to be expanded", asked)
+	}
+}

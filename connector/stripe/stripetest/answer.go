@@ -197,7 +197,7 @@ func (a *Account) answerSearch(r *renderer, q *query, values url.Values) *apiErr
 	text := strings.Replace(string(r.buf), `"list"`, `"search_result"`, 1)
 	text = strings.TrimRight(strings.TrimSuffix(text, "}"), "\n")
 	r.buf = append(r.buf[:0], text...)
-	r.property("next_page", deeper(a.stripe.level(), 1), true)
+	r.property("next_page", deeper(a.stripe.level()), true)
 	r.buf = append(r.buf, next...)
 	r.line(a.stripe.level())
 	r.buf = append(r.buf, '}')

@@ -91,9 +91,9 @@ func (r *renderer) event(t ref, level int, s *slot) {
 		r.buf = strconv.AppendQuote(r.buf, version)
 	case slotEventRequest:
 		r.buf = append(r.buf, '{')
-		r.property("id", deeper(level, 1), false)
+		r.property("id", deeper(level), false)
 		r.buf = append(r.buf, "null"...)
-		r.property("idempotency_key", deeper(level, 1), true)
+		r.property("idempotency_key", deeper(level), true)
 		r.buf = append(r.buf, "null"...)
 		r.line(level)
 		r.buf = append(r.buf, '}')

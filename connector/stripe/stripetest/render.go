@@ -181,13 +181,13 @@ func urlOf(pattern, id string) string { return strings.Replace(pattern, "%s", ur
 // list writes a list as Stripe does; write writes one item.
 func (r *renderer) list(items []ref, more bool, url string, level int, write func(ref, int)) {
 	r.buf = append(r.buf, '{')
-	r.property("object", deeper(level, 1), false)
+	r.property("object", deeper(level), false)
 	r.buf = append(r.buf, `"list"`...)
-	r.property("data", deeper(level, 1), true)
-	r.array(items, deeper(level, 1), write)
-	r.property("has_more", deeper(level, 1), true)
+	r.property("data", deeper(level), true)
+	r.array(items, deeper(level), write)
+	r.property("has_more", deeper(level), true)
 	r.buf = strconv.AppendBool(r.buf, more)
-	r.property("url", deeper(level, 1), true)
+	r.property("url", deeper(level), true)
 	r.buf = append(r.buf, quoted(url).text...)
 	r.line(level)
 	r.buf = append(r.buf, '}')
@@ -200,8 +200,8 @@ func (r *renderer) array(items []ref, level int, write func(ref, int)) {
 		if i > 0 {
 			r.buf = append(r.buf, ',')
 		}
-		r.line(deeper(level, 1))
-		write(item, deeper(level, 1))
+		r.line(deeper(level))
+		write(item, deeper(level))
 	}
 	if len(items) > 0 {
 		r.line(level)

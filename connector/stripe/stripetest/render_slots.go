@@ -10,7 +10,7 @@ func (r *renderer) metadata(t ref, revision int32, level int) {
 		if n == 0 {
 			r.buf = append(r.buf, '{')
 		}
-		r.property(name, deeper(level, 1), n > 0)
+		r.property(name, deeper(level), n > 0)
 		n++
 	}
 	if d&3 == 0 {

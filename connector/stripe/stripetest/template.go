@@ -122,11 +122,11 @@ func (c *compiler) line(level int) {
 }
 
 // deeper returns the level within an object or array.
-func deeper(level, by int) int {
+func deeper(level int) int {
 	if level < 0 {
 		return level
 	}
-	return level + by
+	return level + 1
 }
 
 func (c *compiler) value(v value, level int) {
@@ -159,13 +159,13 @@ func (c *compiler) object(fields []field, level int) {
 		if first >= 0 && i > first {
 			c.text.WriteByte(',')
 		}
-		c.line(deeper(level, 1))
+		c.line(deeper(level))
 		c.text.WriteString(quoted(f.name).text)
 		c.text.WriteByte(':')
 		if level >= 0 {
 			c.text.WriteByte(' ')
 		}
-		c.value(f.value, deeper(level, 1))
+		c.value(f.value, deeper(level))
 		if i < first {
 			c.text.WriteByte(',')
 		}
@@ -186,8 +186,8 @@ func (c *compiler) array(items []value, level int) {
 		if i > 0 {
 			c.text.WriteByte(',')
 		}
-		c.line(deeper(level, 1))
-		c.value(item, deeper(level, 1))
+		c.line(deeper(level))
+		c.value(item, deeper(level))
 	}
 	if len(items) > 0 {
 		c.line(level)

@@ -162,17 +162,22 @@ func schemaWith(objects []string, name string) (property, bool) {
 
 // Defaults returns what Stripe is asked for if no fields are selected.
 func (f Fields) Defaults() []Expansion {
-	return defaults(f.root, "")
+	return includable(f.root, "", func(offer string) bool { return offer == IncludedByDefault })
 }
 
-func defaults(p property, above string) []Expansion {
+// Includable returns every field of the stream's own objects that Stripe shows only if it is expanded.
+func (f Fields) Includable() []Expansion {
+	return includable(f.root, "", func(string) bool { return true })
+}
+
+func includable(p property, above string, wanted func(offer string) bool) []Expansion {
 	var all []Expansion
 	for _, name := range slices.Sorted(maps.Keys(p.Properties)) {
 		field := p.Properties[name]
-		if field.Includable == IncludedByDefault {
+		if field.Includable != "" && wanted(field.Includable) {
 			all = append(all, Expansion{Steps: []Step{{Path: above + name, Includes: true}}})
 		}
-		all = append(all, defaults(field, above+name+".")...)
+		all = append(all, includable(field, above+name+".", wanted)...)
 	}
 	return all
 }
