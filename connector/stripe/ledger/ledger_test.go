@@ -242,6 +242,45 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// firstEncoding is the JSON of a ledger written by the release before the present encoding. It had applied the events of the
+// seconds start, start+10 and so on up to start+390, and the first one of the last second was to be applied again.
+const firstEncoding = `{"from":"2023-11-14T22:13:20Z","until":"2023-11-14T22:20:00Z","applied":"AQEQATdzbcta4tsNNcQHXgEQBZuN44t/N0nn6t6BKEgBGSKw/c0OCFl7vE2jJAJ08c4Wc2KEpTim5KkkA+GhRAWbZvw9ubEEvkwBJ68WCcCx4ZN9zStlJAJEy8mii6ayPgB53zkkA//qbXIX0euhKfdblkwBTnIVC96Eko2B/QYjJALru43XH7nD3M4Pu4YkA1p5A5RsFR25nPSS3EwBWZAJIuR0X+I2GijIJAIRtsyskQcT538z2YckA4KYZpWzeJj2q5rkW0wBphMcFsI8ufPnX7IPJAId0NLCEocXtefwKSIkA5IUQPGl8s5UlDXwxEwBElFaDk1qsXqnsSu2JAIEw7Mjh0cF5xiqvakkAxCTMCMC5x4cH2sHoUwBVP85bf1BaoUjuiVFJAIj7aCPvuaHnCkb3mckA3lp413czRbBDJojAUwBiM9dgMrMSk32XoQoJALJvLEBQQSpGRCYYR8kA/3SGzLGVUQ+ysgvjUwBQfWyrsJoWFBTghzJJAL1I+3BnSY0/rGrb4YmA5M2KNZViazYgTRCIzw="}`
+
+// TestFirstEncoding resumes from a state in the first encoding: only events that it didn't apply are new, and those that are to
+// be applied again. The state that follows, in the present encoding, knows the same.
+func TestFirstEncoding(t *testing.T) {
+	l := &ledger.Ledger{}
+	if err := json.Unmarshal([]byte(firstEncoding), l); err != nil {
+		t.Fatal(err)
+	}
+	var applied [][]ledger.Event
+	for i := range int64(40) {
+		applied = append(applied, events("old", start+10*i, int(i%4)))
+	}
+	for name, l := range map[string]*ledger.Ledger{"as parsed": l.Clone(), "saved again": saved(t, l)} {
+		late := events("late", start+190, 1)
+		if diff := cmp.Diff(idsOf(late), look(l.Clone(), start+400, 400, append(applied, late)...)); diff != "" {
+			t.Errorf("%s, new (-want +got):\n%s", name, diff)
+		}
+		want := idsOf(applied[39]) // the first encoding can't mark single events of a second
+		if diff := cmp.Diff(want, look(l.Clone(), start+420, 420, applied...)); diff != "" {
+			t.Errorf("%s, to be applied again (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// saved returns a ledger that resumes from l after a sweep that listed nothing.
+func saved(t *testing.T, l *ledger.Ledger) *ledger.Ledger {
+	t.Helper()
+	l = l.Clone()
+	l.Advance(ledger.Look{Range: ledger.Range{From: start + 400, Until: start + 400}, At: start + 400}, 400)
+	text, err := json.Marshal(l)
+	if err != nil || string(text) == firstEncoding {
+		t.Fatalf("%s, %v, want the present encoding", text, err)
+	}
+	return l.Clone()
+}
+
 // TestOldSeconds holds the merging of seconds to knowing the same of their events.
 func TestOldSeconds(t *testing.T) {
 	const overlap = 3600

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,50 @@ func TestStatesOfVersion2(t *testing.T) {
 		if parsed, err = Parse(written, "test", testNow); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestLargestState builds the largest state that doesn't set items aside: an overlap of 300 s with 200 events per second, 64 of
+// which are to be applied again, and more re-read objects than the state can name.
+func TestLargestState(t *testing.T) {
+	const seconds, perSecond, waiting, most = 300, 200, 64, 8 << 10
+	c := ChangesFrom(testNow - seconds)
+	look := ledger.Look{Range: ledger.Range{From: int64(testNow) - seconds, Until: int64(testNow)}, At: int64(testNow)}
+	var events []ledger.Event
+	for i := range seconds * perSecond {
+		events = append(events, ledger.Event{ID: fmt.Sprint("evt_", i), At: look.From + int64(i/perSecond)})
+	}
+	c.Events.Observe(look, events)
+	for i := range waiting {
+		c.Events.Await(events[len(events)/waiting*i], look.At+100)
+	}
+	c.Events.Advance(look, seconds)
+	for i := range 20_000 {
+		c.Reread.One(fmt.Sprint("object ", i), testNow)
+	}
+	c.Reread.All(testNow - seconds)
+	long := strings.Repeat("x", 32)
+	text, err := json.Marshal(State{
+		Version: Version, Mode: "live", Generation: maxGeneration, From: testNow - 10*365*clock.Day, To: testNow, Relisting: true, Pending: testNow - clock.Day, Changes: c,
+		Pass:  PassID{ID: long, Sequence: 1 << 40, Streams: 100, Since: &PassPoint{ID: long, Sequence: 1 << 40}},
+		Owner: Owner{Account: "acct_" + long, Reads: "acct_" + long, Key: "0123456789ab"}, Windows: []Window{},
+	})
+	if err != nil || len(text) > most {
+		t.Fatalf("%d bytes, want at most %d: %v", len(text), most, err)
+	}
+	if len(text) < most/2 {
+		t.Errorf("%d bytes: the state lacks something", len(text))
+	}
+	parsed, err := Parse(text, "live", testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := 0
+	for _, r := range parsed.Changes.Events.Due(look.At + 100) {
+		due += int(r.Until - r.From)
+	}
+	if due != waiting {
+		t.Errorf("%d seconds have events that wait, want %d", due, waiting)
 	}
 }
 
