@@ -16,7 +16,7 @@ import (
 type Retry struct {
 	Initial time.Duration // wait before the first retry, ±50 %, doubled for each further retry; zero means 500 ms
 	Max     time.Duration // longest wait; zero means 30 s
-	Budget  time.Duration // no retry begins later than this after the first attempt; zero means 2 minutes
+	Budget  time.Duration // no retry starts later than this after the first attempt; zero means 2 minutes
 	Attempt time.Duration // timeout of a single attempt; zero means 90 seconds
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/internal/refusal"
 )
 
-// FuzzConfig holds that a configuration is either refused with its wrong fields named, or means what it may mean.
+// FuzzConfig checks that a configuration is either rejected, naming the invalid fields, or parsed to permitted values.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `[]`, `{"api_key":"rk_test_1"}`, `{"api_key":"sk_live_1","account":"acct_1","start_date":"2024-01-31"}`,
@@ -24,10 +24,10 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		if !keyPattern.MatchString(c.APIKey.Reveal()) || c.Start.After(testNow) || c.Start.Unix() < 0 || c.Start.Nanosecond() != 0 || c.MaxRate < 0 || c.MaxRate > maxRate {
-			t.Fatalf("%q means %+v", raw, c)
+			t.Fatalf("%q was parsed as %+v", raw, c)
 		}
 		if base := strings.TrimRight(c.APIBase, "/"); base != "" && base != "https://api.stripe.com" && base != "http://127.0.0.1:9999" {
-			t.Fatalf("%q lets the key out to %q", raw, c.APIBase)
+			t.Fatalf("%q would send the key to %q", raw, c.APIBase)
 		}
 	})
 }

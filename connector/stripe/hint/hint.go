@@ -1,4 +1,4 @@
-// Package hint phrases what messages about a user's input have in common.
+// Package hint formats what messages about user input have in common.
 package hint
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/agnivade/levenshtein" // small, without dependencies of its own
 )
 
-// Nearest returns a sentence, with a space before it, that names the nearest of the known names; empty if none is near.
+// Nearest returns a sentence, preceded by a space, that suggests the known name closest to name, or "" if none is close.
 func Nearest(name string, known []string) string {
 	nearest, best := "", utf8.RuneCountInString(name)/2+1
-	if len(name) > longestQuote {
+	if len(name) > maxQuote {
 		return ""
 	}
 	for _, candidate := range known {
@@ -28,18 +28,18 @@ func Nearest(name string, known []string) string {
 	return fmt.Sprintf(" Did you mean %q?", nearest)
 }
 
-// longestQuote is the most bytes of a user's input that a message repeats.
-const longestQuote = 80
+// maxQuote is the most bytes of user input that a message repeats.
+const maxQuote = 80
 
-// keyPattern matches Stripe's keys, and the secrets of its webhooks and clients.
+// keyPattern matches Stripe's API keys, and the secrets of webhooks and clients.
 var keyPattern = regexp.MustCompile(`(?i)\b(?:[a-z]{2,5}_(?:live|test)|whsec|rk|sk)_\w+`)
 
-// Quote returns what the user wrote in quotes, or its beginning. What looks like a key is never repeated: it may have been put into
-// the wrong field.
+// Quote returns text in quotation marks, truncated if it is long. It never repeats anything that looks like a key, which may
+// have been entered in the wrong field.
 func Quote(text string) string {
 	text = keyPattern.ReplaceAllString(text, "[key]")
-	if len(text) > longestQuote {
-		return strconv.Quote(strings.ToValidUTF8(text[:longestQuote], "")) + "…"
+	if len(text) > maxQuote {
+		return strconv.Quote(strings.ToValidUTF8(text[:maxQuote], "")) + "…"
 	}
 	return strconv.Quote(text)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// FuzzCatalog holds that configured streams, with fields and states, are either refused with their places named, or
-// planned: each stream once, with its key among the fields.
+// FuzzCatalog checks that configured streams with fields and states are either rejected, naming the invalid fields, or
+// planned: each stream once, with its key among the selected fields.
 func FuzzCatalog(f *testing.F) {
 	const state = `{"version":1,"mode":"test","generation":1,"from":"2023-06-15T00:00:00Z","to":"2024-06-15T12:00:00Z","pass":{"id":"A","sequence":0,"streams":1},"windows":[]}`
 	f.Add("charges", "id,billing_details.email", "invoice_line_items", "amount", state)

@@ -56,7 +56,7 @@ const (
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
 	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
-	fresh        = 1718454615000 // the generation of what begins at the end of whole
+	fresh        = 1718454615000 // the generation of a stream that starts at the end of whole
 	windowBehind = `[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]`
 )
 
@@ -98,9 +98,9 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A pass names the point that it goes on from only while all of its streams go on together: else those left out would
-// seem to be in step.
-func TestPlanNamesThePointThatAllGoOnFrom(t *testing.T) {
+// A pass names the point that it resumes from only if all of its streams continue together. Otherwise the streams that
+// don't would appear to be in step.
+func TestPlanSince(t *testing.T) {
 	states := []connector.StreamState{
 		{Stream: "invoices", State: json.RawMessage(behind)},
 		{Stream: "invoice_line_items", State: json.RawMessage(behind)},

@@ -13,7 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// fixtures returns Stripe's own example of each object type.
+// fixtures returns Stripe's example of each object type.
 func fixtures(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	var f struct {
@@ -64,19 +64,19 @@ func TestFixturesAreValid(t *testing.T) {
 			inside++
 			inner, _ := value["object"].(string)
 			if !slices.Contains(n.strings("x-object"), inner) {
-				t.Errorf("%s embeds a %q, want one of %q", object, inner, n.strings("x-object"))
+				t.Errorf("%s embeds %q, want one of %q", object, inner, n.strings("x-object"))
 			} else if err := validators[inner].Validate(value); err != nil {
-				t.Errorf("%s embeds a %q: %v", object, inner, err)
+				t.Errorf("%s embeds %q: %v", object, inner, err)
 			}
 		})
 	}
 	t.Logf("checked %d fixtures and %d objects embedded in them", checked, inside)
 	if checked < 90 || inside < 10 {
-		t.Errorf("checked only %d fixtures and %d objects embedded in them", checked, inside)
+		t.Errorf("checked only %d fixtures and %d embedded objects", checked, inside)
 	}
 }
 
-// eachEmbedded visits the objects in a value whose schema is another one, as x-object says.
+// eachEmbedded visits the objects in a value that have a schema of their own, as x-object says.
 func eachEmbedded(n node, value any, visit func(node, map[string]any)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -106,18 +106,18 @@ func TestBrokenFixturesAreInvalid(t *testing.T) {
 			broken := maps.Clone(fixture)
 			broken[name] = valueOutside(property.types())
 			if validator.Validate(broken) == nil {
-				t.Errorf("%s with %s = %v is valid, want it refused", object, name, broken[name])
+				t.Errorf("%s with %s = %v is valid, want an error", object, name, broken[name])
 			}
 		}
 		broken := maps.Clone(fixture)
 		broken["object"] = "another"
 		if validator.Validate(broken) == nil {
-			t.Errorf("%s of another object type is valid, want it refused", object)
+			t.Errorf("%s with another object type is valid, want an error", object)
 		}
 	}
 }
 
-// TestReducedObjectsAreValid leaves out everything that field selection may leave out, and adds what Stripe may add.
+// TestReducedObjectsAreValid omits everything that field selection can omit, and adds what Stripe may add.
 func TestReducedObjectsAreValid(t *testing.T) {
 	reduced := map[string]any{"id": "an_id", "a_property_of_tomorrow": true}
 	for object, validator := range validators(t) {

@@ -15,7 +15,7 @@ func lookup(t *testing.T, object string) node {
 	t.Helper()
 	s, ok := schema.Lookup(object)
 	if !ok {
-		t.Fatalf("no schema of %q", object)
+		t.Fatalf("no schema for %q", object)
 	}
 	var n node
 	if err := json.Unmarshal(s.JSON, &n); err != nil {
@@ -57,7 +57,7 @@ func (n node) properties() map[string]node {
 	return properties
 }
 
-// walk visits a schema and all below it, with the path of each in the notation of schema.Relation.
+// walk visits a schema and all its descendants, with their paths in the notation of schema.Relation.
 func walk(n node, path string, visit func(path string, n node)) {
 	visit(path, n)
 	for name, property := range n.properties() {

@@ -83,7 +83,7 @@ func (s *Stream) NewlySetAside(attempts []Attempt) ([]Attempt, *connector.Failur
 	return added, nil
 }
 
-// checkRoom returns a failure if the stream can't set aside n n items, t among them, because of cause.
+// checkRoom returns a failure if the stream can't set aside n more items, including t, because of cause.
 func (s *Stream) checkRoom(t state.Item, n int, cause *connector.Failure) *connector.Failure {
 	if len(s.setAside.entries)+n <= state.MaxSetAside && t.Fits() {
 		return nil

@@ -12,19 +12,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
-// Reread remembers which records of a stream were read from Stripe a short time ago, so that the payload of an earlier event
-// doesn't replace them. The zero value remembers none. Its JSON has a bounded size: where that can't name all records, it
-// names more than were read, never fewer.
+// Reread records which objects of a stream were recently read from Stripe, so that the payload of an earlier event doesn't
+// replace their records. The zero value is empty. Its JSON has a bounded size: if it can't name all records, it covers more
+// than were read, never fewer.
 type Reread struct {
 	all     clock.Second
 	some    map[string]clock.Second
 	resumed rereadFilter // of the state that it resumes from
 }
 
-// All notes that any record may have been read: it may be newer than events up to and including a second.
+// All records that any object may have been read, so that it may be newer than events up to and including a second.
 func (r *Reread) All(until clock.Second) { r.all = max(r.all, until) }
 
-// One notes that the records with a key were read: they may be newer than events up to and including a second.
+// One records that the objects with a key were read, so that they may be newer than events up to and including a second.
 func (r *Reread) One(key string, until clock.Second) {
 	if r.some == nil {
 		r.some = map[string]clock.Second{}
@@ -37,7 +37,7 @@ func (r *Reread) Since(key string, event clock.Second) bool {
 	return event <= r.all || event <= r.some[key] || event <= r.resumed.Until && r.resumed.has(key)
 }
 
-// Forget forgets what doesn't matter to events from a second on.
+// Forget drops what doesn't matter for events at or after a second.
 func (r *Reread) Forget(from clock.Second) {
 	maps.DeleteFunc(r.some, func(_ string, until clock.Second) bool { return until < from })
 	if r.resumed.Until < from {
@@ -45,7 +45,7 @@ func (r *Reread) Forget(from clock.Second) {
 	}
 }
 
-// Until returns the last second whose events records may be newer than.
+// Until returns the last second of events that records may be newer than.
 func (r *Reread) Until() clock.Second {
 	until := max(r.all, r.resumed.Until)
 	for _, at := range r.some {
@@ -54,7 +54,7 @@ func (r *Reread) Until() clock.Second {
 	return until
 }
 
-// IsZero reports whether r remembers nothing.
+// IsZero reports whether r is empty.
 func (r *Reread) IsZero() bool { return r.all == 0 && len(r.some) == 0 && r.resumed.Until == 0 }
 
 func (r *Reread) clone() Reread {
@@ -63,7 +63,7 @@ func (r *Reread) clone() Reread {
 	return clone
 }
 
-// filter returns what r knows of single keys.
+// filter returns the part of r that names keys.
 func (r *Reread) filter() rereadFilter {
 	f := rereadFilter{Until: r.resumed.Until, Keys: append([]byte(nil), r.resumed.Keys...)}
 	if len(f.Keys) == 0 {
@@ -76,13 +76,14 @@ func (r *Reread) filter() rereadFilter {
 	return f
 }
 
-// rereadDocument is the JSON of a Reread that knows single keys. Otherwise it is the time up to which all records may be newer.
+// rereadDocument is the JSON form of a Reread that names keys. Otherwise the JSON is the time up to which all records may
+// be newer.
 type rereadDocument struct {
 	All clock.Second `json:"all,omitzero"`
 	rereadFilter
 }
 
-// MarshalJSON returns what r remembers.
+// MarshalJSON returns the JSON form of r.
 func (r *Reread) MarshalJSON() ([]byte, error) {
 	if len(r.some) == 0 && r.resumed.Until == 0 {
 		return json.Marshal(r.all)
@@ -90,7 +91,7 @@ func (r *Reread) MarshalJSON() ([]byte, error) {
 	return json.Marshal(rereadDocument{r.all, r.filter()})
 }
 
-// UnmarshalJSON parses what MarshalJSON returned. The error says what is wrong.
+// UnmarshalJSON parses the output of MarshalJSON. The error describes what is wrong.
 func (r *Reread) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '"' {
 		var all clock.Second
@@ -113,13 +114,13 @@ func (r *Reread) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// rereadFilter is a Bloom filter of the keys of records, which may be newer than events up to and including a second.
+// rereadFilter is a Bloom filter of the keys of records that may be newer than events up to and including a second.
 type rereadFilter struct {
 	Until clock.Second `json:"until"`
 	Keys  []byte       `json:"keys"`
 }
 
-// The size of a filter in bytes, and its bits for each key: one key in a hundred is taken for another then.
+// The size of a filter in bytes, and the bits per key. They result in a false-positive rate of one in a hundred.
 const (
 	minFilter  = 8
 	maxFilter  = 384

@@ -11,32 +11,32 @@ import (
 	"github.com/stripe/stripe-mock/embedded"
 )
 
-// notStreams gives the reason for each list endpoint that is no stream.
+// notStreams lists the list endpoints that are not streams, with the reason for each.
 var notStreams = map[string]string{
-	"/v1/charges/search":         "search finds, with delay, what the list lists",
-	"/v1/customers/search":       "search finds, with delay, what the list lists",
-	"/v1/invoices/search":        "search finds, with delay, what the list lists",
-	"/v1/payment_intents/search": "search finds, with delay, what the list lists",
-	"/v1/prices/search":          "search finds, with delay, what the list lists",
-	"/v1/products/search":        "search finds, with delay, what the list lists",
-	"/v1/subscriptions/search":   "search finds, with delay, what the list lists",
+	"/v1/charges/search":         "search returns what the list contains, with a delay",
+	"/v1/customers/search":       "search returns what the list contains, with a delay",
+	"/v1/invoices/search":        "search returns what the list contains, with a delay",
+	"/v1/payment_intents/search": "search returns what the list contains, with a delay",
+	"/v1/prices/search":          "search returns what the list contains, with a delay",
+	"/v1/products/search":        "search returns what the list contains, with a delay",
+	"/v1/subscriptions/search":   "search returns what the list contains, with a delay",
 
-	"/v1/credit_notes/preview/lines": "a preview of what does not exist yet",
-	"/v1/invoices/upcoming/lines":    "a preview of what does not exist yet",
+	"/v1/credit_notes/preview/lines": "a preview of lines that don't exist yet",
+	"/v1/invoices/upcoming/lines":    "a preview of lines that don't exist yet",
 
-	"/v1/accounts/{}/people":             "another name of persons",
-	"/v1/balance/history":                "another name of balance_transactions",
-	"/v1/charges/{}/refunds":             "a part of refunds",
-	"/v1/customers/{}/bank_accounts":     "a part of the endpoint of bank_accounts, cards and sources",
-	"/v1/customers/{}/cards":             "a part of the endpoint of bank_accounts, cards and sources",
-	"/v1/customers/{}/subscriptions":     "a part of subscriptions",
-	"/v1/linked_accounts":                "another name of financial_connections_accounts",
-	"/v1/linked_accounts/{}/owners":      "another name of financial_connections_account_owners",
-	"/v1/tax/calculations/{}/line_items": "Stripe lists no calculations to ask for their items",
-	"/v1/tax/transactions/{}/line_items": "Stripe lists no tax transactions to ask for their items",
+	"/v1/accounts/{}/people":             "another name for persons",
+	"/v1/balance/history":                "another name for balance_transactions",
+	"/v1/charges/{}/refunds":             "a subset of refunds",
+	"/v1/customers/{}/bank_accounts":     "a subset of the endpoint of bank_accounts, cards and sources",
+	"/v1/customers/{}/cards":             "a subset of the endpoint of bank_accounts, cards and sources",
+	"/v1/customers/{}/subscriptions":     "a subset of subscriptions",
+	"/v1/linked_accounts":                "another name for financial_connections_accounts",
+	"/v1/linked_accounts/{}/owners":      "another name for financial_connections_account_owners",
+	"/v1/tax/calculations/{}/line_items": "Stripe doesn't list the calculations that have these items",
+	"/v1/tax/transactions/{}/line_items": "Stripe doesn't list the tax transactions that have these items",
 }
 
-// newerThanDocument are the list endpoints that stripe-go v76.25.0 has and the OpenAPI document does not have yet.
+// newerThanDocument lists the list endpoints of stripe-go v76.25.0 that the OpenAPI document doesn't contain yet.
 var newerThanDocument = []string{
 	"/v1/billing/meters", "/v1/billing/meters/{}/event_summaries", "/v1/entitlements/active_entitlements",
 	"/v1/entitlements/features", "/v1/forwarding/requests",
@@ -74,7 +74,7 @@ func openAPI(t *testing.T) document {
 	return d
 }
 
-// lists gives the document's list endpoints, with {} for each parameter.
+// lists returns the document's list endpoints, with {} for each parameter.
 func (d document) lists() []string {
 	var paths []string
 	for path, operations := range d.Paths {
@@ -86,11 +86,12 @@ func (d document) lists() []string {
 	return paths
 }
 
-// TestEveryListEndpointIsAStream derives the list endpoints from the OpenAPI document: each must have a row, or a reason.
+// TestEveryListEndpointIsAStream derives the list endpoints from the OpenAPI document. Each must have a row or a reason for
+// not having one.
 func TestEveryListEndpointIsAStream(t *testing.T) {
 	lists := openAPI(t).lists()
 	if len(lists) != 119 {
-		t.Errorf("the document has %d list endpoints, not 119", len(lists))
+		t.Errorf("the document has %d list endpoints, want 119", len(lists))
 	}
 	rows := map[string]bool{}
 	for _, row := range Streams() {
@@ -101,22 +102,22 @@ func TestEveryListEndpointIsAStream(t *testing.T) {
 	for _, path := range append(lists, newerThanDocument...) {
 		reason := notStreams[path]
 		if rows[path] == (reason != "") {
-			t.Errorf("%s: row %v, reason %q: it must have one of them", path, rows[path], reason)
+			t.Errorf("%s: row %v, reason %q; want exactly one of them", path, rows[path], reason)
 		}
 		delete(rows, path)
 	}
 	for path := range rows {
-		t.Errorf("%s is no list endpoint", path)
+		t.Errorf("%s is not a list endpoint", path)
 	}
 	for path := range notStreams {
 		if !slices.Contains(lists, path) {
-			t.Errorf("a reason for %s, which is no list endpoint", path)
+			t.Errorf("there is a reason for %s, which is not a list endpoint", path)
 		}
 	}
 }
 
-// TestObjectsOutsideOfLists holds that endpoints of one object are documented, and that the parents of objects which no
-// endpoint lists are listed.
+// TestObjectsOutsideOfLists checks that endpoints of a single object are documented, and that objects that no endpoint
+// lists have parents that are listed.
 func TestObjectsOutsideOfLists(t *testing.T) {
 	d, streams := openAPI(t), Streams()
 	known := map[string]bool{}
@@ -126,14 +127,14 @@ func TestObjectsOutsideOfLists(t *testing.T) {
 	for _, row := range streams {
 		switch {
 		case row.Single && !known[pathParameter.ReplaceAllString(row.Path, "{}")]:
-			t.Errorf("%s: no endpoint %s", row.Name, row.Path)
+			t.Errorf("%s: there is no endpoint %s", row.Name, row.Path)
 		case row.Inline && (row.Embedded == "" || row.Path != streams.Find(row.Parent).Path):
-			t.Errorf("%s is said to be in the objects of %s, and is not", row.Name, row.Path)
+			t.Errorf("%s is not in the objects of %s", row.Name, row.Path)
 		}
 	}
 }
 
-// TestCursorsAreFilters holds the column Cursor against the created filters of the document.
+// TestCursorsAreFilters compares the column Cursor with the created filters of the document.
 func TestCursorsAreFilters(t *testing.T) {
 	d := openAPI(t)
 	for _, row := range Streams() {
@@ -149,10 +150,10 @@ func TestCursorsAreFilters(t *testing.T) {
 	}
 }
 
-// eventsOfNoStream are types of events whose objects no endpoint lists.
+// eventsOfNoStream lists the event types whose objects no endpoint lists.
 var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
 
-// TestEveryEventIsOfAStream holds the columns Events and Deleted against the event types of the document.
+// TestEveryEventIsOfAStream compares the columns Events and Deleted with the event types of the document.
 func TestEveryEventIsOfAStream(t *testing.T) {
 	types := documentedEvents(t)
 	used := map[string]bool{}
@@ -164,26 +165,25 @@ func TestEveryEventIsOfAStream(t *testing.T) {
 					matched, used[name] = true, true
 				}
 			}
-			undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"} // newer, and older
+			undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"} // one newer and one older than the document
 			if !matched && !slices.Contains(undocumented, pattern) {
-
 				t.Errorf("%s: no event type matches %q", row.Name, pattern)
 			}
 		}
 		for _, pattern := range row.Deleted {
 			if !strings.HasSuffix(pattern, ".deleted") && pattern != "payment_method.detached" {
-				t.Errorf("%s: %q does not sound like a deletion", row.Name, pattern)
+				t.Errorf("%s: %q doesn't look like a deletion", row.Name, pattern)
 			}
 		}
 	}
 	for _, name := range types {
 		if used[name] == eventsOfNoStream.MatchString(name) {
-			t.Errorf("%s: of a stream %v, of none %v: it must be one of them", name, used[name], !used[name])
+			t.Errorf("%s: of a stream %v, of none %v; want exactly one of them", name, used[name], !used[name])
 		}
 	}
 }
 
-// documentedEvents gives the types that webhook endpoints may subscribe to: all that there are.
+// documentedEvents returns all event types, which are those that webhook endpoints can subscribe to.
 func documentedEvents(t *testing.T) []string {
 	t.Helper()
 	var d struct {

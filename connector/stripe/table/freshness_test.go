@@ -14,7 +14,7 @@ func TestFreshness(t *testing.T) {
 	for name, want := range map[string]connector.Freshness{
 		"charges":                       connector.ByEvents,
 		"events":                        connector.ByEvents,
-		"invoice_line_items":            connector.ByEvents, // its invoice's
+		"invoice_line_items":            connector.ByEvents, // those of its invoice
 		"refunds":                       connector.ByEvents,
 		"checkout_sessions":             connector.ByTrailing,
 		"checkout_session_line_items":   connector.ByTrailing,
@@ -32,8 +32,8 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// TestSweptStreamsCanBeReadAgain holds that the object, or the children, of every event can be asked for.
-func TestSweptStreamsCanBeReadAgain(t *testing.T) {
+// TestSweptStreamsCanBeReread checks that the object, or the children, of every event can be requested.
+func TestSweptStreamsCanBeReread(t *testing.T) {
 	streams, d := Streams(), openAPI(t)
 	known := map[string]bool{}
 	for path, operations := range d.Paths {
@@ -46,7 +46,7 @@ func TestSweptStreamsCanBeReadAgain(t *testing.T) {
 		}
 		if row.Parent != "" {
 			if row.ParentRef() == "" {
-				t.Errorf("%s: nothing tells whose children they are", row.Name)
+				t.Errorf("%s: no field names the parent", row.Name)
 			}
 			continue
 		}

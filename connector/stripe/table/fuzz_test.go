@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// FuzzFieldPath holds that any path gets an answer, and that one which is taken selects nothing but itself.
+// FuzzFieldPath checks that every path is either rejected with a message or selects nothing but itself.
 func FuzzFieldPath(f *testing.F) {
 	for _, seed := range []string{"id", "billing_details.email", "metadata.x", "payment_intent.id", "refunds.data.amount", "", ".", "a.b.c", "é", "\xff"} {
 		f.Add(seed)
@@ -30,7 +30,7 @@ func FuzzFieldPath(f *testing.F) {
 			value = `{` + rawjson.Quote(names[i]) + `:` + value + `}`
 		}
 		if !utf8.ValidString(path) {
-			return // no member of a JSON object has such a name
+			return // no JSON object has a member with such a name
 		}
 		with := rawjson.WithMember(value, "other "+names[0], "2")
 		if got := string(rawjson.Select(path).Append(nil, with)); got != value {

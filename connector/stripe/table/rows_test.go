@@ -9,22 +9,22 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-func TestEveryRowIsWhole(t *testing.T) {
+func TestEveryRowIsComplete(t *testing.T) {
 	streams := Streams()
 	seen := map[string]bool{}
 	for i, row := range streams {
 		if seen[row.Name] {
-			t.Errorf("%s is there twice", row.Name)
+			t.Errorf("%s occurs twice", row.Name)
 		}
 		seen[row.Name] = true
 		if i > 0 && streams[i-1].Name > row.Name {
 			t.Errorf("%s is not in alphabetical order", row.Name)
 		}
 		if _, ok := schema.Lookup(row.Object); !ok {
-			t.Errorf("%s: no schema of %q", row.Name, row.Object)
+			t.Errorf("%s: no schema for %q", row.Name, row.Object)
 		}
 		if row.Doc == "" {
-			t.Errorf("%s names no documentation", row.Name)
+			t.Errorf("%s has no documentation link", row.Name)
 		}
 		for _, field := range append(row.PrimaryKey(), row.Cursor) {
 			if problem := streams.Fields(&row).Problem(field); field != "" && problem != "" {
@@ -32,7 +32,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 			}
 		}
 		if row.Single && row.Cursor != "" || row.Inline && row.Embedded == "" || (row.Rows == nil) != (row.RowSchema == nil) {
-			t.Errorf("%s is half a row", row.Name)
+			t.Errorf("%s is incomplete", row.Name)
 		}
 		if row.Parent == "" {
 			if n := len(streams.Objects(&row)); n != 1 {
@@ -51,10 +51,10 @@ func TestEveryRowIsWhole(t *testing.T) {
 			}
 		}
 		if !strings.Contains(row.Path, "{parent}") && len(row.ParentParams) == 0 && !row.Inline {
-			t.Errorf("%s does not name its parent in its requests", row.Name)
+			t.Errorf("%s doesn't name its parent in its requests", row.Name)
 		}
 		if row.Expand && row.Embedded == "" || (row.Across == "") != (row.AcrossField == "") {
-			t.Errorf("%s is half a row", row.Name)
+			t.Errorf("%s is incomplete", row.Name)
 		}
 	}
 }
