@@ -169,8 +169,8 @@ func (a *app) liveDemo(ctx context.Context, service *client.Client, config *stru
 					tell(a.stdout, "%s    %s", stamp(), line)
 				}
 			}})
-		if ctx.Err() != nil {
-			return nil
+		if errors.Is(err, context.Canceled) {
+			err = nil // it was asked to continue until then
 		}
 		return err
 	})

@@ -69,11 +69,8 @@ func (l *lines) observe(m *connectorv1.ReadResponse) {
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_StreamStatus:
 		s := m.StreamStatus
-		switch s.GetStatus() {
-		case connectorv1.StreamStatus_STREAM_STATUS_STARTED, connectorv1.StreamStatus_STREAM_STATUS_RUNNING:
-			return
-		}
-		if l.verbose {
+		begun := s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_STARTED || s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_RUNNING
+		if l.verbose && !begun {
 			of := l.meter.stream(s.GetStream(), s.GetAccount())
 			tell(l.out, "%s: %s, %s%s", of.key, statusWord(s.GetStatus()), records(of.records), reason(s.GetFailure()))
 		}

@@ -66,7 +66,7 @@ func (b *Business) signUp(trial int) *subscription {
 	}
 	b.at(b.now().AddDate(0, 0, trial), func() {
 		if b.chance(convert) {
-			b.update(s.id, "status", "active")
+			b.status(s.id, "active")
 			b.begin(s)
 		} else {
 			b.cancel(s)
@@ -94,14 +94,14 @@ func (b *Business) bill(s *subscription) {
 	i := b.createInvoice(s)
 	if b.chance(decline) {
 		b.pay(i, false)
-		b.update(s.id, "status", "past_due")
+		b.status(s.id, "past_due")
 		b.at(b.now().AddDate(0, 0, 3), func() {
 			if !slices.Contains(b.active, s) {
 				return
 			}
 			if b.chance(collect) {
 				b.pay(i, true)
-				b.update(s.id, "status", "active")
+				b.status(s.id, "active")
 				b.next(s, 27)
 			} else {
 				b.churn(s)
@@ -166,7 +166,7 @@ func (b *Business) dispute() {
 	b.month().Disputed += c.amount
 	id := b.createDispute(c)
 	b.transact("adjustment", id, -c.amount, disputeFee)
-	b.at(b.now().AddDate(0, 0, 21), func() { b.update(id, "status", "lost") })
+	b.at(b.now().AddDate(0, 0, 21), func() { b.status(id, "lost") })
 }
 
 // transact books what a payment, a refund or a dispute does to the balance.

@@ -10,7 +10,7 @@ import (
 func (b *Business) Step() (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	what := ""
+	var what string
 	switch n := b.random.IntN(10); {
 	case n < 2 && len(b.active) > 1:
 		s := b.active[b.random.IntN(len(b.active))]

@@ -51,10 +51,10 @@ func (b *Business) set(id string, look map[string]any) {
 	b.note(err)
 }
 
-// update changes a property of an object, with its event.
-func (b *Business) update(id, property, value string) {
+// status changes the status of an object, with its event.
+func (b *Business) status(id, status string) {
 	if b.err == nil {
-		b.note(b.Update(id, stripetest.Fields{property: value}))
+		b.note(b.Update(id, stripetest.Fields{"status": status}))
 	}
 }
 
@@ -185,7 +185,7 @@ func (b *Business) pay(i *invoice, succeeds bool) {
 	b.set(c.id, map[string]any{"balance_transaction": c.transaction})
 	b.set(i.id, map[string]any{"amount_paid": i.amount, "amount_remaining": 0, "paid": true})
 	b.set(i.subscription.id, map[string]any{"latest_invoice": i.id})
-	b.update(i.id, "status", "paid")
+	b.status(i.id, "paid")
 }
 
 func (b *Business) createRefund(c *charge) {
