@@ -1,4 +1,4 @@
-// Package client lets Go programs use the connector service. It has typed calls for the four RPCs, errors that say how to fix
+// Package client is the Go client of the connector service. It has typed calls for the four RPCs, errors that say how to fix
 // them, and [Client.Sync], which reads streams into a [Destination] and resumes after interruptions.
 //
 // The service keeps nothing between calls. Syncs are resumable because the destination stores the states of the streams in the

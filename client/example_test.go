@@ -41,12 +41,12 @@ func ExampleClient_Sync() {
 		fmt.Println(s.Stream, s.Status, s.Upserts, s.Deletes)
 	}
 	if err != nil {
-		log.Fatal(err) // what was stored is in order; the next sync goes on from there
+		log.Fatal(err) // the stored data is consistent; the next sync resumes from there
 	}
 }
 
-// A Read with handlers, for whoever stores records in a way of their own. It goes on by itself after a passing failure, or
-// when the replica that it reads from shuts down.
+// A Read with handlers, for programs that store records themselves. It resumes automatically after a passing failure, or when the
+// replica that it reads from shuts down.
 func ExampleClient_Read() {
 	ctx := context.Background()
 	service, err := client.Dial("dns:///connector.pipelines.svc.cluster.local:50051", client.Options{

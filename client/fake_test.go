@@ -33,7 +33,7 @@ type fakeService struct {
 	before func(read int, stream string, next int) error
 	// failures end a stream as INCOMPLETE, or SKIPPED if of class PERMISSION, after its first page.
 	failures func(read int, stream string) *connectorv1.Failure
-	// drains, if set, tells before each page whether to leave the rest of the stream for another Read.
+	// drains, if set, is called before each page and reports whether to leave the rest of the stream to another Read.
 	drains func(read int, stream string) bool
 	// adorn, if set, completes the summaries of streams.
 	adorn func(read int, s *connectorv1.StreamSummary)
@@ -174,13 +174,13 @@ func statusOf(code codes.Code, failure *connectorv1.Failure) error {
 	return st.Err()
 }
 
-// transient gives a failure worth another attempt.
+// transient returns a retryable failure.
 func transient(stream string) *connectorv1.Failure {
 	return &connectorv1.Failure{Class: connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
 		Message: "Stripe is out of order.", Retryable: true, Stream: stream}
 }
 
-// connect serves f in memory and gives a client of it. Both end with the test.
+// connect serves f in memory and returns a client of it. Both end with the test.
 func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
@@ -209,7 +209,7 @@ func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client 
 	return c
 }
 
-// healthy tells that the connector takes calls, as the service does.
+// healthy reports that the connector accepts calls, as the service does.
 func healthy() *health.Server {
 	h := health.NewServer()
 	h.SetServingStatus(connectorv1.ConnectorService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)

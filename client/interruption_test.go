@@ -45,7 +45,7 @@ func TestSyncWaitsForTheDestination(t *testing.T) {
 		want string
 	}{
 		"a failover":  {away: 4 * time.Minute},
-		"for ever":    {away: time.Hour, want: "gave up after the destination was unavailable for 5m"},
+		"forever":     {away: time.Hour, want: "gave up after the destination was unavailable for 5m"},
 		"not at all":  {},
 		"for a blink": {away: time.Second},
 	}

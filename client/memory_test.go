@@ -72,7 +72,7 @@ func applyRecords(rows map[string]string, records []*connectorv1.Record) {
 	}
 }
 
-// truth gives the rows of a stream after n records.
+// truth returns the rows of a stream after n records.
 func truth(n int) map[string]string {
 	rows := map[string]string{}
 	for i := range n {

@@ -99,8 +99,8 @@ func TestWhatWaitsForACommitIsBounded(t *testing.T) {
 	wantRows(t, d.memory, "b", 1000)
 }
 
-// TestACommitThatFailsLate fails each commit in turn after what follows it has arrived: no state is stored that covers
-// what is lost, and going on gives every row.
+// TestACommitThatFailsLate fails each commit in turn after further records have arrived. No state may be stored that covers lost
+// rows, and resuming must store every row.
 func TestACommitThatFailsLate(t *testing.T) {
 	const records = 500
 	full := errors.New("the disk is full")
@@ -138,7 +138,7 @@ func TestACommitThatFailsLate(t *testing.T) {
 						t.Fatalf("got %v, want the commit's error", err)
 					}
 					if got := int(d.begun.Load()); got != failing {
-						t.Errorf("%d commits were begun after the one that failed", got-failing)
+						t.Errorf("%d commits were started after the one that failed", got-failing)
 					}
 					for stream, state := range d.states {
 						wantRows(t, d.memory, stream, int(state.GetContent().GetFields()["next"].GetNumberValue()))

@@ -88,7 +88,7 @@ func (a *authority) issue(t *testing.T, name string) (*x509.Certificate, *ecdsa.
 	return cert, key
 }
 
-// guarded answers Spec to whoever sends the token.
+// guarded answers Spec only to callers that send the token.
 type guarded struct {
 	connectorv1.UnimplementedConnectorServiceServer
 	name string
@@ -167,7 +167,7 @@ func TestDialSecurely(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), token) {
-				t.Errorf("the error tells the token: %v", err)
+				t.Errorf("the error contains the token: %v", err)
 			}
 		})
 	}

@@ -352,7 +352,7 @@ type live struct {
 	at         int // the step that brought it
 }
 
-// want returns the rows of an undisturbed sync. Keep tells at the end of a commit what did not come back of a parent.
+// want returns the rows of an undisturbed sync. At the end of each commit, keep removes the children that a parent no longer has.
 func want(lanes []*lane, mode Mode) map[string][]string {
 	all := map[string][]string{}
 	for _, l := range lanes {

@@ -11,8 +11,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// grow loads records of a schema that does not know all that they hold, then lets the schema know: columns are added and
-// become wider, and what had no column has one.
+// grow loads records with a schema that lacks some of their fields, and then with a complete schema. Columns must be added and
+// widened, and values without a column must get one.
 func grow(t *testing.T, s Subject) {
 	place := s.New(t)
 	load(t, s, place, `{"id":{"type":"string"},"count":{"type":"integer"},"size":{"type":"integer"},"paid":{"type":"boolean"},

@@ -8,7 +8,7 @@
 // DELETE_MATCHING, such as {"operation":"DELETE_MATCHING","generation":1,"data":{"invoice":"in_1"}}, removes all those of
 // earlier lines whose fields equal the ones in its data, whatever their key; those that are still there follow in later
 // lines; and {"operation":"COMPLETE","generation":2} removes all that came in generations before. All of this is within one
-// file and those that follow it. Members that are empty are left out. Streams of connected accounts are in a folder for each account.
+// file and those that follow it. Empty members are omitted. Streams of connected accounts are in a folder for each account.
 //
 // Files may be compressed, and followed by others when they reach a size: charges.jsonl.zst,
 // charges.part000000001.jsonl.zst, …. Sorted by name, they are in the order in which they were written. A commit of lines is

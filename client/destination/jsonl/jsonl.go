@@ -33,8 +33,8 @@ type Destination struct {
 	ledger *ledger
 	begun  map[string]bool // streams
 	sizes  map[key]int64   // of the last files, with what no state covers
-	dirty  map[key]bool    // whether there is more than the ledger knows of
-	lines  map[key][]byte  // of the commit under way; their memory is used again
+	dirty  map[key]bool    // whether there is more than the ledger records
+	lines  map[key][]byte  // of the current commit; their memory is reused
 }
 
 // key identifies the files of a stream of an account.
@@ -80,7 +80,7 @@ func checkFolder(folder string) error {
 	return nil
 }
 
-// Close lets other syncs have the folder. No file stays open between two commits, so there may be any number of streams.
+// Close releases the directory for other syncs. No file stays open between commits, so there can be any number of streams.
 func (d *Destination) Close() error { return errors.Join(d.lock.Release(), d.root.Close()) }
 
 // path returns a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the

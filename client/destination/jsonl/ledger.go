@@ -21,7 +21,7 @@ type ledger struct {
 	Entries []*entry `json:"streams"`
 }
 
-// entry is what is known of the files of a stream of an account.
+// entry records the files of a stream of an account.
 type entry struct {
 	Stream  string          `json:"stream"`
 	Account string          `json:"account,omitempty"`

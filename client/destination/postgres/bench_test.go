@@ -147,7 +147,7 @@ func stored(b *testing.B, conn *pgx.Conn) (names []string, values [][]any) {
 	return names, values
 }
 
-// timed empties the table and gives the seconds that filling it takes, up to the end of the transaction.
+// timed empties the table and returns the seconds that it takes to fill it, including the end of the transaction.
 func timed(b *testing.B, conn *pgx.Conn, fill func(pgx.Tx) error) float64 {
 	if _, err := conn.Exec(b.Context(), "TRUNCATE charges"); err != nil {
 		b.Fatal(err)

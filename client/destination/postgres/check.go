@@ -14,7 +14,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// checkup is a check under way.
+// checkup is a running check.
 type checkup struct {
 	*Destination
 	findings []client.Finding

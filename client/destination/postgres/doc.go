@@ -12,6 +12,6 @@
 // A record that the database or something of the user's rejects is set aside in _stripe_connector_refused. A lost connection, a
 // lock that someone else holds and a table that was dropped are interruptions, after which Begin restores what is needed.
 //
-// A password is best left out of the address: it is taken from PGPASSWORD or the file ~/.pgpass, as psql does. One in the
-// address never reaches an error.
+// Keep the password out of the address: like psql, this package reads it from PGPASSWORD or the file ~/.pgpass. A password in
+// the address never appears in an error.
 package postgres

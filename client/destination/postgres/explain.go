@@ -25,8 +25,8 @@ const (
 	readOnlyTransaction   = "25006"
 )
 
-// said returns what the server said, to go after our own words. The message of a data exception quotes the value, and the
-// detail of any error may: they are a customer's data, and left out.
+// said returns the server's message, to follow our own. It omits the message of a data exception, which quotes the value, and
+// the detail of any error, which may: both are customer data.
 func said(failure *pgconn.PgError) string {
 	if strings.HasPrefix(failure.Code, "22") {
 		return "SQLSTATE " + failure.Code

@@ -44,7 +44,7 @@ type Destination struct {
 	names     []string          // of their tables, begun or about to be
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
-	notices   []client.Notice // of the Begin under way
+	notices   []client.Notice // of the current Begin
 }
 
 // lane is a stream of an account.

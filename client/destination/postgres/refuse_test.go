@@ -38,7 +38,7 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %q, want something with %q", err, test.want)
 			}
 			if strings.Contains(err.Error(), password) {
-				t.Errorf("the error tells the password: %s", err)
+				t.Errorf("the error contains the password: %s", err)
 			}
 		})
 	}

@@ -222,7 +222,7 @@ func (d *Destination) complete(ctx context.Context, c client.Completion, now str
 	return err
 }
 
-// arrived gives, in append mode, the last version stored.
+// arrived returns, in append mode, the last stored version.
 func (d *Destination) arrived(ctx context.Context, stream string) (arrived int64, err error) {
 	if t := d.tables[stream]; d.opts.Append && t != nil {
 		err = d.conn.QueryRowContext(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+rows.Quote(t.Name)).Scan(&arrived)
@@ -244,8 +244,8 @@ func (d *Destination) store(ctx context.Context, state *connectorv1.StreamState,
 	return err
 }
 
-// transaction runs do in a transaction, which is undone if do fails. Statements are prepared on the one connection, so the
-// transaction is begun there by hand.
+// transaction runs do in a transaction, which is rolled back if do fails. Statements are prepared on the only connection, so the
+// transaction is started there explicitly.
 func (d *Destination) transaction(ctx context.Context, do func() error) error {
 	if _, err := d.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err

@@ -24,7 +24,7 @@
 //
 // A table is known by an ID in a comment of its declaration, so that one that was dropped, replaced or emptied is noticed, and
 // so is a column that is gone: the stream is read again from the beginning. A sync never writes to a column that it didn't create. A
-// record that the table refuses is in the table _stripe_connector_refused, and is tried again at each Begin. In append mode,
+// record that the table refuses is in the table _stripe_connector_refused, and is retried at each Begin. In append mode,
 // a version that is the same as the one before it is not kept.
 //
 // Rows and states are stored in the same transaction; the states are in the table _stripe_connector_state. What was read

@@ -10,7 +10,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// replacement is an OPERATION_DELETE_MATCHING of the commit under way, in append mode.
+// replacement is an OPERATION_DELETE_MATCHING of the current commit, in append mode.
 type replacement struct {
 	t       *table
 	values  []any // of the statement

@@ -21,8 +21,8 @@ import (
 // maxRefused is how many records of a stream a commit sets aside. If there are more, it isn't the records.
 const maxRefused = 100
 
-// errRolledBack is the error of a transaction that a trigger of the user's rolled back: it is tried again without the
-// record that did that.
+// errRolledBack is the error of a transaction that a user's trigger rolled back. The transaction is retried without the record
+// that caused it.
 var errRolledBack = errors.New("a trigger rolled the transaction back")
 
 // ofRow reports whether an error is one record's: a constraint or trigger of the user's does not accept it, or it is too
@@ -53,7 +53,7 @@ func (d *Destination) refuse(ctx context.Context, t *table, batch *connectorv1.R
 	}
 	reason := strings.TrimSuffix(strings.TrimPrefix(cause.Error(), "constraint failed: "), ".")
 	d.refused[t][record] = client.Refusal{Stream: t.Stream, Account: batch.GetAccount(), Key: key,
-		Reason: fmt.Sprintf("table %s does not accept it: %s; the next sync tries again", t.Name, reason)}
+		Reason: fmt.Sprintf("table %s does not accept it: %s; the next sync retries it", t.Name, reason)}
 	if len(d.refused[t]) > maxRefused {
 		return fmt.Errorf("table %s accepts none of more than %d records: remove what refuses them: %w", t.Name, maxRefused, cause)
 	}

@@ -76,9 +76,9 @@ type Destination struct {
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
 	version   int64           // of the schema, when the tables were last looked at
-	notices   []client.Notice // of the Begin under way
+	notices   []client.Notice // of the current Begin
 
-	// Of the commit under way:
+	// Of the current commit:
 	replacements []replacement // in append mode
 	refused      map[*table]map[*connectorv1.Record]client.Refusal
 }
@@ -138,7 +138,7 @@ func (d *Destination) open(ctx context.Context) (err error) {
 	return err
 }
 
-// Close closes the file and lets other syncs have it. It fails if the file is not there any more.
+// Close closes the file and releases it for other syncs. It fails if the file no longer exists.
 func (d *Destination) Close() error {
 	var gone error
 	if d.file != nil {

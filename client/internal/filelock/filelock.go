@@ -36,7 +36,7 @@ func Acquire(path string) (*Lock, error) {
 	}
 }
 
-// Release gives the lock back and removes its file.
+// Release releases the lock and removes its file.
 func (l *Lock) Release() error {
 	removed := os.Remove(l.file.Path()) // while it is still locked, so that no one holds a lock on a file that is gone
 	if errors.Is(removed, os.ErrNotExist) || runtime.GOOS == "windows" {

@@ -2,7 +2,7 @@ package rows
 
 import "fmt"
 
-// RefusedTable is the name of the table of records that could not be stored. They are tried again at each Begin.
+// RefusedTable is the name of the table of records that could not be stored. They are retried at each Begin.
 const RefusedTable = "_stripe_connector_refused"
 
 // Misfit is the error of a record whose key can't be stored, such as one with a NUL.

@@ -78,13 +78,13 @@ func (t *Table) index() {
 	}
 }
 
-// Meet fits the table to the one in the database, which has these columns, those of [Options.Own] left out. It returns
-// what to do there: which columns to add and which to make of a wider kind.
+// Meet adapts the table to the one in the database, which has these columns, excluding those of [Options.Own]. It returns the
+// required changes: which columns to add and which to widen.
 //
 // Columns that syncs made and the schema names no longer stay, and stay filled. All others are the user's, and are not
 // written to, whatever they hold and whatever their type; if one has the name that a field of the stream asks for, the
-// field has no column: its values are in _extra, and taken names it. Was is what is known of the table, or nil: then every
-// column that the schema names counts as made by syncs.
+// field has no column: its values are in _extra, and taken names it. Was is what is known about the table. If it is
+// nil, every column that the schema names counts as created by syncs.
 //
 // Rounds reports whether a column of integers has one that a float64 would round: it becomes text then.
 func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (bool, error)) (add, widen []Column, taken []string, err error) {
