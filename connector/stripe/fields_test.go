@@ -197,3 +197,18 @@ func TestWhatColumnsCost(t *testing.T) {
 		t.Errorf("lists took %d requests, and %d with a column on request; 60 changes %d and %d", without[0], with[0], without[1], with[1])
 	}
 }
+
+// TestRefusedStreamsDontBlameColumns uses a key that may not read prices at all, whose tiers are expanded by default.
+func TestRefusedStreamsDontBlameColumns(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/prices": 5, "/v1/products": 2}}, "prices", "products")
+	defer r.stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Path: "/v1/prices", Reason: "rak_plan_read"})()
+	sink, summary := r.sync()
+	for _, s := range summary.Streams {
+		if skipped := s.Stream == "prices"; (s.Status == connector.Skipped) != skipped {
+			t.Errorf("%s is %s: %v", s.Stream, s.Status, s.Failure)
+		}
+	}
+	if sink.hasLog("Stripe refuses to show") {
+		t.Error("columns are blamed for a stream that is refused")
+	}
+}

@@ -125,6 +125,9 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 	if !api.IsExpansionRefused(err) {
 		return false, nil
 	}
+	if isRefused(r.tryExpansion(ctx, m, path, query, "")) {
+		return false, nil // the endpoint itself is refused
+	}
 	paths := query["expand[]"]
 	dropped := false
 	for _, e := range m.expansions {
@@ -159,20 +162,27 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 	return dropped, nil
 }
 
-// tryExpansion makes a request with a single expansion and returns its error.
+// isRefused reports whether err says that the key lacks a permission.
+func isRefused(err error) bool {
+	failure, ok := connector.FailureIn(err)
+	return ok && failure.Class == connector.PermissionError
+}
+
+// tryExpansion makes a request with a single expansion, or with none if expand is empty, and returns its error.
 func (r *Reader) tryExpansion(ctx context.Context, m *Member, path string, query url.Values, expand string) error {
 	one := url.Values{}
 	for name, values := range query {
 		one[name] = values
 	}
-	one["expand[]"] = []string{expand}
-	if !strings.HasPrefix(expand, m.prefix()) || m.prefix() == "" {
+	delete(one, "expand[]")
+	if expand != "" {
+		one["expand[]"] = []string{expand}
+	}
+	if !one.Has("limit") { // an object
 		_, err := r.Client.Single(ctx, path, one)
 		return err
 	}
-	if one.Has("limit") {
-		one.Set("limit", "1")
-	}
+	one.Set("limit", "1")
 	_, err := r.Client.List(ctx, path, one)
 	return err
 }
