@@ -11,7 +11,7 @@ import (
 // Check tells whether a configuration works. A configuration that does not is an answer, not an error.
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (resp *connectorv1.CheckResponse, err error) {
 	defer func(began time.Time) {
-		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostStreams)]}, err)
+		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostMembers)]}, err)
 	}(time.Now())
 	config, unresolved := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
@@ -39,7 +39,7 @@ func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: req.GetStreams(),
 	}
-	if !p.atMost("streams", len(check.Streams), mostStreams) {
+	if !p.isShort("streams", len(check.Streams)) {
 		return check, p.err()
 	}
 	seen := make(map[string]bool, len(check.Streams))

@@ -27,8 +27,8 @@ type parser struct {
 const (
 	// mostViolations is how many wrong fields a failure names.
 	mostViolations = 20
-	// mostStreams and mostFields bound a request: no source has as many streams, and no object as many fields.
-	mostStreams, mostFields = 1000, 1000
+	// mostMembers is the maximum length of a list in a request: no source has as many streams, and no object as many fields.
+	mostMembers = 1000
 )
 
 // add notes that a field is wrong.
@@ -50,12 +50,12 @@ func (p *parser) err() error {
 	return failure
 }
 
-// atMost reports whether a list has at most so many members, and notes a violation if not.
-func (p *parser) atMost(field string, length, most int) bool {
-	if length > most {
-		p.add(field, fmt.Sprintf("has %d members: send at most %d", length, most))
+// isShort reports whether a list has at most mostMembers members, and adds a violation if not.
+func (p *parser) isShort(field string, length int) bool {
+	if length > mostMembers {
+		p.add(field, fmt.Sprintf("has %d members: send at most %d", length, mostMembers))
 	}
-	return length <= most
+	return length <= mostMembers
 }
 
 // object gives s as compact JSON, nil if it is unset.

@@ -18,7 +18,7 @@ func (s *service) Read(
 	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) error {
 	ctx, began, record := stream.Context(), time.Now(), &auditRecord{method: "Read"}
-	for _, configured := range req.GetStreams()[:min(len(req.GetStreams()), mostStreams)] {
+	for _, configured := range req.GetStreams()[:min(len(req.GetStreams()), mostMembers)] {
 		record.streams = append(record.streams, configured.GetStream())
 	}
 	config, err := s.resolve(ctx, req.GetConfig())

@@ -44,7 +44,7 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 	if len(streams) == 0 {
 		p.add("streams", "must name at least one stream")
 	}
-	if !p.atMost("streams", len(streams), mostStreams) {
+	if !p.isShort("streams", len(streams)) {
 		return nil
 	}
 	configured := make([]connector.ConfiguredStream, 0, len(streams))
@@ -52,8 +52,8 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 		path := index("streams", i)
 		p.streamName(path+".stream", stream.GetStream(), p.selected)
 		p.require(connector.FieldSelection, len(stream.GetFields()) > 0, path+".fields", "select fields")
-		p.atMost(path+".fields", len(stream.GetFields()), mostFields)
-		for j, field := range stream.GetFields()[:min(len(stream.GetFields()), mostFields)] {
+		p.isShort(path+".fields", len(stream.GetFields()))
+		for j, field := range stream.GetFields()[:min(len(stream.GetFields()), mostMembers)] {
 			if field == "" {
 				p.add(index(path+".fields", j), "must be the path of a field")
 			}
@@ -107,7 +107,7 @@ func (p *readParser) states(states []*connectorv1.StreamState) []connector.Strea
 
 // operations parses the operations that the caller accepts.
 func (p *readParser) operations(accepted []connectorv1.Operation) []connector.Operation {
-	if !p.atMost("accepted_operations", len(accepted), mostFields) {
+	if !p.isShort("accepted_operations", len(accepted)) {
 		return nil
 	}
 	for i, operation := range accepted {

@@ -35,7 +35,8 @@ func TestTinyRateWaits(t *testing.T) {
 func TestCapsAreShared(t *testing.T) {
 	r := limit.NewRegistry()
 	account := limit.AccountOf(liveKey)
-	if r.Cap(account, 5) != r.Cap(account, 5) {
+	first := r.Cap(account, 5)
+	if second := r.Cap(account, 5); first != second {
 		t.Error("callers with the same cap don't share it")
 	}
 	if r.Cap(account, 5) == r.Cap(account, 0.1) || r.Cap(account, 5) == r.Cap(limit.AccountOf(sandboxKey), 5) {
