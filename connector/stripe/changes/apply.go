@@ -16,10 +16,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// atOnce is how many changes are applied side by side, and their records held until all are there.
+// atOnce is how many changes are applied concurrently. Their records are held in memory until all of them are complete.
 const atOnce = 100
 
-// apply sends the records that the events of a look, the newest first, mean.
+// apply sends the records that follow from the events of a look, which are ordered from newest to oldest.
 func (s *sweep) apply(ctx context.Context, look ledger.Look, events []Event) error {
 	if err := s.record(ctx, look, events); err != nil {
 		return err
@@ -34,24 +34,24 @@ func (s *sweep) apply(ctx context.Context, look ledger.Look, events []Event) err
 	return nil
 }
 
-// inOrder returns the changes that events mean, in groups to apply one after the other. What an event carries of a child
-// comes before what its parent's deletion or a new list takes away. What is read again in a list comes before what is read by
-// itself, so that of an object that is in both the newer comes last.
+// inOrder returns the changes that follow from events, in groups to apply one after the other. Payloads of children come before
+// the deletion or re-listing of their parents, which may remove them. Lists are re-read before single objects, so that the newer
+// version of an object that is in both comes last.
 func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	var order [4][]*change
 	lists := map[subject]*change{}
 	for _, c := range s.changes(look, events) {
-		again := !c.gone() && !c.carries(s.UpdateMode)
+		rereads := !c.gone() && !c.carries(s.UpdateMode)
 		list, ofParent := c.siblings()
 		switch {
-		case again && ofParent && lists[list] != nil:
-			maps.Copy(lists[list].news, c.news) // one list is enough for all that changed below a parent
-		case again && ofParent:
+		case rereads && ofParent && lists[list] != nil:
+			maps.Copy(lists[list].news, c.news) // one list covers all changes below a parent
+		case rereads && ofParent:
 			lists[list] = c
 			order[2] = append(order[2], c)
-		case again && c.role == partOfList:
+		case rereads && c.role == partOfList:
 			order[2] = append(order[2], c)
-		case again:
+		case rereads:
 			order[3] = append(order[3], c)
 		case c.role == childObject:
 			order[0] = append(order[0], c)
@@ -62,7 +62,7 @@ func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	return order
 }
 
-// record sends the events themselves, oldest first, where they are a stream.
+// record sends the events themselves, oldest first, for streams of events.
 func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) error {
 	for _, stream := range s.streams {
 		if !stream.Row.AppendOnly() {
@@ -86,7 +86,7 @@ func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) er
 	return nil
 }
 
-// applyAll applies changes side by side and sends their records in order.
+// applyAll applies changes concurrently and sends their records in order.
 func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	harvests := make([]*family.Harvest, len(changes))
 	requests, requestsCtx := emit.NewGroup(ctx)
@@ -94,7 +94,7 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	for i, c := range changes {
 		requests.Go(func() (err error) {
 			if harvests[i], err = s.applyOne(requestsCtx, c); err != nil {
-				harvests[i], err = s.without(requestsCtx, c, err)
+				harvests[i], err = s.continueWithout(requestsCtx, c, err)
 			}
 			return err
 		})
@@ -114,18 +114,18 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	}})
 }
 
-// noteReadings notes in the cursors of streams what was read again: the records may be newer than events until now.
+// noteReadings notes in the cursors of streams what was re-read: those records may be newer than events until now.
 func (c *change) noteReadings() {
 	for _, of := range c.read {
 		if of.subject.role == partOfList {
-			of.stream.MarkRead(c.readAt) // any of its objects
+			of.stream.MarkRead(c.readAt) // any object of the list
 		}
 		of.stream.Changes.Reread.One(of.subject.key(), c.readAt+selected.ReadMargin)
 	}
 }
 
-// remember notes when a change was read again, as an object and in lists: events well before that have nothing newer. A list
-// that yielded what it yielded before has nothing to send.
+// remember notes when the objects and lists of a change were re-read, so that older events don't cause another request. If a
+// list yielded the same records as before, they aren't sent again.
 func (s *sweep) remember(c *change, h *family.Harvest) {
 	note := func(of readingOf, sum uint64) {
 		s.reread[of] = reading{c.readAt, sum}
@@ -153,7 +153,7 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 	}
 }
 
-// applyOne returns the records that a change means.
+// applyOne returns the records that follow from a change.
 func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error) {
 	e := c.newest()
 	g := s.reader.Change(s.streams, e.ID, func(stream *selected.Stream) bool { return c.news[stream] })
@@ -165,11 +165,11 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error
 		g.Remove(c.member, e.About, asOf)
 	case !c.carries(s.UpdateMode):
 		c.asked = true
-		err = s.readAgain(ctx, g, c, e)
+		err = s.rereadChange(ctx, g, c, e)
 	case c.role == childObject:
 		parent := parentOf(c.row, e.About)
 		if parent == "" {
-			break // nobody's children are listed for it
+			break // without a parent, the children can't be listed
 		}
 		at := table.Place{Parent: rawjson.Object{ID: parent}}
 		err = g.Keep(ctx, c.member, []rawjson.Object{e.About}, at, asOf)
@@ -182,8 +182,8 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error
 	return g.Harvest(), err
 }
 
-// readAgain reads what changed from Stripe.
-func (s *sweep) readAgain(ctx context.Context, g *family.Gatherer, c *change, e *Event) error {
+// rereadChange reads what changed from Stripe.
+func (s *sweep) rereadChange(ctx context.Context, g *family.Gatherer, c *change, e *Event) error {
 	switch c.role {
 	case partOfList:
 		if param := c.via(); param != "" {
@@ -202,7 +202,7 @@ func (s *sweep) readAgain(ctx context.Context, g *family.Gatherer, c *change, e 
 	return s.object(ctx, g, c)
 }
 
-// object reads one object again, with the children that follow it.
+// object re-reads one object with the children that follow it.
 func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error {
 	asOf := s.reader.Now()
 	object, gone, err := g.Object(ctx, c.member, c.id)

@@ -6,21 +6,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
-// moment is what a ledger knows an event by.
+// moment returns what a ledger needs to know about the event.
 func (e *Event) moment() ledger.Event { return ledger.Event{ID: e.ID, At: e.Created} }
 
-// trustedList is how long after a change lists show it as a rule: they are eventually consistent, and once the overlap is
-// over they are taken to show it for certain.
-const trustedList = clock.Second(30)
+// listDelay is how long lists usually take to show a change. They are eventually consistent, and are trusted to show it once the
+// overlap is over.
+const listDelay = clock.Second(30)
 
-// awaitLists makes the events that concern a list which was read wait until it can be trusted: those for which it was read,
-// and those of single children, which it took away if it did not show them yet. Until then such an event is applied again
-// when it is due, to read the list again.
+// awaitLists schedules another application of the events that concern a list that was read, until the list can be trusted. These
+// are the events that the list was read for, and those of single children, which the list removed if it did not show them yet.
 func (s *sweep) awaitLists() {
 	for list, read := range s.listed {
-		for _, e := range s.telling[list] {
+		for _, e := range s.overlapping[list] {
 			at := clock.Second(e.At)
-			if due := at + min(s.Overlap, trustedList); read < due {
+			if due := at + min(s.Overlap, listDelay); read < due {
 				list.stream.Changes.Events.Await(e, int64(due))
 			} else if due := at + s.Overlap; read < due {
 				list.stream.Changes.Events.Await(e, int64(due))
@@ -29,12 +28,12 @@ func (s *sweep) awaitLists() {
 	}
 }
 
-// leastPatience is how soon an object that is not visible yet is looked for again, in seconds.
-const leastPatience = clock.Second(5)
+// minPatience is how soon an object that is not visible yet is requested again.
+const minPatience = clock.Second(5)
 
-// stayOpen makes a change wait whose object is not there, although no event says that it is gone: events and objects become
-// visible independently of each other. An object that is new is soon looked for again. Any other has most likely been deleted,
-// so its change waits until the overlap is over. Then the object is certain to be gone, and stayOpen reports false.
+// stayOpen postpones a change whose object does not exist although no event says that it was deleted, because events and objects
+// become visible independently. A new object is requested again soon. An older one has most likely been deleted, so its change
+// waits until the overlap is over. After that the object is certainly gone, and stayOpen returns false.
 func (s *sweep) stayOpen(c *change) bool {
 	over := c.at + s.Overlap
 	if c.readAt >= over {
@@ -42,29 +41,29 @@ func (s *sweep) stayOpen(c *change) bool {
 	}
 	c.due = over
 	e := c.newest()
-	if created := clock.Second(e.About.Created); e.IsCreation() || created != 0 && c.readAt-created < trustedObject {
-		c.due = min(over, c.readAt+max(leastPatience, c.readAt-c.at))
+	if created := clock.Second(e.About.Created); e.IsCreation() || created != 0 && c.readAt-created < objectDelay {
+		c.due = min(over, c.readAt+max(minPatience, c.readAt-c.at))
 	}
 	return true
 }
 
-// trustedObject is how long after its creation an object can be read, as a rule.
-const trustedObject = clock.Second(60)
+// objectDelay is how long a new object usually takes to become visible.
+const objectDelay = clock.Second(60)
 
-// waiting is an event that is to be applied again when it is due, or no longer if due is zero.
+// waiting is an event to apply again when it is due. If due is zero, the event no longer waits.
 type waiting struct {
 	stream *selected.Stream
 	event  ledger.Event
 	due    clock.Second
 }
 
-// await makes an event of a change that stays open wait.
+// await schedules another application of an event whose change stays open.
 func (s *sweep) await(of readingOf, e ledger.Event, due clock.Second) {
 	s.waiting = append(s.waiting, waiting{of.stream, e, due})
 	s.open[of] = append(s.open[of], e)
 }
 
-// release notes that a newer event has settled what became of a subject, so that no older one waits for it.
+// release stops older events from waiting for a subject, because a newer event was applied to it.
 func (s *sweep) release(of readingOf) {
 	for _, e := range s.open[of] {
 		s.waiting = append(s.waiting, waiting{of.stream, e, 0})
@@ -72,7 +71,7 @@ func (s *sweep) release(of readingOf) {
 	delete(s.open, of)
 }
 
-// note notes in the ledger what becomes of the event. Call it inside a commit.
+// note records w in the ledger. It must be called inside a commit.
 func (w waiting) note() {
 	if w.due == 0 {
 		w.stream.Changes.Events.Release(w.event)

@@ -11,23 +11,23 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 )
 
-// change is what the events of a stretch say about one subject: the newest of them count.
+// change is what the newest events of a stretch say about one subject.
 type change struct {
 	subject
 	member *family.Member
 	at     clock.Second
 	events []*Event                  // of that second
-	news   map[*selected.Stream]bool // the streams that do not have it yet
-	late   bool                      // for some of them, records were read since: an event may be older than those
+	news   map[*selected.Stream]bool // the streams to which it was not applied yet
+	late   bool                      // some of their records were read more recently, so the events may be older
 
 	readAt clock.Second // when it was applied
-	asked  bool         // it was read again then
-	due    clock.Second // when it is to be applied again, since its object is not visible yet; 0 if it is applied
-	lists  []readingOf  // that were read
-	read   []readingOf  // for which streams it and the lists were read again
+	asked  bool         // it was re-read then
+	due    clock.Second // when to apply it again, because its object is not visible yet; 0 if it was applied
+	lists  []readingOf  // the lists that were read
+	read   []readingOf  // what was re-read, and for which streams
 }
 
-// changes returns what the events of a look, the newest first, say: the subjects with those of their events that count.
+// changes returns the changes that the events of a look announce. The events are ordered from newest to oldest.
 func (s *sweep) changes(look ledger.Look, events []Event) []*change {
 	news := s.observe(look, events)
 	var all []*change
@@ -43,7 +43,7 @@ func (s *sweep) changes(look ledger.Look, events []Event) []*change {
 			list, listed := t.list(e, key)
 			if listed && e.At() >= s.now-s.Overlap {
 				of := readingOf{t.stream, list}
-				s.telling[of] = append(s.telling[of], e.moment())
+				s.overlapping[of] = append(s.overlapping[of], e.moment())
 			}
 			c := known[key]
 			if c == nil {
@@ -59,7 +59,7 @@ func (s *sweep) changes(look ledger.Look, events []Event) []*change {
 	return s.settle(all, known)
 }
 
-// observe returns which of the events are news to each stream that they concern, by their indexes.
+// observe returns the indexes of the events that are new to each stream.
 func (s *sweep) observe(look ledger.Look, events []Event) map[*selected.Stream]map[int]bool {
 	concern := map[*selected.Stream][]int{}
 	for i := range events {
@@ -88,12 +88,12 @@ func (s *sweep) observe(look ledger.Look, events []Event) map[*selected.Stream]m
 	return news
 }
 
-// add takes an event of the newest second of a change. The list is what would be read to read it again, if anything.
+// add adds an event of the newest second to a change. list is the list that would be read to re-read the subject, if any.
 func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, news bool) {
 	if !slices.Contains(c.events, e) {
 		c.events = append(c.events, e)
 	}
-	listed := s.reread[readingOf{stream, list}].at // each zero if it was not
+	listed := s.reread[readingOf{stream, list}].at // zero if it was not
 	var object clock.Second
 	if c.role == ownObject {
 		object = s.reread[readingOf{stream, c.subject}].at
@@ -106,7 +106,7 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	c.late = c.late || c.at < stream.Changes.Until() || reread.Since(c.key(), c.at) || reread.Since(list.key(), c.at)
 }
 
-// settle removes changes that are news to nobody, or that another of the same stretch contains.
+// settle removes changes that are new to no stream or that another change of the stretch includes.
 func (s *sweep) settle(all []*change, known map[subject]*change) []*change {
 	return slices.DeleteFunc(all, func(c *change) bool {
 		if c.role == childObject {
@@ -121,7 +121,7 @@ func (s *sweep) settle(all []*change, known map[subject]*change) []*change {
 	})
 }
 
-// siblings returns the children that are listed to read a change again, if it is one below a parent.
+// siblings returns the children that are listed to re-read the change, if it concerns objects below a parent.
 func (c *change) siblings() (subject, bool) {
 	switch c.role {
 	case allChildren:
@@ -133,7 +133,7 @@ func (c *change) siblings() (subject, bool) {
 	return subject{}, false
 }
 
-// newest returns the event whose object is the latest. Of several in one second a creation is the earliest; the order of
+// newest returns the event with the latest object. Among events of one second, a creation is the earliest; the order of the
 // others is unknown.
 func (c *change) newest() *Event {
 	for _, e := range c.events {
@@ -155,8 +155,8 @@ func (c *change) certain() bool {
 	return others == 1 || others == 0 && len(c.events) == 1
 }
 
-// gone reports whether the events say that the object is gone. One with an id of the user's choice can be made again in the
-// same second.
+// gone reports whether the events say that the object was deleted. An object whose id the user chose can be created again in
+// the same second.
 func (c *change) gone() bool {
 	deleted := false
 	for _, e := range c.events {
@@ -168,7 +168,7 @@ func (c *change) gone() bool {
 	return deleted
 }
 
-// deletes reports whether an event says that its object, one that m lists, is gone.
+// deletes reports whether an event says that its object, which m lists, was deleted.
 func deletes(m *family.Member, e *Event) bool {
 	for _, s := range m.Streams {
 		if s.Row.Object == e.About.Type && s.Row.AnnouncesDeletion(e.Kind) {
@@ -178,16 +178,16 @@ func deletes(m *family.Member, e *Event) bool {
 	return m.Row.Object == e.About.Type && m.Row.AnnouncesDeletion(e.Kind)
 }
 
-// carries reports whether the newest event has all that the change needs, so that nothing is read again.
+// carries reports whether the payload of the newest event is complete and certain, so that nothing needs to be re-read.
 func (c *change) carries(mode string) bool {
 	e := c.newest()
 	switch {
 	case c.role != ownObject && c.role != childObject || mode == config.UpdateReread:
 		return false
 	case deletes(c.member, e):
-		return false // it was made in the same second: before or after that
+		return false // created in the same second, before or after the deletion
 	case c.member.HasExpansions():
-		return false // no event shows what is asked for
+		return false // events don't contain expanded fields
 	case mode == config.UpdatePayload:
 		return true
 	case c.late || !c.certain() || e.Version != api.Version:

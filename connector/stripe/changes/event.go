@@ -20,12 +20,12 @@ import (
 
 const eventsPath = "/v1/events"
 
-// Event is an event of Stripe's (https://docs.stripe.com/api/events).
+// Event is an event at Stripe (https://docs.stripe.com/api/events).
 type Event struct {
 	rawjson.Object
 	Kind    string         // its type
-	Version string         // the API version of what it shows; empty if unknown
-	About   rawjson.Object // the object that it shows
+	Version string         // the API version of its object; empty if unknown
+	About   rawjson.Object // its object
 }
 
 // At returns when the event was created.
@@ -50,7 +50,7 @@ func parseEvent(object rawjson.Object) Event {
 	return e
 }
 
-// RefusedError is why changes can't be found out: the key may not read events.
+// RefusedError means that changes are unavailable because the key may not read events.
 type RefusedError struct{ *connector.Failure }
 
 // Unwrap returns the Failure.
@@ -149,12 +149,12 @@ func ReadEvents(
 	return nil
 }
 
-// maxNamedTypes is how many types the list of events can be asked for by name (https://docs.stripe.com/api/events/list).
+// maxNamedTypes is the most types that a request for events can name (https://docs.stripe.com/api/events/list).
 const maxNamedTypes = 20
 
-// filter returns the parameters that leave out events which concern none of the streams, if Stripe can. A pattern also means
-// types that are not known yet, so where there are patterns types are not named: only a single one that means all of one kind of
-// object is asked for.
+// filter returns parameters that exclude events that concern none of the streams, as far as Stripe supports that. A pattern also
+// matches types that this release doesn't know, so patterns aren't expanded to types: only a single pattern that matches all
+// types of one kind of object is passed on.
 func filter(t table.Table, streams []*selected.Stream) url.Values {
 	var wanted []string
 	for _, s := range streams {
@@ -181,5 +181,5 @@ func filter(t table.Table, streams []*selected.Stream) url.Values {
 	return url.Values{"type": {kind + ".*"}}
 }
 
-// String names the event in a panic or a test.
+// String describes the event, for panics and tests.
 func (e *Event) String() string { return fmt.Sprintf("%s of %s at %s", e.Kind, e.About.ID, e.At()) }

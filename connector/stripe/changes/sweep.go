@@ -17,30 +17,30 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// A stretch of events is held in memory, so that of the events of one object only the newest counts. One that is longer than
-// maxPages, by estimate or in fact, is cut into parts of about fairPages; a second can't be cut.
+// A stretch of events is held in memory, so that only the newest event of each object is applied. A stretch of more than maxPages,
+// estimated or actual, is divided into parts of about fairPages. A single second can't be divided.
 const (
-	fairPages  = 16
-	maxPages   = 20
-	mostGrowth = 4 // of a part, compared with the one before: the newest events may be denser than the others
+	fairPages = 16
+	maxPages  = 20
+	maxGrowth = 4 // of the width from one part to the next, because the newest events may be denser than the others
 )
 
 // Options say how changes are applied.
 type Options struct {
 	UpdateMode string       // config.UpdateAuto, UpdatePayload or UpdateReread
 	Overlap    clock.Second // how long an event may take to become visible
-	Settling   clock.Second // how old an event must be to be looked for
+	Settling   clock.Second // the minimum age of events to list
 }
 
-// Sweeper sweeps the events for a Read. It remembers what it has read between sweeps. One goroutine at a time uses it.
+// Sweeper sweeps the events for a Read, and remembers between sweeps what was re-read. It must not be used concurrently.
 type Sweeper struct {
 	Options
 
 	reader  *family.Reader
 	seed    maphash.Seed
 	cadence ledger.Cadence
-	reread  map[readingOf]reading        // when changes were read again in this Read
-	open    map[readingOf][]ledger.Event // those of changes that wait until their object is visible
+	reread  map[readingOf]reading        // when subjects were re-read in this Read
+	open    map[readingOf][]ledger.Event // the events of changes whose object is not visible yet
 	lost    map[clock.Second]bool        // seconds with an event that Stripe can't return
 	types   []string                     // the types of events that this release knows, sorted
 }
@@ -55,13 +55,13 @@ func New(reader *family.Reader, o Options) *Sweeper {
 	}
 }
 
-// Restart makes the Sweeper forget streams whose lists are read again.
+// Restart makes the Sweeper forget streams that are re-read from the beginning.
 func (w *Sweeper) Restart(streams []*selected.Stream) {
 	maps.DeleteFunc(w.reread, func(of readingOf, _ reading) bool { return slices.Contains(streams, of.stream) })
 	maps.DeleteFunc(w.open, func(of readingOf, _ []ledger.Event) bool { return slices.Contains(streams, of.stream) })
 }
 
-// forget drops what was read again before any event that is still looked for.
+// forget drops readings that are older than all events that sweeps still list.
 func (w *Sweeper) forget(streams []*selected.Stream) {
 	oldest := clock.Of(w.reader.Now())
 	for _, s := range streams {
@@ -73,32 +73,32 @@ func (w *Sweeper) forget(streams []*selected.Stream) {
 	})
 }
 
-// sweep is one pass over the events: of what is new until a moment that lies the settling lag back, and of that part of the
-// past where events may have become visible late.
+// sweep is one pass over the events: the new ones, up to the settling lag before now, and those of the recent past, where events
+// may have become visible late.
 type sweep struct {
 	*Sweeper
-	streams  []*selected.Stream
-	families []*family.Member
-	filter   url.Values
-	now      clock.Second
-	targets  map[targetsKey][]target      // what events of a type concern
-	telling  map[readingOf][]ledger.Event // the events of the overlap that concern a list
-	listed   map[readingOf]clock.Second   // when lists were read in this sweep
-	waiting  []waiting
-	odd      oddities
-	begun    bool
+	streams     []*selected.Stream
+	families    []*family.Member
+	filter      url.Values
+	now         clock.Second
+	targets     map[targetsKey][]target      // the targets of events, by type
+	overlapping map[readingOf][]ledger.Event // the events within the overlap that concern a list
+	listed      map[readingOf]clock.Second   // when lists were read in this sweep
+	waiting     []waiting
+	odd         oddities
+	begun       bool
 }
 
-// Sweep applies the events of streams. It returns emit.ErrStopped if the Read is to stop before the end, but not before one
-// stretch was applied, and a [RefusedError] if the key may not read events.
+// Sweep applies the events of streams. It returns a [RefusedError] if the key may not read events. If the Read is asked to stop, it
+// returns emit.ErrStopped once at least one stretch was applied.
 func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 	s := &sweep{
 		Sweeper: w, streams: streams,
-		now:     clock.Of(w.reader.Now()),
-		targets: map[targetsKey][]target{},
-		telling: map[readingOf][]ledger.Event{},
-		listed:  map[readingOf]clock.Second{},
-		odd:     oddities{unknown: map[string]int{}, nameless: map[string]int{}},
+		now:         clock.Of(w.reader.Now()),
+		targets:     map[targetsKey][]target{},
+		overlapping: map[readingOf][]ledger.Event{},
+		listed:      map[readingOf]clock.Second{},
+		odd:         oddities{unknown: map[string]int{}, nameless: map[string]int{}},
 	}
 	ledgers := make([]*ledger.Ledger, len(streams))
 	for i, stream := range streams {
@@ -141,8 +141,8 @@ func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) (p
 	return pages, s.commit(ctx, look, last)
 }
 
-// parts applies the events of a stretch of time part by part, the oldest first. The first part is as wide as width says, in
-// seconds; each other by the density of the one before.
+// parts applies the events of a stretch of time in parts, oldest first. The first part covers width seconds, and each other part
+// depends on the density of the one before.
 func (s *sweep) parts(ctx context.Context, stretch ledger.Range, width int64, last bool) (pages int, err error) {
 	for at := stretch.From; at < stretch.Until; {
 		next := min(at+width, stretch.Until)
@@ -154,13 +154,13 @@ func (s *sweep) parts(ctx context.Context, stretch ledger.Range, width int64, la
 			return pages, err
 		}
 		pages += filled
-		width = min(max((next-at)*fairPages/int64(max(filled, 1)), width/mostGrowth, 1), width*mostGrowth)
+		width = min(max((next-at)*fairPages/int64(max(filled, 1)), width/maxGrowth, 1), width*maxGrowth)
 		at = next
 	}
 	return pages, nil
 }
 
-// commit notes that the events of a look are applied.
+// commit records that the events of a look were applied.
 func (s *sweep) commit(ctx context.Context, look ledger.Look, last bool) error {
 	states := emit.StatesOfRecords
 	if last {
@@ -183,7 +183,7 @@ func (s *sweep) commit(ctx context.Context, look ledger.Look, last bool) error {
 	})
 }
 
-// boundary returns the latest time not after at where no ledger has merged seconds.
+// boundary returns the latest time, at or before at, that is not within merged seconds of a ledger.
 func (s *sweep) boundary(at int64) int64 {
 	for {
 		before := at
@@ -196,8 +196,8 @@ func (s *sweep) boundary(at int64) int64 {
 	}
 }
 
-// list returns the events of a stretch of time, the newest first, and how many pages they fill. If the stretch is too long, it
-// returns instead how many seconds of it to list at once.
+// list returns the events of a stretch of time, newest first, and the number of pages that they fill. If the stretch is too long,
+// it returns the number of seconds to list at once instead.
 func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event, pages int, width int64, err error) {
 	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
 	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until, unreadable: s.unreadable}
@@ -227,7 +227,7 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 	}
 }
 
-// note tells the cadence what a complete listing found.
+// note passes the result of a complete listing to the cadence.
 func (s *sweep) note(stretch ledger.Range, events []Event) {
 	found := make([]ledger.Event, len(events))
 	for i := range events {
@@ -236,8 +236,8 @@ func (s *sweep) note(stretch ledger.Range, events []Event) {
 	s.cadence.Listed(ledger.Look{Range: stretch, At: int64(s.now)}, found)
 }
 
-// fairWidth returns how many seconds of a stretch to list at once, by the density of its newest events; 0 if the whole
-// stretch is short enough.
+// fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events. It returns 0
+// if the whole stretch is short enough.
 func fairWidth(newest []Event, pages int, from, until clock.Second) int64 {
 	length := float64(until - from)
 	if length < 2 || pages < 2 || len(newest) == 0 {

@@ -8,27 +8,27 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// role is what the object that an event shows is to an endpoint.
+// role says how the object of an event relates to an endpoint.
 type role int
 
 const (
-	ownObject   role = iota // one that the endpoint of a family's root lists, with the children that follow it
-	childObject             // one that an endpoint below a parent lists
-	allChildren             // their parent: all below it are listed again
-	partOfList              // what the column Via names: a part of the root's list is read again
+	ownObject   role = iota // listed by the endpoint of a family's root, with the children that follow it
+	childObject             // listed by an endpoint below a parent
+	allChildren             // a parent whose children are all re-listed
+	partOfList              // named by the column Via; a part of the root's list is re-read
 )
 
-// target is a stream that events of some type concern.
+// target is a stream that events of a type concern.
 type target struct {
 	stream *selected.Stream
-	home   *family.Member // on whose endpoint the stream lives
-	asked  *family.Member // whose endpoint is asked: home, or its parent
+	home   *family.Member // the endpoint of the stream
+	asked  *family.Member // the endpoint to request: home or its parent
 	role   role
 }
 
 type targetsKey struct{ kind, object string }
 
-// subject is what changed.
+// subject identifies what changed.
 type subject struct {
 	row  *table.Stream // of the endpoint
 	role role
@@ -43,19 +43,19 @@ func (s subject) key() string {
 	return "list " + s.id
 }
 
-// readingOf says for which stream a subject was read again.
+// readingOf is a subject that was re-read for a stream.
 type readingOf struct {
 	stream  *selected.Stream
 	subject subject
 }
 
-// reading is what is remembered of that.
+// reading says when that was, and what it yielded.
 type reading struct {
 	at  clock.Second
-	sum uint64 // of the records that a list yielded
+	sum uint64 // hash of the records that a list yielded
 }
 
-// targetsOf returns what an event concerns. Events of one type and object concern the same.
+// targetsOf returns the targets of an event, which depend only on its type and the type of its object.
 func (s *sweep) targetsOf(e *Event) []target {
 	key := targetsKey{e.Kind, e.About.Type}
 	found, ok := s.targets[key]
@@ -96,16 +96,16 @@ func (s *sweep) targetsIn(root *family.Member, key targetsKey) []target {
 	return found
 }
 
-// subjectOf returns the id of what an event says about a target; false if it says nothing.
+// subjectOf returns the id of the target's subject, and whether the event names one.
 func (t target) subjectOf(e *Event) (string, bool) {
 	if t.role == allChildren {
 		id := parentOf(t.asked.Row, e.About)
 		return id, id != ""
 	}
-	return e.About.ID, e.About.ID != "" // a preview, as of invoice.upcoming, has none
+	return e.About.ID, e.About.ID != "" // the object of invoice.upcoming has none
 }
 
-// list returns the list that is read to read the subject of an event again for the target; false if there is none.
+// list returns the list to request in order to re-read the subject of an event for the target, and whether there is one.
 func (t target) list(e *Event, of subject) (subject, bool) {
 	switch t.role {
 	case partOfList, allChildren:
@@ -117,16 +117,16 @@ func (t target) list(e *Event, of subject) (subject, bool) {
 	return siblingsOf(t.asked.Row, e.About)
 }
 
-// siblingsOf is what is below the parent of an object; false if it names none.
+// siblingsOf returns the children of the object's parent, and whether the object names its parent.
 func siblingsOf(s *table.Stream, object rawjson.Object) (subject, bool) {
 	parent := parentOf(s, object)
 	return childrenOf(s, parent), parent != ""
 }
 
-// childrenOf is what is below a parent at the endpoint of a stream.
+// childrenOf returns the children of a parent at the endpoint of a stream.
 func childrenOf(s *table.Stream, parent string) subject { return subject{s, allChildren, parent} }
 
-// parentOf returns the id of the parent that an object names.
+// parentOf returns the id of the parent that an object names, or "" if it names none.
 func parentOf(s *table.Stream, object rawjson.Object) string {
 	value, _ := rawjson.Lookup(object.Raw, s.ParentRef())
 	return rawjson.String(value)

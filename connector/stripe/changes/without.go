@@ -11,9 +11,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
 
-// without returns what the streams of a change go on with, which could not be applied: without it, if the error concerns that
-// change only; not at all, if the key may not read them. Any other error is returned.
-func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harvest, error) {
+// continueWithout handles the failure to apply a change. If the failure concerns only that change, it is set aside. If the key may
+// not read its streams, they end. Any other error is returned.
+func (s *sweep) continueWithout(ctx context.Context, c *change, err error) (*family.Harvest, error) {
 	h := family.NewHarvest(c.newest().ID, nil)
 	failure, ok := connector.FailureIn(err)
 	switch {
@@ -21,9 +21,9 @@ func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harv
 		return h, err
 	case s.reader.IsIsolated(ctx, c.member, err):
 		for stream := range c.news {
-			h.SetAside([]*selected.Stream{stream}, c.thing(stream), failure)
+			h.SetAside([]*selected.Stream{stream}, c.item(stream), failure)
 		}
-		c.asked, c.lists = false, nil // nothing was read again
+		c.asked, c.lists = false, nil // nothing was re-read
 		return h, nil
 	case failure.Class != connector.PermissionError:
 		return h, err
@@ -36,8 +36,8 @@ func (s *sweep) without(ctx context.Context, c *change, err error) (*family.Harv
 	return h, nil
 }
 
-// thing returns what a stream lacks if the change can't be applied.
-func (c *change) thing(stream *selected.Stream) state.Item {
+// item returns the item to set aside for a stream if the change can't be applied.
+func (c *change) item(stream *selected.Stream) state.Item {
 	switch c.role {
 	case partOfList:
 		return state.Item{ID: c.id, Via: c.via()}
@@ -53,7 +53,7 @@ func (c *change) thing(stream *selected.Stream) state.Item {
 	return state.Item{ID: c.id, Of: c.row.Name}
 }
 
-// via returns the parameter that names the part of a list that is read again; empty if there is none.
+// via returns the parameter that selects the part of a list to re-read, or "" if there is none.
 func (c *change) via() string {
 	for _, stream := range c.member.Streams {
 		if param := stream.Row.Via[c.newest().Kind]; param != "" {

@@ -1,6 +1,6 @@
-// Package heal tries again to read what streams go on without, because Stripe could not show it, or the sink not carry it.
+// Package heal retries the items that streams have set aside because Stripe could not return them or the sink could not carry them.
 //
-// What can be read is sent, and what is gone is deleted: the stream goes on with it. What still cannot be read waits twice as
-// long as before, up to a day. Of what is due, a Read tries a bounded number at its beginning, and one that follows again and
-// again.
+// An item that can be read is sent, and one that is gone is deleted; neither is set aside any longer. An item that still can't be
+// read waits twice as long as before, up to a day. A Read retries a bounded number of items when it begins. A Read with Follow
+// repeats that.
 package heal

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// mostTrials is how many things are tried again at once.
-	mostTrials = 25
-	// parallelTrials is how many of them side by side.
+	// maxTrials is the most items that one call of Run retries.
+	maxTrials = 25
+	// parallelTrials is how many of them are retried concurrently.
 	parallelTrials = 4
 )
 
-// trial is one thing that is read again, for all streams that lack it.
+// trial is an item to retry, for all streams that have set it aside.
 type trial struct {
 	state.SetAside
 	root    *table.Stream
@@ -32,8 +32,8 @@ type trial struct {
 	family  *family.Member
 }
 
-// Run tries again what is due of streams, and returns those of which it tried something. An object that is gone counts as
-// deleted once it was set aside for longer than overlap: before, it may not be visible yet. An error ends the Read.
+// Run retries the items of streams that are due, and returns the streams that had any. An object that is gone counts as deleted
+// once it has been set aside for longer than overlap; before, it may not be visible yet. An error ends the Read.
 func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream, overlap clock.Second) ([]*selected.Stream, error) {
 	trials := due(reader, streams)
 	var tried []*selected.Stream
@@ -61,7 +61,7 @@ func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 	return tried, requests.Wait()
 }
 
-// due returns what is to be tried: what waits for the longest.
+// due returns the items to retry, the most overdue first.
 func due(reader *family.Reader, streams []*selected.Stream) []*trial {
 	var trials []*trial
 	for _, s := range streams {
@@ -76,15 +76,15 @@ func due(reader *family.Reader, streams []*selected.Stream) []*trial {
 		}
 	}
 	slices.SortStableFunc(trials, func(a, b *trial) int { return cmp.Compare(a.Next, b.Next) })
-	trials = trials[:min(len(trials), mostTrials)]
+	trials = trials[:min(len(trials), maxTrials)]
 	for _, t := range trials {
 		t.family = family.Of(reader.Table, t.root, t.streams)
 	}
 	return trials
 }
 
-// alike reports whether a stream lacks what the trial reads: what lies in a window concerns all streams of a root, anything
-// else those of one endpoint.
+// alike reports whether the trial can also serve a stream with the same item. A window concerns all streams of a root, any other
+// item those of one endpoint.
 func (t *trial) alike(s *selected.Stream) bool {
 	return t.IsWindow() || t.streams[0].Row.SameEndpoint(s.Row)
 }
@@ -101,7 +101,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 	case emit.EndsRead(err):
 		return err
 	case err != nil && !reader.IsIsolated(ctx, t.family, err):
-		return nil // whatever is wrong concerns more, and is said elsewhere
+		return nil // the failure concerns more than this item and is reported elsewhere
 	case err != nil:
 		failure = connector.AsFailure(err)
 	}
@@ -123,7 +123,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 	})
 }
 
-// read reads the thing. A failure is why it still can't be.
+// read reads the item. A Failure says why it still can't be read.
 func (t *trial) read(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
 	switch below := t.below(reader.Table); {
 	case t.IsWindow():
@@ -137,10 +137,10 @@ func (t *trial) read(ctx context.Context, reader *family.Reader, g *family.Gathe
 	case t.streams[0].Row.SameEndpoint(t.root):
 		return t.object(ctx, reader, g, overlap)
 	}
-	return t.Cause.Failure(), nil // its parent is not known, or no stream of the table any more
+	return t.Cause.Failure(), nil // its parent is unknown, or its stream no longer exists
 }
 
-// below returns the endpoint whose list of one parent's children has the thing; nil if there is none.
+// below returns the endpoint that lists the item among the children of a parent, or nil if there is none.
 func (t *trial) below(streams table.Table) *family.Member {
 	parent := streams.Find(t.streams[0].Row.Parent)
 	if t.Of != "" {

@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// bucket is what is known of the applied events of one second, or of several.
+// bucket is what is known about the applied events of one second, or of several merged seconds.
 type bucket struct {
 	from, until int64
 	count       int
 	sum         digest
-	sumBytes    int    // how many bytes of the sum are known
-	due         int64  // when some of them are to be applied again, if they aren't known one by one; zero for never
-	awaits      []mark // which ones; all of them if there are none
+	sumBytes    int    // the number of bytes of sum that are known
+	due         int64  // when to apply some of them again, unless they are known individually; zero means never
+	awaits      []mark // which events due refers to; empty means all
 
-	exact   bool // whether they are known one by one
+	exact   bool // the events are known individually
 	members []digest
-	awaited map[digest]int64 // when some of them are to be applied again
+	awaited map[digest]int64 // when to apply some members again
 }
 
-// record adds listed events, sorted and without duplicates, and returns those that are new. Whole says that everything in
-// the bucket was listed.
+// record adds listed events, which must be sorted and unique, and returns those that are new. whole means that the listing covers
+// the entire bucket.
 func (b *bucket) record(listed []digest, now int64, whole bool, old *legacy) (fresh []digest) {
 	if !b.exact && !whole {
 		return slices.Clone(listed)
@@ -49,7 +49,7 @@ func (b *bucket) record(listed []digest, now int64, whole bool, old *legacy) (fr
 	return fresh
 }
 
-// identify notes which the events of the bucket are.
+// identify sets the members of the bucket.
 func (b *bucket) identify(members []digest) {
 	b.exact, b.members = true, members
 	b.sum, b.sumBytes = sumOf(members), digestBytes
@@ -64,12 +64,12 @@ func (b *bucket) identify(members []digest) {
 	}
 }
 
-// mark is the beginning of a digest, which tells the events of a bucket apart well enough.
+// mark is the beginning of a digest. It is long enough to distinguish most events of a bucket.
 type mark uint16
 
 func (d digest) mark() mark { return mark(d[0] >> 48) }
 
-// marks returns which events of the bucket are to be applied again, in order; none for all of them.
+// marks returns the sorted marks of the events to apply again, or none if all of them are.
 func (b *bucket) marks() []mark {
 	if !b.exact || len(b.awaited) == len(b.members) {
 		return b.awaits
@@ -82,13 +82,13 @@ func (b *bucket) marks() []mark {
 	return slices.Compact(marks)
 }
 
-// forget keeps only what a state holds.
+// forget drops what a state doesn't hold.
 func (b *bucket) forget() {
 	*b = bucket{from: b.from, until: b.until, count: b.count, sum: b.sum, sumBytes: b.sumBytes, due: b.earliest(), awaits: b.marks()}
 }
 
 func (b *bucket) await(d digest, due int64) {
-	due = max(min(due, b.from+mostWait), b.from-mostWait, 1)
+	due = max(min(due, b.from+maxWait), b.from-maxWait, 1)
 	switch {
 	case !b.exact:
 		b.due, b.awaits = sooner(b.due, due), nil
@@ -100,7 +100,7 @@ func (b *bucket) await(d digest, due int64) {
 	}
 }
 
-// earliest returns when the first event of the bucket is to be applied again; zero if none is.
+// earliest returns when the first event of the bucket is due to be applied again, or zero if none is.
 func (b *bucket) earliest() int64 {
 	due := b.due
 	for _, at := range b.awaited {
@@ -109,7 +109,7 @@ func (b *bucket) earliest() int64 {
 	return due
 }
 
-// sooner returns the earlier of two times of which zero means never.
+// sooner returns the earlier of two times. Zero means never.
 func sooner(a, b int64) int64 {
 	if a == 0 || b == 0 {
 		return a + b
@@ -117,7 +117,7 @@ func sooner(a, b int64) int64 {
 	return min(a, b)
 }
 
-// merge adds the events of a later bucket.
+// merge adds the events of a later bucket to b.
 func (b *bucket) merge(later *bucket) {
 	b.until = max(b.until, later.until)
 	if !b.exact || !later.exact {
@@ -149,7 +149,7 @@ func (b *bucket) merge(later *bucket) {
 	b.sumBytes = min(b.sumBytes, later.sumBytes)
 }
 
-// missing returns which of the listed events are not in the bucket, provided that the others are exactly what is in it.
+// missing returns the listed events that are not in the bucket, provided that the others are exactly the events of the bucket.
 func (b *bucket) missing(listed []digest) ([]digest, bool) {
 	if len(listed) < b.count {
 		return nil, false

@@ -22,7 +22,7 @@ func digestOf(id string) digest {
 	return digestFrom(hash[:digestBytes])
 }
 
-// digestFrom returns a digest that begins with some bytes. The rest of it is zero.
+// digestFrom returns a digest with the given leading bytes, followed by zeros.
 func digestFrom(beginning []byte) digest {
 	var whole [digestBytes]byte
 	copy(whole[:], beginning)
@@ -69,7 +69,7 @@ func sumOf(all []digest) digest {
 	return sum
 }
 
-// prefix returns the 48 bits that states of earlier versions held of an id.
+// prefix returns the 48 bits by which states of earlier versions identified an event.
 func (d digest) prefix() [prefixSize]byte { return [prefixSize]byte(d.bytes()) }
 
 const prefixSize = 6
@@ -79,7 +79,7 @@ func contains(sorted []digest, d digest) bool {
 	return found
 }
 
-// without returns the elements of a that are not in b. Both are sorted, and so is the result.
+// without returns the elements of a that are not in b. Both must be sorted, and the result is too.
 func without(a, b []digest) []digest {
 	if len(b) == 0 {
 		return slices.Clone(a)

@@ -14,7 +14,7 @@ type document struct {
 	From      moment   `json:"from"`
 	Until     moment   `json:"until"`
 	Applied   []byte   `json:"applied,omitempty"`
-	Seen      []string `json:"seen,omitempty"` // of a state of an earlier version
+	Seen      []string `json:"seen,omitempty"` // from a state of an earlier version
 	SeenUntil moment   `json:"seen_until,omitzero"`
 }
 
@@ -48,7 +48,7 @@ func (l *Ledger) save() {
 	}
 	saved, err := json.Marshal(d)
 	if err != nil {
-		panic(fmt.Sprintf("ledger: from %d until %d: %v", l.from, l.until, err)) // a time beyond the year 9999
+		panic(fmt.Sprintf("ledger: from %d until %d: %v", l.from, l.until, err)) // a time after the year 9999
 	}
 	l.saved = saved
 }
@@ -74,35 +74,35 @@ func (l *Ledger) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// The first byte of encoded buckets. Sums have 12 bytes in the first encoding.
+// The first byte of encoded buckets. In the first encoding, sums have 12 bytes.
 const (
 	firstEncoding = 1
 	encoding      = 2
 )
 
-// What follows the gap before a bucket, in its lowest bits.
+// Flags in the lowest bits of the gap before a bucket. They say what follows the gap.
 const (
-	isWide = 1 << iota // its width, where that isn't a second
-	isDue              // when it is due
-	isLong             // the size of its sum, where that isn't leastSum; not in the first encoding
-	isPart             // which of its events are due, where not all are; not in the first encoding
+	isWide = 1 << iota // the bucket's width, if that isn't one second
+	isDue              // when its events are due
+	isLong             // the size of its sum, if that isn't minSum; not in the first encoding
+	isPart             // which of its events are due, if not all are; not in the first encoding
 )
 
-// mostMarks is how many events a state marks as due one by one. Beyond that, all events of a bucket are.
-const mostMarks = 64
+// maxMarks is the most events that a state marks individually as due. Beyond that, it marks all events of a bucket.
+const maxMarks = 64
 
-// Finding which events of a second were added takes as many bits as events, and some to be certain. Most events that become
-// visible late do so soon, so the sums of young seconds may take more bytes than those of others.
+// To find the events that were added to a second, its sum needs about one bit per event, plus some for certainty. Most late events
+// become visible soon after their creation, so the sums of young seconds may be longer than others.
 const (
-	leastSum = 9
+	minSum   = 9
 	oldSum   = 12
 	youngAge = 30   // seconds
-	mostText = 5400 // beyond it, old seconds have the least sum
+	maxText  = 5400 // if the text is longer, the sums of old seconds have minSum bytes
 )
 
-// sumSize returns how many bytes of the sum of a bucket to save, at most some for an old one.
+// sumSize returns how many bytes of the bucket's sum to save: at most most, unless the bucket is young.
 func (l *Ledger) sumSize(b *bucket, most int) int {
-	size := max(leastSum, (b.count+b.count/4+certainty+7)/8)
+	size := max(minSum, (b.count+b.count/4+certainty+7)/8)
 	if l.until-b.until < youngAge {
 		most = digestBytes
 	}
@@ -114,18 +114,18 @@ func (l *Ledger) encode() []byte {
 		return nil
 	}
 	text := l.encodeWith(oldSum)
-	if len(text) > mostText {
-		text = l.encodeWith(leastSum)
+	if len(text) > maxText {
+		text = l.encodeWith(minSum)
 	}
 	return text
 }
 
-// encodeWith encodes the buckets. The sums of old ones have at most so many bytes.
-func (l *Ledger) encodeWith(mostOld int) []byte {
+// encodeWith encodes the buckets. The sums of old ones have at most maxOldSum bytes.
+func (l *Ledger) encodeWith(maxOldSum int) []byte {
 	text := []byte{encoding}
 	end, marked := l.from, 0
 	for _, b := range l.buckets {
-		due, marks, size := b.earliest(), b.marks(), l.sumSize(b, mostOld)
+		due, marks, size := b.earliest(), b.marks(), l.sumSize(b, maxOldSum)
 		head := uint64(b.from-end) << flagBits(encoding)
 		if b.until-b.from > 1 {
 			head |= isWide
@@ -133,10 +133,10 @@ func (l *Ledger) encodeWith(mostOld int) []byte {
 		if due != 0 {
 			head |= isDue
 		}
-		if size != leastSum {
+		if size != minSum {
 			head |= isLong
 		}
-		if marked += len(marks); due != 0 && len(marks) > 0 && marked <= mostMarks {
+		if marked += len(marks); due != 0 && len(marks) > 0 && marked <= maxMarks {
 			head |= isPart
 		}
 		text = binary.AppendUvarint(text, head)
@@ -172,7 +172,7 @@ func flagBits(encoding byte) int {
 
 var errDamaged = errors.New("the applied events are damaged")
 
-// decode parses buckets, all of which lie between from and until.
+// decode parses buckets, which must lie between from and until.
 func decode(text []byte, from, until int64) ([]*bucket, error) {
 	if len(text) == 0 {
 		return nil, nil
@@ -195,10 +195,10 @@ func decode(text []byte, from, until int64) ([]*bucket, error) {
 	return all, nil
 }
 
-// Bounds of what a bucket holds: more is damage.
+// Limits on the values of a bucket. Larger values mean that the state is damaged.
 const (
-	mostEvents = 1 << 40
-	mostWait   = 1 << 32 // seconds
+	maxEvents = 1 << 40
+	maxWait   = 1 << 32 // seconds
 )
 
 func decodeBucket(r *bytes.Reader, encoding byte, end, until int64) (*bucket, error) {
@@ -225,13 +225,13 @@ func decodeBucket(r *bytes.Reader, encoding byte, end, until int64) (*bucket, er
 	return b, b.decodeDue(r, has(isDue), has(isPart))
 }
 
-// decodeDue parses when the events are due, and which of them.
+// decodeDue parses when events of the bucket are due, and which ones.
 func (b *bucket) decodeDue(r *bytes.Reader, due, part bool) error {
 	if !due {
 		return nil
 	}
 	wait, err := binary.ReadVarint(r)
-	if err != nil || wait < -mostWait || wait > mostWait || b.from+wait == 0 {
+	if err != nil || wait < -maxWait || wait > maxWait || b.from+wait == 0 {
 		return errDamaged
 	}
 	b.due = b.from + wait
@@ -249,9 +249,9 @@ func (b *bucket) decodeDue(r *bytes.Reader, due, part bool) error {
 	return nil
 }
 
-// decodeSum parses number and sum.
+// decodeSum parses the number and the sum of the events.
 func (b *bucket) decodeSum(r *bytes.Reader, encoding byte, long bool) error {
-	b.sumBytes = leastSum
+	b.sumBytes = minSum
 	if encoding == firstEncoding {
 		b.sumBytes = 12
 	}
@@ -264,7 +264,7 @@ func (b *bucket) decodeSum(r *bytes.Reader, encoding byte, long bool) error {
 	}
 	count, err := binary.ReadUvarint(r)
 	sum := make([]byte, b.sumBytes)
-	if n, _ := r.Read(sum); err != nil || n < len(sum) || count < 1 || count > mostEvents {
+	if n, _ := r.Read(sum); err != nil || n < len(sum) || count < 1 || count > maxEvents {
 		return errDamaged
 	}
 	b.count, b.sum = int(count), digestFrom(sum)

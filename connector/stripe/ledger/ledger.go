@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Event is what a ledger needs to know of an event.
+// Event is what a ledger needs to know about an event.
 type Event struct {
 	ID string
 	At int64 // when it was created, in Unix seconds
 }
 
-// Range is the time from From on and before Until, in Unix seconds.
+// Range is the half-open range from From to Until, in Unix seconds.
 type Range struct{ From, Until int64 }
 
 // Look is a complete listing of the events created in a Range.
@@ -20,16 +20,16 @@ type Look struct {
 	At int64 // when the listing began, by Stripe's clock
 }
 
-// Ledger remembers applied events. Its JSON is what it was at the last Advance. It must not be used concurrently.
+// Ledger remembers applied events. Its JSON is that of the last Advance. It must not be used concurrently.
 type Ledger struct {
 	from, until int64
-	buckets     []*bucket // ascending; a second in none has no events
+	buckets     []*bucket // ascending; a second outside of all buckets has no events
 	legacy      legacy
 	saved       []byte // its JSON
 }
 
-// mostExact is the most events that a ledger in memory knows one by one, the newest.
-const mostExact = 1 << 17
+// maxExact is the number of newest events that a ledger in memory knows individually.
+const maxExact = 1 << 17
 
 // New returns a ledger for the events created at or after from.
 func New(from int64) *Ledger {
@@ -38,14 +38,14 @@ func New(from int64) *Ledger {
 	return l
 }
 
-// From returns the first second that must be listed again: all events before it are applied.
+// From returns the first second that must be re-listed. All events before it were applied.
 func (l *Ledger) From() int64 { return l.from }
 
 // Until returns the second up to which events were listed at least once.
 func (l *Ledger) Until() int64 { return l.until }
 
-// Boundary returns the latest time not after at where a look may begin or end without cutting through seconds that were
-// merged. A look that does cut through them reports all of their events as new.
+// Boundary returns the latest time, at or before at, that is not within merged seconds. A look that begins or ends within merged
+// seconds reports all of their events as new.
 func (l *Ledger) Boundary(at int64) int64 {
 	if b := l.find(at); b != nil {
 		return b.from
@@ -53,9 +53,9 @@ func (l *Ledger) Boundary(at int64) int64 {
 	return at
 }
 
-// Observe records the events that a look found, in any order, and reports for each of them whether it is new: to be
-// applied, because it hasn't been, because it is due (see Await), or because the ledger can't tell. A second mention of an
-// event is not new, nor is an event before From. One outside of the look is new and is not recorded.
+// Observe records the events that a look found, in any order, and reports for each whether it is new. New means that it must be
+// applied: it wasn't applied before, it is due again (see Await), or the ledger doesn't know. Duplicates and events before From
+// are not new. Events outside of the look are new but aren't recorded.
 //
 // The look must begin at or before Until, or nothing is recorded. After the events have been applied, call Advance with the
 // same look. If they could not be, call Discard.
@@ -113,23 +113,23 @@ func (l *Ledger) observe(b *bucket, look Look, events []Event, indexes []int, ne
 	}
 }
 
-// Await notes that an applied event is to be applied again: the first look at or after due reports it as new. That is
-// forgotten with the event, once a look begins later than the overlap after it. After a resume, other events of the same
-// second may be reported along with it.
+// Await schedules another application of an applied event: the first look at or after due reports it as new. This is forgotten
+// together with the event, once its overlap has passed. After a resume, other events of the same second may be reported as new
+// too.
 func (l *Ledger) Await(e Event, due int64) {
 	if b := l.find(e.At); b != nil {
 		b.await(digestOf(e.ID), due)
 	}
 }
 
-// Release undoes Await, where the ledger still knows the events of that second one by one.
+// Release undoes Await, if the ledger still knows the events of that second individually.
 func (l *Ledger) Release(e Event) {
 	if b := l.find(e.At); b != nil {
 		delete(b.awaited, digestOf(e.ID))
 	}
 }
 
-// Due returns what is to be listed since events there await another application.
+// Due returns the ranges with events that are due to be applied again.
 func (l *Ledger) Due(now int64) []Range {
 	var due []Range
 	for _, b := range l.buckets {
@@ -140,8 +140,8 @@ func (l *Ledger) Due(now int64) []Range {
 	return due
 }
 
-// Advance notes that the events of a look are applied. It moves From up to the overlap before the beginning of the look if
-// that began at From, and moves Until to the end of the look if that began at Until or before.
+// Advance records that the events of a look were applied. If the look began at or before From, From moves
+// forward to one overlap before look.At. If it began at or before Until, Until moves forward to the end of the look.
 func (l *Ledger) Advance(look Look, overlap int64) {
 	if look.From <= l.until {
 		l.until = max(l.until, look.Until)
@@ -161,7 +161,7 @@ func (l *Ledger) Advance(look Look, overlap int64) {
 	l.coarsen()
 	exact := 0
 	for _, b := range slices.Backward(l.buckets) {
-		if exact += len(b.members); exact > mostExact {
+		if exact += len(b.members); exact > maxExact {
 			b.forget()
 		}
 	}
@@ -206,14 +206,14 @@ func (l *Ledger) insert(at int64) *bucket {
 	return b
 }
 
-// Seconds are merged from an age of fineAge on, which is that of the last look at a second with the default overlap. Twice the
-// age doubles the width.
+// Seconds older than fineAge are merged; with the default overlap, the last look at a second happens before that age. The width of
+// the spans doubles when the age does.
 const (
 	fineAge    = 340
 	firstWidth = 16
 )
 
-// cell returns the span into which a second is to be merged.
+// cell returns the span into which to merge a second.
 func (l *Ledger) cell(at int64) (from, until int64) {
 	from, until = at, at+1
 	for width := int64(firstWidth); ; width *= 2 {

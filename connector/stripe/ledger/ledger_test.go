@@ -16,7 +16,7 @@ import (
 
 const start = int64(1_700_000_000)
 
-// events returns n events of one second; those of different names differ.
+// events returns n events of one second. Events with different names differ.
 func events(name string, at int64, n int) []ledger.Event {
 	all := make([]ledger.Event, n)
 	for i := range all {
@@ -25,7 +25,7 @@ func events(name string, at int64, n int) []ledger.Event {
 	return all
 }
 
-// look shows a ledger what a listing found, and returns the new ones. It is a whole one, from start.
+// look records a listing of everything since start in a ledger, and returns the ids of the new events.
 func look(l *ledger.Ledger, now, overlap int64, found ...[]ledger.Event) []string {
 	return lookAt(l, ledger.Look{Range: ledger.Range{From: start, Until: now}, At: now}, overlap, found...)
 }
@@ -59,7 +59,7 @@ func TestObserve(t *testing.T) {
 	second := start + 5
 	tests := map[string]struct {
 		before, after [][]ledger.Event
-		want          [][]ledger.Event // after a resume; those of after that weren't in before otherwise
+		want          [][]ledger.Event // after a resume; by default the events in after but not in before
 		exact         [][]ledger.Event
 	}{
 		"nothing new": {
@@ -124,7 +124,7 @@ func TestObserve(t *testing.T) {
 			}
 			for _, l := range []*ledger.Ledger{l, resumed} {
 				l = l.Clone()
-				look(l, start+20, 300, test.after...) // all again, where an event isn't listed any more
+				look(l, start+20, 300, test.after...) // everything again, where an event is no longer listed
 				if again := look(l.Clone(), start+20, 300, test.after...); again != nil {
 					t.Errorf("new once more: %v", again)
 				}
@@ -281,7 +281,7 @@ func saved(t *testing.T, l *ledger.Ledger) *ledger.Ledger {
 	return l.Clone()
 }
 
-// TestOldSeconds holds the merging of seconds to knowing the same of their events.
+// TestOldSeconds checks that nothing is lost when seconds are merged.
 func TestOldSeconds(t *testing.T) {
 	const overlap = 3600
 	l := ledger.New(start)
@@ -321,7 +321,7 @@ func TestOldSeconds(t *testing.T) {
 	}
 }
 
-// TestSize holds the size of a state to its bound at any rate.
+// TestSize checks that the size of a state stays within its bound at any rate.
 func TestSize(t *testing.T) {
 	for _, test := range []struct {
 		overlap int64

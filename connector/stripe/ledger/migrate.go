@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// mostLegacy is how many events a state of an earlier version remembered.
-const mostLegacy = 1000
+// maxLegacy is the most events that a state of an earlier version lists.
+const maxLegacy = 1000
 
-// legacy are the events that a state of an earlier version remembered, by the first 48 bits of their hashes. Each is removed
-// when it is listed, and all of them when the time that they are from is settled.
+// legacy holds the applied events from a state of an earlier version, by the first 48 bits of their hashes. Each is removed when it
+// is listed, and all are removed when the time before until is settled.
 type legacy struct {
 	seen  map[[prefixSize]byte]bool
 	until int64
@@ -31,8 +31,8 @@ func Migrate(from, until int64, seen []string) (*Ledger, error) {
 }
 
 func (o *legacy) parse(seen []string, until int64) error {
-	if len(seen) > mostLegacy {
-		return fmt.Errorf("remembers %d events one by one, and at most %d are", len(seen), mostLegacy)
+	if len(seen) > maxLegacy {
+		return fmt.Errorf("remembers %d events one by one, and at most %d are", len(seen), maxLegacy)
 	}
 	o.seen, o.until = map[[prefixSize]byte]bool{}, until
 	for i, text := range seen {
@@ -45,7 +45,7 @@ func (o *legacy) parse(seen []string, until int64) error {
 	return nil
 }
 
-// hashes returns what is left, as parse takes it.
+// hashes returns the remaining events in the form that parse accepts.
 func (o *legacy) hashes() []string {
 	var seen []string
 	for prefix := range o.seen {
@@ -55,7 +55,7 @@ func (o *legacy) hashes() []string {
 	return seen
 }
 
-// remove removes events that are listed now, and returns those that were not there.
+// remove removes listed events from o, and returns those that were not in it.
 func (o *legacy) remove(listed []digest) []digest {
 	if len(o.seen) == 0 {
 		return listed

@@ -7,24 +7,24 @@ import (
 	"slices"
 )
 
-// Cadence says when events are listed. It expects of seconds what was found in them before, or what the ledgers remember. It
-// must not be used concurrently.
+// Cadence decides when to list events. It estimates the number of events of a second from earlier looks or from the ledgers. It must
+// not be used concurrently.
 type Cadence struct {
-	Overlap  int64 // seconds after its creation in which an event may become visible
-	Settling int64 // seconds after its creation from which on an event is listed
+	Overlap  int64 // the maximum time, in seconds, until an event is visible
+	Settling int64 // the minimum age, in seconds, of events to list
 	PageSize int
 
-	found map[int64]int // events, by second
+	found map[int64]int // number of events, by second
 }
 
 // The cadence, as the package documentation describes it.
 const (
-	nearPast     = 0.35 // of the cost of what is new
-	tailPages    = 10   // of seconds whose overlap has passed
-	tailFraction = 10   // of the overlap, which they and what is due wait at most
+	nearPast     = 0.35 // as a fraction of the cost of new events
+	tailPages    = 10   // the number of pages from which seconds whose overlap has passed are listed
+	tailFraction = 10   // the fraction of the overlap, 1/10, that they and due events wait at most
 )
 
-// Listed notes how many events a look found, so that the next plan knows what to expect.
+// Listed records how many events a look found, for the estimates of later plans.
 func (c *Cadence) Listed(look Look, events []Event) {
 	if c.found == nil {
 		c.found = map[int64]int{}
@@ -41,10 +41,10 @@ func (c *Cadence) Listed(look Look, events []Event) {
 	}
 }
 
-// Plan returns what a sweep that begins now has to list, the earliest first, for streams with the given ledgers.
+// Plan returns the ranges that a sweep that begins now must list for streams with the given ledgers, in ascending order.
 //
-// Slack is how many requests more than the cadence allows the sweep may spend on the near past. A caller that reads many
-// objects again can afford some.
+// slack is the number of additional requests that the sweep may spend on the near past. A caller that re-reads many objects can
+// afford some.
 func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	if len(ledgers) == 0 {
 		return nil
@@ -66,7 +66,7 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	return p.join(append(plan, p.due(now, over)...))
 }
 
-// Pages returns how many pages the events of a range are expected to fill.
+// Pages returns the expected number of pages of a range.
 func (c *Cadence) Pages(r Range, ledgers ...*Ledger) int {
 	return c.planner(ledgers).pages(r.From, r.Until)
 }
@@ -84,12 +84,12 @@ func (c *Cadence) planner(ledgers []*Ledger) *planner {
 type planner struct {
 	*Cadence
 	ledgers     []*Ledger
-	from, first int64 // what is not settled, and what was never listed, begins there
+	from, first int64 // the start of what is not settled, and of what was never listed
 	rate        float64
 }
 
-// due returns what is to be listed for what is due. That is put off, so that it takes few requests; what the next look at
-// seconds whose overlap has passed lists anyway is left to that.
+// due returns the ranges to list for events that are due to be applied again. To save requests, it waits until one of them
+// has been due for a tenth of the overlap. Events whose overlap has passed are left to the next look at such seconds.
 func (p *planner) due(now, over int64) []Range {
 	var due []Range
 	ripe := false
@@ -109,7 +109,7 @@ func (p *planner) due(now, over int64) []Range {
 	return due
 }
 
-// recentSeconds is the time by whose events those that were never listed are estimated.
+// recentSeconds is the length of the period from which the rate of events that were never listed is estimated.
 const recentSeconds = 30
 
 func (p *planner) recentRate() float64 {
@@ -117,7 +117,7 @@ func (p *planner) recentRate() float64 {
 	return p.expected(begin, p.first) / float64(max(p.first-begin, 1))
 }
 
-// expected returns how many events to expect.
+// expected returns the estimated number of events in a range.
 func (p *planner) expected(from, until int64) float64 {
 	n := p.rate * float64(max(until-max(from, p.first), 0))
 	for at := from; at < min(until, p.first); at++ {
@@ -126,8 +126,8 @@ func (p *planner) expected(from, until int64) float64 {
 	return n
 }
 
-// in returns how many events to expect in a second that was listed. An event of several streams counts several times, if
-// only their ledgers know of it.
+// in returns the estimated number of events in a second that was listed. If only the ledgers know about an event, it counts once for
+// each stream that it concerns.
 func (p *planner) in(at int64) float64 {
 	if n, ok := p.found[at]; ok {
 		return float64(n)
@@ -141,13 +141,13 @@ func (p *planner) in(at int64) float64 {
 	return n
 }
 
-// pages returns how many requests to expect.
+// pages returns the estimated number of pages of a range, at least 1.
 func (p *planner) pages(from, until int64) int {
 	return max(1, int(math.Ceil(p.expected(from, until)/float64(p.PageSize))))
 }
 
-// near returns how many seconds before the new ones to list with them. A page isn't filled to the last event, since the
-// number of events varies.
+// near returns the number of seconds to list in addition to the new ones. It leaves some room on the pages, because the number of
+// events varies.
 func (p *planner) near(until int64, slack int) int64 {
 	size := float64(p.PageSize)
 	events := p.expected(p.first, until)
@@ -162,7 +162,7 @@ func (p *planner) near(until int64, slack int) int64 {
 	return p.first - at
 }
 
-// join joins ranges that overlap or take no more requests together than apart.
+// join joins ranges that overlap, and ranges that take fewer requests together than apart.
 func (p *planner) join(plan []Range) []Range {
 	slices.SortFunc(plan, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	var joined []Range
@@ -181,7 +181,7 @@ func (p *planner) join(plan []Range) []Range {
 	return joined
 }
 
-// boundary returns the latest time not after at that cuts through no ledger's seconds.
+// boundary returns the latest time, at or before at, that is not within merged seconds of a ledger.
 func (p *planner) boundary(at int64) int64 {
 	for {
 		before := at
@@ -194,7 +194,7 @@ func (p *planner) boundary(at int64) int64 {
 	}
 }
 
-// boundaryAfter returns the earliest time not before at that cuts through no ledger's seconds.
+// boundaryAfter returns the earliest time, at or after at, that is not within merged seconds of a ledger.
 func (p *planner) boundaryAfter(at int64) int64 {
 	for {
 		before := at

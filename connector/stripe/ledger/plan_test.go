@@ -9,8 +9,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 )
 
-// busy returns an account with random events at a rate, in a number of seconds: one in ten becomes visible up to 20 seconds
-// late, one in a hundred at any time within the overlap of 300 seconds.
+// busy returns an account with random events at a given rate, for a given number of seconds. One in ten becomes visible up to 20
+// seconds late, and one in a hundred at any time within the overlap of 300 seconds.
 func busy(perSecond int, seconds int64) *account {
 	random := rand.New(rand.NewPCG(uint64(perSecond), 1))
 	a := &account{}
@@ -28,14 +28,14 @@ func busy(perSecond int, seconds int64) *account {
 	return a
 }
 
-// simulation is what came of sweeps over an account.
+// simulation is the result of sweeps over an account.
 type simulation struct {
 	requests int
 	applied  []int64 // when each event was applied first
 	again    int
 }
 
-// simulate sweeps an account every interval. Each Read resumes from a state, after some sweeps.
+// simulate sweeps an account at each interval. After sweepsPerRead sweeps, a new Read resumes from the state.
 func simulate(a *account, interval int64, sweepsPerRead int, until int64, plan func(now int64, c *ledger.Cadence, l *ledger.Ledger) []ledger.Range) simulation {
 	s := simulation{applied: make([]int64, len(a.events))}
 	bySecond := map[int64][]int{}
@@ -77,8 +77,8 @@ func simulate(a *account, interval int64, sweepsPerRead int, until int64, plan f
 	return s
 }
 
-// TestCadence counts the requests that planned sweeps take, and holds them to 1.2 times those of the least that keeps the
-// promise: each second is listed when it is new, and once more as late as the bound allows.
+// TestCadence counts the requests of planned sweeps. They must take at most 1.2 times the requests of the cheapest plan that keeps
+// the promise: it lists each second when it is new, and once more as late as the bound allows.
 func TestCadence(t *testing.T) {
 	for _, test := range []struct {
 		name          string

@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
 )
 
-// account has events that become visible late.
+// account is an account with events that become visible late.
 type account struct {
 	events  []ledger.Event
 	visible []int64 // when each becomes visible
@@ -22,7 +22,7 @@ func (a *account) add(at, visible int64) {
 	a.visible = append(a.visible, visible)
 }
 
-// list returns the indexes of what a listing shows.
+// list returns the indexes of the events that a listing shows.
 func (a *account) list(look ledger.Look) []int {
 	var found []int
 	for i, e := range a.events {
@@ -41,9 +41,10 @@ func (a *account) eventsOf(indexes []int) []ledger.Event {
 	return found
 }
 
-// TestNoEventIsMissed plays random accounts and sweeps: events of any density that become visible in any order within the
-// overlap, sweeps at any times, cut into stretches, failing, and resumed from their states, of the whole overlap or as
-// planned. Every event is applied in time. None is applied again unless another one of the same seconds became visible.
+// TestNoEventIsMissed simulates random accounts and sweeps. Events have any density and become visible within the overlap, in any
+// order. Sweeps start at any time, list the whole overlap or what is planned, are divided into stretches, fail, and resume from
+// their states. Every event must be applied in time. None may be applied again unless another one of the same seconds became
+// visible.
 func TestNoEventIsMissed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		overlap := rapid.SampledFrom([]int64{0, 1, 30, 300, 1000}).Draw(r, "overlap")
@@ -122,17 +123,16 @@ func TestNoEventIsMissed(t *testing.T) {
 	})
 }
 
-// widest is more than what is merged in this test.
+// widest exceeds the width of all merged seconds in this test.
 const widest = 64
 
-// beside returns the visible events that are created within some seconds of another one.
+// beside returns the visible events created within a few seconds of another event.
 func (a *account) beside(event int, now int64) []int {
 	at := a.events[event].At
 	return a.list(ledger.Look{Range: ledger.Range{From: at - widest, Until: at + widest}, At: now})
 }
 
-// cut returns the first stretch of a plan, and what remains of it. It cuts at boundaries of the ledger, which may move with
-// each stretch.
+// cut splits the first stretch off a plan and returns both. It cuts at boundaries of the ledger, which may move with each stretch.
 func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) (ledger.Range, []ledger.Range) {
 	first := plan[0]
 	if first.From >= first.Until || rapid.IntRange(0, 2).Draw(r, "cuts") > 0 {
@@ -143,8 +143,8 @@ func cut(r *rapid.T, l *ledger.Ledger, plan []ledger.Range) (ledger.Range, []led
 	return ledger.Range{From: first.From, Until: at}, plan
 }
 
-// TestAwaitedAreAppliedAgain lets every event await two more applications, 30 seconds and the overlap after it. Both happen
-// soon after they are due, by a ledger in memory as by one that is resumed.
+// TestAwaitedAreAppliedAgain makes every event await two more applications, 30 seconds and one overlap after its creation. Both
+// must happen soon after they are due, with a ledger in memory and with one that is resumed.
 func TestAwaitedAreAppliedAgain(t *testing.T) {
 	const overlap, interval = 300, 5
 	for name, resumes := range map[string]bool{"in memory": false, "resumed": true} {

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// certainty is how many bits of a sum must be left over to trust a subset that matches it: a wrong subset matches with a
-// chance of 2^-48.
+// certainty is the number of bits of a sum beyond the logarithm of the number of candidate subsets. A wrong subset matches with a
+// probability of 2^-48.
 const certainty = 48
 
-// subset returns the n elements of all, which is sorted, whose sum begins with the given bytes. It reports false if there are
-// none, if others could match as well, or if the search would take too long.
+// subset returns the n elements of all, which must be sorted, whose sum has the given leading size bytes. It returns false if there
+// are none, if others could match as well, or if the search would take too long.
 func subset(all []digest, n int, sum digest, size int) ([]digest, bool) {
 	if n > len(all) || subsets(len(all), n) > float64(8*size-certainty) {
 		return nil, false
@@ -22,7 +22,7 @@ func subset(all []digest, n int, sum digest, size int) ([]digest, bool) {
 	}
 	search := search{all: masked, sum: sum.beginning(size)}
 	found, ok := search.try(n)
-	if !ok && len(all) <= 8*size+mostFree {
+	if !ok && len(all) <= 8*size+maxFree {
 		found, ok = search.solve(n)
 	}
 	members := make([]digest, len(found))
@@ -32,7 +32,7 @@ func subset(all []digest, n int, sum digest, size int) ([]digest, bool) {
 	return members, ok
 }
 
-// subsets returns the logarithm to base 2 of the number of subsets with n of some elements.
+// subsets returns the binary logarithm of the number of subsets of n elements.
 func subsets(all, n int) float64 {
 	log := 0.0
 	for i := range min(n, all-n) {
@@ -47,21 +47,21 @@ type search struct {
 	sum digest
 }
 
-// mostTries bounds how many subsets are compared one by one.
-const mostTries = 1 << 13
+// maxTries is the most subsets that are compared individually.
+const maxTries = 1 << 13
 
-// try finds a small subset by comparing all of them, if they are few. It returns the indexes of the elements.
+// try compares all subsets of n elements, unless they are too many. It returns the indexes of the elements.
 func (s search) try(n int) ([]int, bool) {
 	tries := 1
 	for i := range max(n-1, 0) {
-		if tries = tries * (len(s.all) - i) / (i + 1); tries > mostTries {
+		if tries = tries * (len(s.all) - i) / (i + 1); tries > maxTries {
 			return nil, false
 		}
 	}
 	return s.choose(0, n, s.sum)
 }
 
-// choose returns n indexes, none of them below first, of elements with a given sum.
+// choose returns the indexes, from first on, of n elements with a given sum.
 func (s search) choose(first, n int, sum digest) ([]int, bool) {
 	switch n {
 	case 0:
@@ -78,17 +78,17 @@ func (s search) choose(first, n int, sum digest) ([]int, bool) {
 	return nil, false
 }
 
-// mostFree is how many more elements there may be than bits in the sum. Each doubles the number of subsets to compare.
-const mostFree = 14
+// maxFree is the most elements in excess of the bits of the sum. Each doubles the number of subsets to compare.
+const maxFree = 14
 
-// equation is a linear combination over GF(2): the sum of some elements, and which they are.
+// equation is a linear combination over GF(2): a set of elements and their sum.
 type equation struct {
 	sum   digest
 	terms terms
 }
 
 // terms is a set of indexes.
-type terms [(8*digestBytes + mostFree + 63) / 64]uint64
+type terms [(8*digestBytes + maxFree + 63) / 64]uint64
 
 func (e *equation) add(other *equation) {
 	e.sum = e.sum.xor(other.sum)
@@ -113,10 +113,10 @@ func (t *terms) indexes() (all []int) {
 	return all
 }
 
-// solve finds a subset of any size by Gaussian elimination: XOR is addition over GF(2), and the elements are known. Where they
-// are more than the bits of the sum, it compares all solutions. It returns the indexes of the elements.
+// solve finds a subset of n elements by Gaussian elimination, since XOR is addition over GF(2). If there are more elements than bits
+// in the sum, it compares all solutions. It returns the indexes of the elements.
 func (s search) solve(n int) ([]int, bool) {
-	var basis [8 * digestBytes]*equation // by the highest bit of their sum
+	var basis [8 * digestBytes]*equation // by the highest bit of the sum
 	reduce := func(e *equation) (pivot int, zero bool) {
 		for {
 			pivot := e.sum.highest()
@@ -126,7 +126,7 @@ func (s search) solve(n int) ([]int, bool) {
 			e.add(basis[pivot])
 		}
 	}
-	var free []equation // whose sum is zero
+	var free []equation // combinations with the sum zero
 	for i, d := range s.all {
 		e := equation{sum: d}
 		e.terms[i/64] = 1 << (i % 64)
@@ -137,10 +137,10 @@ func (s search) solve(n int) ([]int, bool) {
 		}
 	}
 	solution := equation{sum: s.sum}
-	if _, zero := reduce(&solution); !zero || len(free) > mostFree {
+	if _, zero := reduce(&solution); !zero || len(free) > maxFree {
 		return nil, false
 	}
-	for i := uint(1); ; i++ { // in the order of a Gray code, so that one equation changes at a time
+	for i := uint(1); ; i++ { // in the order of a Gray code: one equation changes at a time
 		if solution.terms.count() == n {
 			return solution.terms.indexes(), true
 		}
@@ -152,7 +152,7 @@ func (s search) solve(n int) ([]int, bool) {
 	}
 }
 
-// highest returns the index of the first bit that is set, from the left; -1 if none is.
+// highest returns the index of the leftmost bit that is set, or -1 if d is zero.
 func (d digest) highest() int {
 	for i, word := range d {
 		if word != 0 {

@@ -14,55 +14,55 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// comparison compares what a root's list shows of a range with what events say about it, and repairs what differs. One
-// goroutine at a time uses it.
+// comparison compares a root's list of a range with what events say about it, and repairs the differences. It must not be used
+// concurrently.
 //
-// It holds 24 bytes for each object that was created in the range, or that an event does not date, and what a map needs
-// besides; never an object.
+// It keeps 24 bytes, plus the overhead of a map, for each object that was created in the range or whose events don't say when.
+// It keeps no objects.
 type comparison struct {
 	reader       *family.Reader
 	overlap      clock.Second
 	root         *table.Stream
 	family       *family.Member
 	streams      []*selected.Stream
-	state.Window                    // of creation
-	covered      state.Window       // what was created in it was sent when the lists were read, whatever events say
-	seed         maphash.Seed       // of the hashes
-	told         map[uint64]told    // by the hash of the id
-	until        clock.Second       // events before it are applied
-	looked       clock.Second       // until when younger events were looked for
-	unread       []selected.Attempt // seconds with something that cannot be listed
+	state.Window                     // of creation times
+	covered      state.Window        // objects created in it were sent when the lists were read, whatever events say
+	seed         maphash.Seed        // for the hashes
+	evidence     map[uint64]evidence // by the hash of the id
+	until        clock.Second        // events before it are applied
+	looked       clock.Second        // the end of the time in which younger events were looked for
+	unread       []selected.Attempt  // seconds with something that cannot be listed
 	counts       connector.Reconciliation
-	err          error // why it failed
+	err          error // why the comparison failed
 }
 
-// told is what the events say about one object.
-type told struct {
-	payload uint64 // fingerprint of the newest event's object; 0 if there is none, or it cannot be compared
+// evidence is what the events say about one object.
+type evidence struct {
+	payload uint64 // fingerprint of the newest event's object; 0 if there is none or it can't be compared
 	at      uint32 // the second of the newest event; 0 if there is none
 	marks   marks
 }
 
-// marks are what else is known of an object.
+// marks are what else is known about an object.
 type marks uint8
 
 const (
-	isMade    marks = 1 << iota // of the newest second is its creation,
-	isChanged                   // some other event,
-	isDeleted                   // and one that says that it is gone
+	isCreated marks = 1 << iota // the events of the newest second include its creation
+	isChanged                   // they include another event
+	isDeleted                   // one of them says that it was deleted
 	isDated                     // an event shows that it was created in the range
-	isYoung                     // an event came after those that were applied: it is left to the next sweep
-	isLink                      // it is another object, whose events announce changes of the root's objects that name it
-	isKnown                     // it was listed, or asked for
+	isYoung                     // it has an event that was not applied yet, so the next sweep handles it
+	isLink                      // it is another object whose events announce changes of root objects that refer to it
+	isKnown                     // it was listed or requested
 )
 
-func (t told) is(m marks) bool { return t.marks&m != 0 }
+func (t evidence) is(m marks) bool { return t.marks&m != 0 }
 
-// newComparison returns the comparison of a family.
+// newComparison returns a comparison for a family.
 func newComparison(reader *family.Reader, f *family.Member, o Options) *comparison {
 	c := &comparison{
 		reader: reader, overlap: o.Overlap, root: f.Row, family: f, streams: f.All(), Window: o.Range,
-		seed: maphash.MakeSeed(), told: map[uint64]told{}, covered: state.Window{To: clock.Of(reader.Now())},
+		seed: maphash.MakeSeed(), evidence: map[uint64]evidence{}, covered: state.Window{To: clock.Of(reader.Now())},
 	}
 	c.until = c.covered.To
 	for _, s := range c.streams {
@@ -83,31 +83,31 @@ func (c *comparison) contains(object rawjson.Object) bool {
 	return object.Type == c.root.Object && object.ID != "" && c.From <= at && at < c.To
 }
 
-// note takes in an event. Newer ones come before older ones.
+// note records an event. Newer events must be recorded before older ones.
 func (c *comparison) note(e *changes.Event) {
 	if _, ok := c.root.Via[e.Kind]; ok {
 		key := c.hash(e.About.ID)
-		if t := c.told[key]; t.at == 0 {
-			c.told[key] = told{at: uint32(e.Created), marks: isLink}
+		if t := c.evidence[key]; t.at == 0 {
+			c.evidence[key] = evidence{at: uint32(e.Created), marks: isLink}
 		}
 		return
 	}
 	dated := c.contains(e.About)
-	undated := c.root.CreatedAt(e.About) == 0 // some versions call it by another name, and others keep it to themselves
+	undated := c.root.CreatedAt(e.About) == 0 // some API versions name it differently, and some objects have none
 	if !c.root.Announces(e.Kind) || e.About.Type != c.root.Object || e.About.ID == "" || !dated && !undated {
 		return
 	}
 	key := c.hash(e.About.ID)
-	t := c.with(c.told[key], e)
+	t := c.with(c.evidence[key], e)
 	if dated {
 		t.marks |= isDated
 	}
-	c.told[key] = t
+	c.evidence[key] = t
 }
 
-// with returns what is told of an object once an older event, or one of the same second, is known too. Within a second a
-// creation comes first; the order of others is unknown.
-func (c *comparison) with(t told, e *changes.Event) told {
+// with returns t with an event that is older than those before or of the same second. Within a second, a creation comes first;
+// the order of other events is unknown.
+func (c *comparison) with(t evidence, e *changes.Event) evidence {
 	at := uint32(e.Created)
 	if t.at > at {
 		return t
@@ -116,7 +116,7 @@ func (c *comparison) with(t told, e *changes.Event) told {
 	creation, deletion := e.IsCreation(), c.root.AnnouncesDeletion(e.Kind)
 	mark := isChanged
 	if creation {
-		mark = isMade
+		mark = isCreated
 	}
 	switch {
 	case t.is(mark), deletion, e.Version != api.Version:
@@ -131,24 +131,24 @@ func (c *comparison) with(t told, e *changes.Event) told {
 	return t
 }
 
-// fingerprint returns that of an object's record.
+// fingerprint returns the fingerprint of an object's record.
 func (c *comparison) fingerprint(object rawjson.Object) uint64 {
 	return fingerprint(c.seed, c.family.Plain(object.Raw))
 }
 
-// differing returns the objects of a page that no event announced, or that the newest event shows otherwise.
+// differing returns the objects of a page that no event announced, and those that differ from their newest event.
 func (c *comparison) differing(objects []rawjson.Object) (missing, stale []rawjson.Object) {
 	for _, object := range objects {
 		key := c.hash(object.ID)
-		t := c.told[key]
+		t := c.evidence[key]
 		if !c.contains(object) || t.is(isKnown) {
 			continue
 		}
 		t.marks |= isKnown
-		c.told[key] = t
+		c.evidence[key] = t
 		c.counts.Listed++
 		switch at := c.root.CreatedAt(object); {
-		case t.is(isDeleted) && t.is(isMade): // in one second: it may have been made again
+		case t.is(isDeleted) && t.is(isCreated): // within one second, so it may have been created again
 		case t.is(isDeleted):
 			missing = append(missing, object)
 		case t.at == 0:
@@ -163,13 +163,13 @@ func (c *comparison) differing(objects []rawjson.Object) (missing, stale []rawjs
 	return missing, stale
 }
 
-// link returns what is told of the object that stands for another, in the column Via.
-func (c *comparison) link(object rawjson.Object) told {
+// link returns the evidence about the object that the column Via says to look up instead.
+func (c *comparison) link(object rawjson.Object) evidence {
 	for _, param := range c.root.Via {
 		value, _ := rawjson.Lookup(object.Raw, param)
-		if t, ok := c.told[c.hash(rawjson.String(value))]; ok {
+		if t, ok := c.evidence[c.hash(rawjson.String(value))]; ok {
 			return t
 		}
 	}
-	return told{}
+	return evidence{}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-func TestWhatEventsTellOfAnObject(t *testing.T) {
+func TestEvidence(t *testing.T) {
 	root := table.Streams().Find("coupons")
-	made := changes.Event{Kind: "coupon.created", Version: api.Version, About: rawjson.Object{Raw: `{"n":1}`}}
+	created := changes.Event{Kind: "coupon.created", Version: api.Version, About: rawjson.Object{Raw: `{"n":1}`}}
 	changed := changes.Event{Kind: "coupon.updated", Version: api.Version, About: rawjson.Object{Raw: `{"n":2}`}}
 	deleted := changes.Event{Kind: "coupon.deleted", Version: api.Version, About: rawjson.Object{Raw: `{"n":3}`}}
 	foreign := changes.Event{Kind: "coupon.updated", Version: "2018-02-28", About: rawjson.Object{Raw: `{"n":4}`}}
@@ -23,26 +23,26 @@ func TestWhatEventsTellOfAnObject(t *testing.T) {
 		return e
 	}
 	for name, test := range map[string]struct {
-		events []changes.Event // the newest first
+		events []changes.Event // newest first
 		shows  string          // the object to compare with; empty if none can be
 		marks  marks
 	}{
-		"one":                          {[]changes.Event{at(9, made)}, `{"n":1}`, isMade},
-		"the newest counts":            {[]changes.Event{at(9, changed), at(8, made)}, `{"n":2}`, isChanged},
-		"a creation is the earliest":   {[]changes.Event{at(9, made), at(9, changed)}, `{"n":2}`, isMade | isChanged},
-		"wherever it is listed":        {[]changes.Event{at(9, changed), at(9, made)}, `{"n":2}`, isMade | isChanged},
-		"a tie":                        {[]changes.Event{at(9, changed), at(9, changed)}, "", isChanged},
-		"a tie of three":               {[]changes.Event{at(9, changed), at(9, changed), at(9, changed)}, "", isChanged},
-		"another version":              {[]changes.Event{at(9, foreign), at(8, changed)}, "", isChanged},
-		"of another version before":    {[]changes.Event{at(9, changed), at(8, foreign)}, `{"n":2}`, isChanged},
-		"gone":                         {[]changes.Event{at(9, deleted), at(8, changed)}, "", isChanged | isDeleted},
-		"made again":                   {[]changes.Event{at(9, made), at(8, deleted)}, `{"n":1}`, isMade},
-		"gone or made again":           {[]changes.Event{at(9, deleted), at(9, made)}, "", isChanged | isMade | isDeleted},
-		"gone or made again, shuffled": {[]changes.Event{at(9, made), at(9, deleted)}, "", isChanged | isMade | isDeleted},
+		"one":                             {[]changes.Event{at(9, created)}, `{"n":1}`, isCreated},
+		"the newest counts":               {[]changes.Event{at(9, changed), at(8, created)}, `{"n":2}`, isChanged},
+		"a creation is the earliest":      {[]changes.Event{at(9, created), at(9, changed)}, `{"n":2}`, isCreated | isChanged},
+		"wherever it is listed":           {[]changes.Event{at(9, changed), at(9, created)}, `{"n":2}`, isCreated | isChanged},
+		"a tie":                           {[]changes.Event{at(9, changed), at(9, changed)}, "", isChanged},
+		"a tie of three":                  {[]changes.Event{at(9, changed), at(9, changed), at(9, changed)}, "", isChanged},
+		"another version":                 {[]changes.Event{at(9, foreign), at(8, changed)}, "", isChanged},
+		"of another version before":       {[]changes.Event{at(9, changed), at(8, foreign)}, `{"n":2}`, isChanged},
+		"gone":                            {[]changes.Event{at(9, deleted), at(8, changed)}, "", isChanged | isDeleted},
+		"created again":                   {[]changes.Event{at(9, created), at(8, deleted)}, `{"n":1}`, isCreated},
+		"gone or created again":           {[]changes.Event{at(9, deleted), at(9, created)}, "", isChanged | isCreated | isDeleted},
+		"gone or created again, shuffled": {[]changes.Event{at(9, created), at(9, deleted)}, "", isChanged | isCreated | isDeleted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &comparison{root: root, family: &family.Member{Row: root}, seed: maphash.MakeSeed()}
-			var got told
+			var got evidence
 			for i := range test.events {
 				got = c.with(got, &test.events[i])
 			}
@@ -57,19 +57,19 @@ func TestWhatEventsTellOfAnObject(t *testing.T) {
 	}
 }
 
-// TestMadeAgainInOneSecond lists an object of which nobody knows whether it was deleted before it was made.
-func TestMadeAgainInOneSecond(t *testing.T) {
+// TestCreatedAgainInOneSecond lists an object that may have been deleted before or after its creation.
+func TestCreatedAgainInOneSecond(t *testing.T) {
 	root := table.Streams().Find("coupons")
 	object := rawjson.Object{ID: "a", Type: "coupon", Created: 5, Raw: `{"id":"a"}`}
 	for name, test := range map[string]struct {
 		marks   marks
 		missing int
 	}{
-		"deleted":          {isChanged | isDeleted, 1},
-		"deleted and made": {isMade | isChanged | isDeleted, 0},
+		"deleted":             {isChanged | isDeleted, 1},
+		"deleted and created": {isCreated | isChanged | isDeleted, 0},
 	} {
-		c := &comparison{root: root, Window: state.Window{From: 1, To: 9}, seed: maphash.MakeSeed(), told: map[uint64]told{}}
-		c.told[c.hash("a")] = told{at: 7, marks: test.marks}
+		c := &comparison{root: root, Window: state.Window{From: 1, To: 9}, seed: maphash.MakeSeed(), evidence: map[uint64]evidence{}}
+		c.evidence[c.hash("a")] = evidence{at: 7, marks: test.marks}
 		missing, stale := c.differing([]rawjson.Object{object, object})
 		if len(missing) != test.missing || len(stale) != 0 || c.counts.Listed != 1 {
 			t.Errorf("%s: missing %v, stale %v of %d", name, missing, stale, c.counts.Listed)

@@ -1,9 +1,9 @@
-// Package reconcile finds out what events missed: it re-lists a range of creation times, compares it with what the events of
-// that time say, and sends what differs.
+// Package reconcile finds and repairs changes that events missed. It re-lists a range of creation times, compares the objects with
+// the events of that time, and sends those that differ.
 //
-// The events are folded, page by page, into a map of each root: by a hash of the id, the second of the newest event and a
-// fingerprint of its object. Then the objects created in the range are listed and compared with it. What differs is sent as it
-// was listed, with what follows it. What events announce and is neither listed nor there by id is deleted, with what is below
-// it. Before anything counts as a difference, the events since the sweep are looked through for it: what they name is left to
-// the next sweep.
+// First it reads the events into a map for each root. For the hash of each object's id, the map holds the time of the newest event
+// and a fingerprint of that event's object. Then it lists the objects created in the range and compares them with the map. An
+// object that differs is sent as listed, with the children that follow it. An object that events announced, but that is not
+// listed and can't be retrieved, is deleted with all its descendants. Objects with events since the last sweep are left to the
+// next sweep.
 package reconcile

@@ -7,9 +7,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// fingerprint returns 64 bits that two renderings of one version of an object share, be it in a list or in an event. The
-// order of members does not count, nor do links to Stripe's own pages, which Stripe renews each time that it renders an
-// object (https://docs.stripe.com/invoicing/hosted-invoice-page).
+// fingerprint returns a hash that is equal for all renderings of one version of an object, in lists and in events. It ignores the
+// order of members, and links to Stripe's own pages, which Stripe renews each time it renders an object
+// (https://docs.stripe.com/invoicing/hosted-invoice-page).
 func fingerprint(seed maphash.Seed, value string) uint64 {
 	switch {
 	case value == "":

@@ -15,17 +15,17 @@ import (
 
 // Options say what is compared.
 type Options struct {
-	Range   state.Window // of creation
-	Clamped bool         // that is less than was asked for
+	Range   state.Window // of creation times
+	Clamped bool         // the range is smaller than requested
 	Overlap clock.Second // how long an event may take to become visible
 }
 
-// parallelLists is how many lists are read side by side.
+// parallelLists is how many lists are read concurrently.
 const parallelLists = 4
 
-// Run compares streams that wait for it, in the phase Comparing, and ends them COMPLETE or with a failure. Streams that had to
-// be read from the beginning meanwhile take part, too: for them, everything was just sent. It returns emit.ErrStopped if the
-// Read is to stop before the end; any other error ends the Read.
+// Run compares streams in the phase Comparing and ends them, COMPLETE or with a failure. They include streams that were just read
+// from the beginning, which have nothing left to send. Run returns emit.ErrStopped if the Read is asked to stop before the end.
+// Any other error ends the Read.
 func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream, o Options) error {
 	if len(streams) == 0 {
 		return nil
@@ -55,7 +55,7 @@ func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 	return nil
 }
 
-// Skip ends streams in the phase Comparing that could not be compared in time. They are complete all the same.
+// Skip ends streams in the phase Comparing that could not be compared in time. They are COMPLETE nevertheless.
 func Skip(ctx context.Context, reader *family.Reader, streams []*selected.Stream) error {
 	if len(streams) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func end(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 	return err
 }
 
-// compare runs the comparisons. One that fails notes why; an error ends all.
+// compare runs the comparisons. A comparison that fails keeps its error; the error returned ends the Read.
 func compare(ctx context.Context, reader *family.Reader, all []*comparison, streams []*selected.Stream) error {
 	from, until := all[0].From, all[0].until
 	for _, c := range all {
@@ -123,7 +123,7 @@ func compare(ctx context.Context, reader *family.Reader, all []*comparison, stre
 		if c.err != nil || !c.suspicious() {
 			continue
 		}
-		if err := fails(c.lookAgain(ctx), c); err != nil {
+		if err := fails(c.readNewEvents(ctx), c); err != nil {
 			return err
 		}
 		if c.err == nil && c.suspicious() {
@@ -148,7 +148,7 @@ func compare(ctx context.Context, reader *family.Reader, all []*comparison, stre
 	return fails(err, doubtful...)
 }
 
-// fails notes an error that concerns these comparisons only, and returns any other.
+// fails stores an error that concerns only these comparisons, and returns any other error.
 func fails(err error, comparisons ...*comparison) error {
 	if err == nil || emit.EndsRead(err) {
 		return err

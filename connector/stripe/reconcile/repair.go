@@ -17,7 +17,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// list compares the list's objects with what events say, and repairs what differs, page by page.
+// list compares the listed objects with what events say, and repairs the differences page by page.
 func (c *comparison) list(ctx context.Context) error {
 	err := backfill.ReadWindow(ctx, c.reader, c.family, c.Window, func(objects []rawjson.Object, page *api.Page) error {
 		missing, stale := c.differing(objects)
@@ -29,16 +29,16 @@ func (c *comparison) list(ctx context.Context) error {
 	return c.send(ctx, c.gatherer())
 }
 
-// repair sends what differs as it was listed, unless it changed after what the sweep applied.
+// repair sends the differing objects as listed, except those that changed after the sweep.
 func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object, page *api.Page) error {
 	if len(missing)+len(stale) == 0 {
 		return nil
 	}
-	if err := c.lookAgain(ctx); err != nil {
+	if err := c.readNewEvents(ctx); err != nil {
 		return err
 	}
 	young := func(object rawjson.Object) bool {
-		return c.told[c.hash(object.ID)].is(isYoung) || c.link(object).is(isYoung)
+		return c.evidence[c.hash(object.ID)].is(isYoung) || c.link(object).is(isYoung)
 	}
 	missing, stale = slices.DeleteFunc(missing, young), slices.DeleteFunc(stale, young)
 	g := c.gatherer()
@@ -50,7 +50,7 @@ func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object
 	return c.send(ctx, g)
 }
 
-// lacks notes that what was created in some seconds could not be listed. It is set aside with what is sent next.
+// lacks records an item that can't be read. It is set aside with the next records sent.
 func (c *comparison) lacks(t state.Item, failure *connector.Failure) {
 	c.unread = append(c.unread, selected.Attempt{Item: t, Failure: failure})
 }
@@ -66,15 +66,15 @@ func (c *comparison) send(ctx context.Context, g *family.Gatherer) error {
 	return h.Commit(ctx, c.reader.Emitter, c.streams, emit.Commit{})
 }
 
-// lookAgain notes which objects changed after what the sweep applied.
-func (c *comparison) lookAgain(ctx context.Context) error {
+// readNewEvents marks the objects that changed after the sweep.
+func (c *comparison) readNewEvents(ctx context.Context) error {
 	now := clock.Of(c.reader.Now()) + 1
 	err := changes.ReadEvents(ctx, c.reader, c.streams, max(c.until, c.looked-c.overlap), now, func(events []changes.Event) error {
 		for i := range events {
 			key := c.hash(events[i].About.ID)
-			t := c.told[key]
+			t := c.evidence[key]
 			t.marks |= isYoung
-			c.told[key] = t
+			c.evidence[key] = t
 		}
 		return nil
 	})
@@ -83,11 +83,11 @@ func (c *comparison) lookAgain(ctx context.Context) error {
 }
 
 // suspect reports whether an object should have been listed and was not.
-func (t told) suspect() bool { return t.is(isDated) && !t.is(isDeleted|isYoung|isKnown) }
+func (t evidence) suspect() bool { return t.is(isDated) && !t.is(isDeleted|isYoung|isKnown) }
 
 // suspicious reports whether there is any such object.
 func (c *comparison) suspicious() bool {
-	for _, t := range c.told {
+	for _, t := range c.evidence {
 		if t.suspect() {
 			return true
 		}
@@ -101,9 +101,9 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 	var suspects []rawjson.Object
 	for _, e := range events {
 		key := c.hash(e.About.ID)
-		if t := c.told[key]; t.suspect() {
+		if t := c.evidence[key]; t.suspect() {
 			t.marks |= isKnown
-			c.told[key] = t
+			c.evidence[key] = t
 			suspects = append(suspects, e.About)
 		}
 	}
