@@ -33,7 +33,7 @@ func TestAudit(t *testing.T) {
 	if _, err := f.Discover(ctx, &connectorv1.DiscoverRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Check(t.Context(), &connectorv1.CheckRequest{}); err == nil { // a stranger reads nothing
+	if _, err := f.Check(t.Context(), &connectorv1.CheckRequest{}); err == nil { // an unauthenticated client reads nothing
 		t.Fatal("a call without a token passed")
 	}
 	lines := audit.lines(t, "audit")

@@ -45,7 +45,7 @@ func TestCallsAreAttributed(t *testing.T) {
 	}
 }
 
-// TestRefusedCallsAreLoggedSparsely has a stranger who would fill the disk.
+// TestRefusedCallsAreLoggedSparsely checks that an unauthenticated client can't fill the disk with log lines.
 func TestRefusedCallsAreLoggedSparsely(t *testing.T) {
 	tokens, _, _ := tokensIn(t, firstToken)
 	observer := &told{}

@@ -8,7 +8,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Check tells whether a configuration works. A configuration that does not is an answer, not an error.
+// Check reports whether a configuration works. If it doesn't, the response says so, and the error is nil.
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (resp *connectorv1.CheckResponse, err error) {
 	defer func(began time.Time) {
 		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostMembers)]}, err)

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// limitedListener bounds the open connections of a listener. Strangers, whose connection has had no call of a known caller yet,
-// have a share of them: when it is used up, the stranger who came first is cut off for the next. So however many connections
-// strangers open, a caller who authenticates soon after connecting gets in and stays.
+// limitedListener bounds the open connections of a listener. Connections without an authenticated call so far get only a share of
+// them: when it is used up, each new connection replaces the oldest one. So however many connections unauthenticated clients
+// open, a caller that authenticates soon after connecting gets a connection and keeps it.
 type limitedListener struct {
 	net.Listener
 	most, share int
@@ -21,7 +21,7 @@ type limitedListener struct {
 	byPeer    map[string]*limitedConn
 }
 
-// limitListener returns a listener with at most so many open connections, and so many of strangers.
+// limitListener returns a listener with at most most open connections, of which at most share are unauthenticated.
 func limitListener(listener net.Listener, most, share int) *limitedListener {
 	l := &limitedListener{Listener: listener, most: most, share: max(1, share), strangers: list.New(), byPeer: map[string]*limitedConn{}}
 	l.room = sync.NewCond(&l.mu)
@@ -97,7 +97,7 @@ func (l *limitedListener) remove(c *limitedConn) {
 type limitedConn struct {
 	net.Conn
 	listener *limitedListener
-	place    *list.Element // among the strangers; nil for a known caller
+	place    *list.Element // among the unauthenticated connections; nil once a caller has authenticated
 	gone     bool
 }
 

@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestStrangersDoNotFillTheConnections has strangers open more connections than the server takes, before and after a caller
+// TestStrangersDoNotFillTheConnections opens more unauthenticated connections than the server accepts, before and after a caller
 // with a token connects.
 func TestStrangersDoNotFillTheConnections(t *testing.T) {
 	const most = 8
@@ -53,7 +53,7 @@ func TestStrangersDoNotFillTheConnections(t *testing.T) {
 		}
 	}
 	if open > most/4 {
-		t.Errorf("%d connections of strangers are open, want at most %d", open, most/4)
+		t.Errorf("%d unauthenticated connections are open, want at most %d", open, most/4)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestKnownCallersWaitForRoom(t *testing.T) {
 		t.Error("a connection that nobody opened")
 	}
 	if l.open != 0 || len(l.byPeer) != 0 || l.strangers.Len() != 0 {
-		t.Errorf("%d connections are counted, %d remembered, %d of them strangers'", l.open, len(l.byPeer), l.strangers.Len())
+		t.Errorf("%d connections are counted, %d remembered, %d of them unauthenticated", l.open, len(l.byPeer), l.strangers.Len())
 	}
 }
 

@@ -25,7 +25,7 @@ func enums[Proto, Go ~int32 | ~int](values []Go) []Proto {
 	return converted
 }
 
-// structFromJSON converts one JSON object; nothing gives nil.
+// structFromJSON converts a JSON object. It returns nil for empty input.
 func structFromJSON(raw json.RawMessage) (*structpb.Struct, error) {
 	if len(raw) == 0 {
 		return nil, nil
@@ -37,7 +37,7 @@ func structFromJSON(raw json.RawMessage) (*structpb.Struct, error) {
 	return object, nil
 }
 
-// protoDuration leaves out what is not positive, which always means "not known" or "as you like".
+// protoDuration returns nil for durations that aren't positive, which always mean "unknown" or "any".
 func protoDuration(d time.Duration) *durationpb.Duration {
 	if d <= 0 {
 		return nil
@@ -45,7 +45,7 @@ func protoDuration(d time.Duration) *durationpb.Duration {
 	return durationpb.New(d)
 }
 
-// protoTime leaves out the zero time.
+// protoTime returns nil for the zero time.
 func protoTime(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil

@@ -37,17 +37,17 @@ func TestCodes(t *testing.T) {
 			if !ok {
 				t.Fatalf("class %s has no code in this test", name)
 			}
-			wrapped := fmt.Errorf("read charges: %w", &connector.Failure{Class: class, Message: "Mend it."})
+			wrapped := fmt.Errorf("read charges: %w", &connector.Failure{Class: class, Message: "Fix it."})
 			err := toStatus(wrapped, secrets{})
 			if got := status.Code(err); got != code {
 				t.Errorf("code %s, want %s", got, code)
 			}
-			if got := status.Convert(err).Message(); got != "Mend it." {
+			if got := status.Convert(err).Message(); got != "Fix it." {
 				t.Errorf("message %q", got)
 			}
 			d := detailsOf(t, err)
 			if got := "FAILURE_CLASS_" + d.info.GetReason(); got != name {
-				t.Errorf("reason gives %s, want %s", got, name)
+				t.Errorf("got reason %s, want %s", got, name)
 			}
 			if d.info.GetDomain() != "connector.v1" || d.failure.GetClass() != connectorv1.FailureClass(number) {
 				t.Errorf("details %v %v", d.info, d.failure)
@@ -114,7 +114,7 @@ func TestOtherErrors(t *testing.T) {
 	}
 	retry := detailsOf(t, toStatus(&connector.Failure{Class: connector.Transient, Retryable: true}, secrets{})).retry
 	if retry == nil || retry.GetRetryDelay() != nil {
-		t.Errorf("a retryable failure without a time gives %v, want RetryInfo without a delay", retry)
+		t.Errorf("a retryable failure without a time has %v, want RetryInfo without a delay", retry)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// extraction is the sink of a Read that keeps count of what passes, tells the observer, and at the end writes the
-// extraction log: one line for each stream, and the totals into the line of the call.
+// extraction is a sink that counts what a Read sends and notifies the observer. At the end it writes the extraction log: one line
+// per stream, and the totals into the line of the call.
 type extraction struct {
 	connector.Sink
 
@@ -24,7 +24,7 @@ type extraction struct {
 // place is where records come from.
 type place struct{ stream, account string }
 
-// extracted is what became of a stream so far.
+// extracted is the progress of a stream.
 type extracted struct {
 	place
 	status           connector.Status
@@ -107,7 +107,7 @@ func (e *extraction) status(m *connector.StreamStatus) {
 	}
 }
 
-// finish takes over what only the summary tells.
+// finish records what only the summary has.
 func (e *extraction) finish(ctx context.Context, summary connector.Summary) {
 	for _, m := range summary.Streams {
 		s := e.at(m.Stream, m.Account)

@@ -57,7 +57,7 @@ func (l *logs) all(t *testing.T) []map[string]any {
 	return lines
 }
 
-// lines gives the log's lines with a message, without what changes from run to run.
+// lines returns the log lines with a message, without the values that vary between runs.
 func (l *logs) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var lines []map[string]any

@@ -49,7 +49,7 @@ type visit struct {
 	late     *time.Timer // ends the call if its request does not arrive
 }
 
-// enter lets a call in, or returns the error to answer with. The caller must call leave when the call is over.
+// enter admits a call, or returns the error to respond with. The caller must call leave at the end of the call.
 func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 	service, _, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
 	v := &visit{ctx: ctx, gate: g, ours: service == connectorv1.ConnectorService_ServiceDesc.ServiceName}
@@ -104,7 +104,7 @@ func (g *gate) guards(service string) bool {
 	return g.opts.Reflection == Guarded
 }
 
-// admitStranger counts a stranger's call. A compressed request is refused: a few KB may become MaxRecvBytes.
+// admitStranger counts an unauthenticated call. It refuses compressed requests, whose few KB may expand to MaxRecvBytes.
 func (g *gate) admitStranger(ctx context.Context) error {
 	if stream, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); ok {
 		if name := stream.RecvCompress(); name != "" && name != encoding.Identity {

@@ -28,8 +28,8 @@ func (h *healthService) register(registrar grpc.ServiceRegistrar) {
 	healthv1.RegisterHealthServer(registrar, h)
 }
 
-// Watch tells of every change. When the server drains it ends once the client knows: a client that balances its load by
-// watching would otherwise hold up the graceful stop until it is cut off.
+// Watch sends every change. When the server drains, Watch ends once the client has been notified. Otherwise, a client that
+// watches health for load balancing would delay the graceful stop until it is cut off.
 func (h *healthService) Watch(req *healthv1.HealthCheckRequest, stream healthv1.Health_WatchServer) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()

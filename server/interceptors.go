@@ -18,7 +18,7 @@ import (
 )
 
 // callInterceptors returns what wraps every call, outermost first. Recovery comes last, so that the others see a panic as the
-// error that it becomes. Calls are logged behind the gate: strangers must not fill the disk.
+// error that it becomes. Calls are logged after the gate, so that unauthenticated clients can't fill the disk.
 func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	logger := opts.Logger
 	// Start and finish only: payloads hold secrets and customers' data. The logger knows the peer.
@@ -40,12 +40,12 @@ func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, 
 }
 
 // logged reports whether a call is worth a line. Calls that the gate refused are not, nor are health checks, which come every
-// few seconds for ever.
+// few seconds.
 func logged(ctx context.Context, call interceptors.CallMeta) bool {
 	return callOf(ctx) != nil && call.Service != healthv1.Health_ServiceDesc.ServiceName
 }
 
-// slogger lets the logging interceptor write to logger; their levels have the same values.
+// slogger adapts logger to the logging interceptor. Their levels have the same values.
 func slogger(logger *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, msg string, fields ...any) {
 		logger.Log(ctx, slog.Level(level), msg, fields...)

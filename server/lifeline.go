@@ -24,7 +24,7 @@ type lifeline struct {
 // lifelineKey finds the lifeline of a call in its context.
 type lifelineKey struct{}
 
-// giveLifeline gives every call a lifeline. It must hold nothing that outlives the stream: a client may reset streams as fast as it
+// giveLifeline attaches a lifeline to every call. It must hold nothing that outlives the stream: a client may reset streams as fast as it
 // opens them.
 func giveLifeline(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	ctx, cut := context.WithCancelCause(ctx)

@@ -32,7 +32,7 @@ var secretName = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,252}$`)
 // need not travel.
 type SecretsDir struct{ root *os.Root }
 
-// OpenSecrets opens a folder of secrets. Its files are read anew for each call.
+// OpenSecrets opens a directory of secrets. Its files are re-read for each call.
 func OpenSecrets(path string) (*SecretsDir, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -44,8 +44,8 @@ func OpenSecrets(path string) (*SecretsDir, error) {
 // Close closes the folder.
 func (d *SecretsDir) Close() error { return d.root.Close() }
 
-// read gives a secret without the white space around it. The root follows links within the folder only, which is what
-// mounted secrets are made of.
+// read returns a secret without the white space around it. The root follows only links within the directory, which mounted
+// secrets consist of.
 func (d *SecretsDir) read(name string) (string, error) {
 	info, err := d.root.Stat(name)
 	if err != nil {
@@ -87,10 +87,10 @@ type resolver struct {
 	dir        *SecretsDir
 	allowed    func(name string) bool
 	used       func(name string)
-	unreadable func(path string, err error) // tells the operator why
+	unreadable func(path string, err error) // reports the reason to the operator
 }
 
-// object gives config with its secrets: config itself if it names none.
+// object returns config with its secrets inserted, or config itself if it refers to none.
 func (r *resolver) object(path string, config *structpb.Struct, schema map[string]any) *structpb.Struct {
 	properties, _ := schema["properties"].(map[string]any)
 	resolved := config
@@ -116,7 +116,7 @@ func (r *resolver) object(path string, config *structpb.Struct, schema map[strin
 	return resolved
 }
 
-// secret gives the secret that an object names.
+// secret returns the secret referenced by named, a {"secret": "NAME"} object.
 func (r *resolver) secret(path string, named *structpb.Struct) string {
 	value, ok := named.GetFields()[secretMember].GetKind().(*structpb.Value_StringValue)
 	if !ok || len(named.GetFields()) != 1 {

@@ -148,7 +148,7 @@ func TestNamedSecretsRefused(t *testing.T) {
 	}
 }
 
-// refusedEverywhere checks that each RPC names the field and the mend, and repeats nothing.
+// refusedEverywhere checks that each RPC names the field and the remedy, and repeats no value.
 func refusedEverywhere(t *testing.T, f *fixture, config *structpb.Struct, field, want string) {
 	t.Helper()
 	read := charges()
@@ -197,7 +197,7 @@ func TestNamedSecretsOfTokens(t *testing.T) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 			if err != nil && !strings.Contains(err.Error(), "may not use") {
-				t.Errorf("%v tells whether the secret exists", err)
+				t.Errorf("%v reveals whether the secret exists", err)
 			}
 		})
 	}

@@ -9,10 +9,10 @@ import (
 // Observer is told what Reads send and how they end, for metrics. It is called from many goroutines at once, and holds
 // them up. Streams are named as the source names them, so they are few.
 type Observer interface {
-	// ReadBegan tells of a Read that was let in, and ReadEnded of its end, whatever that was.
+	// ReadBegan is called when a Read is admitted, and ReadEnded when it ends for whatever reason.
 	ReadBegan()
 	ReadEnded()
-	// RecordsSent tells of records that left, all of one operation: at most twice for a batch.
+	// RecordsSent is called with records sent, all of one operation: at most twice for a batch.
 	RecordsSent(stream string, operation connector.Operation, sent Count)
 	// ReadFailed is called when a Read ends with a failure of its own, with its class.
 	ReadFailed(class connector.Class)
@@ -25,7 +25,7 @@ type Observer interface {
 	CallRefused()
 	// HandshakeFailed is called for each connection whose TLS handshake failed, with one of a few words for the cause.
 	HandshakeFailed(cause string)
-	// StreamEnded tells what became of a stream. class is that of its failure; zero if it had none.
+	// StreamEnded is called with the final status of a stream. class is the class of its failure, or zero if it had none.
 	StreamEnded(stream string, status connector.Status, class connector.Class)
 }
 

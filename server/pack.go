@@ -19,8 +19,8 @@ type packer struct {
 	maxBytes   int
 }
 
-// pack gives the messages for a batch, in order. It fails with a [connector.Failure] that names the record if one of
-// them cannot be carried; then nothing of the batch can be sent.
+// pack returns the messages for a batch, in order. If a record doesn't fit into a message, it returns a [connector.Failure] that
+// names the record; then nothing of the batch can be sent.
 func (p packer) pack(batch *connector.RecordBatch) ([]*parcel, error) {
 	for i, record := range batch.Records {
 		if !utf8.ValidString(record.Data) || !utf8.ValidString(record.EventID) {
@@ -62,7 +62,7 @@ func (p packer) divide(batch *connector.RecordBatch, all parcel) ([]*parcel, err
 	return parcels, nil
 }
 
-// encodeStructs gives the records of a batch with a Struct, encoded, for the JSON.
+// encodeStructs returns the records of a batch with an encoded Struct in place of the JSON.
 func encodeStructs(batch *connector.RecordBatch) ([]connector.Record, error) {
 	records := slices.Clone(batch.Records)
 	for i := range records {

@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// packed gives the messages for a batch, decoded.
+// packed returns the messages for a batch, decoded.
 func packed(t *testing.T, p packer, batch *connector.RecordBatch) ([]*connectorv1.ReadResponse, error) {
 	t.Helper()
 	parcels, err := p.pack(batch)

@@ -16,7 +16,7 @@ import (
 type parcel struct {
 	header  []byte             // the fields of the RecordBatch but its records, encoded
 	data    protowire.Number   // the field of a Record that its Data goes to
-	records []connector.Record // whose Data are as that field has them
+	records []connector.Record // their Data is in the encoding of that field
 	size    int                // of the encoded RecordBatch
 }
 
@@ -88,7 +88,7 @@ func (p *parcel) recordSize(r *connector.Record) int {
 // timeSize is the encoded size of a Timestamp.
 func timeSize(t time.Time) int { return intSize(t.Unix()) + intSize(int64(t.Nanosecond())) }
 
-// textSize and intSize are the encoded sizes of fields that are left out when they are empty or zero.
+// textSize and intSize return the encoded sizes of fields that are omitted if empty or zero.
 func textSize(s string) int {
 	if s == "" {
 		return 0

@@ -58,7 +58,7 @@ func (p *parser) isShort(field string, length int) bool {
 	return length <= mostMembers
 }
 
-// object gives s as compact JSON, nil if it is unset.
+// object returns s as compact JSON, or nil if it is unset.
 func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	if s == nil {
 		return nil
@@ -131,7 +131,7 @@ func (p *parser) notNegative(field string, count int64) {
 	}
 }
 
-// duration gives d, zero if it is unset.
+// duration returns d, or zero if it is unset.
 func (p *parser) duration(field string, d *durationpb.Duration) time.Duration {
 	if d == nil {
 		return 0
@@ -146,7 +146,7 @@ func (p *parser) duration(field string, d *durationpb.Duration) time.Duration {
 	return d.AsDuration()
 }
 
-// second gives an instant in whole seconds, the zero time if it is unset.
+// second returns a time in whole seconds, or the zero time if it is unset.
 func (p *parser) second(field string, t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -161,5 +161,5 @@ func (p *parser) second(field string, t *timestamppb.Timestamp) time.Time {
 	return t.AsTime()
 }
 
-// index gives the path of an element.
+// index returns the path of an element.
 func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }

@@ -9,7 +9,7 @@ type outbox struct{ idle sync.Pool }
 // outboxStep is what the sizes of buffers are multiples of, so that messages of about one size find them of use.
 const outboxStep = 16 << 10
 
-// Get gives a buffer that has room for size bytes, of any content.
+// Get returns a buffer with room for size bytes. Its content is undefined.
 func (o *outbox) Get(size int) *[]byte {
 	if buffer, ok := o.idle.Get().(*[]byte); ok && cap(*buffer) >= size {
 		return buffer

@@ -20,7 +20,7 @@ type knownSchema struct {
 	message *structpb.Struct // shared by all answers: nobody changes it
 }
 
-// message gives a stream's schema as a Struct.
+// message returns a stream's schema as a Struct.
 func (s *schemas) message(stream string, raw json.RawMessage) (*structpb.Struct, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,7 +60,7 @@ type Options struct {
 	Credentials credentials.TransportCredentials
 	// Tokens let in the clients that show no certificate. Nil means that none is asked for.
 	Tokens *Tokens
-	// Health and Reflection tell who may ask for health and for reflection. Zero means whoever may call the connector.
+	// Health and Reflection say who may call the health and reflection services. Zero means the callers of the connector.
 	Health, Reflection Access
 	// Secrets are what configurations may name. Nil means that they hold their secrets themselves. The caller closes it.
 	Secrets *SecretsDir
@@ -80,8 +80,8 @@ type Options struct {
 	StallTimeout time.Duration
 	// ConnectionIdle is how long a connection without calls is kept. Zero means 15 minutes.
 	ConnectionIdle time.Duration
-	// ConnectionAge is when a client is asked to connect anew, so that its calls spread over servers that came later;
-	// calls that run may go on for ConnectionAgeGrace. Zero means 30 minutes, and a day.
+	// ConnectionAge is when a client is asked to reconnect, so that its calls spread over newer servers. Running calls may
+	// continue for ConnectionAgeGrace. Zero means 30 minutes, and a day.
 	ConnectionAge, ConnectionAgeGrace time.Duration
 	// MinPing is the shortest interval at which clients may ping. Zero means 10 s.
 	MinPing time.Duration
@@ -134,14 +134,14 @@ func (s *Server) Serve(listener net.Listener) error {
 // ServeHealth answers for health alone, in clear text and to everybody, on a listener of its own: probes of a cluster
 // speak no TLS and know no token. Otherwise it is like Serve.
 func (s *Server) ServeHealth(listener net.Listener) error {
-	listener = limitListener(listener, mostProbes, mostProbes) // all of them strangers
+	listener = limitListener(listener, mostProbes, mostProbes) // all of them unauthenticated
 	if err := s.probes.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
 }
 
-// CutOffError tells that calls were cut off at the end, because they took longer than Shutdown was given.
+// CutOffError reports that Shutdown cut off calls that took too long.
 type CutOffError struct {
 	Calls int
 	cause error
@@ -149,7 +149,7 @@ type CutOffError struct {
 
 func (e *CutOffError) Error() string { return fmt.Sprintf("%d calls were cut off", e.Calls) }
 
-// Unwrap gives the error of Shutdown's context.
+// Unwrap returns the error of Shutdown's context.
 func (e *CutOffError) Unwrap() error { return e.cause }
 
 // Shutdown ends the server: health turns NOT_SERVING, new Reads are refused with UNAVAILABLE and a hint to retry, and
@@ -177,7 +177,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Draining tells whether the server takes no new Reads any more.
+// Draining reports whether the server no longer accepts new Reads.
 func (s *Server) Draining() bool {
 	select {
 	case <-s.drain:
@@ -190,7 +190,7 @@ func (s *Server) Draining() bool {
 // GetServiceInfo names the methods that the server answers, for those who count calls of each.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
 
-// startDrain tells load balancers and callers to go elsewhere. Calls that are running go on.
+// startDrain tells the client side, load balancers included, to use other servers. Running calls continue.
 func (s *Server) startDrain() {
 	s.drainOnce.Do(func() {
 		close(s.drain)

@@ -86,7 +86,7 @@ func TestReflection(t *testing.T) {
 	}
 }
 
-// waiting makes a source whose Read tells that it began, and ends when its context or release does.
+// waiting returns a source whose Read signals its start, and ends when its context or release does.
 func waiting(began chan<- struct{}, release <-chan struct{}) *fakeSource {
 	return &fakeSource{read: func(
 		ctx context.Context, _ connector.ReadRequest, _ connector.Sink,
@@ -159,7 +159,7 @@ func TestDrainReachesTheSource(t *testing.T) {
 		t.Errorf("shutdown: %v", err)
 	}
 	if response, err := running.Recv(); err != nil || !response.GetSummary().GetHasMore() {
-		t.Errorf("the Read ended with %v %v, want a summary that tells of work left", response, err)
+		t.Errorf("the Read ended with %v %v, want a summary with work left", response, err)
 	}
 	if _, err := running.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("the Read ended with %v, want OK", err)

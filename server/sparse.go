@@ -13,8 +13,8 @@ const (
 	sparseFirst = 5
 )
 
-// sparse logs what strangers can cause at any rate: the first lines, then one every few seconds with the number of those
-// left out.
+// sparse logs events that unauthenticated clients can cause at any rate: the first few, then one every few seconds with the number
+// of events not logged.
 type sparse struct {
 	logger *slog.Logger
 

@@ -19,7 +19,7 @@ type TLSFiles struct {
 	Key string
 	// ClientCA holds the authorities that may vouch for clients. Empty means that clients need no certificate.
 	ClientCA string
-	// TokensToo lets in clients without a certificate, for [Options.Tokens] to ask for a token instead.
+	// TokensToo admits clients without a certificate, so that [Options.Tokens] can require a token instead.
 	TokensToo bool
 }
 

@@ -45,7 +45,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue gives a certificate for both ends of a connection, and its key, as PEM.
+// issue returns a certificate for both ends of a connection, and its key, as PEM.
 func (a *authority) issue(t *testing.T, name string) (cert, key []byte) {
 	t.Helper()
 	_, _, cert, key = certificate(t, &x509.Certificate{
@@ -183,7 +183,7 @@ func askHealth(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// trusting gives a client's settings, with a certificate unless the issuer is nil.
+// trusting returns a client's TLS configuration, with a certificate unless issuer is nil.
 func trusting(t *testing.T, server, issuer *authority) *tls.Config {
 	t.Helper()
 	config := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "connector", MinVersion: tls.VersionTLS12}
@@ -237,7 +237,7 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 		t.Errorf("with nonsense in the files: %v, want what was there before", err)
 	}
 	if log := logs.String(); !strings.Contains(log, "cannot reload") || !strings.Contains(log, "tls.crt") {
-		t.Errorf("the log does not tell of nonsense: %s", log)
+		t.Errorf("the log doesn't mention the invalid file: %s", log)
 	}
 
 	mounted.swap(t, files(second, others))

@@ -16,14 +16,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Access tells who may call a service that is not the connector itself.
+// Access says who may call a service other than the connector itself.
 type Access int
 
 // The kinds of access.
 const (
-	Guarded Access = iota // whoever may call the connector
-	Open                  // whoever has a connection
-	Closed                // nobody: it is not there
+	Guarded Access = iota // callers of the connector
+	Open                  // anyone with a connection
+	Closed                // nobody: the service is not registered
 )
 
 // Tokens are the bearer tokens that let a client in that has shown no certificate. They're safe for concurrent use.
@@ -131,7 +131,7 @@ func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 	case err != nil: // which the log has
 		return principal{}, toStatus(&connector.Failure{
 			Class: connector.Transient, Retryable: true,
-			Message: "This service cannot read its file of tokens, and lets nobody in until it can: ask its operator to look at the log.",
+			Message: "This service cannot read its token file and accepts no calls until it can: ask its operator to check the log.",
 		}, secrets{})
 	case found == nil:
 		return principal{}, refuse("This service does not know the bearer token that was sent: ask its operator for one.")

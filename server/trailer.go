@@ -21,7 +21,7 @@ const (
 	// mostTrailer bounds what an error adds to the trailers of a call. gRPC in Java refuses metadata of more than 8 KiB
 	// altogether, and gRPC in C, on which Python and Ruby are built, may do so.
 	mostTrailer = 7 << 10
-	// shortText is the length to which texts are cut before violations are left out, in bytes.
+	// shortText is the length in bytes to which texts are cut before violations are dropped.
 	shortText = 512
 )
 

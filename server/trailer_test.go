@@ -143,7 +143,7 @@ func TestErrorsFitIntoTrailers(t *testing.T) {
 	}
 }
 
-// TestRefusedBy tells refusals of the service from those of the source.
+// TestRefusedBy distinguishes refusals of the service from those of the source.
 func TestRefusedBy(t *testing.T) {
 	const service, source = connectorv1.RefusedBy_REFUSED_BY_SERVICE, connectorv1.RefusedBy_REFUSED_BY_SOURCE
 	tests := map[string]struct {

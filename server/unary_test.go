@@ -42,7 +42,7 @@ func TestSpec(t *testing.T) {
 
 	broken := &fakeSource{spec: connector.Spec{ConfigSchema: json.RawMessage(`{`)}}
 	if _, err := start(t, broken, Options{}).Spec(t.Context(), &connectorv1.SpecRequest{}); status.Code(err) != codes.Internal {
-		t.Errorf("a broken schema gives %v", err)
+		t.Errorf("got %v for a broken schema", err)
 	}
 }
 
@@ -175,6 +175,6 @@ func TestUnaryErrors(t *testing.T) {
 		return connector.Catalog{Streams: []connector.Stream{{Name: "plans", JSONSchema: json.RawMessage(`[`)}}}, nil
 	}}, Options{})
 	if _, err := broken.Discover(t.Context(), &connectorv1.DiscoverRequest{}); status.Code(err) != codes.Internal {
-		t.Errorf("a broken schema gives %v", err)
+		t.Errorf("got %v for a broken schema", err)
 	}
 }

@@ -62,7 +62,7 @@ func (s slowSource) Read(ctx context.Context, req connector.ReadRequest, sink co
 	}
 }
 
-// start starts a command line in a process, and gives it with what it says.
+// start starts a command line in a process, and returns the process and its output.
 func start(t *testing.T, delay time.Duration, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	said := &output{}
@@ -97,7 +97,7 @@ func fruit(t *testing.T) (path string) {
 `)
 }
 
-// statuses gives those of all runs, the oldest first.
+// statuses returns the statuses of all runs, oldest first.
 func statuses(t *testing.T, pipelines string) []runlog.Status {
 	t.Helper()
 	log, err := runlog.View(t.Context(), strings.TrimSuffix(pipelines, ".yaml")+".runs.db")
@@ -142,7 +142,7 @@ func TestTwoProcessesRunAPipelineOnce(t *testing.T) {
 func TestSIGTERMStopsARunInOrder(t *testing.T) {
 	path := fruit(t)
 	cmd, said := start(t, time.Hour, "run", path)
-	until(t, "the run is under way", func() bool { return len(statuses(t, path)) == 1 })
+	until(t, "the run has started", func() bool { return len(statuses(t, path)) == 1 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
 	var want []runlog.Status
 	for range *kills {
 		cmd, _ := start(t, time.Hour, "run", path)
-		until(t, "the next run is under way", func() bool { return len(statuses(t, path)) == len(want)+1 })
+		until(t, "the next run has started", func() bool { return len(statuses(t, path)) == len(want)+1 })
 		time.Sleep(rand.N(30 * time.Millisecond))
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -177,7 +177,7 @@ func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
 		}
 	}
 	cmd, said := start(t, 0, "run", path)
-	until(t, "the run was taken up", func() bool { return strings.Contains(said.String(), fmt.Sprintf("run %d succeeded", *kills+1)) })
+	until(t, "the run resumed", func() bool { return strings.Contains(said.String(), fmt.Sprintf("run %d succeeded", *kills+1)) })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

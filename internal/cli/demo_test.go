@@ -27,7 +27,7 @@ func TestSync(t *testing.T) {
 			} {
 				says(t, w.out, line)
 			}
-			says(t, w.err, "warning: apples: Read anew.")
+			says(t, w.err, "warning: apples: Re-read.")
 			if !terminal {
 				verbose := newWorld(t, fakeSource{})
 				verbose.environment = w.environment

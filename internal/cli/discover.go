@@ -37,7 +37,7 @@ func (a *app) discover() *cobra.Command {
 	}
 	c.addTarget(cmd)
 	c.addConfig(cmd)
-	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "ask Stripe, and leave out what the key may not read")
+	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "ask Stripe, and omit streams that the key may not read")
 	cmd.Flags().BoolVar(&includeUnavailable, "include-unavailable", false,
 		"ask Stripe, and mark what the key may not read with the reason")
 	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid's language instead of JSON")

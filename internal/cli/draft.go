@@ -43,7 +43,7 @@ func list(texts []string) string {
 }
 
 var draftText = template.Must(template.New("pipelines").Funcs(template.FuncMap{"quote": quote, "literal": literal, "list": list}).Parse(
-	`# Pipelines of stripe-connector. "stripe-connector run --check" checks this file, "run --schema" tells its form.
+	`# Pipelines of stripe-connector. "stripe-connector run --check" checks this file, "run --schema" prints its JSON Schema.
 pipelines:
   {{.Name}}:
     config:

@@ -48,7 +48,7 @@ func (fakeSource) Read(ctx context.Context, req connector.ReadRequest, sink conn
 			&connector.StreamStatus{Stream: s.Stream, Status: connector.Started},
 			&connector.Progress{Records: 1, Requests: 2, Fraction: 0.5,
 				Streams: []connector.StreamProgress{{Stream: s.Stream, Records: 1, Fraction: 0.5}}},
-			&connector.LogEntry{Level: connector.Warning, Stream: s.Stream, Message: "Read anew."},
+			&connector.LogEntry{Level: connector.Warning, Stream: s.Stream, Message: "Re-read."},
 			&connector.RecordBatch{Stream: s.Stream, Records: fruits(s.Stream)},
 			&connector.StateCheckpoint{StreamState: connector.StreamState{Stream: s.Stream, State: state}, Records: 3},
 		}

@@ -39,7 +39,7 @@ func (a *app) healthcheck() *cobra.Command {
 	p := &probe{}
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Tell whether a service is healthy, by the exit code",
+		Short: "Report whether a service is healthy, by the exit code",
 		Long:  healthcheckHelp,
 		Example: `  stripe-connector healthcheck
   stripe-connector healthcheck --target 127.0.0.1:50051 --timeout 1s

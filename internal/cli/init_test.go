@@ -36,7 +36,7 @@ func TestInit(t *testing.T) {
 	w.stdin = strings.NewReader(strings.Join([]string{
 		"", "refused", plantedKey, // key
 		"aples", "*", // streams
-		"figs", "pears", // to leave out
+		"figs", "pears", // to exclude
 		"2024-01-31",
 		"fruit.db", "sqlite:fruit.db",
 		"soon", "6h from 13:00",

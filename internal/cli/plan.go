@@ -26,8 +26,8 @@ func costOf(s *table.Stream) string {
 	return s.Parent
 }
 
-// costly returns the names of the streams that take a request for each object of another stream. They are left out unless they
-// are selected: an account with a million customers would take hours for each.
+// costly returns the names of the streams that take a request for each object of another stream. They are skipped unless they
+// are selected: each would take hours for an account with a million customers.
 func costly() []string {
 	var names []string
 	streams := table.Streams()
@@ -39,7 +39,7 @@ func costly() []string {
 	return names
 }
 
-// usual returns a selection that leaves out costly streams unless streams are selected by name.
+// usual returns a selection that skips costly streams unless streams are selected by name.
 func usual(s client.Selection) client.Selection {
 	s.LeaveOut = costly()
 	return s
@@ -81,7 +81,7 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 		}
 	}
 	if len(left) > 0 {
-		text += fmt.Sprintf("\n%s left out: %s.\n", was(len(left), "stream"), some(left, 100))
+		text += fmt.Sprintf("\n%s skipped: %s.\n", was(len(left), "stream"), some(left, 100))
 	}
 	text += fmt.Sprintf("\nA first sync takes at least %s, one for each list", count(len(lists), "request"))
 	if limit > 0 {

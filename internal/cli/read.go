@@ -15,7 +15,7 @@ does that.
 an object.
 
 --state takes a list of states {"stream": …, "content": {…}}, alone or as "states" of an object; one state; or what a former
-read printed, of which it uses the last state of each stream. States of streams that are not read are left out.`
+read printed, of which it uses the last state of each stream. States of streams that are not read are ignored.`
 
 func (a *app) read() *cobra.Command {
 	var c call
@@ -52,7 +52,7 @@ func (a *app) read() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.streams, "streams", nil, "`names` of the streams to read, separated by commas")
 	flags.StringVar(&o.catalogPath, "catalog", "", "JSON `file` with the streams to read, or - for stdin")
-	flags.StringVar(&o.statePath, "state", "", "JSON `file` with the states to go on from, or - for stdin")
+	flags.StringVar(&o.statePath, "state", "", "JSON `file` with the states to resume from, or - for stdin")
 	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
 	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
 	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")

@@ -103,7 +103,7 @@ func (n *notes) String() string {
 
 // setAside returns what is missing from a stream that is complete otherwise, and why.
 func setAside(s client.StreamReport) string {
-	text := fmt.Sprintf("%s could not be read and will be tried again by later syncs.\n", count(int(s.SetAsideTotal), "object"))
+	text := fmt.Sprintf("%s could not be read and will be retried by later syncs.\n", count(int(s.SetAsideTotal), "object"))
 	for _, object := range s.SetAside {
 		text += fmt.Sprintf("  %s: %s\n", object.GetKey(), object.GetFailure().GetMessage())
 	}

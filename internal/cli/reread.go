@@ -9,7 +9,7 @@ import (
 
 const rereadHelp = `Reads streams again from the beginning, whatever states and rows the destination holds, and loads them as sync does. The
 rows stay while they are read: each is replaced, and those that Stripe has no more are removed or marked at the end. If it
-is interrupted, the next sync goes on with it.
+is interrupted, the next sync resumes the re-read.
 
 Give the same --fields as your syncs do.`
 

@@ -16,9 +16,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const runHelp = `Runs the pipelines of a file (default: pipelines.yaml), each by its schedule, until SIGTERM or SIGINT; then what is under way
-stops at its last state, and the next start takes it up. One process at a time runs a pipeline, also when several are
-started. A run that fails is tried again with growing waits, and told on stderr and in the log of runs.
+const runHelp = `Runs the pipelines of a file (default: pipelines.yaml), each on its schedule, until SIGTERM or SIGINT. Running syncs then stop at
+their last state, and the next start resumes them. Only one process at a time runs a pipeline, even if several are started. A
+failed run is retried with growing waits, and reported on stderr and in the run log.
 
 With --check, nothing is run: the file is checked with all that it refers to, and the streams and next runs are printed. The
 form of the file is told by --schema, and in docs/pipelines.md.

@@ -105,7 +105,7 @@ type meter struct {
 	ends     []time.Time           // when the last few estimates said that it would be over
 }
 
-// metered is what is known of a stream.
+// metered is the progress of a stream.
 type metered struct {
 	key      client.StreamKey
 	records  int64

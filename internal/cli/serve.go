@@ -36,7 +36,7 @@ name another api_base than Stripe's own only if it is allowed here.
 
 ` + watchingHelp + `
 
-The exit code is 0 after a signal, and 1 if it could not listen or had to cut calls off; the last line of the log tells.`
+The exit code is 0 after a signal, and 1 if it could not listen or had to cut off calls; the last line of the log says which.`
 
 // serving holds the flags of serve.
 type serving struct {

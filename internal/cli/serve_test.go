@@ -87,7 +87,7 @@ func TestServeRefusesClearText(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if err != nil && (!strings.Contains(err.Error(), "--tls-cert") || !strings.Contains(err.Error(), "--insecure")) {
-				t.Errorf("%v does not say how to mend it", err)
+				t.Errorf("%v does not say how to fix it", err)
 			}
 		})
 	}
@@ -177,8 +177,8 @@ func (s stubborn) Read(ctx context.Context, _ connector.ReadRequest, _ connector
 	return connector.Summary{}, ctx.Err()
 }
 
-// TestServeTellsOfCallsCutOff has a Read that heeds no drain: the exit code and the last line of the log tell.
-func TestServeTellsOfCallsCutOff(t *testing.T) {
+// TestServeReportsCallsCutOff runs a Read that ignores the drain: the exit code and the last log line must report it.
+func TestServeReportsCallsCutOff(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

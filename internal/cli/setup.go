@@ -153,7 +153,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.ask(ctx, "Streams to leave out of those, in the same form [none]:", "", func(answer string) error {
+	_, err = s.ask(ctx, "Streams to exclude from these, in the same form [none]:", "", func(answer string) error {
 		if s.draft.Exclude = split(answer); s.draft.Exclude == nil {
 			return nil
 		}

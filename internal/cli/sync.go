@@ -38,7 +38,7 @@ Stripe at the end, as far back as events reach, and what events missed is repair
 An object that Stripe cannot show is set aside: the report names it, the exit code is 0, and later syncs try it again.
 
 A record that the destination refuses, because of a trigger or constraint of yours, say, is set aside: the report names it,
-everything else is stored, the exit code is 0, and the next sync tries it again. If a table refuses more than 100 of the
+everything else is stored, the exit code is 0, and the next sync retries it. If a table refuses more than 100 of the
 records of a commit, the sync fails.
 
 A stream is read again from the beginning, and a warning says so, if its table was dropped, emptied or changed by something
@@ -86,7 +86,7 @@ func (a *app) sync() *cobra.Command {
 					return a.planOf(cmd.Context(), service, config, f.selection)
 				}
 				if len(f.selection.Select) == 0 {
-					a.inform("Streams that take a request for each customer or the like are left out unless they are selected: see --plan.")
+					a.inform("Streams that take one request per customer or other object are skipped unless they are selected: see --plan.")
 				}
 				return a.syncTo(cmd.Context(), service, f.to, f.format, client.SyncOptions{Config: config, Selection: f.selection,
 					Follow: f.follow, FollowInterval: f.interval, Reconcile: f.reconcile})
@@ -99,7 +99,7 @@ func (a *app) sync() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.selection.Select, "select", nil,
 		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all but the costly ones, see --plan)")
-	flags.StringSliceVar(&f.selection.Exclude, "exclude", nil, "`names` of streams to leave out, in the same form")
+	flags.StringSliceVar(&f.selection.Exclude, "exclude", nil, "`names` of streams to exclude, in the same form")
 	flags.StringArrayVar(&f.fields, "fields", nil,
 		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
 	flags.BoolVar(&f.follow, "follow", false, "do not end: store changes as they come, until Ctrl-C")

@@ -1,5 +1,4 @@
-// Package watch lets machines and people watch a connector: metrics for Prometheus, traces for OpenTelemetry, health over
-// HTTP, profiles.
+// Package watch makes a connector observable: metrics for Prometheus, traces for OpenTelemetry, health over HTTP, and profiles.
 //
 // A [Watch] is told what happens by the server ([server.Observer]) and by the source ([connector.Observer]), neither of
 // which knows Prometheus or OpenTelemetry:

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Logs gives a handler that adds the trace and the span of a call to the lines of its log.
+// Logs returns a handler that adds the trace and the span of a call to its log lines.
 func Logs(next slog.Handler) slog.Handler { return logs{next} }
 
 type logs struct{ slog.Handler }

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Handler answers /metrics, /healthz (always: the process answers), /readyz (503 while draining tells so) and, if
-// profiles is true, /debug/pprof. Whoever reaches it may look; it tells no secret and no customer's data.
+// Handler serves /metrics, /healthz (always 200), /readyz (503 while draining reports true) and, if profiles is true,
+// /debug/pprof. It has no authentication, and serves no secrets and no customer data.
 func (w *Watch) Handler(draining func() bool, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{Registry: w.registry}))

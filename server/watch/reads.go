@@ -49,7 +49,7 @@ func newReads() reads {
 		}, []string{"class"}),
 		accounts: &labels{names: map[string]bool{}},
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_streams_ended_total", Help: "Streams of Reads that ended, by what became of them.",
+			Name: "connector_streams_ended_total", Help: "Streams ended, by status.",
 		}, []string{"stream", "status"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_stream_failures_total", Help: "Streams of Reads that ended with a failure, by its class.",
@@ -134,7 +134,7 @@ func (r *reads) CallRefused() { r.refused.Inc() }
 // HandshakeFailed counts a connection that did not come about.
 func (r *reads) HandshakeFailed(cause string) { r.handshakes.WithLabelValues(cause).Inc() }
 
-// StreamEnded counts what became of streams.
+// StreamEnded counts ended streams.
 func (r *reads) StreamEnded(stream string, status connector.Status, class connector.Class) {
 	r.ended.WithLabelValues(stream, strings.ToLower(status.String())).Inc()
 	if class != 0 {
@@ -142,5 +142,5 @@ func (r *reads) StreamEnded(stream string, status connector.Status, class connec
 	}
 }
 
-// classWord gives the word for a class in labels.
+// classWord returns the label value of a class.
 func classWord(class connector.Class) string { return strings.ToLower(class.String()) }

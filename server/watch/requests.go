@@ -80,8 +80,8 @@ func (r *requests) Waited(_ context.Context, w connector.Wait) {
 	r.waited.WithLabelValues(string(w.Cause)).Add(w.Took.Seconds())
 }
 
-// Requested counts a request, and makes a span of it below that of its call. The span tells the endpoint, never the path
-// or the query: those have ids.
+// Requested counts a request and records it as a child span of its call. The span has the endpoint, never the path or the query,
+// which contain ids.
 func (w *Watch) Requested(ctx context.Context, r connector.Request) {
 	w.count(r)
 	_, span := w.tracer.Start(ctx, "GET "+r.Endpoint,

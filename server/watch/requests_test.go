@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server/watch"
 )
 
-// TestSpansOfRequests lists all that a span tells: nothing else may slip in.
+// TestSpansOfRequests lists all attributes of a span: there must be no others.
 func TestSpansOfRequests(t *testing.T) {
 	const endpoint = "/v1/invoices/{parent}/lines"
 	tests := map[string]struct {

@@ -76,8 +76,8 @@ func New(o Options) *Watch {
 	return w
 }
 
-// ServerOptions are what the gRPC server needs to be watched: calls are counted and traced, except that probes of health,
-// which come every few seconds for ever, make no spans.
+// ServerOptions returns the options that make the gRPC server count and trace calls. Health probes, which come every few seconds,
+// create no spans.
 func (w *Watch) ServerOptions() []grpc.ServerOption {
 	options := []otelgrpc.Option{
 		otelgrpc.WithTracerProvider(w.spans),
