@@ -8,5 +8,5 @@
 //
 // Events can become visible late, and lists and objects can lag behind events. A ledger remembers which events were applied and
 // decides when to re-list the near past. A change that isn't visible yet stays open until it is, or until the overlap is over
-// (await.go). Events that Stripe can't return (around.go) and events that aren't as documented (odd.go) are reported and skipped.
+// (await.go). Events that Stripe can't return (unreadable.go) and events that aren't as documented (odd.go) are reported and skipped.
 package changes

@@ -10,9 +10,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestAnEventThatCannotBeShown breaks one event among others of its second and around it. Only that event's own object is stale, every
+// TestUnreadableEvent breaks one event among others of its second and around it. Only that event's own object is stale, every
 // stream is COMPLETE, and the row is correct once Stripe can return the event.
-func TestAnEventThatCannotBeShown(t *testing.T) {
+func TestUnreadableEvent(t *testing.T) {
 	r := newImpatientReplica(t, "", stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 8, "/v1/coupons": 3}}, "charges", "coupons", "events")
 	r.sync()
 	ids := r.ids("/v1/charges")
