@@ -125,7 +125,7 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 	if !api.IsExpansionRefused(err) {
 		return false, nil
 	}
-	if isRefused(r.tryExpansion(ctx, m, path, query, "")) {
+	if isRefused(r.tryExpansion(ctx, path, query, "")) {
 		return false, nil // the endpoint itself is refused
 	}
 	paths := query["expand[]"]
@@ -137,7 +137,7 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 		}
 		cause := err
 		if len(paths) > 1 {
-			if cause = r.tryExpansion(ctx, m, path, query, paths[i]); cause == nil {
+			if cause = r.tryExpansion(ctx, path, query, paths[i]); cause == nil {
 				continue
 			}
 			if !api.IsExpansionRefused(cause) {
@@ -169,7 +169,7 @@ func isRefused(err error) bool {
 }
 
 // tryExpansion makes a request with a single expansion, or with none if expand is empty, and returns its error.
-func (r *Reader) tryExpansion(ctx context.Context, m *Member, path string, query url.Values, expand string) error {
+func (r *Reader) tryExpansion(ctx context.Context, path string, query url.Values, expand string) error {
 	one := url.Values{}
 	for name, values := range query {
 		one[name] = values
