@@ -42,8 +42,8 @@ func (c Config) Mode() string {
 // maxLookbackDays bounds lookback_days.
 const maxLookbackDays = 600
 
-// Events become visible some seconds after they were created, seldom more than ten. A sweep leaves out those that are
-// younger than the settling lag, and looks again for those that appeared in what the last sweep had looked at.
+// Events become visible some seconds after they were created, seldom more than ten. A sweep skips events that are
+// younger than the settling lag, and looks for events that have appeared since in the period of the last sweep.
 const (
 	defaultOverlap  = 300
 	maxOverlap      = 24 * 60 * 60
@@ -133,12 +133,12 @@ func (p *parser) apiKey() string {
 	case strings.HasPrefix(key, "pk_"):
 		p.wrong("api_key", "is a publishable key, which cannot read: use a restricted (rk_…) or secret (sk_…) key.")
 	case !keyPattern.MatchString(key):
-		p.wrong("api_key", "is malformed: it must begin with rk_live_, rk_test_, sk_live_ or sk_test_ and go on with letters and digits only.")
+		p.wrong("api_key", "is malformed: it must be rk_live_, rk_test_, sk_live_ or sk_test_, followed by letters and digits only.")
 	}
 	return key
 }
 
-// start gives the first second to read: start_date (default: a year ago) less lookback_days.
+// start returns the first second to read: start_date (default: a year ago) less lookback_days.
 func (p *parser) start(lookbackDays int) time.Time {
 	start := p.now.AddDate(-1, 0, 0)
 	if text := p.text("start_date"); text != "" {
@@ -178,7 +178,7 @@ func (p *parser) wholeNumber(field, unit string, absent, most int) int {
 	return int(n)
 }
 
-// The ways to apply a change that an event tells of.
+// The ways to apply a change that an event announces.
 const (
 	UpdateAuto    = "auto"    // the event's payload where it is of the pinned version and complete, else the object is read again
 	UpdatePayload = "payload" // the payload, whatever its version
@@ -237,7 +237,7 @@ func (p *parser) maxRate() float64 {
 }
 
 // minRate and maxRate bound max_requests_per_second: a request in ten seconds is less than any account allows, and maxRate is far
-// above what Stripe gives anyone.
+// above what Stripe allows any account.
 const (
 	minRate = 0.1
 	maxRate = 10_000

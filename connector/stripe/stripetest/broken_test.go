@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBrokenRetrieval breaks one charge for ever and one for a while.
+// TestBrokenRetrieval breaks one charge permanently and one temporarily.
 func TestBrokenRetrieval(t *testing.T) {
 	c := newClock()
 	s := New(c.options())

@@ -32,7 +32,7 @@ func (b *builder) begin(n *node) value {
 	return b.object("", n)
 }
 
-// usual lets each status occur in one variant, and the most usual one in all others.
+// usual returns a status for a variant: each status occurs in one variant, and the most common one in all others.
 func usual(statuses []string, variant int) int {
 	if variant < len(statuses) {
 		return variant

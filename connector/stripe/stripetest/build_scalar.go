@@ -153,7 +153,7 @@ func descriptions() []string {
 		"a\u2028b\u00a0c\ufeff", "'; DROP TABLE charges; --", "trailing space ", "", "null", "0"}
 }
 
-// oldShape renames and leaves out properties as older API versions had them
+// oldShape renames and omits properties to match older API versions
 // (https://docs.stripe.com/upgrades#api-versions), and adds one that was removed since.
 func oldShape(object string, fields []field) []field {
 	old := map[string]string{"customer.balance": "account_balance", "invoice.created": "date", "invoice.status_transitions": "",

@@ -9,7 +9,7 @@
 // newest first, cursors, filters, expansion, embedded lists of ten, events with their retention, restricted keys,
 // connected accounts, errors in Stripe's words. Objects are made up from the JSON Schemas of package schema; their ids
 // look random, their relations fit together, and texts and numbers are the kind that careless programs break. All is a
-// function of [Options]: the same seed gives the same bytes.
+// function of [Options]: the same seed produces the same bytes.
 //
 // # Truth
 //

@@ -14,8 +14,8 @@ import (
 
 // Edit changes how an object looks, to what Stripe should not send but sometimes does.
 type Edit struct {
-	// Property is a path of names and, in arrays, of indexes: "lines", "lines.has_more", "lines.data.0.id". In an event, what
-	// it tells of is "data.object".
+	// Property is a path of names and, in arrays, of indexes: "lines", "lines.has_more", "lines.data.0.id". In an event, the
+	// payload is "data.object".
 	Property string
 	// JSON is the value, written as it is: {}, null, "a string" in its quotes, or "\ud83d", half of a surrogate pair. An empty
 	// text removes the property.
@@ -23,7 +23,7 @@ type Edit struct {
 }
 
 // Distort changes how an object looks from now on, wherever it is shown: in lists, by itself, within other objects, in events
-// that tell of it, and in Truth. Filters don't see it. The function returned makes it look as before. The id is that of any
+// about it, and in Truth. Filters don't see it. The function returned makes it look as before. The id is that of any
 // object, also of an event.
 //
 //	stripe.Distort(invoice, stripetest.Edit{Property: "lines", JSON: "{}"})                          // an embedded list that is none

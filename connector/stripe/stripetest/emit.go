@@ -2,7 +2,7 @@ package stripetest
 
 import "fmt"
 
-// Emit adds an event of any type now, also of one that Stripe does not document, that tells of an object as it is now. Edits
+// Emit adds an event of any type now, also of one that Stripe does not document, about an object in its current state. Edits
 // change the event, not the object. The payload of invoice.upcoming has no id, as at Stripe.
 //
 //	stripe.Emit("invoice.upcoming", invoice)

@@ -11,7 +11,7 @@ type apiError struct {
 	kind, code, message   string
 	param, docURL, logURL string
 	rateLimitedReason     string
-	// withoutID leaves out the header Request-Id.
+	// withoutID omits the header Request-Id.
 	withoutID bool
 }
 

@@ -57,7 +57,7 @@ type Fault struct {
 
 	// Skip is how many of those requests go well first.
 	Skip int
-	// Times is how often the fault happens, 0 meaning for ever. Skip: 4 and Times: 1 hits the fifth request.
+	// Times is how often the fault happens, 0 meaning forever. Skip: 4 and Times: 1 hits the fifth request.
 	Times int
 	// Probability is the chance of each request, from 0 to 1; 0 means every request.
 	Probability float64
@@ -126,7 +126,7 @@ func (s *Stripe) ClearFaults() {
 	s.faults.list = nil
 }
 
-// choose returns the fault that hits a request before anything is known of its answer, or nil.
+// choose returns the fault that hits a request before its response is determined, or nil.
 func (f *faults) choose(x *exchange) *Fault {
 	return f.first(x, func(fault *Fault) bool { return fault.Containing == "" })
 }

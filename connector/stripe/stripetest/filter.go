@@ -136,7 +136,7 @@ func hasItem(a *Account, t ref, price string) bool {
 	return false
 }
 
-// defaults applies what Stripe leaves out when it is not asked for it, and the filters that need code.
+// defaults excludes what Stripe lists only on request, and applies the filters that need code.
 func (q *query) defaults(a *Account, values url.Values) *apiError {
 	if q.route.param("test_clock") != nil && !values.Has("test_clock") {
 		q.match(func(t ref) bool {

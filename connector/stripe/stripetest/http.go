@@ -100,7 +100,7 @@ type exchange struct {
 	// status is 0 while nothing was answered.
 	status int
 	bytes  int
-	// withoutID leaves out the header Request-Id, as Stripe does for some lock timeouts.
+	// withoutID omits the header Request-Id, as Stripe does for some lock timeouts.
 	withoutID bool
 	// byProxy answers have none of Stripe's headers.
 	byProxy bool

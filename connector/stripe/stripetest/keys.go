@@ -44,7 +44,7 @@ func (s *Stripe) SetNotEnabled(products ...string) {
 	s.grants.notEnabled = slices.Clone(products)
 }
 
-// key returns what is known of a key, and whether there are any.
+// key returns the description of a key, and reports whether it is found and whether there are any keys.
 func (g *grants) key(key string) (description Key, found, any bool) {
 	g.lock.RLock()
 	defer g.lock.RUnlock()
@@ -136,7 +136,7 @@ func embeds(n *node, objects []string) bool {
 	return len(n.Object) > 0 && len(n.Expandable) == 0 && !n.list() && len(objects) > 0
 }
 
-// permissionTo returns the permission to read what a property of a kind holds, or "" where nothing is known of it.
+// permissionTo returns the permission to read what a property of a kind holds, or "" if it is unknown.
 func (m *model) permissionTo(k *kind, property, object string) string {
 	if e, ok := k.lists[property]; ok && e.form != asList {
 		for i := range m.routes {

@@ -34,8 +34,8 @@ type kind struct {
 	lists map[string]embedded
 	// events are the types of the events that a creation, an update and a deletion cause; "" where there is none.
 	events events
-	// through is a relation to an object that tells of changes of this one by events of its own, named by told, and that
-	// changes with it.
+	// through is a relation to an object whose own events, named by told, announce changes of this one, and that changes with
+	// it.
 	through string
 	told    events
 	// deletable objects can be deleted for good.

@@ -15,7 +15,7 @@ func kinds() []kind {
 	return all
 }
 
-// complete fills in what a row may leave out.
+// complete fills in the optional fields of a row.
 func (k *kind) complete() {
 	if k.object == "" {
 		k.object = k.name

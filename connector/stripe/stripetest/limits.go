@@ -53,7 +53,7 @@ type accountLimits struct {
 	runningAt map[string]int
 }
 
-// admit lets a request pass or says which limit it hit. The caller calls release when it is answered.
+// admit admits a request, or returns an error with the limit that it hit. The caller calls release after the response.
 func (l *limiter) admit(c *caller, pattern string) (release func(), err *apiError) {
 	l.lock.Lock()
 	defer l.lock.Unlock()

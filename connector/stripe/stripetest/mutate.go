@@ -153,7 +153,7 @@ func (a *Account) announceCreation(t ref, now uint32) {
 	}
 }
 
-// announceThrough changes the object that tells of another one, which becomes the newest that it has, and emits its event.
+// announceThrough changes the object that announces another one, which becomes its newest, and emits the event.
 func (a *Account) announceThrough(t ref, kind string, now uint32) {
 	if kind == "" {
 		return
@@ -182,7 +182,7 @@ func (a *Account) announceThrough(t ref, kind string, now uint32) {
 	a.emit(kind, teller, teller.store.revision(teller.ordinal), now)
 }
 
-// childEvent is the event of a parent that tells of a new child, where it is not the parent's update.
+// childEvent returns the event of a parent that announces a new child, if it is not the parent's update.
 func childEvent(kind string) string {
 	return map[string]string{"transfer_reversal": "transfer.reversed", "fee_refund": "application_fee.refunded"}[kind]
 }

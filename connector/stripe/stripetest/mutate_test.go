@@ -212,7 +212,8 @@ func TestBalanceTransactionsSettle(t *testing.T) {
 	}
 }
 
-// TestEmbeddedBalanceTransactionsStay as they are, for no event tells of their settling.
+// TestEmbeddedBalanceTransactionsStay checks that embedded balance transactions don't change, since no event announces that they
+// have settled.
 func TestEmbeddedBalanceTransactionsStay(t *testing.T) {
 	c := newClock()
 	options := c.options()
@@ -265,8 +266,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestOthersTellOfChanges makes and changes objects whose changes only the events of another object tell of.
-func TestOthersTellOfChanges(t *testing.T) {
+// TestChangesAnnouncedByOthers creates and changes objects whose changes are announced only by the events of another object.
+func TestChangesAnnouncedByOthers(t *testing.T) {
 	for path, want := range map[string]struct{ relation, teller, created, updated string }{
 		"/v1/refunds": {"charge", "/v1/charges", "charge.refunded", "charge.refund.updated"},
 		"/v1/financial_connections/transactions": {"account", "/v1/financial_connections/accounts",

@@ -97,7 +97,7 @@ func (x *exchange) part(body []byte) []byte {
 	return body[:len(body)*2/3]
 }
 
-// send writes a piece of the body. Flushing makes the transfer chunked, so that no Content-Length tells of a missing rest.
+// send writes a piece of the body. Flushing makes the transfer chunked, so that no Content-Length reveals a missing rest.
 func (x *exchange) send(piece []byte) {
 	if !x.sent {
 		x.w.WriteHeader(x.status)

@@ -79,7 +79,7 @@ func (o *observer) violation(what string) {
 }
 
 // Requests returns how many requests there were, by method, pattern of the path and status. A request counts when it ends,
-// a little later than its client has the answer, so that those under way are given a moment.
+// slightly after its client has the response, so Requests waits a moment for requests in flight.
 func (s *Stripe) Requests() map[Endpoint]int {
 	for range 100 {
 		if s.observer.idle() {
@@ -109,7 +109,7 @@ func (s *Stripe) RequestCount(path string) int {
 	return n
 }
 
-// ResetRequests sets all counts to zero. Requests that are under way count no more: a client may have their answer already.
+// ResetRequests sets all counts to zero. Requests in flight no longer count, since a client may already have the response.
 func (s *Stripe) ResetRequests() {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()

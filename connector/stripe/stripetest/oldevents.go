@@ -31,7 +31,7 @@ func (s *Stripe) oldShape(chance uint64) int {
 	return -1
 }
 
-// payload writes the object that an event tells of.
+// payload writes the object that an event is about.
 func (r *renderer) payload(e *event, level int) {
 	shapes := e.object.store.account.stripe.oldShapes
 	if e.old < 0 || shapes[e.old].Edits == nil {

@@ -69,7 +69,7 @@ type Options struct {
 	Latency func(path string) time.Duration
 	// Limits are Stripe's limits of rate and concurrency, off by default. See LiveLimits and TestLimits.
 	Limits Limits
-	// Compact leaves out the white space that Stripe's answers have.
+	// Compact omits the white space that Stripe's responses have.
 	Compact bool
 	// Gzip compresses answers for clients that accept it.
 	Gzip bool

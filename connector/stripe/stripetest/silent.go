@@ -3,7 +3,7 @@ package stripetest
 // Silent changes objects of an account without the events that Stripe should send.
 type Silent struct{ account *Account }
 
-// Silent gives the account's silent changes.
+// Silent returns an account handle whose changes emit no events.
 func (a *Account) Silent() Silent { return Silent{a} }
 
 // Create creates an object as [Account.Create] does, without an event.

@@ -121,7 +121,7 @@ func (a *Account) Count(path string) int {
 	return n
 }
 
-// Paths returns the paths of all lists, with placeholders, previews and searches left out.
+// Paths returns the paths of all lists, with their placeholders, except previews and searches.
 func (a *Account) Paths() []string {
 	var paths []string
 	for i := range a.stripe.model.routes {

@@ -9,7 +9,7 @@ type value struct {
 	slot   *slot
 	fields []field
 	items  []value
-	// array tells an empty array from an empty object.
+	// array distinguishes an empty array from an empty object.
 	array bool
 }
 
@@ -23,7 +23,7 @@ type field struct {
 	needs *relation
 }
 
-// conditional says whether the property may be left out.
+// conditional reports whether the property may be omitted.
 func (f field) conditional() bool { return f.guard != "" || f.needs != nil }
 
 // slotKind says what fills a hole.
@@ -57,7 +57,7 @@ const (
 	slotEventRequest
 )
 
-// slot is a hole that is filled anew for each object.
+// slot is a placeholder that is filled for each object.
 type slot struct {
 	kind     slotKind
 	path     string

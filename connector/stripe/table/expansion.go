@@ -3,7 +3,7 @@ package table
 import "strings"
 
 // Expansion is something that Stripe shows in an object only if it is asked to, with expand[]
-// (https://docs.stripe.com/expand): what a field names by its id, or a field that is left out otherwise.
+// (https://docs.stripe.com/expand): an object that a field otherwise names by its id, or a field that is otherwise omitted.
 type Expansion struct {
 	// Steps lead to it. Each is expanded, too: of "latest_charge.balance_transaction", the latest charge is the first.
 	Steps []Step
@@ -12,7 +12,7 @@ type Expansion struct {
 // Step is one part of an Expansion.
 type Step struct {
 	Path     string // in the object
-	Includes bool   // the field is left out unless it is expanded; otherwise it holds an id
+	Includes bool   // whether the field is omitted unless it is expanded, instead of containing an id
 }
 
 // Path returns what to expand.

@@ -28,7 +28,7 @@ type Stream struct {
 	Params url.Values
 	// Cursor is the field that the endpoint's created filter filters by; empty if it has no such filter.
 	Cursor string
-	// RetentionDays is how far back the endpoint reaches; zero means for ever.
+	// RetentionDays is how far back the endpoint reaches; zero means forever.
 	RetentionDays int
 	// Unpaged: the endpoint takes neither a limit nor cursors, and answers everything at once.
 	Unpaged bool
@@ -64,13 +64,14 @@ type Stream struct {
 	Needs, NeedsValue string
 	// RefusedByParent: Stripe may refuse single parents while the key may read others.
 	RefusedByParent bool
-	// Across is a stream each of whose objects is asked about with each parent. AcrossField is set to its id.
+	// Across is a stream. The endpoint is requested for each combination of a parent and one of its objects, whose id
+	// AcrossField is set to.
 	Across, AcrossField string
 	// RangeParams are the parameters that take the bounds of the time to read, as Unix seconds of whole days.
 	RangeParams []string
 
-	// Events are the types that tell of changes; * stands for one word. What an event of the type is about is told by the
-	// type of its object: this stream's own, or one that names the parent whose children changed.
+	// Events are the types that announce changes; * stands for one word. The type of an event's object says what the event is
+	// about: an object of this stream, or the parent whose children changed.
 	Events []string
 	// Deleted are those among them that tell that an object is gone.
 	Deleted []string
@@ -78,9 +79,9 @@ type Stream struct {
 	Via map[string]string
 	// FollowsParent: a change of the parent can be one of these as well, although they have events of their own.
 	FollowsParent bool
-	// Unannounced: no event tells of every change, so that everything is read again at each sync.
+	// Unannounced means that not every change has an event, so everything is re-read in each sync.
 	Unannounced bool
-	// NewUnannounced: no event tells of every creation, so that the newest are listed at each sync.
+	// NewUnannounced means that not every creation has an event, so the newest objects are listed in each sync.
 	NewUnannounced bool
 	// PendingField has PendingValue as long as an object, or what is below it, can still change without an event. It is a field
 	// of the root's objects. Such objects are re-listed, unless they are older than PendingDays; zero means however old.

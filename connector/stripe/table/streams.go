@@ -87,7 +87,7 @@ func Streams() Table {
 			Parent: "customers", ParentField: "customer",
 			Events: []string{"customer_cash_balance_transaction.created"},
 			Doc:    "cash_balance_transactions"},
-		// Every change of a cash balance is a transaction; cash_balance.funds_available only tells of some.
+		// Every change of a cash balance is a transaction; cash_balance.funds_available only announces some.
 		{Name: "customer_cash_balances", Object: "cash_balance", Path: "/v1/customers/{parent}/cash_balance", Key: []string{"customer"}, Single: true,
 			Parent: "customers", Embedded: "cash_balance", Expand: true, ParentField: "customer",
 			Events: []string{"customer_cash_balance_transaction.created"}, FollowsParent: true,

@@ -43,7 +43,7 @@ type Business struct {
 	err     error // the first that the simulated Stripe returned
 }
 
-// New founds the company a year ago and lets the year pass. The caller closes it.
+// New founds the company a year ago and simulates the year since. The caller closes it.
 func New(o Options) (*Business, error) {
 	now := o.Now
 	if now.IsZero() {

@@ -145,7 +145,7 @@ func (b *Business) received(c *charge) {
 	}
 }
 
-// refund gives a payment back.
+// refund refunds a payment.
 func (b *Business) refund(c *charge) {
 	i := slices.Index(b.charges, c)
 	if i < 0 {
