@@ -264,7 +264,7 @@ func TestBadInputInReads(t *testing.T) {
 		"path that ends in a dot":  {fields("billing_details."), "streams[0].fields[0]", []string{"billing_details"}},
 		"path in another notation": {fields("billing_details/email"), "streams[0].fields[0]", []string{"billing_details/email"}},
 
-		"state of a later version":         {states(with(map[string]any{"version": 4})), "states[0].content", []string{"version 4", "reads versions 1 to 3", "leave its state out"}},
+		"state of a later version":         {states(with(map[string]any{"version": 5})), "states[0].content", []string{"version 5", "reads versions 1 to 4", "leave its state out"}},
 		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].content", []string{"version 0", "leave its state out"}},
 		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].content", []string{"not a state of this connector", "leave its state out"}},
 		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].content", []string{`"live" data`, `"test" data`, "leave its state out"}},
@@ -578,7 +578,8 @@ func TestBadInputFromStripe(t *testing.T) {
 func TestBadInputWithoutParent(t *testing.T) {
 	t.Parallel()
 	const lines = "/v1/invoices/{invoice}/lines"
-	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/invoices": 150, lines: 3, "/v1/customers": 150, "*": 5}})
+	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/invoices": 150, lines: 3, "/v1/customers": 150, "*": 5,
+		"/v1/test_helpers/test_clocks": 0}}) // the customers of each clock are a list of their own
 	client := dial(t, serve(t, stripe.URL, quick, io.Discard))
 	config := configuration(t, simulatedConfig(stripe.URL))
 	alone := read(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams("invoice_line_items")})

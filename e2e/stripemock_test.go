@@ -67,6 +67,9 @@ var noFixture = map[string]string{
 	"external_account_cards":               "its list of external accounts has a bank account",
 	"financial_connections_account_owners": "its account has no ownership",
 	"events":                               "its event is of 2009, and events live 30 days",
+	"customer_discounts":                   "its customer has no discount",
+	"invoice_discounts":                    "its invoice has no discounts",
+	"subscription_discounts":               "its subscription has no discount",
 	"setup_attempts":                       "its setup intent has no latest attempt",
 }
 
