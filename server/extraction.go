@@ -82,7 +82,7 @@ func (e *extraction) count(batch *connector.RecordBatch) {
 	s.upserts.add(upserts)
 	s.deletes.add(deletes)
 	if !s.ended.IsZero() {
-		s.ended = time.Now() // a Read that follows goes on when a stream is complete
+		s.ended = time.Now() // a Read with follow continues after a stream is complete
 	}
 	if upserts.Records > 0 {
 		e.observer.RecordsSent(batch.Stream, connector.Upsert, upserts)

@@ -52,7 +52,7 @@ func slogger(logger *slog.Logger) logging.Logger {
 	})
 }
 
-// recoverer logs a panic with its stack, and tells the client nothing but that there was one.
+// recoverer logs a panic with its stack. The client learns only that there was one.
 func recoverer(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
 	return func(ctx context.Context, value any) error {
 		logger.ErrorContext(ctx, "panic in a call", "panic", panicText(value), "stack", string(debug.Stack()))

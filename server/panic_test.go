@@ -14,7 +14,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestPanicInAWorkerEndsItsReadOnly has a worker of a source panic while another Read goes on: the call ends INTERNAL, with the
+// TestPanicInAWorkerEndsItsReadOnly has a worker of a source panic while another Read is running: the call ends INTERNAL, with the
 // stack in the internal message alone; the other Read completes, and no goroutine is left (see TestMain).
 func TestPanicInAWorkerEndsItsReadOnly(t *testing.T) {
 	began, panicked := make(chan struct{}), make(chan struct{})

@@ -21,9 +21,9 @@ type sink struct {
 var _ connector.Sink = (*sink)(nil)
 
 // Send puts m onto the stream, and blocks while the client is slow. Once it blocks, only the end of the call wakes it,
-// not that of ctx: gRPC cannot take back a message that it has begun to send. A client that takes nothing for too long
-// ends the call. A batch with a record that cannot be
-// carried is refused as a whole, before any of it was sent.
+// not that of ctx: gRPC can't take back a message that it has started to send. The call ends if the client
+// receives nothing for too long. A batch with a record that doesn't fit into a message is refused as a whole, before any of it is
+// sent.
 func (s *sink) Send(ctx context.Context, m connector.Message) error {
 	switch m := m.(type) {
 	case *connector.RecordBatch:

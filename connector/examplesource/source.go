@@ -105,7 +105,7 @@ func (s *Source) open(config connector.Config) (streams []connector.Stream, trus
 // state is how far a log was read.
 type state struct {
 	Version    int   `json:"version"`
-	Generation int64 `json:"generation"` // when the log was last begun, in microseconds
+	Generation int64 `json:"generation"` // when reading the log last started from the beginning, in microseconds
 	Lines      int   `json:"lines"`
 	Done       bool  `json:"done"` // the end of the file, as it was then, was reached
 }

@@ -15,8 +15,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin takes away what the files of the streams hold beyond their states, and returns the states. A stream whose files
-// are not those that its state was stored with has none, and goes on in another file.
+// Begin removes what the files of the streams contain beyond their states, and returns the states. A stream whose files aren't
+// those that its state was stored with has no state, and continues in another file.
 func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	if d.ledger, err = readLedger(d.ledger.path); err != nil { // what a commit that failed noted in memory is not true
 		return begun, explain(d.folder, err)

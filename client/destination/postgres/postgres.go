@@ -40,8 +40,8 @@ type Destination struct {
 	lockWait  time.Duration
 	conn      *pgx.Conn
 	backend   backend           // of conn
-	tables    map[string]*table // by stream; those begun
-	names     []string          // of their tables, begun or about to be
+	tables    map[string]*table // of the streams in Begin, by stream
+	names     []string          // of their tables, including those that Begin is about to prepare
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
 	notices   []client.Notice // of the current Begin

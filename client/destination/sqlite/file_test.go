@@ -16,7 +16,7 @@ import (
 )
 
 // TestTheFileIsDeleted deletes the file, or replaces it, during a sync: no commit succeeds then, and after another Begin
-// the sync goes on in a new file.
+// the sync continues in a new file.
 func TestTheFileIsDeleted(t *testing.T) {
 	tests := map[string]func(path string) error{
 		"deleted": os.Remove,

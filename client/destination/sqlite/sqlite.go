@@ -72,7 +72,7 @@ type Destination struct {
 	db        *sql.DB
 	conn      *sql.Conn // the only one, so that statements stay prepared
 	state     *sql.Stmt
-	tables    map[string]*table // by stream; those begun
+	tables    map[string]*table // of the streams in Begin, by stream
 	completed map[lane]int64    // generations
 	splitter  rows.Splitter
 	version   int64           // of the schema, when the tables were last looked at

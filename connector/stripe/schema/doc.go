@@ -1,5 +1,5 @@
-// Package schema has the JSON Schemas of the Stripe objects that list endpoints return, and tells which of their fields
-// hold the ids of other objects.
+// Package schema has the JSON Schemas of the Stripe objects that list endpoints return, and the relations between them: which
+// fields hold the ids of other objects.
 //
 // The schemas are generated from Stripe's OpenAPI document of API version 2023-10-16 (https://github.com/stripe/openapi),
 // as the Go module stripe-mock v0.183.0 embeds it, so that no one maintains them by hand. Five object types that
@@ -34,7 +34,7 @@
 //
 //   - x-references names the object type of a field that holds an id and cannot be expanded.
 //
-//   - x-object names the object types of an embedded object that has a schema of its own: Lookup tells its properties,
+//   - x-object names the object types of an embedded object that has a schema of its own: Lookup returns its properties,
 //     which are not repeated here.
 //
 //   - x-optional is true where a property may be absent, not only null: it belongs to one variant of the object, or comes

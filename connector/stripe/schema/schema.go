@@ -13,7 +13,7 @@ import (
 //go:embed objects relations
 var files embed.FS
 
-// Schema is what is known of one Stripe object type.
+// Schema describes one Stripe object type.
 type Schema struct {
 	// Object is Stripe's name of the type: the value of the object property, such as "charge" or "issuing.card".
 	Object string
@@ -37,8 +37,8 @@ type Relation struct {
 	Objects []string
 }
 
-// Lookup returns the schema of an object type, and whether there is one. It reads the embedded text anew each time and
-// is safe for concurrent use.
+// Lookup returns the schema of an object type, and reports whether there is one. It reads the embedded text on each call, and is
+// safe for concurrent use.
 func Lookup(object string) (Schema, bool) {
 	text, err := files.ReadFile("objects/" + object + ".json")
 	if err != nil {

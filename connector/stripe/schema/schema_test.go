@@ -72,7 +72,7 @@ func TestTotalSize(t *testing.T) {
 	}
 }
 
-// TestOpen checks that no schema forbids what Stripe may add or what field selection may leave out.
+// TestOpen checks that no schema forbids what Stripe may add or what field selection may omit.
 func TestOpen(t *testing.T) {
 	allowed := []string{
 		"$schema", "title", "type", "format", "const", "examples", "required", "properties", "items",

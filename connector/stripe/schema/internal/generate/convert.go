@@ -171,8 +171,8 @@ func (c *converter) properties(name string, source *component) (*node, error) {
 	return n, err
 }
 
-// instant says whether an integer property of this name is a point in time. The document gives the format of nearly all
-// of them, but forgets subscription_item.created and a few others.
+// instant reports whether an integer property of this name is a point in time. The document has the format of nearly all of them,
+// but not of subscription_item.created and a few others.
 func instant(property string) bool {
 	return property == "created" || strings.HasSuffix(property, "_at")
 }

@@ -5,7 +5,7 @@
 // the older document does not, in the form of the document, and references.json names the plain string properties that
 // hold the id of another object, which the document says in prose only.
 //
-// The output depends on nothing but these inputs, so generating twice gives the same bytes.
+// The output depends only on these inputs, so it is reproducible.
 package main
 
 import (

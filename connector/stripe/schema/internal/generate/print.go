@@ -9,7 +9,7 @@ import (
 )
 
 // text renders a schema with one property per line. A line break and the tabs after it are the only white space outside
-// of strings, so that whoever wants the minified form needs to remove nothing else.
+// of strings, so removing them results in the minified form.
 func text(n *node) ([]byte, error) {
 	var b bytes.Buffer
 	if err := write(&b, n, 0); err != nil {
