@@ -1,5 +1,5 @@
-// Package destinationtest proves that a destination keeps the promise of client.Destination: whatever is cut off, and
-// wherever, resuming from the states that it returns yields the rows of an undisturbed sync.
+// Package destinationtest tests that a destination keeps the promise of client.Destination: wherever a sync is interrupted,
+// resuming from the states that the destination returns results in the rows of an undisturbed sync.
 package destinationtest
 
 import (

@@ -40,7 +40,7 @@ type Destination struct {
 // key identifies the files of a stream of an account.
 type key struct{ stream, account string }
 
-// Open opens the folder, and makes it if it is not there. It fails if another sync has it open.
+// Open opens the directory, creating it if it doesn't exist. It fails if another sync has it open.
 func Open(folder string, opts Options) (*Destination, error) {
 	suffix, err := opts.Compression.suffix()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
-// versions that no state covers: they come again. It reconnects if the connection was lost.
+// versions that no state covers, since they will be sent again. It reconnects if the connection was lost.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	if d.conn.IsClosed() {
 		if err := d.connect(ctx); err != nil {

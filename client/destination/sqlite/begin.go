@@ -11,7 +11,7 @@ import (
 )
 
 // Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
-// versions that no state covers: they come again.
+// versions that no state covers, since they will be sent again.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	d.notices = nil
 	if err := d.reopen(ctx); err != nil {

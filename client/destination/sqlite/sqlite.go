@@ -86,7 +86,7 @@ type Destination struct {
 // lane is a stream of an account.
 type lane struct{ stream, account string }
 
-// Open opens the database in the file at path, and makes it if it is not there. It fails if another sync has it open.
+// Open opens the database file at path, creating it if it doesn't exist. It fails if another sync has it open.
 func Open(ctx context.Context, path string, opts Options) (*Destination, error) {
 	if err := opts.Check(); err != nil {
 		return nil, err
