@@ -8,20 +8,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// admissionRetryAfter is how long a caller should wait whose Read was refused because too many run.
+// admissionRetryAfter is the retry delay sent to callers refused because too many Reads are running.
 const admissionRetryAfter = 10 * time.Second
 
-// admission bounds how many Reads run at once. The zero value admits all.
+// admission limits the number of concurrent Reads. The zero value admits all.
 type admission struct {
-	most, mostOfAccount int // 0 for no bound
+	most, mostOfAccount int // 0 for no limit
 
 	mu       sync.Mutex
 	running  int
-	accounts map[string]int // Reads by account, without those that have none
+	accounts map[string]int // running Reads by account, except those with an unknown account
 }
 
-// enter admits a Read of an account, whose name may be empty if nobody knows it. When the Read is over, leave must be
-// called.
+// enter admits a Read of an account, which is empty if unknown, or returns an error. If it is admitted, leave must be called
+// at the end of the Read.
 func (a *admission) enter(account string) (leave func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

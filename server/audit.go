@@ -9,15 +9,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// auditRecord is what the audit log says of one call: who read what, and how much of it. It never holds content.
+// auditRecord describes a call for the audit log: what was read, and how much. It never holds content.
 type auditRecord struct {
 	method   string
-	streams  []string // that were asked for; empty means all
-	accounts []string // whose records were sent, as the source names them
+	streams  []string // the requested streams; empty means all
+	accounts []string // accounts whose records were sent, as the source names them
 	sent     map[string]int64
 }
 
-// audit writes the record of a call that began at a time and ended with err.
+// audit logs the record of a call that started at began and ended with err.
 func (s *service) audit(ctx context.Context, began time.Time, r *auditRecord, err error) {
 	if s.opts.Audit == nil {
 		return
@@ -34,7 +34,7 @@ func (s *service) audit(ctx context.Context, began time.Time, r *auditRecord, er
 	s.opts.Audit.LogAttrs(ctx, slog.LevelInfo, "audit", attributes...)
 }
 
-// count adds what an extraction has sent to the record.
+// count sets the record's accounts and number of records to what e has sent.
 func (r *auditRecord) count(e *extraction) {
 	r.sent = map[string]int64{}
 	for _, s := range e.order {

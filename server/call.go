@@ -13,43 +13,43 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// callIDTrailer holds the id of a call, by which the operator finds its lines in the logs.
+// callIDTrailer is the trailer with the id of a call, which also appears in each of its log lines.
 const callIDTrailer = "connector-call-id"
 
-// principal is who makes a call. The zero value has shown no credential.
+// principal is the authenticated caller of a call. The zero value is a caller without a credential.
 type principal struct {
-	name    string   // of the token, or the subject of the certificate
-	secrets []string // that it may name in a configuration; empty means all
+	name    string   // the name that belongs to the token, or the subject of the certificate
+	secrets []string // names of the secrets that its configurations may use; empty means all
 }
 
-// call is what the logs say of a call.
+// call holds the attributes that the logs show for a call.
 type call struct {
 	id     string
 	caller principal
 	peer   string
 
 	mu      sync.Mutex
-	account string   // what the source calls the key and the account that are read; empty until known
-	secrets []string // the names of the secrets in its configuration
+	account string   // short hash of the source's name for the key and account; empty until known
+	secrets []string // names of the secrets used by its configuration
 }
 
 type callKey struct{}
 
-// withCall begins a call of caller, and returns the context of its handler.
+// withCall returns a context for a new call by caller, and sends the id of the call in a trailer.
 func withCall(ctx context.Context, caller principal) context.Context {
 	id := rand.Uint64() //nolint:gosec // it's no secret
 	c := &call{id: fmt.Sprintf("%016x", id), caller: caller, peer: peerOf(ctx)}
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(callIDTrailer, c.id)) // fails outside of a call only
+	_ = grpc.SetTrailer(ctx, metadata.Pairs(callIDTrailer, c.id)) // fails only outside of a call
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// callOf returns the call of a context, or nil.
+// callOf returns the call in ctx, or nil.
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
 	return c
 }
 
-// peerOf returns the address of the client of a call.
+// peerOf returns the address of the client, or "" if unknown.
 func peerOf(ctx context.Context) string {
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		return p.Addr.String()
@@ -57,12 +57,12 @@ func peerOf(ctx context.Context) string {
 	return ""
 }
 
-// mayName reports whether the caller may use a secret.
+// mayName reports whether the caller may use the named secret.
 func (c *call) mayName(name string) bool {
 	return c == nil || len(c.caller.secrets) == 0 || slices.Contains(c.caller.secrets, name)
 }
 
-// reads notes the account that a call reads, by the source's name for it.
+// reads records the account that a call reads, as the source names it.
 func (c *call) reads(account string) {
 	if c == nil {
 		return
@@ -72,12 +72,13 @@ func (c *call) reads(account string) {
 	c.account = shortHash(account)
 }
 
-// shownAccount is how much of the source's name for an account the logs show: enough to tell accounts apart.
+// shownAccount is how many characters of the source's name for an account the logs show, enough to distinguish accounts.
 const shownAccount = 12
 
 func shortHash(account string) string { return account[:min(len(account), shownAccount)] }
 
-// uses notes a secret in the configuration of a call. The name is one that exists, so it is no key in the wrong place.
+// uses records that the call's configuration uses a secret. Only names of existing secrets get here, so name can be logged:
+// it is not a key in the wrong place.
 func (c *call) uses(name string) {
 	if c == nil {
 		return
@@ -89,7 +90,7 @@ func (c *call) uses(name string) {
 	}
 }
 
-// attributes returns what the call's lines in the logs have in common.
+// attributes returns the attributes of each of the call's log lines.
 func (c *call) attributes() []slog.Attr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,10 +107,10 @@ func (c *call) attributes() []slog.Attr {
 	return attributes
 }
 
-// attributed is a handler that adds the attributes of the call to its lines.
+// attributed is a handler that adds the attributes of the call in the context to each record.
 type attributed struct{ slog.Handler }
 
-// Handle writes a line.
+// Handle implements [slog.Handler].
 func (a attributed) Handle(ctx context.Context, r slog.Record) error {
 	if c := callOf(ctx); c != nil {
 		r = r.Clone()
@@ -118,10 +119,10 @@ func (a attributed) Handle(ctx context.Context, r slog.Record) error {
 	return a.Handler.Handle(ctx, r)
 }
 
-// WithAttrs keeps the handler around the other.
+// WithAttrs implements [slog.Handler].
 func (a attributed) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return attributed{a.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup keeps the handler around the other.
+// WithGroup implements [slog.Handler].
 func (a attributed) WithGroup(name string) slog.Handler { return attributed{a.Handler.WithGroup(name)} }

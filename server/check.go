@@ -8,7 +8,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Check reports whether a configuration works. If it doesn't, the response says so, and the error is nil.
+// Check reports whether a configuration works. If it doesn't, the response lists the problems, and the error is nil.
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (resp *connectorv1.CheckResponse, err error) {
 	defer func(began time.Time) {
 		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostMembers)]}, err)
@@ -31,7 +31,7 @@ func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (res
 	return checkResponse(result, hidden), nil
 }
 
-// parseCheck turns a request into the source's, or lists all that is wrong with it.
+// parseCheck converts a request, or returns a failure that lists all violations.
 func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 	var p parser
 	p.known("", req.ProtoReflect())

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// limitedListener bounds the open connections of a listener. Connections without an authenticated call so far get only a share of
-// them: when it is used up, each new connection replaces the oldest one. So however many connections unauthenticated clients
-// open, a caller that authenticates soon after connecting gets a connection and keeps it.
+// limitedListener limits the open connections of a listener. Connections that have not made an authenticated call yet only
+// get a share of them. When the share is used up, each new connection replaces the oldest one in it. So however many
+// connections unauthenticated clients open, a caller that authenticates soon after connecting gets a connection and keeps it.
 type limitedListener struct {
 	net.Listener
 	most, share int
 
 	mu        sync.Mutex
-	room      *sync.Cond // signalled when a connection closes, or the listener
+	room      *sync.Cond // signalled when a connection or the listener closes
 	closed    bool
 	open      int
-	strangers *list.List // of *limitedConn, the first to come in front
+	strangers *list.List // of *limitedConn: the unauthenticated connections, oldest first
 	byPeer    map[string]*limitedConn
 }
 
@@ -28,7 +28,7 @@ func limitListener(listener net.Listener, most, share int) *limitedListener {
 	return l
 }
 
-// Accept accepts a connection. It waits for room only if all connections are of known callers.
+// Accept accepts a connection. If authenticated callers hold all connections, it waits until one closes.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	for l.open >= l.most && l.strangers.Len() == 0 && !l.closed {
@@ -66,7 +66,7 @@ func (l *limitedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// know notes that a call of a known caller came from an address.
+// know marks the connection from an address as authenticated.
 func (l *limitedListener) know(peer string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +76,7 @@ func (l *limitedListener) know(peer string) {
 	}
 }
 
-// remove forgets a connection. It is called with the lock held, and does nothing the second time.
+// remove removes a connection from the listener's state. It must be called with the lock held, and is idempotent.
 func (l *limitedListener) remove(c *limitedConn) {
 	if c.gone {
 		return
@@ -93,11 +93,11 @@ func (l *limitedListener) remove(c *limitedConn) {
 	l.room.Signal()
 }
 
-// limitedConn is a connection of a limitedListener, whose lock guards it.
+// limitedConn is a connection of a limitedListener. The listener's lock guards place and gone.
 type limitedConn struct {
 	net.Conn
 	listener *limitedListener
-	place    *list.Element // among the unauthenticated connections; nil once a caller has authenticated
+	place    *list.Element // in the listener's list of unauthenticated connections; nil once a caller has authenticated
 	gone     bool
 }
 

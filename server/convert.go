@@ -13,10 +13,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// The enums of package connector have the numbers of the protocol's, so a conversion is a cast; a test compares their
-// names.
+// The enums of package connector have the same numbers as the protocol's, so a conversion is a cast. TestEnumNumbers checks
+// this.
 
-// enums converts a list of them.
+// enums converts a list of enum values.
 func enums[Proto, Go ~int32 | ~int](values []Go) []Proto {
 	var converted []Proto
 	for _, value := range values {
@@ -25,7 +25,7 @@ func enums[Proto, Go ~int32 | ~int](values []Go) []Proto {
 	return converted
 }
 
-// structFromJSON converts a JSON object. It returns nil for empty input.
+// structFromJSON converts a JSON object to a Struct. It returns nil for empty input.
 func structFromJSON(raw json.RawMessage) (*structpb.Struct, error) {
 	if len(raw) == 0 {
 		return nil, nil
@@ -37,7 +37,7 @@ func structFromJSON(raw json.RawMessage) (*structpb.Struct, error) {
 	return object, nil
 }
 
-// protoDuration returns nil for durations that aren't positive, which always mean "unknown" or "any".
+// protoDuration converts a duration. It returns nil if d isn't positive, which always means "unknown" or "any".
 func protoDuration(d time.Duration) *durationpb.Duration {
 	if d <= 0 {
 		return nil
@@ -45,7 +45,7 @@ func protoDuration(d time.Duration) *durationpb.Duration {
 	return durationpb.New(d)
 }
 
-// protoTime returns nil for the zero time.
+// protoTime converts a time. It returns nil for the zero time.
 func protoTime(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -53,7 +53,7 @@ func protoTime(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// protoFailure converts a failure of the source, nil to nil, and takes secrets out of its texts.
+// protoFailure converts a failure and redacts secrets in its texts. It returns nil if f is nil.
 func protoFailure(f *connector.Failure, hidden secrets) *connectorv1.Failure {
 	if f == nil {
 		return nil

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// maxElements bounds the messages, list members and map entries of one request. Decoded, each costs some hundred bytes
-	// however few it has on the wire, so a size in bytes alone is no bound: two bytes make an empty message.
+	// maxElements is the maximum number of fields, list members, and map entries in a request. Each takes a hundred bytes or
+	// so when decoded, even an empty message of two bytes on the wire, so limiting the request's size is not enough.
 	maxElements = 1 << 18
-	// maxDepth bounds how deeply messages are nested. A value in an object is three messages: its Struct, its entry, itself.
+	// maxDepth is the maximum nesting of messages. A value in an object takes three levels: the Struct, its entry, and the
+	// Value.
 	maxDepth = 300
-	// overflowField is the number of the field that the codec leaves in a request that breaks one of these bounds. gRPC
-	// would answer an error of the codec itself with INTERNAL, and without a word of advice.
+	// overflowField is the number of the unknown field that marks a request over one of these limits. If the codec returned
+	// an error instead, gRPC would respond with INTERNAL and no advice.
 	overflowField protowire.Number = 1<<29 - 1
 )
 
-// Unmarshal decodes a request, unless that would cost too much memory. Such a request is left empty but for a mark, which
-// [overflows] finds.
+// Unmarshal decodes a request. If that would take too much memory, it leaves the request empty except for a mark, which
+// overflows detects.
 func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {
@@ -46,11 +47,11 @@ func overflows(message any) bool {
 	return size > 0 && number == overflowField
 }
 
-// elements is a budget for decoding.
+// elements is the number of elements that may still be decoded.
 type elements struct{ left int }
 
-// afford reports whether the budget suffices to decode a message nested at most depth deep, and deducts its elements.
-// What is malformed costs nothing: decoding it fails.
+// afford reports whether the budget suffices for decoding a message with at most depth levels, and deducts the message's
+// elements. It ignores malformed input, which proto.Unmarshal will reject.
 func (e *elements) afford(encoded []byte, m protoreflect.MessageDescriptor, depth int) bool {
 	if depth == 0 {
 		return false

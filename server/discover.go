@@ -9,7 +9,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Discover lists the streams.
+// Discover returns the source's streams and their schemas.
 func (s *service) Discover(
 	ctx context.Context, req *connectorv1.DiscoverRequest,
 ) (_ *connectorv1.DiscoverResponse, err error) {

@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// mostStrangersCalls bounds the calls in flight of clients without a credential where others have one, and
-	// mostStrangersRequests those whose request is being received: each may hold MaxRecvBytes.
+	// mostStrangersCalls limits the calls in flight of clients without a credential, on a server that requires one for some
+	// services. mostStrangersRequests limits those whose request is being received, each of which may hold MaxRecvBytes.
 	mostStrangersCalls    = 256
 	mostStrangersRequests = 16
 )
 
-// gate decides about each call before its request is read: until then it has cost no more than its headers.
+// gate authenticates and admits each call before its request is read, when it has cost no more than its headers.
 type gate struct {
 	opts      Options
-	running   atomic.Int64  // the connector's calls
-	strangers atomic.Int64  // their calls
-	requests  chan struct{} // a place for each stranger's request that is being received
+	running   atomic.Int64  // calls of the connector's service in flight
+	strangers atomic.Int64  // unauthenticated calls in flight
+	requests  chan struct{} // semaphore for unauthenticated requests being received
 	refusals  *sparse
 
 	mu        sync.Mutex
@@ -40,16 +40,16 @@ func newGate(opts Options) *gate {
 	return &gate{opts: opts, requests: make(chan struct{}, mostStrangersRequests), refusals: newSparse(opts.Logger)}
 }
 
-// visit is one call that a gate has let in.
+// visit is an admitted call.
 type visit struct {
 	ctx      context.Context //nolint:containedctx // that of the call, with its caller
 	gate     *gate
-	stranger bool        // without a credential, where others have one
-	ours     bool        // of the connector's service
-	late     *time.Timer // ends the call if its request does not arrive
+	stranger bool        // unauthenticated, on a server that requires a credential for some services
+	ours     bool        // a call of the connector's service
+	late     *time.Timer // cancels the call if its request does not arrive in time
 }
 
-// enter admits a call, or returns the error to respond with. The caller must call leave at the end of the call.
+// enter admits a call, or returns the error to respond with. If it is admitted, leave must be called at its end.
 func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 	service, _, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
 	v := &visit{ctx: ctx, gate: g, ours: service == connectorv1.ConnectorService_ServiceDesc.ServiceName}
@@ -77,14 +77,14 @@ func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 	return v, nil
 }
 
-// listen is called with each listener whose connections are limited.
+// listen registers a listener whose connections are limited.
 func (g *gate) listen(l *limitedListener) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.listeners = append(g.listeners, l)
 }
 
-// know notes that a connection has had a call of a known caller.
+// know marks the connection from peer as authenticated.
 func (g *gate) know(peer string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,7 +93,7 @@ func (g *gate) know(peer string) {
 	}
 }
 
-// guards reports whether a service is for callers with a credential only.
+// guards reports whether a service requires a credential.
 func (g *gate) guards(service string) bool {
 	switch service {
 	case connectorv1.ConnectorService_ServiceDesc.ServiceName:
@@ -124,7 +124,7 @@ func (g *gate) refused(ctx context.Context, fullMethod string, err error) {
 	g.refusals.log(ctx, "refused a call", "peer.address", peerOf(ctx), "method", fullMethod, "error", status.Convert(err).Message())
 }
 
-// receive receives the request by means of decode. The request counts as arrived when it is complete.
+// receive receives and decodes the request with decode, and stops the timer once it has arrived.
 func (v *visit) receive(decode func(any) error, message any) error {
 	if v.stranger {
 		select {
@@ -163,7 +163,7 @@ func (v *visit) leave() {
 	}
 }
 
-// stream is the interceptor of calls that stream. It must be the last before those that need the caller.
+// stream is the interceptor for streaming calls. Interceptors that need the caller must come after it.
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	v, err := g.enter(stream.Context(), info.FullMethod)
 	if err != nil {
@@ -175,7 +175,7 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 	return handle(srv, &visiting{wrapped, v})
 }
 
-// visiting is the stream of a visit.
+// visiting is the stream of an admitted call.
 type visiting struct {
 	*middleware.WrappedServerStream
 	visit *visit
@@ -184,8 +184,8 @@ type visiting struct {
 // RecvMsg receives a message.
 func (s *visiting) RecvMsg(m any) error { return s.visit.receive(s.WrappedServerStream.RecvMsg, m) }
 
-// unary returns the handler of a unary method behind the gate. gRPC has no interceptor for it: those for unary calls run
-// when the request is decoded. They still see calls that are refused, and requests that can't be decoded.
+// unary wraps handle, the handler of a unary method, with the gate. An interceptor can't do this because gRPC decodes the
+// request of a unary call before it runs interceptors. They still see refused calls and requests that can't be decoded.
 func (g *gate) unary(fullMethod string, handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		failed := func(ctx context.Context, err error) (any, error) {
@@ -210,7 +210,7 @@ func (g *gate) unary(fullMethod string, handle grpc.MethodHandler) grpc.MethodHa
 	}
 }
 
-// gated registers services behind a gate.
+// gated is a service registrar that wraps the unary methods of services with the gate.
 type gated struct {
 	*grpc.Server
 	gate *gate

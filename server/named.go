@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// secretMember is the only member of an object that names a secret, as in {"api_key": {"secret": "stripe-prod"}}.
+	// secretMember is the only member of an object that refers to a secret, as in {"api_key": {"secret": "stripe-prod"}}.
 	secretMember = "secret"
-	// largestSecret bounds the file of a secret, in bytes.
+	// largestSecret is the maximum size of a secret's file, in bytes.
 	largestSecret = 64 << 10
 )
 
-// secretName is the name of a secret: that of a file of the folder, and never a path. It is what Kubernetes allows as
-// the key of a Secret, less those that begin with a dot.
+// secretName matches the names of secrets, which are file names, never paths. It matches the keys that Kubernetes allows in
+// a Secret, except those that begin with a dot.
 var secretName = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,252}$`)
 
-// SecretsDir is a folder of secrets, one in a file, that configurations may name instead of holding them, so that they
-// need not travel.
+// SecretsDir is a directory of secrets, one per file. A configuration can refer to a secret by name, so that the secret
+// itself isn't sent with every call.
 type SecretsDir struct{ root *os.Root }
 
 // OpenSecrets opens a directory of secrets. Its files are re-read for each call.
@@ -41,11 +41,11 @@ func OpenSecrets(path string) (*SecretsDir, error) {
 	return &SecretsDir{root}, nil
 }
 
-// Close closes the folder.
+// Close closes the directory.
 func (d *SecretsDir) Close() error { return d.root.Close() }
 
-// read returns a secret without the white space around it. The root follows only links within the directory, which mounted
-// secrets consist of.
+// read returns a secret without surrounding white space. The root only follows symbolic links within the directory, as used
+// in secrets mounted by Kubernetes.
 func (d *SecretsDir) read(name string) (string, error) {
 	info, err := d.root.Stat(name)
 	if err != nil {
@@ -65,9 +65,9 @@ func (d *SecretsDir) read(name string) (string, error) {
 	return secret, nil
 }
 
-// resolve puts the secrets into a configuration that names them: in the fields that the schema marks as writeOnly, an
-// object whose only member is "secret". It changes nothing of what it was given. The error is a [connector.Failure] that
-// names the fields and repeats no name: a key may stand where a name belongs.
+// resolve returns config with its references to secrets resolved. A reference is an object whose only member is "secret",
+// in a field that the schema marks as writeOnly. resolve does not modify config. The error is a [connector.Failure] that
+// lists the fields but never quotes a name, which may be a key in the wrong place.
 func (s *service) resolve(ctx context.Context, config *structpb.Struct) (*structpb.Struct, error) {
 	r := resolver{
 		dir:     s.opts.Secrets,
@@ -87,14 +87,14 @@ type resolver struct {
 	dir        *SecretsDir
 	allowed    func(name string) bool
 	used       func(name string)
-	unreadable func(path string, err error) // reports the reason to the operator
+	unreadable func(path string, err error) // logs why a secret can't be read
 }
 
 // object returns config with its secrets inserted, or config itself if it refers to none.
 func (r *resolver) object(path string, config *structpb.Struct, schema map[string]any) *structpb.Struct {
 	properties, _ := schema["properties"].(map[string]any)
 	resolved := config
-	for _, field := range slices.Sorted(maps.Keys(properties)) { // so that violations come in one order
+	for _, field := range slices.Sorted(maps.Keys(properties)) { // for a stable order of violations
 		property, _ := properties[field].(map[string]any)
 		inner := config.GetFields()[field].GetStructValue()
 		if inner == nil {
@@ -148,7 +148,7 @@ func (r *resolver) secret(path string, named *structpb.Struct) string {
 	return secret
 }
 
-// schemaOf decodes a schema; nil if it is none.
+// schemaOf returns the decoded schema, or nil if it is not a JSON object.
 func schemaOf(schema json.RawMessage) map[string]any {
 	var parsed map[string]any
 	if json.Unmarshal(schema, &parsed) != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// parcel is a ReadResponse with records of one batch. The codec writes it from the records' own strings into the buffer
-// that gRPC sends: messages in between would cost as much as the rest of the way.
+// parcel is a ReadResponse with records of one batch. The codec encodes it straight from the records' strings into the
+// buffer that gRPC sends. Building protobuf messages in between would cost as much as all the other work.
 type parcel struct {
-	header  []byte             // the fields of the RecordBatch but its records, encoded
-	data    protowire.Number   // the field of a Record that its Data goes to
-	records []connector.Record // their Data is in the encoding of that field
-	size    int                // of the encoded RecordBatch
+	header  []byte             // the encoded fields of the RecordBatch, except its records
+	data    protowire.Number   // the field of a Record that holds its Data
+	records []connector.Record // with Data encoded as that field requires
+	size    int                // of the encoded RecordBatch, in bytes
 }
 
-// The numbers of the fields, from connector.proto.
+// Field numbers, from connector.proto.
 const (
 	responseRecords protowire.Number = 1
 
@@ -39,20 +39,20 @@ const (
 	timeNanos   protowire.Number = 2
 )
 
-// fieldSize is the encoded size of a string, or of a message, of size bytes: a tag of one byte, the length, the bytes.
+// fieldSize returns the encoded size of a string or message field: a tag of one byte, the length, and size bytes.
 func fieldSize(size int) int { return 1 + protowire.SizeBytes(size) }
 
-// batchHeader encodes what a RecordBatch has besides its records.
+// batchHeader encodes the fields of a RecordBatch, except its records.
 func batchHeader(batch *connector.RecordBatch) []byte {
 	header := appendText(nil, batchStream, batch.Stream)
 	header = appendText(header, batchAccount, batch.Account)
 	return appendInt(header, batchGeneration, batch.Generation)
 }
 
-// messageSize is the encoded size of the ReadResponse.
+// messageSize returns the encoded size of the ReadResponse.
 func (p *parcel) messageSize() int { return fieldSize(p.size) }
 
-// appendTo encodes the ReadResponse.
+// appendTo appends the encoded ReadResponse to a buffer.
 func (p *parcel) appendTo(to []byte) []byte {
 	to = appendLength(to, responseRecords, p.size)
 	to = append(to, p.header...)
@@ -73,7 +73,7 @@ func (p *parcel) appendTo(to []byte) []byte {
 	return to
 }
 
-// recordSize is the encoded size of a Record.
+// recordSize returns the encoded size of a Record.
 func (p *parcel) recordSize(r *connector.Record) int {
 	size := textSize(r.EventID) + intSize(int64(r.Operation))
 	if r.Data != "" || p.data == recordStruct {
@@ -85,10 +85,10 @@ func (p *parcel) recordSize(r *connector.Record) int {
 	return size
 }
 
-// timeSize is the encoded size of a Timestamp.
+// timeSize returns the encoded size of a Timestamp.
 func timeSize(t time.Time) int { return intSize(t.Unix()) + intSize(int64(t.Nanosecond())) }
 
-// textSize and intSize return the encoded sizes of fields that are omitted if empty or zero.
+// textSize and intSize return the encoded size of a field, which is omitted if empty or zero.
 func textSize(s string) int {
 	if s == "" {
 		return 0
@@ -121,7 +121,7 @@ func appendInt(to []byte, field protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(to, field, protowire.VarintType), uint64(n))
 }
 
-// codec is gRPC's for protobuf, and knows parcels.
+// codec is gRPC's protobuf codec, extended to encode parcels and to limit the memory that decoding a request takes.
 type codec struct {
 	encoding.CodecV2
 	outbox outbox
@@ -129,7 +129,7 @@ type codec struct {
 
 func newCodec() *codec { return &codec{CodecV2: encoding.GetCodecV2(proto.Name)} }
 
-// Marshal encodes a parcel in a buffer of the outbox, which gets it back when it was sent.
+// Marshal encodes a parcel into a buffer of the outbox. The buffer returns to the outbox when it has been sent.
 func (c *codec) Marshal(message any) (mem.BufferSlice, error) {
 	p, ok := message.(*parcel)
 	if !ok {

@@ -17,28 +17,28 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// parser converts the fields of a request and collects what is wrong with them, so that the caller learns all at once.
-// Descriptions never repeat what came: the path says where to look, and the value may be a secret.
+// parser converts the fields of a request and collects violations, so that all of them can be reported together.
+// Descriptions never quote a value, which may be a secret. The path identifies the field.
 type parser struct {
-	wrong      int                   // how many fields are
-	violations []connector.Violation // the first of them
+	wrong      int                   // number of violations found
+	violations []connector.Violation // the first mostViolations of them
 }
 
 const (
-	// mostViolations is how many wrong fields a failure names.
+	// mostViolations is the maximum number of violations listed in a failure.
 	mostViolations = 20
-	// mostMembers is the maximum length of a list in a request: no source has as many streams, and no object as many fields.
+	// mostMembers is the maximum length of a list in a request. No source has more streams, and no object more fields.
 	mostMembers = 1000
 )
 
-// add notes that a field is wrong.
+// add records a violation.
 func (p *parser) add(field, description string) {
 	if p.wrong++; p.wrong <= mostViolations {
 		p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
 	}
 }
 
-// err returns the failure of the request, or nil if nothing is wrong with it.
+// err returns a failure that lists the violations, or nil if there are none.
 func (p *parser) err() error {
 	if p.wrong == 0 {
 		return nil
@@ -58,13 +58,13 @@ func (p *parser) isShort(field string, length int) bool {
 	return length <= mostMembers
 }
 
-// object returns s as compact JSON, or nil if it is unset.
+// object returns s as compact JSON, or nil if s is unset.
 func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	if s == nil {
 		return nil
 	}
 	spaced, err := protojson.Marshal(s)
-	if err != nil { // the error quotes the value
+	if err != nil { // drop err, which quotes the value
 		p.add(field, "holds a value that JSON cannot express: NaN, an infinity, or a Value that is not set")
 		return nil
 	}
@@ -76,12 +76,13 @@ func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	return compact.Bytes()
 }
 
-// known checks that this server knows all fields of a message and of those in it: an option is never ignored silently.
+// known adds a violation for each field, in m or in a message within it, that this server does not know. Options are never
+// silently ignored.
 func (p *parser) known(path string, m protoreflect.Message) {
 	for unknown := m.GetUnknown(); len(unknown) > 0; {
 		number, _, size := protowire.ConsumeField(unknown)
 		if size < 0 {
-			break // cannot be: what protobuf could not decode is no request
+			break // can't happen: protobuf has already decoded the message
 		}
 		p.add(strings.TrimPrefix(fmt.Sprintf("%s.%d", path, number), "."),
 			"is the number of a field that this server does not know: leave it unset, or use a newer server")
@@ -103,10 +104,10 @@ func (p *parser) known(path string, m protoreflect.Message) {
 	})
 }
 
-// structName is the type of a configuration and of the content of a state, whose fields are the source's own.
+// structName is the type of configurations and of the content of states, whose fields only the source knows.
 var structName = (*structpb.Struct)(nil).ProtoReflect().Descriptor().FullName()
 
-// streamName checks a name, and that it was not seen before.
+// streamName checks that name is set and not yet in seen, and adds it to seen.
 func (p *parser) streamName(field, name string, seen map[string]bool) {
 	switch {
 	case name == "":
@@ -117,21 +118,21 @@ func (p *parser) streamName(field, name string, seen map[string]bool) {
 	seen[name] = true
 }
 
-// enum checks that this server knows the value.
+// enum checks that value is one that this server knows.
 func (p *parser) enum(field string, value protoreflect.Enum) {
 	if value.Descriptor().Values().ByNumber(value.Number()) == nil {
 		p.add(field, "is a value that this server does not know")
 	}
 }
 
-// notNegative checks a count.
+// notNegative checks that count is not negative.
 func (p *parser) notNegative(field string, count int64) {
 	if count < 0 {
 		p.add(field, "must not be negative")
 	}
 }
 
-// duration returns d, or zero if it is unset.
+// duration returns d, or zero if d is unset.
 func (p *parser) duration(field string, d *durationpb.Duration) time.Duration {
 	if d == nil {
 		return 0
@@ -146,7 +147,7 @@ func (p *parser) duration(field string, d *durationpb.Duration) time.Duration {
 	return d.AsDuration()
 }
 
-// second returns a time in whole seconds, or the zero time if it is unset.
+// second returns t, which must be in whole seconds, or the zero time if t is unset.
 func (p *parser) second(field string, t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -161,5 +162,5 @@ func (p *parser) second(field string, t *timestamppb.Timestamp) time.Time {
 	return t.AsTime()
 }
 
-// index returns the path of an element.
+// index returns the path of the i-th element of field.
 func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }

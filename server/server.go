@@ -21,7 +21,7 @@ import (
 
 const (
 	defaultMaxRecvBytes    = 4 << 20
-	defaultMaxMessageBytes = 4 << 20 // what a gRPC client receives unless it was told otherwise
+	defaultMaxMessageBytes = 4 << 20 // gRPC clients receive no more by default
 	defaultBatchBytes      = 256 << 10
 	maxBatchBytes          = 1 << 20
 
@@ -30,67 +30,70 @@ const (
 	defaultConnectionIdle     = 15 * time.Minute
 	defaultConnectionAge      = 30 * time.Minute
 	defaultConnectionAgeGrace = 24 * time.Hour
-	defaultMinPing            = 10 * time.Second // the shortest that grpc-go's client can be set to
+	defaultMinPing            = 10 * time.Second // the minimum in grpc-go's client
 )
 
 // Options are the settings of a [Server]. The zero value works.
 type Options struct {
-	// Logger takes one line when a call starts, one when it ends, one for each stream of a Read, and one for each panic.
-	// Nil means no logs.
+	// Logger receives one line when a call starts, one when it ends, one per stream of a Read, and one per panic.
+	// If nil, nothing is logged.
 	Logger *slog.Logger
-	// Audit takes one line for each call that reads: who read which account and streams, and how many records, never content.
-	// Nil means no such log.
+	// Audit receives one line for each Check, Discover, and Read: the caller, the account, the streams, and the number of
+	// records, but never content. If nil, there is no audit log.
 	Audit *slog.Logger
-	// Observer is told what Reads send. Nil means nobody.
+	// Observer is notified of what Reads send. It may be nil.
 	Observer Observer
-	// GRPC are further options, such as a handler of statistics, or interceptors, which come outermost.
+	// GRPC holds additional server options, such as a stats handler. Interceptors in it run outermost.
 	GRPC []grpc.ServerOption
-	// Version is the connector's build, for Spec. Empty means "devel".
+	// Version is the connector's version, as reported by Spec. Empty means "devel".
 	Version string
 	// MaxRecvBytes is the largest request accepted. Zero means 4 MiB.
 	MaxRecvBytes int
-	// MaxMessageBytes is the largest message sent. An object that needs a larger one fails its stream. Zero means
-	// 4 MiB, which a client accepts by default.
+	// MaxMessageBytes is the largest message sent. An object that does not fit fails its stream. Zero means 4 MiB, which
+	// clients accept by default.
 	MaxMessageBytes int
-	// BatchBytes is the size that messages with several records do not exceed. Zero means 256 KiB; more than 1 MiB means
-	// 1 MiB, more than MaxMessageBytes means MaxMessageBytes.
+	// BatchBytes is the maximum size of a message with several records. Zero means 256 KiB. It is capped at 1 MiB and at
+	// MaxMessageBytes.
 	BatchBytes int
 
-	// Credentials secure the connections, as [LoadTLS] makes them. Nil means clear text.
+	// Credentials secures the connections; see [LoadTLS]. If nil, connections are in clear text.
 	Credentials credentials.TransportCredentials
-	// Tokens let in the clients that show no certificate. Nil means that none is asked for.
+	// Tokens authenticates clients that have presented no certificate. If nil, no token is required.
 	Tokens *Tokens
-	// Health and Reflection say who may call the health and reflection services. Zero means the callers of the connector.
+	// Health and Reflection control access to the health and reflection services. The zero value, Guarded, admits callers
+	// of the connector.
 	Health, Reflection Access
-	// Secrets are what configurations may name. Nil means that they hold their secrets themselves. The caller closes it.
+	// Secrets holds the secrets that configurations may name. If nil, configurations must contain their secrets. The server
+	// does not close it.
 	Secrets *SecretsDir
 
-	// MaxReads bounds the Reads that run at once, MaxReadsPerAccount those of one account, if the source is a
-	// [connector.Identifier]. Others are refused with RESOURCE_EXHAUSTED and a time to wait. Zero means no bound.
+	// MaxReads limits the number of concurrent Reads. MaxReadsPerAccount limits those of one account, if the source is a
+	// [connector.Identifier]. Further Reads are refused with RESOURCE_EXHAUSTED and a retry delay. Zero means no limit.
 	MaxReads, MaxReadsPerAccount int
-	// MaxConnections bounds the open connections of each listener. A quarter of them are for clients that have made no call with
-	// a credential yet, if there are credentials: when these are used up, the oldest is closed for the next. When all are in use
-	// by known callers, others wait for one to close. Zero means no bound.
+	// MaxConnections limits the open connections of each listener. A quarter of them are available to clients that have not
+	// made an authenticated call yet (or any call, if no credential is required). When that share is used up, each new
+	// connection replaces the oldest one in it. When authenticated callers hold all connections, new ones wait until one
+	// closes. Zero means no limit.
 	MaxConnections int
-	// HandshakeTimeout is how long a new connection may take to be of use, and then each call to bring its request.
+	// HandshakeTimeout is the time allowed for a new connection's handshake, and then for each call's request to arrive.
 	// Zero means 20 s.
 	HandshakeTimeout time.Duration
-	// StallTimeout is how long a message of a Read may wait for its client before the Read is ended with UNAVAILABLE.
+	// StallTimeout is how long a message of a Read may wait for its client before the Read fails with UNAVAILABLE.
 	// Zero means 10 minutes.
 	StallTimeout time.Duration
-	// ConnectionIdle is how long a connection without calls is kept. Zero means 15 minutes.
+	// ConnectionIdle is how long a connection without calls stays open. Zero means 15 minutes.
 	ConnectionIdle time.Duration
-	// ConnectionAge is when a client is asked to reconnect, so that its calls spread over newer servers. Running calls may
-	// continue for ConnectionAgeGrace. Zero means 30 minutes, and a day.
+	// ConnectionAge is the age at which a client is asked to reconnect, so that calls spread to newer servers. Calls in
+	// flight may continue for ConnectionAgeGrace. Zero means 30 minutes and 24 hours, respectively.
 	ConnectionAge, ConnectionAgeGrace time.Duration
-	// MinPing is the shortest interval at which clients may ping. Zero means 10 s.
+	// MinPing is the minimum interval between a client's keepalive pings. Zero means 10 s.
 	MinPing time.Duration
 }
 
-// Server serves one source. Make it with [New], run it with [Server.Serve], end it with [Server.Shutdown].
+// Server serves one source. Create it with [New], run it with [Server.Serve], and stop it with [Server.Shutdown].
 type Server struct {
 	grpc      *grpc.Server
-	probes    *grpc.Server // answers for health alone, in clear text
+	probes    *grpc.Server // serves only health, in clear text
 	health    *healthService
 	opts      Options
 	gate      *gate
@@ -98,7 +101,7 @@ type Server struct {
 	drainOnce sync.Once
 }
 
-// New makes a server that answers with source, whose Spec it asks for once.
+// New returns a server for source. It calls source.Spec once.
 func New(source connector.Source, opts Options) *Server {
 	opts = opts.withDefaults()
 	drain := make(chan struct{})
@@ -117,8 +120,8 @@ func New(source connector.Source, opts Options) *Server {
 	return s
 }
 
-// Serve answers calls on listener, which it closes, until Shutdown. It returns nil after Shutdown, and otherwise the
-// reason why it ended. It may be called for several listeners at once.
+// Serve serves calls on listener until Shutdown, and closes the listener. It returns nil after Shutdown and an error
+// otherwise. It may be called concurrently with several listeners.
 func (s *Server) Serve(listener net.Listener) error {
 	if s.opts.MaxConnections > 0 {
 		limited := limitListener(listener, s.opts.MaxConnections, s.opts.MaxConnections/strangersShare)
@@ -131,17 +134,17 @@ func (s *Server) Serve(listener net.Listener) error {
 	return nil
 }
 
-// ServeHealth answers for health alone, in clear text and to everybody, on a listener of its own: probes of a cluster
-// speak no TLS and know no token. Otherwise it is like Serve.
+// ServeHealth is like Serve, but serves only health, in clear text and without authentication, because a cluster's probes
+// have neither TLS nor a token. Use a separate listener for it.
 func (s *Server) ServeHealth(listener net.Listener) error {
-	listener = limitListener(listener, mostProbes, mostProbes) // all of them unauthenticated
+	listener = limitListener(listener, mostProbes, mostProbes) // all are unauthenticated
 	if err := s.probes.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
 }
 
-// CutOffError reports that Shutdown cut off calls that took too long.
+// CutOffError is the error of a Shutdown that cancelled calls because they took too long.
 type CutOffError struct {
 	Calls int
 	cause error
@@ -152,11 +155,11 @@ func (e *CutOffError) Error() string { return fmt.Sprintf("%d calls were cut off
 // Unwrap returns the error of Shutdown's context.
 func (e *CutOffError) Unwrap() error { return e.cause }
 
-// Shutdown ends the server: health turns NOT_SERVING, new Reads are refused with UNAVAILABLE and a hint to retry, and
-// those that are running are told to end at their next checkpoint. Calls that still run when ctx is done are cancelled,
-// and the error is a [*CutOffError]. Either way no call is running any more when it returns.
+// Shutdown stops the server. Health turns NOT_SERVING, new Reads are refused with UNAVAILABLE and a retry delay, and running
+// Reads are asked to end at their next checkpoint. When ctx is done, Shutdown cancels the calls that are still running and
+// returns a [*CutOffError]. No call is running when Shutdown returns.
 func (s *Server) Shutdown(ctx context.Context) error {
-	defer s.probes.Stop() // probes hear of the drain until it is over
+	defer s.probes.Stop() // until then, probes can see NOT_SERVING
 	s.startDrain()
 	ended := make(chan struct{})
 	go func() {
@@ -168,7 +171,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	calls := int(s.gate.running.Load()) // none if clients only have not taken what their calls left behind
+	calls := int(s.gate.running.Load()) // zero if all calls have returned and only their output has not been received
 	s.grpc.Stop()
 	<-ended
 	if calls > 0 {
@@ -187,10 +190,10 @@ func (s *Server) Draining() bool {
 	}
 }
 
-// GetServiceInfo names the methods that the server answers, for those who count calls of each.
+// GetServiceInfo returns the server's services and methods, which metrics of calls are initialized from.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
 
-// startDrain tells the client side, load balancers included, to use other servers. Running calls continue.
+// startDrain turns health to NOT_SERVING, so that clients and load balancers use other servers. Running calls continue.
 func (s *Server) startDrain() {
 	s.drainOnce.Do(func() {
 		close(s.drain)

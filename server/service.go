@@ -9,7 +9,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// drainRetryAfter is how long a caller that was refused by a draining server should wait before it tries another.
+// drainRetryAfter is the retry delay sent to callers refused by a draining server.
 const drainRetryAfter = time.Second
 
 // service implements the RPCs.
@@ -33,7 +33,7 @@ func newService(source connector.Source, opts Options, drain <-chan struct{}) *s
 	}
 }
 
-// identify names the account that a configuration reads, if the source can tell.
+// identify returns the source's name for the account that config reads, or "" if the source is no [connector.Identifier].
 func (s *service) identify(config connector.Config) string {
 	if source, ok := s.source.(connector.Identifier); ok {
 		return source.Identify(config)
@@ -41,12 +41,12 @@ func (s *service) identify(config connector.Config) string {
 	return ""
 }
 
-// secretsOf collects what must not leave with a call that brought config.
+// secretsOf returns the secrets to redact from the output of a call with this configuration.
 func (s *service) secretsOf(config *structpb.Struct) secrets {
 	return secretsOf(config, s.spec.ConfigSchema)
 }
 
-// checkDrain refuses new work while the server drains.
+// checkDrain returns a Transient failure if the server is draining.
 func (s *service) checkDrain() error {
 	select {
 	case <-s.drain:

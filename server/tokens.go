@@ -16,35 +16,37 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Access says who may call a service other than the connector itself.
+// Access specifies who may call the health or reflection service.
 type Access int
 
 // The kinds of access.
 const (
 	Guarded Access = iota // callers of the connector
-	Open                  // anyone with a connection
+	Open                  // anyone who can connect
 	Closed                // nobody: the service is not registered
 )
 
-// Tokens are the bearer tokens that let a client in that has shown no certificate. They're safe for concurrent use.
+// Tokens are the bearer tokens that authenticate clients without a certificate. They are safe for concurrent use.
 type Tokens struct{ current *reloaded[[]token] }
 
-// token is one of them. Only its hash is in memory.
+// token is a bearer token, of which only the hash is kept in memory, and its bearer.
 type token struct {
 	hash [sha256.Size]byte
 	principal
 }
 
-// tokenPattern is what RFC 6750 (section 2.1) calls a b64token, long enough that nobody guesses it.
+// tokenPattern matches a b64token (RFC 6750, section 2.1) that is long enough not to be guessed.
 var tokenPattern = regexp.MustCompile(`^[0-9A-Za-z._~+/-]{16,512}=*$`)
 
-// callerName is what a line of the file of tokens may call its bearer.
+// callerName matches the names allowed in caller=NAME.
 var callerName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._@-]{0,63}$`)
 
-// LoadTokens reads a file of tokens, one per line. After the token, separated by spaces, come the name of its bearer for the
-// logs, as in caller=billing, and the names of the secrets that the bearer may use. Both are optional: without a name the
-// logs have the number of the line, and without secrets the bearer may use all. Empty lines and lines that begin with # are
-// skipped. The file is re-read when it changes.
+// LoadTokens loads a file with one token per line. The token may be followed, separated by spaces, by
+//
+//   - the name of its bearer in the logs, as in caller=billing; by default, the logs show the line number;
+//   - the names of the secrets that the bearer may use; by default, the bearer may use all of them.
+//
+// Empty lines and lines that begin with # are skipped. The file is reloaded when it changes.
 func LoadTokens(path string, logger *slog.Logger) (*Tokens, error) {
 	current, err := reload(logger, parseTokens, path)
 	if err != nil {
@@ -53,7 +55,7 @@ func LoadTokens(path string, logger *slog.Logger) (*Tokens, error) {
 	return &Tokens{current}, nil
 }
 
-// parseTokens reads the file. Its errors show nothing of the content.
+// parseTokens parses the file. Its errors never quote the content.
 func parseTokens(contents [][]byte) ([]token, error) {
 	var tokens []token
 	number := 0
@@ -81,7 +83,7 @@ func parseTokens(contents [][]byte) ([]token, error) {
 	return tokens, nil
 }
 
-// parseBearer parses what follows a token.
+// parseBearer parses the words that follow a token.
 func parseBearer(words []string) (principal, error) {
 	var p principal
 	for _, word := range words {
@@ -100,7 +102,8 @@ func parseBearer(words []string) (principal, error) {
 	return p, nil
 }
 
-// find returns the token that was sent, or nil. It takes as long for any. The error says why no token is known.
+// find returns the token that matches sent, or nil if none does. The time it takes does not depend on sent. It fails if the
+// file has been unusable for too long.
 func (t *Tokens) find(sent string) (*token, error) {
 	hash := sha256.Sum256([]byte(sent))
 	tokens, err := t.current.get()
@@ -114,7 +117,8 @@ func (t *Tokens) find(sent string) (*token, error) {
 	return &tokens[at], nil
 }
 
-// authenticate returns who makes a call: whose certificate was verified, or whose token was sent. Nil tokens let everyone in.
+// authenticate returns the caller of a call, identified by a verified certificate or a bearer token. If t is nil, it admits
+// everyone.
 func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 	if subject, ok := certified(ctx); ok {
 		return principal{name: subject}, nil
@@ -128,7 +132,7 @@ func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 	}
 	found, err := t.find(sent)
 	switch {
-	case err != nil: // which the log has
+	case err != nil: // already logged
 		return principal{}, toStatus(&connector.Failure{
 			Class: connector.Transient, Retryable: true,
 			Message: "This service cannot read its token file and accepts no calls until it can: ask its operator to check the log.",
