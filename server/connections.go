@@ -8,7 +8,7 @@ import (
 
 // limitedListener limits the open connections of a listener. Connections that have not made an authenticated call yet only
 // get a share of them. When the share is used up, each new connection replaces the oldest one in it. So however many
-// connections unauthenticated clients open, a caller that authenticates soon after connecting gets a connection and keeps it.
+// connections unauthenticated clients open, a caller that authenticates soon after connecting keeps its connection.
 type limitedListener struct {
 	net.Listener
 	most, share int

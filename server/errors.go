@@ -16,17 +16,16 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// errorDomain is the domain of every ErrorInfo that this service sends.
+// errorDomain is the domain in every ErrorInfo.
 const errorDomain = "connector.v1"
 
-// refusalError is a failure of class AUTH, PERMISSION or RATE_LIMIT by which the service itself refused a call, rather than
-// the source.
+// refusalError is a failure of class AUTH, PERMISSION, or RATE_LIMIT that comes from this service, not from the source.
 type refusalError struct{ *connector.Failure }
 
 // Unwrap returns the failure.
 func (r refusalError) Unwrap() error { return r.Failure }
 
-// refusedBy returns who refused a call that ended with err, whose failure has this class.
+// refusedBy returns who refused a call that ended with err, a failure of the given class.
 func refusedBy(err error, class connector.Class) connectorv1.RefusedBy {
 	if _, own := errors.AsType[refusalError](err); own {
 		return connectorv1.RefusedBy_REFUSED_BY_SERVICE
@@ -39,8 +38,8 @@ func refusedBy(err error, class connector.Class) connectorv1.RefusedBy {
 	return connectorv1.RefusedBy_REFUSED_BY_UNSPECIFIED
 }
 
-// toStatus returns the RPC error for err. Anything that is neither a [connector.Failure] nor a context's error is a bug,
-// and becomes INTERNAL with a message that shows nothing of it.
+// toStatus returns the RPC error for err. An error that is neither a [connector.Failure] nor a context error is a bug. It
+// becomes INTERNAL, with a message that doesn't quote it.
 func toStatus(err error, hidden secrets) error {
 	switch {
 	case err == nil:
@@ -56,7 +55,7 @@ func toStatus(err error, hidden secrets) error {
 	return fit(codeOf(failure.Class), wire).Err()
 }
 
-// codeOf returns the gRPC code of a class, as the service's comment in the proto promises.
+// codeOf returns the gRPC code for a class, as documented for the service in connector.proto.
 func codeOf(class connector.Class) codes.Code {
 	switch class {
 	case connector.ConfigError:
@@ -74,10 +73,10 @@ func codeOf(class connector.Class) codes.Code {
 	case connector.System:
 		return codes.Internal
 	}
-	return codes.Internal // a class that does not exist is a bug of the connector too
+	return codes.Internal // an unknown class is a bug in the connector, too
 }
 
-// failureStatus returns the status for a failure, with all of its details.
+// failureStatus returns the status for a failure, with its details.
 func failureStatus(code codes.Code, f *connectorv1.Failure) *status.Status {
 	class := strings.TrimPrefix(f.GetClass().String(), "FAILURE_CLASS_")
 	details := []protoadapt.MessageV1{
@@ -98,7 +97,7 @@ func failureStatus(code codes.Code, f *connectorv1.Failure) *status.Status {
 	return detailed
 }
 
-// metadataOf returns what a program may want to know of a failure without this package's proto at hand.
+// metadataOf returns the ErrorInfo metadata for a failure, for clients without our proto.
 func metadataOf(f *connectorv1.Failure) map[string]string {
 	metadata := map[string]string{}
 	for key, value := range map[string]string{
@@ -131,13 +130,13 @@ func badRequest(violations []*connectorv1.FieldViolation) *errdetails.BadRequest
 	return bad
 }
 
-// sendError returns the error of a Read whose message could not be sent: the context's if the client is gone.
+// sendError returns the error of a Read that could not send a message: a context error if the client is gone.
 func sendError(ctx context.Context, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr
 	}
 	switch status.Code(err) {
-	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded: // the connection broke, and ctx learns of it next
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded: // the connection broke, and ctx is about to be done
 		return context.Canceled
 	}
 	return fmt.Errorf("send to the client: %w", err)

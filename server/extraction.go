@@ -10,18 +10,18 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// extraction is a sink that counts what a Read sends and notifies the observer. At the end it writes the extraction log: one line
-// per stream, and the totals into the line of the call.
+// extraction is a sink that counts what a Read sends and notifies the observer. At the end of the Read, it logs one line per
+// stream, and adds the totals to the call's line.
 type extraction struct {
 	connector.Sink
 
 	observer Observer
 	account  string // a short hash
 	streams  map[place]*extracted
-	order    []*extracted // as they came
+	order    []*extracted // in order of first use
 }
 
-// place is where records come from.
+// place identifies a stream of an account.
 type place struct{ stream, account string }
 
 // extracted is the progress of a stream.
@@ -40,7 +40,7 @@ func newExtraction(next connector.Sink, observer Observer, account string) *extr
 	return &extraction{Sink: next, observer: observer, account: account, streams: map[place]*extracted{}}
 }
 
-// Send sends m, and counts it once it has left.
+// Send sends m, and then counts it.
 func (e *extraction) Send(ctx context.Context, m connector.Message) error {
 	if err := e.Sink.Send(ctx, m); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (e *extraction) count(batch *connector.RecordBatch) {
 	s.upserts.add(upserts)
 	s.deletes.add(deletes)
 	if !s.ended.IsZero() {
-		s.ended = time.Now() // a Read with follow continues after a stream is complete
+		s.ended = time.Now() // a Read with follow may send more after COMPLETE
 	}
 	if upserts.Records > 0 {
 		e.observer.RecordsSent(batch.Stream, connector.Upsert, upserts)
@@ -107,7 +107,7 @@ func (e *extraction) status(m *connector.StreamStatus) {
 	}
 }
 
-// finish records what only the summary has.
+// finish records the results that only the summary contains.
 func (e *extraction) finish(ctx context.Context, summary connector.Summary) {
 	for _, m := range summary.Streams {
 		s := e.at(m.Stream, m.Account)
@@ -120,7 +120,7 @@ func (e *extraction) finish(ctx context.Context, summary connector.Summary) {
 	})
 }
 
-// end writes the log. A stream that did not come to an end of its own is INCOMPLETE: it is resumed from its last state.
+// end writes the log. Streams without a final status are INCOMPLETE: they resume from their last state.
 func (e *extraction) end(ctx context.Context, logger *slog.Logger, hidden secrets) {
 	var all Count
 	for _, s := range e.order {

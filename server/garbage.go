@@ -1,7 +1,7 @@
 package server
 
-// GCPercent is the garbage collection target (debug.SetGCPercent) for a process that does nothing but serve. What is alive is
-// small, and nearly all garbage is pages that were sent, so collecting it a little less often than at Go's 100 costs a few
-// MiB. More saves no processor time: memory that was never used before costs as much as collecting what was. GOMEMLIMIT
-// bounds a process in a container all the same.
+// GCPercent is the garbage collection target (see debug.SetGCPercent) for a process that only serves. The live heap is
+// small, and nearly all garbage is pages that have been sent, so collecting a little less often than with Go's default of
+// 100 costs only a few MiB. Higher values save no CPU time, because touching fresh memory costs as much as collecting
+// garbage. GOMEMLIMIT still limits a process in a container.
 const GCPercent = 150

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// observedCredentials report handshakes that fail: gRPC closes such connections without a word.
+// observedCredentials logs and counts failed handshakes. gRPC itself closes such connections silently.
 type observedCredentials struct {
 	credentials.TransportCredentials
 
@@ -20,7 +20,7 @@ type observedCredentials struct {
 	observer Observer
 }
 
-// ServerHandshake does the handshake of a new connection.
+// ServerHandshake implements [credentials.TransportCredentials].
 func (c *observedCredentials) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured, info, err := c.TransportCredentials.ServerHandshake(conn)
 	if err != nil {
@@ -31,12 +31,12 @@ func (c *observedCredentials) ServerHandshake(conn net.Conn) (net.Conn, credenti
 	return secured, info, err
 }
 
-// Clone copies the credentials.
+// Clone implements [credentials.TransportCredentials].
 func (c *observedCredentials) Clone() credentials.TransportCredentials {
 	return &observedCredentials{c.TransportCredentials.Clone(), c.failures, c.observer}
 }
 
-// HandshakeCauses are the causes that an [Observer] is told of.
+// HandshakeCauses returns all values of the cause passed to [Observer].HandshakeFailed.
 func HandshakeCauses() []string {
 	return []string{
 		"expired_certificate", "hung_up", "invalid_certificate", "no_certificate", "no_http2", "no_tls", "old_version", "other",
@@ -44,7 +44,7 @@ func HandshakeCauses() []string {
 	}
 }
 
-// handshakeCause returns one of a few words for why a handshake failed, fit to label a metric.
+// handshakeCause returns the one of [HandshakeCauses] that matches err, for use as a metric label.
 func handshakeCause(err error) string {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if invalid.Reason == x509.Expired {

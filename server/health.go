@@ -10,8 +10,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// healthService answers grpc.health.v1 for "" (is the process alive?) and for the connector's service (may calls be
-// sent here?). It never asks the source: a source that is out of order must not restart the connector.
+// healthService implements grpc.health.v1 for "" (liveness) and for the connector's service (readiness). It never asks the
+// source, because an upstream outage must not cause the connector to be restarted.
 type healthService struct {
 	*health.Server
 	drain <-chan struct{}
@@ -28,15 +28,15 @@ func (h *healthService) register(registrar grpc.ServiceRegistrar) {
 	healthv1.RegisterHealthServer(registrar, h)
 }
 
-// Watch sends every change. When the server drains, Watch ends once the client has been notified. Otherwise, a client that
-// watches health for load balancing would delay the graceful stop until it is cut off.
+// Watch sends the status and each change of it. When the server drains, Watch ends once the client has been notified.
+// Otherwise, clients that watch health for load balancing would delay a graceful stop until its deadline.
 func (h *healthService) Watch(req *healthv1.HealthCheckRequest, stream healthv1.Health_WatchServer) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	return h.Server.Watch(req, &watch{Health_WatchServer: stream, ctx: ctx, cancel: cancel, drain: h.drain})
 }
 
-// watch is the stream of a Watch that ends after the last message of a draining server.
+// watch is the stream of a Watch. Its context ends after a draining server has sent NOT_SERVING.
 type watch struct {
 	healthv1.Health_WatchServer
 	ctx    context.Context //nolint:containedctx // a stream carries its context, as gRPC's own do
@@ -44,10 +44,10 @@ type watch struct {
 	drain  <-chan struct{}
 }
 
-// Context is done when the client is gone or has heard of the drain.
+// Context returns a context that is done when the client is gone or has been notified of the drain.
 func (w *watch) Context() context.Context { return w.ctx }
 
-// Send sends a status.
+// Send sends a status, and ends the Watch if it was the last one.
 func (w *watch) Send(response *healthv1.HealthCheckResponse) error {
 	if err := w.Health_WatchServer.Send(response); err != nil {
 		return err

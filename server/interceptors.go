@@ -17,11 +17,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// callInterceptors returns what wraps every call, outermost first. Recovery comes last, so that the others see a panic as the
-// error that it becomes. Calls are logged after the gate, so that unauthenticated clients can't fill the disk.
+// callInterceptors returns the interceptors, outermost first. Recovery is innermost, so that the others see a panic as an
+// error. Logging comes after the gate, so that unauthenticated clients can't fill the disk.
 func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	logger := opts.Logger
-	// Start and finish only: payloads hold secrets and customers' data. The logger knows the peer.
+	// No payloads: they contain secrets and customer data. The logger adds the peer address itself.
 	how := []logging.Option{
 		logging.WithLogOnEvents(logging.StartCall, logging.FinishCall), logging.WithDisableLoggingFields("peer.address"),
 	}
@@ -39,20 +39,20 @@ func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, 
 		}
 }
 
-// logged reports whether a call is worth a line. Calls that the gate refused are not, nor are health checks, which come every
-// few seconds.
+// logged reports whether to log a call. It skips calls refused by the gate, which logs them itself, and health checks, which
+// come every few seconds.
 func logged(ctx context.Context, call interceptors.CallMeta) bool {
 	return callOf(ctx) != nil && call.Service != healthv1.Health_ServiceDesc.ServiceName
 }
 
-// slogger adapts logger to the logging interceptor. Their levels have the same values.
+// slogger adapts a logger to the logging interceptor. Both use the same values for levels.
 func slogger(logger *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, msg string, fields ...any) {
 		logger.Log(ctx, slog.Level(level), msg, fields...)
 	})
 }
 
-// recoverer logs a panic with its stack. The client learns only that there was one.
+// recoverer returns a handler that logs a panic with its stack. The client only sees a generic INTERNAL error.
 func recoverer(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
 	return func(ctx context.Context, value any) error {
 		logger.ErrorContext(ctx, "panic in a call", "panic", panicText(value), "stack", string(debug.Stack()))
@@ -63,8 +63,8 @@ func recoverer(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
 	}
 }
 
-// panicText describes a panic. Only the runtime's own errors are spelled out: any other value may have been made from a
-// configuration or a record, so its type and the stack must do.
+// panicText describes a panic: it returns the text of a [runtime.Error], but only the type of any other value, which may
+// contain parts of a configuration or a record.
 func panicText(value any) string {
 	if err, ok := value.(runtime.Error); ok {
 		return err.Error()

@@ -8,27 +8,27 @@ import (
 )
 
 const (
-	// maxStreamsPerConnection bounds what one client can have running.
+	// maxStreamsPerConnection is the maximum number of concurrent calls on a connection.
 	maxStreamsPerConnection = 256
-	// maxHeaderBytes bounds the headers of one request; gRPC's own default is 16 MiB.
+	// maxHeaderBytes is the maximum size of a request's headers. gRPC's default is 16 MiB.
 	maxHeaderBytes = 64 << 10
-	// strangersShare is the part of the connections that clients without a call yet may have: one in so many.
+	// strangersShare is the reciprocal of the share of connections available to clients without an authenticated call.
 	strangersShare = 4
-	// mostProbes bounds the connections of a listener that answers for health alone.
+	// mostProbes is the maximum number of connections of a listener that serves only health.
 	mostProbes = 128
-	// Requests are small, so fixed windows of the least size cost no speed, and a client cannot make the server hold
-	// more than this. They bound what is received, not what is sent.
+	// The flow-control windows limit how much received data the server holds for a client. Requests are small, so fixed
+	// windows of the minimum size cost no speed. They do not limit what is sent.
 	streamWindow     = 64 << 10
 	connectionWindow = 1 << 20
 
-	// pingAfter and pingTimeout find peers that vanished without a word. A client that is alive and does not read still
-	// answers pings.
+	// pingAfter and pingTimeout control keepalive pings, which detect peers that are gone. A client that is alive but not
+	// reading still answers pings.
 	pingAfter   = time.Minute
 	pingTimeout = 20 * time.Second
-	// readBuffer is what a connection reads at once, whether it has calls or not: requests are small.
+	// readBuffer is the size of each connection's read buffer. Connections hold it even when idle; requests are small.
 	readBuffer = 8 << 10
-	// writeBuffer is what a connection writes at once: a message of records, for an eighth of the system calls of gRPC's
-	// 32 KiB. Connections share such buffers, and hold one only while they write.
+	// writeBuffer is the maximum size of a write, enough for a message of records. It takes an eighth of the system calls of
+	// gRPC's default, 32 KiB. Connections share the buffers and hold one only while they write.
 	writeBuffer = 256 << 10
 )
 
@@ -58,7 +58,7 @@ func serverOptions(opts Options, gate *gate) []grpc.ServerOption {
 	}
 }
 
-// probeOptions are those of the server that answers for health alone.
+// probeOptions returns the options of the server that serves only health.
 func probeOptions(opts Options) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(1 << 10),

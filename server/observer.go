@@ -6,30 +6,31 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Observer is told what Reads send and how they end, for metrics. It is called from many goroutines at once, and holds
-// them up. Streams are named as the source names them, so they are few.
+// Observer receives events for metrics: what Reads send, how they end, and which calls and connections fail. Its methods are
+// called concurrently and block the caller. Stream names come from the source, so there are only a few.
 type Observer interface {
-	// ReadBegan is called when a Read is admitted, and ReadEnded when it ends for whatever reason.
+	// ReadBegan is called when a Read is admitted.
 	ReadBegan()
+	// ReadEnded is called when an admitted Read ends for any reason.
 	ReadEnded()
-	// RecordsSent is called with records sent, all of one operation: at most twice for a batch.
+	// RecordsSent is called after a batch was sent, once for each kind of operation in it (upserts or deletes).
 	RecordsSent(stream string, operation connector.Operation, sent Count)
-	// ReadFailed is called when a Read ends with a failure of its own, with its class.
+	// ReadFailed is called when a Read fails with a [connector.Failure] of the given class.
 	ReadFailed(class connector.Class)
-	// StreamSelected is called for each stream that a Read of an account begins. The account is a short hash, see account_key in
-	// the log.
+	// StreamSelected is called when a Read starts a stream of an account. The account is a short hash, logged as account_key.
 	StreamSelected(account, stream string)
-	// WatermarkReached is called with the time up to which the changes of a stream are applied once all that was sent is stored.
+	// WatermarkReached is called when the watermark of a stream advances. Once the client has stored everything sent so far,
+	// it has all changes up to that time.
 	WatermarkReached(account, stream string, watermark time.Time)
-	// CallRefused is called for each call of a client without a good credential.
+	// CallRefused is called for each call that is refused because its client has no valid credential.
 	CallRefused()
-	// HandshakeFailed is called for each connection whose TLS handshake failed, with one of a few words for the cause.
+	// HandshakeFailed is called for each failed TLS handshake. The cause is one of [HandshakeCauses].
 	HandshakeFailed(cause string)
-	// StreamEnded is called with the final status of a stream. class is the class of its failure, or zero if it had none.
+	// StreamEnded is called with the final status of a stream and the class of its failure, or zero if it did not fail.
 	StreamEnded(stream string, status connector.Status, class connector.Class)
 }
 
-// Count is a number of records and of the bytes of JSON in them.
+// Count is a number of records and the size of their JSON in bytes.
 type Count struct{ Records, Bytes int64 }
 
 func (c *Count) add(other Count) {
@@ -37,7 +38,7 @@ func (c *Count) add(other Count) {
 	c.Bytes += other.Bytes
 }
 
-// nobody is the Observer where there is none.
+// nobody is an Observer that does nothing.
 type nobody struct{}
 
 func (nobody) ReadBegan()                                            {}

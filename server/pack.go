@@ -11,16 +11,16 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// packer turns batches of any size into messages that gRPC carries well: of at most batchBytes, except for a record
-// that is larger by itself and travels alone in a message of at most maxBytes.
+// packer divides batches of any size into messages of at most batchBytes. A larger record gets a message of its own, of at
+// most maxBytes.
 type packer struct {
 	format     connectorv1.RecordFormat
 	batchBytes int
 	maxBytes   int
 }
 
-// pack returns the messages for a batch, in order. If a record doesn't fit into a message, it returns a [connector.Failure] that
-// names the record; then nothing of the batch can be sent.
+// pack returns the messages for a batch, in order. If a record can't be sent, because it is too large or malformed, pack
+// returns a [connector.Failure] that names the record, and no messages.
 func (p packer) pack(batch *connector.RecordBatch) ([]*parcel, error) {
 	for i, record := range batch.Records {
 		if !utf8.ValidString(record.Data) || !utf8.ValidString(record.EventID) {
@@ -38,7 +38,7 @@ func (p packer) pack(batch *connector.RecordBatch) ([]*parcel, error) {
 	return p.divide(batch, all)
 }
 
-// divide cuts a parcel of all records of a batch into those that are sent.
+// divide splits a parcel with all records of a batch into the parcels to send.
 func (p packer) divide(batch *connector.RecordBatch, all parcel) ([]*parcel, error) {
 	var parcels []*parcel
 	begin, size := 0, len(all.header)
@@ -62,12 +62,12 @@ func (p packer) divide(batch *connector.RecordBatch, all parcel) ([]*parcel, err
 	return parcels, nil
 }
 
-// encodeStructs returns the records of a batch with an encoded Struct in place of the JSON.
+// encodeStructs returns the records of a batch with their JSON replaced by an encoded Struct.
 func encodeStructs(batch *connector.RecordBatch) ([]connector.Record, error) {
 	records := slices.Clone(batch.Records)
 	for i := range records {
 		object, err := structFromJSON([]byte(records[i].Data))
-		if err != nil || object == nil { // the error quotes the data, so it stays here
+		if err != nil || object == nil { // drop err, which quotes the data
 			return nil, sourceData(batch, i, "is not a JSON object")
 		}
 		encoded, err := proto.Marshal(object)
@@ -84,7 +84,7 @@ func tooLarge(batch *connector.RecordBatch, i, size, limit int) *connector.Failu
 		"and at its clients, or select fewer fields", size, limit))
 }
 
-// sourceData names the record that cannot be carried, and shows nothing of its content.
+// sourceData returns a failure that names the i-th record of a batch, but does not quote its content.
 func sourceData(batch *connector.RecordBatch, i int, problem string) *connector.Failure {
 	key := batch.Records[i].Key
 	if key == "" {

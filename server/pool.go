@@ -2,14 +2,14 @@ package server
 
 import "sync"
 
-// outbox lends the buffers that parcels are encoded in. A stalled reader pins two of them, so they are not much larger than
-// their messages; those of gRPC's own pool have 1 MiB where a message has more than 32 KiB, and are cleared each time.
+// outbox is a pool of buffers for encoded parcels. A stalled reader holds on to two of them, so they are not much larger
+// than their messages. In gRPC's own pool, a message of more than 32 KiB gets a buffer of 1 MiB, which is cleared each time.
 type outbox struct{ idle sync.Pool }
 
-// outboxStep is what the sizes of buffers are multiples of, so that messages of about one size find them of use.
+// outboxStep is the granularity of buffer sizes. Rounding up allows messages of similar size to reuse each other's buffers.
 const outboxStep = 16 << 10
 
-// Get returns a buffer with room for size bytes. Its content is undefined.
+// Get returns a buffer with a capacity of at least size bytes. Its content is undefined.
 func (o *outbox) Get(size int) *[]byte {
 	if buffer, ok := o.idle.Get().(*[]byte); ok && cap(*buffer) >= size {
 		return buffer
@@ -18,5 +18,5 @@ func (o *outbox) Get(size int) *[]byte {
 	return &buffer
 }
 
-// Put takes a buffer back.
+// Put returns a buffer to the pool.
 func (o *outbox) Put(buffer *[]byte) { o.idle.Put(buffer) }

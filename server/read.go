@@ -12,8 +12,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Read streams the records of the configured streams, and ends with one Summary. The source runs in this goroutine and
-// is the only one to send; the stream's context is done when the client is gone, and with it the source's.
+// Read streams the records of the configured streams and ends with a Summary. The source runs in the goroutine of the call.
+// It gets the stream's context, which is done when the client is gone.
 func (s *service) Read(
 	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) error {
@@ -79,9 +79,9 @@ func (s *service) read(
 	return outcome(summary)
 }
 
-// outcome is the error of a Read that came to an orderly end: that of the first stream that failed. A stream that was
-// skipped, or ended early by a limit of the request, did not fail; but if all were skipped, nothing was read, and that is a
-// failure.
+// outcome returns the error of a Read that ended with a summary: the failure of the first stream that failed. Streams that
+// were skipped, or ended early at a limit of the request, did not fail. But if all streams were skipped, the Read fails,
+// because it read nothing.
 func outcome(summary connector.Summary) error {
 	read := func(stream connector.StreamSummary) bool { return stream.Status != connector.Skipped }
 	nothing := !slices.ContainsFunc(summary.Streams, read)

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// lookAgain is how long what was read of files holds before they are read again, at the next call that needs it.
+	// lookAgain is how long a value is used before the next call that needs it checks the files again.
 	lookAgain = time.Second
-	// staleAfter is how long the last good value stays in force when the files can't be read or parsed any more. A rotation that
-	// goes wrong for a moment does no harm, and removing a file revokes what is in it.
+	// staleAfter is how long the last good value remains valid after the files become unreadable or invalid. This tolerates
+	// a botched rotation, but a removed file revokes its content eventually.
 	staleAfter = 15 * time.Minute
 )
 
-// reloaded is the value that parse makes of files. It's made again when their content changes: no restart is needed when a mounted
-// secret is rotated. The files are read at most once a second and only when needed, so there is nothing to watch and nothing to
-// stop, and a swap of symbolic links is noticed like any other change. Problems are logged.
+// reloaded is a value parsed from files and updated when their content changes, so that rotating a mounted secret requires
+// no restart. It re-reads the files on use, at most once per second. So it needs no file watcher and no Close, and it
+// notices when symbolic links are swapped. It logs problems, and is safe for concurrent use.
 type reloaded[T any] struct {
 	paths  []string
 	parse  func(contents [][]byte) (T, error)
@@ -28,13 +28,13 @@ type reloaded[T any] struct {
 
 	mu      sync.Mutex
 	looked  time.Time
-	good    time.Time         // when the files were last as good as value
-	digest  [sha256.Size]byte // of the contents, which hold secrets and are not kept
+	good    time.Time         // when the files were last found to be valid
+	digest  [sha256.Size]byte // of the contents, which aren't kept because they hold secrets
 	value   T
-	problem string // logged last
+	problem string // the last one logged; empty if the files are valid
 }
 
-// reload reads files for the first time.
+// reload returns a value reloaded from paths. It fails if the files can't be read and parsed now.
 func reload[T any](logger *slog.Logger, parse func([][]byte) (T, error), paths ...string) (*reloaded[T], error) {
 	now := time.Now()
 	r := &reloaded[T]{paths: paths, parse: parse, logger: logger, looked: now, good: now}
@@ -44,7 +44,8 @@ func reload[T any](logger *slog.Logger, parse func([][]byte) (T, error), paths .
 	return r, nil
 }
 
-// get returns the value of the files as they are, or were a second ago. It fails if they have been unusable for staleAfter.
+// get returns the value, at most a second old. If the files are unusable, get returns the last good value, and an error once
+// staleAfter has passed.
 func (r *reloaded[T]) get() (T, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +75,7 @@ func (r *reloaded[T]) refresh() {
 	}
 }
 
-// read reads the files, and parses them if they changed.
+// read reads the files and, if they have changed, parses them.
 func (r *reloaded[T]) read() (changed bool, err error) {
 	contents := make([][]byte, len(r.paths))
 	digest := sha256.New()

@@ -7,8 +7,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// parseRead turns a request into the source's, or lists all that is wrong with it: what no source could make sense of,
-// and what this source, by its Spec, does not honour. An option is never ignored silently.
+// parseRead converts a request, or returns a failure that lists all violations: invalid values, and options that the source
+// does not support according to its Spec. Options are never silently ignored.
 func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.ReadRequest, error) {
 	p := &readParser{spec: spec, selected: map[string]bool{}}
 	p.known("", req.ProtoReflect())
@@ -26,14 +26,15 @@ func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.Rea
 	return read, p.err()
 }
 
-// readParser is a parser that knows what the source honours.
+// readParser parses a ReadRequest for a source with the given Spec.
 type readParser struct {
 	parser
 	spec     connector.Spec
 	selected map[string]bool // the streams of the request
 }
 
-// require notes a violation if an option is used that the source does not honour.
+// require adds a violation if an option is used that the source does not support. The description says that the source does
+// not do what does says.
 func (p *readParser) require(capability connector.Capability, used bool, field, does string) {
 	if used && !slices.Contains(p.spec.Capabilities, capability) {
 		p.add(field, "this build does not "+does+": leave it unset")
@@ -80,7 +81,7 @@ func (p *readParser) syncMode(field string, asked connectorv1.SyncMode) connecto
 	return mode
 }
 
-// states are checked strictly: a state that was overlooked would mean a silent full read.
+// states parses states strictly: silently ignoring one would cause a full read.
 func (p *readParser) states(states []*connectorv1.StreamState) []connector.StreamState {
 	type owner struct{ stream, account string }
 	seen := make(map[owner]bool, len(states))
@@ -128,7 +129,7 @@ func (p *readParser) follow(req *connectorv1.ReadRequest, read *connector.ReadRe
 	read.FollowInterval = p.duration("follow_interval", req.GetFollowInterval())
 }
 
-// bounds parses what ends a Read early.
+// bounds parses the options that limit a Read.
 func (p *readParser) bounds(req *connectorv1.ReadRequest, read *connector.ReadRequest) {
 	span := req.GetTimeRange()
 	bounded := span.GetFrom() != nil || span.GetTo() != nil
@@ -150,7 +151,7 @@ func (p *readParser) bounds(req *connectorv1.ReadRequest, read *connector.ReadRe
 	}
 }
 
-// order parses which part comes first, how often states come, and whether the Read compares.
+// order parses the priority, the checkpoint policy, and whether to reconcile.
 func (p *readParser) order(req *connectorv1.ReadRequest, read *connector.ReadRequest) {
 	p.enum("priority", req.GetPriority())
 	read.NewestFirst = req.GetPriority() == connectorv1.Priority_PRIORITY_NEWEST_FIRST

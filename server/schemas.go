@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// schemas keeps the schemas of streams in the form in which they are sent, since making that costs more than all else in
-// Discover. It holds one for each stream, the last that the source gave.
+// schemas caches the converted schema of each stream, because conversion costs more than everything else in Discover. It
+// keeps only the latest schema of a stream.
 type schemas struct {
 	mu    sync.Mutex
 	known map[string]knownSchema
@@ -17,10 +17,10 @@ type schemas struct {
 
 type knownSchema struct {
 	raw     json.RawMessage
-	message *structpb.Struct // shared by all answers: nobody changes it
+	message *structpb.Struct // shared by responses; must not be modified
 }
 
-// message returns a stream's schema as a Struct.
+// message returns raw, a stream's schema, as a Struct, which the caller must not modify.
 func (s *schemas) message(stream string, raw json.RawMessage) (*structpb.Struct, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

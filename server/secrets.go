@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	// shortestSecret is the length from which on a secret is looked for in texts. Shorter ones guard nothing, and
-	// taking them out would garble what is left.
+	// shortestSecret is the minimum length in bytes of a string that is redacted. Shorter ones protect nothing, and redacting
+	// them would garble texts.
 	shortestSecret = 8
-	// longestText bounds each text of a failure: all of them must fit into the trailer of a call.
+	// longestText is the length in bytes to which each text is cut: all texts of a failure must fit into a trailer.
 	longestText = 2 << 10
 )
 
-// secrets takes the secrets of one configuration out of the texts that leave with its call. Sources promise that
-// failures and logs hold none; this makes it so, should a layer below quote what it was given. The zero value knows no
-// secrets.
+// secrets redacts the secrets of a configuration in the texts that its call sends. Sources promise to keep secrets out of
+// failures and logs; this is a safeguard in case a lower layer quotes its input. The zero value knows no secrets.
 type secrets struct{ replacer *strings.Replacer }
 
-// secretsOf collects the secrets of config: every string, except those that the schema types and does not mark as
-// writeOnly. So a key under a misspelt name is a secret too.
+// secretsOf returns the secrets of config: every string, except those in fields that have a type in the schema and aren't
+// marked writeOnly. So a key in a field with a misspelled name is a secret, too.
 func secretsOf(config *structpb.Struct, schema json.RawMessage) secrets {
 	var parsed map[string]any
 	if json.Unmarshal(schema, &parsed) != nil {
@@ -67,7 +66,7 @@ func collectSecrets(value *structpb.Value, schema map[string]any, found *[]strin
 	}
 }
 
-// cleanMap cleans the names and values of attributes.
+// cleanMap returns attributes with their names and values cleaned.
 func (s secrets) cleanMap(attributes map[string]string) map[string]string {
 	cleaned := make(map[string]string, len(attributes))
 	for name, value := range attributes {
@@ -76,10 +75,10 @@ func (s secrets) cleanMap(attributes map[string]string) map[string]string {
 	return cleaned
 }
 
-// keyPattern matches what looks like an API key, also one that came in a field where it doesn't belong.
+// keyPattern matches anything that looks like an API key, even if it came in a field where it doesn't belong.
 var keyPattern = regexp.MustCompile(`\b(?:[a-z]{2,5}_(?:live|test)|whsec)_\w{8,}`)
 
-// clean makes a text fit to leave: without secrets, valid UTF-8, and not longer than a trailer can bear.
+// clean returns text with secrets redacted, cut to about longestText bytes, and with invalid UTF-8 replaced.
 func (s secrets) clean(text string) string {
 	text = keyPattern.ReplaceAllString(text, "[secret]")
 	if s.replacer != nil {

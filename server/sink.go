@@ -10,7 +10,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// sink is the connector.Sink of one Read. What it sends leaves at once, in order; it keeps nothing back.
+// sink is the [connector.Sink] of a Read. It sends each message immediately, in order, without buffering.
 type sink struct {
 	stream grpc.ServerStreamingServer[connectorv1.ReadResponse]
 	packer packer
@@ -20,10 +20,9 @@ type sink struct {
 
 var _ connector.Sink = (*sink)(nil)
 
-// Send puts m onto the stream, and blocks while the client is slow. Once it blocks, only the end of the call wakes it,
-// not that of ctx: gRPC can't take back a message that it has started to send. The call ends if the client
-// receives nothing for too long. A batch with a record that doesn't fit into a message is refused as a whole, before any of it is
-// sent.
+// Send sends m, and blocks while the client is slow. A blocked Send returns only when the call ends, not when ctx is done,
+// because gRPC can't abandon a message that it has started to send. The call ends if the client receives nothing for
+// [Options].StallTimeout. If a record of a batch can't be sent, Send returns an error and sends nothing of the batch.
 func (s *sink) Send(ctx context.Context, m connector.Message) error {
 	switch m := m.(type) {
 	case *connector.RecordBatch:

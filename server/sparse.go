@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// sparseEvery is the shortest time between two lines of a kind once sparseFirst have been written.
+	// sparseEvery is the minimum time between two lines once sparseFirst lines have been logged.
 	sparseEvery = 10 * time.Second
 	sparseFirst = 5
 )
 
-// sparse logs events that unauthenticated clients can cause at any rate: the first few, then one every few seconds with the number
-// of events not logged.
+// sparse logs events that unauthenticated clients can cause at any rate. It logs the first few, and then at most one every
+// few seconds, with the number of events omitted since. It is safe for concurrent use.
 type sparse struct {
 	logger *slog.Logger
 

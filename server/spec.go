@@ -7,7 +7,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Spec returns what configuration the connector takes and what it can do.
+// Spec returns the schema of the configuration and the capabilities of the connector.
 func (s *service) Spec(_ context.Context, req *connectorv1.SpecRequest) (*connectorv1.SpecResponse, error) {
 	var p parser
 	p.known("", req.ProtoReflect())

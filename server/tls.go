@@ -11,19 +11,19 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// TLSFiles names the PEM files of a server. They are read again when their content changes.
+// TLSFiles holds the paths of a server's PEM files. The files are reloaded when their content changes.
 type TLSFiles struct {
-	// Cert is the server's certificate, followed by the intermediate ones.
+	// Cert is the path of the server's certificate, followed by intermediate certificates.
 	Cert string
-	// Key is the private key of Cert.
+	// Key is the path of Cert's private key.
 	Key string
-	// ClientCA holds the authorities that may vouch for clients. Empty means that clients need no certificate.
+	// ClientCA is the path of the CA certificates for client certificates. If empty, clients need no certificate.
 	ClientCA string
-	// TokensToo admits clients without a certificate, so that [Options.Tokens] can require a token instead.
+	// TokensToo admits clients without a certificate, so that they can authenticate with one of [Options.Tokens] instead.
 	TokensToo bool
 }
 
-// LoadTLS makes the credentials of a server. Connections that are open keep to the files of their handshake.
+// LoadTLS returns transport credentials for a server. Reloading the files does not affect open connections.
 func LoadTLS(files TLSFiles, logger *slog.Logger) (credentials.TransportCredentials, error) {
 	paths := []string{files.Cert, files.Key}
 	if files.ClientCA != "" {
@@ -39,7 +39,7 @@ func LoadTLS(files TLSFiles, logger *slog.Logger) (credentials.TransportCredenti
 	}), nil
 }
 
-// parse makes the configuration of the next handshakes.
+// parse returns the TLS configuration for the given contents of the files.
 func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(contents[0], contents[1])
 	if err != nil {
@@ -49,7 +49,7 @@ func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{pair},
 		NextProtos:   []string{"h2"},
-		// Connections live long, and a ticket would let a client in past authorities that are gone.
+		// Resumption would save little, as connections are long-lived, and would admit clients after their CA was removed.
 		SessionTicketsDisabled: true,
 	}
 	if f.ClientCA == "" {
@@ -66,7 +66,7 @@ func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
 	return config, nil
 }
 
-// certified returns the subject of the verified certificate that the client of a call has shown, and whether it has.
+// certified returns the subject of the client's verified certificate, and whether it has presented one.
 func certified(ctx context.Context) (subject string, ok bool) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -79,7 +79,7 @@ func certified(ctx context.Context) (subject string, ok bool) {
 	return subjectOf(info.State.PeerCertificates[0]), true
 }
 
-// subjectOf names a certificate: by its common name, or its first URI or DNS name.
+// subjectOf returns a name for a certificate: its common name, first URI, first DNS name, or serial number.
 func subjectOf(cert *x509.Certificate) string {
 	switch {
 	case cert.Subject.CommonName != "":

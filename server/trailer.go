@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	// failureTrailer holds the serialized Failure of an error, for clients that don't have google.rpc's types at hand.
+	// failureTrailer is the trailer with an error's serialized Failure, for clients without the google.rpc types.
 	failureTrailer = "connector-failure-bin"
-	// mostTrailer bounds what an error adds to the trailers of a call. gRPC in Java refuses metadata of more than 8 KiB
-	// altogether, and gRPC in C, on which Python and Ruby are built, may do so.
+	// mostTrailer is the maximum size that an error adds to a call's trailers. gRPC for Java rejects metadata of more than
+	// 8 KiB in total, and gRPC C-core, which Python and Ruby use, may do so.
 	mostTrailer = 7 << 10
-	// shortText is the length in bytes to which texts are cut before violations are dropped.
+	// shortText is the length in bytes to which texts are cut if the trailers are too large.
 	shortText = 512
 )
 
-// fit returns the status for a failure, cut so that the trailers that carry it stay within mostTrailer: first its long
-// texts, then the violations from the end. The message still counts those, see [connector.Invalid].
+// fit returns the status for a failure. If its trailers would exceed mostTrailer, fit first shortens long texts and then
+// drops violations from the end. The message still counts them; see [connector.Invalid].
 func fit(code codes.Code, f *connectorv1.Failure) *status.Status {
 	for {
 		st := failureStatus(code, f)
@@ -42,13 +42,13 @@ func fit(code codes.Code, f *connectorv1.Failure) *status.Status {
 			f.Violations = violations[:len(violations)-1]
 		case len(violations) == 1 && len(violations[0].GetDescription()) > shortText:
 			violations[0].Description = cutText(violations[0].GetDescription())
-		default: // texts that no failure has: stream, account or id of more than a KB
+		default: // not expected: the stream, account, or an id is longer than a KB
 			return status.New(code, cutText(f.GetMessage()))
 		}
 	}
 }
 
-// trailerSize returns the bytes of the trailers grpc-message, grpc-status-details-bin and connector-failure-bin.
+// trailerSize returns the encoded size of the trailers grpc-message, grpc-status-details-bin, and connector-failure-bin.
 func trailerSize(st *status.Status, f *connectorv1.Failure) int {
 	message := 0
 	for _, b := range []byte(st.Message()) {
@@ -60,7 +60,7 @@ func trailerSize(st *status.Status, f *connectorv1.Failure) int {
 	return message + base64.RawStdEncoding.EncodedLen(proto.Size(st.Proto())) + base64.RawStdEncoding.EncodedLen(proto.Size(f))
 }
 
-// cutText shortens a text to at most shortText bytes, ellipsis included.
+// cutText shortens text to at most shortText bytes, including an ellipsis.
 func cutText(text string) string {
 	const ellipsis = "…"
 	if len(text) <= shortText {
@@ -73,7 +73,7 @@ func cutText(text string) string {
 	return strings.TrimRight(text[:size], " ") + ellipsis
 }
 
-// failureTrailers returns the trailer of an error that carries a Failure; nothing for any other.
+// failureTrailers returns the trailer for an error with a Failure in its details, or nil.
 func failureTrailers(err error) metadata.MD {
 	for _, detail := range status.Convert(err).Details() {
 		if f, ok := detail.(*connectorv1.Failure); ok {
@@ -85,11 +85,11 @@ func failureTrailers(err error) metadata.MD {
 	return nil
 }
 
-// trailUnary and trailStream add failureTrailer to the errors of calls.
+// trailUnary and trailStream are the interceptors that add failureTrailer to calls that fail.
 func trailUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	resp, err := handle(ctx, req)
 	if err != nil {
-		_ = grpc.SetTrailer(ctx, failureTrailers(err)) // fails outside of a call only
+		_ = grpc.SetTrailer(ctx, failureTrailers(err)) // fails only outside of a call
 	}
 	return resp, err
 }
