@@ -1,14 +1,15 @@
-// Package watch makes a connector observable: metrics for Prometheus, traces for OpenTelemetry, health over HTTP, and profiles.
+// Package watch provides a connector's Prometheus metrics, OpenTelemetry traces, health over HTTP, and profiles.
 //
-// A [Watch] is told what happens by the server ([server.Observer]) and by the source ([connector.Observer]), neither of
-// which knows Prometheus or OpenTelemetry:
+// A [Watch] observes the server (see [server.Observer]) and the source (see [connector.Observer]), neither of which depends
+// on Prometheus or OpenTelemetry:
 //
-//	reads.go      what Reads send and how they end
-//	requests.go   what the source asks: counted, and a span for each request
-//	pace.go       the rate of the source, asked for when the metrics are
-//	page.go       /metrics, /healthz, /readyz and /debug/pprof
-//	logs.go       the trace in each line of the log
+//	reads.go      metrics of Reads
+//	requests.go   metrics of the source's upstream requests, and a span for each of them
+//	pace.go       the source's current request rate, collected on each scrape
+//	page.go       /metrics, /healthz, /readyz, and /debug/pprof
+//	logs.go       trace and span ids in log lines
 //
-// Labels have few values, whatever is read: streams and endpoints of the source's table, never an account, a key or an
-// id. docs/observability.md lists the metrics, and a test compares it with what is served.
+// The number of label values is bounded. Streams and endpoints come from the source's table. Accounts appear only as short
+// hashes, at most 200 of them. No label contains a key or the id of an object. docs/observability.md lists the metrics, and
+// a test compares it with the metrics served.
 package watch

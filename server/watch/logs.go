@@ -7,12 +7,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Logs returns a handler that adds the trace and the span of a call to its log lines.
+// Logs returns a handler that adds trace_id and span_id to records logged within a span, and passes all records to next.
 func Logs(next slog.Handler) slog.Handler { return logs{next} }
 
 type logs struct{ slog.Handler }
 
-// Handle writes a line.
+// Handle implements [slog.Handler].
 func (l logs) Handle(ctx context.Context, r slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		r = r.Clone()
@@ -21,8 +21,8 @@ func (l logs) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// WithAttrs keeps the handler around the other.
+// WithAttrs implements [slog.Handler].
 func (l logs) WithAttrs(attrs []slog.Attr) slog.Handler { return logs{l.Handler.WithAttrs(attrs)} }
 
-// WithGroup keeps the handler around the other.
+// WithGroup implements [slog.Handler].
 func (l logs) WithGroup(name string) slog.Handler { return logs{l.Handler.WithGroup(name)} }

@@ -6,7 +6,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// pace collects the rate of a source when it is asked for.
+// pace is a collector of the source's current request rate.
 type pace struct{ source connector.Paced }
 
 var (
@@ -19,12 +19,12 @@ var (
 
 func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 
-// Describe names the metrics.
+// Describe implements [prometheus.Collector].
 func (p pace) Describe(descriptions chan<- *prometheus.Desc) {
 	prometheus.DescribeByCollect(p, descriptions)
 }
 
-// Collect asks the source once for all of them.
+// Collect implements [prometheus.Collector]. All metrics of a scrape come from a single call of Pace.
 func (p pace) Collect(metrics chan<- prometheus.Metric) {
 	now := p.source.Pace()
 	for description, value := range map[*prometheus.Desc]float64{

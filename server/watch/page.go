@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Handler serves /metrics, /healthz (always 200), /readyz (503 while draining reports true) and, if profiles is true,
-// /debug/pprof. It has no authentication, and serves no secrets and no customer data.
+// Handler returns a handler for /metrics, /healthz (always 200), /readyz (503 while draining returns true), and, if profiles
+// is set, /debug/pprof. It requires no authentication, and serves no secrets and no customer data.
 func (w *Watch) Handler(draining func() bool, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{Registry: w.registry}))
@@ -26,7 +26,7 @@ func (w *Watch) Handler(draining func() bool, profiles bool) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // the command line is nobody's business
+		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // don't expose the command line
 	}
 	return mux
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// reads counts what Reads send and how they end.
+// reads holds the metrics of Reads, calls, and connections, and implements [server.Observer].
 type reads struct {
 	running      prometheus.Gauge
 	records      *prometheus.CounterVec
@@ -61,7 +61,7 @@ func newReads() reads {
 			Name: "connector_calls_refused_total", Help: "Calls refused because the client had no good credential, or was one of too many without one.",
 		}),
 	}
-	for _, cause := range server.HandshakeCauses() { // so that the first failure is an increase
+	for _, cause := range server.HandshakeCauses() { // start at zero, so that the first failure is an increase
 		r.handshakes.WithLabelValues(cause)
 	}
 	for class := connector.ConfigError; class <= connector.System; class++ {
@@ -70,7 +70,7 @@ func newReads() reads {
 	return r
 }
 
-// labels are the accounts that have a label of their own.
+// labels is the set of accounts that have a label value of their own.
 type labels struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -80,13 +80,13 @@ func (r *reads) all() []prometheus.Collector {
 	return []prometheus.Collector{r.running, r.records, r.bytes, r.watermark, r.ended, r.failures, r.refused, r.handshakes, r.selected, r.readFailures}
 }
 
-// ReadBegan counts a Read that runs.
+// ReadBegan increments the number of running Reads.
 func (r *reads) ReadBegan() { r.running.Inc() }
 
-// ReadEnded counts it no more.
+// ReadEnded decrements the number of running Reads.
 func (r *reads) ReadEnded() { r.running.Dec() }
 
-// RecordsSent counts records.
+// RecordsSent counts records and their bytes.
 func (r *reads) RecordsSent(stream string, operation connector.Operation, sent server.Count) {
 	word := "upsert"
 	if operation == connector.Delete {
@@ -96,12 +96,12 @@ func (r *reads) RecordsSent(stream string, operation connector.Operation, sent s
 	r.bytes.WithLabelValues(stream, word).Add(float64(sent.Bytes))
 }
 
-// WatermarkReached keeps the watermark of a stream.
+// WatermarkReached sets the watermark of a stream.
 func (r *reads) WatermarkReached(account, stream string, watermark time.Time) {
 	r.watermark.WithLabelValues(r.known(account), stream).Set(float64(watermark.Unix()))
 }
 
-// StreamSelected keeps when a stream was last read.
+// StreamSelected sets the time at which a stream was last selected to the current time.
 func (r *reads) StreamSelected(account, stream string) {
 	r.selected.WithLabelValues(r.known(account), stream).SetToCurrentTime()
 }
@@ -111,10 +111,10 @@ func (r *reads) ReadFailed(class connector.Class) {
 	r.readFailures.WithLabelValues(classWord(class)).Inc()
 }
 
-// maxAccounts bounds the accounts that have labels of their own. The rest are one.
+// maxAccounts is the maximum number of accounts with a label value of their own. All others share the value "other".
 const maxAccounts = 200
 
-// known returns the label of an account.
+// known returns the label value for an account.
 func (r *reads) known(account string) string {
 	r.accounts.mu.Lock()
 	defer r.accounts.mu.Unlock()
@@ -128,13 +128,13 @@ func (r *reads) known(account string) string {
 	return account
 }
 
-// CallRefused counts a call of a client without a good credential.
+// CallRefused counts a call refused because its client has no valid credential.
 func (r *reads) CallRefused() { r.refused.Inc() }
 
-// HandshakeFailed counts a connection that did not come about.
+// HandshakeFailed counts a failed TLS handshake.
 func (r *reads) HandshakeFailed(cause string) { r.handshakes.WithLabelValues(cause).Inc() }
 
-// StreamEnded counts ended streams.
+// StreamEnded counts an ended stream, and its failure if class is not zero.
 func (r *reads) StreamEnded(stream string, status connector.Status, class connector.Class) {
 	r.ended.WithLabelValues(stream, strings.ToLower(status.String())).Inc()
 	if class != 0 {
@@ -142,5 +142,5 @@ func (r *reads) StreamEnded(stream string, status connector.Status, class connec
 	}
 }
 
-// classWord returns the label value of a class.
+// classWord returns the label value for a class.
 func classWord(class connector.Class) string { return strings.ToLower(class.String()) }

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestAccountsAreBounded has more accounts than have labels of their own.
+// TestAccountsAreBounded checks that accounts beyond maxAccounts share a label value.
 func TestAccountsAreBounded(t *testing.T) {
 	r := newReads()
 	for i := range 2 * maxAccounts {

@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// requests counts what the source asks of the service that it reads.
+// requests holds the metrics of the source's upstream requests. With [Watch.Requested], it implements [connector.Observer].
 type requests struct {
 	asked    *prometheus.CounterVec
 	took     prometheus.Histogram
@@ -48,7 +48,7 @@ func newRequests() requests {
 		}, []string{"cause"}),
 	}
 	for class := connector.ConfigError; class <= connector.System; class++ {
-		r.failures.WithLabelValues(classWord(class)) // zero, so that the first is an increase
+		r.failures.WithLabelValues(classWord(class)) // start at zero, so that the first failure is an increase
 	}
 	return r
 }
@@ -75,13 +75,13 @@ func (r *requests) count(request connector.Request) {
 	}
 }
 
-// Waited counts the time.
+// Waited adds the time waited.
 func (r *requests) Waited(_ context.Context, w connector.Wait) {
 	r.waited.WithLabelValues(string(w.Cause)).Add(w.Took.Seconds())
 }
 
-// Requested counts a request and records it as a child span of its call. The span has the endpoint, never the path or the query,
-// which contain ids.
+// Requested counts a request and records it as a child span of its call. The span contains the endpoint, but never the path
+// or the query, which contain ids.
 func (w *Watch) Requested(ctx context.Context, r connector.Request) {
 	w.count(r)
 	_, span := w.tracer.Start(ctx, "GET "+r.Endpoint,

@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server/watch"
 )
 
-// TestSpansOfRequests lists all attributes of a span: there must be no others.
+// TestSpansOfRequests checks that spans have exactly the expected attributes.
 func TestSpansOfRequests(t *testing.T) {
 	const endpoint = "/v1/invoices/{parent}/lines"
 	tests := map[string]struct {

@@ -3,10 +3,10 @@ package watch
 import (
 	"runtime"
 
-	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus" // counts calls as dashboards know them
-	"github.com/prometheus/client_golang/prometheus"                             // the format that everybody scrapes
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus" // call metrics with the names that dashboards expect
+	"github.com/prometheus/client_golang/prometheus"                             // the common metrics format
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc" // spans of calls, and whose children they are
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc" // spans of calls, and trace context propagation
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -21,26 +21,26 @@ import (
 type Options struct {
 	// Version is the connector's build. Empty means "devel".
 	Version string
-	// Tracer makes the spans; nil means that there are none.
+	// Tracer creates the spans. If nil, there are none.
 	Tracer trace.TracerProvider
-	// TrustCallers makes the spans of calls children of their callers', which then decide what is sampled. Otherwise a call begins
-	// a trace of its own, with a link to its caller's.
+	// TrustCallers makes the span of a call a child of its caller's span, so that callers decide what is sampled. Otherwise,
+	// each call starts a new trace, with a link to its caller's span.
 	TrustCallers bool
 }
 
-// Watch counts what a connector does, and traces it. Make it with [New], give it to the source and to the server, and
-// then call [Watch.Serving].
+// Watch collects the metrics and traces of a connector. Create it with [New], set it as the observer of the source and of
+// the server, and then call [Watch.Serving].
 type Watch struct {
 	registry *prometheus.Registry
 	calls    *grpcprom.ServerMetrics
 	spans    trace.TracerProvider
 	tracer   trace.Tracer
-	trusts   bool // callers, to decide what is sampled
+	trusts   bool // see Options.TrustCallers
 	reads
 	requests
 }
 
-// callBuckets are seconds: a Check takes less than one, a Read up to hours.
+// callBuckets are the histogram buckets for calls, in seconds: a Check takes less than one, a Read up to hours.
 var callBuckets = []float64{.01, .1, .5, 1, 5, 15, 60, 300, 1800, 7200, 21600}
 
 var (
@@ -48,7 +48,7 @@ var (
 	_ connector.Observer = (*Watch)(nil)
 )
 
-// New makes a Watch with a registry of its own.
+// New returns a Watch with its own registry.
 func New(o Options) *Watch {
 	if o.Version == "" {
 		o.Version = "devel"
@@ -76,8 +76,8 @@ func New(o Options) *Watch {
 	return w
 }
 
-// ServerOptions returns the options that make the gRPC server count and trace calls. Health probes, which come every few seconds,
-// create no spans.
+// ServerOptions returns gRPC server options that count and trace calls. Health probes, which come every few seconds, create
+// no spans.
 func (w *Watch) ServerOptions() []grpc.ServerOption {
 	options := []otelgrpc.Option{
 		otelgrpc.WithTracerProvider(w.spans),
@@ -94,8 +94,8 @@ func (w *Watch) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// Serving completes the metrics once there are a source and a server: the rate of the source, if it is a
-// [connector.Paced], and a zero for each method of the server, so that the first failure of a kind is an increase.
+// Serving adds the metrics that depend on the source and the server: the request rate of the source, if it is a
+// [connector.Paced], and a zero for each method and code, so that the first failure of a kind is an increase. Call it once.
 func (w *Watch) Serving(source connector.Source, s *server.Server) {
 	w.calls.InitializeMetrics(s)
 	if paced, ok := source.(connector.Paced); ok {
