@@ -12,7 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// identified is a source that identifies accounts by a field of the configuration.
+// identified is a [connector.Identifier] that takes the account from a field of the configuration.
 type identified struct{ *fakeSource }
 
 func (identified) Identify(config connector.Config) string {

@@ -11,7 +11,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestAudit checks that the audit log says who read what, and has neither content nor keys.
+// TestAudit checks that the audit log records who read what, without content or keys.
 func TestAudit(t *testing.T) {
 	tokens, _, _ := tokensIn(t, firstToken+" caller=billing")
 	audit := &logs{}

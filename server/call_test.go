@@ -11,7 +11,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestCallsAreAttributed checks that each line of a call in the log says whose it is, and that the caller learns its id.
+// TestCallsAreAttributed checks that each log line of a call identifies the call and its caller, and that the client
+// receives the call id.
 func TestCallsAreAttributed(t *testing.T) {
 	tokens, _, _ := tokensIn(t, firstToken+" caller=billing\n"+secondToken+"\n")
 	source := identified{&fakeSource{}}
@@ -24,7 +25,7 @@ func TestCallsAreAttributed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = f.conn.Close()
-		if err := f.server.Shutdown(context.Background()); err != nil { // the last line comes after the client's answer
+		if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the client has its response
 			t.Fatal(err)
 		}
 		lines := f.logs.all(t)

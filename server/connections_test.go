@@ -13,8 +13,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestStrangersDoNotFillTheConnections opens more unauthenticated connections than the server accepts, before and after a caller
-// with a token connects.
+// TestStrangersDoNotFillTheConnections opens more unauthenticated connections than the server accepts, before and after a
+// caller with a token connects.
 func TestStrangersDoNotFillTheConnections(t *testing.T) {
 	const most = 8
 	tokens, _, _ := tokensIn(t, firstToken)
@@ -57,7 +57,7 @@ func TestStrangersDoNotFillTheConnections(t *testing.T) {
 	}
 }
 
-// dialed returns a client of its own connection.
+// dialed returns a client with its own connection.
 func dialed(t *testing.T, address string) connectorv1.ConnectorServiceClient {
 	t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -73,7 +73,8 @@ func bearing(t *testing.T, token string) context.Context {
 	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
 }
 
-// TestKnownCallersWaitForRoom fills a listener with callers who are known: the next one waits until one leaves.
+// TestKnownCallersWaitForRoom checks that, when authenticated callers hold all connections, the next one waits until one
+// closes.
 func TestKnownCallersWaitForRoom(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,7 +107,7 @@ func TestKnownCallersWaitForRoom(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	_ = first.Close()
-	_ = first.Close() // counts once
+	_ = first.Close() // a second Close has no effect on the count
 	_ = (<-accepted).Close()
 	_ = l.Close()
 	for range accepted {

@@ -118,7 +118,7 @@ func TestOtherErrors(t *testing.T) {
 	}
 }
 
-// TestEnumNumbers guards the casts between the enums of package connector and those of the protocol.
+// TestEnumNumbers checks that the enums of package connector have the same numbers as the protocol's, which casts rely on.
 func TestEnumNumbers(t *testing.T) {
 	check := func(name, want string) {
 		t.Helper()

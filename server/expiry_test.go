@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestVanishedTokensAreRefusedInTime takes the file of tokens away: what was loaded is in force for a while, and then nobody is
-// let in until the file is back.
+// TestVanishedTokensAreRefusedInTime removes the token file. The loaded tokens stay valid for a while; then all calls are
+// refused until the file is back.
 func TestVanishedTokensAreRefusedInTime(t *testing.T) {
 	tokens, path, logs := tokensIn(t, firstToken)
 	_, address := listen(t, Options{Tokens: tokens})

@@ -15,7 +15,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// told keeps what an Observer is told, as text.
+// told is an Observer that records its calls as text.
 type told struct {
 	mu    sync.Mutex
 	lines []string
@@ -43,7 +43,7 @@ func (o *told) StreamEnded(stream string, status connector.Status, class connect
 	o.add("%s: %s %s", stream, status, class)
 }
 
-// all returns the log's lines.
+// all returns all log lines, decoded.
 func (l *logs) all(t *testing.T) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -57,7 +57,7 @@ func (l *logs) all(t *testing.T) []map[string]any {
 	return lines
 }
 
-// lines returns the log lines with a message, without the values that vary between runs.
+// lines returns the log lines with the given message, without attributes that vary between runs.
 func (l *logs) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -146,7 +146,7 @@ func TestExtractionLog(t *testing.T) {
 				Streams: []*connectorv1.ConfiguredStream{{Stream: "charges"}}, Config: object(t, `{"api_key": "`+secret+`"}`),
 			})
 			_ = f.conn.Close()
-			if err := f.server.Shutdown(context.Background()); err != nil { // the last line comes after the client's answer
+			if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the client has its response
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.lines, f.logs.lines(t, "read stream")); diff != "" {

@@ -25,7 +25,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// patience ends what would otherwise hang when the code is broken.
+// patience is the timeout for operations that would hang if the code were broken.
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fakeSource answers with its functions, or with nothing.
+// fakeSource is a source whose methods call the matching function, or do nothing if it is nil.
 type fakeSource struct {
 	spec     connector.Spec
 	check    func(context.Context, connector.CheckRequest) (connector.CheckResult, error)
@@ -74,7 +74,7 @@ func (f *fakeSource) Read(
 	return f.read(ctx, req, sink)
 }
 
-// fixture is a running server and a client of it.
+// fixture is a running server and its client.
 type fixture struct {
 	connectorv1.ConnectorServiceClient
 
@@ -83,7 +83,7 @@ type fixture struct {
 	logs   *logs
 }
 
-// start runs a server in memory until the test ends.
+// start runs a server on an in-memory connection until the test ends.
 func start(t *testing.T, source connector.Source, opts Options, dial ...grpc.DialOption) *fixture {
 	t.Helper()
 	listener := bufconn.Listen(256 << 10)
@@ -111,7 +111,7 @@ func start(t *testing.T, source connector.Source, opts Options, dial ...grpc.Dia
 	return &fixture{ConnectorServiceClient: connectorv1.NewConnectorServiceClient(conn), server: server, conn: conn, logs: logs}
 }
 
-// readAll reads until the end and returns every message and the error of the RPC.
+// readAll runs a Read to its end and returns its messages and error.
 func (f *fixture) readAll(t *testing.T, req *connectorv1.ReadRequest) ([]*connectorv1.ReadResponse, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -133,7 +133,7 @@ func (f *fixture) readAll(t *testing.T, req *connectorv1.ReadRequest) ([]*connec
 	}
 }
 
-// logs keeps what was logged.
+// logs collects log output.
 type logs struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -151,12 +151,12 @@ func (l *logs) String() string {
 	return l.buffer.String()
 }
 
-// charges is the least request for a Read.
+// charges returns a minimal ReadRequest.
 func charges() *connectorv1.ReadRequest {
 	return &connectorv1.ReadRequest{Streams: []*connectorv1.ConfiguredStream{{Stream: "charges"}}}
 }
 
-// object makes a Struct of JSON text.
+// object parses a JSON object.
 func object(t *testing.T, text string) *structpb.Struct {
 	t.Helper()
 	var fields map[string]any
@@ -198,7 +198,7 @@ func detailsOf(t *testing.T, err error) details {
 	return d
 }
 
-// fields lists the paths of the violations.
+// fields returns the paths of the violations.
 func (d details) fields() []string {
 	var fields []string
 	for _, v := range d.bad.GetFieldViolations() {

@@ -13,8 +13,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// FuzzReadRequest holds that any request, as it comes over the wire, is either refused with its wrong fields named and
-// no value repeated, or is what the source can take.
+// FuzzReadRequest checks that any encoded request is either valid for the source, or refused with violations that name the
+// fields and quote no value.
 func FuzzReadRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"streams": [{"stream": "charges"}]}`,
@@ -42,7 +42,7 @@ func FuzzReadRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		var request connectorv1.ReadRequest
 		if proto.Unmarshal(wire, &request) != nil {
-			return // gRPC refuses it
+			return // gRPC rejects it
 		}
 		read, err := parseRead(&request, spec)
 		if err != nil {

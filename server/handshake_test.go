@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestFailedHandshakesAreReported has clients that fail to connect in every way: each is counted by its cause and logged with
-// its address.
+// TestFailedHandshakesAreReported checks that each kind of failed handshake is counted by its cause and logged with the
+// client's address.
 func TestFailedHandshakesAreReported(t *testing.T) {
 	a, clients := newAuthority(t), newAuthority(t)
 	cert, key := a.issue(t, "connector")
@@ -72,7 +72,7 @@ func TestFailedHandshakesAreReported(t *testing.T) {
 	}
 }
 
-// handshake connects with TLS, which must fail at the latest when something is read.
+// handshake connects with TLS and checks that the handshake, or at the latest the first read, fails.
 func handshake(t *testing.T, address string, config *tls.Config) {
 	t.Helper()
 	if config.NextProtos == nil {

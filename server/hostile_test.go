@@ -33,10 +33,11 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// victimTokens makes the test binary a server, whose tokens are in the file named; "-" means no tokens.
+// victimTokens is the environment variable that makes the test binary run as a server. Its value is the path of the token
+// file, or "-" for a server without tokens.
 const victimTokens = "STRIPE_CONNECTOR_TEST_VICTIM_TOKENS"
 
-// beVictim serves until its standard input ends.
+// beVictim runs a server until standard input ends.
 func beVictim(tokensFile string) {
 	debug.SetGCPercent(GCPercent)
 	opts := Options{Health: Open}
@@ -62,7 +63,7 @@ func beVictim(tokensFile string) {
 	}
 }
 
-// victim is a server in a process of its own, so that its memory can be measured.
+// victim is a server in a separate process, so that its memory use can be measured.
 type victim struct {
 	address string
 	pid     int
@@ -95,7 +96,7 @@ func attack(t *testing.T, tokens string) *victim {
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Wait() // fails because the process was killed
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
@@ -106,7 +107,7 @@ func attack(t *testing.T, tokens string) *victim {
 	return v
 }
 
-// memory returns the most memory that the process has had, in MiB.
+// memory returns the process's peak memory use, in MiB.
 func (v *victim) memory(t *testing.T) int {
 	t.Helper()
 	about, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.pid))
@@ -121,7 +122,7 @@ func (v *victim) memory(t *testing.T) int {
 	return kib >> 10
 }
 
-// grewLess checks the memory that an attack cost, and that the server still answers.
+// grewLess checks that the process's peak memory use grew by at most the given MiB, and that the server still responds.
 func (v *victim) grewLess(t *testing.T, than int) {
 	t.Helper()
 	grown := v.memory(t) - v.before
@@ -134,7 +135,7 @@ func (v *victim) grewLess(t *testing.T, than int) {
 	}
 }
 
-// verbatim sends encoded requests as they are.
+// verbatim is a codec for messages that are already encoded.
 type verbatim struct{}
 
 func (verbatim) Name() string { return "proto" }
@@ -145,7 +146,7 @@ func (verbatim) Marshal(v any) (mem.BufferSlice, error) {
 
 func (verbatim) Unmarshal(mem.BufferSlice, any) error { return nil }
 
-// ask makes a number of calls at once, and returns how many ended with each code.
+// ask makes a number of concurrent calls and returns how many ended with each code.
 func (v *victim) ask(t *testing.T, calls int, method string, request []byte, token string, options ...grpc.CallOption) map[codes.Code]int {
 	t.Helper()
 	conn, err := grpc.NewClient(v.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -166,7 +167,7 @@ func (v *victim) ask(t *testing.T, calls int, method string, request []byte, tok
 		all.Go(func() {
 			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method, options...)
 			if err == nil {
-				_ = stream.SendMsg(request) // the answer says why it failed
+				_ = stream.SendMsg(request) // if it fails, RecvMsg returns the reason
 				_ = stream.CloseSend()
 			}
 			for err == nil {
@@ -185,21 +186,22 @@ func (v *victim) ask(t *testing.T, calls int, method string, request []byte, tok
 	return ended
 }
 
-// field encodes a field whose content is encoded already.
+// field encodes a field with the given encoded content.
 func field(number protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 }
 
-// nulls encodes a configuration of about 4 MB that would decode to a million values.
+// nulls returns an encoded configuration of about 4 MB that would decode to a million values.
 func nulls() []byte {
 	null := field(1, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 0)) // ListValue.values, Value.null_value
 	list := field(6, bytes.Repeat(null, 1<<20-16))
 	return field(1, field(1, append(field(1, []byte("api_key")), field(2, list)...)))
 }
 
-// TestStrangersCostNoMemory sends requests of a few KB that become 4 MiB, without a token or with a wrong one, to all services.
+// TestStrangersCostNoMemory sends requests of a few KB that decompress to 4 MiB to all services, without a token or with an
+// invalid one.
 func TestStrangersCostNoMemory(t *testing.T) {
-	if err := gzip.SetLevel(1); err != nil { // compressing takes most of the time
+	if err := gzip.SetLevel(1); err != nil { // compression takes most of the test's time
 		t.Fatal(err)
 	}
 	v := attack(t, firstToken)
@@ -217,7 +219,7 @@ func TestStrangersCostNoMemory(t *testing.T) {
 	v.grewLess(t, 64)
 }
 
-// TestRequestsOfManyPartsCostLittle has a caller with a token whose requests are small on the wire only.
+// TestRequestsOfManyPartsCostLittle has an authenticated caller whose requests are small on the wire but large in memory.
 func TestRequestsOfManyPartsCostLittle(t *testing.T) {
 	const read, check = connectorv1.ConnectorService_Read_FullMethodName, connectorv1.ConnectorService_Check_FullMethodName
 	many := func(part []byte) []byte { return bytes.Repeat(part, (4<<20-64)/len(part)) }
@@ -244,7 +246,7 @@ func TestRequestsOfManyPartsCostLittle(t *testing.T) {
 	}
 }
 
-// TestRapidReset opens and resets streams as fast as the server takes them.
+// TestRapidReset opens and resets streams as fast as the server accepts them.
 func TestRapidReset(t *testing.T) {
 	v := attack(t, "")
 	conn, err := net.Dial("tcp", v.address)

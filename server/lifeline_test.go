@@ -19,7 +19,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// eventually waits until something holds.
+// eventually waits until holds returns true, and fails the test if that takes too long.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -29,8 +29,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestStalledReadIsCutOff has a client that stops reading. The source ends at once, whatever the client does later; if it
-// reads again, it gets what was on its way and then the reason.
+// TestStalledReadIsCutOff has a client that stops reading. The Read ends even if the client never reads again. If it does,
+// it receives the messages in flight and then the reason.
 func TestStalledReadIsCutOff(t *testing.T) {
 	running := goleak.IgnoreCurrent()
 	t.Run("", func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestStalledReadIsCutOff(t *testing.T) {
 	}
 }
 
-// TestSlowReadIsNotCutOff has a client that takes long altogether, and something all the time.
+// TestSlowReadIsNotCutOff has a client that reads slowly but steadily, for longer than the stall timeout.
 func TestSlowReadIsNotCutOff(t *testing.T) {
 	var batches []connector.Message
 	for range 40 {
@@ -96,7 +96,7 @@ func TestSlowReadIsNotCutOff(t *testing.T) {
 	}
 }
 
-// TestDeadlineEndsStalledRead has a client with a deadline that does not read.
+// TestDeadlineEndsStalledRead has a client that sets a deadline and does not read.
 func TestDeadlineEndsStalledRead(t *testing.T) {
 	var sent atomic.Int64
 	f := start(t, endless(&sent), Options{})
@@ -109,7 +109,7 @@ func TestDeadlineEndsStalledRead(t *testing.T) {
 	eventually(t, "the call has ended", func() bool { return f.server.gate.running.Load() == 0 })
 }
 
-// TestRequestThatDoesNotCome has clients that send headers, and not the request.
+// TestRequestThatDoesNotCome has clients that send the headers of a call but no request.
 func TestRequestThatDoesNotCome(t *testing.T) {
 	_, address := listen(t, Options{HandshakeTimeout: 300 * time.Millisecond})
 	conn, err := net.Dial("tcp", address)
@@ -153,7 +153,7 @@ func TestRequestThatDoesNotCome(t *testing.T) {
 	}
 }
 
-// TestSilentConnection says nothing at all, and is closed.
+// TestSilentConnection checks that a connection on which the client sends nothing is closed.
 func TestSilentConnection(t *testing.T) {
 	_, address := listen(t, Options{HandshakeTimeout: 300 * time.Millisecond})
 	conn, err := net.Dial("tcp", address)

@@ -16,8 +16,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestStalledReadersCostLittle has clients that begin a Read and do not read, over real connections. The bound holds
-// for server and clients together, since they share this process.
+// TestStalledReadersCostLittle has clients that start a Read over real connections and don't receive its messages. The limit
+// applies to the server and the clients together, since they share this process.
 func TestStalledReadersCostLittle(t *testing.T) {
 	const (
 		connections, readsPerConnection = 10, 20
@@ -73,8 +73,8 @@ func TestStalledReadersCostLittle(t *testing.T) {
 	goleak.VerifyNone(t, running)
 }
 
-// endless makes a source that sends batches of about 200 KB until it is stopped, each with data of its own, as pages of a
-// real source would be.
+// endless returns a source that sends batches of about 200 KB until it is stopped. As with the pages of a real source, each
+// batch has its own memory.
 func endless(sent *atomic.Int64) *fakeSource {
 	return &fakeSource{read: func(
 		ctx context.Context, _ connector.ReadRequest, sink connector.Sink,
@@ -88,7 +88,7 @@ func endless(sent *atomic.Int64) *fakeSource {
 	}}
 }
 
-// waitUntilStill returns when count has not changed for a while: then every sender is blocked.
+// waitUntilStill waits until count has not changed for a while, which means that all senders are blocked.
 func waitUntilStill(count *atomic.Int64) {
 	for last := int64(-1); count.Load() != last; {
 		last = count.Load()
@@ -96,10 +96,10 @@ func waitUntilStill(count *atomic.Int64) {
 	}
 }
 
-// memoryInUse is the heap in use after a collection, and the stacks.
+// memoryInUse returns the size of the heap after a garbage collection, plus that of the stacks.
 func memoryInUse() int64 {
 	runtime.GC()
-	runtime.GC() // pools give their buffers up in the second collection
+	runtime.GC() // a sync.Pool releases its content in the second collection
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc + stats.StackInuse)

@@ -21,14 +21,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// nameable is a schema of which two fields may name a secret.
+// nameable is a schema with two fields that may refer to a secret.
 var nameable = json.RawMessage(`{"type": "object", "properties": {
 	"api_key": {"anyOf": [{"type": "string"}, {"type": "object"}], "writeOnly": true},
 	"start_date": {"type": "string"},
 	"nested": {"type": "object", "properties": {"token": {"writeOnly": true}, "open": {"type": "object"}}}
 }}`)
 
-// hears is a source that keeps the configurations that reach it.
+// hears is a source that records the configurations it receives.
 type hears struct {
 	mu  sync.Mutex
 	got []string
@@ -68,7 +68,8 @@ func secretsIn(t *testing.T, dir string) *SecretsDir {
 	return secrets
 }
 
-// TestNamedSecretsReachTheSource has configurations that name secrets of a mounted folder, which changes meanwhile.
+// TestNamedSecretsReachTheSource has configurations that refer to secrets in a mounted directory, which changes between
+// calls.
 func TestNamedSecretsReachTheSource(t *testing.T) {
 	m := newMount(t, map[string]string{"stripe-prod": " sk_live_1\n", "token": "t"})
 	h := &hears{}
@@ -148,7 +149,7 @@ func TestNamedSecretsRefused(t *testing.T) {
 	}
 }
 
-// refusedEverywhere checks that each RPC names the field and the remedy, and repeats no value.
+// refusedEverywhere checks that each RPC refuses config, names the field and the remedy, and quotes no value.
 func refusedEverywhere(t *testing.T, f *fixture, config *structpb.Struct, field, want string) {
 	t.Helper()
 	read := charges()
@@ -175,7 +176,7 @@ func refusedEverywhere(t *testing.T, f *fixture, config *structpb.Struct, field,
 	}
 }
 
-// TestNamedSecretsOfTokens has callers with tokens for different secrets.
+// TestNamedSecretsOfTokens has callers whose tokens allow different secrets.
 func TestNamedSecretsOfTokens(t *testing.T) {
 	m := newMount(t, map[string]string{"ours": "sk_live_ours", "theirs": "sk_live_theirs"})
 	tokens, _, _ := tokensIn(t, firstToken+"\n"+secondToken+" ours and-more\n")
@@ -203,7 +204,7 @@ func TestNamedSecretsOfTokens(t *testing.T) {
 	}
 }
 
-// TestNamedSecretsAreTakenOut has a source that repeats the secret, which did not come with the call.
+// TestNamedSecretsAreTakenOut has a source that leaks a secret that was referred to by name.
 func TestNamedSecretsAreTakenOut(t *testing.T) {
 	m := newMount(t, map[string]string{"prod": plantedKey})
 	source := leaks("message")

@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// packed returns the messages for a batch, decoded.
+// packed returns the decoded messages for a batch.
 func packed(t *testing.T, p packer, batch *connector.RecordBatch) ([]*connectorv1.ReadResponse, error) {
 	t.Helper()
 	parcels, err := p.pack(batch)
@@ -35,7 +35,7 @@ func packed(t *testing.T, p packer, batch *connector.RecordBatch) ([]*connectorv
 	return responses, err
 }
 
-// sized makes a batch with a record of each of these numbers of bytes.
+// sized returns a batch with one record of each size, in bytes.
 func sized(sizes ...int) *connector.RecordBatch {
 	batch := &connector.RecordBatch{Stream: "charges", Account: "acct_1", Generation: 3}
 	for i, size := range sizes {
@@ -107,7 +107,7 @@ func TestPacking(t *testing.T) {
 	}
 }
 
-// TestPackingIsExact fills a message to the last byte, and then one more.
+// TestPackingIsExact fills a message to its limit, and then exceeds it by one byte.
 func TestPackingIsExact(t *testing.T) {
 	batch := sized(1000, 1000)
 	both, err := packed(t, packer{batchBytes: 1 << 20, maxBytes: 1 << 20}, batch)

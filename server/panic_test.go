@@ -14,8 +14,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestPanicInAWorkerEndsItsReadOnly has a worker of a source panic while another Read is running: the call ends INTERNAL, with the
-// stack in the internal message alone; the other Read completes, and no goroutine is left (see TestMain).
+// TestPanicInAWorkerEndsItsReadOnly has a source's worker panic while another Read is running. The panicking Read ends with
+// INTERNAL, with the stack only in the internal message. The other Read completes, and no goroutine leaks (see TestMain).
 func TestPanicInAWorkerEndsItsReadOnly(t *testing.T) {
 	began, panicked := make(chan struct{}), make(chan struct{})
 	source := &fakeSource{read: func(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {

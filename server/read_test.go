@@ -21,7 +21,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// reads makes a source that sends these messages and ends with this summary.
+// reads returns a source that sends the given messages and returns the given summary.
 func reads(summary connector.Summary, messages ...connector.Message) *fakeSource {
 	return &fakeSource{read: func(
 		ctx context.Context, _ connector.ReadRequest, sink connector.Sink,
@@ -75,7 +75,7 @@ func TestReadSendsEveryMessageInOrder(t *testing.T) {
 	}
 }
 
-// everyResponse is what TestReadSendsEveryMessageInOrder expects.
+// everyResponse returns the responses that TestReadSendsEveryMessageInOrder expects.
 func everyResponse(t *testing.T, at time.Time) []*connectorv1.ReadResponse {
 	state := object(t, `{"v": 1, "windows": []}`)
 	failure := &connectorv1.Failure{
@@ -120,7 +120,7 @@ func everyResponse(t *testing.T, at time.Time) []*connectorv1.ReadResponse {
 	}
 }
 
-// TestReadKeepsTheOrderOfRecords sends batches that take several messages each.
+// TestReadKeepsTheOrderOfRecords sends batches that need several messages each.
 func TestReadKeepsTheOrderOfRecords(t *testing.T) {
 	batch := sized(repeat(2000, 100)...)
 	responses, err := start(t, reads(connector.Summary{}, batch, batch), Options{}).readAll(t, charges())

@@ -19,7 +19,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// everything is a Spec that honours all that the protocol knows.
+// everything is the Spec of a source that supports all options of the protocol.
 var everything = connector.Spec{
 	SyncModes: []connector.SyncMode{connector.FullRefresh, connector.Incremental},
 	Capabilities: []connector.Capability{
@@ -28,7 +28,7 @@ var everything = connector.Spec{
 	},
 }
 
-// everyOption uses every field of a ReadRequest.
+// everyOption returns a ReadRequest with every field set.
 func everyOption(t *testing.T) *connectorv1.ReadRequest {
 	return &connectorv1.ReadRequest{
 		Config: object(t, `{"lookback_days": 600, "api_key": "k", "nested": {"list": [true, null, 1.5]}}`),
@@ -98,7 +98,7 @@ func TestReadRequestViolations(t *testing.T) {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1)
 	tests := map[string]struct {
 		change func(*request)
-		want   []string // the paths; none means that the request is good
+		want   []string // paths of the violations; none if the request is valid
 	}{
 		"nothing wrong":         {func(*request) {}, nil},
 		"no streams":            {func(r *request) { r.Streams, r.States = nil, nil }, []string{"streams"}},
@@ -211,7 +211,7 @@ func TestCheckViolations(t *testing.T) {
 	checkViolations(t, err, []string{"config"})
 }
 
-// checkViolations checks that err is INVALID_ARGUMENT for these fields, or nil for none.
+// checkViolations checks that err is INVALID_ARGUMENT with violations of the wanted fields, or nil if want is empty.
 func checkViolations(t *testing.T, err error, want []string) {
 	t.Helper()
 	code := codes.InvalidArgument

@@ -75,7 +75,7 @@ func TestCleanText(t *testing.T) {
 	}
 }
 
-// leaks is a source that puts the configuration wherever it can.
+// leaks returns a source that leaks the configuration in every way it can.
 func leaks(how string) *fakeSource {
 	fail := func(config connector.Config) error {
 		text := "call with " + string(config.JSON())
@@ -132,7 +132,7 @@ func leakyMessages(ctx context.Context, text string, sink connector.Sink) (conne
 	return connector.Summary{Streams: []connector.StreamSummary{{Status: connector.Incomplete, Failure: failure}}}, err
 }
 
-// TestPlantedKey looks for the key in whatever leaves the server: responses, errors with their details, logs.
+// TestPlantedKey checks that the key appears in no output of the server: responses, errors and their details, and logs.
 func TestPlantedKey(t *testing.T) {
 	for _, how := range []string{"error", "failure", "panic", "panic with an error", "status", "messages"} {
 		t.Run(how, func(t *testing.T) {

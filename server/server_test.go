@@ -86,7 +86,7 @@ func TestReflection(t *testing.T) {
 	}
 }
 
-// waiting returns a source whose Read signals its start, and ends when its context or release does.
+// waiting returns a source whose Read signals began, and returns when its context is done or release is closed.
 func waiting(began chan<- struct{}, release <-chan struct{}) *fakeSource {
 	return &fakeSource{read: func(
 		ctx context.Context, _ connector.ReadRequest, _ connector.Sink,
@@ -134,7 +134,7 @@ func TestDrainRefusesNewReadsAndLetsOthersEnd(t *testing.T) {
 	}
 }
 
-// TestDrainReachesTheSource has a Read that ends when it is told to.
+// TestDrainReachesTheSource has a Read that ends when the server drains.
 func TestDrainReachesTheSource(t *testing.T) {
 	began := make(chan struct{})
 	f := start(t, &fakeSource{read: func(
@@ -184,7 +184,7 @@ func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// TestShutdownDoesNotWaitForWatchers has a client that balances its load by watching health, and never leaves.
+// TestShutdownDoesNotWaitForWatchers has a client that watches health for load balancing and never ends the call.
 func TestShutdownDoesNotWaitForWatchers(t *testing.T) {
 	f := start(t, &fakeSource{}, Options{})
 	stream, err := healthv1.NewHealthClient(f.conn).Watch(t.Context(), &healthv1.HealthCheckRequest{Service: serviceName})

@@ -29,7 +29,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// authority signs certificates.
+// authority is a CA.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -45,7 +45,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue returns a certificate for both ends of a connection, and its key, as PEM.
+// issue returns a certificate that is valid for servers and clients, and its key, both as PEM.
 func (a *authority) issue(t *testing.T, name string) (cert, key []byte) {
 	t.Helper()
 	_, _, cert, key = certificate(t, &x509.Certificate{
@@ -82,8 +82,8 @@ func certificate(t *testing.T, template *x509.Certificate, by *authority) (*x509
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
 }
 
-// mount is a folder as Kubernetes mounts a Secret: each file is a link into ..data, which is a link to a folder that is
-// swapped for another one whenever the Secret changes.
+// mount is a directory laid out like a Secret mounted by Kubernetes. Each file is a symbolic link into ..data, which is a
+// symbolic link to a directory. When the Secret changes, ..data is swapped for a link to another one.
 type mount struct {
 	dir   string
 	swaps int
@@ -147,7 +147,7 @@ func listen(t *testing.T, opts Options) (*Server, string) {
 	return server, listener.Addr().String()
 }
 
-// caller makes calls on a connection of its own each.
+// caller makes each call on a new connection.
 type caller struct {
 	address string
 	tls     *tls.Config // nil for clear text
@@ -183,7 +183,7 @@ func askHealth(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// trusting returns a client's TLS configuration, with a certificate unless issuer is nil.
+// trusting returns a client's TLS configuration, with a client certificate unless issuer is nil.
 func trusting(t *testing.T, server, issuer *authority) *tls.Config {
 	t.Helper()
 	config := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "connector", MinVersion: tls.VersionTLS12}
@@ -199,7 +199,7 @@ func trusting(t *testing.T, server, issuer *authority) *tls.Config {
 	return config
 }
 
-// TestTLSFilesAreReadAgain swaps the files under a server that runs: certificate, key and authorities of clients.
+// TestTLSFilesAreReadAgain replaces the files of a running server: its certificate, its key, and the client CAs.
 func TestTLSFilesAreReadAgain(t *testing.T) {
 	first, second, clients, others := newAuthority(t), newAuthority(t), newAuthority(t), newAuthority(t)
 	files := func(server, client *authority) map[string]string {

@@ -22,7 +22,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// rawCall calls a method as a client without our generated code does, and returns the trailers and the error.
+// rawCall calls a method without the generated client, and returns the trailers and the error.
 func rawCall(t *testing.T, conn *grpc.ClientConn, method string, req proto.Message) (metadata.MD, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -71,7 +71,7 @@ func TestFailureTrailer(t *testing.T) {
 	tests := map[string]struct {
 		method string
 		req    proto.Message
-		want   *connectorv1.Failure // nil: whatever the details say
+		want   *connectorv1.Failure // nil: compare with the failure in the details
 	}{
 		"unary":                     {"Discover", &connectorv1.DiscoverRequest{}, bySource},
 		"stream":                    {"Read", charges(), bySource},
@@ -106,7 +106,7 @@ func TestFailureTrailer(t *testing.T) {
 	}
 }
 
-// TestErrorsFitIntoTrailers has a client that takes metadata of at most 8 KiB, as those of gRPC in Java do.
+// TestErrorsFitIntoTrailers has a client that accepts at most 8 KiB of metadata, like gRPC for Java.
 func TestErrorsFitIntoTrailers(t *testing.T) {
 	long := strings.Repeat("50 % of ä ", 1000)
 	many := make([]connector.Violation, 100)
@@ -133,7 +133,7 @@ func TestErrorsFitIntoTrailers(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if name == "long names" {
-				return // beyond what any source has: only the code and the message are left
+				return // longer than any source's: only the code and the message remain
 			}
 			if d := detailsOf(t, err); d.failure == nil || d.info == nil || len(trailer.Get("connector-failure-bin")) != 1 ||
 				len(failure.Violations) > 0 && len(d.fields()) < min(len(failure.Violations), 3) {
@@ -143,7 +143,7 @@ func TestErrorsFitIntoTrailers(t *testing.T) {
 	}
 }
 
-// TestRefusedBy distinguishes refusals of the service from those of the source.
+// TestRefusedBy checks that refusals by the service are distinguished from refusals by the source.
 func TestRefusedBy(t *testing.T) {
 	const service, source = connectorv1.RefusedBy_REFUSED_BY_SERVICE, connectorv1.RefusedBy_REFUSED_BY_SOURCE
 	tests := map[string]struct {
