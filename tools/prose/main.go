@@ -1,5 +1,5 @@
-// Prose reports phrases that this project doesn't use, and what to write instead. It reads the comments and strings of Go
-// files, and all text of the other files that git tracks. words.txt lists the phrases.
+// Command prose reports phrases that this project avoids, and what to write instead. It checks all text files tracked by git;
+// in Go files, it checks only comments and strings. words.txt lists the phrases.
 //
 //	go -C tools run ./prose ..
 package main
@@ -32,7 +32,7 @@ func main() {
 	r, failed := parse(words), false
 	for name := range strings.Lines(string(files)) {
 		name = strings.TrimSpace(name)
-		text, _ := os.ReadFile(filepath.Join(root, name)) // a deleted file may still be listed
+		text, _ := os.ReadFile(filepath.Join(root, name)) // ignore errors: git also lists files that were deleted
 		for _, found := range r.find(name, text) {
 			fmt.Println(found)
 			failed = true
@@ -43,18 +43,18 @@ func main() {
 	}
 }
 
-// rules is words.txt, parsed.
+// rules is the parsed words.txt.
 type rules struct {
 	phrases, allowed []*regexp.Regexp
 	instead          []string // by index of phrases
 	skipped          []string
 }
 
-const space = `[\s/#>*]+` // within a phrase; it may continue on the next line of a comment
+const space = `[\s/#>*]+` // between the words of a phrase, which may continue on the next line of a comment
 
 var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
-// parse reads the format that words.txt describes. It panics on an invalid regular expression.
+// parse parses rules in the format described in words.txt. It panics on an invalid regular expression.
 func parse(text string) (r rules) {
 	compile := func(s string) *regexp.Regexp {
 		return regexp.MustCompile(`(?i)\b(?:` + strings.ReplaceAll(s, " ", space) + `)\b`)
@@ -72,7 +72,8 @@ func parse(text string) (r rules) {
 	return r
 }
 
-// find returns a line for each phrase in a file: the file, the line, the phrase and what to write instead.
+// find returns a message for each phrase found in a file, with the file name, the line number, the phrase, and what to write
+// instead.
 func (r rules) find(name string, text []byte) (found []string) {
 	for _, prefix := range r.skipped {
 		if strings.HasPrefix(name, prefix) {
@@ -98,7 +99,7 @@ func (r rules) find(name string, text []byte) (found []string) {
 	return found
 }
 
-// goProse returns src with a space for each byte outside comments and string literals. Lines stay as they are.
+// goProse returns src with each byte outside comments and string literals replaced by a space. Line breaks remain.
 func goProse(src []byte) []byte {
 	prose := blank(src)
 	file := token.NewFileSet().AddFile("", -1, len(src))
@@ -115,7 +116,7 @@ func goProse(src []byte) []byte {
 	}
 }
 
-// blank returns a space for each byte of text, except line breaks.
+// blank returns text with each byte except line breaks replaced by a space.
 func blank(text []byte) []byte {
 	blanked := bytes.Repeat([]byte(" "), len(text))
 	for i, c := range text {

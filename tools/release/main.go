@@ -1,5 +1,6 @@
-// Command release builds the archives of a release: the program for each platform, with its license, its documents, a bill of
-// materials, and checksums. Builds are reproducible: the same commit and Go version produce the same bytes on any machine.
+// Command release builds the files of a release: for each platform, an archive with the program, the license, and the
+// documentation, and a software bill of materials; and the checksums of all files. Builds are reproducible: the same commit
+// and Go version produce the same bytes on any machine.
 //
 //	go -C tools run ./release VERSION FOLDER
 package main
@@ -23,7 +24,7 @@ import (
 )
 
 const (
-	repository = ".." // as seen from tools
+	repository = ".." // relative to tools
 	module     = "github.com/stripe-connector/stripe-connector"
 	program    = "stripe-connector"
 )
@@ -96,7 +97,7 @@ func run(version, folder string, only []string) error {
 	return os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(strings.Join(sums, "")), 0o644)
 }
 
-// build builds the program for a platform, and returns the path of the binary.
+// build builds the program for a platform and returns the path of the binary.
 func build(version, commit, system, processor, folder string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(folder, program+"-"+system+"-"+processor))
 	if err != nil {
@@ -109,7 +110,8 @@ func build(version, commit, system, processor, folder string) (string, error) {
 	return path, cmd.Run()
 }
 
-// pack puts the binary and the documents into an archive: zip for Windows, and tar.gz for the others.
+// pack returns an archive of the binary and the documents, and its file name extension: a zip for Windows, a tar.gz for
+// other platforms.
 func pack(folder, system, binary string, at time.Time) (content []byte, end string, err error) {
 	executable := program
 	if system == "windows" {
@@ -168,7 +170,7 @@ func zipTo(w io.Writer, folder string, files []file, at time.Time) error {
 	return archive.Close()
 }
 
-// output runs a command and returns what it prints.
+// output runs a command and returns its standard output without surrounding white space.
 func output(name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr

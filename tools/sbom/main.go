@@ -1,5 +1,5 @@
-// Command sbom lists the modules of a Go binary, as recorded by the linker, with their versions and licenses. It writes SPDX 2.3
-// to stdout and a table to stderr, and fails if a license is not allowed.
+// Command sbom lists the modules of a Go binary, as recorded by the linker, with their versions and licenses. It writes
+// SPDX 2.3 to stdout and a table to stderr, and fails if a license is not allowed.
 //
 //	go -C tools run ./sbom ../bin/stripe-connector
 package main
@@ -17,7 +17,8 @@ import (
 	"slices"
 	"strings"
 
-	// The classifier recognizes license texts. The programs built on it don't build with current module versions.
+	// The classifier recognizes license texts. We use it directly because the programs based on it don't build with current
+	// module versions.
 	classifier "github.com/google/licenseclassifier/v2"
 	"github.com/google/licenseclassifier/v2/assets"
 	spdxjson "github.com/spdx/tools-golang/json"
@@ -25,7 +26,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/common"
 )
 
-// allowed lists the SPDX names of the licenses allowed for code in our binaries.
+// allowed lists the SPDX identifiers of the licenses allowed for code in our binaries.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "Unlicense"}
 
 func main() {
@@ -51,7 +52,7 @@ func run(binary string) error {
 	document := &spdx.Document{
 		SPDXVersion: spdx.Version, DataLicense: spdx.DataLicense, SPDXIdentifier: "DOCUMENT", DocumentName: info.Main.Path,
 		DocumentNamespace: "https://" + info.Main.Path + "/sbom/" + info.Main.Version,
-		CreationInfo: &spdx.CreationInfo{ // the same for the same binary
+		CreationInfo: &spdx.CreationInfo{ // constant, so that the output depends only on the binary
 			Creators: []common.Creator{{CreatorType: "Tool", Creator: "sbom"}}, Created: "1970-01-01T00:00:00Z",
 		},
 	}
@@ -78,7 +79,7 @@ func run(binary string) error {
 	return spdxjson.Write(document, os.Stdout, spdxjson.Indent("  "))
 }
 
-// thirdParty matches files about the licenses of other modules. Linked modules are listed on their own.
+// thirdParty matches the names of files with the licenses of other modules. Those that are linked are listed anyway.
 var thirdParty = regexp.MustCompile(`(?i)3rd|third`)
 
 // licenseFile matches the names of license files.
@@ -119,7 +120,7 @@ func licensesOf(known *classifier.Classifier, module *debug.Module) ([]string, e
 
 var notInID = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
 
-// add adds a module and its relation to the document or to the first module.
+// add adds a package for a module to the document. It relates the first package to the document, and all others to the first.
 func add(document *spdx.Document, module *debug.Module, license, relation string) {
 	id := common.ElementID("Package-" + notInID.ReplaceAllString(module.Path, "-"))
 	from := "DOCUMENT"

@@ -1,5 +1,5 @@
-// Command vulndb makes the database that govulncheck reads (https://go.dev/doc/security/vuln/database) of the reports in a copy
-// of the module golang.org/x/vulndb, so that the check needs no server besides the module proxy.
+// Command vulndb builds a database for govulncheck (https://go.dev/doc/security/vuln/database) from the reports in a copy of
+// the module golang.org/x/vulndb, so that the check needs no server other than the module proxy.
 //
 //	vulndb SOURCE TARGET
 package main
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// report is what the indexes need of a report, see https://ossf.github.io/osv-schema.
+// report holds the fields of a report that the indexes need. See https://ossf.github.io/osv-schema.
 type report struct {
 	ID        string    `json:"id"`
 	Modified  time.Time `json:"modified"`
@@ -67,7 +67,7 @@ func main() {
 	fmt.Printf("%d reports\n", n)
 }
 
-// build writes the database, and returns the number of its reports.
+// build writes the database to target and returns its number of reports.
 func build(source, target string) (int, error) {
 	files, err := filepath.Glob(filepath.Join(source, "data", "osv", "GO-*.json"))
 	if err == nil && len(files) == 0 {
@@ -116,7 +116,7 @@ func build(source, target string) (int, error) {
 	return len(all), nil
 }
 
-// addTo adds r to each module that it is about.
+// addTo adds r to the index of each module that it affects.
 func (r *report) addTo(modules map[string]*module) {
 	for _, affected := range r.Affected {
 		path, fixed := affected.Package.Name, ""

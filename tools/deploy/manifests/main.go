@@ -1,5 +1,5 @@
-// Command manifests reads Kubernetes manifests from stdin and validates them as the API server would: every field must exist in
-// the type of its kind. It fails on kinds that it doesn't know.
+// Command manifests reads Kubernetes manifests from stdin and validates them like the API server: each field must exist in
+// the type of its kind. It also checks that the pods of Deployments are restricted. It fails on unknown kinds.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 )
 
-// empty returns an object of a kind to decode into, or nil if the kind is unknown.
+// empty returns a new object of the given kind, or nil if the kind is unknown.
 func empty(kind metav1.TypeMeta) any {
 	switch kind.APIVersion + " " + kind.Kind {
 	case "v1 Service":
@@ -52,7 +52,7 @@ func main() {
 	fmt.Printf("%d manifests\n", n)
 }
 
-// check returns the number of manifests. If the error is nil, all of them are valid.
+// check validates the manifests and returns their number. The error lists all that are invalid.
 func check(in io.Reader) (int, error) {
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	var wrong []error
@@ -72,7 +72,7 @@ func check(in io.Reader) (int, error) {
 			return n, fmt.Errorf("%w in\n%s", err, document)
 		}
 		if head.Kind == "" && len(bytes.TrimSpace(document)) < 200 {
-			continue // a comment
+			continue // only a comment
 		}
 		n++
 		where := fmt.Sprintf("%s %s", head.Kind, head.Name)
@@ -92,7 +92,7 @@ func check(in io.Reader) (int, error) {
 	}
 }
 
-// decode is as strict as the API server: field names are case-sensitive.
+// decode decodes a manifest as strictly as the API server. It fails on unknown fields, and field names are case-sensitive.
 func decode(document []byte, object any) error {
 	text, err := kyaml.YAMLToJSONStrict(document)
 	if err != nil {
@@ -103,8 +103,8 @@ func decode(document []byte, object any) error {
 }
 
 // restricted checks that a pod meets the restricted standard
-// (https://kubernetes.io/docs/concepts/security/pod-security-standards/), has a read-only file system, and that its grace period is
-// longer than its preStop hook.
+// (https://kubernetes.io/docs/concepts/security/pod-security-standards/), mounts no service account token, has a read-only
+// root file system, and has a grace period that is longer than its preStop hook.
 func restricted(pod corev1.PodSpec) error {
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }
 	p := pod.SecurityContext
