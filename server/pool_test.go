@@ -2,7 +2,8 @@ package server
 
 import "testing"
 
-// TestOutbox checks that Get returns large enough buffers, whatever sizes were put back, and that new ones aren't much larger.
+// TestOutbox checks that Get returns large enough buffers, whatever sizes were put back, and that new ones have less than
+// outboxStep bytes to spare.
 func TestOutbox(t *testing.T) {
 	var o outbox
 	for _, size := range []int{0, 1, outboxStep, outboxStep + 1, 100, 1 << 20, 5 << 20, outboxStep} {

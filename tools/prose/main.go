@@ -1,5 +1,5 @@
-// Command prose reports phrases that this project avoids, and what to write instead. It checks all text files tracked by git;
-// in Go files, it checks only comments and strings. words.txt lists the phrases.
+// Command prose reports phrases that this project avoids, and what to write instead. It checks all text files tracked by
+// git; in Go files, it checks only comments and strings. words.txt lists the phrases.
 //
 //	go -C tools run ./prose ..
 package main

@@ -120,7 +120,8 @@ func licensesOf(known *classifier.Classifier, module *debug.Module) ([]string, e
 
 var notInID = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
 
-// add adds a package for a module to the document. It relates the first package to the document, and all others to the first.
+// add adds a package for a module to the document. The relation of the first package is to the document, and that of all
+// others is to the first package.
 func add(document *spdx.Document, module *debug.Module, license, relation string) {
 	id := common.ElementID("Package-" + notInID.ReplaceAllString(module.Path, "-"))
 	from := "DOCUMENT"
