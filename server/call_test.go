@@ -25,7 +25,7 @@ func TestCallsAreAttributed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = f.conn.Close()
-		if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the client has its response
+		if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the response
 			t.Fatal(err)
 		}
 		lines := f.logs.all(t)

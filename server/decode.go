@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxElements is the maximum number of fields, list members, and map entries in a request. Each takes a hundred bytes or
-	// so when decoded, even an empty message of two bytes on the wire, so limiting the request's size is not enough.
+	// maxElements is the maximum number of fields, list members, and map entries in a request. Each may take a hundred bytes
+	// or more when decoded, even an empty message of two bytes on the wire, so limiting the request's size is not enough.
 	maxElements = 1 << 18
 	// maxDepth is the maximum nesting of messages. A value in an object takes three levels: the Struct, its entry, and the
 	// Value.

@@ -146,7 +146,7 @@ func TestExtractionLog(t *testing.T) {
 				Streams: []*connectorv1.ConfiguredStream{{Stream: "charges"}}, Config: object(t, `{"api_key": "`+secret+`"}`),
 			})
 			_ = f.conn.Close()
-			if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the client has its response
+			if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the response
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.lines, f.logs.lines(t, "read stream")); diff != "" {

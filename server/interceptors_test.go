@@ -60,7 +60,7 @@ func TestLogsTellOfCallsAndNotOfPayloads(t *testing.T) {
 		t.Fatal("an empty request passed")
 	}
 	_ = f.conn.Close()
-	if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the client has its response
+	if err := f.server.Shutdown(context.Background()); err != nil { // the last line is logged after the response
 		t.Fatal(err)
 	}
 	log := f.logs.String()

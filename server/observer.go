@@ -17,7 +17,7 @@ type Observer interface {
 	RecordsSent(stream string, operation connector.Operation, sent Count)
 	// ReadFailed is called when a Read fails with a [connector.Failure] of the given class.
 	ReadFailed(class connector.Class)
-	// StreamSelected is called when a Read starts a stream of an account. The account is a short hash, logged as account_key.
+	// StreamSelected is called when a Read starts a stream of an account. The account is a short hash, as in account_key.
 	StreamSelected(account, stream string)
 	// WatermarkReached is called when the watermark of a stream advances. Once the client has stored everything sent so far,
 	// it has all changes up to that time.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// shortestSecret is the minimum length in bytes of a string that is redacted. Shorter ones protect nothing, and redacting
-	// them would garble texts.
+	// shortestSecret is the minimum length in bytes of a string that is redacted. Shorter ones protect nothing, and
+	// redacting them would garble texts.
 	shortestSecret = 8
 	// longestText is the length in bytes to which each text is cut: all texts of a failure must fit into a trailer.
 	longestText = 2 << 10

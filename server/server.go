@@ -75,8 +75,8 @@ type Options struct {
 	// connection replaces the oldest one in it. When authenticated callers hold all connections, new ones wait until one
 	// closes. Zero means no limit.
 	MaxConnections int
-	// HandshakeTimeout is the time allowed for a new connection's handshake, and then for each call's request to arrive.
-	// Zero means 20 s.
+	// HandshakeTimeout is the time allowed for a new connection's TLS and HTTP/2 handshakes, and then for each call's
+	// request to arrive. Zero means 20 s.
 	HandshakeTimeout time.Duration
 	// StallTimeout is how long a message of a Read may wait for its client before the Read fails with UNAVAILABLE.
 	// Zero means 10 minutes.

@@ -3,10 +3,10 @@ package watch
 import (
 	"runtime"
 
-	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus" // call metrics with the names that dashboards expect
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus" // call metrics with common names
 	"github.com/prometheus/client_golang/prometheus"                             // the common metrics format
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc" // spans of calls, and trace context propagation
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc" // spans of calls, and propagation
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
