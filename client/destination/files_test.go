@@ -17,7 +17,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestCheckFiles checks destinations in files: what it finds, and that nothing changes.
+// TestCheckFiles tests the findings of Check for destinations in files, and that it changes nothing.
 func TestCheckFiles(t *testing.T) {
 	write := func(t *testing.T, path, content string) {
 		t.Helper()
@@ -27,8 +27,8 @@ func TestCheckFiles(t *testing.T) {
 	}
 	tests := map[string]struct {
 		prepare func(t *testing.T, folder string)
-		name    string // below the folder
-		want    string // a part of a finding, after its verdict
+		name    string // with %s for the folder
+		want    string // the verdict and the start of the message of a finding
 	}{
 		"sqlite, new":      {nil, "sqlite:%s/a.db", "note it is not there yet"},
 		"sqlite, ours":     {func(t *testing.T, f string) { loadOne(t, "sqlite:"+f+"/a.db") }, "sqlite:%s/a.db", "ok "},
@@ -76,7 +76,7 @@ func TestCheckFiles(t *testing.T) {
 	}
 }
 
-// loadOne stores a record of the stream "charges" with a state.
+// loadOne commits one record of the stream "charges", and a state.
 func loadOne(t *testing.T, name string) {
 	t.Helper()
 	d := opened(t, name)
@@ -97,7 +97,7 @@ func loadOne(t *testing.T, name string) {
 	}
 }
 
-// hold opens a destination until the test ends.
+// hold keeps a destination open until the test ends.
 func hold(t *testing.T, name string) {
 	t.Helper()
 	d := opened(t, name)
@@ -113,7 +113,7 @@ func opened(t *testing.T, name string) client.Destination {
 	return d
 }
 
-// contents describes the files of a folder, but for those that SQLite keeps beside an open database.
+// contents summarizes the files in a folder, except those that SQLite keeps beside an open database.
 func contents(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -18,7 +18,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestFilesArePrivate checks that only their owner may read what destinations make.
+// TestFilesArePrivate checks that the files that destinations create are readable by their owner only.
 func TestFilesArePrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("its files have no such permissions")
@@ -64,7 +64,7 @@ func commitOf(stream, account string) client.Commit {
 	}
 }
 
-// TestJSONLStaysInItsFolder plants links that lead out of the folder. Nothing outside changes.
+// TestJSONLStaysInItsFolder plants symbolic links out of the folder and checks that nothing outside it changes.
 func TestJSONLStaysInItsFolder(t *testing.T) {
 	for _, planted := range []string{"charges.jsonl", "acct_1", "_state.json.next"} {
 		t.Run(planted, func(t *testing.T) {
@@ -103,8 +103,8 @@ func TestJSONLStaysInItsFolder(t *testing.T) {
 	}
 }
 
-// TestAddressesKeepTheirSecret puts a password with every special character into addresses of every form, good and broken,
-// and looks for it in all that is said of them.
+// TestAddressesKeepTheirSecret puts a password with each special character into valid and broken addresses of every form, and
+// checks that no message contains it.
 func TestAddressesKeepTheirSecret(t *testing.T) {
 	forms := []string{
 		"postgres://user:PW@127.0.0.1:1/db", "postgresql://user:PW@127.0.0.1:1/db?sslmode=disable", "postgres://user:PW@127.0.0.1:x/db",
@@ -115,7 +115,7 @@ func TestAddressesKeepTheirSecret(t *testing.T) {
 	cutOff := []string{"postgres://user:PW", "postgres://user:PW/db", "postgres//user:PW", "postgres:user:PW"}
 	for _, special := range []string{"", "/", "@", "%", "?", "#", ":", "&", "=", " ", "'", "\\", "%2", "/@", "@/", "?@", "://", "[", "\n"} {
 		all := forms
-		if !strings.Contains(special, "@") { // what follows it in these can be a host only
+		if !strings.Contains(special, "@") { // what follows an @ in these forms can only be a host
 			all = append(slices.Clone(forms), cutOff...)
 		}
 		for _, form := range all {
@@ -153,7 +153,7 @@ func keepsSecret(t *testing.T, what, name string, secret string) {
 	}
 }
 
-// FuzzRedacted checks that no part of what follows user: up to the last @ is shown.
+// FuzzRedacted checks that nothing between "user:" and the last @ is shown.
 func FuzzRedacted(f *testing.F) {
 	f.Add("p/a@s%s")
 	f.Add("?x=1&schema=")

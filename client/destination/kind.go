@@ -13,34 +13,34 @@ import (
 
 // Kind is a kind of destination, such as SQLite files. Each package below this one has a function Kind that returns its own.
 type Kind struct {
-	// Name stands before the colon in the name of a destination.
+	// Name is the part of a destination's name before the colon.
 	Name string
 	// Alias is another spelling of Name, or empty.
 	Alias string
-	// Example is the name of a destination of this kind, to show to people.
+	// Example is a sample destination name of this kind, for help texts and errors.
 	Example string
-	// Summary says in a line what the destination is.
+	// Summary describes the destination in one line.
 	Summary string
-	// Files reports whether what follows the colon is a path.
+	// Files reports whether the part after the colon is a path.
 	Files bool
-	// Open opens the destination at an address: what stands between the colon and the options.
+	// Open opens the destination at address, the part of its name between the colon and the options.
 	Open func(ctx context.Context, address string, o *Options) (client.Destination, error)
-	// Check is described at [Kinds.Check]. It is nil if the kind has no check.
+	// Check implements [Kinds.Check] for this kind. It is nil if the kind has no check.
 	Check func(ctx context.Context, address string, o *Options, streams []*connectorv1.Stream) ([]client.Finding, error)
 }
 
-// Kinds are the kinds of destinations that a program has: those whose packages it imports. Package all has every kind of this
-// module.
+// Kinds are the kinds of destinations that a program supports: those whose packages it imports. Package all lists every kind
+// in this module.
 type Kinds []Kind
 
-// UnknownKindError is the error of a name that asks for a kind that the program doesn't have.
+// UnknownKindError is returned for a destination name whose kind the program doesn't support.
 type UnknownKindError struct{ kind, known string }
 
 func (e *UnknownKindError) Error() string {
 	return fmt.Sprintf("there is no destination of kind %q: write it as %s", e.kind, e.known)
 }
 
-// Examples returns one name for each kind.
+// Examples returns one sample name per kind.
 func (k Kinds) Examples() []string {
 	examples := make([]string, len(k))
 	for i, kind := range k {
@@ -49,14 +49,14 @@ func (k Kinds) Examples() []string {
 	return examples
 }
 
-// Open opens the destination with this name: a kind, a colon, an address, and options. The caller closes it.
+// Open opens the destination with the given name: a kind, a colon, an address, and options. The caller closes it.
 //
 //	sqlite:FILE?deletes=soft                 a SQLite database, with a table for each stream (package sqlite)
 //	postgres://USER@HOST/DATABASE?schema=x   a PostgreSQL database, with a table for each stream (package postgres)
 //	jsonl:FOLDER?compress=zstd&rotate=64MB   a folder with files of JSON Lines for each stream (package jsonl)
 //
-// Options begin at the last question mark. A file whose name has one needs another at the end. Each kind's package lists
-// its options.
+// Options begin at the last question mark, so the name of a file that contains one must end in another. Each kind's package
+// documents its options.
 func (k Kinds) Open(ctx context.Context, name string) (client.Destination, error) {
 	kind, address, o, err := k.parse(name)
 	if err != nil {
@@ -69,11 +69,11 @@ func (k Kinds) Open(ctx context.Context, name string) (client.Destination, error
 	return d, nil
 }
 
-// Check tests whether a sync of these streams into the destination with this name would find everything that it needs,
-// and changes nothing. Without streams it tests the destination itself and the tables that it holds already.
+// Check tests whether a sync of the streams into the named destination would find everything it needs. It changes nothing.
+// Without streams, it tests the destination itself and the tables already in it.
 //
-// What a sync would stumble over is a finding. The error is nil unless the name names no destination, the kind has no
-// check, or ctx ended.
+// Problems are returned as findings. Check returns an error only if the name is invalid, the kind has no check, or ctx
+// ended.
 func (k Kinds) Check(ctx context.Context, name string, streams []*connectorv1.Stream) ([]client.Finding, error) {
 	kind, address, o, err := k.parse(name)
 	if err != nil {
@@ -89,13 +89,13 @@ func (k Kinds) Check(ctx context.Context, name string, streams []*connectorv1.St
 	return findings, nil
 }
 
-// Known returns an error unless the name is that of a destination of one of these kinds. It doesn't look at the destination.
+// Known returns an error unless name is a valid name for one of these kinds. It doesn't access the destination.
 func (k Kinds) Known(name string) error {
 	_, _, _, err := k.parse(name)
 	return err
 }
 
-// In returns the name of a destination with a relative path in it taken from folder. Names without a path stay as they are.
+// In returns name with any relative path in it resolved against folder. Names without a path are returned unchanged.
 func (k Kinds) In(folder, name string) string {
 	kind, path, found := strings.Cut(name, ":")
 	i := k.index(kind)
@@ -105,12 +105,12 @@ func (k Kinds) In(folder, name string) string {
 	return kind + ":" + filepath.Join(folder, path)
 }
 
-// index returns the position of the kind with this name, or -1.
+// index returns the index of the kind with this name or alias, or -1.
 func (k Kinds) index(name string) int {
 	return slices.IndexFunc(k, func(kind Kind) bool { return name != "" && (kind.Name == name || kind.Alias == name) })
 }
 
-// parse returns the kind, the address and the options in the name of a destination.
+// parse splits the name of a destination into its kind, address and options.
 func (k Kinds) parse(name string) (Kind, string, *Options, error) {
 	known := strings.Join(k.Examples(), " or ")
 	scheme, rest, found := strings.Cut(name, ":")

@@ -75,7 +75,7 @@ func TestPasswordsStayOut(t *testing.T) {
 	}
 }
 
-// TestPasswordsStayOutWhateverTheyHold puts a password with each special character in each place.
+// TestPasswordsStayOutWhateverTheyHold tries each special character at each place in a password.
 func TestPasswordsStayOutWhateverTheyHold(t *testing.T) {
 	const secret = "SECRET"
 	for _, special := range []string{"", "@", ":", "/", "?", "#", "%", "%zz", "&", "=", " ", "12/", "1?", "1#", "+", "?x=", "/?schema="} {

@@ -8,29 +8,29 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize" // sizes as people write them
+	"github.com/dustin/go-humanize" // sizes such as 64MB
 )
 
-// Options are the options in the name of a destination. A kind takes those that it knows and then asks for the error.
+// Options are the options in the name of a destination. A kind takes the options it knows, then calls Err or Done.
 type Options struct {
 	values   url.Values
 	problems []error
 }
 
-// parseOptions cuts the options off.
+// parseOptions splits path into the address and its options.
 func parseOptions(path string) (string, *Options, error) {
 	i := strings.LastIndexByte(path, '?')
 	if i < 0 {
 		return path, &Options{values: url.Values{}}, nil
 	}
 	values, err := url.ParseQuery(path[i+1:])
-	if err != nil { // which quotes what may be a password
+	if err != nil { // err quotes the options, which may hold a password
 		return "", nil, errors.New("its options cannot be understood: write them as ?name=value&name=value, with % as %25")
 	}
 	return path[:i], &Options{values: values}, nil
 }
 
-// Text takes an option and returns its value, or "" if it is not set.
+// Text takes the named option and returns its value, or "" if it is not set.
 func (o *Options) Text(name string) string {
 	value := o.values.Get(name)
 	if len(o.values[name]) > 1 {
@@ -40,7 +40,7 @@ func (o *Options) Text(name string) string {
 	return value
 }
 
-// Choice takes an option that has two values and reports whether it is the second. The first is the default.
+// Choice takes an option with two possible values and reports whether it is set to second. The default is first.
 func (o *Options) Choice(name, first, second string) bool {
 	value := o.Text(name)
 	if value != "" && value != first && value != second {
@@ -49,7 +49,7 @@ func (o *Options) Choice(name, first, second string) bool {
 	return value == second
 }
 
-// Size takes an option that is a number of bytes, such as 64MB, and returns it, or 0 if it is not set.
+// Size takes an option that is a size in bytes, such as 64MB, and returns the number of bytes, or 0 if it is not set.
 func (o *Options) Size(name string) int64 {
 	value := o.Text(name)
 	if value == "" {
@@ -62,22 +62,22 @@ func (o *Options) Size(name string) int64 {
 	return int64(size)
 }
 
-// Rest returns an address with the options that were not taken, for a driver to read.
+// Rest returns address with the options that were not taken, for the driver to parse.
 func (o *Options) Rest(address string) string {
 	if len(o.values) == 0 {
 		return address
 	}
-	return address + "?" + strings.ReplaceAll(o.values.Encode(), "+", "%20") // which drivers don't read as a space
+	return address + "?" + strings.ReplaceAll(o.values.Encode(), "+", "%20") // drivers don't decode + as a space
 }
 
 func (o *Options) complain(format string, args ...any) {
 	o.problems = append(o.problems, fmt.Errorf(format, args...))
 }
 
-// Err returns an error that says everything that is wrong with the options taken, or nil.
+// Err returns an error that lists every problem with the options taken so far, or nil.
 func (o *Options) Err() error { return errors.Join(o.problems...) }
 
-// Done is Err, and refuses options that were not taken.
+// Done is like Err, and also reports the options that were not taken.
 func (o *Options) Done() error {
 	for _, name := range slices.Sorted(maps.Keys(o.values)) {
 		o.complain("there is no option %q for this kind of destination", name)

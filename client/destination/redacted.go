@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// address matches what follows scheme:// in an address of which every part is what it seems to be. The password ends at the
-// last @, since it may have one that isn't escaped.
+// address matches the part after scheme:// of an address that can be parsed in only one way. The password ends at the last @,
+// since it may contain an @ that isn't escaped.
 var address = regexp.MustCompile(`^(?:([\w.%+-]*)(?::(?s:.*))?@)?((?:[\w.-]|\[[0-9A-Fa-f:]+\])*(?::\d+)?(?:,[\w.-]+(?::\d+)?)*(?:/[\w.%-]*)?)$`)
 
-// harmless matches the value of an option that can't hide anything.
+// harmless matches option values that can't contain a secret.
 var harmless = regexp.MustCompile(`^[\w.,-]*$`)
 
-// Redacted returns the name of a destination without anything in it that may be a password, to show to people. It shows the
-// parts of an address only if there is no other way to read it: a password that isn't escaped shifts them.
+// Redacted returns the name of a destination, for display, without anything that may be a password. It shows the parts of an
+// address only if they are unambiguous, since special characters that aren't escaped in a password shift them.
 func Redacted(name string) string {
 	kind, rest, found := strings.Cut(name, ":")
 	switch {
 	case !found && !strings.ContainsAny(name, "@/"):
-		return name // a word
+		return name // a single word
 	case kind == "sqlite" || kind == "jsonl":
 		return name // a path
 	case !found, !strings.HasPrefix(rest, "//"):
