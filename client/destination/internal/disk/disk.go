@@ -1,4 +1,4 @@
-// Package disk says in the user's words why a file can't be used.
+// Package disk explains in plain words why a file can't be used.
 package disk
 
 import (
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Explain adds to an error of the file system what it means and how to fix it, for a file or folder at path. Other errors
-// are returned as they are.
+// Explain adds to an error of the file system what it means and how to fix it. Path is the file or folder it happened at.
+// Other errors are returned unchanged.
 func Explain(path string, err error) error {
 	for _, cause := range []struct {
 		errno  error
@@ -33,7 +33,7 @@ func Explain(path string, err error) error {
 	return err
 }
 
-// Writable returns why no file can be made in a folder, or nil. It leaves none.
+// Writable returns an error if no file can be created in the folder. It leaves no file behind.
 func Writable(folder string) error {
 	file, err := os.CreateTemp(folder, ".check-*")
 	if err != nil {
@@ -42,7 +42,7 @@ func Writable(folder string) error {
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// Kind names what a mode is the mode of, if it is neither a regular file nor a folder: "" if it is one of these.
+// Kind returns the name of a special file's type, such as a device, or "" for regular files and folders.
 func Kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular(), mode.IsDir():

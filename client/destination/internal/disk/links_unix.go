@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Links returns how many names a file has.
+// Links returns the number of hard links to a file.
 func Links(info fs.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(stat.Nlink)
