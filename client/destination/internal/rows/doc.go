@@ -1,42 +1,42 @@
-// Package rows lays streams out as tables and cuts records into their columns, alike for every SQL database: safe names,
-// column kinds, what is ours in a row, and what a change of a schema does to a table.
+// Package rows maps streams to tables and records to rows, in the same way for every SQL database. It defines safe names,
+// column kinds, the sync's own columns, and how a table follows a changed schema.
 package rows
 
 import "errors"
 
-// The columns that are ours. No column of a record has such a name: see [SafeName].
+// The sync's own columns. Record columns never have such names: see [SafeName].
 const (
-	Account    = "_account"    // text: the account that the row belongs to, empty for the key's own
-	Generation = "_generation" // integer: the generation in which the row came last
-	AsOf       = "_as_of"      // instant: the object was at least this new. NULL if unknown
-	EventID    = "_event_id"   // text: the event that caused this version. NULL if it was listed
-	Extra      = "_extra"      // JSON object: what has no column. NULL if there is none
-	SyncedAt   = "_synced_at"  // instant: when the row was stored
-	DeletedAt  = "_deleted_at" // instant: since when the source has the object no more. NULL if it has it; soft deletes only
-	Arrival    = "_arrival"    // integer: the order in which versions came; append mode only, the primary key
+	Account    = "_account"    // text: the account that the row belongs to; empty for the key's own account
+	Generation = "_generation" // integer: the last generation in which the row was seen
+	AsOf       = "_as_of"      // timestamp: the object is at least as recent as this; NULL if unknown
+	EventID    = "_event_id"   // text: the event that caused this version; NULL if the object was listed
+	Extra      = "_extra"      // JSON object: the fields without a column; NULL if there are none
+	SyncedAt   = "_synced_at"  // timestamp: when the row was stored
+	DeletedAt  = "_deleted_at" // timestamp: since when the source no longer has the object; NULL if it does; soft deletes only
+	Arrival    = "_arrival"    // integer: the order in which versions arrived; append mode only, the primary key
 	Operation  = "_operation"  // text: UPSERT or DELETE; append mode only
 )
 
-// The places of what is ours in the values of a row, after those of the columns of its table.
+// Indexes of the sync's own values in a row. They follow those of the table's columns.
 const (
 	AccountAt = iota
 	GenerationAt
 	AsOfAt // a time.Time or nil
 	EventIDAt
 	ExtraAt
-	OwnValues // their number
+	OwnValues // the number of the sync's own values
 )
 
-// Options are those of every destination that has rows. The zero value works.
+// Options apply to every destination with tables. The zero value works.
 type Options struct {
-	// SoftDeletes keeps the rows of objects that the source has no more, and says in the column _deleted_at since when.
+	// SoftDeletes keeps the rows of objects that the source no longer has and sets their _deleted_at.
 	SoftDeletes bool
-	// Append keeps every version of every object, in the order of their arrival, instead of the newest. A table made with
-	// it cannot be used without it, nor the other way round.
+	// Append keeps every version of every object, in the order of arrival, instead of only the newest. A table created with it
+	// can't be used without it, or vice versa.
 	Append bool
 }
 
-// Check returns an error for options that exclude each other.
+// Check returns an error if the options contradict each other.
 func (o Options) Check() error {
 	if o.Append && o.SoftDeletes {
 		return errors.New("append mode keeps a row for each deletion anyway: leave deletes=soft out")
@@ -44,7 +44,7 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Own returns the columns that are ours in tables made with these options, but for the one that Append numbers.
+// Own returns the sync's own columns in tables with these options, except _arrival, which the database numbers.
 func (o Options) Own() []string {
 	own := []string{Account, Generation, AsOf, EventID, Extra, SyncedAt}
 	switch {

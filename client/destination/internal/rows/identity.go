@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// TablesTable is the name of the table of identities, one row for each stream.
+// TablesTable is the name of the table of identities. It has one row per stream.
 const TablesTable = "_stripe_connector_tables"
 
-// Identity ties the states of a stream to the table that they were stored with. It is stored beside the states, and its ID
-// in the table itself as well, where it goes when the table goes: in SQLite in the table's declaration, in PostgreSQL in
-// its comment. At each Begin, [Identity.Lost] compares the two.
+// Identity ties the states of a stream to the table they were stored with. It is stored beside the states. Its ID is also
+// stored in the table itself, so that it disappears with the table: SQLite keeps it in the table's declaration, PostgreSQL
+// in the table's comment. Begin compares the two with [Identity.Lost].
 type Identity struct {
-	// ID is random. It is empty for a table that a version without identities made.
+	// ID is random. It is empty for a table created by a version that had no identities.
 	ID string
-	// Columns are those that syncs made, ours included, in the order in which the database has them. Any other column of the
-	// table is the user's: it is never written to.
+	// Columns are the columns that syncs created, including the sync's own, in the database's order. Any other column is the
+	// user's and is never written to.
 	Columns []string
-	// Filled says that the table had rows after the last commit.
+	// Filled reports whether the table had rows after the last commit.
 	Filled bool
 }
 
-// NewID returns the ID of a new table.
+// NewID returns an ID for a new table.
 func NewID() string { return rand.Text() }
 
-// Lost returns a sentence about what happened to a table, given what a database has now in place of the table that the
-// identity describes, or "" if it is the same table. Missing says that there is no such table.
+// Lost compares the table that the identity describes with the one now in the database. It returns a sentence that says what
+// happened to the table, or "" if it is still the same one. Missing reports that there is no such table.
 func (i Identity) Lost(table string, now Identity, missing bool) string {
 	switch {
 	case missing:
@@ -43,7 +43,7 @@ func (i Identity) Lost(table string, now Identity, missing bool) string {
 	}
 	kept := slices.DeleteFunc(slices.Clone(now.Columns), func(c string) bool { return !slices.Contains(i.Columns, c) })
 	for at := range kept {
-		if kept[at] != i.Columns[at] { // a database adds columns at the end
+		if kept[at] != i.Columns[at] { // databases append new columns at the end
 			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped it and added it again.",
 				i.Columns[at], table)
 		}
@@ -51,5 +51,5 @@ func (i Identity) Lost(table string, now Identity, missing bool) string {
 	return ""
 }
 
-// ReadAgain is what follows such a sentence in a notice.
+// ReadAgain is appended to the sentence of Lost in a notice.
 const ReadAgain = " The stream is read again from the beginning."

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Kind is what a column holds.
+// Kind is the type of a column's values.
 type Kind int
 
 // The kinds of columns.
@@ -16,18 +16,18 @@ const (
 	Integer Kind = iota + 1 // 64 bits
 	Real                    // a float64
 	Boolean
-	Text // takes any value: a string's content, the JSON of anything else
-	JSON // objects and lists, as JSON
+	Text // holds any value: strings as they are, anything else as JSON
+	JSON // objects and arrays, as JSON
 )
 
-// Exact is the largest integer up to which a float64 holds every one.
+// Exact is 2^53. A float64 represents every integer up to it exactly.
 const Exact = 1 << 53
 
 func (k Kind) String() string {
 	return [...]string{"unknown", "integer", "real", "boolean", "text", "json"}[k]
 }
 
-// Wider returns the narrowest kind that holds the values of both.
+// Wider returns the narrowest kind that holds the values of both a and b.
 func Wider(a, b Kind) Kind {
 	switch {
 	case a == b:
@@ -38,8 +38,8 @@ func Wider(a, b Kind) Kind {
 	return Text
 }
 
-// kindOf returns the column's kind for a property with this JSON Schema. Whatever is not plainly of one kind is Text, which
-// takes every JSON value.
+// kindOf returns the column kind for a property with this JSON Schema. Unless the schema permits values of one kind only,
+// the column is Text, which holds any JSON value.
 func kindOf(schema *structpb.Struct) Kind {
 	types := map[string]bool{}
 	typesOf(schema, types)
@@ -66,7 +66,7 @@ func kindOf(schema *structpb.Struct) Kind {
 	return Text
 }
 
-// typesOf adds the JSON types that a schema permits. A reference or a schema without a type permits any.
+// typesOf adds the JSON types that a schema permits to types. A reference, or a schema without a type, permits any.
 func typesOf(schema *structpb.Struct, types map[string]bool) {
 	fields := schema.GetFields()
 	named := false
@@ -89,7 +89,7 @@ func typesOf(schema *structpb.Struct, types map[string]bool) {
 	}
 }
 
-// schemaAt finds the schema of the field at a dotted path; nil if the schema does not name it.
+// schemaAt returns the schema of the field at a dotted path, or nil if the schema doesn't define it.
 func schemaAt(schema *structpb.Struct, path string) *structpb.Struct {
 	for part := range strings.SplitSeq(path, ".") {
 		schema = schema.GetFields()["properties"].GetStructValue().GetFields()[part].GetStructValue()
@@ -97,8 +97,8 @@ func schemaAt(schema *structpb.Struct, path string) *structpb.Struct {
 	return schema
 }
 
-// value returns what to store for a JSON value: nil, an int64, a float64, a bool or a string. It also reports whether the
-// column can hold the value without loss.
+// value converts a JSON value to the value to store: nil, an int64, a float64, a bool or a string. It also reports whether
+// the column can hold the value without loss.
 func (k Kind) value(raw string) (stored any, fits bool) {
 	first := raw[0]
 	if first == 'n' {
@@ -110,7 +110,7 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 			return raw, true
 		}
 		content, whole := unquote(raw)
-		return content, whole && strings.IndexByte(content, 0) < 0 // a NUL ends a text in many a program, and PostgreSQL refuses it
+		return content, whole && strings.IndexByte(content, 0) < 0 // many programs end a string at a NUL, and PostgreSQL rejects it
 	case JSON:
 		return raw, (first == '{' || first == '[') && storable(raw)
 	case Boolean:
@@ -120,15 +120,15 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 		return n, err == nil
 	case Real:
 		f, err := strconv.ParseFloat(raw, 64)
-		// An integer beyond Exact would be rounded; a fraction is a float64 already where it comes from.
+		// Integers beyond Exact would be rounded. Fractions are float64 values at the source already.
 		return f, err == nil && first != '"' && (strings.ContainsAny(raw, ".eE") || (f > -Exact && f < Exact))
 	}
 	return nil, false
 }
 
-// storable reports whether PostgreSQL's jsonb can hold a JSON value: it has no NUL, no half of a surrogate pair, and no number
-// of more than some thousand digits (https://www.postgresql.org/docs/current/datatype-json.html). Surrogates in pairs are
-// refused too, for the sake of one look at each byte: no source that writes UTF-8 has a need for them.
+// storable reports whether PostgreSQL's jsonb can hold a JSON value. It can't hold a NUL, half of a surrogate pair, or a
+// number of more than a few thousand digits (https://www.postgresql.org/docs/current/datatype-json.html). For speed,
+// storable also rejects complete surrogate pairs. No source that writes UTF-8 needs to escape them.
 func storable(raw string) bool {
 	quoted := false
 	for i := 0; i < len(raw); i++ {
@@ -140,7 +140,7 @@ func storable(raw string) bool {
 			}
 		case c == '"':
 			quoted = !quoted
-		case !quoted && c|0x20 == 'e' && i > 0 && raw[i-1] >= '0' && raw[i-1] <= '9': // not that of true or false
+		case !quoted && c|0x20 == 'e' && i > 0 && raw[i-1] >= '0' && raw[i-1] <= '9': // an exponent, not the e of true or false
 			digits := strings.TrimLeft(raw[i+1:min(len(raw), i+8)], "+-0")
 			if len(digits) > 3 && strings.IndexFunc(digits[:4], func(r rune) bool { return r < '0' || r > '9' }) < 0 {
 				return false
@@ -150,8 +150,8 @@ func storable(raw string) bool {
 	return true
 }
 
-// unquote returns the content of a JSON string; without escapes it shares raw's memory. Whole is false if the string has a
-// half of a surrogate pair, which no text can hold, and which the content has as U+FFFD.
+// unquote returns the content of a JSON string. Content without escapes shares raw's memory. Whole is false if the string
+// contains half of a surrogate pair, which text can't hold. It appears in content as U+FFFD.
 func unquote(raw string) (content string, whole bool) {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], true

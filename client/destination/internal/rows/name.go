@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// longest is the number of bytes that PostgreSQL keeps of a name; it cuts the rest without an error.
+	// longest is the longest name in bytes that PostgreSQL keeps. It truncates longer ones without an error.
 	longest = 63
-	// hashed is the number of letters that tell names apart which would otherwise become the same.
+	// hashed is the number of hash characters that keep apart names that would otherwise become the same.
 	hashed = 8
 )
 
-// SafeName returns the name of a table or column for a name of the source's. Lower-case letters, digits and underscores stay
-// as they are. Any other name is folded into these and cut, and gets letters of its hash, so that no two names become the
-// same whatever comes later; so does a name that begins with an underscore, as ours do, or with a digit. Names that a
-// database reserves need quotes, as in "default", and are safe with these.
+// SafeName returns a table or column name for a name from the source. Names of lower-case letters, digits and underscores
+// stay as they are. Any other name is reduced to these characters, truncated, and given a hash suffix, so that no two
+// names ever collide. The same goes for names that begin with a digit or with an underscore, like the sync's own columns.
+// Reserved words, such as "default", are safe when quoted.
 func SafeName(name string) string {
 	if plain(name) {
 		return name
@@ -48,10 +48,10 @@ func plain(name string) bool {
 	return true
 }
 
-// Quote makes any name safe in a statement.
+// Quote quotes a name for use in a statement.
 func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// QuoteAll quotes names and puts commas between them.
+// QuoteAll quotes names and joins them with commas.
 func QuoteAll(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

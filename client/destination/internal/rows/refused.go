@@ -2,10 +2,10 @@ package rows
 
 import "fmt"
 
-// RefusedTable is the name of the table of records that could not be stored. They are retried at each Begin.
+// RefusedTable is the name of the table of records that could not be stored. Each Begin retries them.
 const RefusedTable = "_stripe_connector_refused"
 
-// Misfit is the error of a record whose key can't be stored, such as one with a NUL.
+// Misfit is the error for a record whose key can't be stored, such as a key that contains a NUL.
 type Misfit struct {
 	Stream, Field string
 	Kind          Kind

@@ -12,22 +12,22 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Splitter cuts records into columns. Members are found by a walk over the record's top level; nothing is decoded that is
-// not stored, and strings without escapes are parts of the record. Its zero value is ready.
+// Splitter splits records into column values. It scans only the record's top level and decodes only what is stored. Strings
+// without escapes share the record's memory. The zero value is ready to use.
 type Splitter struct {
 	decoder jsontext.Decoder
 	buffer  bytes.Buffer
 	extra   []byte
 }
 
-// Values returns a slice for the values of a row: those of the table's columns, then the sync's own.
+// Values returns a slice for the values of a row: the table's columns, followed by the sync's own.
 func (t *Table) Values() []any { return make([]any, len(t.Columns)+OwnValues) }
 
-// Split fills values with those of a record. Every key of the table is set, or the record is refused.
+// Split sets values to those of a record. It returns an error unless the record sets every key of the table.
 func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *connectorv1.Record, values []any) error {
 	clear(values)
 	s.extra = s.extra[:0]
-	var misfit string // a key that its column cannot hold
+	var misfit string // the error for a key that its column cannot hold
 	err := s.members(record.GetData(), func(name, raw string) {
 		for _, i := range t.nested[name] {
 			values[i] = nestedKey(t.Columns[i], raw)
@@ -69,7 +69,7 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 	return nil
 }
 
-// members calls visit with the name and the JSON of each member of an object.
+// members calls visit with the name and the raw JSON of each member of an object.
 func (s *Splitter) members(object string, visit func(name, raw string)) error {
 	s.buffer.Reset()
 	s.buffer.WriteString(object)
@@ -100,7 +100,7 @@ func (s *Splitter) members(object string, visit func(name, raw string)) error {
 	return nil
 }
 
-// addExtra notes a member that has no column.
+// addExtra adds a member without a column to _extra.
 func (s *Splitter) addExtra(name, raw string) {
 	separator := byte(',')
 	if len(s.extra) == 0 {
@@ -110,7 +110,7 @@ func (s *Splitter) addExtra(name, raw string) {
 	s.extra = append(append(s.extra, ':'), raw...)
 }
 
-// nestedKey finds the value of a key whose path goes below the top level; nil if it is not there.
+// nestedKey returns the value of a key below the top level, or nil if it is missing.
 func nestedKey(c Column, raw string) any {
 	var inner Splitter
 	for _, part := range strings.Split(c.Path, ".")[1:] {
@@ -131,8 +131,8 @@ func nestedKey(c Column, raw string) any {
 	return stored
 }
 
-// Parent returns the value that a record with OPERATION_DELETE_MATCHING asks to match, in the form in which the column holds
-// it. A record that asks for anything else is an error: guessing could remove all rows.
+// Parent returns the value to match for a record with OPERATION_DELETE_MATCHING, as the column stores it. A record with
+// anything but that one value is an error: guessing could delete every row.
 func (s *Splitter) Parent(t *Table, record *connectorv1.Record) (value any, err error) {
 	fields := 0
 	err = s.members(record.GetData(), func(name, raw string) {
@@ -156,12 +156,12 @@ func (s *Splitter) Parent(t *Table, record *connectorv1.Record) (value any, err 
 	return value, nil
 }
 
-// AppendParent appends what identifies the parent of rows, in a form that no two share.
+// AppendParent appends a unique encoding of the account and parent that rows belong to.
 func (t *Table) AppendParent(b []byte, account string, parent any) []byte {
 	return appendValue(appendValue(b, account), parent)
 }
 
-// AppendKey appends what identifies a row, given its values, in a form that no two rows share.
+// AppendKey appends a unique encoding of the key of a row with these values.
 func (t *Table) AppendKey(b []byte, values []any) []byte {
 	for _, v := range append(values[:t.Keys:t.Keys], values[len(t.Columns)+AccountAt]) {
 		b = appendValue(b, v)

@@ -18,7 +18,7 @@ func EncodeState(state *connectorv1.StreamState) (string, error) {
 	content, err := protojson.Marshal(state.GetContent())
 	compact := jsontext.Value(content)
 	if err == nil {
-		err = compact.Compact() // protojson's white space varies from build to build
+		err = compact.Compact() // protojson's white space varies between builds
 	}
 	if err != nil {
 		return "", fmt.Errorf("encode the state of %s: %w", state.GetStream(), err)
@@ -26,7 +26,7 @@ func EncodeState(state *connectorv1.StreamState) (string, error) {
 	return string(compact), nil
 }
 
-// DecodeState returns the state that EncodeState encoded.
+// DecodeState decodes a state encoded by EncodeState.
 func DecodeState(stream, account, content string) (*connectorv1.StreamState, error) {
 	state := &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{}}
 	if err := protojson.Unmarshal([]byte(content), state.GetContent()); err != nil {
@@ -36,12 +36,12 @@ func DecodeState(stream, account, content string) (*connectorv1.StreamState, err
 	return state, nil
 }
 
-// Unasked is the error of records of a stream that Begin did not name.
+// Unasked returns the error for records of a stream that was not passed to Begin.
 func Unasked(stream string) error {
 	return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", stream)
 }
 
-// Unknown is the error of an operation that is not of the protocol.
+// Unknown returns the error for an operation that the protocol doesn't define.
 func Unknown(stream string, operation connectorv1.Operation) error {
 	return fmt.Errorf("record of %s has operation %s, which this version does not know: update it", stream, operation)
 }

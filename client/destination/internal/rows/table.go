@@ -8,9 +8,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Column is one that holds a value of the record.
+// Column is a column for a field of the record.
 type Column struct {
-	Path string // of the field, dotted where it is a key below the top level
+	Path string // of the field; dotted for a key below the top level
 	Name string // in the database
 	Kind Kind
 }
@@ -19,15 +19,15 @@ type Column struct {
 type Table struct {
 	Stream  string
 	Name    string
-	Columns []Column // the keys first
-	Keys    int      // how many of them are keys
-	Parent  int      // the column of the stream's parent_field, which OPERATION_DELETE_MATCHING matches; -1 if there is none
+	Columns []Column // keys first
+	Keys    int      // the number of keys
+	Parent  int      // the index of the column of the stream's parent_field, which OPERATION_DELETE_MATCHING matches, or -1
 
-	member map[string]int   // the column of a top-level member
-	nested map[string][]int // the key columns below a top-level member
+	member map[string]int   // maps a top-level member to its column
+	nested map[string][]int // maps a top-level member to the key columns below it
 }
 
-// LayOut returns the table that a stream's schema asks for.
+// LayOut returns the table for a stream's schema.
 func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName()), Parent: -1}
 	if len(stream.GetPrimaryKey()) == 0 && !opts.Append {
@@ -48,14 +48,14 @@ func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 		t.add(name, kindOf(properties[name].GetStructValue()))
 	}
 	if field := stream.GetParentField(); field != "" && !strings.Contains(field, ".") {
-		t.add(field, kindOf(schemaAt(stream.GetJsonSchema(), field))) // unless the schema names it, as it should
+		t.add(field, kindOf(schemaAt(stream.GetJsonSchema(), field))) // usually the schema has added it already
 		t.Parent = t.find(SafeName(field))
 	}
 	t.index()
 	return t, nil
 }
 
-// add appends a column, unless the table has it.
+// add appends a column unless the table already has it.
 func (t *Table) add(path string, kind Kind) {
 	if t.find(SafeName(path)) < 0 {
 		t.Columns = append(t.Columns, Column{path, SafeName(path), kind})
@@ -66,7 +66,7 @@ func (t *Table) find(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }
 
-// index records where the members of a record go.
+// index records which columns the members of a record go to.
 func (t *Table) index() {
 	t.member, t.nested = map[string]int{}, map[string][]int{}
 	for i, c := range t.Columns {
@@ -78,15 +78,16 @@ func (t *Table) index() {
 	}
 }
 
-// Meet adapts the table to the one in the database, which has these columns, excluding those of [Options.Own]. It returns the
-// required changes: which columns to add and which to widen.
+// Meet adapts the table to the one in the database, whose columns are have, excluding those of [Options.Own]. It returns
+// the columns to add and those to widen.
 //
-// Columns that syncs made and the schema names no longer stay, and stay filled. All others are the user's, and are not
-// written to, whatever they hold and whatever their type; if one has the name that a field of the stream asks for, the
-// field has no column: its values are in _extra, and taken names it. Was is what is known about the table. If it is
-// nil, every column that the schema names counts as created by syncs.
+// Columns that syncs created but the schema no longer defines stay, and are still filled. All other columns are the user's
+// and are never written to, whatever their content and type. If the user's column has the name of a field of the stream,
+// the field gets no column: its values go to _extra, and taken includes its name. Was is what is known about the table. If
+// it is nil, every column that the schema defines counts as created by syncs.
 //
-// Rounds reports whether a column of integers has one that a float64 would round: it becomes text then.
+// Rounds reports whether an integer column holds a value that a float64 would round. Such a column is widened to text
+// instead.
 func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (bool, error)) (add, widen []Column, taken []string, err error) {
 	inDatabase := map[string]bool{}
 	for _, c := range have {
@@ -131,13 +132,13 @@ func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (b
 	return add, widen, taken, nil
 }
 
-// Taken is the notice about a field that has no column because the user's own has its name.
+// Taken returns the notice about a field without a column because the user has a column of that name.
 func Taken(table, field string) string {
 	return fmt.Sprintf("Column %s of table %s was not made by a sync, so it is left alone, and the field %s is in _extra. "+
 		"To have the field in a column, rename yours.", SafeName(field), table, field)
 }
 
-// Names returns the names of the columns.
+// Names returns the column names.
 func (t *Table) Names() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -146,12 +147,12 @@ func (t *Table) Names() []string {
 	return names
 }
 
-// PrimaryKey returns the names of the columns that identify a row. The account is last, so that keys alone use its index,
-// too.
+// PrimaryKey returns the names of the columns that identify a row. The account comes last, so that queries by key alone
+// can use the index.
 func (t *Table) PrimaryKey() []string { return append(t.Names()[:t.Keys:t.Keys], Account) }
 
-// Create returns the statement that creates the table, under a name that is quoted already. The databases differ in how the
-// column of arrival is declared, in the types of columns, and in the columns of the destination's own.
+// Create returns the statement that creates the table. Its name must be quoted already. What differs between databases is
+// passed in: the declaration of the arrival column, the column types, and the declarations of the sync's own columns.
 func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind) string, own func(name string) string) string {
 	var columns []string
 	if opts.Append {
@@ -173,11 +174,11 @@ func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind
 	return fmt.Sprintf("CREATE TABLE %s (\n\t%s\n)", name, strings.Join(columns, ",\n\t"))
 }
 
-// KeyIndex returns the name of an index on the primary key where that is not one already.
+// KeyIndex returns the name of the index on the keys where they aren't the primary key, as in append mode.
 func (t *Table) KeyIndex() string { return SafeName(t.Name + " versions") }
 
-// ParentIndex returns the name and the columns of an index that finds the rows of one parent; no columns if the table has no
-// parent, or a primary key that begins with it.
+// ParentIndex returns the name and columns of the index that finds the rows of a parent. Columns is empty if the table has
+// no parent or its primary key already begins with the parent.
 func (t *Table) ParentIndex(opts Options) (name string, columns []string) {
 	if t.Parent < 0 || t.Parent == 0 && t.Keys > 0 && !opts.Append {
 		return "", nil

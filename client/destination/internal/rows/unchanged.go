@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// Unchanged returns the statements that take back, in append mode, the versions which arrived after a given number and
-// are the same as the one before: an object that is read again without a change has no new version. The first statement
-// lifts the earlier version into the generation of the later one, and is to be repeated until it changes nothing; the
-// second removes the later one. Both are "" for a table without keys. The name is quoted already, after is the number's
-// placeholder, and kinds other than a record's own columns are compared as text.
+// Unchanged returns the statements that remove, in append mode, the versions that arrived after a given number and equal the
+// version before them, so that re-reading an unchanged object adds no version. The first statement moves the earlier version
+// to the generation of the later one; repeat it until it changes nothing. The second removes the later version. Both are ""
+// for a table without keys. Name must be quoted already. After is the placeholder of the number. _extra is compared as text.
 func (t *Table) Unchanged(name, after string) (lift, remove string) {
 	if t.Keys == 0 {
 		return "", ""
