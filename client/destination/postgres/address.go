@@ -14,19 +14,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// connectTimeout bounds an attempt to connect, unless the address says otherwise: a host that answers nothing would hold a
-// sync up for minutes.
+// connectTimeout limits each attempt to connect, unless the address sets a limit. Without one, a host that doesn't answer
+// would delay a sync for minutes.
 const connectTimeout = 20 * time.Second
 
-// errUnparsable is the error of an address that can't be parsed. It quotes nothing: any part may belong to a password.
+// errUnparsable is the error for an address that can't be parsed. It doesn't quote the address, since any part of it may
+// belong to a password.
 var errUnparsable = errors.New("the address of the database cannot be understood: write it as " +
 	"postgres://user@host:5432/database, with the characters @ : / ? # % and space in a password escaped as %40 %3A %2F %3F %23 %25 %20")
 
-// withoutEffect are parameters of libpq that change nothing here, so that an address made for psql works as it is.
+// withoutEffect lists parameters of libpq that are ignored here, so that an address that works in psql works as it is.
 var withoutEffect = []string{"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 	"fallback_application_name", "load_balance_hosts", "sslcompression", "client_encoding"}
 
-// foreign are parameters of other drivers, with what to do instead.
+// foreign maps parameters of other drivers to what to write instead.
 var foreign = map[string]string{
 	"pgbouncer": "it belongs to Prisma", "connection_limit": "it belongs to Prisma", "pool_timeout": "it belongs to Prisma",
 	"socket_timeout": "it belongs to Prisma", "statement_cache_size": "it belongs to Prisma",
@@ -42,13 +43,13 @@ var foreign = map[string]string{
 
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// parse parses an address: a URL or libpq's "keyword=value" form, either of which may follow "postgres:". No error quotes
-// more of it than what can't be secret.
+// parse parses an address: a URL, or settings in libpq's "keyword=value" form. Either may follow "postgres:". Errors quote
+// only parts that can't be secret.
 func parse(address string) (*pgx.ConnConfig, error) {
 	scheme, rest, found := strings.Cut(address, ":")
 	isURL := found && strings.HasPrefix(rest, "//")
 	if found && !isURL && (scheme == "postgres" || scheme == "postgresql") {
-		address = rest // of the form with keywords, which would be read as part of the first one
+		address = rest // of the keyword form, whose first keyword it would become a part of
 	}
 	if isURL && stranded(rest[2:]) {
 		return nil, errUnparsable
@@ -66,7 +67,7 @@ func parse(address string) (*pgx.ConnConfig, error) {
 			return nil, errUnparsable
 		}
 	}
-	if len(hosts) > 1 && config.ValidateConnect == nil { // a standby among them can't be written to
+	if len(hosts) > 1 && config.ValidateConnect == nil { // skip standbys, which are read-only
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	}
 	for name, value := range config.RuntimeParams {
@@ -88,14 +89,14 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	// A server that vanishes with its host, as in a failover, answers nothing any more.
+	// A host that vanishes, as in a failover, doesn't close its connections.
 	config.DialFunc = (&net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3}}).DialContext
 	return config, nil
 }
 
-// stranded reports whether a URL, its scheme cut off, holds an @ where none belongs: what is before it is most likely the
-// rest of a password that holds one of / ? # and isn't escaped, and would be shown as the name of the database.
+// stranded reports whether a URL, its scheme cut off, contains an @ in an unexpected place. What precedes the @ is then
+// most likely the rest of a password with an unescaped / ? or #, and would be shown as the database's name.
 func stranded(rest string) bool {
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
@@ -114,7 +115,7 @@ func stranded(rest string) bool {
 	return false
 }
 
-// wrongSetting returns the error of an address that the driver refuses. The driver's own error repeats the address.
+// wrongSetting returns the error for an address that the driver rejects. The driver's own error repeats the address.
 func wrongSetting(err error) error {
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("the file %s, which sslrootcert, sslcert, sslkey or passfile names, cannot be read: check its path and "+
@@ -132,9 +133,9 @@ func wrongSetting(err error) error {
 	return errUnparsable
 }
 
-// wrong has a sentence for what the driver says of a setting.
+// wrong maps the driver's errors about settings to sentences.
 var wrong = []struct{ said, sentence string }{
-	{"failed to parse", errUnparsable.Error()}, // first: what follows is the user's
+	{"failed to parse", errUnparsable.Error()}, // first, since the rest of the driver's error is the user's text
 	{"invalid port", "the port in the address is not a number from 1 to 65535, or a : / ? # or % in the password is not escaped, " +
 		"such as %3A for :"},
 	{"sslmode is invalid", "sslmode in the address is none of disable, allow, prefer, require, verify-ca and verify-full"},

@@ -11,7 +11,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
+// Begin creates the tables of the streams or migrates them to the schemas, and reads the states. In append mode it removes
 // versions that no state covers, since they will be sent again. It reconnects if the connection was lost.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	if d.conn.IsClosed() {
@@ -36,7 +36,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	if err := d.privileged(ctx, d.names); err != nil {
 		return begun, err
 	}
-	if err := d.createOwn(ctx); err != nil { // once more: someone may have dropped them since
+	if err := d.createOwn(ctx); err != nil { // again, in case something dropped them since Open
 		return begun, err
 	}
 	there, err := d.find(ctx, d.conn, d.names...)
@@ -60,8 +60,8 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	return begun, d.explain(ctx, err)
 }
 
-// beginTable makes a table ready for rows, given what it is now and what is remembered of it. It changes only what must
-// change, so that a role that may not change tables can fill those that are right.
+// beginTable prepares a table for rows, given its current form and what is remembered of it. It makes only the necessary
+// changes, so that a role without the right to change tables can fill tables that are already correct.
 func (d *Destination) beginTable(ctx context.Context, t *table, now found, was *found) error {
 	if former := d.tables[t.Stream]; former != nil && former.staged {
 		if _, err := d.conn.Exec(ctx, "DROP TABLE IF EXISTS "+former.stage()); err != nil {
@@ -101,7 +101,7 @@ func (d *Destination) beginTable(ctx context.Context, t *table, now found, was *
 		}
 	} else {
 		t.known = d.known(t, now, ours)
-		t.known.Filled = was.Filled // as it is stored
+		t.known.Filled = was.Filled // as stored
 	}
 	if lost {
 		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.ReadAgain})
@@ -117,7 +117,7 @@ func (d *Destination) beginTable(ctx context.Context, t *table, now found, was *
 	return nil
 }
 
-// states reads what is stored of the streams.
+// states reads the stored states of the streams.
 func (d *Destination) states(ctx context.Context, streams []string) ([]*connectorv1.StreamState, error) {
 	found, err := d.conn.Query(ctx, "SELECT stream, account, state, completed FROM "+d.stateTable()+
 		" WHERE stream = ANY($1) ORDER BY stream, account", streams)
@@ -129,7 +129,7 @@ func (d *Destination) states(ctx context.Context, streams []string) ([]*connecto
 	var completed int64
 	_, err = pgx.ForEachRow(found, []any{&stream, &account, &content, &completed}, func() error {
 		d.completed[lane{stream, account}] = completed
-		if content == "" { // forgotten, since the table was lost
+		if content == "" { // cleared because the table was lost
 			return nil
 		}
 		state, err := rows.DecodeState(stream, account, content)

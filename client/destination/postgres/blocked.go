@@ -10,14 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// shownQuery is how much of a blocker's query an error shows.
+// shownQuery is the maximum number of characters of a blocker's query to show in an error.
 const shownQuery = 80
 
 // holder is a session that holds a lock.
 type holder struct {
 	pid                            int32
 	user, application, state, text *string
-	since                          *time.Time // it is in this transaction
+	since                          *time.Time // the start of its current transaction
 	now                            time.Time
 }
 
@@ -47,8 +47,8 @@ func (h holder) String() string {
 	return said
 }
 
-// holders returns the other sessions that hold a lock that meets a condition on pg_locks, the longest transaction first; none
-// if they can't be found out.
+// holders returns the other sessions that hold a lock matching a condition on pg_locks, longest transaction first. It
+// returns none if they can't be determined.
 func (d *Destination) holders(ctx context.Context, condition string, args ...any) []holder {
 	found, err := d.conn.Query(ctx, `SELECT a.pid, a.usename::text, a.application_name, a.state, a.query, a.xact_start, now()
 FROM pg_stat_activity AS a WHERE a.pid <> pg_backend_pid() AND a.pid IN (SELECT pid FROM pg_locks WHERE granted AND `+condition+`)
@@ -67,8 +67,9 @@ ORDER BY a.xact_start NULLS LAST LIMIT 3`, args...)
 	return all
 }
 
-// blocked is the error of a lock on one of these tables that someone else held for too long. Who held it is known if they
-// still do. A change of a table is blocked by everyone who uses it, a commit only by those who do more than read.
+// blocked returns the error for a lock on one of these tables that another session held for too long. It names the session
+// if it still holds the lock. A change of a table is blocked by every session that uses it, a commit only by those that do
+// more than read.
 func (d *Destination) blocked(ctx context.Context, failure *pgconn.PgError, change bool, tables ...string) error {
 	condition := `locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	AND relation IN (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -14,17 +14,17 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// checkup is a running check.
+// checkup is the state of a running check.
 type checkup struct {
 	*Destination
 	findings []client.Finding
 }
 
-// errRolledBack ends the transaction of a check.
+// errRolledBack makes the transaction of a check roll back.
 var errRolledBack = errors.New("rolled back")
 
-// Check tests what a sync of these streams would do, in a transaction that it rolls back. Tables that hold rows are not touched: of
-// these it asks the catalog and the planner.
+// Check tests what a sync of the streams would do, in a transaction that it rolls back. It doesn't touch tables with rows,
+// but asks the catalog and the planner about them.
 func Check(ctx context.Context, address string, opts Options, streams []*connectorv1.Stream) ([]client.Finding, error) {
 	d, err := newDestination(address, opts)
 	if err != nil {
@@ -49,7 +49,7 @@ func Check(ctx context.Context, address string, opts Options, streams []*connect
 	return c.findings, ctx.Err()
 }
 
-// found notes that a sync can do something, or why it can't.
+// found adds a finding: that a sync can do something, or why it can't.
 func (c *checkup) found(subject string, err error, remedy ...string) bool {
 	f := client.Finding{Subject: subject, Verdict: client.FindingOK}
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *checkup) note(subject, message string, remedy ...string) {
 	c.findings = append(c.findings, client.Finding{Subject: subject, Verdict: client.FindingNote, Message: message, Remedy: remedy})
 }
 
-// session says what stands between a sync and the database, and what the role and the database set.
+// session reports on anything between the sync and the database, and on settings of the role and the database.
 func (c *checkup) session(ctx context.Context) error {
 	if c.backend.pooled {
 		c.note("pooler", "a pooler in session mode stands between: a sync keeps one of its connections from its beginning to its end")
@@ -98,7 +98,7 @@ WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
 	return nil
 }
 
-// privileges says what the role lacks.
+// privileges reports the privileges that the role lacks.
 func (c *checkup) privileges(ctx context.Context, streams []*connectorv1.Stream) error {
 	c.names = nil
 	for _, s := range streams {
@@ -116,7 +116,7 @@ func (c *checkup) privileges(ctx context.Context, streams []*connectorv1.Stream)
 	return nil
 }
 
-// tables tries to create what is missing, and says what a sync would change in the tables that are there.
+// tables tries to create what is missing, and reports what a sync would change in existing tables.
 func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) error {
 	there, err := c.find(ctx, c.conn, c.names...)
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 		if !c.found("lay out "+s.GetName(), err) {
 			continue
 		}
-		c.findings = c.findings[:len(c.findings)-1] // of so many streams, only what is wrong
+		c.findings = c.findings[:len(c.findings)-1] // with this many streams, report only problems
 		t := &table{Table: layout, schema: c.schema}
 		now := there[t.Name]
 		reason, ours := t.examine(&now, known[t.Stream])
@@ -188,7 +188,8 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 	return nil
 }
 
-// existing looks at a table that holds rows: at what the planner says of filling it, and at what of the user's is in the way.
+// existing checks a table with rows: whether the planner accepts the statements that fill it, and whether any of the
+// user's objects is in the way.
 func (c *checkup) existing(ctx context.Context, t *table, now found) error {
 	answer, err := c.conn.Query(ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
 	AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL($2) ORDER BY attnum`, now.oid, append(t.names, append(c.opts.Own(), rows.Arrival)...))

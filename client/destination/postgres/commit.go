@@ -13,8 +13,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Commit stores records and states, and removes rows that did not come back, in one transaction. If a record can't be
-// stored, it starts over and sets that record aside. The connection doesn't survive a ctx that ends, and Begin reconnects.
+// Commit stores records and states, and removes rows that no longer exist at the source, in one transaction. If a record
+// can't be stored, Commit starts over and sets that record aside. If ctx ends, the connection is lost. Begin reconnects.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -32,10 +32,10 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	return d.explain(ctx, err)
 }
 
-// commit does it once, carefully or not. Each round trip may be long, so there are few: one to begin, one to look at the
-// tables, one to copy the rows of each stream, one for all that remains to do, and one to end.
+// commit makes one attempt at a commit, carefully or not. Round trips may be slow, so there are few: one to begin, one to
+// examine the tables, one per stream to copy its rows, one for everything else, and one to end.
 func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*table, careful bool) (refused []refusal, err error) {
-	var staged []*table // now, which a rollback takes back
+	var staged []*table // staged by this attempt; a rollback undoes it
 	for _, t := range touched {
 		if !t.staged {
 			staged = append(staged, t)
@@ -86,8 +86,8 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 	return refused, nil
 }
 
-// apply stores the records of a stream, and returns those that it set aside. Unless it is careful, it leaves the statements
-// that can wait to rest.
+// apply stores the records of a stream and returns those that it set aside. Unless careful is set, it adds statements that
+// can wait to rest.
 func (d *Destination) apply(
 	ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, careful bool, rest *queue,
 ) (refused []refusal, err error) {
@@ -103,7 +103,7 @@ func (d *Destination) apply(
 	return refused, d.setAside(ctx, tx, t, refused)
 }
 
-// byStream gathers the batches of each stream, in order.
+// byStream groups the batches by stream. Each group keeps their order.
 func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 	var all [][]*connectorv1.RecordBatch
 	at := map[string]int{}
@@ -119,7 +119,8 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 	return all
 }
 
-// load sends the records of a stream to the server, and adds to rest the statements that store them. The table is staged.
+// load sends the records of a stream to the server and adds to rest the statements that store them. The table must be
+// staged.
 func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, rest *queue) error {
 	err := d.send(ctx, tx, t, batches, rest)
 	if err != nil {
@@ -151,7 +152,7 @@ func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	}
 	doing := "load " + t.Stream
 	if len(source.replaced) > 0 {
-		rest.exec(doing, t.replace(d.opts)) // first: it concerns the rows that were there before
+		rest.exec(doing, t.replace(d.opts)) // first, since it concerns rows from before this commit
 	}
 	if source.upserts {
 		rest.exec(doing, t.merge())
@@ -163,7 +164,7 @@ func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	return nil
 }
 
-// takeBackUnchanged removes the versions after one that are the same as the version before them.
+// takeBackUnchanged removes the versions that arrived after arrived and equal the version before them.
 func (t *table) takeBackUnchanged(ctx context.Context, tx pgx.Tx, arrived int64) error {
 	lift, remove := t.Unchanged(t.qualified(), "$1")
 	if lift == "" {
@@ -185,15 +186,15 @@ type versions struct {
 	d       *Destination
 	t       *table
 	batches []*connectorv1.RecordBatch
-	record  int // the next of the first batch
+	record  int // the index in batches[0] of the next record
 	values  []any
 	err     error
 
-	given        int64         // rows
-	replacements []replacement // that came between them
+	given        int64         // the number of rows yielded
+	replacements []replacement // found between the rows
 }
 
-// copyTo copies rows. It returns the error of a record itself, not the one that the server derives from it.
+// copyTo copies rows. If reading a record failed, it returns that error instead of the server's.
 func (v *versions) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
 	_, err := tx.CopyFrom(ctx, to, names, source)
 	if v.err != nil {
@@ -224,7 +225,7 @@ func (v *versions) Next() bool {
 	return false
 }
 
-// split sets the values of a record, and leaves one more place.
+// split sets the values of a record. The last element of values is left for the caller.
 func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
 	width := len(v.t.Columns) + rows.OwnValues
 	v.makeRoom()
@@ -237,7 +238,7 @@ func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 	return record.GetOperation()
 }
 
-// makeRoom makes the values of a row, and one more place.
+// makeRoom allocates the values of a row, with one additional element at the end.
 func (v *versions) makeRoom() {
 	if v.values == nil {
 		v.values = make([]any, len(v.t.Columns)+rows.OwnValues+1)
@@ -250,17 +251,18 @@ func (v *versions) Values() ([]any, error) { return v.values, nil }
 // Err implements pgx.CopyFromSource.
 func (v *versions) Err() error { return v.err }
 
-// newest yields only the last version of each row, since a statement cannot replace a row twice: it walks the records from
-// the end and skips the keys that it has seen. A deletion that marks its row is preceded by the version that it marks.
+// newest yields only the last version of each row, since a statement can't replace a row twice. It walks the records from
+// the end and skips keys it has already seen. With soft deletes, it yields a deletion and then the version to mark as
+// deleted.
 //
-// It yields an OPERATION_DELETE_MATCHING once for each parent, for the rows that were in the table before. To those that came
-// in this commit before it, it is a deletion of each.
+// It yields an OPERATION_DELETE_MATCHING once for each parent, which applies to rows already in the table. Earlier records
+// of that parent in the same commit are yielded as deletions.
 type newest struct {
 	versions
-	seen               map[string]connectorv1.Operation // the one given last, by key
-	replaced           map[string]any                   // parents of whom a later record says so, with its _as_of
+	seen               map[string]connectorv1.Operation // the operation yielded last, by key
+	replaced           map[string]any                   // the _as_of of later OPERATION_DELETE_MATCHING records, by parent
 	key                []byte
-	marked             *any // the _as_of of the version that the deletion given last marks; nil if that comes otherwise
+	marked             *any // the _as_of of a version to yield after the deletion that marks it; nil if there is none
 	upserts, deletions bool
 }
 
@@ -276,7 +278,7 @@ func (n *newest) Next() bool {
 			return false
 		}
 		batch := n.batches[last]
-		left := len(batch.GetRecords()) - n.record // record counts from the end
+		left := len(batch.GetRecords()) - n.record // n.record counts from the end
 		if left == 0 {
 			n.batches, n.record = n.batches[:last], 0
 			continue
@@ -289,7 +291,7 @@ func (n *newest) Next() bool {
 	return false
 }
 
-// take makes a row of a record, if there is one to give.
+// take turns a record into a row and reports whether there is one to yield.
 func (n *newest) take(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
 	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
 		return n.replace(batch, record)
@@ -341,7 +343,8 @@ func (d *Destination) store(rest *queue, state *connectorv1.StreamState) error {
 	return nil
 }
 
-// complete adds the statements that remove or mark the rows of generations before the one that was read to its end, once.
+// complete adds the statements that remove or mark the rows of generations before the completed one, unless that was done
+// already.
 func (d *Destination) complete(rest *queue, c client.Completion) error {
 	t := d.tables[c.Stream]
 	if t == nil {

@@ -1,16 +1,18 @@
 // Package postgres is a destination: a schema of a PostgreSQL database, with a table for each stream.
 //
-// The tables are those of package sqlite, with PostgreSQL's types: bigint, double precision, boolean, text, and jsonb for nested
-// values; the connector's own times are timestamptz. Values that jsonb and text can't hold (NUL, unpaired surrogates) are in
-// _extra, which is of type json for that reason.
+// The tables are those of package sqlite, with PostgreSQL's types: bigint, double precision, boolean, text, and jsonb for
+// nested values. The connector's own times are timestamptz. Values that jsonb and text can't hold (NUL, unpaired
+// surrogates) go to _extra, which is of type json for that reason.
 //
-// Records are copied into a temporary table with COPY and merged from there with one INSERT … ON CONFLICT, which is several times
-// faster than inserting rows, as the benchmarks of this package show. Rows, states and deletions of a commit are one transaction.
-// The states are in the table _stripe_connector_state of the same schema. An advisory lock keeps other syncs out of the schema.
+// Records are copied into a temporary table with COPY, then merged with one INSERT … ON CONFLICT. This package's
+// benchmarks show that to be several times faster than inserting rows. The rows, states and deletions of a commit are one
+// transaction. The states are in the table _stripe_connector_state of the same schema. An advisory lock keeps other syncs
+// out of the schema.
 //
-// A record that the database rejects, for example because of a user's trigger, is set aside in _stripe_connector_refused. A lost
-// connection, another client's lock and a dropped table are interruptions, after which Begin restores what is needed.
+// A record that the database rejects, for example because of a user's trigger, is set aside in _stripe_connector_refused.
+// A lost connection, another client's lock and a dropped table are interruptions, after which Begin restores what is
+// needed.
 //
-// Keep the password out of the address: like psql, this package reads it from PGPASSWORD or the file ~/.pgpass. A password in
-// the address never appears in an error.
+// Keep the password out of the address: like psql, this package reads it from PGPASSWORD or the file ~/.pgpass. A password
+// in the address never appears in an error.
 package postgres

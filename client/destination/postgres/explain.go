@@ -18,15 +18,15 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// The conditions of the server that the code asks about: https://www.postgresql.org/docs/current/errcodes-appendix.html
+// Error codes of the server used in the code: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	lockNotAvailable      = "55P03"
 	insufficientPrivilege = "42501"
 	readOnlyTransaction   = "25006"
 )
 
-// said returns the server's message, to follow our own. It omits the message of a data exception, which quotes the value, and
-// the detail of any error, which may: both are customer data.
+// said returns the server's message, to be appended to an error. It omits the message of a data exception, which quotes
+// the value, and the detail of any error, which may quote values. Both are customer data.
 func said(failure *pgconn.PgError) string {
 	if strings.HasPrefix(failure.Code, "22") {
 		return "SQLSTATE " + failure.Code
@@ -34,8 +34,8 @@ func said(failure *pgconn.PgError) string {
 	return failure.Message + " (SQLSTATE " + failure.Code + ")"
 }
 
-// explain returns err in words for the user: what is wrong, what to do about it, and then what the server said. It asks the
-// server for what it needs to know, so the transaction that failed must be over. Errors that pass become interruptions.
+// explain turns err into an error for the user: what is wrong, how to fix it, and what the server said. It may query the
+// server, so the failed transaction must be over. Temporary errors become interruptions.
 func (d *Destination) explain(ctx context.Context, err error) error {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
 	if _, done := errors.AsType[*client.Interruption](err); done || err == nil {
@@ -46,7 +46,7 @@ func (d *Destination) explain(ctx context.Context, err error) error {
 	}
 	prefix := ""
 	if outer, _, found := strings.Cut(err.Error(), ": "+failure.Error()); found {
-		prefix = outer + ": " // what we were doing
+		prefix = outer + ": " // what the caller was doing
 	}
 	explained := d.sentence(ctx, failure)
 	if prefix != "" {
@@ -58,12 +58,12 @@ func (d *Destination) explain(ctx context.Context, err error) error {
 	return explained
 }
 
-// gone reports whether something was dropped or renamed under a sync. Begin looks after that.
+// gone reports whether something was dropped or renamed during a sync. Begin restores it.
 func gone(failure *pgconn.PgError) bool {
 	return failure.Where == "" && (failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000") // not in a trigger
 }
 
-// passes reports whether the same can succeed later, without anyone's help or with that of the session named in the error.
+// passes reports whether a retry can succeed, possibly after the session named in the error has been dealt with.
 func passes(failure *pgconn.PgError) bool {
 	switch failure.Code {
 	case lockNotAvailable, "40001", "40P01", "53300", "25P03", "25P04": // serialization, deadlock, no slots, timeouts between statements
@@ -72,7 +72,7 @@ func passes(failure *pgconn.PgError) bool {
 	return strings.HasPrefix(failure.Code, "08") || strings.HasPrefix(failure.Code, "57")
 }
 
-// sentence says what an error of the server means.
+// sentence returns an error that says what an error of the server means.
 func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) error {
 	said := said(failure)
 	switch failure.Code {
@@ -93,7 +93,7 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 			"are idle: %s", d.where, d.config.User, said)
 	case "40001", "40P01":
 		return fmt.Errorf("another session changed the same rows of %s at the same time: %s", d.where, said)
-	case "42P16", "2BP01", "0A000": // a view depends on a column, and the like
+	case "42P16", "2BP01", "0A000": // for example, a view depends on a column
 		return fmt.Errorf("a table in %s cannot be changed as its stream's schema did; drop what depends on it, sync, and "+
 			"create it again: %s", d.where, said)
 	case "23502": // not_null_violation
@@ -125,30 +125,30 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 			failure.TableName, d.where, said)
 	case "57": // operator_intervention
 		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one was: %s", d.where, said)
-	case "P0": // raise_exception: its message is the user's, and may hold values
+	case "P0": // raise_exception: its message is written by the user, and may contain values
 		return fmt.Errorf("a trigger on a table in %s rejects a row: change the trigger: %s (SQLSTATE %s)", d.where, origin(failure), failure.Code)
 	}
 	return fmt.Errorf("%s: %s", d.where, said)
 }
 
-// origin names the function that an error comes from.
+// origin names the function that raised an error.
 func origin(failure *pgconn.PgError) string {
 	first, _, _ := strings.Cut(failure.Where, "\n")
 	return first
 }
 
-// lost explains an error that isn't the server's: if the connection is gone, that is an interruption.
+// lost explains an error that didn't come from the server. If the connection is gone, it is an interruption.
 func (d *Destination) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil || d.conn == nil || !d.conn.IsClosed() {
 		return err
 	}
 	if _, timeout := errors.AsType[net.Error](err); !timeout && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "EOF") {
-		return err // an error of ours closed it
+		return err // another error closed the connection
 	}
 	return &client.Interruption{Err: fmt.Errorf("the connection to %s was lost: check that the server runs and the network is up: %w", d.where, err)}
 }
 
-// unreachable is the error of a database that can't be connected to.
+// unreachable returns the error for a failed connection to the database.
 func unreachable(config *pgx.ConnConfig, err error) error {
 	where := fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -171,7 +171,7 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 	return &client.Interruption{Err: explained}
 }
 
-// denied explains what the server said to a connection.
+// denied explains the server's refusal of a connection.
 func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
 	said := said(failure)
 	switch failure.Code {
@@ -188,7 +188,7 @@ func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error
 			where, config.User, said)
 	case "57P03": // cannot_connect_now
 		return fmt.Errorf("%s is starting up or shutting down: try again in a moment: %s", where, said)
-	case "42704", "22023", "55P02", "42602": // a parameter that is unknown, has a wrong value, or can't be set
+	case "42704", "22023", "55P02", "42602": // a parameter that is unknown, has an invalid value, or can't be set
 		return fmt.Errorf("%s does not accept a parameter in the address or in PGOPTIONS: leave it out: %s", where, said)
 	case insufficientPrivilege:
 		return fmt.Errorf("%s does not admit user %s: have its owner run GRANT CONNECT ON DATABASE %q TO %q, and leave parameters out of "+
@@ -205,7 +205,7 @@ func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error
 	return fmt.Errorf("%s refuses the connection: %s", where, said)
 }
 
-// security says what is wrong with TLS; empty if something else is.
+// security describes the problem with TLS, or returns "" if the error has another cause.
 func security(config *pgx.ConnConfig, err error) string {
 	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
@@ -229,7 +229,7 @@ func security(config *pgx.ConnConfig, err error) string {
 	return ""
 }
 
-// innermost returns the cause of a failed connection. What the driver wraps around it repeats the address.
+// innermost returns the cause of a failed connection. The driver's errors around it repeat the address.
 func innermost(err error) error {
 	for _, code := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH, os.ErrDeadlineExceeded,
 		os.ErrNotExist, os.ErrPermission, context.DeadlineExceeded} {

@@ -15,30 +15,30 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// column is one of a table in the database.
+// column is a column of a table in the database.
 type column struct {
 	rows.Column
-	declared  string // its type, as the catalog spells it
-	generated bool   // by the database, so that nothing else may be stored
+	declared  string // the type, as the catalog spells it
+	generated bool   // computed by the database, so it can't be written
 }
 
-// found is a table as it is in the database.
+// found describes a table as it is in the database.
 type found struct {
 	rows.Identity
-	oid     uint32  // 0 if there is no such table
-	numbers []int16 // of the columns; one that was dropped and made again has another
+	oid     uint32  // 0 if the table doesn't exist
+	numbers []int16 // the columns' attribute numbers; a column that was dropped and re-created has a new one
 	columns []column
-	key     string   // the primary key's columns
-	indexes []string // the columns of each
+	key     string   // the columns of the primary key
+	indexes []string // the columns of each index
 	comment string
 	owner   string
-	owned   bool // by the user, or a role that the user has
+	owned   bool // whether the user owns it, directly or through a role
 }
 
 // commentedID matches the ID in a table's comment.
 var commentedID = regexp.MustCompile(`stripe-connector table (\w+)`)
 
-// look returns tables with their columns and indexes.
+// look is the query for tables with their columns and indexes.
 const look = `SELECT c.relname, c.oid, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner)::text,
 	pg_has_role(c.relowner, 'USAGE'),
 	ARRAY(SELECT (i.indisprimary::int || ' ' || (SELECT string_agg(k.attname, ', ' ORDER BY place)
@@ -51,7 +51,7 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attr
 WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
 GROUP BY c.oid, c.relname, c.relowner`
 
-// collect reads the answer to look.
+// collect reads the result of look.
 func collect(answer pgx.Rows) (map[string]found, error) {
 	all := map[string]found{}
 	_, err := pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
@@ -86,7 +86,7 @@ type connection interface {
 	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
 }
 
-// find looks tables up by their names. Those that aren't there are zero.
+// find looks up tables by name. Tables that don't exist are zero.
 func (d *Destination) find(ctx context.Context, on connection, names ...string) (map[string]found, error) {
 	answer, err := on.Query(ctx, look, d.schema, names)
 	if err != nil {
@@ -109,7 +109,7 @@ func (d *Destination) find(ctx context.Context, on connection, names ...string) 
 	return all, nil
 }
 
-// filled returns a query for whether each of these tables has rows.
+// filled returns a query that reports whether each of these tables has rows.
 func (d *Destination) filled(names []string) string {
 	var each []string
 	for _, name := range names {
@@ -120,9 +120,9 @@ func (d *Destination) filled(names []string) string {
 
 func (f found) missing() bool { return f.oid == 0 }
 
-// lost returns a sentence about what happened to a table that was once as f says, or "" if it is the same. The same number
-// in the catalog makes it the same table whatever its comment is; a table that was dumped and restored has another, and is
-// recognized by its comment.
+// lost compares now with the table that f describes. It returns a sentence that says what happened to the table, or "" if
+// it is still the same one. A table with the same oid is the same table, whatever its comment. A table that was dumped and
+// restored has a new oid and is recognized by its comment.
 func (f found) lost(t *table, now found) string {
 	if now.oid != f.oid {
 		return f.Lost(t.Name, now.Identity, now.missing())
@@ -140,7 +140,7 @@ func (f found) lost(t *table, now found) string {
 	return ""
 }
 
-// remembered returns what is stored of the tables of these streams.
+// remembered returns the stored identities of the tables of these streams.
 func (d *Destination) remembered(ctx context.Context, streams []string) (map[string]*found, error) {
 	answer, err := d.conn.Query(ctx, "SELECT stream, oid, id, columns, numbers, filled FROM "+d.qualified(rows.TablesTable)+
 		" WHERE stream = ANY($1)", streams)
@@ -158,8 +158,8 @@ func (d *Destination) remembered(ctx context.Context, streams []string) (map[str
 	return all, err
 }
 
-// examine compares a table with what is remembered of it, which is nil if that is nothing. It returns why the table was lost,
-// if it was, and which of its columns are ours: nil means those that the stream names.
+// examine compares a table with what is remembered of it, which may be nil. It returns why the table was lost, or "", and
+// the table as syncs created it. If ours is nil, the columns that syncs created are those that the stream defines.
 func (t *table) examine(now *found, was *found) (reason string, ours *found) {
 	switch {
 	case was != nil:
@@ -176,17 +176,17 @@ func (t *table) examine(now *found, was *found) (reason string, ours *found) {
 	return reason, was
 }
 
-// forget forgets the states of a table that was lost, and reports whether there were any.
+// forget clears the states of a lost table and reports whether there were any.
 func (d *Destination) forget(ctx context.Context, tx pgx.Tx, t *table, now found) (bool, error) {
 	arrived := "0"
-	if d.opts.Append && !now.missing() && has(now.columns, rows.Arrival) { // the versions that are there stay
+	if d.opts.Append && !now.missing() && has(now.columns, rows.Arrival) { // existing versions stay
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
 	forgotten, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET state = '', arrived = "+arrived+" WHERE stream = $1 AND state <> ''", t.Stream)
 	return forgotten.RowsAffected() > 0, err
 }
 
-// known returns the identity of a table as it is to be remembered: with the columns that syncs made.
+// known returns the identity of a table to remember, with only the columns that syncs created.
 func (d *Destination) known(t *table, now found, ours *found) found {
 	known := now
 	known.Columns, known.numbers = nil, nil
@@ -200,7 +200,7 @@ func (d *Destination) known(t *table, now found, ours *found) found {
 	return known
 }
 
-// remember stores the identity of a table whose migration is done.
+// remember stores the identity of a table after its migration.
 func (d *Destination) remember(ctx context.Context, tx pgx.Tx, t *table, ours *found) error {
 	all, err := d.find(ctx, tx, t.Name)
 	if err != nil {
@@ -226,9 +226,9 @@ ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns
 	return err
 }
 
-// undisturbed returns an interruption if something else changed a table of a commit since Begin, so that the states must be
-// looked at again. It is called within the transaction of the commit, and keeps the tables as they are until its end. It also
-// stages the tables.
+// undisturbed returns an interruption if anything else has changed one of the touched tables since Begin, so that the
+// states must be re-read. It is called in the transaction of the commit and locks the tables against changes until the
+// transaction ends. It also stages the tables.
 func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*table) error {
 	if len(touched) == 0 {
 		return nil
@@ -264,16 +264,16 @@ func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*tab
 	return nil
 }
 
-// stage adds the statement that makes the table which the rows of a commit are copied to, unless it is there.
+// stage adds the statement that creates the staging table for the rows of a commit, unless it exists.
 func (d *Destination) stage(looking *queue, t *table) {
 	if !d.opts.Append && !t.staged {
 		looking.exec("", t.createStage())
-		t.staged = true // which a rollback takes back
+		t.staged = true // undone by a rollback
 	}
 }
 
-// refill adds the statements that note whether the tables of a commit have rows now, and reports in changed where that is
-// new.
+// refill adds the statements that record whether the tables of a commit now have rows. Tables for which that has changed
+// are added to changed.
 func (d *Destination) refill(rest *queue, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
 		rest.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+

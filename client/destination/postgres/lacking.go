@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// privileges tests everything that a sync may do to the schema and to these tables, and returns a statement for each
-// privilege that the role lacks. Tables that don't exist need the one to create them.
+// privileges is a query that tests every privilege a sync needs on the schema and on these tables. It returns a GRANT
+// statement for each one that the role lacks. Tables that don't exist require the privilege to create them.
 const privileges = `WITH target AS (
 	SELECT current_user AS role, current_database()::text AS database, $1::text AS schema,
 		(SELECT oid FROM pg_namespace WHERE nspname = $1) AS namespace
@@ -40,7 +40,7 @@ UNION ALL
 )
 SELECT statement FROM needs ORDER BY place, statement`
 
-// missing returns the statements that grant what the role lacks to sync these tables.
+// missing returns the statements that grant the privileges the role lacks to sync these tables.
 func (d *Destination) missing(ctx context.Context, tables []string) ([]string, error) {
 	found, err := d.conn.Query(ctx, privileges, d.schema, tables)
 	if err != nil {
@@ -49,7 +49,8 @@ func (d *Destination) missing(ctx context.Context, tables []string) ([]string, e
 	return pgx.CollectRows(found, pgx.RowTo[string])
 }
 
-// privileged returns an error that names every privilege that the role lacks to sync these tables, before anything changes.
+// privileged returns an error that lists every privilege the role lacks to sync these tables. It is called before anything
+// changes.
 func (d *Destination) privileged(ctx context.Context, tables []string) error {
 	statements, err := d.missing(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable, rows.RefusedTable))
 	if err != nil || len(statements) == 0 {
@@ -59,7 +60,7 @@ func (d *Destination) privileged(ctx context.Context, tables []string) error {
 		d.backend.user, d.where, strings.Join(statements, "; "))
 }
 
-// lacking is the error of a privilege that the role turned out to lack.
+// lacking returns the error for a missing privilege that only a failed statement revealed.
 func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) error {
 	if err := d.privileged(ctx, d.names); err != nil {
 		return fmt.Errorf("%w: %s", err, said(failure))
@@ -67,7 +68,7 @@ func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) erro
 	return fmt.Errorf("user %s may not do in %s what a sync does there; grant it what the server names: %s", d.backend.user, d.where, said(failure))
 }
 
-// notOwned is the error of a change to a table that belongs to another role.
+// notOwned returns the error for a change to a table that another role owns.
 func (d *Destination) notOwned(t *table, owner string, statements []string) error {
 	return fmt.Errorf("table %s in %s must be changed as its stream's schema did, which only its owner may do: have %s run: %s: "+
 		"or ALTER TABLE %s OWNER TO %s", t.Name, d.where, owner, strings.Join(statements, "; "), t.qualified(), rows.Quote(d.backend.user))

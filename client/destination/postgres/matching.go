@@ -13,8 +13,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// replace makes the row of an OPERATION_DELETE_MATCHING, unless its parent has one: it has neither a key nor an answer to
-// whether it is gone.
+// replace turns an OPERATION_DELETE_MATCHING into a row, unless its parent already has one. Such a row has no key, and its
+// _gone is NULL.
 func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
 	parent, err := n.d.splitter.Parent(n.t.Table, record)
 	if err != nil {
@@ -37,7 +37,7 @@ func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 	return true
 }
 
-// replacedAt reports whether a later record says that the rows of this one's parent are gone, and as of when.
+// replacedAt reports whether a later record replaces the rows of this record's parent, and the _as_of of that record.
 func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced bool) {
 	if len(n.replaced) == 0 {
 		return nil, false
@@ -46,7 +46,7 @@ func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced 
 	return asOf, replaced
 }
 
-// replace removes or marks the rows of the parents that are staged for it.
+// replace returns the statement that removes or marks the rows of the parents staged for it.
 func (t *table) replace(opts rows.Options) string {
 	name := t.qualified()
 	conditions := fmt.Sprintf("s._gone IS NULL AND t.%[1]s = s.%[1]s AND t._account = s._account", rows.Quote(t.Columns[t.Parent].Name))
@@ -63,10 +63,11 @@ type replacement struct {
 	parent  any
 	batch   *connectorv1.RecordBatch
 	record  *connectorv1.Record
-	before  int64 // the rows of its commit that came before it
+	before  int64 // the number of rows before it in its commit
 }
 
-// note keeps an OPERATION_DELETE_MATCHING for later: which rows did not come back is known at the end of the commit.
+// note records an OPERATION_DELETE_MATCHING for settle: which rows did not come back is known only at the end of the
+// commit.
 func (v *versions) note(batch *connectorv1.RecordBatch, record *connectorv1.Record) {
 	parent, err := v.d.splitter.Parent(v.t.Table, record)
 	v.err = err
@@ -83,7 +84,7 @@ func (d *Destination) settle(ctx context.Context, tx pgx.Tx, t *table, v *versio
 	var asOf []*time.Time
 	var events []*string
 	known := map[string]bool{}
-	for i := len(v.replacements) - 1; i >= 0; i-- { // the last of each parent says it all
+	for i := len(v.replacements) - 1; i >= 0; i-- { // only the last one for each parent counts
 		r := v.replacements[i]
 		key := string(t.AppendParent(nil, r.account, r.parent))
 		if known[key] {
@@ -107,8 +108,9 @@ func (d *Destination) settle(ctx context.Context, tx pgx.Tx, t *table, v *versio
 	return err
 }
 
-// settle appends a DELETE for each object whose newest version is of one of these parents and came before that was
-// replaced. Versions of one commit arrive with numbers that follow each other, so those after it are the last ones.
+// settle returns the statement that appends a DELETE for each object whose newest version has one of these parents and
+// arrived before the parent was replaced. Versions of a commit have consecutive arrival numbers, so the highest numbers
+// are those that arrived after the replacement.
 func (t *table) settle() string {
 	var same []string
 	for _, key := range t.PrimaryKey() {
@@ -130,7 +132,7 @@ WHERE version._operation = 'UPSERT' AND version._arrival <= (SELECT max(_arrival
 		strings.Join(same, " AND "))
 }
 
-// indexParent returns the statement that makes the index by which the rows of a parent are found, unless it is there.
+// indexParent returns the statement that creates the index for finding the rows of a parent, unless it exists.
 func (t *table) indexParent(opts rows.Options, now found) []string {
 	_, columns := t.ParentIndex(opts)
 	if columns == nil || slices.Contains(now.indexes, strings.Join(columns, ", ")) {

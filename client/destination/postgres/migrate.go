@@ -9,8 +9,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// migration returns the statements that make the table, or add to it what it lacks and widen what is too narrow, and the fields
-// that have no column since the user's own has their name. Ours are the columns that syncs made; nil if that isn't known.
+// migration returns the statements that create the table, or add missing columns and widen narrow ones. Taken lists the
+// fields without a column because the user has a column of that name. Ours describes the columns that syncs created; it is
+// nil if that isn't known.
 func (d *Destination) migration(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
 	if now.missing() {
 		t.marked = d.opts.SoftDeletes
@@ -21,7 +22,7 @@ func (d *Destination) migration(ctx context.Context, t *table, now found, ours *
 		return append(statements, t.indexParent(d.opts, now)...), nil, nil
 	}
 	if ours != nil {
-		for _, name := range d.opts.Own() { // that something else dropped
+		for _, name := range d.opts.Own() { // dropped by something else
 			if !has(now.columns, name) && slices.Contains(ours.Columns, name) {
 				statements = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(name))
 				now.columns = append(now.columns, column{Column: rows.Column{Name: name}, declared: "timestamp with time zone"})
@@ -45,7 +46,7 @@ func (d *Destination) migration(ctx context.Context, t *table, now found, ours *
 	return nil, taken, nil
 }
 
-// changes returns the statements that make the table fit for its stream.
+// changes returns the statements that adapt the table to its stream.
 func (d *Destination) changes(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
 	t.marked = slices.ContainsFunc(now.columns, func(c column) bool {
 		return c.Name == rows.DeletedAt && c.declared == "timestamp with time zone" && !c.generated
@@ -81,8 +82,8 @@ func (d *Destination) changes(ctx context.Context, t *table, now found, ours *fo
 	return append(statements, alter(t, add, widen)...), taken, err
 }
 
-// alter returns the statements that add and widen columns, all of a table at once so that it is rewritten at most once, and
-// those that move into them what _extra held.
+// alter returns the statements that add and widen columns, and those that move values from _extra into them. All changes
+// to a table are one statement, so that it is rewritten at most once.
 func alter(t *table, add, widen []rows.Column) []string {
 	var changes, moves []string
 	for _, c := range add {
@@ -100,8 +101,8 @@ func alter(t *table, add, widen []rows.Column) []string {
 	return append([]string{"ALTER TABLE " + t.qualified() + " " + strings.Join(changes, ", ")}, moves...)
 }
 
-// gather moves into a column what _extra holds of it and the column can hold now. Rows with what jsonb cannot hold stay as
-// they are.
+// gather returns the statement that moves the values of a column from _extra into the column, where it can now hold them.
+// Rows with values that jsonb can't hold are not changed.
 func gather(t *table, c rows.Column) string {
 	value := "(_extra -> " + literal(c.Path) + ")"
 	content := "(_extra ->> " + literal(c.Path) + ")"
@@ -124,7 +125,7 @@ WHERE CASE WHEN json_typeof(%[6]s) IN (%[7]s) AND _extra::text !~* '\\u(0000|d[8
 		t.qualified(), rows.Quote(c.Name), content, types[c.Kind], literal(c.Path), value, kinds, fits)
 }
 
-// recognize refuses a table that is not one of ours made with the same options.
+// recognize returns an error unless the table was created by a sync with the same options.
 func (d *Destination) recognize(t *table, now found) error {
 	for _, name := range append(own[:], rows.SyncedAt) {
 		if !has(now.columns, name) {

@@ -11,14 +11,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// probeTime is how long a second client may wait for the pooler. One in session mode may have no backend left for it.
+// probeTime limits the wait for a second connection. A pooler in session mode may have no backend left for it.
 const probeTime = 2 * time.Second
 
-// refuseTransactionPooling finds out whether the pooler on the way hands each transaction to another backend. A sync can't
-// work there: its lock would stay behind in a backend that serves other clients, and exclude no one.
+// refuseTransactionPooling returns an error if a pooler assigns a backend to each transaction instead of each session. A
+// sync can't work there: its lock would remain in a backend that serves other clients, and would exclude nobody.
 //
-// In session mode the backend is ours until we disconnect. So if two transactions of ours run in two backends, or a second
-// client is handed the backend that we used, the pooler is in transaction mode. Nothing is left behind in either.
+// In session mode, a backend belongs to one client until it disconnects. So if two of our transactions run in different
+// backends, or a second client gets the backend that we used, the pooler is in transaction mode. The test leaves nothing
+// behind.
 func (d *Destination) refuseTransactionPooling(ctx context.Context) error {
 	ours := func() (moved bool, err error) {
 		err = pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
@@ -39,7 +40,7 @@ func (d *Destination) refuseTransactionPooling(ctx context.Context) error {
 	defer cancel()
 	second, err := pgx.ConnectConfig(probeCtx, d.config)
 	if err != nil {
-		return ctx.Err() // no backend is free for it, so ours is ours
+		return ctx.Err() // no other backend is free, so this one is reserved for us
 	}
 	defer second.Close(context.WithoutCancel(ctx))
 	taken := false
@@ -50,7 +51,7 @@ func (d *Destination) refuseTransactionPooling(ctx context.Context) error {
 		}
 		taken = pid == d.backend.pid
 		if !taken {
-			taken, err = ours() // while the second client keeps its backend
+			taken, err = ours() // while the second client holds its backend
 		}
 		return err
 	})
@@ -68,14 +69,14 @@ func backendOf(ctx context.Context, tx pgx.Tx) (pid int32, err error) {
 	return pid, err
 }
 
-// statementPooling reports whether a pooler refused a transaction for being in statement mode.
+// statementPooling reports whether a pooler in statement mode refused a transaction.
 func statementPooling(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(failure.Code, "08") && strings.Contains(failure.Message, "statement pooling")
 }
 
-// transactionPooling is the error of a pooler in transaction mode. It names the address to use instead where a provider is
-// known by its own.
+// transactionPooling returns the error for a pooler in transaction mode. For known providers, it names the address to use
+// instead.
 func (d *Destination) transactionPooling() error {
 	remedy := "connect to the server itself, or to a database of the pooler that has pool_mode=session"
 	host := d.config.Host

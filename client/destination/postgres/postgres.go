@@ -6,52 +6,52 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5" // the one client for PostgreSQL with COPY and prepared statements in pure Go
+	"github.com/jackc/pgx/v5" // the only pure Go client for PostgreSQL with COPY and prepared statements
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
 const (
-	// The lock outlives a process that was killed until the server notices, which it does at the end of a statement.
+	// After a process is killed, its lock remains until the server notices, at the end of the current statement.
 	defaultLockWait = 10 * time.Second
 	closeTime       = 5 * time.Second
-	longestName     = 63 // the server cuts the rest off
+	longestName     = 63 // the server truncates longer names
 )
 
-// Options are those of the tables. The zero value works.
+// Options configure the tables. The zero value works.
 type Options struct {
-	// Schema is where the tables are; it is created if it does not exist. Empty means public.
+	// Schema is the schema of the tables. It is created if it doesn't exist. Empty means public.
 	Schema string
-	// SoftDeletes keeps the rows of objects that the source has no more, and says in the column _deleted_at since when.
+	// SoftDeletes keeps the rows of objects that the source no longer has and sets their _deleted_at.
 	SoftDeletes bool
-	// Append keeps every version of every object, in the order of their arrival, instead of the newest.
+	// Append keeps every version of every object, in the order of arrival, instead of only the newest.
 	Append bool
 	// LockWait is how long to wait for another sync to end. Zero means ten seconds.
 	LockWait time.Duration
 }
 
-// Destination is one schema, open for one sync. It implements client.Destination.
+// Destination is a schema opened for one sync. It implements client.Destination.
 type Destination struct {
 	opts      rows.Options
 	schema    string
-	where     string // for errors: host, database and schema
+	where     string // host, database and schema, for errors
 	config    *pgx.ConnConfig
 	lockWait  time.Duration
 	conn      *pgx.Conn
 	backend   backend           // of conn
-	tables    map[string]*table // of the streams in Begin, by stream
-	names     []string          // of their tables, including those that Begin is about to prepare
-	completed map[lane]int64    // generations
+	tables    map[string]*table // of the streams passed to Begin, by stream
+	names     []string          // of their tables, including those that Begin has yet to prepare
+	completed map[lane]int64    // the last completed generation
 	splitter  rows.Splitter
 	notices   []client.Notice // of the current Begin
 }
 
-// lane is a stream of an account.
+// lane is a stream of one account.
 type lane struct{ stream, account string }
 
-// Open connects to the database at address, a URL such as postgres://user@host/database or settings such as "host=… dbname=…".
-// It fails if another sync has the schema open.
+// Open connects to the database at address, a URL such as postgres://user@host/database or settings such as "host=…
+// dbname=…". It fails if another sync has the schema open.
 func Open(ctx context.Context, address string, opts Options) (*Destination, error) {
 	d, err := newDestination(address, opts)
 	if err != nil {
@@ -105,7 +105,7 @@ func (d *Destination) createOwn(ctx context.Context) error {
 	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error { return d.createIn(ctx, tx) })
 }
 
-// createIn does it in a transaction.
+// createIn is createOwn within a transaction.
 func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
 	if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
 		"CREATE SCHEMA "+rows.Quote(d.schema)); err != nil {
@@ -149,14 +149,14 @@ func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// relation returns a query for a table or index of the schema.
+// relation returns a query that finds a table or index of the schema.
 func (d *Destination) relation(name string) string {
 	return fmt.Sprintf("SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
 		literal(d.schema), literal(name))
 }
 
-// createIfMissing runs a statement where a query finds nothing: IF NOT EXISTS needs the privilege to create even where there
-// is nothing to create.
+// createIfMissing runs statement if query finds nothing. IF NOT EXISTS would require the privilege to create even where
+// nothing needs to be created.
 func createIfMissing(ctx context.Context, tx pgx.Tx, query, statement string) error {
 	var exists bool
 	if err := tx.QueryRow(ctx, "SELECT EXISTS ("+query+")").Scan(&exists); err != nil || exists {
@@ -166,19 +166,19 @@ func createIfMissing(ctx context.Context, tx pgx.Tx, query, statement string) er
 	return err
 }
 
-// qualified returns the name of a table of the schema for use in a statement. The search path stays as the user has it, for
-// the triggers and functions on our tables.
+// qualified returns the name of a table, with its schema, for use in a statement. The search path remains the user's,
+// which triggers and functions on the tables may rely on.
 func (d *Destination) qualified(table string) string {
 	return rows.Quote(d.schema) + "." + rows.Quote(table)
 }
 
 func (d *Destination) stateTable() string { return d.qualified(rows.StateTable) }
 
-// Close ends the connection, which releases the schema to other syncs.
+// Close closes the connection, which releases the schema to other syncs.
 func (d *Destination) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	// The server would release the lock somewhat later. If this fails, so has the connection, and it will.
+	// Without this, the server would release the lock slightly later. If it fails, the connection is broken anyway.
 	_, _ = d.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 	if err := d.conn.Close(ctx); err != nil && !d.conn.IsClosed() {
 		return err

@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// queue holds statements that go to the server together, in one round trip. The zero value is ready.
+// queue collects statements and sends them in one round trip. The zero value is ready to use.
 type queue struct {
 	batch pgx.Batch
-	doing []string // for the error of each statement
-	done  int      // statements
+	doing []string // the prefix for each statement's error
+	done  int      // the number of statements that succeeded
 }
 
 func (q *queue) add(doing, statement string, args ...any) *pgx.QueuedQuery {
@@ -20,7 +20,7 @@ func (q *queue) add(doing, statement string, args ...any) *pgx.QueuedQuery {
 	return q.batch.Queue(statement, args...)
 }
 
-// exec adds a statement without an answer. Its error begins with doing, unless that is empty.
+// exec adds a statement without a result. Its error begins with doing, unless that is empty.
 func (q *queue) exec(doing, statement string, args ...any) {
 	q.add(doing, statement, args...).Exec(func(pgconn.CommandTag) error {
 		q.done++
@@ -28,7 +28,7 @@ func (q *queue) exec(doing, statement string, args ...any) {
 	})
 }
 
-// query adds a statement with an answer, which collect reads.
+// query adds a statement whose result is read by collect.
 func (q *queue) query(collect func(pgx.Rows) error, statement string, args ...any) {
 	q.add("", statement, args...).Query(func(answer pgx.Rows) error {
 		q.done++
@@ -36,7 +36,7 @@ func (q *queue) query(collect func(pgx.Rows) error, statement string, args ...an
 	})
 }
 
-// boolean adds a statement that answers with one truth value, or with none.
+// boolean adds a statement that returns at most one boolean.
 func (q *queue) boolean(found func(bool), statement string, args ...any) {
 	q.query(func(answer pgx.Rows) error {
 		var value bool
@@ -48,7 +48,7 @@ func (q *queue) boolean(found func(bool), statement string, args ...any) {
 	}, statement, args...)
 }
 
-// run runs the statements in order, up to the first one that fails.
+// run executes the statements in order and stops at the first error.
 func (q *queue) run(ctx context.Context, tx pgx.Tx) error {
 	if q.batch.Len() == 0 {
 		return nil

@@ -19,10 +19,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// maxRefused is how many records of a stream a commit sets aside. If there are more, it isn't the records.
+// maxRefused is the number of records that a commit sets aside per stream. If more fail, the problem isn't the records.
 const maxRefused = 100
 
-// item is a record in its batch.
+// item is a record and its batch.
 type item struct {
 	batch  *connectorv1.RecordBatch
 	record *connectorv1.Record
@@ -34,7 +34,7 @@ type refusal struct {
 	client.Refusal
 }
 
-// ofRow reports whether an error is one record's: the database, or a constraint or trigger of the user's, doesn't accept it.
+// ofRow reports whether an error concerns a single record, rejected by the database or by a user's constraint or trigger.
 func (t *table) ofRow(err error) bool {
 	if _, misfit := errors.AsType[*rows.Misfit](err); misfit {
 		return true
@@ -46,13 +46,13 @@ func (t *table) ofRow(err error) bool {
 	switch failure.Code[:min(2, len(failure.Code))] {
 	case "22", "54", "P0":
 		return true
-	case "23": // a column that a sync doesn't fill would refuse every row
+	case "23": // a NOT NULL column that syncs don't fill would reject every row
 		return failure.Code != "23502" || failure.TableName != t.Name || slices.Contains(t.names, failure.ColumnName)
 	}
 	return false
 }
 
-// carefully loads the records of a stream without those that can't be stored, which it returns.
+// carefully loads the records of a stream, except those that can't be stored, which it returns.
 func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) ([]refusal, error) {
 	var first queue
 	d.stage(&first, t) // before the savepoints
@@ -84,14 +84,14 @@ func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batche
 		if !d.opts.Append && slices.ContainsFunc(items[at:], func(i item) bool {
 			return i.batch.GetAccount() == culprit.batch.GetAccount() && d.keyOf(t, i) == key
 		}) {
-			continue // a newer version comes in the same commit
+			continue // a later record in this commit replaces it
 		}
 		refused = append(refused, refusal{culprit, client.Refusal{
 			Stream: t.Stream, Account: culprit.batch.GetAccount(), Key: key, Reason: d.reason(ctx, cause)}})
 	}
 }
 
-// culprit returns the place of a record without which the records before it can be stored and with which they can't.
+// culprit returns the index of a record such that the records before it can be stored, but not together with it.
 func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []item, cause error) (int, error, error) {
 	low, high := 0, len(items)
 	for high-low > 1 {
@@ -109,7 +109,7 @@ func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []
 	return high - 1, cause, nil
 }
 
-// try loads records after a savepoint, to which it returns unless they are to be kept and can be.
+// try loads records after a savepoint. It rolls back to the savepoint unless keep is set and loading succeeded.
 func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item, keep bool) error {
 	point, err := tx.Begin(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item
 		err = rest.run(ctx, point)
 	}
 	if err == nil {
-		_, err = point.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // those that would fail at the end
+		_, err = point.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // deferred constraints
 	}
 	if err == nil && keep {
 		return point.Commit(ctx)
@@ -139,7 +139,7 @@ func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item
 	return errors.Join(err, point.Rollback(ctx))
 }
 
-// keyOf names a record by its primary key.
+// keyOf identifies a record by its primary key.
 func (d *Destination) keyOf(t *table, i item) string {
 	values := t.Values()
 	if err := d.splitter.Split(t.Table, i.batch, i.record, values); err != nil || t.Keys == 0 {
@@ -153,7 +153,7 @@ func (d *Destination) keyOf(t *table, i item) string {
 	return strings.Join(parts, ", ")
 }
 
-// reason says why a record can't be stored, without any value of it.
+// reason explains why a record can't be stored. The text contains none of the record's values.
 func (d *Destination) reason(ctx context.Context, err error) string {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return d.sentence(ctx, failure).Error()
@@ -164,7 +164,7 @@ func (d *Destination) reason(ctx context.Context, err error) string {
 	return err.Error()
 }
 
-// setAside keeps records that could not be stored, in place of those with the same key.
+// setAside stores records that could not be stored in their table, and replaces earlier ones with the same key.
 func (d *Destination) setAside(ctx context.Context, tx pgx.Tx, t *table, refused []refusal) error {
 	for _, r := range refused {
 		var asOf any
@@ -191,7 +191,7 @@ ON CONFLICT (stream, account, key) DO UPDATE SET parent = excluded.parent, opera
 	return nil
 }
 
-// supersede forgets refused records that the records of a commit replace.
+// supersede deletes the refused records that are replaced by records of a commit.
 func (d *Destination) supersede(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	if !t.refused {
 		return nil
@@ -213,7 +213,7 @@ func (d *Destination) supersede(ctx context.Context, tx pgx.Tx, t *table, batche
 	return nil
 }
 
-// retry tries the refused records of the streams again, and returns those that still can't be stored.
+// retry retries the refused records of the streams and returns those that still can't be stored.
 func (d *Destination) retry(ctx context.Context, streams []string) ([]client.Refusal, error) {
 	answer, err := d.conn.Query(ctx, "SELECT stream, account, operation, data, generation, as_of, event_id FROM "+
 		d.qualified(rows.RefusedTable)+" WHERE stream = ANY($1) ORDER BY refused_at", streams)

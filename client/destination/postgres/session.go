@@ -14,21 +14,21 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 )
 
-// settings are all that a sync relies on. A role, a database, PGOPTIONS or a service file may have set any of them otherwise.
-// A server skips those that it doesn't know, and values that it wasn't built for.
+// settings lists every setting that a sync relies on. The role, the database, PGOPTIONS or a service file may have changed
+// any of them. Settings that the server doesn't know and values that it wasn't built for are skipped.
 var settings = [][2]string{
 	{"client_encoding", "UTF8"},
 	{"standard_conforming_strings", "on"},
 	{"DateStyle", "ISO"},
 	{"IntervalStyle", "postgres"},
-	{"extra_float_digits", "3"}, // as text, too, a number stays what it is
+	{"extra_float_digits", "3"}, // floats keep their exact value in text, too
 	{"quote_all_identifiers", "off"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_deferrable", "off"},
-	{"row_security", "off"},              // an error instead of rows that are silently not there
-	{"default_toast_compression", "lz4"}, // takes a fraction of pglz's processor time; a server built without it keeps to pglz
-	// A sync waits for the source between two commits, and a commit takes as long as it takes.
+	{"row_security", "off"},              // an error instead of silently missing rows
+	{"default_toast_compression", "lz4"}, // takes a fraction of pglz's CPU time; a server built without it keeps pglz
+	// A sync waits for the source between commits, and a commit may take arbitrarily long.
 	{"statement_timeout", "0"},
 	{"idle_in_transaction_session_timeout", "0"},
 	{"idle_session_timeout", "0"},
@@ -37,29 +37,30 @@ var settings = [][2]string{
 }
 
 const (
-	// lockTimeout is how long a commit waits for a lock of someone else's before it says who that is.
+	// lockTimeout is how long a commit waits for another session's lock before it fails with an error that names the session.
 	lockTimeout = 10 * time.Second
-	// changeTimeout is the same for a change of a table. Everyone who wants to read the table queues up behind it.
+	// changeTimeout is the same limit for changing a table. It is short because readers of the table queue up behind the
+	// change.
 	changeTimeout = time.Second
 )
 
-// backend is the server's process behind a connection.
+// backend is the server process that serves a connection.
 type backend struct {
 	pid   int32
 	began time.Time
 	user  string
-	// pooled reports that a pooler stands between.
+	// pooled reports whether the connection goes through a pooler.
 	pooled bool
 }
 
-// connect connects, or reconnects, and prepares the session. It holds nothing of the schema yet.
+// connect connects or reconnects, and prepares the session. It doesn't lock the schema.
 func (d *Destination) connect(ctx context.Context) error {
 	conn, err := pgx.ConnectConfig(ctx, d.config)
 	if err != nil {
 		return unreachable(d.config, err)
 	}
 	former := d.backend
-	d.conn, d.tables = conn, map[string]*table{} // what was staged is gone
+	d.conn, d.tables = conn, map[string]*table{} // staging tables ended with the old connection
 	if err := d.prepare(ctx, former); err != nil {
 		_ = d.Close()
 		return err
@@ -67,12 +68,12 @@ func (d *Destination) connect(ctx context.Context) error {
 	return nil
 }
 
-// prepare finds out who answers, sets everything that a sync relies on, and ends the backend of the connection before, which
-// may not have noticed yet that the connection is gone and hold the lock.
+// prepare identifies the backend, applies the settings that a sync relies on, and terminates the backend of the previous
+// connection. That backend may not have noticed that its connection is gone, and may still hold the lock.
 func (d *Destination) prepare(ctx context.Context, former backend) error {
 	var encoding string
-	// Nothing before the settings may take long or outlive its statement: a timeout of the role's holds, and the backend may be
-	// someone else's a moment later.
+	// Anything before the settings must be quick and leave nothing behind: a statement timeout of the role may apply, and in
+	// the next moment the backend may serve another client.
 	err := d.conn.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_encoding')", pgx.QueryExecModeExec).
 		Scan(&d.backend.pid, &encoding)
 	if err != nil {
@@ -99,7 +100,7 @@ WHERE pid = $1 AND backend_start = $2 AND usename = current_user AND pid <> pg_b
 	return d.explain(ctx, err)
 }
 
-// set sets everything that a sync relies on, and then asks whose session it is.
+// set applies the settings that a sync relies on, then determines the session's user.
 func (d *Destination) set(ctx context.Context) error {
 	var values []string
 	for _, s := range settings {
@@ -124,7 +125,7 @@ func (d *Destination) lock(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", d.lockWait.Milliseconds())); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lockKey()) // outlives the transaction
+		_, err := tx.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lockKey()) // held beyond the transaction
 		return err
 	})
 	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != lockNotAvailable {
@@ -137,7 +138,7 @@ func (d *Destination) lock(ctx context.Context) error {
 	return errors.New(said)
 }
 
-// lockHolders returns who else holds the lock.
+// lockHolders returns the other sessions that hold the lock.
 func (d *Destination) lockHolders(ctx context.Context) []holder {
 	return d.holders(ctx, `locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	AND classid::bigint = ($1::bigint >> 32) & 4294967295 AND objid::bigint = $1::bigint & 4294967295 AND objsubid = 1`, d.lockKey())
@@ -165,8 +166,8 @@ func (d *Destination) transaction(ctx context.Context, f func(pgx.Tx) error) err
 	})
 }
 
-// change runs f in a transaction that changes one of our tables, and so must not wait long for a lock: everyone who
-// reads the table queues up behind it.
+// change runs f in a transaction that changes one of the sync's tables. It doesn't wait long for a lock, since readers of
+// the table queue up behind it.
 func (d *Destination) change(ctx context.Context, table string, f func(pgx.Tx) error) error {
 	err := d.transaction(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", changeTimeout.Milliseconds())); err != nil {

@@ -8,18 +8,18 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// table is a table of the database, and how it is filled.
+// table is a table of the database and the state of filling it.
 type table struct {
 	*rows.Table
 	schema  string
-	known   found    // as of the last commit, with the columns that syncs made
-	marked  bool     // it has _deleted_at
-	staged  bool     // its staging table is there
-	refused bool     // records of it were set aside, and some may still be
-	names   []string // of the columns in the order of a row's values
+	known   found    // as of the last commit, with the columns that syncs created
+	marked  bool     // it has a _deleted_at column
+	staged  bool     // its staging table exists
+	refused bool     // records of it were set aside and may still be
+	names   []string // of the columns, in the order of a row's values
 }
 
-// own are the sync's own columns in the order of the values: see rows.AccountAt.
+// own are the sync's own columns in the order of their values: see rows.AccountAt.
 var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
 
 // declare returns the DDL of one of the sync's own columns.
@@ -39,7 +39,7 @@ func declare(name string) string {
 	return name + " text"
 }
 
-// types are the types of each kind, as PostgreSQL's catalog spells them.
+// types maps kinds to types, as PostgreSQL's catalog spells them.
 var types = map[rows.Kind]string{
 	rows.Integer: "bigint", rows.Real: "double precision", rows.Boolean: "boolean", rows.Text: "text", rows.JSON: "jsonb",
 }
@@ -60,16 +60,16 @@ func (t *table) create(opts rows.Options) string {
 	return t.Create(t.qualified(), opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
 }
 
-// qualified returns its name for use in a statement.
+// qualified returns the table's name, with its schema, for use in a statement.
 func (t *table) qualified() string { return rows.Quote(t.schema) + "." + rows.Quote(t.Name) }
 
-// stage names the temporary table that the rows of a commit are copied to.
+// stage returns the name of the temporary table that the rows of a commit are copied to.
 func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
 
 func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
 
-// createStage returns the statement that creates the staging table: the columns of the values, and whether the row is a
-// deletion.
+// createStage returns the statement that creates the staging table. Its columns are those of the values, plus one that
+// reports whether the row is a deletion.
 func (t *table) createStage() string {
 	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
 		t.stage(), rows.QuoteAll(t.names), t.qualified())
@@ -105,8 +105,8 @@ func (t *table) remove(opts rows.Options) string {
 	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", t.qualified(), t.stage(), conditions)
 }
 
-// complete returns the statement that removes or marks the rows of an account ($1) of generations before one ($2). In append
-// mode it appends a DELETE for each object whose newest version is of an older generation. It is idempotent.
+// complete returns the statement that removes or marks an account's ($1) rows of generations before $2. In append mode it
+// instead appends a DELETE for each object whose newest version is of an older generation. The statement is idempotent.
 func (t *table) complete(opts rows.Options) string {
 	name := t.qualified()
 	switch {
@@ -122,5 +122,5 @@ WHERE _operation = 'UPSERT' AND _generation < $2`, name, keys)
 	return "DELETE FROM " + name + " WHERE _account = $1 AND _generation < $2"
 }
 
-// literal quotes a text for use in a statement.
+// literal quotes s as a string literal for use in a statement.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
