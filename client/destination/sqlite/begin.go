@@ -10,7 +10,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin makes the tables of the streams, or brings them up to the schemas, and reads the states. In append mode it removes
+// Begin creates the tables of the streams or migrates them to the schemas, and reads the states. In append mode it removes
 // versions that no state covers, since they will be sent again.
 func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
 	d.notices = nil
@@ -65,14 +65,14 @@ func layOut(stream *connectorv1.Stream, opts Options) (*table, error) {
 		return nil, err
 	}
 	for i, c := range layout.Columns {
-		if c.Kind == rows.JSON { // which SQLite keeps as text
+		if c.Kind == rows.JSON { // stored as text in SQLite
 			layout.Columns[i].Kind = rows.Text
 		}
 	}
 	return &table{Table: layout}, nil
 }
 
-// arrange brings the table in the database up to the layout, within a transaction. It reports whether it has _deleted_at.
+// arrange adapts the table in the database to the layout, in a transaction. It reports whether the table has _deleted_at.
 func (d *Destination) arrange(ctx context.Context, t *table) (marked bool, err error) {
 	now, err := d.find(ctx, t.Name)
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *Destination) arrange(ctx context.Context, t *table) (marked bool, err e
 	return marked, d.remember(ctx, t, was)
 }
 
-// forgetUncovered removes the versions that no state covers.
+// forgetUncovered deletes the versions that no state covers.
 func (d *Destination) forgetUncovered(ctx context.Context, t *table) error {
 	_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
 		"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
@@ -104,8 +104,7 @@ func (d *Destination) forgetUncovered(ctx context.Context, t *table) error {
 	return err
 }
 
-// migrate makes the table, or adds to it what it lacks and widens what is too narrow. It reports whether the table has
-// _deleted_at.
+// migrate creates the table, or adds missing columns and widens narrow ones. It reports whether the table has _deleted_at.
 func (d *Destination) migrate(ctx context.Context, t *table, now found, was *rows.Identity) (marked bool, err error) {
 	if now.missing() {
 		_, err := d.conn.ExecContext(ctx, create(t.Table, d.opts, rows.NewID()))
@@ -148,9 +147,9 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 	}
 	for _, c := range widen {
 		if slices.Contains(t.PrimaryKey(), c.Name) {
-			continue // a column of SQLite's takes values of any type, and one that is a key cannot be replaced
+			continue // SQLite columns take values of any type, and a key column can't be replaced
 		}
-		if _, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // it is created again for the new column
+		if _, columns := t.ParentIndex(d.opts); slices.Contains(columns, c.Name) { // the index is re-created for the new column
 			if err := d.dropIndex(ctx, t, columns); err != nil {
 				return false, err
 			}
@@ -162,7 +161,7 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 	return marked, nil
 }
 
-// restoreOwn adds columns of ours that something else dropped.
+// restoreOwn restores those of the sync's own columns that something else dropped.
 func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was *rows.Identity) error {
 	if was == nil {
 		return nil
@@ -179,7 +178,7 @@ func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was 
 	return nil
 }
 
-// recognize refuses a table that is not one of ours made with the same options.
+// recognize returns an error unless the table was created by a sync with the same options.
 func (d *Destination) recognize(t *table, have []rows.Column, key []string) error {
 	for _, name := range []string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt} {
 		if !has(have, name) {
@@ -200,7 +199,7 @@ func has(have []rows.Column, name string) bool {
 	return slices.ContainsFunc(have, func(c rows.Column) bool { return c.Name == name })
 }
 
-// tableInfo returns the columns of a table, and those of its primary key. Both are empty if there is no such table.
+// tableInfo returns the columns of a table, and those of its primary key. Both are empty if the table doesn't exist.
 func (d *Destination) tableInfo(ctx context.Context, name string) (columns []rows.Column, key []string, err error) {
 	found, err := d.conn.QueryContext(ctx, "SELECT lower(name), type, pk FROM pragma_table_xinfo(?)", name)
 	if err != nil {
@@ -225,7 +224,7 @@ func (d *Destination) tableInfo(ctx context.Context, name string) (columns []row
 	return columns, key, found.Err()
 }
 
-// states reads what is stored of a stream.
+// states reads the stored states of a stream.
 func (d *Destination) states(ctx context.Context, stream string) ([]*connectorv1.StreamState, error) {
 	found, err := d.conn.QueryContext(ctx,
 		"SELECT account, state, completed FROM "+rows.StateTable+" WHERE stream = ? ORDER BY account", stream)
@@ -241,7 +240,7 @@ func (d *Destination) states(ctx context.Context, stream string) ([]*connectorv1
 			return nil, err
 		}
 		d.completed[lane{stream, account}] = completed
-		if content == "" { // forgotten, since the table was lost
+		if content == "" { // cleared because the table was lost
 			continue
 		}
 		state, err := rows.DecodeState(stream, account, content)

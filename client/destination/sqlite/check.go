@@ -14,11 +14,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// errChecked ends the transaction of a check, which is rolled back.
+// errChecked makes the transaction of a check roll back.
 var errChecked = errors.New("checked")
 
-// Check tests what a sync of these streams would do, in a transaction that it rolls back. A file that is not there is not
-// made.
+// Check tests what a sync of the streams would do, in a transaction that it rolls back. It doesn't create a missing file.
 func Check(ctx context.Context, path string, opts Options, streams []*connectorv1.Stream) ([]client.Finding, error) {
 	var findings []client.Finding
 	found := func(subject string, err error) bool {

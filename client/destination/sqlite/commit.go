@@ -12,10 +12,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// asOfLayout is that of instants: SQLite's own functions of time take it.
+// asOfLayout is the format of times. SQLite's date functions accept it.
 const asOfLayout = "2006-01-02T15:04:05.000Z"
 
-// Commit stores records and states, and removes what did not come back, in one transaction.
+// Commit stores records and states, and removes rows that no longer exist at the source, in one transaction.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	if err := d.there(); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (d *Destination) commit(ctx context.Context, c client.Commit) (err error) {
 	return nil
 }
 
-// fill does what a commit asks for, within its transaction.
+// fill applies a commit within its transaction.
 func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*table]bool, err error) {
 	now := d.now().UTC().Format(asOfLayout)
 	d.replacements = d.replacements[:0]
@@ -91,7 +91,7 @@ func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*
 	return d.refill(ctx, c)
 }
 
-// arrivals returns, in append mode, the last version of each table that a commit adds to.
+// arrivals returns, in append mode, the highest arrival number of each table that the commit adds to.
 func (d *Destination) arrivals(ctx context.Context, c client.Commit) (map[*table]int64, error) {
 	last := map[*table]int64{}
 	if !d.opts.Append {
@@ -110,7 +110,7 @@ func (d *Destination) arrivals(ctx context.Context, c client.Commit) (map[*table
 	return last, nil
 }
 
-// takeBackUnchanged removes the versions after one that are the same as the version before them.
+// takeBackUnchanged removes the versions that arrived after arrived and equal the version before them.
 func (d *Destination) takeBackUnchanged(ctx context.Context, t *table, arrived int64) error {
 	lift, remove := t.Unchanged(rows.Quote(t.Name), "?")
 	if lift == "" {
@@ -129,8 +129,8 @@ func (d *Destination) takeBackUnchanged(ctx context.Context, t *table, arrived i
 	return err
 }
 
-// apply stores the records of a batch. The context is looked at once per batch: the driver would start a goroutine for
-// each statement that can be cancelled.
+// apply stores the records of a batch. It checks ctx only once per batch, because the driver starts a goroutine for each
+// statement that can be canceled.
 func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch, now string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 		if err := d.supersede(ctx, t, batch, record); err != nil {
 			return err
 		}
-		if _, refused := d.refused[t][record]; refused { // by a trigger that rolled the transaction back
+		if _, refused := d.refused[t][record]; refused { // set aside when a trigger rolled the transaction back
 			if err := d.setAside(ctx, t, batch, record); err != nil {
 				return err
 			}
@@ -193,7 +193,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 	return nil
 }
 
-// complete removes or marks the rows of generations before that which was read to its end, once.
+// complete removes or marks the rows of generations before the completed one, unless that was done already.
 func (d *Destination) complete(ctx context.Context, c client.Completion, now string) error {
 	t := d.tables[c.Stream]
 	if t == nil {
@@ -222,7 +222,7 @@ func (d *Destination) complete(ctx context.Context, c client.Completion, now str
 	return err
 }
 
-// arrived returns, in append mode, the last stored version.
+// arrived returns, in append mode, the highest arrival number of the stream's table.
 func (d *Destination) arrived(ctx context.Context, stream string) (arrived int64, err error) {
 	if t := d.tables[stream]; d.opts.Append && t != nil {
 		err = d.conn.QueryRowContext(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+rows.Quote(t.Name)).Scan(&arrived)
@@ -244,8 +244,8 @@ func (d *Destination) store(ctx context.Context, state *connectorv1.StreamState,
 	return err
 }
 
-// transaction runs do in a transaction, which is rolled back if do fails. Statements are prepared on the only connection, so the
-// transaction is started there explicitly.
+// transaction runs do in a transaction and rolls it back if do fails. It begins the transaction explicitly on the only
+// connection, where the statements were prepared.
 func (d *Destination) transaction(ctx context.Context, do func() error) error {
 	if _, err := d.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// addColumn adds a column and moves there what _extra held of it.
+// addColumn adds a column and moves its values there from _extra.
 func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column) error {
 	if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s %s", rows.Quote(table), rows.Quote(c.Name), declared(c.Kind)); err != nil {
 		return err
@@ -16,11 +16,12 @@ func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column
 	return d.gather(ctx, table, c)
 }
 
-// widen replaces a column by one of a wider type, which SQLite cannot change, and moves there what _extra held of it.
+// widen replaces a column by one of a wider type, since SQLite can't change a column's type, and moves its values there
+// from _extra.
 func (d *Destination) widen(ctx context.Context, table string, c rows.Column, former rows.Kind) error {
 	name, next := rows.Quote(c.Name), rows.Quote("_wider_"+c.Name)
 	value := "CAST(" + name + " AS " + declared(c.Kind) + ")"
-	if former == rows.Boolean { // as JSON has them
+	if former == rows.Boolean { // stored as JSON has them
 		value = "CASE " + name + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
 	}
 	for _, statement := range []string{
@@ -36,9 +37,9 @@ func (d *Destination) widen(ctx context.Context, table string, c rows.Column, fo
 	return d.gather(ctx, table, c)
 }
 
-// gather moves into a column what _extra holds of it and the column can hold now.
+// gather moves the values of a column from _extra into the column, where it can now hold them.
 func (d *Destination) gather(ctx context.Context, table string, c rows.Column) error {
-	if strings.ContainsAny(c.Path, `"\`) { // in a path of SQLite's JSON functions, these could not be told apart
+	if strings.ContainsAny(c.Path, `"\`) { // SQLite's JSON paths can't escape these
 		return nil
 	}
 	path := `'$."` + strings.ReplaceAll(c.Path, "'", "''") + `"'`
@@ -49,7 +50,7 @@ WHERE json_type(_extra, %[3]s) IN (%[5]s)`, rows.Quote(table), rows.Quote(c.Name
 		map[bool]string{true: "_extra -> ", false: "_extra ->> "}[declared(c.Kind) == "TEXT"]+path, movable(c.Kind, path))
 }
 
-// movable lists what SQLite's json_type calls the values that a column can hold as they are.
+// movable returns the SQL list of json_type results for which a column can hold the value unchanged.
 func movable(k rows.Kind, path string) string {
 	switch k {
 	case rows.Integer:

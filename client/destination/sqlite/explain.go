@@ -10,17 +10,17 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/disk"
 )
 
-// explain adds to an error what it means for the user and how to fix it.
+// explain adds to an error what it means and how to fix it.
 func explain(path string, err error) error {
 	failure, ok := errors.AsType[*driver.Error](err)
 	if !ok {
 		return disk.Explain(path, err)
 	}
 	const full = "there is no space left for %s: free some, and sync again: %w"
-	if failure.Code() == lib.SQLITE_IOERR_SHMSIZE { // the index of the log can't grow
+	if failure.Code() == lib.SQLITE_IOERR_SHMSIZE { // the log's shared-memory index can't grow
 		return fmt.Errorf(full, path, err)
 	}
-	switch failure.Code() & 0xff { // the rest of an extended code says more than users can use
+	switch failure.Code() & 0xff { // the primary result code; extended codes are too detailed for users
 	case lib.SQLITE_NOTADB:
 		return fmt.Errorf("%s is not a SQLite database: choose another file: %w", path, err)
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:

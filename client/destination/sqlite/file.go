@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/disk"
 )
 
-// checkPath finds what SQLite would complain about in words of its own.
+// checkPath returns an error for a path that can't be a database file. SQLite's own errors are harder to understand.
 func checkPath(path string) error {
 	if path == ":memory:" {
 		return errors.New("a database in memory would be gone with the process: name a file")
@@ -35,9 +35,9 @@ func checkPath(path string) error {
 	return nil
 }
 
-// resolve returns the path of the file itself, whatever symbolic links lead there: there is one lock for all of its names.
+// resolve returns the path of the file itself, with symbolic links followed, so that all names of a file share one lock.
 func resolve(path string) string {
-	for range 40 { // as many as Linux follows
+	for range 40 { // the limit of Linux
 		to, err := os.Readlink(path)
 		if err != nil {
 			break
@@ -53,8 +53,7 @@ func resolve(path string) string {
 	return path
 }
 
-// there returns an interruption if the path no longer leads to the file that is open: whatever is written there now would
-// be lost.
+// there returns an interruption if the path no longer leads to the open file: anything written to that file would be lost.
 func (d *Destination) there() error {
 	if info, err := os.Stat(d.path); err == nil && os.SameFile(info, d.file) {
 		return nil
@@ -62,7 +61,7 @@ func (d *Destination) there() error {
 	return &client.Interruption{Err: fmt.Errorf("%s was deleted, moved or replaced during the sync", d.path)}
 }
 
-// reopen opens the file at the path again if it is not the one that is open.
+// reopen opens the file at the path again unless it is already open.
 func (d *Destination) reopen(ctx context.Context) error {
 	if d.there() == nil {
 		return nil
@@ -78,7 +77,7 @@ func (d *Destination) reopen(ctx context.Context) error {
 	return nil
 }
 
-// disconnect closes the connection and whatever depends on it.
+// disconnect closes the connection and everything that depends on it.
 func (d *Destination) disconnect() error {
 	var errs []error
 	for stream, t := range d.tables {

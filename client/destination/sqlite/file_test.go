@@ -15,8 +15,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestTheFileIsDeleted deletes the file, or replaces it, during a sync: no commit succeeds then, and after another Begin
-// the sync continues in a new file.
+// TestTheFileIsDeleted deletes or replaces the file during a sync. No commit may succeed then, and after another Begin the
+// sync continues in a new file.
 func TestTheFileIsDeleted(t *testing.T) {
 	tests := map[string]func(path string) error{
 		"deleted": os.Remove,
@@ -90,7 +90,7 @@ func TestTheFileIsDeletedAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestOneLockForAllNames opens a file by way of symbolic links, before and after it is there.
+// TestOneLockForAllNames opens a file through symbolic links, before and after it exists.
 func TestOneLockForAllNames(t *testing.T) {
 	folder := t.TempDir()
 	real := filepath.Join(folder, "real")
@@ -124,7 +124,7 @@ func TestOneLockForAllNames(t *testing.T) {
 	}
 }
 
-// TestHardLinksAreRefused opens a file that has two names, and one that gets a second name during a sync.
+// TestHardLinksAreRefused opens a file with two names, and one that gets a second name during a sync.
 func TestHardLinksAreRefused(t *testing.T) {
 	folder := t.TempDir()
 	path, other := filepath.Join(folder, "stripe.db"), filepath.Join(folder, "other.db")
@@ -151,7 +151,7 @@ func TestHardLinksAreRefused(t *testing.T) {
 	load(t, path, stream(t, "charges", `{"id":{"type":"string"}}`, "id"), `{"id":"b"}`)
 }
 
-// TestIndexesOfARenamedTable renames a table whose indexes keep their names: the table that takes its place has its own.
+// TestIndexesOfARenamedTable renames a table, whose indexes keep their names. The table that replaces it must get its own.
 func TestIndexesOfARenamedTable(t *testing.T) {
 	for name, opts := range map[string]sqlite.Options{"replace": {}, "append": {Append: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +176,7 @@ FROM pragma_index_list('charges') AS i ORDER BY columns`)
 				t.Fatal("the table has no indexes")
 			}
 			query(t, path, "ALTER TABLE charges RENAME TO mine")
-			for range 2 { // the second time there is nothing to create
+			for range 2 { // the second time, nothing is left to create
 				if diff := cmp.Diff(first, begin()); diff != "" {
 					t.Errorf("indexes differ from those of the first table (-first +second):\n%s", diff)
 				}

@@ -13,7 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// found is a table as it is in the database.
+// found describes a table as it is in the database.
 type found struct {
 	rows.Identity
 	columns []rows.Column
@@ -22,10 +22,10 @@ type found struct {
 
 func (f found) missing() bool { return len(f.columns) == 0 }
 
-// declaredID matches the ID in a declaration. SQLite keeps the comment through ALTER TABLE, VACUUM and dumps.
+// declaredID matches the ID in a declaration. SQLite preserves the comment through ALTER TABLE, VACUUM and dumps.
 var declaredID = regexp.MustCompile(`/\* stripe-connector (\w+) \*/`)
 
-// find looks a table up.
+// find looks up a table.
 func (d *Destination) find(ctx context.Context, name string) (f found, err error) {
 	if f.columns, f.key, err = d.tableInfo(ctx, name); err != nil || f.missing() {
 		return f, err
@@ -50,7 +50,7 @@ func (d *Destination) filled(ctx context.Context, name string) (filled bool, err
 	return filled, err
 }
 
-// identity returns what is remembered of a stream's table, or nil.
+// identity returns the stored identity of a stream's table, or nil.
 func (d *Destination) identity(ctx context.Context, stream string) (*rows.Identity, error) {
 	var i rows.Identity
 	var columns string
@@ -68,7 +68,7 @@ func (d *Destination) identity(ctx context.Context, stream string) (*rows.Identi
 	return &i, nil
 }
 
-// remember stores the identity of a table whose migration is done.
+// remember stores the identity of a table after its migration.
 func (d *Destination) remember(ctx context.Context, t *table, was *rows.Identity) error {
 	now, err := d.find(ctx, t.Name)
 	if err != nil {
@@ -89,7 +89,7 @@ func (d *Destination) remember(ctx context.Context, t *table, was *rows.Identity
 	return err
 }
 
-// examine compares a table with what is remembered of it. If it was lost, its states are forgotten.
+// examine compares a table with its stored identity. If the table was lost, examine clears its states.
 func (d *Destination) examine(ctx context.Context, t *table, now found) (was *rows.Identity, err error) {
 	var states int
 	err = d.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+rows.StateTable+" WHERE stream = ? AND state <> ''", t.Stream).Scan(&states)
@@ -109,21 +109,21 @@ func (d *Destination) examine(ctx context.Context, t *table, now found) (was *ro
 		return was, nil
 	}
 	if now.missing() || was != nil && was.ID != now.ID {
-		was = nil // its columns are not ours
+		was = nil // no sync created its columns
 	}
 	if states > 0 {
 		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.ReadAgain})
 	}
 	arrived := "0"
-	if d.opts.Append && !now.missing() { // the versions that are there stay
+	if d.opts.Append && !now.missing() { // existing versions stay
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
 	}
 	_, err = d.conn.ExecContext(ctx, "UPDATE "+rows.StateTable+" SET state = '', arrived = "+arrived+" WHERE stream = ?", t.Stream)
 	return was, err
 }
 
-// undisturbed returns an interruption if something else changed a table since Begin, so that the states must be looked at
-// again. It is called within the transaction of a commit.
+// undisturbed returns an interruption if anything else has changed a table since Begin, so that the states must be
+// re-read. It is called in the transaction of a commit.
 func (d *Destination) undisturbed(ctx context.Context, c client.Commit) error {
 	version, err := d.schemaVersion(ctx)
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *Destination) undisturbed(ctx context.Context, c client.Commit) error {
 		case version != d.version:
 			now, err = d.find(ctx, t.Name)
 		case touched[stream] && t.identity.Filled:
-			now.columns = []rows.Column{{}} // it is there, or the version had changed
+			now.columns = []rows.Column{{}} // not missing: the schema version has not changed
 			now.Filled, err = d.filled(ctx, t.Name)
 		default:
 			continue
@@ -158,13 +158,13 @@ func (d *Destination) undisturbed(ctx context.Context, c client.Commit) error {
 	return nil
 }
 
-// schemaVersion changes with every change of a table's declaration.
+// schemaVersion returns a number that changes whenever any table's declaration changes.
 func (d *Destination) schemaVersion(ctx context.Context) (version int64, err error) {
 	err = d.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version)
 	return version, err
 }
 
-// refill notes which of the tables of a commit have rows now.
+// refill records whether the tables of a commit now have rows.
 func (d *Destination) refill(ctx context.Context, c client.Commit) (changed map[*table]bool, err error) {
 	changed = map[*table]bool{}
 	look := func(stream string) {

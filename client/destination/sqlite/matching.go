@@ -13,12 +13,12 @@ import (
 // replacement is an OPERATION_DELETE_MATCHING of the current commit, in append mode.
 type replacement struct {
 	t       *table
-	values  []any // of the statement
-	arrived int64 // the last version that came before it
+	values  []any // the arguments of the statement
+	arrived int64 // the highest arrival number before it
 }
 
-// replace removes or marks the rows of a parent. In append mode it but notes that: which of them did not come back is known
-// at the end of the commit.
+// replace removes or marks the rows of a parent. In append mode it only records the replacement for settle: which rows did
+// not come back is known only at the end of the commit.
 func (d *Destination) replace(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, now string) error {
 	parent, err := d.splitter.Parent(t.Table, record)
 	if err != nil || t.replaced == nil {
@@ -60,7 +60,7 @@ func (d *Destination) settle(ctx context.Context) error {
 	return nil
 }
 
-// prepareReplaced makes the statement for the rows of a parent (?1) of an account (?2).
+// prepareReplaced prepares the statement for the rows of a parent (?1) of an account (?2).
 func (t *table) prepareReplaced(ctx context.Context, conn *sql.Conn, opts Options) (err error) {
 	if t.Parent < 0 || t.Keys == 0 {
 		return nil
@@ -86,7 +86,8 @@ SELECT %[2]s, ?2, ?3, ?4, ?5, ?6, 'DELETE' FROM %[1]s AS version WHERE %[3]s AND
 	return err
 }
 
-// indexParent makes the indexes by which the rows of a parent are found, and in append mode the other versions of a row.
+// indexParent creates the index for finding the rows of a parent, and in append mode the one for finding the other
+// versions of a row.
 func (d *Destination) indexParent(ctx context.Context, t *table) error {
 	if d.opts.Append && t.Keys > 0 {
 		if err := d.index(ctx, t, t.KeyIndex(), append(t.PrimaryKey(), rows.Arrival)); err != nil {
@@ -100,8 +101,8 @@ func (d *Destination) indexParent(ctx context.Context, t *table) error {
 	return d.index(ctx, t, name, columns)
 }
 
-// index creates an index of these columns, unless the table has one. The name may be taken by the index of another table: one
-// that is renamed keeps its indexes.
+// index creates an index on these columns, unless the table has one. Its name may be taken by another table's index, since
+// a renamed table keeps its indexes.
 func (d *Destination) index(ctx context.Context, t *table, name string, columns []string) error {
 	if there, err := d.indexOf(ctx, t, columns); err != nil || there != "" {
 		return err
@@ -117,7 +118,7 @@ func (d *Destination) index(ctx context.Context, t *table, name string, columns 
 	}
 }
 
-// dropIndex drops the index of these columns, if the table has one.
+// dropIndex drops the index on these columns, if the table has one.
 func (d *Destination) dropIndex(ctx context.Context, t *table, columns []string) error {
 	name, err := d.indexOf(ctx, t, columns)
 	if err != nil || name == "" {
@@ -126,7 +127,7 @@ func (d *Destination) dropIndex(ctx context.Context, t *table, columns []string)
 	return d.exec(ctx, "DROP INDEX %s", rows.Quote(name))
 }
 
-// indexOf returns the name of an index of these columns, or "".
+// indexOf returns the name of an index on these columns, or "".
 func (d *Destination) indexOf(ctx context.Context, t *table, columns []string) (name string, err error) {
 	err = d.conn.QueryRowContext(ctx, `SELECT coalesce(max(i.name), '') FROM pragma_index_list(?1) AS i WHERE i.partial = 0 AND i.origin = 'c' AND ?2 =
 	(SELECT group_concat(lower(name), ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))`,

@@ -18,15 +18,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// maxRefused is how many records of a stream a commit sets aside. If there are more, it isn't the records.
+// maxRefused is the number of records that a commit sets aside per stream. If more fail, the problem isn't the records.
 const maxRefused = 100
 
-// errRolledBack is the error of a transaction that a user's trigger rolled back. The transaction is retried without the record
-// that caused it.
+// errRolledBack is the error of a transaction that a user's trigger rolled back. It is retried without the record that
+// caused it.
 var errRolledBack = errors.New("a trigger rolled the transaction back")
 
-// ofRow reports whether an error is one record's: a constraint or trigger of the user's does not accept it, or it is too
-// large.
+// ofRow reports whether an error concerns a single record: a user's constraint or trigger rejects it, or it is too large.
 func ofRow(err error) bool {
 	if _, misfit := errors.AsType[*rows.Misfit](err); misfit {
 		return true
@@ -42,7 +41,7 @@ func ofRow(err error) bool {
 	return false
 }
 
-// refuse sets a record aside that can't be stored, unless the error is not the record's own.
+// refuse sets aside a record that can't be stored. It returns cause if that doesn't concern the record alone.
 func (d *Destination) refuse(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, cause error) error {
 	if !ofRow(cause) {
 		return cause
@@ -65,7 +64,7 @@ func (d *Destination) refuse(ctx context.Context, t *table, batch *connectorv1.R
 	return d.setAside(ctx, t, batch, record)
 }
 
-// setAside keeps a refused record, in place of those with the same key.
+// setAside stores a refused record, replacing an earlier one with the same key.
 func (d *Destination) setAside(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record) error {
 	refusal := d.refused[t][record]
 	var asOf any
@@ -87,10 +86,10 @@ func (d *Destination) setAside(ctx context.Context, t *table, batch *connectorv1
 	return err
 }
 
-// key names a record by its primary key.
+// key identifies a record by its primary key.
 func (t *table) key(batch *connectorv1.RecordBatch, record *connectorv1.Record, splitter *rows.Splitter) string {
 	values := t.Values()
-	_ = splitter.Split(t.Table, batch, record, values) // what can't be a key is not there
+	_ = splitter.Split(t.Table, batch, record, values) // invalid key values remain unset
 	var parts []string
 	for _, v := range values[:t.Keys] {
 		if v == nil {
@@ -102,7 +101,7 @@ func (t *table) key(batch *connectorv1.RecordBatch, record *connectorv1.Record, 
 	return strings.Join(parts, ", ")
 }
 
-// supersede forgets a refused record that another one replaces.
+// supersede deletes the refused record that another one replaces.
 func (d *Destination) supersede(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record) error {
 	if !t.aside {
 		return nil
@@ -120,7 +119,7 @@ func (d *Destination) supersede(ctx context.Context, t *table, batch *connectorv
 	return err
 }
 
-// retry tries the refused records of the streams again, and returns those that still can't be stored.
+// retry retries the refused records of the streams and returns those that still can't be stored.
 func (d *Destination) retry(ctx context.Context) (still []client.Refusal, err error) {
 	for _, t := range d.tables {
 		batches, err := d.asideOf(ctx, t)

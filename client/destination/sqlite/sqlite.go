@@ -16,14 +16,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// setUp makes the file ready. With a write-ahead log, readers do not wait for us nor we for them; NORMAL loses at most the
-// newest transactions when the machine loses power, rows and states alike.
+// setUp configures the file. With a write-ahead log, readers and the sync don't block each other. With NORMAL, a power
+// loss costs at most the newest transactions, rows and states alike.
 const setUp = `
 PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;` + tables
 
-// tables makes the tables of states and identities.
+// tables creates the tables of states and identities.
 const tables = `
 CREATE TABLE IF NOT EXISTS ` + rows.StateTable + ` (
 	stream TEXT NOT NULL,
@@ -59,23 +59,23 @@ const putState = `INSERT INTO ` + rows.StateTable + ` (stream, account, state, s
 ON CONFLICT (stream, account) DO UPDATE SET
 	state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived`
 
-// Options are those of the tables. The zero value works.
+// Options configure the tables. The zero value works.
 type Options = rows.Options
 
-// Destination is one database file, open for one sync. It implements client.Destination.
+// Destination is a database file opened for one sync. It implements client.Destination.
 type Destination struct {
 	path      string
 	opts      Options
 	now       func() time.Time
 	lock      *filelock.Lock
-	file      os.FileInfo // that is open
+	file      os.FileInfo // the open file
 	db        *sql.DB
-	conn      *sql.Conn // the only one, so that statements stay prepared
+	conn      *sql.Conn // the only connection, so that statements stay prepared
 	state     *sql.Stmt
-	tables    map[string]*table // of the streams in Begin, by stream
-	completed map[lane]int64    // generations
+	tables    map[string]*table // of the streams passed to Begin, by stream
+	completed map[lane]int64    // the last completed generation
 	splitter  rows.Splitter
-	version   int64           // of the schema, when the tables were last looked at
+	version   int64           // the schema version when the tables were last examined
 	notices   []client.Notice // of the current Begin
 
 	// Of the current commit:
@@ -83,7 +83,7 @@ type Destination struct {
 	refused      map[*table]map[*connectorv1.Record]client.Refusal
 }
 
-// lane is a stream of an account.
+// lane is a stream of one account.
 type lane struct{ stream, account string }
 
 // Open opens the database file at path, creating it if it doesn't exist. It fails if another sync has it open.
@@ -124,13 +124,13 @@ func (d *Destination) connect(ctx context.Context) (err error) {
 }
 
 func (d *Destination) open(ctx context.Context) (err error) {
-	// SQLite would let everyone read a file that it makes. It makes the files beside it with the permissions of this one.
+	// SQLite would create a file that everyone can read. The files beside it get the permissions of this one.
 	if file, err := os.OpenFile(d.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		if err := file.Close(); err != nil {
 			return err
 		}
 	}
-	// The path is escaped, since SQLite takes a name that begins with "file:" for a URI.
+	// The path is escaped because SQLite parses a name that begins with "file:" as a URI.
 	if d.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: d.path}).EscapedPath()); err != nil {
 		return err
 	}

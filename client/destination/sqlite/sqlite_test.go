@@ -80,7 +80,7 @@ func TestKeepsThePromise(t *testing.T) {
 	})
 }
 
-// statements runs some on a file.
+// statements returns a function that executes statements on a file.
 func statements(all ...string) func(*testing.T, string) {
 	return func(t *testing.T, place string) {
 		t.Helper()
@@ -90,7 +90,7 @@ func statements(all ...string) func(*testing.T, string) {
 	}
 }
 
-// tables names those of streams.
+// tables returns the names of the streams' tables.
 func tables(t *testing.T, place string) []string {
 	var names []string
 	for _, row := range query(t, place, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'") {
@@ -99,7 +99,7 @@ func tables(t *testing.T, place string) []string {
 	return names
 }
 
-// object puts a row of destinationtest together again.
+// object returns a row of destinationtest as the JSON object it was made from.
 func object(t *testing.T, row map[string]any) string {
 	t.Helper()
 	members := map[string]any{}
@@ -124,7 +124,7 @@ func object(t *testing.T, row map[string]any) string {
 	return string(content)
 }
 
-// query returns the rows of a statement, by column.
+// query returns the rows of a query, by column.
 func query(t *testing.T, path, statement string) []map[string]any {
 	t.Helper()
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
@@ -163,7 +163,7 @@ func query(t *testing.T, path, statement string) []map[string]any {
 	return all
 }
 
-// stream returns a stream whose schema has these properties, as JSON.
+// stream returns a stream with these properties, given as JSON.
 func stream(t *testing.T, name, properties string, key ...string) *connectorv1.Stream {
 	t.Helper()
 	schema := &structpb.Struct{}
@@ -209,7 +209,7 @@ func TestColumns(t *testing.T) {
 		"customer":{"anyOf":[{"type":"string"},{"type":"object"}]}, "any":{}, "twin":{"type":"string"}, "Twin":{"type":"string"}, "_extra":{"type":"string"}}`
 	tests := map[string]struct {
 		data string
-		want map[string]any // beside those that are NULL
+		want map[string]any // without columns that are NULL
 	}{
 		"each type": {
 			`{"id":"a","amount":12,"rate":1.5,"paid":true,"note":"x","card":{"n":1},"tags":[1,2]}`,
@@ -285,7 +285,7 @@ func TestSchemaGrows(t *testing.T) {
 	}
 }
 
-// TestTheUsersColumnsStay has columns that no sync made in a table, one of them with the name of a field that comes later.
+// TestTheUsersColumnsStay adds columns to a table, one of them with the name of a field that comes later.
 func TestTheUsersColumnsStay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stripe.db")
 	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id"), `{"id":"a","n":1}`)
@@ -302,7 +302,7 @@ func TestTheUsersColumnsStay(t *testing.T) {
 	}
 }
 
-// TestTextThatIsNone stores what no text can hold as the JSON that came.
+// TestTextThatIsNone stores strings that text can't hold. They must be stored as the JSON received.
 func TestTextThatIsNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stripe.db")
 	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"name":{"type":"string"}}`, "id"),

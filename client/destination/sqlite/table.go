@@ -11,19 +11,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// table is a table of the database with the statements that fill it.
+// table is a table of the database and the statements that fill it.
 type table struct {
 	*rows.Table
 	identity rows.Identity // as of the last commit
-	insert   *sql.Stmt     // of a version, replacing the former one unless all are kept
+	insert   *sql.Stmt     // inserts a version, replacing the former one unless all are kept
 	remove   *sql.Stmt     // nil in append mode
-	replaced *sql.Stmt     // removes or marks the rows of a parent, or appends their deletion; nil where that cannot be told
-	complete *sql.Stmt     // removes or marks what did not come back; nil where that cannot be told
-	aside    bool          // whether refused records of the stream are kept
-	values   []any         // of insert, used again for each row
+	replaced *sql.Stmt     // removes or marks the rows of a parent, or appends their deletions; nil without parent or keys
+	complete *sql.Stmt     // removes or marks the rows of older generations; nil in append mode without keys
+	aside    bool          // whether records of the stream are set aside
+	values   []any         // of insert; reused for each row
 }
 
-// own are the sync's own columns in the order of the values: see rows.AccountAt.
+// own are the sync's own columns in the order of their values: see rows.AccountAt.
 var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt}
 
 // declare returns the DDL of one of the sync's own columns.
@@ -60,13 +60,14 @@ func kindOf(declared string) rows.Kind {
 	return rows.Text
 }
 
-// create returns the statement that makes a table, with its ID in a comment that SQLite keeps.
+// create returns the statement that creates a table, with its ID in a comment that SQLite preserves.
 func create(t *rows.Table, opts Options, id string) string {
 	arrival := rows.Quote(rows.Arrival) + " INTEGER PRIMARY KEY AUTOINCREMENT"
 	return t.Create(rows.Quote(t.Name)+" /* stripe-connector "+id+" */", opts, arrival, declared, declare)
 }
 
-// prepare makes the statements, once the table in the database has all columns. Marked says whether it has _deleted_at.
+// prepare prepares the statements. The table in the database must have all columns. Marked reports whether it has
+// _deleted_at.
 func (t *table) prepare(ctx context.Context, conn *sql.Conn, opts Options, marked bool) (err error) {
 	name, names := rows.Quote(t.Name), append(t.Names(), own[:]...)
 	t.values = make([]any, len(names), len(names)+1)
@@ -101,7 +102,7 @@ func (t *table) prepare(ctx context.Context, conn *sql.Conn, opts Options, marke
 	return err
 }
 
-// replace sets what a newer version of a row changes.
+// replace returns the assignments that replace a row by a newer version.
 func (t *table) replace(names []string, marked bool) string {
 	var sets []string
 	for _, name := range names {
@@ -123,8 +124,8 @@ func (t *table) matchesKey() string {
 	return strings.Join(conditions, " AND ")
 }
 
-// vanished returns the statement that appends a DELETE for each object whose newest version is of an older generation. It is
-// idempotent.
+// vanished returns the statement that appends a DELETE for each object whose newest version is of an older generation. It
+// is idempotent.
 func (t *table) vanished() string {
 	keys := rows.QuoteAll(t.Names()[:t.Keys])
 	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, _account, _generation, _synced_at, _operation)
