@@ -15,10 +15,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Begin removes what the files of the streams contain beyond their states, and returns the states. A stream whose files aren't
-// those that its state was stored with has no state, and continues in another file.
+// Begin truncates the files of the streams to the sizes recorded with their states, and returns the states. If a stream's
+// files aren't those that its state was stored with, it has no state and continues in a new file.
 func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
-	if d.ledger, err = readLedger(d.ledger.path); err != nil { // what a commit that failed noted in memory is not true
+	if d.ledger, err = readLedger(d.ledger.path); err != nil { // discard what a failed commit changed in memory
 		return begun, explain(d.folder, err)
 	}
 	d.begun, d.sizes, d.dirty = map[string]bool{}, map[key]int64{}, map[key]bool{}
@@ -51,7 +51,8 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 	return begun, nil
 }
 
-// resume makes the last file of a stream as long as its state says. It returns a sentence for the user if files were lost.
+// resume truncates the last file of a stream to the size its state says. If files were lost, it returns a sentence for the
+// user.
 func (d *Destination) resume(e *entry) (reason string, err error) {
 	reason, err = d.lost(e)
 	if err != nil {
@@ -71,7 +72,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 	if strings.HasSuffix(e.File, ".jsonl"+d.suffix) {
 		return reason, nil
 	}
-	if err := d.follow(e); err != nil { // it is of another compression
+	if err := d.follow(e); err != nil { // it has another compression
 		return "", err
 	}
 	return reason, d.ledger.write()
@@ -85,14 +86,14 @@ func (d *Destination) truncate(name string, size int64) error {
 	return errors.Join(file.Truncate(size), file.Close())
 }
 
-// follow has another file follow the last one of an entry, once the ledger is written: it is noted there before its first
-// line, so that a file which is not ours is never mistaken for one and cut.
+// follow starts a new file after the last one of an entry. The caller writes the ledger before the first line goes to the
+// file, so that a file from elsewhere is never mistaken for one of the sync's and truncated.
 func (d *Destination) follow(e *entry) error {
 	e.Full = append(e.Full, full{e.File, e.Size, e.Tail})
 	return d.another(e)
 }
 
-// another begins another file for an entry.
+// another moves an entry on to its next file.
 func (d *Destination) another(e *entry) error {
 	k := key{e.Stream, e.Account}
 	e.Part++
@@ -101,7 +102,7 @@ func (d *Destination) another(e *entry) error {
 	return d.vacant(e.File)
 }
 
-// ready makes an entry for the file that lines of k go to, and reports whether it is new to the ledger.
+// ready adds an entry for the files of k unless the ledger has one, and reports whether it did.
 func (d *Destination) ready(k key) (added bool, err error) {
 	if !d.begun[k.stream] {
 		return false, fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
@@ -116,7 +117,7 @@ func (d *Destination) ready(k key) (added bool, err error) {
 	return true, d.root.MkdirAll(filepath.Dir(e.File), 0o700)
 }
 
-// vacant refuses a place where there is a file already.
+// vacant returns an error if a file with content exists already.
 func (d *Destination) vacant(file string) error {
 	path := filepath.Join(d.folder, file)
 	if info, err := d.root.Stat(file); err == nil && info.Size() > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
-// Check reports whether a sync could write to the directory, and whether the files of its states exist. It doesn't create the
-// directory.
+// Check reports whether a sync could write to the directory, and whether the files of its states exist. It doesn't create
+// the directory.
 func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, error) {
 	var findings []client.Finding
 	found := func(subject string, err error) bool {

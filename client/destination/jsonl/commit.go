@@ -19,11 +19,11 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// chunkBytes is how many bytes of lines for a file are gathered before they are written, which bounds the memory for them.
+// chunkBytes is the size at which lines collected for a file are written. It bounds the memory they use.
 const chunkBytes = 1 << 20
 
-// Commit appends the records to their files and then, in one step, notes the states and the sizes of their files. Files
-// whose state does not come with them keep the size noted.
+// Commit appends the records to their files, then records the states and the sizes of their files in one step. For files
+// without a state in this commit, the recorded size stays the same.
 func (d *Destination) Commit(_ context.Context, c client.Commit) error {
 	before := maps.Clone(d.sizes)
 	err := d.commit(c)
@@ -33,7 +33,7 @@ func (d *Destination) Commit(_ context.Context, c client.Commit) error {
 	return explain(d.folder, err)
 }
 
-// undo removes what a commit that failed has written. It does what it can: Begin removes the rest.
+// undo removes what a failed commit wrote. It is best effort: Begin removes the rest.
 func (d *Destination) undo(before map[key]int64) {
 	for k := range d.dirty {
 		e := d.ledger.find(k)
@@ -106,7 +106,7 @@ func (d *Destination) commit(c client.Commit) error {
 	return d.ledger.write()
 }
 
-// prepare has the ledger know every file that a commit writes to.
+// prepare adds every file that the commit writes to to the ledger, and writes the ledger if it changed.
 func (d *Destination) prepare(c client.Commit) error {
 	keys := map[key]bool{}
 	for _, batch := range c.Records {
@@ -148,7 +148,7 @@ func (d *Destination) write(k key, lines []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// open opens the last file of k. It is an interruption if the file is not as it was left.
+// open opens the last file of k. It returns an interruption if the file's size has changed since the last write.
 func (d *Destination) open(k key) (*os.File, error) {
 	name := d.ledger.find(k).File
 	path := filepath.Join(d.folder, name)
@@ -174,11 +174,11 @@ func (d *Destination) open(k key) (*os.File, error) {
 	return file, nil
 }
 
-// syncs is how many files are made safe at a time: the disk can do several at once.
+// syncs is the number of files flushed to disk at once.
 const syncs = 8
 
-// note puts the sizes of files into the ledger, after they have reached the disk, and has others follow those that are
-// large.
+// note flushes files to disk, then enters their sizes in the ledger. Files that have reached the rotation size are
+// followed by new ones.
 func (d *Destination) note(covered map[key]bool) error {
 	var all errgroup.Group
 	all.SetLimit(syncs)
@@ -244,7 +244,7 @@ func appendLine(b []byte, batch *connectorv1.RecordBatch, record *connectorv1.Re
 	b = append(b, `,"data":`...)
 	start := len(b)
 	b = append(b, record.GetData()...)
-	// A line break in the data, which only white space can hold, would end the line.
+	// Line breaks in the data, which can only be white space between tokens, would end the line.
 	data := jsontext.Value(b[start:])
 	if data.Kind() != '{' {
 		return nil, fmt.Errorf("record of %s is not a JSON object: this is a bug in the service, please report it",

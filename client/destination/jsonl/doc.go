@@ -13,12 +13,13 @@
 //
 // Empty members are omitted. Streams of connected accounts are in a directory for each account.
 //
-// Files may be compressed, and rotated when they reach a size: charges.jsonl.zst, charges.part000000001.jsonl.zst, …. Their names
-// sort in the order in which they were written. Each commit is a gzip member or zstd frame of its own, which all decompressors
-// read one after the other.
+// Files may be compressed, and rotated when they reach a given size: charges.jsonl.zst, charges.part000000001.jsonl.zst,
+// …. Their names sort in the order of writing. Each commit is a separate gzip member or zstd frame. All decompressors read
+// a sequence of these as one file.
 //
-// The states are in _state.json, with the size of each file when its state was stored. This file is replaced atomically after the
-// lines have been flushed to disk. Lines beyond the recorded size came from an interrupted sync; the next sync removes them and
-// reads them again, so every record is there once. If files of a stream are missing, or aren't those that its state was stored
-// with, the stream is re-read from the beginning; a changed file is renamed to ….changed and no longer used.
+// The states are in _state.json, with the size of each file when its state was stored. This file is replaced atomically
+// after the lines have been flushed to disk. Lines beyond the recorded size came from an interrupted sync. The next sync
+// removes them and reads them again, so every record is there once. If files of a stream are missing, or aren't those that
+// its state was stored with, the stream is re-read from the beginning. A changed file is renamed to ….changed and no
+// longer used.
 package jsonl

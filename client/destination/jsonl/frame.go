@@ -8,17 +8,17 @@ import (
 	"github.com/klauspost/compress/zstd" // the zstd of Go
 )
 
-// Compression is how files are compressed.
+// Compression is the compression of files.
 type Compression string
 
-// The compressions that there are.
+// The supported compressions.
 const (
 	None Compression = ""
 	Gzip Compression = "gzip"
 	Zstd Compression = "zstd"
 )
 
-// suffix is that of the names of files.
+// suffix returns the suffix of the names of compressed files.
 func (c Compression) suffix() (string, error) {
 	switch c {
 	case None:
@@ -31,8 +31,8 @@ func (c Compression) suffix() (string, error) {
 	return "", fmt.Errorf("there is no compression %q: write gzip or zstd", string(c))
 }
 
-// packer compresses lines. Each result is a member (gzip) or frame (zstd) of its own: files are made of whole ones, so they
-// can be cut between them, and programs read one after the other as one.
+// packer compresses lines. Each result is a complete gzip member or zstd frame, so files can be truncated between them.
+// Decompressors read the sequence as one file.
 type packer struct {
 	compression Compression
 	buffer      bytes.Buffer
@@ -41,7 +41,7 @@ type packer struct {
 	packed      []byte
 }
 
-// pack returns the lines compressed, valid until the next call.
+// pack returns the lines compressed. The result is valid until the next call.
 func (p *packer) pack(lines []byte) ([]byte, error) {
 	switch p.compression {
 	case Gzip:

@@ -14,30 +14,30 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
-// Options are those of the files. The zero value works.
+// Options configure the files. The zero value works.
 type Options struct {
-	// Compression is that of the files. Files of another compression that are there stay, and new ones follow them.
+	// Compression is the compression of new files. Existing files with another compression stay, and new ones follow them.
 	Compression Compression
-	// Rotate is the size in bytes at which, at the next state, a file is followed by another. Zero means never.
+	// Rotate is the size in bytes at which a new file is started, at the next state. Zero means never.
 	Rotate int64
 }
 
-// Destination is one folder, open for one sync. It implements client.Destination.
+// Destination is a directory opened for one sync. It implements client.Destination.
 type Destination struct {
 	folder string
-	root   *os.Root // of folder: no link in it leads out of it
+	root   *os.Root // of folder; symbolic links can't lead out of it
 	rotate int64
-	suffix string // of the names of files, for their compression
+	suffix string // of file names, for the compression
 	packer packer
 	lock   *filelock.Lock
 	ledger *ledger
-	begun  map[string]bool // streams
-	sizes  map[key]int64   // of the last files, with what no state covers
-	dirty  map[key]bool    // whether there is more than the ledger records
+	begun  map[string]bool // the streams passed to Begin
+	sizes  map[key]int64   // of the last files, including lines that no state covers
+	dirty  map[key]bool    // whether the file has more than the ledger records
 	lines  map[key][]byte  // of the current commit; their memory is reused
 }
 
-// key identifies the files of a stream of an account.
+// key identifies the files of a stream of one account.
 type key struct{ stream, account string }
 
 // Open opens the directory, creating it if it doesn't exist. It fails if another sync has it open.
@@ -72,7 +72,7 @@ func Open(folder string, opts Options) (*Destination, error) {
 	return d, nil
 }
 
-// checkFolder refuses what is there and is no folder.
+// checkFolder returns an error if the path exists and is not a folder.
 func checkFolder(folder string) error {
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
 		return fmt.Errorf("%s is %s: name a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
@@ -83,8 +83,8 @@ func checkFolder(folder string) error {
 // Close releases the directory for other syncs. No file stays open between commits, so there can be any number of streams.
 func (d *Destination) Close() error { return errors.Join(d.lock.Release(), d.root.Close()) }
 
-// path returns a file of a stream, relative to the folder. Names come from the service, so whatever could lead out of the
-// folder or mean another file is escaped. The files of a stream sort in the order in which they were written: "part" comes
+// path returns the path of a stream's file, relative to the folder. Names come from the service, so characters that could
+// lead out of the folder or to another file are escaped. The files of a stream sort in the order of writing: "part" sorts
 // after "jsonl".
 func (k key) path(part int, suffix string) string {
 	name := safe(k.stream)
@@ -98,17 +98,18 @@ func (k key) path(part int, suffix string) string {
 	return filepath.Join(safe(k.account), name)
 }
 
-// safe escapes a name so that it is one element of a path and not one of ours, which begin with an underscore.
+// safe escapes a name so that it is a single path element that doesn't begin with an underscore, like the sync's own
+// files.
 func safe(name string) string {
 	name = url.PathEscape(name)
-	name = strings.NewReplacer(":", "%3A", ".", "%2E").Replace(name) // dots set parts apart
+	name = strings.NewReplacer(":", "%3A", ".", "%2E").Replace(name) // dots separate the part number
 	if name == "" || name[0] == '_' {
 		return "%" + name
 	}
 	return name
 }
 
-// explain adds to an error what it means for the user and how to fix it.
+// explain adds to an error what it means and how to fix it.
 func explain(folder string, err error) error {
 	if _, interrupted := errors.AsType[*client.Interruption](err); interrupted {
 		return err

@@ -65,7 +65,7 @@ func TestKeepsThePromise(t *testing.T) {
 	}
 }
 
-// files does something to the first file of the stream charges.
+// files returns a function that applies do to the first file of the stream charges.
 func files(do func(path string) error) func(*testing.T, string) {
 	return func(t *testing.T, place string) {
 		t.Helper()
@@ -79,9 +79,10 @@ func files(do func(path string) error) func(*testing.T, string) {
 	}
 }
 
-// rows applies the lines of every file, in order, and refuses a line that comes twice: destinationtest sends no two alike.
+// rows applies the lines of every file in order. It fails if a line occurs twice, since destinationtest sends no two
+// alike.
 func rows(place string) ([]destinationtest.Row, error) {
-	lines := map[string][]string{} // by path without the part
+	lines := map[string][]string{} // by path without the part number
 	err := filepath.WalkDir(place, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || entry.Name()[0] == '_' {
 			return err
@@ -95,7 +96,7 @@ func rows(place string) ([]destinationtest.Row, error) {
 		}
 		stream, _, _ := strings.Cut(entry.Name(), ".")
 		at := filepath.Join(filepath.Dir(path), stream)
-		lines[at] = append(lines[at], strings.SplitAfter(content, "\n")...) // the files come sorted by name
+		lines[at] = append(lines[at], strings.SplitAfter(content, "\n")...) // the files are sorted by name
 		return nil
 	})
 	var all []destinationtest.Row
@@ -119,7 +120,7 @@ func rows(place string) ([]destinationtest.Row, error) {
 	return all, err
 }
 
-// unpacked reads a file, compressed or not.
+// unpacked reads a file and decompresses it if necessary.
 func unpacked(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -150,7 +151,7 @@ func unpacked(path string) (string, error) {
 	return string(content), err
 }
 
-// apply returns the data that is left, by id.
+// apply applies lines in order and returns the remaining data by id.
 func apply(lines []string) (map[string]string, error) {
 	data, generations := map[string]string{}, map[string]int64{}
 	seen := map[string]bool{}
@@ -220,7 +221,7 @@ func removeMatching(data map[string]string, object json.RawMessage) error {
 	return nil
 }
 
-// begun opens a folder with one stream.
+// begun opens a folder and begins a sync of one stream.
 func begun(t *testing.T, folder, stream string) *jsonl.Destination {
 	t.Helper()
 	d, err := jsonl.Open(folder, jsonl.Options{})
@@ -341,7 +342,7 @@ func TestRefuses(t *testing.T) {
 	})
 }
 
-// TestPartsSort compares the order of names with that of writing: readers apply the files of a stream in that order.
+// TestPartsSort checks that names sort in the order of writing, since readers apply a stream's files in that order.
 func TestPartsSort(t *testing.T) {
 	folder := t.TempDir()
 	write := func(opts jsonl.Options, ids ...int) {
@@ -373,8 +374,8 @@ func TestPartsSort(t *testing.T) {
 	for n := range 120 {
 		many = append(many, n)
 	}
-	write(jsonl.Options{}, -1)               // without parts
-	write(jsonl.Options{Rotate: 1}, many...) // then a part for each
+	write(jsonl.Options{}, -1)               // a single file
+	write(jsonl.Options{Rotate: 1}, many...) // a new part for each record
 	paths, err := filepath.Glob(filepath.Join(folder, "charges*"))
 	if err != nil || len(paths) < 120 {
 		t.Fatalf("got %d files, %v", len(paths), err)
@@ -397,7 +398,7 @@ func TestPartsSort(t *testing.T) {
 	}
 }
 
-// TestFewOpenFiles loads more streams than the process may open files, and loses one of the files.
+// TestFewOpenFiles loads more streams than the process may have files open, then removes one of the files.
 func TestFewOpenFiles(t *testing.T) {
 	if os.Getenv("STRIPE_CONNECTOR_TEST_FILES") == "" {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 40 && exec "$0" -test.run='^TestFewOpenFiles$'`, os.Args[0])

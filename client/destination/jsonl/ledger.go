@@ -11,38 +11,38 @@ import (
 	"slices"
 )
 
-// ledgerVersion is that of the form of _state.json.
+// ledgerVersion is the version of the format of _state.json.
 const ledgerVersion = 1
 
-// ledger is what _state.json holds.
+// ledger is the content of _state.json.
 type ledger struct {
 	path    string
 	Version int      `json:"version"`
 	Entries []*entry `json:"streams"`
 }
 
-// entry records the files of a stream of an account.
+// entry records the files of a stream of one account.
 type entry struct {
 	Stream  string          `json:"stream"`
 	Account string          `json:"account,omitempty"`
-	File    string          `json:"file"`            // the last one, relative to the folder
+	File    string          `json:"file"`            // the last file, relative to the folder
 	Part    int             `json:"part,omitempty"`  // its number
 	Size    int64           `json:"size"`            // of that file when the state was stored
-	Tail    string          `json:"tail,omitempty"`  // a hash of the last bytes of that: by which the file is known again
+	Tail    string          `json:"tail,omitempty"`  // a hash of the end of that file, to recognize it
 	Full    []full          `json:"full,omitempty"`  // the files before it
-	State   json.RawMessage `json:"state,omitempty"` // absent before the first, and after files were lost
+	State   json.RawMessage `json:"state,omitempty"` // absent before the first state, and after files were lost
 	// Completed is the last generation that was read to its end.
 	Completed int64 `json:"completed,omitempty"`
 }
 
-// full is a file that another one follows.
+// full is a file that is followed by another one.
 type full struct {
 	File string `json:"file"`
 	Size int64  `json:"size"`
 	Tail string `json:"tail,omitempty"`
 }
 
-// readLedger reads the file at path; there is nothing known if there is no file.
+// readLedger reads the ledger at path. It is empty if the file doesn't exist.
 func readLedger(path string) (*ledger, error) {
 	l := &ledger{path: path, Version: ledgerVersion}
 	content, err := os.ReadFile(path)
@@ -62,7 +62,7 @@ func readLedger(path string) (*ledger, error) {
 	return l, nil
 }
 
-// find returns the entry of a stream; nil if there is none.
+// find returns the entry of a stream, or nil if there is none.
 func (l *ledger) find(k key) *entry {
 	i := slices.IndexFunc(l.Entries, func(e *entry) bool { return e.Stream == k.stream && e.Account == k.account })
 	if i < 0 {
@@ -71,14 +71,14 @@ func (l *ledger) find(k key) *entry {
 	return l.Entries[i]
 }
 
-// add makes an entry of a file that holds nothing yet.
+// add adds an entry for an empty file.
 func (l *ledger) add(k key, suffix string) *entry {
 	e := &entry{Stream: k.stream, Account: k.account, File: k.path(0, suffix)}
 	l.Entries = append(l.Entries, e)
 	return e
 }
 
-// write replaces the file in one step, so that whenever the process dies there is a whole one.
+// write replaces the file atomically, so that it is complete whenever the process dies.
 func (l *ledger) write() error {
 	content, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
@@ -98,7 +98,7 @@ func writeSynced(path string, content []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never through a link
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never follow a link
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func writeSynced(path string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// syncFolder has the names in a folder reach the disk. Windows has no such call and needs none.
+// syncFolder flushes the names in a folder to disk. Windows has no such call and needs none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

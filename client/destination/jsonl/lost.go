@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 )
 
-// tailBytes is how much of the end of a file is hashed, to know it again.
+// tailBytes is the number of bytes at the end of a file that are hashed to recognize it.
 const tailBytes = 4096
 
-// lost returns a sentence about files of a stream that are gone, or are not those that its state was stored with; "" if
-// all are there. Files that were changed are moved out of the way, since programs may stumble over half a line in them.
+// lost returns a sentence about files of a stream that are missing or aren't those that its state was stored with, or ""
+// if all are there. Changed files are renamed, since readers may fail on a partial line in them.
 func (d *Destination) lost(e *entry) (reason string, err error) {
 	whole := make([]full, 0, len(e.Full))
 	for _, f := range e.Full {
@@ -37,14 +37,14 @@ func (d *Destination) lost(e *entry) (reason string, err error) {
 	return what, d.another(e)
 }
 
-// compare looks whether a file has at least so many bytes, at most so many unless most is negative, and this tail, unless
-// that is empty. If not, it returns what happened to the file.
+// compare checks that a file has at least least bytes, at most most bytes unless most is negative, and the given tail
+// unless that is empty. If not, it renames a changed file and returns a sentence about what happened.
 func (d *Destination) compare(name string, least, most int64, tail string) (reason string, err error) {
 	path := filepath.Join(d.folder, name)
 	file, err := d.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if least == 0 {
-			return "", nil // it was not written yet
+			return "", nil // not written yet
 		}
 		return fmt.Sprintf("File %s is gone: something else removed or renamed it.", path), nil
 	}
@@ -74,7 +74,7 @@ func (d *Destination) exists(name string) bool {
 	return err == nil
 }
 
-// tailOf returns a hash of the last bytes of the first size bytes of a file.
+// tailOf returns a hash of the end of the first size bytes of a file.
 func tailOf(file *os.File, size int64) (string, error) {
 	n := min(size, tailBytes)
 	hash := sha256.New()
