@@ -13,9 +13,9 @@
 //
 // Empty members are omitted. Streams of connected accounts are in a directory for each account.
 //
-// Files may be compressed, and rotated when they reach a given size: charges.jsonl.zst, charges.part000000001.jsonl.zst,
-// …. Their names sort in the order of writing. Each commit is a separate gzip member or zstd frame. All decompressors read
-// a sequence of these as one file.
+// Files may be compressed, and rotated when they reach a given size: charges.jsonl.zst, charges.part000000001.jsonl.zst
+// and so on. Their names sort in the order of writing. Each commit is a separate gzip member or zstd frame. All
+// decompressors read a sequence of these as one file.
 //
 // The states are in _state.json, with the size of each file when its state was stored. This file is replaced atomically
 // after the lines have been flushed to disk. Lines beyond the recorded size came from an interrupted sync. The next sync
