@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNotInstalled is the error of Launch where PostgreSQL is not installed.
+// ErrNotInstalled is returned by Launch if PostgreSQL is not installed.
 var ErrNotInstalled = errors.New("PostgreSQL is not installed")
 
-// Launch starts a server outside of a test, on a port of this machine, and returns its address and what ends it.
+// Launch starts a server outside of a test, on a local port. It returns the server's address and a function that stops it.
 func Launch(ctx context.Context, settings ...string) (address string, stop func(), err error) {
 	initdb, postgres := find("initdb"), find("postgres")
 	if initdb == "" || postgres == "" {
@@ -45,7 +45,7 @@ func Launch(ctx context.Context, settings ...string) (address string, stop func(
 		return "", nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	_, port, _ := strings.Cut(listener.Addr().String(), ":")
-	_ = listener.Close() // free for the server
+	_ = listener.Close() // frees the port for the server
 	args := []string{"-D", data, "-k", folder, "-p", port, "-c", "listen_addresses=127.0.0.1"}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)

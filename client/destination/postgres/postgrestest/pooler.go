@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// Pooler is pgbouncer, running in front of a server.
+// Pooler is a running pgbouncer in front of a server.
 type Pooler struct{ folder string }
 
-// Pool starts pgbouncer in front of the server, for these users, in a mode: session, transaction or statement. It ends with the
-// test, which it skips where pgbouncer is not installed. Settings are such as "default_pool_size=1".
+// Pool starts pgbouncer in front of the server, for these users, in the mode session, transaction or statement. It stops
+// when the test ends. If pgbouncer is not installed, the test is skipped. Settings look like "default_pool_size=1".
 func (s *Server) Pool(t testing.TB, mode string, users []string, settings ...string) *Pooler {
 	t.Helper()
 	path, err := exec.LookPath("pgbouncer")

@@ -1,4 +1,4 @@
-// Package postgrestest starts PostgreSQL servers, and poolers in front of them, for tests, on sockets of their own.
+// Package postgrestest starts PostgreSQL servers, and poolers in front of them, for tests. Each has its own socket.
 package postgrestest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// patience is how long a server may take to start.
+// patience is the maximum time for a server to start.
 const patience = time.Minute
 
 // Server is a running server.
@@ -29,7 +29,7 @@ type Server struct {
 	cmd    *exec.Cmd
 }
 
-// safeBuffer is a buffer that a server writes to while a test reads it.
+// safeBuffer is a buffer that is safe for a server to write to while a test reads it.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -47,9 +47,9 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// Start starts a server that ends with the test, which it skips where PostgreSQL is not installed. Root runs the server as
-// the user postgres or nobody, since PostgreSQL refuses root. Settings are such as "fsync=on": by default nothing is safe
-// from a loss of power, since nothing is worth it.
+// Start starts a server that stops when the test ends. If PostgreSQL is not installed, the test is skipped. Root runs the
+// server as the user postgres or nobody, since PostgreSQL refuses to run as root. Settings look like "fsync=on". By
+// default the server doesn't flush to disk, since tests need no protection from a power loss.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	initdb, postgres := find("initdb"), find("postgres")
@@ -77,10 +77,10 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
-// folder makes a folder for sockets that goes with the test.
+// folder creates a folder for sockets and removes it when the test ends.
 func folder(t testing.TB) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "pg") // a short path: that of a socket has 107 bytes at most
+	folder, err := os.MkdirTemp("", "pg") // short, since a socket's path can have at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,8 @@ func folder(t testing.TB) string {
 	return folder
 }
 
-// command returns a command that runs in a folder, which belongs to its user. It is ended by a signal, not with the test.
+// command returns a command that runs in a folder and owns it. It must be stopped with a signal, and doesn't end with the
+// test.
 func command(t testing.TB, folder, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
@@ -109,7 +110,7 @@ func (s *Server) start(t testing.TB) {
 	await(t, s.URL(""), &s.log)
 }
 
-// await waits until someone answers at an address.
+// await waits until a server answers at an address.
 func await(t testing.TB, address string, log *safeBuffer) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -128,27 +129,27 @@ func await(t testing.TB, address string, log *safeBuffer) {
 	}
 }
 
-// stop ends the server by a signal: os.Interrupt at once and in order, syscall.SIGQUIT like a crash.
+// stop stops the server with a signal: os.Interrupt for a fast, orderly shutdown, syscall.SIGQUIT for a crash.
 func (s *Server) stop(signal os.Signal) {
 	_ = s.cmd.Process.Signal(signal)
 	_ = s.cmd.Wait()
 }
 
-// Restart restarts the server as an administrator would, in spite of connected clients.
+// Restart restarts the server as an administrator would, even if clients are connected.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.stop(os.Interrupt)
 	s.start(t)
 }
 
-// Crash ends the server as a failure would, and starts it again.
+// Crash stops the server without a shutdown and starts it again.
 func (s *Server) Crash(t testing.TB) {
 	t.Helper()
 	s.stop(syscall.SIGQUIT)
 	s.start(t)
 }
 
-// Standby restarts the server as a standby that waits for its primary, and is read-only.
+// Standby restarts the server as a read-only standby that waits for its primary.
 func (s *Server) Standby(t testing.TB) {
 	t.Helper()
 	s.stop(os.Interrupt)
@@ -174,12 +175,12 @@ func address(folder, user, database, options string) string {
 	return u.String()
 }
 
-// find returns the path of a program of PostgreSQL, of the newest version where there are several; empty if there is none.
+// find returns the path of a PostgreSQL program, of the newest version installed, or "" if there is none.
 func find(program string) string {
 	if path, err := exec.LookPath(program); err == nil {
 		return path
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + program) // the pattern is well formed
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + program) // the only possible error is a malformed pattern
 	if len(found) == 0 {
 		return ""
 	}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// asUser has a command of root's run as another user, to whom the folder is given.
+// asUser makes a command of root's run as another user, which becomes the owner of the folder.
 func asUser(cmd *exec.Cmd, folder string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -2,5 +2,5 @@ package postgrestest
 
 import "os/exec"
 
-// asUser does nothing: PostgreSQL gives up an administrator's rights by itself on Windows.
+// asUser does nothing: on Windows, PostgreSQL drops administrator rights itself.
 func asUser(*exec.Cmd, string) error { return nil }
