@@ -68,8 +68,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestSecretsStayOut puts a password with each special character, escaped or not, in each place where an address can have one. No
-// error, and nothing that errors show, may have it.
+// TestSecretsStayOut puts a password with each special character, escaped or not, at each place in an address where one
+// can occur. It must not appear in any error or in anything that errors show.
 func TestSecretsStayOut(t *testing.T) {
 	const secret = "SECRET"
 	for _, special := range []string{"", "@", ":", "/", "?", "#", "%", "%zz", "&", "=", " ", "'", "\\", "[", "]", ",", "12/", "1?", "1#", "+", "\x00", "`", "\"", "a=b&c@"} {

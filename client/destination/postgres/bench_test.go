@@ -17,22 +17,22 @@ import (
 
 const (
 	benchRows   = 20_000
-	commitRows  = 4000 // some 4 MiB of JSON, which is what a Sync commits at once
+	commitRows  = 4000 // about 4 MiB of JSON, the size of a commit by Sync
 	batchRows   = 50
 	benchFields = 40
 )
 
-// BenchmarkLoad loads the same rows, of some 1 KB and 45 columns as a charge has, in three ways: through the destination,
-// with COPY into the same table and nothing else, which is the limit, and with an INSERT for each row. The server makes its
-// writes safe from a loss of power, as it would in earnest. Besides rows per second it prints those per second of the
-// client's CPU time, and what the limit and the inserts make relative to the destination.
+// BenchmarkLoad loads the same rows, of about 1 KB and 45 columns like charges, in three ways: through the destination;
+// with plain COPY into the same table, which is the upper limit; and with one INSERT per row. The server flushes its
+// writes to disk, as in production. Besides rows per second it reports rows per second of the client's CPU time, and the
+// speed of COPY and INSERT relative to the destination.
 //
 //	go test ./client/destination/postgres -run '^$' -bench Load -benchtime 1x
 func BenchmarkLoad(b *testing.B) {
 	server := postgrestest.Start(b, "fsync=on", "max_wal_size=4GB")
 	charges, commits := benchCommits(b)
 	for range b.N {
-		// The destination, in an empty table and again over all its rows.
+		// Through the destination: into an empty table, then again over all its rows.
 		schema := fmt.Sprintf("bench_%d", time.Now().UnixNano())
 		d, err := postgres.Open(b.Context(), server.URL(""), postgres.Options{Schema: schema})
 		if err != nil {
@@ -67,7 +67,7 @@ func BenchmarkLoad(b *testing.B) {
 			_, err := tx.CopyFrom(b.Context(), pgx.Identifier{"charges"}, names, pgx.CopyFromRows(values))
 			return err
 		})
-		const part = 20 // of the rows: inserting them all would take a minute
+		const part = 20 // a fraction of the rows, since inserting all would take a minute
 		insert := fmt.Sprintf("INSERT INTO charges (%s) VALUES (%s) ON CONFLICT (id, _account) DO UPDATE SET _as_of = excluded._as_of",
 			strings.Join(names, ", "), placeholders(len(names)))
 		inserted := timed(b, conn, func(tx pgx.Tx) error {
@@ -91,7 +91,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// benchCommits makes rows such as charges have.
+// benchCommits returns commits with rows like those of charges.
 func benchCommits(b *testing.B) (*connectorv1.Stream, []client.Commit) {
 	properties := `"id":{"type":"string"},"amount":{"type":"integer"},"card":{"type":"object"}`
 	for i := range benchFields {
@@ -119,7 +119,7 @@ func benchCommits(b *testing.B) (*connectorv1.Stream, []client.Commit) {
 	return stream(b, "charges", "{"+properties+"}", "id"), commits
 }
 
-// stored reads the rows that the destination stored, in the form in which they are to be stored again.
+// stored reads the rows that the destination stored, in a form in which they can be stored again.
 func stored(b *testing.B, conn *pgx.Conn) (names []string, values [][]any) {
 	found, err := conn.Query(b.Context(), "SELECT * FROM charges")
 	if err != nil {
@@ -135,7 +135,7 @@ func stored(b *testing.B, conn *pgx.Conn) (names []string, values [][]any) {
 			b.Fatal(err)
 		}
 		for i, v := range row {
-			if _, nested := v.(map[string]any); nested { // as the destination has it: not decoded
+			if _, nested := v.(map[string]any); nested { // as the destination passes it: not decoded
 				row[i] = `{"brand":"visa","last4":"4242","checks":{"cvc":"pass","zip":null},"country":"US"}`
 			}
 		}
@@ -147,7 +147,8 @@ func stored(b *testing.B, conn *pgx.Conn) (names []string, values [][]any) {
 	return names, values
 }
 
-// timed empties the table and returns the seconds that it takes to fill it, including the end of the transaction.
+// timed empties the table, fills it in a transaction, and returns the seconds that took, including the end of the
+// transaction.
 func timed(b *testing.B, conn *pgx.Conn, fill func(pgx.Tx) error) float64 {
 	if _, err := conn.Exec(b.Context(), "TRUNCATE charges"); err != nil {
 		b.Fatal(err)

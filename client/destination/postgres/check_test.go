@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestCheck has a check find what a sync would stumble over, and change nothing.
+// TestCheck tests that a check finds everything that would make a sync fail, and that it changes nothing.
 func TestCheck(t *testing.T) {
 	server := postgrestest.Start(t)
 	streams := []*connectorv1.Stream{
@@ -21,7 +21,7 @@ func TestCheck(t *testing.T) {
 		stream(t, "refunds", `{"id":{"type":"string"}}`, "id"),
 	}
 	tests := map[string]struct {
-		before []string // statements; ROLE_NAME is the role, and the schema has its name
+		before []string // statements; ROLE_NAME stands for the role, and the schema has the same name
 		want   []string // parts of the findings
 		fails  bool
 	}{

@@ -4,7 +4,7 @@ package postgres_test
 
 import "syscall"
 
-// cpuTime returns the seconds of CPU time that this process has used, the server's not.
+// cpuTime returns the CPU time that this process has used, in seconds, excluding the server's.
 func cpuTime() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -7,7 +7,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain proves with fewer cases than usual, unless told otherwise: each makes a schema and several connections.
+// TestMain runs fewer random cases than usual unless a flag says otherwise, since each creates a schema and several
+// connections.
 func TestMain(m *testing.M) {
 	if checks := flag.Lookup("rapid.checks"); checks != nil {
 		_ = checks.Value.Set("10") // a number is one

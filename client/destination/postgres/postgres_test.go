@@ -84,7 +84,7 @@ BEGIN IF new.id IN ('id_c', 'id_e') THEN RAISE 'no'; END IF; RETURN new; END $$`
 	})
 }
 
-// statements runs some in a schema.
+// statements returns a function that executes statements in a schema.
 func statements(server *postgrestest.Server, all ...string) func(*testing.T, string) {
 	return func(t *testing.T, schema string) {
 		t.Helper()
@@ -94,7 +94,7 @@ func statements(server *postgrestest.Server, all ...string) func(*testing.T, str
 	}
 }
 
-// tables names those of streams.
+// tables returns the names of the streams' tables.
 func tables(t *testing.T, server *postgrestest.Server, schema string) []string {
 	var names []string
 	for _, row := range query(t, server, schema,
@@ -104,7 +104,7 @@ func tables(t *testing.T, server *postgrestest.Server, schema string) []string {
 	return names
 }
 
-// object puts a row of destinationtest together again.
+// object returns a row of destinationtest as the JSON object it was made from.
 func object(t *testing.T, row map[string]any) string {
 	t.Helper()
 	members, _ := row["_extra"].(map[string]any)
@@ -127,7 +127,7 @@ func object(t *testing.T, row map[string]any) string {
 	return string(content)
 }
 
-// query returns the rows of a statement, by column.
+// query returns the rows of a query, by column.
 func query(t *testing.T, server *postgrestest.Server, schema, statement string) []map[string]any {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), server.URL(""))
@@ -149,7 +149,7 @@ func query(t *testing.T, server *postgrestest.Server, schema, statement string) 
 	return all
 }
 
-// stream returns a stream whose schema has these properties, as JSON.
+// stream returns a stream with these properties, given as JSON.
 func stream(t testing.TB, name, properties string, key ...string) *connectorv1.Stream {
 	t.Helper()
 	schema := &structpb.Struct{}
@@ -159,7 +159,7 @@ func stream(t testing.TB, name, properties string, key ...string) *connectorv1.S
 	return &connectorv1.Stream{Name: name, PrimaryKey: key, JsonSchema: schema}
 }
 
-// load stores records in a destination that it opens and closes.
+// load opens a destination, stores records, and closes it.
 func load(t *testing.T, server *postgrestest.Server, opts postgres.Options, s *connectorv1.Stream, records ...string) error {
 	t.Helper()
 	d, err := postgres.Open(t.Context(), server.URL(""), opts)
@@ -211,7 +211,7 @@ func TestValues(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			query(t, server, schema, "ALTER TABLE charges ALTER COLUMN _extra TYPE text") // to see it as it is
+			query(t, server, schema, "ALTER TABLE charges ALTER COLUMN _extra TYPE text") // to see it as stored
 			got := query(t, server, schema, "SELECT * FROM charges")[0]
 			for name, value := range got {
 				if value == nil {

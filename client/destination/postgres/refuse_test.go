@@ -16,7 +16,7 @@ const password = "pa55word"
 func TestOpenRefuses(t *testing.T) {
 	server := postgrestest.Start(t, "max_connections=20")
 	query(t, server, "public", "CREATE ROLE reader LOGIN")
-	query(t, server, "public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // as from version 15 on
+	query(t, server, "public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // the default since version 15
 	host := strings.TrimPrefix(server.URL(""), "postgres://tester@/postgres")
 	tests := map[string]struct{ address, want string }{
 		"malformed":   {"postgres://user:" + password + "@host:port/db", "the port in the address is not a number"},
@@ -85,7 +85,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestLockIsPerSchema opens two schemas at once, and one twice.
+// TestLockIsPerSchema opens two schemas at once, and one of them twice.
 func TestLockIsPerSchema(t *testing.T) {
 	server := postgrestest.Start(t)
 	open := func(schema string) (client.Destination, error) {
@@ -109,7 +109,7 @@ func TestLockIsPerSchema(t *testing.T) {
 	}
 }
 
-// TestOddSchemas syncs twice into schemas whose names need care.
+// TestOddSchemas syncs twice into schemas whose names need quoting.
 func TestOddSchemas(t *testing.T) {
 	server := postgrestest.Start(t)
 	for _, schema := range []string{"$do$", `"'; --`, "Öffnung", "a.b", "select", strings.Repeat("x", 63), " "} {

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// certificate makes one that signs itself, for a host, and the file that names it as an authority.
+// certificate returns a self-signed certificate for a host, and the path of a file that lists it as a certificate
+// authority.
 func certificate(t *testing.T, host string, until time.Time) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,8 +44,8 @@ func certificate(t *testing.T, host string, until time.Time) (tls.Certificate, s
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-// answer serves one connection after another: to the request for TLS it answers with a letter, and then speaks TLS if it has a
-// certificate.
+// answer serves one connection after another. It answers the request for TLS with the given letter, then speaks TLS if it
+// has a certificate.
 func answer(t *testing.T, letter string, certificate *tls.Certificate) (port string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
