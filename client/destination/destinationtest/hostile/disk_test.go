@@ -16,7 +16,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// smallDisk mounts a small file system, or skips the test. It goes with the test.
+// smallDisk mounts a small file system until the test ends, or skips the test.
 func smallDisk(t *testing.T, size string) (folder string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -40,10 +40,10 @@ func smallDisk(t *testing.T, size string) (folder string) {
 // fill writes to a file until its disk is full.
 func fill(t *testing.T, filler string) {
 	t.Helper()
-	_ = exec.CommandContext(t.Context(), "dd", "if=/dev/zero", "of="+filler, "bs=4k").Run() // fails when there is no space left
+	_ = exec.CommandContext(t.Context(), "dd", "if=/dev/zero", "of="+filler, "bs=4k").Run() // fails when the disk is full
 }
 
-// onDisk is a folder of a disk where nothing may be written at times, so that SQLite cannot open a database there to read it.
+// onDisk is a folder on a disk that can be read-only at times, when SQLite can't open a database there even to read it.
 type onDisk struct{ folder }
 
 // Everything implements hostile.Place.
@@ -64,7 +64,7 @@ func (d onDisk) Everything(t *testing.T) string {
 	return strings.ReplaceAll(twin.Everything(t), twin.path, d.path)
 }
 
-// TestFilesOnDisks syncs to disks that fill up, or can't be written to for a while.
+// TestFilesOnDisks syncs to disks that become full or read-only for a while.
 func TestFilesOnDisks(t *testing.T) {
 	for _, kind := range []string{"sqlite", "jsonl"} {
 		t.Run("full, "+kind, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestPostgreSQLFullDisk(t *testing.T) {
 	filler := filepath.Join(folder, "filler")
 	hostile.Run(t, p, hostile.Case{
 		Between: func(t *testing.T) {
-			p.exec(t, "VACUUM FULL stripe.charges") // no page has room
+			p.exec(t, "VACUUM FULL stripe.charges") // leaves no free space in its pages
 			p.exec(t, "CHECKPOINT")
 			fill(t, filler)
 		},

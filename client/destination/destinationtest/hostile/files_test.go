@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/destinationtest/hostile"
 )
 
-// folder is a place in files: a SQLite database stripe.db, or JSON Lines.
+// folder is a place in files: a SQLite database stripe.db, or JSON Lines files.
 type folder struct{ path, kind string }
 
 // Name implements hostile.Place.
@@ -91,7 +91,7 @@ func (f folder) Rows(t *testing.T, stream string) map[string]string {
 	return rows
 }
 
-// files returns those of a stream, in their order.
+// files returns the files of a stream, in order.
 func (f folder) files(t *testing.T, stream string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(f.path, stream+"*.jsonl"))
@@ -101,7 +101,7 @@ func (f folder) files(t *testing.T, stream string) []string {
 	return paths
 }
 
-// query returns the first column of the rows of a statement.
+// query returns the first column of a query's rows.
 func (f folder) query(t *testing.T, statement string) (all []string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", f.database())
@@ -127,7 +127,7 @@ func (f folder) query(t *testing.T, statement string) (all []string) {
 	return all
 }
 
-// run runs statements.
+// run returns a function that executes statements.
 func (f folder) run(statements ...string) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Helper()
@@ -254,7 +254,7 @@ func each(t *testing.T, kind string, cases map[string]func(folder) hostile.Case)
 	together(t, all)
 }
 
-// together runs cases at the same time, more of them than there are processors: they mostly wait.
+// together runs cases in parallel, more than there are processors, since they mostly wait.
 func together(t *testing.T, cases map[string]func(*testing.T)) {
 	var all sync.WaitGroup
 	room := make(chan struct{}, 6)

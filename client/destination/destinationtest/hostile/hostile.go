@@ -1,6 +1,7 @@
-// Package hostile syncs into destinations that people and machines disturb: roles without privileges, settings that no one
-// expects, tables that are locked, changed and dropped, servers that restart. For each, after at most two further syncs the
-// rows equal the truth, or the first message names the cause and the remedy and nothing has changed.
+// Package hostile syncs into destinations that people and machines disturb: roles without privileges, unexpected settings,
+// tables that are locked, changed or dropped, servers that restart. Each case ends in one of two ways. Either the rows
+// match the source after at most two more syncs, or the first error names the cause and the remedy, and nothing has
+// changed.
 package hostile
 
 import (
@@ -17,31 +18,31 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Place is where a case syncs to.
+// Place is a destination for cases.
 type Place interface {
-	// Name is that of the destination, for destination.Kinds.
+	// Name returns the destination's name, for destination.Kinds.
 	Name() string
-	// Rows returns the object of each id that the table of a stream holds, in the form of Source.Truth.
+	// Rows returns the objects in the table of a stream, by id, in the form of Source.Truth.
 	Rows(t *testing.T, stream string) map[string]string
-	// Everything describes all that the place holds, to see whether it changed.
+	// Everything returns a description of everything in the place, to detect changes.
 	Everything(t *testing.T) string
 }
 
 // Case is one disturbance.
 type Case struct {
-	// Before prepares the place, before the first sync.
+	// Before prepares the place for the first sync.
 	Before func(t *testing.T)
 	// During is called once in the first sync, after some rows were stored.
 	During func(t *testing.T)
 	// Between is called after the first sync.
 	Between func(t *testing.T)
-	// Healed is called before the last sync, if what disturbs must end first.
+	// Healed is called before the last sync, for disturbances that must end first.
 	Healed func(t *testing.T)
-	// Refused are parts of the error of the first sync that comes after Before and Between, if that must fail and change
-	// nothing. Of a sync that resumes by itself, Warned are parts of a warning.
+	// Refused are parts of the error of the first sync after Before and Between, if that sync must fail and change nothing.
+	// Warned are parts of a warning, for a sync that resumes by itself.
 	Refused, Warned []string
-	// SetAside are the objects that can't be stored after Between, by stream. The report must name them, and only they may be
-	// missing. Once Unset was called, the next sync stores them.
+	// SetAside are the objects that can't be stored after Between, by stream. The report must name them, and nothing else may
+	// be missing. After Unset, the next sync stores them.
 	SetAside map[string][]string
 	Unset    func(t *testing.T)
 }
@@ -133,7 +134,7 @@ func Run(t *testing.T, place Place, c Case) {
 	}
 }
 
-// setAside checks that the report names the objects, and that only they are missing.
+// setAside checks that the report names the objects, and that nothing else is missing.
 func setAside(t *testing.T, place Place, s *Source, report *client.Report, objects map[string][]string) {
 	t.Helper()
 	for _, stream := range report.Streams {
@@ -169,7 +170,8 @@ func refused(t *testing.T, err error, parts []string) {
 	}
 }
 
-// once calls f when the first stream is half read, and has some of it stored before: a sync commits after a second.
+// once returns a function that calls f when half of the first stream has been read. Some of it is stored by then, since a
+// sync commits after a second.
 func once(f func()) func(string, int) {
 	waited, called := false, false
 	return func(_ string, next int) {
@@ -185,7 +187,7 @@ func once(f func()) func(string, int) {
 	}
 }
 
-// normal writes all objects in the same way.
+// normal returns the objects in a normal form of JSON.
 func normal(t *testing.T, objects map[string]string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

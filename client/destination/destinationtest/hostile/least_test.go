@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// TestLeastPrivilege runs the script of the documentation, and syncs as the role that it makes.
+// TestLeastPrivilege runs the documented script, then syncs as the role that the script creates.
 func TestLeastPrivilege(t *testing.T) {
 	psql, err := exec.LookPath("psql")
 	if err != nil {
@@ -18,7 +18,7 @@ func TestLeastPrivilege(t *testing.T) {
 	p := newPlace(t, server)
 	p.exec(t, "DROP SCHEMA stripe", "REVOKE ALL ON SCHEMA public FROM PUBLIC")
 	p.exec(t, "DO $$ BEGIN EXECUTE 'REVOKE ALL ON DATABASE ' || current_database() || ' FROM PUBLIC'; END $$")
-	for range 2 { // it may be run again
+	for range 2 { // it can be run again
 		out, err := exec.CommandContext(t.Context(), psql, "-X", "-d", server.Address("tester", p.database, ""), "-v", "database="+p.database,
 			"-v", "schema=stripe", "-v", "role=loader", "-f", "../../../../docs/sql/postgres-least-privilege.sql").CombinedOutput()
 		if err != nil {

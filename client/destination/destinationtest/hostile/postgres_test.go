@@ -16,12 +16,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// place is a database of its own for a role of its own, which owns the schema "stripe" in it.
+// place is a separate database for a separate role, which owns the schema "stripe" in it.
 type place struct {
 	server   *postgrestest.Server
-	database string // and the name of the role
+	database string // also the name of the role
 	options  string
-	name     string // if not that of the server
+	name     string // the destination's name, if not the server's address
 }
 
 var places atomic.Int64
@@ -42,7 +42,7 @@ func (p *place) Name() string {
 	return p.server.Address(p.database, p.database, p.options)
 }
 
-// exec runs statements as the superuser. ROLE stands for the role of the place.
+// exec executes statements as the superuser. ROLE stands for the role of the place.
 func (p *place) exec(t *testing.T, statements ...string) {
 	t.Helper()
 	run(t, p.server.Address("tester", p.database, ""), p.named(statements)...)
@@ -69,7 +69,7 @@ func run(t *testing.T, address string, statements ...string) {
 	}
 }
 
-// hold runs statements in a transaction that stays open for a while, or until the test ends.
+// hold executes statements in a transaction that stays open for d, or until the test ends.
 func (p *place) hold(t *testing.T, user string, d time.Duration, statements ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.server.Address(user, p.database, "application_name=nosy"))
@@ -93,7 +93,7 @@ func (p *place) hold(t *testing.T, user string, d time.Duration, statements ...s
 	t.Cleanup(func() { <-done })
 }
 
-// strings returns the only column of a query's answer.
+// strings returns the only column of a query's rows.
 func (p *place) strings(t *testing.T, query string, args ...any) []string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.server.Address("tester", p.database, ""))
@@ -138,11 +138,11 @@ WHERE schemaname !~ '^pg_|^information_schema' ORDER BY 1`) {
 	return strings.Join(all, "\n")
 }
 
-// pgCase is a case and what it needs besides.
+// pgCase is a case with additional settings for PostgreSQL.
 type pgCase struct {
 	hostile.Case
 	place func(p *place)
-	// statements of the superuser
+	// statements executed by the superuser
 	before, during, between, healed []string
 }
 
@@ -292,7 +292,7 @@ func TestPostgreSQLInterruptions(t *testing.T) {
 	}
 }
 
-// TestPostgreSQLStandby syncs to a server that can't be written to.
+// TestPostgreSQLStandby syncs to a read-only server.
 func TestPostgreSQLStandby(t *testing.T) {
 	server := postgrestest.Start(t)
 	p := newPlace(t, server)
@@ -300,7 +300,7 @@ func TestPostgreSQLStandby(t *testing.T) {
 	hostile.Run(t, p, refused("is read-only, as a standby is: connect to the primary", "read-only transaction"))
 }
 
-// TestPostgreSQLKilledAtRandom crashes the server at any moment of a sync, several times.
+// TestPostgreSQLKilledAtRandom crashes the server several times, at random moments of a sync.
 func TestPostgreSQLKilledAtRandom(t *testing.T) {
 	server := postgrestest.Start(t)
 	p := newPlace(t, server)
@@ -344,8 +344,8 @@ func TestPostgreSQLPoolers(t *testing.T) {
 	together(t, cases)
 }
 
-// TestPostgreSQLRows has rows refused: they are set aside by name, all others are stored, and once nothing refuses them, they
-// are stored, too.
+// TestPostgreSQLRows makes tables refuse rows. These must be reported and set aside, and all others stored. Once rows are
+// accepted again, the refused ones must be stored too.
 func TestPostgreSQLRows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("nothing runs at the same time in it")
@@ -375,7 +375,7 @@ func TestPostgreSQLRows(t *testing.T) {
 			hostile.Run(t, p, hostile.Case{
 				Between: func(t *testing.T) {
 					p.exec(t, c.before...)
-					p.exec(t, "TRUNCATE stripe.charges") // so that every row comes again
+					p.exec(t, "TRUNCATE stripe.charges") // makes the next sync send every row again
 				},
 				SetAside: map[string][]string{"charges": {"id_0007", "id_0300"}},
 				Unset:    func(t *testing.T) { p.exec(t, c.healed...) },

@@ -22,11 +22,11 @@ const (
 	page    = 50
 )
 
-// Source is a connector service whose streams hold numbered objects. The state of a stream is the number of the next change.
-// The first changes create the objects; [Source.Advance] adds some that update, delete and create.
+// Source is a connector service whose streams contain numbered objects. The state of a stream is the number of the next
+// change. The first changes create the objects. [Source.Advance] adds changes that update, delete and create objects.
 type Source struct {
 	connectorv1.UnimplementedConnectorServiceServer
-	// Between, if set, is called before each page but the first of a stream, with the number of the next change.
+	// Between, if set, is called before every page of a stream except the first, with the number of the next change.
 	Between func(stream string, next int)
 
 	fields  map[string]any
@@ -43,7 +43,7 @@ type change struct {
 // Streams are the names of the source's streams.
 var Streams = []string{"charges", "invoices"}
 
-// NewSource returns a source of objects whose text is of many scripts.
+// NewSource returns a source of objects whose text is in many scripts.
 func NewSource() *Source {
 	s := &Source{fields: map[string]any{
 		"id": map[string]any{"type": "string"}, "amount": map[string]any{"type": "integer"},
@@ -61,7 +61,7 @@ func (s *Source) put(i, version int) {
 		`{"amount":%d,"card":{"name":"Zoë \\ O'Hara %d"},"id":%q,"note":"é € 漢字 🎉 'v%d'","paid":%t}`, i*100+version, i, id, version, i%2 == 0)})
 }
 
-// Advance changes some objects, the first ones among them.
+// Advance adds changes to some objects, including the first ones.
 func (s *Source) Advance() {
 	version := len(s.changes)
 	for i := range 60 {
@@ -75,7 +75,7 @@ func (s *Source) Advance() {
 	}
 }
 
-// Truth returns the object of each id, as its record has it.
+// Truth returns the current objects by id, as in their records.
 func (s *Source) Truth() map[string]string {
 	truth := map[string]string{}
 	for _, c := range s.changes {
@@ -123,7 +123,7 @@ func (s *Source) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamingServ
 	return out.Send(&connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Summary{Summary: summary}})
 }
 
-// read sends the changes of a stream from one on, a page at a time.
+// read sends the changes of a stream, starting with number next, one page at a time.
 func (s *Source) read(name string, next int, out grpc.ServerStreamingServer[connectorv1.ReadResponse]) error {
 	for first := true; first || next < len(s.changes); first = false {
 		if !first && s.Between != nil {
@@ -154,7 +154,7 @@ func (s *Source) read(name string, next int, out grpc.ServerStreamingServer[conn
 	return nil
 }
 
-// Connect serves the source in memory and returns a client of it. Both end with the test.
+// Connect serves the source in memory and returns a client for it. Both are closed when the test ends.
 func (s *Source) Connect(t testing.TB) *client.Client {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
