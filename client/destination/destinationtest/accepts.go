@@ -7,10 +7,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// accepts are the operations that a destination says it can apply; none means all.
+// accepts lists the operations that a destination says it can apply. If it is empty, the destination accepts all.
 type accepts []connectorv1.Operation
 
-// takes reports whether the service sends a step to the destination.
+// takes reports whether the service sends such a step to the destination.
 func (a accepts) takes(w what) bool {
 	operation, sent := map[what]connectorv1.Operation{
 		upsert:  connectorv1.Operation_OPERATION_UPSERT,
@@ -20,7 +20,7 @@ func (a accepts) takes(w what) bool {
 	return !sent || len(a) == 0 || slices.Contains(a, operation)
 }
 
-// acceptedBy returns what a new destination accepts. UPSERT is always part of it.
+// acceptedBy returns the operations that a new destination accepts. UPSERT is always included.
 func acceptedBy(t *testing.T, s Subject, mode Mode) accepts {
 	t.Helper()
 	d, err := s.Open(s.New(t), mode)

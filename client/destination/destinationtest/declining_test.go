@@ -14,7 +14,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// simple is a destination in memory that can't apply every operation.
+// simple is an in-memory destination that can't apply every operation.
 type simple struct {
 	accepts []connectorv1.Operation
 
@@ -84,7 +84,8 @@ func (s *simple) Close() error {
 	return nil
 }
 
-// A destination that declines operations passes the suite: it isn't sent them, and its rows are those that the others make.
+// TestDecliningDestination runs the suite on a destination that declines operations. It isn't sent those, and its rows are
+// those that result from the others.
 func TestDecliningDestination(t *testing.T) {
 	const upsert, remove = connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE
 	for name, accepts := range map[string][]connectorv1.Operation{"no matching": {upsert, remove}, "upserts only": {upsert}} {

@@ -1,5 +1,5 @@
-// Package destinationtest tests that a destination keeps the promise of client.Destination: wherever a sync is interrupted,
-// resuming from the states that the destination returns results in the rows of an undisturbed sync.
+// Package destinationtest tests that a destination keeps the promise of client.Destination: wherever a sync is
+// interrupted, resuming from the states that the destination returns produces the same rows as an uninterrupted sync.
 package destinationtest
 
 import (
@@ -18,55 +18,56 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Mode is what a destination does with the former versions of a row.
+// Mode is how a destination treats former versions of a row.
 type Mode string
 
 // The modes.
 const (
-	Replace Mode = "replace" // keeps the newest version, and removes rows that the source has no more
-	Mark    Mode = "mark"    // keeps the newest version, and marks such rows
+	Replace Mode = "replace" // keeps the newest version, and removes rows that the source no longer has
+	Mark    Mode = "mark"    // keeps the newest version, and marks rows that the source no longer has
 	Keep    Mode = "keep"    // keeps all versions
 )
 
-// Subject is a kind of destination to prove.
+// Subject is a kind of destination to test.
 type Subject struct {
-	// Modes are those that it has.
+	// Modes are the modes that it supports.
 	Modes []Mode
-	// New returns the place of a new, empty destination.
+	// New returns the place of a new, empty destination. What a place is depends on the kind, for example a path.
 	New func(t *testing.T) (place string)
-	// Open opens the destination at a place, which Close may have closed before.
+	// Open opens the destination at a place. It may have been open before.
 	Open func(place string, mode Mode) (client.Destination, error)
-	// Rows reads all rows of a destination that is closed, in no order.
+	// Rows reads all rows of a closed destination, in any order.
 	Rows func(place string, mode Mode) ([]Row, error)
-	// Extra counts the rows that hold something for which they have no column. Nil if the destination has no columns.
+	// Extra counts the rows with values that have no column. It is nil if the destination has no columns.
 	Extra func(place string) (int, error)
-	// Lose are what others may do to the rows of the stream "charges" so that its states no longer hold, such as dropping its
-	// table, by name. Begin must then return none for that stream and say so. They run while the destination is closed, and
-	// between two commits.
+	// Lose holds, by name, what others may do to the rows of the stream "charges" that invalidates its states, such as
+	// dropping its table. Begin must then return no state for that stream, and a notice. Each function runs both while the
+	// destination is closed and between two commits.
 	Lose map[string]func(t *testing.T, place string)
-	// Refuse has the stream "charges" refuse the rows "id_c" and "id_e", by name of the way, and Accept ends that. They run
+	// Refuse holds, by name, ways to make the stream "charges" refuse the rows "id_c" and "id_e". Accept ends that. They run
 	// while the destination is closed.
 	Refuse map[string]func(t *testing.T, place string)
 	Accept func(t *testing.T, place string)
-	// Alter are what others may do to that stream's table without harm, such as adding a column of their own.
+	// Alter holds, by name, harmless changes that others may make to that stream's table, such as adding a column of their
+	// own.
 	Alter map[string]func(t *testing.T, place string)
 }
 
 // Row is a row of a destination.
 type Row struct {
 	Stream, Account, ID string
-	// Data is the record as JSON with its members sorted. Of a DELETE that Keep keeps, only the operation counts.
+	// Data is the record as JSON with sorted members. It is ignored for a DELETE kept by Keep.
 	Data string
-	// Deleted reports that Mark marked the row, or that Keep kept it for a DELETE.
+	// Deleted reports whether Mark marked the row, or the row is a DELETE kept by Keep.
 	Deleted bool
-	// Arrival is the place among the versions, for Keep.
+	// Arrival orders the versions of a row, for Keep.
 	Arrival int64
 }
 
-// Key names a row.
+// Key returns a string that identifies a row.
 func Key(stream, account, id string) string { return stream + "/" + account + "/" + id }
 
-// Streams returns the catalog of the tests. Its records are made by [Data].
+// Streams returns the streams that the tests use. [Data] returns their records.
 func Streams() []*connectorv1.Stream {
 	schema, err := structpb.NewStruct(map[string]any{
 		"type": "object",
@@ -79,7 +80,7 @@ func Streams() []*connectorv1.Stream {
 		},
 	})
 	if err != nil {
-		panic(err) // the literal above is a valid Struct
+		panic(err) // can't happen: the literal above is a valid Struct
 	}
 	var streams []*connectorv1.Stream
 	for _, name := range []string{"charges", "odd \"name\"; --"} {
@@ -88,13 +89,13 @@ func Streams() []*connectorv1.Stream {
 	return streams
 }
 
-// Data returns a record with a member that the schema does not name.
+// Data returns a record. One of its members is not in the schema.
 func Data(id, parent string, version int) string {
 	return fmt.Sprintf(`{"id":%q,"n":%d,"name":"it's \"%d\"","nest":{"a":[%d]},"parent":%q,"unseen":"%d"}`,
 		id, version, version, version, parent, version)
 }
 
-// step is one thing that a stream sends.
+// step is one message of a stream.
 type step struct {
 	what       what
 	id, parent string
@@ -106,22 +107,22 @@ type what int
 const (
 	upsert what = iota
 	remove
-	replace  // all rows of the parent are gone
+	replace  // all earlier rows of the parent are gone
 	complete // the end of the generation
-	withheld // since the destination declines it
+	withheld // not sent, because the destination declines it
 )
 
-// lane is what one stream of one account sends, and how far it got.
+// lane is the sequence of steps of one stream of one account, and how many of them were sent.
 type lane struct {
 	stream, account string
 	steps           []step
-	next            int   // the first step not sent
-	saved           int   // the first step that no state covers
-	commits         []int // where commits ended
+	next            int   // the index of the first step not sent
+	saved           int   // the index of the first step that no state covers
+	commits         []int // the values of next at the end of each commit
 	accepts         accepts
 }
 
-// Run proves a destination with random syncs that are cut off at random places.
+// Run tests a destination with random syncs that are interrupted at random places.
 func Run(t *testing.T, s Subject) {
 	for _, mode := range s.Modes {
 		t.Run("cut off anywhere, "+string(mode), func(t *testing.T) {
@@ -202,7 +203,8 @@ func cutOff(t *rapid.T, s Subject, place string, mode Mode) {
 	}
 }
 
-// named returns what to compare of rows. The versions of one object are in order; those of different objects need not be.
+// named returns the rows in a form to compare. The versions of one object are in order, but not those of different
+// objects.
 func named(rows []Row, mode Mode) map[string][]string {
 	slices.SortStableFunc(rows, func(a, b Row) int { return int(a.Arrival - b.Arrival) })
 	all := map[string][]string{}
@@ -228,10 +230,10 @@ func drawLanes(t *rapid.T) []*lane {
 			steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 				drawn := rapid.IntRange(0, 11).Draw(t, "what")
 				return step{
-					what:   map[int]what{0: remove, 1: remove, 10: replace, 11: replace}[drawn], // or upsert
+					what:   map[int]what{0: remove, 1: remove, 10: replace, 11: replace}[drawn], // upsert otherwise
 					id:     "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
 					parent: "parent_" + strconv.Itoa(rapid.IntRange(0, 1).Draw(t, "parent")),
-					// For now: 1 ends a generation, 2 begins another without an end.
+					// Temporarily, 1 means the end of a generation, and 2 a new generation without the end of the last.
 					generation: map[int]int64{8: 1, 9: 2}[drawn],
 				}
 			}), 0, 15).Draw(t, "steps")
@@ -261,7 +263,7 @@ func begin(t *rapid.T, s Subject, place string, mode Mode, lanes []*lane) client
 	return d
 }
 
-// resume begins and checks that the states are the last ones stored.
+// resume calls Begin and checks that it returns the states stored last.
 func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 	begun, err := d.Begin(t.Context(), Streams())
 	if err != nil {
@@ -287,7 +289,7 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 	}
 }
 
-// send commits up to count steps of each lane. The end of a generation comes with a state only.
+// send commits up to count steps of each lane. It sends the end of a generation only along with a state.
 func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool) {
 	var c client.Commit
 	for _, l := range lanes {
@@ -301,7 +303,7 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 				}
 				break
 			}
-			if !l.accepts.takes(s.what) { // the service withholds it
+			if !l.accepts.takes(s.what) { // the service doesn't send it
 				l.next++
 				continue
 			}
@@ -345,14 +347,15 @@ func (l *lane) record() *connectorv1.Record {
 	return r
 }
 
-// live is an object that the source has.
+// live is an object that exists at the source.
 type live struct {
 	generation int64
 	parent     string
-	at         int // the step that brought it
+	at         int // the step that last sent it
 }
 
-// want returns the rows of an undisturbed sync. At the end of each commit, keep removes the children that a parent no longer has.
+// want returns the rows of an uninterrupted sync. In mode Keep, the children that a parent no longer has are removed at
+// the end of each commit.
 func want(lanes []*lane, mode Mode) map[string][]string {
 	all := map[string][]string{}
 	for _, l := range lanes {
@@ -365,14 +368,14 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 			case mode == Replace:
 				delete(all, key)
 			case mode == Keep:
-				if n := len(all[key]); n == 0 || all[key][n-1] != "deleted " { // of what is gone there is nothing new to tell
+				if n := len(all[key]); n == 0 || all[key][n-1] != "deleted " { // no second DELETE for an object that is already deleted
 					all[key] = append(all[key], "deleted ")
 				}
 			case known:
 				all[key] = []string{"deleted " + all[key][0]}
 			}
 		}
-		replaced := map[string]int{} // the last step that said so, by parent
+		replaced := map[string]int{} // the last such step, by parent
 		for i, s := range l.steps {
 			key := Key(l.stream, l.account, s.id)
 			what := s.what

@@ -11,8 +11,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// grow loads records with a schema that lacks some of their fields, and then with a complete schema. Columns must be added and
-// widened, and values without a column must get one.
+// grow loads records with a schema that lacks some of their fields, then with a complete schema. Columns must be added and
+// widened, and values in _extra must move to their new columns.
 func grow(t *testing.T, s Subject) {
 	place := s.New(t)
 	load(t, s, place, `{"id":{"type":"string"},"count":{"type":"integer"},"size":{"type":"integer"},"paid":{"type":"boolean"},
@@ -33,7 +33,7 @@ func grow(t *testing.T, s Subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Text holds the content of a string and the JSON of anything else.
+	// Text columns hold strings as they are, and anything else as JSON.
 	want := map[string][]string{
 		Key("growing", "", "a"): {`{"count":1,"huge":"9007199254740993","id":"a","nest":{"a":1},"new":{"b":[2]},"paid":"true","size":"2"}`},
 		Key("growing", "", "b"): {`{"count":1.5,"id":"b","name":"n'","nest":"text","paid":"no","size":"large"}`},

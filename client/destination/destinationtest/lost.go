@@ -12,8 +12,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// lost has others lose the rows of a stream, in the middle of a sync and between two: its states are gone, the other
-// stream's are not, and once the stream was read again, the rows are right.
+// lost removes the rows of a stream, in the middle of a sync and between two syncs. The stream's states must be gone,
+// those of the other stream must not, and after the stream is re-read the rows must be right.
 func lost(t *testing.T, s Subject, mode Mode) {
 	for name, lose := range s.Lose {
 		t.Run(name+", between syncs", func(t *testing.T) {
@@ -42,7 +42,7 @@ func lost(t *testing.T, s Subject, mode Mode) {
 	}
 }
 
-// altered has others change the table of a stream in ways that are theirs: the states stay, and so do the user's values.
+// altered makes harmless changes to the table of a stream. The states and the user's values must stay.
 func altered(t *testing.T, s Subject, mode Mode) {
 	for name, alter := range s.Alter {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +61,7 @@ func altered(t *testing.T, s Subject, mode Mode) {
 	}
 }
 
-// history is what is done to one destination. Both streams get the same rows.
+// history is the history of one destination. Both streams get the same rows.
 type history struct {
 	t     *testing.T
 	s     Subject
@@ -80,7 +80,7 @@ func newHistory(t *testing.T, s Subject, mode Mode) *history {
 	return h
 }
 
-// open opens the destination and begins. It is closed with the test, if not before.
+// open opens the destination and calls Begin. The destination is closed when the test ends, if not before.
 func (h *history) open() {
 	h.t.Helper()
 	d, err := h.s.Open(h.place, h.mode)
@@ -113,7 +113,7 @@ func (h *history) begin() {
 	}
 }
 
-// states names the streams that have one.
+// states returns the names of the streams that have a state.
 func (h *history) states() []string {
 	var names []string
 	for _, state := range h.begun.States {
@@ -133,12 +133,12 @@ func (h *history) wantLost() {
 	}
 }
 
-// step is the object i of the history.
+// step returns the step that sends object i.
 func (h *history) step(i int, generation int64) step {
 	return step{what: upsert, id: "id_" + string(rune('a'+i)), parent: "p", generation: generation}
 }
 
-// try commits the objects from and before to of a generation, with a state and as its end.
+// try commits objects from up to, but not including, to of a generation, with a state and the end of the generation.
 func (h *history) try(generation int64, from, to int) error {
 	h.t.Helper()
 	c := client.Commit{Refused: h.refused}

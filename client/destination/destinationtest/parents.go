@@ -9,14 +9,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// parents sends what replaces the rows of parents, in one commit and in many.
+// parents sends OPERATION_DELETE_MATCHING among other records, in one commit and in many.
 func parents(t *testing.T, s Subject, mode Mode) {
 	put := func(id, parent string) step { return step{what: upsert, id: id, parent: parent, generation: 1} }
 	all := func(parent string) step { return step{what: replace, parent: parent, generation: 1} }
 	a, b, other := put("a", "p"), put("b", "p"), put("c", "q")
 	tests := map[string]struct {
 		steps []step
-		left  []string // ids, where the newest version alone counts
+		left  []string // ids of the rows that remain, in their newest version
 	}{
 		"older rows":        {[]step{a, b, other, all("p")}, []string{"c"}},
 		"coming back":       {[]step{a, b, other, all("p"), b}, []string{"b", "c"}},
@@ -43,7 +43,7 @@ func parents(t *testing.T, s Subject, mode Mode) {
 					t.Fatal(err)
 				}
 				stream := streams[0].GetName()
-				// The rows of another account have the same ids and parents, and stay.
+				// The rows of another account have the same ids and parents, and must stay.
 				untouched := &lane{stream: stream, account: "acct_1", steps: []step{a, b, other}}
 				touched := &lane{stream: stream, steps: test.steps}
 				for _, l := range []*lane{untouched, touched} {
@@ -81,10 +81,10 @@ func parents(t *testing.T, s Subject, mode Mode) {
 	t.Run("refused", func(t *testing.T) { refused(t, s, mode) })
 }
 
-// refused sends what would remove rows that nobody named, and wants an error and every row still there.
+// refused sends invalid OPERATION_DELETE_MATCHING records, and expects an error and every row still there.
 func refused(t *testing.T, s Subject, mode Mode) {
 	tests := map[string]string{"no field": `{}`}
-	if s.Extra != nil { // it has columns
+	if s.Extra != nil { // the destination has columns
 		tests["another field"], tests["two fields"], tests["null"] = `{"name":"x"}`, `{"parent":"p","id":"a"}`, `{"parent":null}`
 	}
 	for name, data := range tests {

@@ -10,8 +10,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// setAside has rows refused: each is named, all others are stored, and so is each of them once nothing refuses it, unless
-// it was deleted meanwhile.
+// setAside makes the destination refuse some rows. Each must be reported and all others stored. Once rows are accepted
+// again, the refused ones must be stored too, unless they were deleted meanwhile.
 func setAside(t *testing.T, s Subject, mode Mode) {
 	for name, refuse := range s.Refuse {
 		t.Run(name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func setAside(t *testing.T, s Subject, mode Mode) {
 			if commit(0, 10); !slices.Equal(named, both) {
 				t.Errorf("refused are %q, want %q", named, both)
 			}
-			if commit(0, 4); !slices.Equal(named, both[:1]) { // the same again
+			if commit(0, 4); !slices.Equal(named, both[:1]) { // again, without the other one
 				t.Errorf("refused are %q, want %q", named, both[:1])
 			}
 			h.close()
@@ -49,7 +49,7 @@ func setAside(t *testing.T, s Subject, mode Mode) {
 			s.Accept(t, h.place)
 			h.open()
 			wantRefused(t, h.begun, nil)
-			h.begin() // what was stored at last stays
+			h.begin() // nothing changes once all are stored
 			wantRefused(t, h.begun, nil)
 			h.close()
 			rows, err := s.Rows(h.place, mode)

@@ -9,8 +9,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// unchanged sends the same objects again, in another commit, in the same one, and in a new generation: there is no new
-// version of any, and the end of the generation removes none.
+// unchanged sends the same objects again: in another commit, in the same commit, and in a new generation. No object may
+// get a new version, and the end of the generation may not remove any.
 func unchanged(t *testing.T, s Subject) {
 	h := newHistory(t, s, Keep)
 	send := func(generation int64, completed bool, records ...string) {
