@@ -1,4 +1,5 @@
-// Package filelock keeps two processes from doing at the same time what only one may, such as writing to a destination.
+// Package filelock provides locks between processes, for example so that only one of them writes to a destination at a
+// time.
 package filelock
 
 import (
@@ -7,16 +8,16 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/gofrs/flock" // the systems' locks, which end with the process
+	"github.com/gofrs/flock" // file locks of the operating system, released when the process dies
 )
 
-// ErrHeld is the error of a lock that another process, or this one, holds.
+// ErrHeld is returned by Acquire if another process, or this one, holds the lock.
 var ErrHeld = errors.New("another sync is writing to it; wait until it ends, or choose another destination")
 
-// Lock is held from Acquire to Release, or until the process dies.
+// Lock is a lock on a path. It is held from Acquire to Release, or until the process dies.
 type Lock struct{ file *flock.Flock }
 
-// Acquire takes the lock that the file at path stands for, without waiting. It makes the file if it isn't there.
+// Acquire takes the lock on the file at path without waiting. It creates the file if it doesn't exist.
 func Acquire(path string) (*Lock, error) {
 	for {
 		file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
@@ -30,7 +31,7 @@ func Acquire(path string) (*Lock, error) {
 		if isCurrent(file, path) {
 			return &Lock{file}, nil
 		}
-		if err := file.Close(); err != nil { // its last holder removed it after we opened it
+		if err := file.Close(); err != nil { // its last holder removed it after it was opened
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 	}
@@ -38,14 +39,14 @@ func Acquire(path string) (*Lock, error) {
 
 // Release releases the lock and removes its file.
 func (l *Lock) Release() error {
-	removed := os.Remove(l.file.Path()) // while it is still locked, so that no one holds a lock on a file that is gone
+	removed := os.Remove(l.file.Path()) // before unlocking, so that nobody holds a lock on a file that is gone
 	if errors.Is(removed, os.ErrNotExist) || runtime.GOOS == "windows" {
-		removed = nil // Windows removes no open file; it stays, and does no harm
+		removed = nil // Windows doesn't remove open files; a leftover file does no harm
 	}
 	return errors.Join(removed, l.file.Close())
 }
 
-// isCurrent reports whether path still leads to the file that is open.
+// isCurrent reports whether path still leads to the open file.
 func isCurrent(file *flock.Flock, path string) bool {
 	opened, err := file.Stat()
 	if err != nil {

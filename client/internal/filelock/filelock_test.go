@@ -11,7 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/internal/filelock"
 )
 
-// TestOneHolds has many take the lock again and again: no two hold it at the same time, and its file is gone at the end.
+// TestOneHolds acquires the lock repeatedly from many goroutines. No two may hold it at once, and in the end its file is
+// gone.
 func TestOneHolds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	var all sync.WaitGroup
