@@ -56,10 +56,10 @@ type Stream struct {
 	// Loaded and Deleted count the rows that the destination committed: rows written, and rows removed or marked as deleted.
 	Loaded  int64 `json:"loaded"`
 	Deleted int64 `json:"deleted"`
-	// Withheld counts the records that the service did not send because the destination can't apply them: rows that are gone
-	// at the source and stay in the destination.
+	// Withheld counts the records that the service did not send because the destination can't apply them. Those rows no
+	// longer exist at the source but stay in the destination.
 	Withheld int64 `json:"withheld,omitempty"`
-	// SetAside counts the objects that could not be read when the run ended, so that they are missing or stale.
+	// SetAside counts the objects that could not be read by the end of the run and are therefore missing or stale.
 	SetAside int64 `json:"set_aside,omitempty"`
 	// Bytes is the size of the loaded records as JSON.
 	Bytes int64 `json:"bytes"`
@@ -67,8 +67,8 @@ type Stream struct {
 	Duration time.Duration `json:"-"`
 	// Watermark is the time up to which changes are applied, or zero if the service doesn't report one.
 	Watermark time.Time `json:"watermark,omitzero"`
-	// Error says why the stream is incomplete or skipped, and how to fix it, or names what was set aside: objects that could
-	// not be read, and records that the destination could not store.
+	// Error says why the stream is incomplete or skipped, and how to fix it. If anything was set aside, it names the objects
+	// that could not be read and the records that the destination could not store.
 	Error string `json:"error,omitempty"`
 }
 

@@ -181,7 +181,7 @@ func TestPruneKeepsTheLastRunOfEachPipeline(t *testing.T) {
 	}
 }
 
-// A file of version 1 is upgraded by whichever process opens it first, and keeps its runs.
+// TestUpgrade opens a file of version 1 several times at once. The first to open it must upgrade it and keep its runs.
 func TestUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs.db")
 	if err := os.WriteFile(path, version1(t), 0o600); err != nil {
@@ -214,7 +214,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// version1 returns a file as the first version of the run log made it, with a run in it.
+// version1 returns a file as the first version of the run log created it, with one run.
 func version1(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "old.db")

@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID;
 PRAGMA user_version = 2`
 
-// upgrade makes the tables of version 1 into those of version 2.
+// upgrade upgrades the tables from version 1 to version 2.
 const upgrade = `
 ALTER TABLE streams ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE streams ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
@@ -86,7 +86,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open the run log: directory %s doesn't exist: create it, or choose another path with run_log",
 			filepath.Dir(path))
 	}
-	// SQLite would let everyone read a file that it makes.
+	// SQLite would create a file that everyone can read.
 	if file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		if err := file.Close(); err != nil {
 			return nil, fmt.Errorf("open the run log: %w", err)
@@ -120,7 +120,7 @@ func open(ctx context.Context, path, options string) (*Store, error) {
 	return s, nil
 }
 
-// setUp creates or upgrades the tables, unless the file is some other database.
+// setUp creates or upgrades the tables. It returns an error if the file is some other database.
 func (s *Store) setUp(ctx context.Context) error {
 	var found int
 	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
@@ -130,7 +130,7 @@ func (s *Store) setUp(ctx context.Context) error {
 		return nil
 	}
 	return s.write(ctx, func(tx *sql.Tx) error {
-		var runs, others int // checked again: another process may have been faster
+		var runs, others int // check again, since another process may have been faster
 		err := tx.QueryRowContext(ctx, `SELECT user_version, (SELECT count(*) FROM sqlite_schema WHERE name = 'runs'),
 (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version`).Scan(&found, &runs, &others)
 		switch {
