@@ -18,7 +18,7 @@ type Report struct {
 // Pipeline summarizes the runs of one pipeline.
 type Pipeline struct {
 	Name string `json:"name"`
-	// Runs are newest first. Succeeded and Failed count them: lost runs count as failed, running and stopped ones as neither.
+	// Runs are newest first. Succeeded and Failed count them. Lost runs count as failed, running and stopped runs as neither.
 	Runs      []runlog.Run `json:"runs"`
 	Succeeded int          `json:"succeeded"`
 	Failed    int          `json:"failed"`
@@ -32,7 +32,7 @@ type Pipeline struct {
 	Retries   int64 `json:"retries"`
 	// Waited is in seconds.
 	Waited float64 `json:"waited_seconds"`
-	// SetAside counts the objects that are set aside now, of all streams.
+	// SetAside counts the objects of all streams that are currently set aside.
 	SetAside int64 `json:"set_aside"`
 	// Streams are in alphabetical order.
 	Streams []Stream `json:"streams"`
