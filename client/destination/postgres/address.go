@@ -49,7 +49,7 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	scheme, rest, found := strings.Cut(address, ":")
 	isURL := found && strings.HasPrefix(rest, "//")
 	if found && !isURL && (scheme == "postgres" || scheme == "postgresql") {
-		address = rest // of the keyword form, whose first keyword it would become a part of
+		address = rest // without this, the scheme would become part of the first keyword
 	}
 	if isURL && stranded(rest[2:]) {
 		return nil, errUnparsable
@@ -89,7 +89,7 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	// A host that vanishes, as in a failover, doesn't close its connections.
+	// Keep-alives detect a host that has vanished, as in a failover, without closing its connections.
 	config.DialFunc = (&net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3}}).DialContext
 	return config, nil

@@ -49,7 +49,7 @@ func Check(ctx context.Context, address string, opts Options, streams []*connect
 	return c.findings, ctx.Err()
 }
 
-// found adds a finding: that a sync can do something, or why it can't.
+// found adds a finding: that a sync can do something, or why it can't. It reports whether err is nil.
 func (c *checkup) found(subject string, err error, remedy ...string) bool {
 	f := client.Finding{Subject: subject, Verdict: client.FindingOK}
 	if err != nil {

@@ -164,7 +164,7 @@ func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	return nil
 }
 
-// takeBackUnchanged removes the versions that arrived after arrived and equal the version before them.
+// takeBackUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
 func (t *table) takeBackUnchanged(ctx context.Context, tx pgx.Tx, arrived int64) error {
 	lift, remove := t.Unchanged(t.qualified(), "$1")
 	if lift == "" {

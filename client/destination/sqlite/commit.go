@@ -110,7 +110,7 @@ func (d *Destination) arrivals(ctx context.Context, c client.Commit) (map[*table
 	return last, nil
 }
 
-// takeBackUnchanged removes the versions that arrived after arrived and equal the version before them.
+// takeBackUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
 func (d *Destination) takeBackUnchanged(ctx context.Context, t *table, arrived int64) error {
 	lift, remove := t.Unchanged(rows.Quote(t.Name), "?")
 	if lift == "" {

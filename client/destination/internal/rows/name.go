@@ -14,9 +14,9 @@ const (
 )
 
 // SafeName returns a table or column name for a name from the source. Names of lower-case letters, digits and underscores
-// stay as they are. Any other name is reduced to these characters, truncated, and given a hash suffix, so that no two
-// names ever collide. The same goes for names that begin with a digit or with an underscore, like the sync's own columns.
-// Reserved words, such as "default", are safe when quoted.
+// stay as they are. Any other name is reduced to these characters, truncated, and given a hash suffix, so that different
+// names don't collide. The same goes for names that begin with a digit, with an underscore, like the sync's own columns, or
+// with sqlite_. Reserved words, such as "default", are safe when quoted.
 func SafeName(name string) string {
 	if plain(name) {
 		return name

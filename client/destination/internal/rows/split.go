@@ -27,7 +27,7 @@ func (t *Table) Values() []any { return make([]any, len(t.Columns)+OwnValues) }
 func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *connectorv1.Record, values []any) error {
 	clear(values)
 	s.extra = s.extra[:0]
-	var misfit string // the error for a key that its column cannot hold
+	var misfit string // a key whose value its column can't hold
 	err := s.members(record.GetData(), func(name, raw string) {
 		for _, i := range t.nested[name] {
 			values[i] = nestedKey(t.Columns[i], raw)
