@@ -1,4 +1,4 @@
-// Package destinationtest tests that a destination keeps the promise of client.Destination: wherever a sync is
+// Package destinationtest tests that a destination fulfills the contract of client.Destination: wherever a sync is
 // interrupted, resuming from the states that the destination returns produces the same rows as an uninterrupted sync.
 package destinationtest
 

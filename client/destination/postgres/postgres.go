@@ -50,8 +50,8 @@ type Destination struct {
 // lane is a stream of one account.
 type lane struct{ stream, account string }
 
-// Open connects to the database at address, a URL such as postgres://user@host/database or settings such as "host=…
-// dbname=…". It fails if another sync has the schema open.
+// Open connects to the database at address: a URL such as postgres://user@host/database, or settings such as
+// "host=… dbname=…". It fails if another sync has the schema open.
 func Open(ctx context.Context, address string, opts Options) (*Destination, error) {
 	d, err := newDestination(address, opts)
 	if err != nil {

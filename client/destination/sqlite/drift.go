@@ -21,7 +21,7 @@ func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column
 func (d *Destination) widen(ctx context.Context, table string, c rows.Column, former rows.Kind) error {
 	name, next := rows.Quote(c.Name), rows.Quote("_wider_"+c.Name)
 	value := "CAST(" + name + " AS " + declared(c.Kind) + ")"
-	if former == rows.Boolean { // in JSON's words
+	if former == rows.Boolean { // spelled as in JSON
 		value = "CASE " + name + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
 	}
 	for _, statement := range []string{
