@@ -9,28 +9,28 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// The exit codes.
+// Exit codes, as documented in rootHelp.
 const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
 )
 
-// app is what the commands use of the process and its environment.
+// app holds everything that the commands use of the process and its environment, so that tests can replace it.
 type app struct {
 	build          Build
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	terminal       bool                   // whether stderr is one
-	columns        func() int             // its width; nil if unknown
-	hidden         func() (string, error) // reads a line from the terminal that stdin is, without showing it; nil if it is none
+	terminal       bool                   // whether stderr is a terminal
+	columns        func() int             // returns the terminal's width; nil if unknown
+	hidden         func() (string, error) // reads a line from stdin without echo; nil if stdin is not a terminal
 	source         func(allowedAPIBases []string, observer connector.Observer) connector.Source
 
-	quiet, verbose bool // as the flags say
+	quiet, verbose bool // the flags of these names
 }
 
-// width returns the width of the terminal.
+// width returns the width of the terminal, or 80 if it is unknown or 20 or less.
 func (a *app) width() int {
 	if a.columns != nil {
 		if n := a.columns(); n > 20 {
@@ -79,7 +79,7 @@ Environment:
 
 Exit codes: 0 done, 1 failed, 2 the command line is wrong.`
 
-// rootExample returns the examples of the commands that this build has.
+// rootExample returns the examples for the commands in this build.
 func (a *app) rootExample() string {
 	if a.build.Databases == nil {
 		return `  stripe-connector serve --listen 127.0.0.1:50051

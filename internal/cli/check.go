@@ -53,7 +53,8 @@ that grant those that are missing, and what a pooler, a role's settings or the t
 	return cmd
 }
 
-// checkDestination tests a destination for the streams, as far as they are known: without a configuration they aren't.
+// checkDestination tests a destination and prints the findings. names are the streams that a sync would load; empty means
+// all. If they can't be discovered, for example without a configuration, their tables are not checked.
 func (a *app) checkDestination(ctx context.Context, c *call, to string, names []string) error {
 	config, err := a.config(c.configPath)
 	if err != nil {
@@ -95,7 +96,7 @@ func (a *app) checkDestination(ctx context.Context, c *call, to string, names []
 	return nil
 }
 
-// verdict prints the problems of a configuration that does not work, and returns an error if there are any.
+// verdict returns nil if the configuration works. Otherwise it prints the problems and returns an error.
 func (a *app) verdict(resp *connectorv1.CheckResponse) error {
 	if resp.GetStatus() == connectorv1.CheckStatus_CHECK_STATUS_SUCCEEDED {
 		return nil

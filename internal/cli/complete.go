@@ -8,10 +8,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// completeStreams has the shell complete the names of streams in flags, also after a comma.
+// completeStreams adds shell completion of stream names to flags, including after a comma.
 func (a *app) completeStreams(cmd *cobra.Command, flags ...string) {
 	for _, flag := range flags {
-		// It fails only for a flag that is not there, or twice for the same.
+		// Registration fails only if the flag doesn't exist or is registered twice.
 		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 			done, begun := "", typed
 			if i := strings.LastIndexByte(typed, ','); i >= 0 && flag != "fields" {
@@ -26,12 +26,12 @@ func (a *app) completeStreams(cmd *cobra.Command, flags ...string) {
 	}
 }
 
-// completeArguments has the shell complete the names of streams as arguments.
+// completeArguments completes stream names as arguments.
 func completeArguments(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	return streamsLike(typed, "", ""), cobra.ShellCompDirectiveNoFileComp
 }
 
-// streamsLike returns the streams whose names begin so, each between two texts.
+// streamsLike returns the names of the streams that start with begun, each enclosed by before and after.
 func streamsLike(begun, before, after string) []string {
 	var names []string
 	for _, s := range table.Streams() {

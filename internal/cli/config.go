@@ -20,8 +20,8 @@ func (a *app) readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// config reads the configuration from the file at path, which may be empty, and adds the API key of the environment if it
-// has none. Its errors quote nothing of the content.
+// config reads the configuration from the file at path, if path is not empty. If the configuration has no API key,
+// the key is taken from STRIPE_API_KEY. Errors never quote the file's content, which may be secret.
 func (a *app) config(path string) (*structpb.Struct, error) {
 	fields := map[string]any{}
 	if path != "" {
@@ -42,7 +42,7 @@ func (a *app) config(path string) (*structpb.Struct, error) {
 	return structpb.NewStruct(fields)
 }
 
-// decodeConfig decodes the one JSON object that content must be.
+// decodeConfig decodes content, which must be a single JSON object.
 func decodeConfig(content []byte, fields *map[string]any) error {
 	const form = `write it as {"api_key": "rk_…", "start_date": "2024-01-31"}`
 	if trimmed := bytes.TrimSpace(content); len(trimmed) == 0 || trimmed[0] != '{' {
@@ -58,7 +58,7 @@ func decodeConfig(content []byte, fields *map[string]any) error {
 	return err
 }
 
-// apiBase returns the base URL of Stripe in a configuration, or nothing if it has none.
+// apiBase returns the configuration's api_base, or nil if it has none.
 func apiBase(config *structpb.Struct) []string {
 	if base := config.GetFields()["api_base"].GetStringValue(); base != "" {
 		return []string{base}

@@ -9,22 +9,22 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination"
 )
 
-// Databases returns the commands that need a driver for SQLite, which the program must import.
+// Databases returns the commands that need a SQLite driver. The program must import the driver.
 func Databases(a *app) []*cobra.Command {
 	return []*cobra.Command{a.initialize(), a.runPipelines(), a.runs(), a.status(), a.logs(), a.loadingReport(), a.demo()}
 }
 
-// theFullBuild is where the rest can be had.
+// theFullBuild says how to install the build with databases.
 const theFullBuild = "the full one has it: go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest"
 
-// withoutDatabases is what help says of a program without databases.
+// withoutDatabases is appended to the help of a build without databases.
 const withoutDatabases = `
 
 This build is for services: it has no databases, and no init, run, runs, status, logs, report and demo. The full build:
 go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest`
 
-// databases returns the commands that need a database. If the program was built without, they are hidden and say where they
-// can be had, whatever the flags.
+// databases returns the commands that need a database. In a build without databases, they are replaced by hidden
+// commands that fail, whatever their flags, with an error that says how to install the full build.
 func (a *app) databases() []*cobra.Command {
 	if a.build.Databases != nil {
 		return a.build.Databases(a)
@@ -43,7 +43,7 @@ func (a *app) databases() []*cobra.Command {
 	return commands
 }
 
-// note is what help says about what this build lacks.
+// note returns the paragraph of help about what this build lacks, if anything.
 func (a *app) note() string {
 	if a.build.Databases == nil {
 		return withoutDatabases
@@ -51,7 +51,7 @@ func (a *app) note() string {
 	return ""
 }
 
-// missing adds to the error of a kind of destination that this build lacks where it can be had.
+// missing adds to an unknown-kind error how to install the full build, if this build is not the full one.
 func (a *app) missing(err error) error {
 	if _, ok := errors.AsType[*destination.UnknownKindError](err); ok && a.build.Databases == nil {
 		return fmt.Errorf("%w; if this build lacks it, %s", err, theFullBuild)

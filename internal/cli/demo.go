@@ -52,7 +52,7 @@ func (a *app) demo() *cobra.Command {
 	return cmd
 }
 
-// demoTo runs the demo with the database in the file at path.
+// demoTo runs the demo with the SQLite file at path.
 func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 	if err := claim(ctx, path); err != nil {
 		return err
@@ -93,7 +93,7 @@ Next:
 	})
 }
 
-// sums are what the tables say in one number each, in cents, beside what the books say.
+// sums are figures, in cents, that are computed from the tables and compared with the simulated company's books.
 var sums = []struct {
 	words, sql string
 	books      func(business.Books) int64
@@ -107,7 +107,7 @@ WHERE type IN ('charge', 'refund', 'adjustment')`, func(b business.Books) int64 
 	{"Fees of Stripe", `SELECT sum(fee) FROM balance_transactions`, func(b business.Books) int64 { return b.Fees }},
 }
 
-// compareBooks prints what the tables and the books say. A difference is an error.
+// compareBooks prints the sums from the tables next to those from the books. It returns an error if any differ.
 func (a *app) compareBooks(ctx context.Context, path string, company *business.Business) error {
 	books := company.Books()
 	rows := [][]string{{"IN DOLLARS", "TABLES", "BOOKS"}}
@@ -126,10 +126,10 @@ func (a *app) compareBooks(ctx context.Context, path string, company *business.B
 	return errors.Join(append(errs, err)...)
 }
 
-// dollars writes cents.
+// dollars formats an amount in cents as dollars.
 func dollars(cents int64) string { return humanize.CommafWithDigits(float64(cents)/100, 2) }
 
-// askAll prints the questions with their answers.
+// askAll prints each question, its SQL, and the answer.
 func (a *app) askAll(ctx context.Context, path string) error {
 	for _, q := range questions() {
 		answer, err := ask(ctx, path, q.sql)
@@ -143,10 +143,10 @@ func (a *app) askAll(ctx context.Context, path string) error {
 	return nil
 }
 
-// liveInterval is the time between two things that happen at the company.
+// liveInterval is the time between two events at the simulated company.
 const liveInterval = 3 * time.Second
 
-// liveDemo follows the company while it changes, until ctx is done.
+// liveDemo simulates changes at the company, and syncs them, until ctx is done.
 func (a *app) liveDemo(ctx context.Context, service *client.Client, config *structpb.Struct, company *business.Business, path string) error {
 	_, err := fmt.Fprintf(a.stdout, "\nLive until Ctrl-C: what happens at the company, and the rows that arrive.\n")
 	if err != nil {
@@ -170,20 +170,21 @@ func (a *app) liveDemo(ctx context.Context, service *client.Client, config *stru
 				}
 			}})
 		if errors.Is(err, context.Canceled) {
-			err = nil // it was asked to continue until then
+			err = nil // Ctrl-C is how a live demo ends
 		}
 		return err
 	})
 	return errors.Join(both.Wait(), d.Close())
 }
 
-// arrivals counts the rows of a sync that follows.
+// arrivals counts the rows that a following sync receives.
 type arrivals struct {
 	mu   sync.Mutex
 	rows map[string]int
 }
 
-// observe returns a line for the rows that came since the last one, at each heartbeat.
+// observe counts the records in m. At each heartbeat, it returns a line about the rows since the previous line, or ""
+// if there are none.
 func (r *arrivals) observe(m *connectorv1.ReadResponse) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,7 +193,7 @@ func (r *arrivals) observe(m *connectorv1.ReadResponse) string {
 			r.rows = map[string]int{}
 		}
 		for _, record := range batch.GetRecords() {
-			if record.GetOperation() != connectorv1.Operation_OPERATION_DELETE_MATCHING { // which only announces rows
+			if record.GetOperation() != connectorv1.Operation_OPERATION_DELETE_MATCHING { // announces rows, but isn't one
 				r.rows[batch.GetStream()]++
 			}
 		}

@@ -36,7 +36,7 @@ func (a *app) destinations() *cobra.Command {
 	return cmd
 }
 
-// destinationList returns the lines of help that list the kinds of destinations.
+// destinationList returns the kinds of destinations, formatted for help texts.
 func (a *app) destinationList() string {
 	var rows [][]string
 	for _, kind := range a.build.Destinations {
@@ -50,5 +50,5 @@ func (a *app) destinationFlag(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "to", "", "the `destination`: "+a.examples())
 }
 
-// examples returns an example of each kind of destination, for people to read.
+// examples returns an example of each kind of destination, joined with "or".
 func (a *app) examples() string { return strings.Join(a.build.Destinations.Examples(), " or ") }

@@ -1,5 +1,5 @@
-// Package cli is the command line of stripe-connector, a file for each command.
+// Package cli is the command line of stripe-connector. Each command has its own file.
 //
-// The programs in cmd say what is linked in, in a [Build]: which destinations there are, and whether there are the commands
-// that need a database.
+// The programs in cmd pass a [Build] to [Main]. It determines which destinations are linked in, and whether the commands
+// that need a database are available.
 package cli

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/schedule"
 )
 
-// draft is the file that init writes.
+// draft is the pipeline file that init writes.
 type draft struct {
 	Name        string
 	KeyFile     string // empty if the key is in STRIPE_API_KEY
@@ -22,16 +22,16 @@ type draft struct {
 	Schedule    schedule.Spec
 }
 
-// quote writes a text so that YAML takes it for one whatever is in it: JSON's form is YAML's as well.
+// quote returns text as a YAML string, whatever characters it has. It writes JSON, which is valid YAML.
 func quote(text string) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a text cannot fail
+	_ = encoder.Encode(text) // a string can't fail
 	return strings.TrimSpace(b.String())
 }
 
-// literal is quote for a text in which no ${ is a reference.
+// literal is like quote, but also escapes "${", so that it isn't read as a reference to a variable.
 func literal(text string) string { return quote(strings.ReplaceAll(text, "${", "$${")) }
 
 func list(texts []string) string {
@@ -82,11 +82,11 @@ pipelines:
 {{- end}}
 `))
 
-// yaml writes the file.
+// yaml returns the file's content.
 func (d *draft) yaml() []byte {
 	var b bytes.Buffer
 	if err := draftText.Execute(&b, d); err != nil {
-		panic(fmt.Sprintf("the template of pipelines: %v", err)) // it is part of the program
+		panic(fmt.Sprintf("the template of pipelines: %v", err)) // can't happen: the template is a constant
 	}
 	return b.Bytes()
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// variable names the environment variable of a flag.
+// variable returns the name of the environment variable for a flag.
 func variable(flag string) string {
 	return "STRIPE_CONNECTOR_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// flagsFromEnvironment sets the flags that are not on the command line and have a variable.
+// flagsFromEnvironment sets each flag that is not on the command line from its environment variable, if that is set.
 func (a *app) flagsFromEnvironment(cmd *cobra.Command) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

@@ -9,8 +9,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// printERD draws the streams of a catalog and their relations as an entity relationship diagram in Mermaid's language
-// (https://mermaid.js.org/syntax/entityRelationshipDiagram.html). If names is not empty, only those streams are drawn.
+// printERD prints the streams of a catalog and their relations as an entity relationship diagram in Mermaid's
+// language (https://mermaid.js.org/syntax/entityRelationshipDiagram.html). If names is not empty, only those streams
+// are drawn.
 func printERD(w io.Writer, streams []*connectorv1.Stream, names []string) error {
 	var b strings.Builder
 	b.WriteString("erDiagram\n")
@@ -34,7 +35,7 @@ func printERD(w io.Writer, streams []*connectorv1.Stream, names []string) error 
 	return err
 }
 
-// columnType returns the first type of a field that is not null, as the stream's schema has it.
+// columnType returns the first non-null type of a field in the stream's schema.
 func columnType(stream *connectorv1.Stream, field string) string {
 	property := stream.JsonSchema.GetFields()["properties"].GetStructValue().GetFields()[field]
 	declared := property.GetStructValue().GetFields()["type"]

@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// usageError is the error of a command line that is wrong.
+// usageError is the error of an invalid command line. Its exit code is exitUsage.
 type usageError struct {
 	error
 	command string
@@ -21,13 +21,13 @@ type usageError struct {
 
 func (e usageError) Unwrap() error { return e.error }
 
-// failedError is an error that was already reported.
+// failedError is an error that has already been reported, so explain prints nothing.
 type failedError struct{ error }
 
 // explain prints an error for the user and returns the exit code.
 func (a *app) explain(ctx context.Context, err error) int {
 	if usage, ok := errors.AsType[usageError](err); ok {
-		words := strings.Join(strings.Fields(usage.Error()), " ") // cobra's suggestions come in lines
+		words := strings.Join(strings.Fields(usage.Error()), " ") // cobra's suggestions span several lines
 		a.complain("%s. Try '%s --help'.", strings.TrimSuffix(words, "."), usage.command)
 		return exitUsage
 	}
@@ -47,25 +47,26 @@ func (a *app) explain(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// complain writes a line to stderr.
+// complain writes an error message to stderr.
 func (a *app) complain(format string, args ...any) {
 	tell(a.stderr, "stripe-connector: "+format, args...)
 }
 
-// inform writes a line about progress to stderr, unless --quiet is set.
+// inform writes a progress message to stderr, unless --quiet is set.
 func (a *app) inform(format string, args ...any) {
 	if !a.quiet {
 		tell(a.stderr, format, args...)
 	}
 }
 
-// tell writes a line for people, without any API key that they put where none belongs. There is nobody left to tell if
-// that fails.
+// tell writes a line for the user, with control characters replaced and API keys hidden. It ignores write errors:
+// there is no way left to report them.
 func tell(w io.Writer, format string, args ...any) {
 	_, _ = io.WriteString(w, printable(hideKeys(fmt.Sprintf(format, args...)))+"\n")
 }
 
-// printable returns text without control characters, which terminals obey: Stripe's data and errors hold whatever its users typed.
+// printable replaces control characters, which a terminal would obey, since Stripe's data and errors contain text
+// typed by its users.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Bidi_Control) {
@@ -75,12 +76,13 @@ func printable(text string) string {
 	}, text)
 }
 
-// hideKeys returns a text without API keys.
+// hideKeys replaces the API keys in text with "[key]".
 func hideKeys(text string) string { return keyPattern.ReplaceAllString(text, "[key]") }
 
 var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
 
-// headline returns a failure's message without the violations that some messages repeat: details lists them.
+// headline returns a failure's message. If the message repeats a violation, headline returns a generic message
+// instead, since details lists the violations.
 func headline(f *connectorv1.Failure) string {
 	for _, v := range f.GetViolations() {
 		if strings.Contains(f.GetMessage(), v.GetDescription()) {
@@ -90,7 +92,8 @@ func headline(f *connectorv1.Failure) string {
 	return f.GetMessage()
 }
 
-// details prints what else a failure says that helps to fix it, one line each.
+// details prints the rest of a failure that helps to fix it: violations, the request ID, and for a system failure the
+// internal message.
 func (a *app) details(f *connectorv1.Failure) {
 	for _, v := range f.GetViolations() {
 		tell(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())

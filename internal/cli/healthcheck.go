@@ -69,16 +69,16 @@ func (a *app) healthcheck() *cobra.Command {
 	return cmd
 }
 
-// findTarget looks where serve listens in the same environment.
+// findTarget sets the target from the environment variables of serve.
 func (p *probe) findTarget(getenv func(string) string) {
 	if listen := getenv(variable("health-listen")); listen != "" {
-		*p = probe{target: probeTarget(listen), timeout: p.timeout} // in clear text
+		*p = probe{target: probeTarget(listen), timeout: p.timeout} // the health listener has no TLS
 		return
 	}
 	p.target = probeTarget(cmp.Or(getenv(variable("listen")), defaultListen))
 }
 
-// probeTarget returns the address by which this machine reaches a service that listens on listen.
+// probeTarget returns the address at which this machine can reach a service that listens on listen.
 func probeTarget(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -90,7 +90,7 @@ func probeTarget(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// ask reports whether a service takes calls.
+// ask returns nil if the service is healthy.
 func (p *probe) ask(ctx context.Context) error {
 	creds, err := p.credentials()
 	if err != nil {

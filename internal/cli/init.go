@@ -60,7 +60,7 @@ func (a *app) initialize() *cobra.Command {
 	return cmd
 }
 
-// setup is one init.
+// setup is one run of init.
 type setup struct {
 	*app
 	*prompt
@@ -72,7 +72,7 @@ type setup struct {
 	key   string
 }
 
-// run asks everything and writes the file.
+// run asks all questions and writes the pipeline file, and the key file if there is one.
 func (s *setup) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{s.askKey, s.askStreams, s.askDestination, s.askSchedule} {
 		if err := step(ctx); errors.Is(err, context.Canceled) {
@@ -101,7 +101,7 @@ func (s *setup) run(ctx context.Context) error {
 	return nil
 }
 
-// writeNew writes a file that must not be there yet, and that only its owner may read: it may hold a secret, now or later.
+// writeNew creates a file that only its owner can read, since it may contain a secret. It fails if the file exists.
 func writeNew(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

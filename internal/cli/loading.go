@@ -57,7 +57,7 @@ func (a *app) loadingReport() *cobra.Command {
 	return cmd
 }
 
-// writeReport writes a report to the file at path, or to stdout.
+// writeReport writes a report to the file at path, or to stdout if path is empty.
 func (a *app) writeReport(r *report.Report, format, path string) error {
 	var content bytes.Buffer
 	var err error
@@ -85,7 +85,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 	return nil
 }
 
-// loadingTable returns a report as aligned tables.
+// loadingTable formats a report as aligned tables.
 func loadingTable(r *report.Report) string {
 	if len(r.Pipelines) == 0 {
 		return fmt.Sprintf("Nothing ran since %s.\n", r.Since.Format(time.DateOnly))

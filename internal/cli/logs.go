@@ -56,7 +56,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 	return cmd
 }
 
-// logText returns a run for people: what it is, what it said, and its streams.
+// logText formats a run for the terminal: its summary, its log entries, and its streams.
 func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(runsTable([]runlog.Run{r}, now))
@@ -87,7 +87,7 @@ func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	return b.String()
 }
 
-// instant writes a time for a table; a dash if there is none.
+// instant formats a time for a table, or returns "-" if it is zero.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return "-"

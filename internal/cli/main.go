@@ -14,18 +14,18 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
 )
 
-// Build is what a program links in. What it doesn't name here isn't in its binary.
+// Build determines what a program links in. Whatever it doesn't reference stays out of the binary.
 type Build struct {
-	// Destinations are the kinds of destinations.
+	// Destinations are the available kinds of destinations.
 	Destinations destination.Kinds
-	// Databases is [Databases], or nil to leave those commands out.
+	// Databases is the function [Databases], or nil to omit its commands.
 	Databases func(*app) []*cobra.Command
 }
 
-// Main runs the command line of the process and returns the exit code.
+// Main runs the process's command line and returns the exit code.
 func Main(build Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // restore the default handling, so that a second signal kills the process
 	a := &app{
 		build:    build,
 		stdin:    os.Stdin,
@@ -50,7 +50,7 @@ func Main(build Build) int {
 			return string(line), err
 		}
 		if state, err := term.GetState(stdin); err == nil {
-			// What is typed is shown again, also after Ctrl-C at the key.
+			// Restore the echo, which Ctrl-C at the key prompt would leave off.
 			defer func() { _ = term.Restore(stdin, state) }()
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// objects returns the JSON objects of a file: those that stand one after another, those in lists, and those in the list that
-// is the member of this name of an object.
+// objects returns the JSON objects in content. They may be concatenated, in lists, or in a list that is the named
+// member of an object.
 func objects(content []byte, member string) ([]map[string]json.RawMessage, error) {
 	var all []map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(content))
@@ -43,7 +43,7 @@ func objects(content []byte, member string) ([]map[string]json.RawMessage, error
 	}
 }
 
-// parseCatalog reads the streams to read from what discover printed, or from a list of configured streams.
+// parseCatalog parses the streams to read, from the output of discover or from a list of configured streams.
 func parseCatalog(content []byte) ([]*connectorv1.ConfiguredStream, error) {
 	all, err := objects(content, "streams")
 	if err != nil {
@@ -52,7 +52,7 @@ func parseCatalog(content []byte) ([]*connectorv1.ConfiguredStream, error) {
 	var streams []*connectorv1.ConfiguredStream
 	for i, object := range all {
 		s := &connectorv1.ConfiguredStream{}
-		if name, ok := object["name"]; ok { // of a stream as discover prints it
+		if name, ok := object["name"]; ok { // a stream in the output of discover
 			object = map[string]json.RawMessage{"stream": name}
 		}
 		if err := decode(object, s); err != nil {
@@ -69,7 +69,7 @@ func parseCatalog(content []byte) ([]*connectorv1.ConfiguredStream, error) {
 	return streams, nil
 }
 
-// parseStates reads the last state of each stream and account from a list of states or from what read printed.
+// parseStates parses the last state of each stream and account, from a list of states or from the output of read.
 func parseStates(content []byte) ([]*connectorv1.StreamState, error) {
 	all, err := objects(content, "states")
 	if err != nil {
@@ -100,7 +100,7 @@ func parseStates(content []byte) ([]*connectorv1.StreamState, error) {
 	return states, nil
 }
 
-// decode decodes an object into a message.
+// decode decodes a JSON object into m.
 func decode(object map[string]json.RawMessage, m proto.Message) error {
 	content, err := json.Marshal(object)
 	if err != nil {

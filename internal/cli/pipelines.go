@@ -15,10 +15,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-// defaultPipelines is the file of pipelines that commands take if none is named.
+// defaultPipelines is the pipeline file that commands use if none is named.
 const defaultPipelines = "pipelines.yaml"
 
-// fileArgument returns the argument that names the pipeline file, or the default if there is none.
+// fileArgument returns the i-th argument, which names the pipeline file, or the default if there is none.
 func fileArgument(args []string, i int) string {
 	if len(args) > i {
 		return args[i]
@@ -26,7 +26,7 @@ func fileArgument(args []string, i int) string {
 	return defaultPipelines
 }
 
-// pipelines reads the file of pipelines at path.
+// pipelines reads the pipeline file at path.
 func (a *app) pipelines(path string) (*pipeline.File, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func (a *app) pipelines(path string) (*pipeline.File, error) {
 	return pipeline.Parse(path, content)
 }
 
-// log opens the run log of a file of pipelines for reading, and calls do with it. Runs whose process died are lost by then.
+// log opens a pipeline file's run log and calls do with it. Before that, it marks runs whose process died as lost.
 func (a *app) log(ctx context.Context, path string, do func(*runlog.Store) error) error {
 	file, err := a.pipelines(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func (a *app) log(ctx context.Context, path string, do func(*runlog.Store) error
 	return errors.Join(do(log), log.Close())
 }
 
-// formatFlag adds the flag that chooses how to print.
+// formatFlag adds the flag --format with these values. The first is the default.
 func formatFlag(cmd *cobra.Command, format *string, known ...string) {
 	cmd.Flags().StringVar(format, "format", known[0], strings.Join(known, " or "))
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -70,7 +70,7 @@ func formatFlag(cmd *cobra.Command, format *string, known ...string) {
 	}
 }
 
-// printJSON writes a value as JSON for people.
+// printJSON prints a value as indented JSON.
 func (a *app) printJSON(value any) error {
 	encoder := json.NewEncoder(a.stdout)
 	encoder.SetEscapeHTML(false)

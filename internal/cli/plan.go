@@ -12,8 +12,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// costOf returns for what a stream takes requests of its own: "customers", say, if it takes one for each of them. It is ""
-// for a stream that comes with pages of a hundred, or with the pages of another.
+// costOf returns the objects for which a stream needs one request each, such as "customers". It returns "" for
+// streams that are read in pages of a hundred, or along with another stream.
 func costOf(s *table.Stream) string {
 	switch {
 	case s.Parent == "" || s.Inline || s.Single || s.Expand || s.Embedded != "":
@@ -26,8 +26,8 @@ func costOf(s *table.Stream) string {
 	return s.Parent
 }
 
-// costly returns the names of the streams that take a request for each object of another stream. They are skipped unless they
-// are selected: each would take hours for an account with a million customers.
+// costly returns the names of the streams that need one request for each object of another stream. They are skipped
+// unless selected by name, since each would take hours for an account with a million customers.
 func costly() []string {
 	var names []string
 	streams := table.Streams()
@@ -39,13 +39,13 @@ func costly() []string {
 	return names
 }
 
-// usual returns a selection that skips costly streams unless streams are selected by name.
+// usual returns a selection that skips costly streams, unless streams are selected by name.
 func usual(s client.Selection) client.Selection {
 	s.LeaveOut = costly()
 	return s
 }
 
-// printPlan prints what a first sync of the selected streams does and costs.
+// printPlan prints what a first sync of the selected streams would do, and how many requests it would take.
 func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv1.Stream) error {
 	limit := limitOf(config)
 	streams := table.Streams()
@@ -105,7 +105,7 @@ func takes(n int) string {
 	return count(n, "stream") + " take"
 }
 
-// atLeast returns how long requests take at a limit.
+// atLeast returns the minimum time that these requests take at a limit per second.
 func atLeast(requests, limit int) string {
 	return (time.Duration(requests) * time.Second / time.Duration(limit)).Round(time.Second).String()
 }

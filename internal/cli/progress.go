@@ -12,13 +12,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// progress shows people how a sync gets on.
+// progress shows the progress of a sync to the user.
 type progress interface {
 	observe(m *connectorv1.ReadResponse)
 	end()
 }
 
-// progress returns what --quiet and --verbose ask for: a screen if stderr is a terminal, or else lines.
+// progress returns the display that the flags ask for: nothing with --quiet; a screen if stderr is a terminal, unless
+// --verbose is set; lines otherwise.
 func (a *app) progress(config *structpb.Struct) progress {
 	switch m := newMeter(limitOf(config)); {
 	case a.quiet:
@@ -30,8 +31,8 @@ func (a *app) progress(config *structpb.Struct) progress {
 	}
 }
 
-// limitOf returns how many requests per second Stripe allows the key of a configuration
-// (https://docs.stripe.com/rate-limits), or zero if there is none.
+// limitOf returns the limit on requests per second for a configuration: its max_requests_per_second, or else Stripe's
+// limit for the mode of its key (https://docs.stripe.com/rate-limits). It returns zero if neither is known.
 func limitOf(config *structpb.Struct) int {
 	fields := config.GetFields()
 	if most := fields["max_requests_per_second"].GetNumberValue(); most > 0 {
@@ -52,11 +53,11 @@ type silent struct{}
 func (silent) observe(*connectorv1.ReadResponse) {}
 func (silent) end()                              {}
 
-// calm is the time between two lines of progress.
+// calm is the minimum time between two progress lines.
 const calm = 10 * time.Second
 
-// lines writes what the service logs, and now and then how far the sync is. With verbose, it writes each heartbeat, and each
-// stream when it ends.
+// lines prints the service's log entries, and a line of progress at most every 10 seconds. With verbose, it prints each
+// heartbeat, and each stream as it ends.
 type lines struct {
 	out     io.Writer
 	meter   *meter
@@ -86,7 +87,7 @@ func (l *lines) observe(m *connectorv1.ReadResponse) {
 
 func (l *lines) end() {}
 
-// logLine writes a log entry in a line.
+// logLine formats a log entry as one line.
 func logLine(entry *connectorv1.LogEntry) string {
 	level := strings.ToLower(strings.TrimPrefix(entry.GetLevel().String(), "LOG_LEVEL_"))
 	if name := streamName(entry.GetStream(), entry.GetAccount()); name != "" {

@@ -9,31 +9,31 @@ import (
 	"strings"
 )
 
-// prompt asks a person, on stderr, and reads the answers from stdin, a line each.
+// prompt asks questions on stderr and reads the answers from stdin, one per line.
 type prompt struct {
 	out    io.Writer
 	lines  *bufio.Reader
-	hidden func() (string, error) // reads a line without showing it; nil if stdin is no terminal
-	ended  bool                   // whether stdin is
+	hidden func() (string, error) // reads a line without echo; nil if stdin is not a terminal
+	ended  bool                   // whether stdin is at EOF
 }
 
 func (a *app) prompt() *prompt {
 	return &prompt{out: a.stderr, lines: bufio.NewReader(a.stdin), hidden: a.hidden}
 }
 
-// ask asks until the answer passes check, which may be nil. An empty answer means otherwise. When there are no more answers,
-// otherwise is the answer to everything, and one that does not pass is an error.
+// ask repeats a question until the answer passes check, which may be nil. An empty answer stands for otherwise. At
+// the end of stdin, every answer is empty, and one that fails check is an error.
 func (p *prompt) ask(ctx context.Context, question, otherwise string, check func(string) error) (string, error) {
 	return p.until(ctx, question, otherwise, p.line, check)
 }
 
-// secret asks for what must not be shown.
+// secret is like ask, for an answer that must not be echoed. There is no default.
 func (p *prompt) secret(ctx context.Context, question string, check func(string) error) (string, error) {
 	read := p.line
 	if p.hidden != nil {
 		read = func() (string, error) {
 			answer, err := p.hidden()
-			_, _ = fmt.Fprintln(p.out) // the Enter was not shown either
+			_, _ = fmt.Fprintln(p.out) // Enter wasn't echoed either
 			return answer, err
 		}
 	}
@@ -74,7 +74,7 @@ func (p *prompt) until(
 	}
 }
 
-// line reads a line.
+// line reads a line from stdin. At the end of stdin, it sets ended.
 func (p *prompt) line() (string, error) {
 	line, err := p.lines.ReadString('\n')
 	if errors.Is(err, io.EOF) {
@@ -84,7 +84,7 @@ func (p *prompt) line() (string, error) {
 	return line, err
 }
 
-// await reads, unless ctx is done before: a read of a terminal cannot be broken off, but the process can end.
+// await calls read, but returns early if ctx is done. The read itself can't be interrupted, so it is left behind.
 func await(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
 		text string

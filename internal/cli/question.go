@@ -9,10 +9,10 @@ import (
 	"os"
 )
 
-// question is one to ask the demo's database.
+// question is a question about the demo's data, in words and in SQL.
 type question struct{ words, sql string }
 
-// questions returns those that the demo asks. They can be pasted into sqlite3 as they are.
+// questions returns the questions that the demo asks. Their SQL can be pasted into sqlite3 unchanged.
 func questions() []question {
 	return []question{
 		{"How does the company grow?", `SELECT strftime('%Y-%m', created, 'unixepoch') AS month, count(*) FILTER (WHERE type = 'charge') AS payments,
@@ -32,11 +32,11 @@ GROUP BY began ORDER BY began DESC LIMIT 6 OFFSET 1;`},
 	}
 }
 
-// demoID marks the demo's files, in the place that SQLite has for it.
+// demoID marks a database as the demo's. It is stored as SQLite's application_id.
 const demoID = 0x5374_4465
 
-// claim makes a new file at path, marked as the demo's. It replaces one that the demo made, and refuses any other, so that
-// made-up rows are never mixed with real ones.
+// claim creates a file at path, marked as the demo's. It replaces a file from an earlier demo and refuses to touch
+// any other, so that made-up rows never mix with real ones.
 func claim(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if info != nil && info.IsDir() {
@@ -59,14 +59,14 @@ func claim(ctx context.Context, path string) error {
 	})
 }
 
-// number returns the one number that is the answer to a statement, or zero if there is none.
+// number returns the result of a statement that selects one number, or zero if that is NULL.
 func number(ctx context.Context, path, statement string) (int64, error) {
 	var n sql.NullInt64
 	err := withDatabase(path, func(db *sql.DB) error { return db.QueryRowContext(ctx, statement).Scan(&n) })
 	return n.Int64, err
 }
 
-// ask returns the rows of a statement as an aligned table.
+// ask runs a query and returns its result as an aligned table.
 func ask(ctx context.Context, path, statement string) (table string, err error) {
 	err = withDatabase(path, func(db *sql.DB) error {
 		rows, err := db.QueryContext(ctx, statement)
@@ -95,7 +95,7 @@ func ask(ctx context.Context, path, statement string) (table string, err error) 
 	return table, err
 }
 
-// withDatabase opens the file at path while do runs.
+// withDatabase calls do with the database in the file at path, and then closes it.
 func withDatabase(path string, do func(*sql.DB) error) error {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath())
 	if err != nil {

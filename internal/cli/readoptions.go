@@ -12,7 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// readOptions are the flags of read that make its request.
+// readOptions holds the flags of read that determine its request.
 type readOptions struct {
 	streams                []string
 	catalogPath, statePath string
@@ -21,7 +21,7 @@ type readOptions struct {
 	interval               time.Duration
 }
 
-// request makes the request.
+// request returns the request for these flags.
 func (o *readOptions) request(a *app, config *structpb.Struct) (*connectorv1.ReadRequest, error) {
 	format, err := constant(connectorv1.RecordFormat_value, "RECORD_FORMAT_", "--format", o.format)
 	if err != nil {
@@ -70,7 +70,7 @@ func (o *readOptions) request(a *app, config *structpb.Struct) (*connectorv1.Rea
 	return req, nil
 }
 
-// constant returns the number of an enum's constant from its name without the prefix, in any case.
+// constant returns the number of an enum constant, given its name in any case and without the prefix.
 func constant(values map[string]int32, prefix, flag, name string) (int32, error) {
 	if v, ok := values[prefix+strings.ToUpper(strings.TrimSpace(name))]; ok && v != 0 {
 		return v, nil

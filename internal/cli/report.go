@@ -13,14 +13,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// fewStreams is how many streams a report lists even if nothing came of them.
+// fewStreams is the number of streams up to which a report lists all of them, even those without changes.
 const fewStreams = 10
 
-// reportTable returns the report of a sync as an aligned table, with the reasons of what was skipped or failed below. Of many
-// streams, it lists those that had something, and counts the others.
+// reportTable formats the report of a sync as an aligned table, followed by the reasons for streams that were skipped
+// or failed. If there are more than fewStreams streams, those without changes are only counted.
 func reportTable(report *client.Report) string {
 	rows := [][]string{{"STREAM", "STATUS", "UPSERTS", "DELETES", "SIZE", "SECONDS"}}
-	quiet := map[string]int{} // the number of streams that aren't listed, by status
+	quiet := map[string]int{} // number of streams that aren't listed, by status
 	var notes notes
 	for _, s := range report.Streams {
 		if len(report.Streams) > fewStreams && s.Upserts+s.Deletes+s.DeletesMatching == 0 && isQuiet(s) {
@@ -41,7 +41,7 @@ func reportTable(report *client.Report) string {
 	return table + notes.String()
 }
 
-// isQuiet reports whether a stream without records needs no line of its own.
+// isQuiet reports whether a stream without records can be omitted from the table.
 func isQuiet(s client.StreamReport) bool {
 	return s.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || s.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED
 }
@@ -53,10 +53,10 @@ func was(n int, thing string) string {
 	return count(n, thing) + " were"
 }
 
-// notes are what a report says about streams, each text once.
+// notes collects messages about streams, and groups the streams with the same message.
 type notes struct {
 	texts   []string
-	streams map[string][]string // by text
+	streams map[string][]string // stream names, by text
 }
 
 func (n *notes) note(stream, text string) {
@@ -89,7 +89,7 @@ func (n *notes) add(s client.StreamReport) {
 	}
 }
 
-// String returns the texts, each with the streams that it is about.
+// String returns the messages, each preceded by the streams that it applies to.
 func (n *notes) String() string {
 	var b strings.Builder
 	for i, text := range n.texts {
@@ -101,7 +101,7 @@ func (n *notes) String() string {
 	return b.String()
 }
 
-// setAside returns what is missing from a stream that is complete otherwise, and why.
+// setAside describes the objects of a stream that could not be read, and why.
 func setAside(s client.StreamReport) string {
 	text := fmt.Sprintf("%s could not be read and will be retried by later syncs.\n", count(int(s.SetAsideTotal), "object"))
 	for _, object := range s.SetAside {
@@ -117,7 +117,7 @@ func reportRow(s client.StreamReport) []string {
 	}
 }
 
-// reportJSON returns the report of a sync as a value to print as JSON.
+// reportJSON returns the report of a sync in the form printed as JSON.
 func reportJSON(report *client.Report) any {
 	type stream struct {
 		Stream         string                      `json:"stream"`
@@ -144,12 +144,12 @@ func reportJSON(report *client.Report) any {
 	return map[string]any{"streams": streams, "total": row(report.Total()), "reads": report.Reads, "requests": report.Requests}
 }
 
-// streamName names a stream for people.
+// streamName formats the name of a stream and its account for display.
 func streamName(stream, account string) string {
 	return client.StreamKey{Stream: stream, Account: account}.String()
 }
 
-// statusWord returns a status for people.
+// statusWord returns the word for a status.
 func statusWord(s connectorv1.StreamStatus) string {
 	if s == connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED {
 		return "not started"
@@ -157,7 +157,7 @@ func statusWord(s connectorv1.StreamStatus) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "STREAM_STATUS_"))
 }
 
-// align pads cells so that columns line up: the first ones to the left, those after them to the right.
+// align formats rows as a table. The first left columns are aligned left, the others right.
 func align(rows [][]string, left int) string {
 	if len(rows) == 0 {
 		return ""
@@ -184,10 +184,10 @@ func align(rows [][]string, left int) string {
 	return b.String()
 }
 
-// seconds writes a duration for people.
+// seconds formats a duration, rounded to tenths of a second.
 func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
-// some lists the first few names.
+// some lists at most the given number of names, followed by the number of the others.
 func some(names []string, most int) string {
 	names = slices.Compact(slices.Clone(names))
 	if len(names) <= most {

@@ -41,6 +41,6 @@ func (a *app) reread() *cobra.Command {
 	a.destinationFlag(cmd, &to)
 	cmd.Flags().StringArrayVar(&fields, "fields", nil,
 		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
-	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
+	_ = cmd.MarkFlagRequired("to") // fails only if the flag doesn't exist
 	return cmd
 }

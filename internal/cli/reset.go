@@ -41,6 +41,6 @@ func (a *app) reset() *cobra.Command {
 	c.addTarget(cmd)
 	c.addConfig(cmd)
 	a.destinationFlag(cmd, &to)
-	_ = cmd.MarkFlagRequired("to") // fails only for a flag that is not there
+	_ = cmd.MarkFlagRequired("to") // fails only if the flag doesn't exist
 	return cmd
 }

@@ -72,8 +72,8 @@ func (a *app) runPipelines() *cobra.Command {
 	return cmd
 }
 
-// served calls do with a client of the service: of the one at the target, or of one in this process, which may reach Stripe
-// wherever the file says.
+// served calls do with a client of the service at target. If target is empty, it runs a service in this process,
+// which may call any api_base that the pipeline file names.
 func (a *app) served(ctx context.Context, target string, file *pipeline.File, do func(*client.Client) error) error {
 	if target != "" {
 		c := call{target: target}
@@ -81,7 +81,7 @@ func (a *app) served(ctx context.Context, target string, file *pipeline.File, do
 	}
 	var bases []string
 	for _, p := range file.Pipelines {
-		if resolved, err := p.Resolve(a.getenv); err == nil { // otherwise its run will tell
+		if resolved, err := p.Resolve(a.getenv); err == nil { // otherwise, the pipeline's run reports the error
 			bases = append(bases, apiBase(resolved.Config)...)
 		}
 	}
@@ -102,7 +102,7 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 		a.inform("Running %s until SIGTERM or Ctrl-C. The log of runs is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
 		return runner.Run(ctx)
 	}
-	begun := time.Now().Truncate(time.Millisecond) // as exact as the log
+	begun := time.Now().Truncate(time.Millisecond) // the run log's precision
 	err = runner.Once(ctx)
 	runs, read := log.Runs(context.WithoutCancel(ctx), runlog.Filter{Since: begun})
 	if read != nil {
@@ -112,10 +112,10 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 	return errors.Join(err, printed)
 }
 
-// checkPipelines checks everything of the file that can be checked without reading records, and reports by line.
+// checkPipelines checks everything that can be checked without reading records, and prints one line per pipeline.
 func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *pipeline.File) error {
 	failed := 0
-	tables := map[string]string{} // the pipeline that writes to a destination
+	tables := map[string]string{} // pipeline names, by destination
 	for _, p := range file.Pipelines {
 		line, err := a.checkPipeline(ctx, service, file, p, tables)
 		if err != nil {
@@ -134,7 +134,9 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 	return nil
 }
 
-// checkPipeline returns what a pipeline does: its streams, its schedule and its next run. It tries the key and the destination.
+// checkPipeline checks a pipeline, including its key and its destination. It returns a line with the number of its
+// streams, its schedule, and its next run. Tables maps each destination to its pipeline, since two pipelines must not
+// share one.
 func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *pipeline.File, p pipeline.Pipeline, tables map[string]string) (string, error) {
 	resolved, err := p.Resolve(a.getenv)
 	if err != nil {
@@ -184,7 +186,7 @@ func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *p
 	return line, nil
 }
 
-// count writes a number of things.
+// count formats a number of things, such as "1 stream" or "2 streams".
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -44,7 +44,7 @@ after it resumes from the last state stored.`,
 	return cmd
 }
 
-// runsTable returns runs as an aligned table, with the errors below.
+// runsTable formats runs as an aligned table, followed by their errors.
 func runsTable(runs []runlog.Run, now time.Time) string {
 	rows := [][]string{{"RUN", "PIPELINE", "STARTED", "STATUS", "SECONDS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "REQUESTS",
 		"RETRIES", "WAITED", "ATTEMPT"}}

@@ -16,23 +16,23 @@ import (
 )
 
 const (
-	// screenStreams is the most streams that the screen shows, so that it fits on a terminal of 24 lines beside what was there.
+	// screenStreams is the maximum number of streams shown. It leaves room for earlier output on a terminal of 24
+	// lines.
 	screenStreams = 8
 	screenRefresh = 250 * time.Millisecond
-	// eraseBelow is what every terminal of today understands
+	// eraseBelow erases everything below the cursor. All current terminals support it
 	// (https://en.wikipedia.org/wiki/ANSI_escape_code#Control_Sequence_Introducer_commands).
 	eraseBelow = "\x1b[J"
 )
 
-// screen shows a sync on a few lines of a terminal, redrawn in place, whatever the number of streams. Nothing remains of it at
-// the end.
+// screen shows the progress of a sync in a few terminal lines, which it redraws in place and erases at the end.
 type screen struct {
 	out   io.Writer
 	width func() int
 
 	mu    sync.Mutex
 	meter *meter
-	drawn int // lines on the terminal
+	drawn int // number of lines on the terminal
 	done  chan struct{}
 	ended sync.WaitGroup
 }
@@ -60,7 +60,7 @@ func (s *screen) observe(m *connectorv1.ReadResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.meter.observe(m)
-	if m.GetLog() != nil { // above the screen, for good
+	if m.GetLog() != nil { // printed above the screen, where it stays
 		s.erase()
 		for _, line := range wrap(hideKeys(logLine(m.GetLog())), s.width()-1) {
 			_, _ = io.WriteString(s.out, line+"\n")
@@ -69,7 +69,7 @@ func (s *screen) observe(m *connectorv1.ReadResponse) {
 	}
 }
 
-// end takes the screen away.
+// end stops redrawing and erases the screen.
 func (s *screen) end() {
 	close(s.done)
 	s.ended.Wait()
@@ -78,7 +78,7 @@ func (s *screen) end() {
 	s.erase()
 }
 
-// draw replaces what is on the terminal.
+// draw redraws the screen. The caller holds s.mu.
 func (s *screen) draw() {
 	lines := s.meter.lines(time.Now(), s.width()-1)
 	s.erase()
@@ -93,24 +93,24 @@ func (s *screen) erase() {
 	}
 }
 
-// meter counts what a sync does, for people to watch.
+// meter collects the figures that progress displays show.
 type meter struct {
 	begun   time.Time
-	limit   int // of Stripe's requests per second; zero if unknown
+	limit   int // on requests per second; zero if unknown
 	streams map[client.StreamKey]*metered
 	total   int64 // records of all Reads
 
-	progress *connectorv1.Progress // the last
-	requests []sample              // of the last seconds
-	ends     []time.Time           // when the last few estimates said that it would be over
+	progress *connectorv1.Progress // the latest
+	requests []sample              // the last 6 heartbeats
+	ends     []time.Time           // the last 4 estimates of the time of completion
 }
 
-// metered is the progress of a stream.
+// metered is the progress of one stream of one account.
 type metered struct {
 	key      client.StreamKey
 	records  int64
 	fraction float64
-	last     time.Time // of its last records
+	last     time.Time // when its last records arrived
 	done     bool
 }
 
@@ -150,7 +150,7 @@ func (m *meter) observe(r *connectorv1.ReadResponse) {
 }
 
 func (m *meter) heartbeat(now time.Time, p *connectorv1.Progress) {
-	if m.progress != nil && p.GetRequests() < m.progress.GetRequests() { // another Read
+	if m.progress != nil && p.GetRequests() < m.progress.GetRequests() { // another Read has started
 		m.requests, m.ends = nil, nil
 	}
 	m.progress = p
@@ -170,7 +170,7 @@ func (m *meter) heartbeat(now time.Time, p *connectorv1.Progress) {
 	}
 }
 
-// perSecond returns the requests per second of the last heartbeats.
+// perSecond returns the requests per second over the last few heartbeats.
 func (m *meter) perSecond() float64 {
 	if len(m.requests) < 2 {
 		return 0
@@ -179,7 +179,8 @@ func (m *meter) perSecond() float64 {
 	return float64(last.n-first.n) / max(last.at.Sub(first.at).Seconds(), 0.1)
 }
 
-// left returns how long the rest takes, for people; "" while the estimates don't agree.
+// left returns the estimated time left, such as "about 5 min left". It returns "" if less than 5 s are left, or while
+// the estimates differ too much.
 func (m *meter) left(now time.Time) string {
 	if len(m.ends) < 3 {
 		return ""
@@ -195,7 +196,7 @@ func (m *meter) left(now time.Time) string {
 	return fmt.Sprintf("about %d min left", int(left.Minutes())+1)
 }
 
-// overall returns the line for the whole sync.
+// overall returns the progress line of the whole sync.
 func (m *meter) overall(now time.Time) string {
 	parts := []string{records(m.total)}
 	if seconds := now.Sub(m.begun).Seconds(); seconds >= 1 {
@@ -222,10 +223,11 @@ func (m *meter) overall(now time.Time) string {
 	return strings.Join(parts, ", ")
 }
 
-// percent writes a part that is not all: 100 % is said only by the end.
+// percent formats a fraction as a percentage of at most 99 %, since a stream isn't complete until it says so.
 func percent(fraction float64) string { return fmt.Sprintf("%.0f %%", min(100*fraction, 99)) }
 
-// lines returns the screen: the overall line, the streams at work, the busiest first, and the number of the others.
+// lines returns the lines of the screen: the overall line, the most recently active streams, and the number of the
+// others.
 func (m *meter) lines(now time.Time, width int) []string {
 	var busy []*metered
 	finished := 0
@@ -237,7 +239,7 @@ func (m *meter) lines(now time.Time, width int) []string {
 		}
 	}
 	slices.SortFunc(busy, func(a, b *metered) int {
-		return strings.Compare(a.key.String(), b.key.String()) // they keep their places
+		return strings.Compare(a.key.String(), b.key.String()) // keeps the order stable between redraws
 	})
 	slices.SortStableFunc(busy, func(a, b *metered) int {
 		return b.last.Truncate(5 * time.Second).Compare(a.last.Truncate(5 * time.Second))
@@ -261,7 +263,7 @@ func records(n int64) string {
 	return humanize.Comma(n) + " records"
 }
 
-// cut shortens a line to a width.
+// cut shortens a line to width characters.
 func cut(line string, width int) string {
 	if utf8.RuneCountInString(line) <= width || width < 1 {
 		return line
@@ -273,7 +275,7 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
 }
 
-// wrap breaks a line at spaces.
+// wrap breaks a line at spaces into lines of at most width characters, unless a word is longer.
 func wrap(line string, width int) []string {
 	var lines []string
 	current := ""

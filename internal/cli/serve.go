@@ -19,7 +19,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server/watch"
 )
 
-// defaultListen is where serve listens and healthcheck looks.
+// defaultListen is the default address for serve to listen on, and for healthcheck to call.
 const defaultListen = "127.0.0.1:50051"
 
 const serveHelp = `Serves connector.v1.ConnectorService, gRPC health and reflection until SIGTERM or SIGINT. Then health turns NOT_SERVING,
@@ -86,7 +86,7 @@ func (a *app) serve() *cobra.Command {
 	return cmd
 }
 
-// limitFlags adds the flags of what a caller may take of the service.
+// limitFlags adds the flags that limit the resources of callers.
 func (s *serving) limitFlags(cmd *cobra.Command) {
 	flags, l := cmd.Flags(), &s.limits
 	flags.IntVar(&l.MaxReads, "max-reads", 256, "most Reads at once; others are refused with a time to wait (0: no limit)")
@@ -102,7 +102,7 @@ func (s *serving) limitFlags(cmd *cobra.Command) {
 	flags.DurationVar(&l.MinPing, "min-ping", 10*time.Second, "cut off clients that ping more often than this `interval`")
 }
 
-// listenAndServe opens what the flags name, and serves until ctx is done.
+// listenAndServe opens the listeners and serves until ctx is done.
 func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 	if a.getenv("GOGC") == "" {
 		debug.SetGCPercent(server.GCPercent)
@@ -126,7 +126,8 @@ func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 	return a.serveOn(ctx, at, s)
 }
 
-// listeners are where serve answers: for all calls, and, unless nil, for health alone, and for metrics over HTTP.
+// listeners are serve's listeners: for calls, for health checks alone, and for metrics over HTTP. The last two may be
+// nil.
 type listeners struct{ calls, health, metrics net.Listener }
 
 func (l listeners) close() error {
@@ -139,7 +140,8 @@ func (l listeners) close() error {
 	return errors.Join(errs...)
 }
 
-// checkClearText refuses to let keys and customers' data travel in clear text beyond this machine, unless told.
+// checkClearText returns an error if API keys and customer data would leave this machine in plaintext, unless
+// --insecure is set.
 func (s *serving) checkClearText(address net.Addr) error {
 	if s.tls.Cert != "" || s.insecure || isLoopback(address) {
 		return nil
@@ -148,7 +150,8 @@ func (s *serving) checkClearText(address net.Addr) error {
 		"Give --tls-cert and --tls-key, or listen on 127.0.0.1, or say --insecure if the network itself is trusted", s.listen)
 }
 
-// checkSecrets refuses to let everyone who reaches the service use the keys that it holds.
+// checkSecrets returns an error if anyone who can reach the service from another machine could use the keys in
+// --secrets-dir.
 func (s *serving) checkSecrets(address net.Addr) error {
 	if s.secrets == "" || s.tokens != "" || s.tls.ClientCA != "" || isLoopback(address) {
 		return nil
@@ -162,7 +165,8 @@ func isLoopback(address net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// options opens the files that the flags name. The caller calls closeAll when the server has ended.
+// options returns the server options for the flags, and opens the files that they name. The caller calls closeAll
+// after the server has stopped, also if err is not nil.
 func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(), err error) {
 	o, closeAll = s.limits, func() {}
 	o.Logger, o.Version = logger, buildVersion()
@@ -207,7 +211,7 @@ func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(
 	return o, closeAll, nil
 }
 
-// serveOn serves until ctx is done. It closes the listeners.
+// serveOn serves on the listeners until ctx is done, then drains. It closes the listeners.
 func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	logger := slog.New(watch.Logs(slog.NewJSONHandler(a.stderr, nil)))
 	options, closeAll, err := flags.options(logger)
@@ -238,13 +242,13 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	}
 	logger.Info("serving", "address", at.calls.Addr().String(), "version", buildVersion(),
 		"tls", options.Credentials != nil, "tokens", options.Tokens != nil, "traces", tracer != nil)
-	<-ended.Done() // by a signal, or because serving failed
+	<-ended.Done() // because of a signal, or because serving failed
 	logger.Info("draining", "limit", flags.drain.String())
 	began := time.Now()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
 	defer cancel()
 	shutdown := s.Shutdown(limit)
-	_ = page.Close() // only now: it reports the drain until that is over
+	_ = page.Close() // not earlier, since it reports the progress of the drain
 	if err := serving.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -257,15 +261,15 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	return nil
 }
 
-// access is a flag that says who may call something.
+// access is a flag for who may call a service of the server.
 type access server.Access
 
 var accesses = []string{server.Guarded: "guarded", server.Open: "open", server.Closed: "off"}
 
-// String returns the word for the value.
+// String returns the flag's value.
 func (v *access) String() string { return accesses[*v] }
 
-// Set takes one of the words.
+// Set parses the flag's value.
 func (v *access) Set(word string) error {
 	for i, known := range accesses {
 		if word == known {
@@ -276,5 +280,5 @@ func (v *access) Set(word string) error {
 	return fmt.Errorf("choose one of %s", strings.Join(accesses, ", "))
 }
 
-// Type returns the word for the help.
+// Type returns the name of the flag's type, for help.
 func (v *access) Type() string { return "access" }

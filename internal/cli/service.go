@@ -17,13 +17,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// pipeBytes is the buffer of the connection to the service in this process.
+// pipeBytes is the buffer size of the in-memory connection to an in-process service.
 const pipeBytes = 1 << 20
 
-// shutdownTime is how long the service in this process may take to end.
+// shutdownTime bounds the shutdown of an in-process service.
 const shutdownTime = 5 * time.Second
 
-// call holds the flags of the commands that call the service.
+// call holds the flags of commands that call the service.
 type call struct {
 	target, configPath string
 	dial               client.Options
@@ -53,8 +53,8 @@ func (c *call) with(ctx context.Context, a *app, do func(*client.Client, *struct
 	return c.connected(a, ctx, config, func(service *client.Client) error { return do(service, config) })
 }
 
-// connected calls do with a client of the service: of the one at the target, or of one in this process, which may then
-// reach Stripe wherever the user's own configuration says.
+// connected calls do with a client of the service at --target. Without --target, it runs a service in this process,
+// which may call the api_base of the configuration, since that is the user's own.
 func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, do func(*client.Client) error) error {
 	if c.target == "" {
 		return a.inProcess(ctx, apiBase(config), do)
@@ -66,14 +66,14 @@ func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, d
 	return errors.Join(do(service), service.Close())
 }
 
-// inProcess runs the service while do runs.
+// inProcess runs a service in this process while do runs.
 func (a *app) inProcess(ctx context.Context, allowedAPIBases []string, do func(*client.Client) error) error {
 	listener := bufconn.Listen(pipeBytes)
 	s := server.New(a.source(allowedAPIBases, nil), server.Options{Version: buildVersion()})
 	var serving errgroup.Group
 	serving.Go(func() error { return s.Serve(listener) })
 	service, err := client.Dial("passthrough:///in-process", client.Options{
-		Credentials: insecure.NewCredentials(), // it never leaves the process
+		Credentials: insecure.NewCredentials(), // the connection is in memory
 		DialOptions: []grpc.DialOption{grpc.WithContextDialer(
 			func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })},
 	})

@@ -19,10 +19,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// keyFile is where init puts a key that was typed.
+// keyFile is the name of the file in which init stores a key that was typed.
 const keyFile = "stripe.key"
 
-// config returns the configuration from the answers so far.
+// config returns the configuration according to the answers so far.
 func (s *setup) config() *structpb.Struct {
 	fields := map[string]*structpb.Value{"api_key": structpb.NewStringValue(s.key)}
 	if s.base != "" {
@@ -34,7 +34,7 @@ func (s *setup) config() *structpb.Struct {
 	return &structpb.Struct{Fields: fields}
 }
 
-// askKey finds the key, checks it, and prints what it may read.
+// askKey determines the key, checks it, and prints what it can read.
 func (s *setup) askKey(ctx context.Context) error {
 	s.draft.Base = s.base
 	if s.key = strings.TrimSpace(s.getenv("STRIPE_API_KEY")); s.key != "" {
@@ -60,7 +60,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkKey asks the service whether the key works.
+// checkKey calls Check with the key.
 func (s *setup) checkKey(ctx context.Context) error {
 	resp, err := s.service.Check(ctx, &connectorv1.CheckRequest{Config: s.config()})
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *setup) checkKey(ctx context.Context) error {
 	return nil
 }
 
-// tellAccess prints what the key may read.
+// tellAccess prints what the key can read.
 func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 	attributes := resp.GetAccountAttributes()
 	var facts []string
@@ -96,7 +96,7 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 	if len(facts) > 0 {
 		about = " (" + strings.Join(facts, ", ") + ")"
 	}
-	reasons := map[string][]string{} // streams by why they cannot be read
+	reasons := map[string][]string{} // names of unreadable streams, by reason
 	var order []string
 	readable := 0
 	for _, a := range resp.GetStreams() {
@@ -104,7 +104,7 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 			readable++
 			continue
 		}
-		// Reasons name their stream, so they are told apart by what is left.
+		// Reasons contain the stream's name; without it, equal reasons can be grouped.
 		reason := strings.ReplaceAll(a.GetReason().GetMessage(), a.GetStream(), "…")
 		if reasons[reason] == nil {
 			order = append(order, reason)
@@ -117,7 +117,7 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 	}
 }
 
-// askStreams asks what to read, and from when on.
+// askStreams asks which streams to read, and from which date.
 func (s *setup) askStreams(ctx context.Context) error {
 	resp, err := s.service.Discover(ctx, &connectorv1.DiscoverRequest{Config: s.config()})
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 	return err
 }
 
-// split returns the names in a list with commas.
+// split returns the names in a comma-separated list.
 func split(answer string) []string {
 	var names []string
 	for name := range strings.SplitSeq(answer, ",") {
@@ -182,7 +182,7 @@ func split(answer string) []string {
 	return names
 }
 
-// askDestination asks where the rows go, and opens it to see that they can.
+// askDestination asks for the destination, and opens it as a test.
 func (s *setup) askDestination(ctx context.Context) error {
 	_, err := s.ask(ctx, "Destination, such as "+s.examples()+":", s.build.Destinations.Examples()[0],
 		func(answer string) error {
@@ -202,7 +202,7 @@ func (s *setup) askDestination(ctx context.Context) error {
 
 var pipelineName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// askSchedule asks when to run, and for a name.
+// askSchedule asks for the schedule and the pipeline's name.
 func (s *setup) askSchedule(ctx context.Context) error {
 	_, err := s.ask(ctx, `How often: an interval such as 30m, one with an anchor such as "6h from 13:00" (UTC), or a cron expression:`, "30m",
 		func(answer string) error {
@@ -232,7 +232,7 @@ func (s *setup) askSchedule(ctx context.Context) error {
 	return err
 }
 
-// readSchedule reads a schedule as people answer: "30m", "6h from 13:00", "0 6 * * *".
+// readSchedule parses a schedule as typed: "30m", "6h from 13:00", "0 6 * * *".
 func readSchedule(answer string) schedule.Spec {
 	if every, anchor, found := strings.Cut(answer, " from "); found {
 		return schedule.Spec{Every: strings.TrimSpace(every), Anchor: strings.TrimSpace(anchor)}

@@ -15,7 +15,7 @@ that any well-formed key may read. It answers GET requests only, as Stripe does.
 
 A configuration for it is printed on stdout, and how to use it on stderr.`
 
-// simulated holds the flags of the simulated Stripe.
+// simulated holds the flags of simulate.
 type simulated struct {
 	listen    string
 	scale     float64
@@ -71,7 +71,7 @@ func (a *app) simulate() *cobra.Command {
 	return cmd
 }
 
-// start starts the simulated Stripe that the flags describe.
+// start starts a simulated Stripe with these flags.
 func (s *simulated) start() (*stripetest.Server, error) {
 	options := stripetest.Options{Seed: s.seed, Scale: s.scale, Gzip: true, NotEnabled: s.notEnabled}
 	for _, product := range s.notEnabled {
@@ -122,8 +122,8 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	return stripe, nil
 }
 
-// simulatedConfig returns a configuration that reads everything of a simulated Stripe, which goes back a year, as fast as
-// its limits (off, test or live) allow.
+// simulatedConfig returns a configuration that reads the whole year of data in a simulated Stripe, as fast as its
+// limits (off, test or live) allow.
 func simulatedConfig(url, limits string) string {
 	fields := map[string]any{
 		"api_key":    "sk_test_simulated",
@@ -136,6 +136,6 @@ func simulatedConfig(url, limits string) string {
 	case "live":
 		fields["api_key"] = "sk_live_simulated"
 	}
-	config, _ := json.Marshal(fields) // strings and numbers cannot fail
+	config, _ := json.Marshal(fields) // strings and numbers can't fail
 	return string(config)
 }

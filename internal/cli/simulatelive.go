@@ -17,10 +17,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// changedPaths are the lists that --changes changes.
+// changedPaths are the lists in which --changes makes changes.
 var changedPaths = []string{"/v1/customers", "/v1/charges", "/v1/invoices", "/v1/subscriptions", "/v1/products", "/v1/prices", "/v1/coupons"}
 
-// rate returns how many changes to make in a second.
+// rate returns the number of changes per second.
 func (s *simulated) rate() (float64, error) {
 	if s.changes == "" {
 		return 0, nil
@@ -34,7 +34,7 @@ func (s *simulated) rate() (float64, error) {
 	return n / per, nil
 }
 
-// denied returns the paths of the streams that no key may read.
+// denied returns the list paths of the streams that --deny makes unreadable.
 func (s *simulated) denied() ([]string, error) {
 	var paths []string
 	for _, name := range s.deny {
@@ -47,7 +47,7 @@ func (s *simulated) denied() ([]string, error) {
 	return paths, nil
 }
 
-// live makes the changes and answers with the truth until ctx is done.
+// live makes changes, and serves the truth, until ctx is done.
 func (s *simulated) live(ctx context.Context, a *app, stripe *stripetest.Server) error {
 	rate, err := s.rate()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *simulated) live(ctx context.Context, a *app, stripe *stripetest.Server)
 	return running.Wait()
 }
 
-// listenLoopback listens on an address of the loopback interface.
+// listenLoopback listens on an address, which must be a loopback address.
 func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -95,7 +95,8 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// truthOf answers with every object that a complete read of a list must find, a line each. The path is that of the list.
+// truthOf returns a handler that responds with every object that a complete read of a list must find, one per line.
+// The request's path is the list's.
 func truthOf(stripe *stripetest.Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(stripe.Paths(), r.URL.Path) {
@@ -105,7 +106,7 @@ func truthOf(stripe *stripetest.Server) http.Handler {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		for _, object := range stripe.Truth(r.URL.Path) {
 			if _, err := w.Write(append(object[:len(object):len(object)], '\n')); err != nil {
-				return // the client left
+				return // the client disconnected
 			}
 		}
 	})

@@ -14,24 +14,24 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-// streamStatus is how a stream of a pipeline is doing.
+// streamStatus is the status of one stream of a pipeline.
 type streamStatus struct {
 	Stream  string    `json:"stream"`
 	Account string    `json:"account,omitempty"`
 	Status  string    `json:"status"`            // in the last run
-	FreshAt time.Time `json:"fresh_at,omitzero"` // changes until then are in the table
+	FreshAt time.Time `json:"fresh_at,omitzero"` // changes up to this time are in the table
 	Lag     float64   `json:"lag_seconds,omitempty"`
 	Rows    int64     `json:"rows"` // loaded by the runs in the log
 	Error   string    `json:"error,omitempty"`
 }
 
-// pipelineStatus is how a pipeline is doing.
+// pipelineStatus is the status of a pipeline.
 type pipelineStatus struct {
 	Pipeline    string         `json:"pipeline"`
 	Schedule    string         `json:"schedule"`
-	Last        string         `json:"last"` // the status of the last run
+	Last        string         `json:"last"` // status of the last run
 	LastSuccess time.Time      `json:"last_success,omitzero"`
-	Next        time.Time      `json:"next,omitzero"` // zero while it runs
+	Next        time.Time      `json:"next,omitzero"` // zero while it is running
 	Streams     []streamStatus `json:"streams"`
 }
 
@@ -71,7 +71,7 @@ how old its rows may be. For a pipeline that follows, that is the time since the
 	return cmd
 }
 
-// statusOf reads the run log of a file of pipelines. Pipelines that never ran have no streams.
+// statusOf derives the status of each pipeline from the run log. A pipeline that has never run has no streams.
 func statusOf(ctx context.Context, file *pipeline.File, now time.Time) (all []pipelineStatus, err error) {
 	log, err := runlog.View(ctx, file.RunLog)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -97,7 +97,7 @@ func statusOf(ctx context.Context, file *pipeline.File, now time.Time) (all []pi
 	return all, nil
 }
 
-// add puts the runs of a pipeline into its status, the newest first.
+// add adds the runs of a pipeline, newest first, to its status.
 func (s *pipelineStatus) add(p pipeline.Pipeline, runs []runlog.Run, now time.Time) {
 	at := map[string]int{}
 	for i, run := range runs {
@@ -116,7 +116,7 @@ func (s *pipelineStatus) add(p pipeline.Pipeline, runs []runlog.Run, now time.Ti
 			k, known := at[name]
 			if !known {
 				if i > 0 && s.Last != string(runlog.Running) {
-					continue // it is not selected any more
+					continue // no longer selected
 				}
 				k = len(s.Streams)
 				at[name] = k

@@ -44,7 +44,7 @@ records of a commit, the sync fails.
 A stream is read again from the beginning, and a warning says so, if its table was dropped, emptied or changed by something
 else, or if a field is selected that its rows lack. To have that on demand: stripe-connector reread.`
 
-// syncFlags are the flags of sync.
+// syncFlags holds the flags of sync.
 type syncFlags struct {
 	call
 	selection client.Selection
@@ -108,7 +108,7 @@ func (a *app) sync() *cobra.Command {
 	flags.BoolVar(&f.plan, "plan", false, "print the streams and what they take of Stripe's limits, and sync nothing")
 	formatFlag(cmd, &f.format, "table", "json")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "streams" { // as the other commands call it
+		if name == "streams" { // the flag's name in other commands
 			name = "select"
 		}
 		return pflag.NormalizedName(name)
@@ -118,7 +118,7 @@ func (a *app) sync() *cobra.Command {
 	return cmd
 }
 
-// planOf prints the plan of a selection.
+// planOf prints the plan of a first sync of the selection.
 func (a *app) planOf(ctx context.Context, service *client.Client, config *structpb.Struct, selection client.Selection) error {
 	catalog, err := service.Discover(ctx, &connectorv1.DiscoverRequest{Config: config})
 	if err != nil {
@@ -131,14 +131,14 @@ func (a *app) planOf(ctx context.Context, service *client.Client, config *struct
 	return a.printPlan(config, catalog.GetStreams(), selected)
 }
 
-// syncTo syncs into the destination of this name and prints the report.
+// syncTo syncs into the destination named to, and prints the report.
 func (a *app) syncTo(ctx context.Context, service *client.Client, to, format string, opts client.SyncOptions) error {
 	report, err := a.load(ctx, service, to, opts)
 	if report == nil || report.Reads == 0 {
-		return err // nothing to report: it did not begin
+		return err // the sync didn't start, so there is nothing to report
 	}
 	if opts.Follow && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil // it was asked to follow until then
+		err = nil // Ctrl-C is how a sync that follows ends
 	}
 	var printed error
 	if format == "json" {
@@ -149,7 +149,7 @@ func (a *app) syncTo(ctx context.Context, service *client.Client, to, format str
 	return errors.Join(err, printed)
 }
 
-// load syncs into the destination of this name, and shows how far it is.
+// load syncs into the destination named to, and shows the progress.
 func (a *app) load(ctx context.Context, service *client.Client, to string, opts client.SyncOptions) (report *client.Report, err error) {
 	d, err := a.build.Destinations.Open(ctx, to)
 	if err != nil {

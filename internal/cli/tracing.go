@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-logr/logr" // what OpenTelemetry logs to
+	"github.com/go-logr/logr" // for OpenTelemetry's own log
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace" // what every collector of traces takes
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace" // OTLP, which every trace collector accepts
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -20,14 +20,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// flushTime is how long the last spans may take to leave.
+// flushTime bounds the export of the last spans at shutdown.
 const flushTime = 5 * time.Second
 
-// tracing makes the provider of spans that OpenTelemetry's standard variables ask for
-// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/); none if they ask for nothing.
-// Which exporter it is, is decided here; the exporter and the sampler read their own variables. The caller calls stop.
+// tracing returns the tracer provider configured by OpenTelemetry's standard environment variables
+// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), or nil if they don't enable
+// tracing. It chooses the exporter; the exporter and the sampler read their own variables. The caller calls stop,
+// also if err is not nil.
 func (a *app) tracing(ctx context.Context, logger *slog.Logger) (provider trace.TracerProvider, stop func(), err error) {
-	// It has no other places for what goes wrong in it, and would print it between the lines of the log.
+	// OpenTelemetry has only global settings for its errors and its log. By default it prints them between the lines
+	// of ours.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("tracing", "error", err.Error()) }))
 	otel.SetLogger(logr.New(otelLog{logger}))
 	exporter, err := a.traceExporter(ctx)
@@ -37,7 +39,7 @@ func (a *app) tracing(ctx context.Context, logger *slog.Logger) (provider trace.
 	about, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "stripe-connector"), attribute.String("service.version", buildVersion())),
-		resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
+		resource.WithFromEnv(), // reads OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
 	)
 	if err != nil {
 		return nil, func() {}, fmt.Errorf("read the environment variables of OpenTelemetry: %w", err)
@@ -52,7 +54,7 @@ func (a *app) tracing(ctx context.Context, logger *slog.Logger) (provider trace.
 	}, nil
 }
 
-// traceExporter makes the exporter; nil if none is wanted.
+// traceExporter returns the exporter, or nil if tracing is not enabled.
 func (a *app) traceExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	endpoint := cmp.Or(a.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), a.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
 	switch wanted := a.getenv("OTEL_TRACES_EXPORTER"); {
@@ -61,8 +63,8 @@ func (a *app) traceExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	case wanted != "" && wanted != "otlp":
 		return nil, fmt.Errorf("the environment variable OTEL_TRACES_EXPORTER is %q: write otlp or none", wanted)
 	}
-	if endpoint != "" { // the exporter would go nowhere, and not say so
-		// The value is not repeated: an address may have a password in it.
+	if endpoint != "" { // the exporter would silently ignore an invalid URL
+		// Don't quote the value: a URL may contain a password.
 		if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, errors.New("the environment variable OTEL_EXPORTER_OTLP_ENDPOINT is no URL: write one such as http://127.0.0.1:4318")
 		}
@@ -77,7 +79,7 @@ func (a *app) traceExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	return nil, fmt.Errorf("the environment variable OTEL_EXPORTER_OTLP_PROTOCOL is %q: write grpc or http/protobuf", protocol)
 }
 
-// otelLog takes what OpenTelemetry says of its own settings: what is wrong, but not the values, which may be secret.
+// otelLog logs OpenTelemetry's messages about its settings, without their values, which may be secret.
 type otelLog struct{ logger *slog.Logger }
 
 func (otelLog) Init(logr.RuntimeInfo)            {}

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is the version of a released build:
+// release is the version of a released build, set by
 // go build -ldflags "-X github.com/stripe-connector/stripe-connector/internal/cli.release=1.2.0".
 var release string
 
-// commit is that of a released build, set likewise. Builds from a checkout note it by themselves.
+// commit is the commit of a released build, set in the same way. Go records it itself in builds from a checkout.
 var commit string
 
 func (a *app) version() *cobra.Command {
@@ -31,7 +31,7 @@ func (a *app) version() *cobra.Command {
 	}
 }
 
-// versionLine returns the version, the commit, and what the build is for.
+// versionLine returns the version, the commit, and the platform of this build.
 func versionLine() string {
 	about := []string{runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 	if commit := cmp.Or(commit, vcsRevision()); commit != "" {
@@ -40,7 +40,7 @@ func versionLine() string {
 	return fmt.Sprintf("stripe-connector %s (%s)\n", buildVersion(), strings.Join(about, ", "))
 }
 
-// vcsRevision returns the commit that Go noted in the build, shortened, or "".
+// vcsRevision returns the abbreviated commit that Go recorded in the build, or "" if there is none.
 func vcsRevision() string {
 	info, _ := debug.ReadBuildInfo()
 	if info == nil {
@@ -54,7 +54,7 @@ func vcsRevision() string {
 	return ""
 }
 
-// buildVersion returns the release, the module's version, or the commit, whichever is known.
+// buildVersion returns the release, the module version, or the commit: the first that is known.
 func buildVersion() string {
 	if release != "" {
 		return release

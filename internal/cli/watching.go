@@ -15,7 +15,7 @@ const watchingHelp = `With --metrics-listen it answers HTTP there, to everybody 
 while draining) and, with --pprof, profiles below /debug/pprof/. Traces go where OpenTelemetry's environment variables
 say, such as OTEL_EXPORTER_OTLP_ENDPOINT; without them nowhere. The log has a line for each call and for each stream read.`
 
-// watching holds the flags of how serve is watched.
+// watching holds the flags of serve for monitoring.
 type watching struct {
 	listen   string
 	profiles bool
@@ -27,7 +27,7 @@ func (w *watching) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.profiles, "pprof", false, "answer for profiles too, at --metrics-listen")
 }
 
-// open listens where metrics are to be had; nil if nowhere.
+// open returns the listener for metrics, or nil if metrics are off.
 func (w *watching) open(ctx context.Context) (net.Listener, error) {
 	if w.listen == "" {
 		if w.profiles {
@@ -42,19 +42,20 @@ func (w *watching) open(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// watchPage makes the server of metrics and health. A client that is slow or silent holds it up only so long.
+// watchPage returns the HTTP server for metrics and health. Its timeouts bound how long a slow or silent client holds
+// a connection.
 func watchPage(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      2 * time.Minute, // a profile takes its time
+		WriteTimeout:      2 * time.Minute, // a profile takes a while
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
 }
 
-// servePage answers until the page is closed.
+// servePage serves until page is closed.
 func servePage(page *http.Server, listener net.Listener) error {
 	if err := page.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("answer for metrics: %w", err)

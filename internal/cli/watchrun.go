@@ -7,7 +7,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// runsShown shows what the pipelines of run do: a line for each event of a run, and now and then how far the runs are.
+// runsShown shows the progress of run: a line for each event of a pipeline, and now and then a line of progress.
 type runsShown struct {
 	app *app
 
@@ -17,21 +17,21 @@ type runsShown struct {
 
 type runMeter struct {
 	*meter
-	last time.Time // when a line was written
-	told int64     // the records in that line
+	last time.Time // when the last progress line was printed
+	told int64     // number of records in that line
 }
 
 func newRunsShown(a *app) *runsShown { return &runsShown{app: a, meters: map[string]*runMeter{}} }
 
-// tell writes a line about a pipeline.
+// tell prints a line about a pipeline.
 func (r *runsShown) tell(pipeline, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.meters, pipeline) // whatever it says, the run before is over
+	delete(r.meters, pipeline) // any event ends the progress of the previous run
 	r.app.inform("%s %s: %s", time.Now().UTC().Format(time.DateTime), pipeline, message)
 }
 
-// observe sees a message of a run.
+// observe handles a message of a run.
 func (r *runsShown) observe(pipeline string, m *connectorv1.ReadResponse) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,7 +49,7 @@ func (r *runsShown) observe(pipeline string, m *connectorv1.ReadResponse) {
 		return
 	}
 	if shown.told == shown.total && m.GetProgress().GetWaitingUntil() == nil {
-		return // nothing new: a pipeline that follows may rest for hours
+		return // nothing new: a pipeline that follows may be idle for hours
 	}
 	shown.last, shown.told = now, shown.total
 	r.app.inform("%s %s: %s", now.UTC().Format(time.DateTime), pipeline, shown.overall(now))
