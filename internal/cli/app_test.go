@@ -12,10 +12,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
 )
 
-// plantedKey must never be printed.
+// plantedKey is an API key that must never be printed.
 const plantedKey = "sk_test_Planted4Secret"
 
-// output is a buffer that may be written and read at once.
+// output is a buffer that is safe for concurrent use.
 type output struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -33,17 +33,18 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// world is an app whose world is in memory.
+// world is an app with an environment and outputs in memory.
 type world struct {
 	*app
 	out, err    *output
 	environment map[string]string
 }
 
-// fullBuild is the build with everything.
+// fullBuild returns the build with all destinations and commands.
 func fullBuild() Build { return Build{Destinations: all.Kinds(), Databases: Databases} }
 
-// newWorld makes one with the fake source, or the Stripe source if real.
+// newWorld returns a world that reads from source, or from Stripe's source if source is nil. When the test ends, it
+// checks that neither the planted key nor a stack trace was printed.
 func newWorld(t *testing.T, source connector.Source) *world {
 	t.Helper()
 	w := &world{out: &output{}, err: &output{}, environment: map[string]string{}}
@@ -77,7 +78,7 @@ func (w *world) runs(t *testing.T, want int, args ...string) {
 	w.runsUntil(t, t.Context(), want, args...)
 }
 
-// runsUntil is runs with a context that stands for signals.
+// runsUntil is like runs, with a context whose cancellation stands for a signal.
 func (w *world) runsUntil(t *testing.T, ctx context.Context, want int, args ...string) {
 	t.Helper()
 	if got := w.run(ctx, args); got != want {
@@ -85,7 +86,7 @@ func (w *world) runsUntil(t *testing.T, ctx context.Context, want int, args ...s
 	}
 }
 
-// says checks that an output holds a text.
+// says checks that an output contains want.
 func says(t *testing.T, o *output, want string) {
 	t.Helper()
 	if !strings.Contains(o.String(), want) {

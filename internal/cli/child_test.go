@@ -21,12 +21,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// childDelay makes the test binary run a command line: with the fake source, whose every Read takes this long.
+// childDelay is an environment variable that makes the test binary run a command line with the fake source. Its value
+// is how long each Read takes.
 const childDelay = "STRIPE_CONNECTOR_TEST_CHILD_DELAY"
 
 var kills = flag.Int("kills", 4, "how often to kill the process that runs pipelines")
 
-// TestMain runs the tests or, in the processes that tests start, a command line.
+// TestMain runs the tests or, in a child process, a command line.
 func TestMain(m *testing.M) {
 	if delay := os.Getenv(childDelay); delay != "" {
 		os.Exit(child(delay))
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// child is main in a process of its own.
+// child runs the process's command line and returns the exit code.
 func child(delay string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -47,7 +48,7 @@ func child(delay string) int {
 	return a.run(ctx, os.Args[1:])
 }
 
-// slowSource is the fake source with a Read that takes its time.
+// slowSource is the fake source with a delay before each Read.
 type slowSource struct {
 	fakeSource
 	delay time.Duration
@@ -62,7 +63,7 @@ func (s slowSource) Read(ctx context.Context, req connector.ReadRequest, sink co
 	}
 }
 
-// start starts a command line in a process, and returns the process and its output.
+// start runs a command line in a child process. It returns the process and its combined output.
 func start(t *testing.T, delay time.Duration, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	said := &output{}
@@ -72,11 +73,11 @@ func start(t *testing.T, delay time.Duration, args ...string) (*exec.Cmd, *outpu
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() }) // an error means that it ended already
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // fails if it has already exited
 	return cmd, said
 }
 
-// until waits for something to become true.
+// until waits up to 30 s for is to return true.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
@@ -86,7 +87,7 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// fruit writes a file of one pipeline into a new folder.
+// fruit writes a file with one pipeline to a new folder.
 func fruit(t *testing.T) (path string) {
 	t.Helper()
 	return write(t, "pipelines.yaml", `pipelines:
@@ -97,17 +98,17 @@ func fruit(t *testing.T) (path string) {
 `)
 }
 
-// statuses returns the statuses of all runs, oldest first.
+// statuses returns the statuses of all runs, oldest first. It returns nil while there is no readable log.
 func statuses(t *testing.T, pipelines string) []runlog.Status {
 	t.Helper()
 	log, err := runlog.View(t.Context(), strings.TrimSuffix(pipelines, ".yaml")+".runs.db")
 	if err != nil {
-		return nil // not there yet
+		return nil // doesn't exist yet
 	}
 	defer log.Close()
 	runs, err := log.Runs(t.Context(), runlog.Filter{})
 	if err != nil {
-		return nil // being made
+		return nil // is being created
 	}
 	var all []runlog.Status
 	for _, r := range runs {
@@ -154,7 +155,8 @@ func TestSIGTERMStopsARunInOrder(t *testing.T) {
 	}
 }
 
-// TestKilledRunsAreLostAndTakenUp kills the process at random moments of its runs, and looks at the log each time.
+// TestKilledRunsAreLostAndTakenUp kills the process at random moments of a run. Each time, the log must show the run
+// as lost. A final run must resume and succeed.
 func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
 	path := fruit(t)
 	var want []runlog.Status
@@ -165,7 +167,7 @@ func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Wait() // always an error, since it was killed
 		want = append(want, runlog.Lost)
 
 		w := newWorld(t, fakeSource{})

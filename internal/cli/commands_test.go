@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// write writes a file into a new folder.
+// write writes a file to a new folder.
 func write(t *testing.T, name, content string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), name)
@@ -24,7 +24,7 @@ func write(t *testing.T, name, content string) (path string) {
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	for _, cmd := range w.root().Commands() {
-		if cmd.Hidden { // it only says where it is to be had
+		if cmd.Hidden { // it only says where to find the command
 			continue
 		}
 		if cmd.Long == "" || cmd.Short == "" || !strings.Contains(cmd.Example, "stripe-connector "+cmd.Name()) {

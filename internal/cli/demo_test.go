@@ -74,7 +74,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoFindsWhatIsWrong changes a row behind the demo's back.
+// TestDemoFindsWhatIsWrong has tables that differ from the books.
 func TestDemoFindsWhatIsWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "demo.db")
 	w := newWorld(t, nil)
@@ -96,7 +96,7 @@ CREATE TABLE subscription_items (subscription, price, quantity)`)
 	}
 }
 
-// TestDemoLive watches changes arrive.
+// TestDemoLive waits for changes to arrive.
 func TestDemoLive(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := newWorld(t, nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/jsonl"
 )
 
-// newService makes a world with what the image has: no databases.
+// newService returns a world with the build of the container image, which has no databases.
 func newService(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, fakeSource{})

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// repository is its root.
+// repository is the root of the repository.
 const repository = "../.."
 
-// documents returns the Markdown files of the repository with their content.
+// documents returns the content of the repository's Markdown files, by path.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -45,7 +45,7 @@ var (
 	fenced  = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```")
 )
 
-// anchors returns the names by which GitHub links to the headings of a document.
+// anchors returns the anchors that GitHub generates for the headings of a document.
 func anchors(document string) map[string]bool {
 	all := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(document, ""), -1) {
@@ -63,7 +63,7 @@ func anchors(document string) map[string]bool {
 	return all
 }
 
-// deadLinks returns the links of a document that lead nowhere in the repository.
+// deadLinks returns the links of a document to files or headings that don't exist in the repository.
 func deadLinks(path, document string) (dead []string) {
 	for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(document, ""), -1) {
 		target := m[1]
@@ -105,11 +105,12 @@ func TestNoLinkIsDead(t *testing.T) {
 	}
 }
 
-// commandLine finds the command lines of this program in a text: from its name to the end of the line, of a pipe or of a
-// redirection.
+// commandLine matches a command line of this program in a text: from the program's name to the end of the line, a
+// pipe, or a redirection.
 var commandLine = regexp.MustCompile(`(?m)(?:^|[ $;&|]) *(?:[A-Z_]+=\S+ +)*stripe-connector((?: [^\n#>|&]+)?)`)
 
-// wrongCommands returns what is wrong with the command lines in a text, each of which must parse.
+// wrongCommands parses the command lines in a text. It returns an error message for each one that doesn't parse, and
+// the number of command lines.
 func wrongCommands(root *cobra.Command, text string) (wrong []string, n int) {
 	text = strings.ReplaceAll(text, "\\\n", " ")
 	for _, m := range commandLine.FindAllStringSubmatch(text, -1) {
@@ -132,7 +133,7 @@ func wrongCommands(root *cobra.Command, text string) (wrong []string, n int) {
 	return wrong, n
 }
 
-// shellWords splits a command line at spaces outside of quotes.
+// shellWords splits a command line at spaces outside quotes.
 func shellWords(line string) []string {
 	var words []string
 	word, quote, begun := "", rune(0), false
@@ -160,8 +161,8 @@ func shellWords(line string) []string {
 	return words
 }
 
-// TestDocumentedCommandsParse parses every command line in the documents and in the examples of help: each command and flag
-// must exist. Tests of their own run them.
+// TestDocumentedCommandsParse parses every command line in the documents and in the examples of help, so that each
+// command and flag exists. Other tests run them.
 func TestDocumentedCommandsParse(t *testing.T) {
 	fresh := func() *cobra.Command { return newWorld(t, fakeSource{}).root() }
 	found := 0

@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// fakeSource offers two streams of three records each. Its configuration has an api_key, which must not be "refused".
+// fakeSource has two streams of three records each. It rejects the API key "refused".
 type fakeSource struct{}
 
 func (fakeSource) Spec() connector.Spec {

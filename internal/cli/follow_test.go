@@ -8,8 +8,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestSyncFollows changes the simulated Stripe while a sync follows it: each change becomes a row, and Ctrl-C ends the sync in
-// order.
+// TestSyncFollows changes the simulated Stripe while a sync follows it. Each change must become a row, and Ctrl-C
+// must end the sync without an error.
 func TestSyncFollows(t *testing.T) {
 	stripe := stripetest.NewServer(stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 5}, Accounts: -1})
 	defer stripe.Close()

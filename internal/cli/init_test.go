@@ -13,7 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// contains checks that a file holds a text, and that only its owner may read it.
+// contains checks that a file contains want, and that only its owner can read it.
 func contains(t *testing.T, path, want string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -28,7 +28,7 @@ func contains(t *testing.T, path, want string) {
 	}
 }
 
-// TestInit answers wrongly to each question first.
+// TestInit gives invalid answers before the valid ones.
 func TestInit(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "pipelines.yaml")
@@ -68,7 +68,7 @@ func TestInitTakesTheKeyOfTheEnvironmentAndDefaults(t *testing.T) {
 	path := filepath.Join(folder, "p.yaml")
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_API_KEY"] = plantedKey
-	w.runs(t, exitOK, "init", path) // stdin is empty
+	w.runs(t, exitOK, "init", path) // with an empty stdin
 	contains(t, path, "api_key: ${STRIPE_API_KEY}")
 	contains(t, path, `every: "30m"`)
 	if entries, err := filepath.Glob(filepath.Join(folder, "*.key")); err != nil || len(entries) > 0 {
@@ -106,16 +106,16 @@ func TestInitReadsAHiddenKey(t *testing.T) {
 
 func TestInitEndsWhenAsked(t *testing.T) {
 	w := newWorld(t, fakeSource{})
-	reader, writer := io.Pipe() // nobody answers
+	reader, writer := io.Pipe() // a stdin that never has an answer
 	w.stdin = reader
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w.runsUntil(t, ctx, exitFailure, "init", filepath.Join(t.TempDir(), "p.yaml"))
 	says(t, w.err, "Interrupted.")
-	_ = writer.CloseWithError(errors.New("gone")) // ends the read that was left behind
+	_ = writer.CloseWithError(errors.New("gone")) // unblocks the read that init left behind
 }
 
-// TestInitTellsWhatARestrictedKeyMayRead sets up a simulated Stripe.
+// TestInitTellsWhatARestrictedKeyMayRead runs init against a simulated Stripe.
 func TestInitTellsWhatARestrictedKeyMayRead(t *testing.T) {
 	const restricted = "rk_test_Planted4Secret"
 	stripe := stripetest.NewServer(stripetest.Options{Scale: 0.1, Accounts: -1, Keys: map[string]stripetest.Key{

@@ -93,7 +93,7 @@ func TestRunCheckFindsSharedTables(t *testing.T) {
 	}
 }
 
-// TestSimulateAWorldThatMoves reads the truth while it changes, and a stream that is denied.
+// TestSimulateAWorldThatMoves reads the truth while it changes, and a denied stream.
 func TestSimulateAWorldThatMoves(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	w := newWorld(t, nil)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestTerminalsAreNotCommanded has texts of Stripe's users that would clear the screen, set its title or reverse the text.
+// TestTerminalsAreNotCommanded prints texts that would clear the screen, set the title, or reverse the text, as
+// Stripe's users could type them.
 func TestTerminalsAreNotCommanded(t *testing.T) {
 	for _, text := range []string{"\x1b[2J", "\x1b]0;title\x07", "\u009b31m", "back\b\bspace", "\u202egnp.exe", "a\rb", "\x7f"} {
 		var out bytes.Buffer

@@ -36,7 +36,8 @@ func TestReportNotes(t *testing.T) {
 	}
 }
 
-// TestReportIsShort reports on many streams: those without a change need no line, and one reason is given once.
+// TestReportIsShort reports on many streams. Streams without changes must not be listed, and each reason must appear
+// once.
 func TestReportIsShort(t *testing.T) {
 	denied := &connectorv1.Failure{Message: "The account has no Issuing."}
 	report := &client.Report{}

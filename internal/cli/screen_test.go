@@ -25,7 +25,7 @@ func heartbeatOf(fraction float64, left time.Duration) *connectorv1.ReadResponse
 	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Progress{Progress: p}}
 }
 
-// TestScreenFits shows a hundred streams with long names on terminals of several widths.
+// TestScreenFits draws a hundred streams with long names on terminals of several widths.
 func TestScreenFits(t *testing.T) {
 	for _, width := range []int{40, 80, 200} {
 		m := newMeter(25)
@@ -51,7 +51,7 @@ func TestScreenFits(t *testing.T) {
 	}
 }
 
-// TestTimeLeftIsHonest says nothing while estimates differ.
+// TestTimeLeftIsHonest checks that no time left is shown while the estimates differ.
 func TestTimeLeftIsHonest(t *testing.T) {
 	m := newMeter(0)
 	for _, left := range []time.Duration{2 * time.Second, time.Hour, time.Minute} {
@@ -81,7 +81,7 @@ func TestNothingRemainsOfTheScreen(t *testing.T) {
 		t.Errorf("drawn %d times, erased %d times: %q", drawn, erased, out)
 	}
 	for line := range strings.SplitSeq(out.String(), "\n") {
-		if utf8.RuneCountInString(line) > 80+8 { // and what moves the cursor
+		if utf8.RuneCountInString(line) > 80+8 { // plus escape sequences that move the cursor
 			t.Errorf("the line wraps: %q", line)
 		}
 	}

@@ -131,7 +131,8 @@ func TestServeRefusesFlags(t *testing.T) {
 	}
 }
 
-// TestHealthListen has a service that asks for tokens, health included, and answers probes on an address of their own.
+// TestHealthListen serves with tokens, which health checks need too, and with a separate health listener, which needs
+// none.
 func TestHealthListen(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(tokens, []byte("token-of-the-pipeline"), 0o600); err != nil {
@@ -165,7 +166,7 @@ func TestHealthListen(t *testing.T) {
 	w.runs(t, exitFailure, "healthcheck")
 }
 
-// stubborn is a source whose Reads end with their call only.
+// stubborn is a source whose Reads end only when their call is canceled.
 type stubborn struct {
 	fakeSource
 	began chan struct{}
@@ -177,7 +178,8 @@ func (s stubborn) Read(ctx context.Context, _ connector.ReadRequest, _ connector
 	return connector.Summary{}, ctx.Err()
 }
 
-// TestServeReportsCallsCutOff runs a Read that ignores the drain: the exit code and the last log line must report it.
+// TestServeReportsCallsCutOff runs a Read that ignores the drain. The exit code and the last log line must report
+// that it was cut off.
 func TestServeReportsCallsCutOff(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
