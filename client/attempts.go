@@ -11,27 +11,28 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// attempts is what Read and Sync repeat until nothing is left.
+// attempts is what [Client.Read] and [Client.Sync] repeat until nothing is left to do.
 type attempts interface {
 	// attempt does one Read of the streams that are left.
 	attempt(ctx context.Context) (outcome, error)
 	// left returns the streams for which another attempt would be useful.
 	left() []chosen
-	// observe passes on a message created by the client.
+	// observe passes on a message that the client created.
 	observe(ctx context.Context, m *connectorv1.ReadResponse)
 }
 
 // outcome is how an attempt ended.
 type outcome struct {
-	orderly    bool // it had a summary, which it can have despite an error: that of a stream
-	progressed bool // it stored or passed on a new state
+	orderly    bool // it ended with a summary, even if a stream failed
+	progressed bool // it committed a new state
 	over       bool // no further attempt may follow
 }
 
-// resume makes attempts until no stream has work left that another Read could do. A Read may leave work without a failure: a
-// service that shuts down ends it at a checkpoint, and another replica resumes from there. n is the number of streams.
+// resume makes attempts until no stream has work left that another Read could do. An attempt may leave work without a
+// failure: a service that shuts down ends the Read at a checkpoint, and another replica resumes from there. n is the
+// number of streams.
 func resume(ctx context.Context, p *pace, n int, a attempts) error {
-	var failed error // of the first attempt in which a stream failed permanently
+	var failed error // the error of the first attempt in which a stream failed permanently
 	for {
 		out, err := a.attempt(ctx)
 		if out.over {
@@ -57,7 +58,7 @@ func resume(ctx context.Context, p *pace, n int, a attempts) error {
 	}
 }
 
-// workLeft returns the reason for another Read if nothing failed.
+// workLeft returns the reason for another Read after an attempt that left work without a failure.
 func workLeft(rest []chosen) *Error {
 	names := make([]string, len(rest))
 	for i, c := range rest {

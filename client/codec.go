@@ -13,14 +13,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// codec is gRPC's codec for protobuf, except for messages with records, which make up most of a Read. It copies such a
-// message once, and all its strings share that copy. Protobuf's own codec copies it twice, and allocates each record and
-// each string.
+// codec is gRPC's protobuf codec with a fast path for messages of records, which make up most of a Read. It copies
+// such a message once, and all its strings share that copy. Protobuf's own codec copies it twice, and allocates each
+// record and each string.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
 
-// recordsTag is the first byte of a message with records: field 1 of ReadResponse, with a length.
+// recordsTag is the first byte of a message of records: field 1 of ReadResponse, length-delimited.
 const recordsTag = 1<<3 | byte(protowire.BytesType)
 
 // Unmarshal decodes a message.
@@ -30,7 +30,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 		return c.CodecV2.Unmarshal(data, message)
 	}
 	batch, ok := decodeRecords(data.Materialize())
-	if !ok { // an unknown message or an invalid one: leave it to protobuf's own codec
+	if !ok { // leave unknown and invalid messages to protobuf's own codec
 		return c.CodecV2.Unmarshal(data, message)
 	}
 	response.Reset()
@@ -47,18 +47,19 @@ func startsWith(data mem.BufferSlice, first byte) bool {
 	return false
 }
 
-// fields iterates over the fields of a message. protowire validates them.
+// fields iterates over the fields of a message, using protowire, which validates them.
 type fields struct {
 	rest []byte
 	bad  bool
 
 	number protowire.Number
 	kind   protowire.Type
-	bytes  []byte // of a string, or a message
-	int    uint64 // of a number
+	bytes  []byte // the value of a string or message
+	int    uint64 // the value of a number
 }
 
-// next reads the next field. It returns false at the end, and if the field is of a kind that records don't have.
+// next reads the next field. It returns false at the end of the message, or if the field has a wire type that records
+// don't use.
 func (f *fields) next() bool {
 	if len(f.rest) == 0 || f.bad {
 		return false
@@ -86,19 +87,19 @@ func (f *fields) next() bool {
 	return true
 }
 
-// is reports whether the field has this number and kind.
+// is reports whether the current field has this number and wire type.
 func (f *fields) is(number protowire.Number, kind protowire.Type) bool {
 	return f.number == number && f.kind == kind
 }
 
-// string returns a string, which must be valid. It shares the memory of the message.
+// string returns the current field's string, which must be valid UTF-8. The string shares the message's memory.
 func (f *fields) string() string {
 	f.bad = f.bad || !utf8.Valid(f.bytes)
-	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) // nothing writes to the copied message
+	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) // safe, since nothing writes to the copy
 }
 
-// decodeRecords decodes a ReadResponse that has nothing but a batch of records in JSON, and reports whether it is one. The
-// batch shares the memory of message, which must not change any more.
+// decodeRecords decodes a ReadResponse that contains only a batch of JSON records, and reports whether message is
+// one. The batch shares the memory of message, so message must not be modified afterwards.
 func decodeRecords(message []byte) (*connectorv1.RecordBatch, bool) {
 	response := fields{rest: message}
 	if !response.next() || !response.is(1, protowire.BytesType) || len(response.rest) > 0 {
@@ -138,7 +139,7 @@ func countRecords(batch []byte) int {
 	return n
 }
 
-// record is a Record with room for its time.
+// record is a Record along with its time, so that both take one allocation.
 type record struct {
 	connectorv1.Record
 	asOf timestamppb.Timestamp

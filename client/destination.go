@@ -6,17 +6,17 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Destination stores rows and the states that cover them. Package destination has implementations, and package destinationtest
-// tests any implementation. Its methods are called one at a time.
+// Destination stores rows and the states that cover them. Its methods are called one at a time. Package destination
+// has implementations, and package destinationtest tests any implementation.
 //
-// A Destination keeps this promise: whenever the process dies, the states that Begin returns afterwards cover no missing
-// row. Rows may be sent again; storing them again in the order received, by primary key, results in the same rows.
+// A Destination must survive a crash at any moment: the states that Begin returns afterwards cover no missing row.
+// Rows may be sent again. Storing them again, in the order received and by primary key, must result in the same rows.
 //
-// A Destination also notices if something else dropped, replaced or truncated a table, or dropped a column. It then returns no
-// state for that stream, so the source re-reads it from the beginning.
+// A Destination must also notice if something else dropped, replaced or truncated a table, or dropped a column. It
+// then returns no state for that stream, so the source re-reads it from the beginning.
 type Destination interface {
-	// Begin prepares the tables of these streams and returns what is stored for them. It is called before each Read, so also in
-	// the middle of a sync after a failure, and removes, where possible, rows that were stored without a state.
+	// Begin prepares the tables of these streams and returns what is stored for them. Where possible, it removes rows
+	// that were stored without a state. It is called before each Read, and so again within a sync after a failure.
 	Begin(ctx context.Context, streams []*connectorv1.Stream) (Beginning, error)
 	// Commit stores all of c or nothing, except records that can't be stored at all: see Commit.Refused. It doesn't retain c.
 	Commit(ctx context.Context, c Commit) error
@@ -54,25 +54,26 @@ type Commit struct {
 	Refused func(Refusal)
 }
 
-// Completion says that a stream of an account was read to its end in a generation. Rows of older generations no longer exist at
-// the source: the destination removes them, or marks them, as it would for a DELETE.
+// Completion means that a stream of an account was read to its end in a generation. Rows of older generations no
+// longer exist at the source. The destination handles them like a DELETE: it removes or marks them.
 type Completion struct {
 	Stream, Account string
 	// Generation is the generation of the batches. It is never zero.
 	Generation int64
 }
 
-// Refusal names a record that a destination couldn't store, such as one that a user's trigger rejects. Everything else is
-// committed. The destination keeps the record, and retries it at each Begin until it can be stored or a newer record
-// replaces it.
+// Refusal names a record that a destination couldn't store, such as one that a user's trigger rejects. Everything
+// else in the commit is stored. The destination keeps the record, and retries it at each Begin until it can be stored
+// or a newer record replaces it.
 type Refusal struct {
 	Stream, Account string
 	Key             string // the row's primary key
-	Reason          string // why, and how to fix it, without values of the row
+	Reason          string // the reason and how to fix it, without values of the row
 }
 
-// Interruption is the error of a Destination that is usable after another Begin, for example because its connection was lost or
-// a table was dropped between two commits. Sync resumes from the stored states, as after an interrupted Read.
+// Interruption is the error of a Destination that becomes usable again with another Begin: its connection was lost,
+// for example, or a table was dropped between two commits. Sync resumes from the stored states, as after an
+// interrupted Read.
 type Interruption struct{ Err error }
 
 func (i *Interruption) Error() string { return i.Err.Error() }

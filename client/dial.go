@@ -17,21 +17,21 @@ import (
 const (
 	// maxMessage is the maximum size of a message. The server packs messages of 256 KiB; a larger object is sent alone.
 	maxMessage = 16 << 20
-	// Static windows bound the memory that a slow reader requires; gRPC's dynamic windows grow to 16 MiB per stream. Two
-	// messages of records fit into a stream's window, so the service can write one while the client handles another.
+	// Static windows bound the memory that a slow reader needs; gRPC's dynamic windows grow to 16 MiB per stream. A
+	// stream's window holds two messages of records, so the service can send one while the client handles another.
 	streamWindow     = 512 << 10
 	connectionWindow = 2 << 20
-	// readBuffer is the size of a connection's read buffer: half a message of records, with a quarter of the system calls of
-	// gRPC's default of 32 KiB.
+	// readBuffer is the size of a connection's read buffer: half a message of records. It takes a quarter of the
+	// system calls of gRPC's default of 32 KiB.
 	readBuffer = 128 << 10
 	// A Read sends a heartbeat every 10 s, so pings are sent only if something is wrong.
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
 )
 
-// serviceConfig makes gRPC balance calls over the replicas behind a name, avoid replicas that are shutting down, and retry
-// unary calls. Read is deliberately not retried: gRPC or an interceptor would restart it from the same state, whereas Read and
-// Sync of this package resume it from the last stored state.
+// serviceConfig makes gRPC balance calls over the replicas behind a name, avoid replicas that are shutting down, and
+// retry unary calls. It deliberately doesn't retry Read: gRPC would restart it from the same state, whereas
+// [Client.Read] and [Client.Sync] resume it from the last stored state.
 const serviceConfig = `{
 	"loadBalancingConfig":[{"round_robin":{}}],
 	"healthCheckConfig":{"serviceName":"connector.v1.ConnectorService"},
@@ -43,14 +43,16 @@ const serviceConfig = `{
 	"retryPolicy":{"maxAttempts":4,"initialBackoff":"0.2s","maxBackoff":"2s","backoffMultiplier":2,
 		"retryableStatusCodes":["UNAVAILABLE"]}}]}`
 
-// Options configure a connection. The zero value means plaintext for a target on this machine, and TLS with the system's
-// certificate authorities for any other target, since every request contains the configuration and with it the API key.
+// Options configure a connection. The zero value means plaintext for a target on this machine, and TLS with the
+// system's certificate authorities for any other target, since every request contains the configuration, and with it
+// the API key.
 type Options struct {
 	// CAFile is a PEM file of the certificate authorities to trust instead of the system's. If set, TLS is used even for a
 	// target on this machine.
 	CAFile string
-	// CertFile and KeyFile are PEM files of a client certificate and its key, for a service that requires one (mutual TLS).
-	// They are re-read for each connection, so they can be replaced at any time. They require TLS, too.
+	// CertFile and KeyFile are PEM files of a client certificate and its key, for a service that requires one (mutual
+	// TLS). If set, TLS is used even for a target on this machine. The files are re-read for each connection, so they
+	// can be replaced at any time.
 	CertFile, KeyFile string
 	// ServerName is the name that the service's certificate must have. Empty means the target's host.
 	ServerName string
@@ -110,7 +112,7 @@ func Dial(target string, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// local reports whether target is certainly on this machine.
+// local reports whether target is known to be on this machine.
 func local(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true

@@ -13,11 +13,12 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Error is the error of a call. It wraps the protocol's Failure, which says what is wrong and how to fix it, in words for the user.
+// Error is the error of a call. It wraps the protocol's Failure, which tells the user what is wrong and how to fix
+// it.
 type Error struct {
-	// Code is gRPC's code.
+	// Code is the gRPC status code.
 	Code codes.Code
-	// Failure is the service's Failure, or one derived from the code if there is none. It is never nil.
+	// Failure is the Failure that the service sent, or one derived from the code if it sent none. It is never nil.
 	Failure *connectorv1.Failure
 }
 
@@ -32,13 +33,13 @@ func (e *Error) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Retryable reports whether the same call can succeed later without a change.
+// Retryable reports whether the same call may succeed later without any change.
 func (e *Error) Retryable() bool { return e.Failure.GetRetryable() }
 
 // RetryAfter returns how long to wait before a retry. Zero means that the caller decides.
 func (e *Error) RetryAfter() time.Duration { return e.Failure.GetRetryAfter().AsDuration() }
 
-// asError turns the error of a call into an *Error. It returns the context's own errors unchanged.
+// asError converts the error of a call to an *Error. It returns the context's own errors unchanged.
 func asError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -55,8 +56,8 @@ func asError(ctx context.Context, err error) error {
 	return &Error{Code: st.Code(), Failure: failureOf(st)}
 }
 
-// failureOf returns a Failure for a status without one: from a proxy, from gRPC itself, or from another implementation of the
-// protocol.
+// failureOf returns a Failure for a status without one, which may come from a proxy, from gRPC itself, or from
+// another implementation of the protocol.
 func failureOf(st *status.Status) *connectorv1.Failure {
 	f := &connectorv1.Failure{
 		Class:           classOf(st.Code()),
@@ -97,8 +98,8 @@ func classOf(code codes.Code) connectorv1.FailureClass {
 	return connectorv1.FailureClass_FAILURE_CLASS_SYSTEM
 }
 
-// retryable reports whether to retry after a status without a Failure. The service itself always sends one, so the cause lies in
-// between: a broken connection or a proxy results in one of these codes.
+// retryable reports whether to retry after a status without a Failure. The service always sends a Failure, so the
+// cause is between it and the client: a broken connection or a proxy, which result in one of these codes.
 func retryable(code codes.Code) bool {
 	switch code {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown:
@@ -107,7 +108,7 @@ func retryable(code codes.Code) bool {
 	return false
 }
 
-// messageOf returns a message for a status without a Failure that says what to do.
+// messageOf returns a message for a status without a Failure. The message says what to do.
 func messageOf(st *status.Status) string {
 	switch st.Code() {
 	case codes.Unavailable:
@@ -120,7 +121,8 @@ func messageOf(st *status.Status) string {
 	return fmt.Sprintf("The call failed with %s: %s.", st.Code(), strings.TrimSuffix(st.Message(), "."))
 }
 
-// unreachable returns a message that says why a connection failed and what to do about it, derived from the innermost error.
+// unreachable returns a message that says why a connection failed and what to do about it. why is the innermost
+// error.
 func unreachable(why string) string {
 	for _, known := range []struct{ sign, advice string }{
 		{"first record does not look like a TLS handshake", "The service does not use TLS, which is required for targets on other machines. " +

@@ -1,6 +1,6 @@
 package client
 
-// Finding is the result of a check of a destination for one thing that a sync relies on.
+// Finding is the result of checking one thing that a sync requires of a destination.
 type Finding struct {
 	// Subject is what was checked, such as "create tables in schema stripe".
 	Subject string
@@ -18,6 +18,6 @@ type Verdict string
 // The verdicts.
 const (
 	FindingOK      Verdict = "ok"
-	FindingNote    Verdict = "note"    // worth knowing, but not an obstacle
+	FindingNote    Verdict = "note"    // worth knowing, but not a problem
 	FindingProblem Verdict = "problem" // a sync would fail
 )

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// commitGrace is how long a commit may take after the caller gave up, since storing what was read saves reading it again.
+// commitGrace is how long a commit may take after the caller has given up. Storing records that were received saves
+// re-reading them.
 const commitGrace = 20 * time.Second
 
 // flight is a commit in flight.
 type flight struct {
 	commit   Commit
-	advanced bool // whether it has a new state
+	advanced bool // whether it contains a new state
 	refused  []Refusal
 	done     chan error
 }
 
-// launch starts a commit. None may be in flight.
+// launch starts a commit. No other commit may be in flight.
 func (l *loader) launch(ctx context.Context, c Commit, advanced bool) {
 	l.last = time.Now()
 	if len(c.Records) == 0 && len(c.States) == 0 && len(c.Completed) == 0 {
@@ -33,7 +34,7 @@ func (l *loader) launch(ctx context.Context, c Commit, advanced bool) {
 	}()
 }
 
-// landed handles the end of the commit in flight if it has ended. It doesn't wait, and returns the commit's error.
+// landed returns the error of the commit in flight if it has ended. It doesn't wait.
 func (l *loader) landed() error {
 	if l.inFlight == nil {
 		return nil
@@ -54,7 +55,7 @@ func (l *loader) land() error {
 	return l.note(<-l.inFlight.done)
 }
 
-// abandon waits for the commit in flight and ignores its result. Nothing more is committed.
+// abandon waits for the commit in flight and ignores its result. Nothing more will be committed.
 func (l *loader) abandon() { _ = l.land() }
 
 // note handles the result of a commit.

@@ -11,15 +11,15 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// ours is a member that the client adds to a state before it is stored, and removes before it is sent back. It records how the
-// rows of the stream were loaded. A state without it belongs to a stream with all fields selected.
+// ours is a field that the client adds to a state before storing it, and removes before sending it back. It records
+// how the stream's rows were loaded. A state without it belongs to a stream with all fields selected.
 const (
 	ours       = "_client"
 	oursFields = "fields" // the selected paths
-	oursReread = "reread" // true if the stream is to be read from the beginning
+	oursReread = "reread" // true if the stream must be re-read from the beginning
 )
 
-// label returns a state to store for a stream with these fields selected.
+// label returns the state to store for a stream with the given fields selected.
 func label(state *connectorv1.StreamState, fields []string) *connectorv1.StreamState {
 	if len(fields) == 0 {
 		return state
@@ -31,7 +31,7 @@ func label(state *connectorv1.StreamState, fields []string) *connectorv1.StreamS
 	return with(state, oursFields, structpb.NewListValue(&list))
 }
 
-// rereadLabel returns a state to store for a stream that is to be read from the beginning.
+// rereadLabel returns a state that makes the next sync read the stream from the beginning.
 func rereadLabel(state *connectorv1.StreamState) *connectorv1.StreamState {
 	return with(&connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount()}, oursReread, structpb.NewBoolValue(true))
 }
@@ -43,8 +43,9 @@ func with(state *connectorv1.StreamState, name string, value *structpb.Value) *c
 	return &connectorv1.StreamState{Stream: state.GetStream(), Account: state.GetAccount(), Content: labelled}
 }
 
-// unlabel returns the stored states to resume from, as the service sent them. It drops the states of streams that lack a
-// selected field or are marked to be re-read, so they are read from the beginning; notices say so.
+// unlabel returns the stored states to resume from, as the service sent them. It drops the states of streams that
+// lack a selected field or are marked for a re-read, so that those are read from the beginning, and returns a notice
+// for each.
 func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*connectorv1.StreamState, notices []Notice) {
 	told := map[string]bool{}
 	for _, s := range stored {
@@ -74,7 +75,8 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 	return states, notices
 }
 
-// lacking returns the names of the selected fields that rows loaded with other fields lack, or "" if there are none.
+// lacking returns the names of the selected fields that are missing from rows loaded with the given fields, or "" if
+// there are none.
 func (c chosen) lacking(loaded *structpb.ListValue) string {
 	if len(c.fields) == 0 {
 		return "some fields"

@@ -12,19 +12,22 @@ import (
 )
 
 const (
-	// Each commit costs the destination a transaction, so states are collected until they cover this much.
+	// Each commit costs the destination a transaction, so states are collected until the records they cover reach this
+	// size.
 	commitBytes    = 4 << 20
 	commitInterval = time.Second
-	// heldBytes bounds what waits while a commit is in flight; beyond it, the Read waits. As much again may be in flight.
+	// heldBytes bounds the records that wait while a commit is in flight; beyond it, the Read waits. The commit in
+	// flight may hold as much again.
 	heldBytes = 32 << 20
 )
 
-// loader collects the records and states of one Read into commits. Rows are committed together with a state that covers them or,
-// if too many rows wait for one, before it. A state is never committed before its rows.
+// loader collects the records and states of one Read into commits. Rows are committed together with a state that
+// covers them or, if too many are waiting for one, before it. A state is never committed before its rows.
 //
-// One commit at a time is in flight, while the Read continues and the next one is collected. So commits grow as the
-// destination gets slower, and what a commit costs whatever its size, such as round trips, is spread over more rows. The
-// Read waits only when heldBytes have arrived during one commit. The caller of newLoader calls finish or abandon at the end.
+// One commit at a time is in flight, while the Read continues and the next commit is collected. The slower the
+// destination, the larger the commits, which spreads the fixed cost of a commit, such as its round trips, over more
+// rows. The Read waits only when heldBytes have arrived during one commit. The caller of newLoader must call finish
+// or abandon at the end.
 type loader struct {
 	destination Destination
 	committed   func(*connectorv1.RecordBatch) // called for each stored batch
@@ -34,23 +37,23 @@ type loader struct {
 	fields    map[string][]string // selected fields by stream; streams with all fields are absent
 	streams   map[StreamKey]*held
 	order     []StreamKey // order of arrival, so that commits don't depend on map order
-	covered   int         // bytes of records that a state covers
-	uncovered int         // bytes of records that none does yet
+	covered   int         // bytes of records covered by a state
+	uncovered int         // bytes of records not yet covered by a state
 	states    int         // number of waiting states
 	last      time.Time   // when the last commit started
 	inFlight  *flight     // nil if there is none
 }
 
-// held is what a stream has sent that isn't committed yet.
+// held is what a stream has sent that is not yet committed.
 type held struct {
 	covered, uncovered []*connectorv1.RecordBatch
-	records            int64 // since the last state, committed or not
+	records            int64 // number since the last state, committed or not
 	state              *connectorv1.StreamState
 	stored             *connectorv1.StreamState
-	completed          int64 // the generation read to its end, until this is committed; zero if there is none
+	completed          int64 // the generation that was read to its end, or zero if there is none to commit
 }
 
-// newLoader starts with the states stored in the destination.
+// newLoader returns a loader that starts from the states stored in the destination.
 func newLoader(d Destination, states []*connectorv1.StreamState) *loader {
 	l := &loader{destination: d, fields: map[string][]string{}, streams: map[StreamKey]*held{}, last: time.Now()}
 	for _, s := range states {
@@ -70,8 +73,8 @@ func (l *loader) held(stream, account string) *held {
 	return h
 }
 
-// records adds a batch, and starts a commit if enough is waiting. This includes rows without a state yet, since commits would
-// otherwise grow without bound.
+// records adds a batch, and starts a commit if enough is waiting. The commit may include rows without a state, since
+// it could otherwise grow without bound.
 func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -91,7 +94,7 @@ func (l *loader) records(ctx context.Context, batch *connectorv1.RecordBatch) er
 	return l.flush(ctx, true)
 }
 
-// state adds a state, and starts a commit if enough is covered.
+// state adds a state, and starts a commit if it and earlier ones cover enough.
 func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -117,8 +120,8 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	return l.flush(ctx, false)
 }
 
-// tick starts a commit of states that have waited long enough, and handles a commit that has ended. It is called for each message
-// of a Read; there is one every few seconds, so that infrequent states aren't committed late.
+// tick starts a commit of states that have waited long enough, and handles the end of a commit. It is called for each
+// message of a Read. Messages arrive every few seconds at least, so states don't wait much longer than that.
 func (l *loader) tick(ctx context.Context) error {
 	if err := l.landed(); err != nil {
 		return err
@@ -129,8 +132,8 @@ func (l *loader) tick(ctx context.Context) error {
 	return l.flush(ctx, false)
 }
 
-// status records that a stream was read to its end. This counts only if a state covers all its records, as the protocol promises:
-// otherwise, rows could be removed that are sent again after a crash.
+// status records that a stream was read to its end. This counts only if a state covers all its records, as the
+// protocol promises. Otherwise, rows could be removed that are sent again after a crash.
 func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	h := l.held(s.GetStream(), s.GetAccount())
 	if s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE && h.records == 0 {
@@ -138,9 +141,9 @@ func (l *loader) status(s *connectorv1.StreamStatusChange) {
 	}
 }
 
-// flush starts a commit of the waiting states, the rows they cover, and the completions. With everything, it adds the rows
-// that no state covers yet, except those of a stream with a state or a completion in this commit, which would cover them
-// too. It waits for the commit in flight first.
+// flush starts a commit of the waiting states, the rows they cover, and the completions. If everything is true, it
+// adds the rows that no state covers yet, except those of a stream with a state or a completion in this commit, which
+// would then cover them, too. It waits for the commit in flight first.
 func (l *loader) flush(ctx context.Context, everything bool) error {
 	if err := l.land(); err != nil {
 		return err
@@ -173,12 +176,12 @@ func (l *loader) flush(ctx context.Context, everything bool) error {
 	return nil
 }
 
-// finish commits what is left at the end of the Read, and waits for it. If the Read was interrupted, rows without a state are
-// dropped, since they will be sent again.
+// finish commits what is left at the end of the Read, and waits for it. If the Read was interrupted, it drops rows
+// without a state, since they will be sent again.
 func (l *loader) finish(ctx context.Context, orderly bool) error {
 	err := l.flush(ctx, orderly)
 	if err == nil && orderly {
-		err = l.flush(ctx, true) // the rows after the last state of a stream that had one
+		err = l.flush(ctx, true) // rows after a stream's last state that the previous commit left out
 	}
 	if err != nil {
 		return err
@@ -186,7 +189,8 @@ func (l *loader) finish(ctx context.Context, orderly bool) error {
 	return l.land()
 }
 
-// miscounted returns the error for a state whose number of records differs from the number received. The state is not stored.
+// miscounted returns the error for a state that covers a different number of records than arrived. Such a state is
+// not stored.
 func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
 	return &Error{Code: codes.Internal, Failure: &connectorv1.Failure{
 		Class:  connectorv1.FailureClass_FAILURE_CLASS_SYSTEM,
@@ -197,7 +201,7 @@ func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
 	}}
 }
 
-// sizeOf returns the bytes of a batch's JSON.
+// sizeOf returns the size of a batch's JSON in bytes.
 func sizeOf(batch *connectorv1.RecordBatch) int {
 	n := 0
 	for _, r := range batch.GetRecords() {

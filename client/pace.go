@@ -15,18 +15,18 @@ const (
 	defaultAttempts = 5
 	defaultWait     = 500 * time.Millisecond
 	longestWait     = 30 * time.Second
-	// defaultPatience covers the failover of a managed database.
+	// defaultPatience is long enough for the failover of a managed database.
 	defaultPatience = 5 * time.Minute
 )
 
-// pace decides whether and when a sync reads again after a Read that ended early.
+// pace decides whether and when to read again after a Read that ended early.
 type pace struct {
 	backoff  *backoff.ExponentialBackOff
 	attempts int
-	stalled  int // Reads in a row without a new state
+	stalled  int // number of Reads in a row without a new state
 	patience time.Duration
-	endless  bool      // never gives up
-	since    time.Time // when the destination became unavailable; zero if it is available
+	endless  bool      // whether to never give up
+	since    time.Time // when the destination became unavailable, or zero if it is available
 }
 
 func newPace(opts SyncOptions) *pace {
@@ -47,7 +47,7 @@ func newPace(opts SyncOptions) *pace {
 	return p
 }
 
-// rest waits before the next Read, or gives up. It logs the reason.
+// rest waits before the next Read, or gives up and returns the error. It logs the reason.
 func (p *pace) rest(ctx context.Context, cause error, progressed bool, log func(context.Context, *connectorv1.ReadResponse)) error {
 	if progressed {
 		p.stalled, p.since = 0, time.Time{}
@@ -94,7 +94,7 @@ func passing(err error) bool {
 	return ok && e.Retryable()
 }
 
-// warning returns a log entry of the client's own.
+// warning returns a log entry that the client itself created.
 func warning(stream, account, message string) *connectorv1.ReadResponse {
 	return &connectorv1.ReadResponse{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{
 		Level: connectorv1.LogLevel_LOG_LEVEL_WARNING, Stream: stream, Account: account, Message: message}}}

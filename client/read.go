@@ -11,9 +11,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// ReadOnce reads streams and calls handle for each message, in order, including the summary. While handle runs, no more than
-// gRPC's windows is received. An error of handle ends the Read and is returned unchanged. The strings of a message share
-// memory, so clone a string to keep it for long.
+// ReadOnce reads streams and calls handle for each message, in order, including the summary. While handle runs, the
+// client buffers no more than gRPC's windows. An error of handle ends the Read and is returned unchanged. The strings
+// of a message share memory, so clone any that you keep for long.
 //
 // The summary is nil if the Read ended early. If a stream failed, both the summary and the error are set. ReadOnce doesn't
 // retry: use Read or Sync, or retry with the last stored states.
@@ -21,7 +21,7 @@ func (c *Client) ReadOnce(
 	ctx context.Context, req *connectorv1.ReadRequest, handle func(*connectorv1.ReadResponse) error,
 ) (*connectorv1.Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when handle gave up
+	defer cancel() // ends the call when handle fails
 	stream, err := c.service.Read(ctx, req, grpc.ForceCodecV2(newCodec()))
 	if err != nil {
 		return nil, asError(ctx, err)
@@ -48,7 +48,7 @@ func (c *Client) ReadOnce(
 	return summary, nil
 }
 
-// brokenOff returns the error of a Read that ended without a summary but with status OK.
+// brokenOff returns the error of a Read that ended with status OK but without a summary.
 func brokenOff() *Error {
 	return &Error{Code: codes.Unavailable, Failure: &connectorv1.Failure{
 		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,

@@ -8,13 +8,13 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Report says what a Sync did.
+// Report describes the outcome of a Sync.
 type Report struct {
-	// Streams are in selection order; the accounts of a stream follow each other.
+	// Streams are in the order of the selection. The accounts of a stream follow each other.
 	Streams []StreamReport
 	// Reads is the number of Reads: one, plus one for each interruption.
 	Reads int
-	// Requests counts the requests that the service made to the source, as far as it reported them.
+	// Requests counts the service's requests to the source, as far as it reported them.
 	Requests int64
 	// Duration is the time from the call of Sync to its return.
 	Duration time.Duration
@@ -25,32 +25,33 @@ type StreamReport struct {
 	Stream, Account string
 	// Status is COMPLETE, INCOMPLETE or SKIPPED, or UNSPECIFIED if the stream never started.
 	Status connectorv1.StreamStatus
-	// Failure is the reason if the stream is SKIPPED, or INCOMPLETE after a failure.
+	// Failure is the reason why the stream is SKIPPED, or why it failed if it is INCOMPLETE.
 	Failure *connectorv1.Failure
-	// Upserts, Deletes and DeletesMatching count the records that the destination committed, by operation. Records sent again
-	// after an interruption count again. A DELETE_MATCHING counts once, however many rows it deletes.
+	// Upserts, Deletes and DeletesMatching count the records that the destination committed, by operation. Records
+	// that were sent again after an interruption count again. A DELETE_MATCHING counts as one, however many rows it
+	// deletes.
 	Upserts, Deletes, DeletesMatching int64
-	// Withheld counts records that the service didn't send because the destination can't apply their operation. Such rows are
-	// deleted at the source but stay in the destination. Interrupted Reads don't count.
+	// Withheld counts records that the service didn't send because the destination can't apply their operation. Their
+	// rows are deleted at the source but stay in the destination. Interrupted Reads are not included.
 	Withheld int64
 	// SetAside lists objects that couldn't be read and are missing or stale in the destination, at most 20 of them.
-	// SetAsideTotal counts all. The stream is COMPLETE without them; later syncs retry them.
+	// SetAsideTotal is the number of all. The stream can be COMPLETE without them; later syncs retry them.
 	SetAside      []*connectorv1.SetAside
 	SetAsideTotal int64
-	// Reconciliation has the counts of the comparison, if one was requested and the stream could be compared.
+	// Reconciliation has the counts of the comparison, if one was requested and the stream supports it.
 	Reconciliation *connectorv1.Reconciliation
 	// Bytes is the size of the records as JSON.
 	Bytes int64
 	// Duration is the time from the stream's first message to its last. Streams are read concurrently.
 	Duration time.Duration
-	// Refused lists records that the destination couldn't store and set aside, at most MaxRefused of them. Their rows are
-	// missing or stale; the stream is COMPLETE nevertheless.
+	// Refused lists records that the destination couldn't store and set aside, at most MaxRefused of them. Their rows
+	// are missing or stale, but the stream can still be COMPLETE.
 	Refused []Refusal
-	// RefusedTotal counts these records, listed or not.
+	// RefusedTotal is the number of all such records.
 	RefusedTotal int
 }
 
-// RefusedNotice returns a message for users about the records that were set aside, or "" if there are none.
+// RefusedNotice returns a message for users about the records in Refused, or "" if there are none.
 func (s *StreamReport) RefusedNotice() string {
 	if s.RefusedTotal == 0 {
 		return ""
@@ -70,7 +71,7 @@ func (s *StreamReport) RefusedNotice() string {
 	return notice + strings.Join(each, ", ")
 }
 
-// SetAsideNotice returns a message for users about the objects that could not be read, or "" if there are none.
+// SetAsideNotice returns a message for users about the objects in SetAside, or "" if there are none.
 func (s *StreamReport) SetAsideNotice() string {
 	if s.SetAsideTotal == 0 {
 		return ""
@@ -90,7 +91,7 @@ func (s *StreamReport) SetAsideNotice() string {
 	return notice + strings.Join(each, ", ")
 }
 
-// MaxRefused is the maximum number of records of one stream and account that a report lists.
+// MaxRefused is the maximum number of records that [StreamReport] lists in Refused.
 const MaxRefused = 20
 
 // Total returns the sums over all streams. Its Status is the worst of theirs.

@@ -12,26 +12,29 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Handlers handle the messages of a Read. They are called one at a time and in order; nil ones are not called. While a handler
-// runs, no more than gRPC's windows is received. An error of a handler ends the Read and is returned unchanged.
+// Handlers handle the messages of a Read. They are called one at a time, in order; nil handlers are skipped. While a
+// handler runs, the client buffers no more than gRPC's windows. An error of a handler ends the Read and is returned
+// unchanged.
 type Handlers struct {
 	// Records is called with each batch. Apply the records in order, by primary key. After an interruption, the records since
 	// the last state are sent again.
 	Records func(context.Context, *connectorv1.RecordBatch) error
-	// State is called with each state, which covers every record of its stream and account so far. When it returns nil, the
-	// state and these records count as committed: this Read resumes from there, and another Read may start from there.
+	// State is called with each state, which covers every record of its stream and account so far. When it returns
+	// nil, the state and these records count as committed: if this Read is interrupted, it resumes from there, and a
+	// later Read may start from there.
 	State func(context.Context, *connectorv1.StreamState) error
 	// Other is called with all other messages: statuses, progress, logs. It must not change the message.
 	Other func(*connectorv1.ReadResponse)
 }
 
-// Read reads streams to their end, starting from the states in the request. If the Read ends early for a passing reason, or
-// because its replica shuts down, it resumes from the last committed states, after a wait of half a second that doubles up to
-// 30 s, or after the time that the service requests. Read gives up after five attempts in a row without a new committed state.
+// Read reads streams to their end, starting from the states in the request. If a Read ends early for a temporary
+// reason, or because its replica shuts down, it resumes from the last committed states. It first waits half a second,
+// doubling up to 30 s, or as long as the service requests. It gives up after five attempts in a row without a new
+// committed state.
 //
-// The summary is the sum over all attempts. It is nil if no attempt was completed; the error is then an [*Error], the context's
-// or a handler's. Both are set if a stream failed permanently. If a limit in the request ends the Read, the summary has
-// has_more. Unlike Read, [Client.ReadOnce] doesn't resume.
+// The summary is the sum over all attempts. It is nil if no attempt was completed; the error is then an [*Error], the
+// context's error or a handler's. Both are non-nil if a stream failed permanently. If a limit in the request ends the
+// Read, the summary has has_more set. To read without resuming, use [Client.ReadOnce].
 func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handlers) (*connectorv1.Summary, error) {
 	r := &reading{client: c, handlers: h, req: proto.CloneOf(req), tally: newTally(), begun: time.Now()}
 	err := resume(ctx, newPace(SyncOptions{Follow: req.GetFollow()}), len(req.GetStreams()), r)
@@ -45,18 +48,18 @@ func (c *Client) Read(ctx context.Context, req *connectorv1.ReadRequest, h Handl
 type reading struct {
 	client     *Client
 	handlers   Handlers
-	req        *connectorv1.ReadRequest // of the next attempt
+	req        *connectorv1.ReadRequest // the request of the next attempt
 	tally      *tally
 	summary    *connectorv1.Summary
 	begun      time.Time
 	progressed bool  // whether the current attempt committed a new state
-	broken     error // why the last attempt ended early
+	broken     error // the reason why the last attempt ended early
 }
 
 // attempt does one Read of the streams left in the request.
 func (r *reading) attempt(ctx context.Context) (outcome, error) {
 	r.progressed = false
-	var refused error // by a handler
+	var refused error // the error of a handler
 	summary, err := r.client.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
 		refused = r.take(ctx, m)
 		return refused
@@ -114,10 +117,10 @@ func (r *reading) observe(_ context.Context, m *connectorv1.ReadResponse) {
 	}
 }
 
-// limited reports whether the request has a limit that ends a Read with work left.
+// limited reports whether the request has a limit that can end a Read with work left.
 func (r *reading) limited() bool { return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil }
 
-// left removes from the request the streams for which another attempt would be useless, and returns the others.
+// left removes streams from the request for which another attempt would be useless, and returns the others.
 func (r *reading) left() []chosen {
 	var all []chosen
 	for _, s := range r.req.GetStreams() {

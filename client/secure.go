@@ -56,11 +56,11 @@ func (o *Options) transport(target string) (credentials.TransportCredentials, er
 // bearer sends a token with each call.
 type bearer struct {
 	token, file string
-	plaintext   bool // whether plaintext is allowed, because the target is on this machine
+	plaintext   bool // whether plaintext is allowed because the target is on this machine
 }
 
-// token returns the per-call credentials for target. gRPC would refuse a token on a plaintext connection only if these
-// credentials asked for it; token refuses it in advance, with a message that says what to do.
+// token returns the per-call credentials for target. If a token would be sent in plaintext to another machine, it
+// returns an error that says what to do, which gRPC's own error doesn't.
 func (o *Options) token(target string, creds credentials.TransportCredentials) (credentials.PerRPCCredentials, error) {
 	b := bearer{o.Token, o.TokenFile, local(target)}
 	if b.token != "" && b.file != "" {

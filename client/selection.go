@@ -15,19 +15,21 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Selection says which streams of a catalog to read, and which of their fields. The zero value selects everything.
+// Selection selects streams of a catalog, and their fields. The zero value selects everything.
 //
-// A pattern is a name, or has the wildcards of [path.Match]: "invoice*" is invoices, invoice_items and invoice_line_items.
+// A pattern is a name, with the wildcards of [path.Match]: "invoice*" matches invoices, invoice_items and
+// invoice_line_items.
 type Selection struct {
-	// Select has patterns of the streams to read. Empty means all.
+	// Select lists patterns of streams to read. Empty means all.
 	Select []string `json:"select,omitempty" yaml:"select,omitempty"`
-	// Exclude has patterns of streams to exclude from these.
+	// Exclude lists patterns of streams not to read, even if they match Select.
 	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
-	// Fields has the paths of the fields to read, such as "id" or "billing_details.email", by stream pattern. A stream that
-	// no pattern matches is read with all fields; a stream that several patterns match is read with the fields of all of them.
-	// The primary key and the cursor are always read.
+	// Fields maps stream patterns to the paths of the fields to read, such as "id" or "billing_details.email". A
+	// stream that matches no pattern is read with all fields; a stream that matches several is read with the fields of
+	// all of them. The primary key and the cursor are always read.
 	Fields map[string][]string `json:"fields,omitempty" yaml:"fields,omitempty"`
-	// LeaveOut names streams to exclude if Select is empty. Unlike in Exclude, names that aren't in the catalog are ignored.
+	// LeaveOut names streams to exclude if Select is empty. Unlike with Exclude, names that aren't in the catalog are
+	// ignored.
 	LeaveOut []string `json:"-" yaml:"-"`
 }
 
@@ -52,7 +54,7 @@ type chosen struct {
 	fields []string            // empty means all
 }
 
-// streams returns the streams of all.
+// streams returns the streams without their fields.
 func streams(all []chosen) []*connectorv1.Stream {
 	list := make([]*connectorv1.Stream, len(all))
 	for i, c := range all {
@@ -61,8 +63,8 @@ func streams(all []chosen) []*connectorv1.Stream {
 	return list
 }
 
-// Streams returns the selected streams of a catalog, in the order in which they are read. Their schemas have only the selected
-// fields. If the selection is invalid, the error is an [*Error] with violations.
+// Streams returns the selected streams of a catalog, in the order in which they are read. Their schemas contain only
+// the selected fields. If the selection is invalid, the error is an [*Error] with violations.
 func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream, error) {
 	all, err := s.of(catalog)
 	if err != nil {
@@ -71,8 +73,8 @@ func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream
 	return streams(all), nil
 }
 
-// of applies the selection to a catalog. Streams are in the order of the patterns, then of the catalog. A pattern that matches
-// nothing is an error, since it is probably a typo.
+// of applies the selection to a catalog. Streams are ordered by pattern, then by their order in the catalog. A
+// pattern without a match is an error, since it is probably a typo.
 func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 	m := matcher{catalog: catalog}
 	selected := catalog
@@ -155,8 +157,8 @@ func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
 	return matching
 }
 
-// checkFields adds a violation for each field that the stream's schema doesn't have, if it has any: a column that stays empty is
-// useless.
+// checkFields adds a violation for each path that isn't in the stream's schema, if it has one, since the column would
+// always be empty.
 func (m *matcher) checkFields(at string, stream *connectorv1.Stream, paths []string) {
 	properties := propertiesOf(stream.GetJsonSchema())
 	if len(properties) == 0 {
@@ -176,7 +178,7 @@ func choose(stream *connectorv1.Stream, fields []string) chosen {
 		return chosen{stream: stream}
 	}
 	if parent := stream.GetParentField(); parent != "" {
-		fields = append(slices.Clone(fields), parent) // the source names it to delete the children of a parent
+		fields = append(slices.Clone(fields), parent) // the source needs it to delete the children of a parent
 	}
 	keep := map[string]bool{}
 	for _, p := range slices.Concat(fields, stream.GetPrimaryKey(), []string{stream.GetCursorField()}) {
@@ -199,10 +201,10 @@ func choose(stream *connectorv1.Stream, fields []string) chosen {
 	return chosen{stream: pruned, fields: slices.Compact(fields)}
 }
 
-// allFields selects every field that is read if none is selected, besides others that are named.
+// allFields stands for all fields that are read by default. Others can be named in addition.
 const allFields = "*"
 
-// topOf returns the first name of a field's path, without the brackets of an array.
+// topOf returns the first element of a field's path, without the brackets of an array.
 func topOf(path string) string {
 	top, _, _ := strings.Cut(path, ".")
 	return strings.TrimSuffix(top, "[]")

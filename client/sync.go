@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// SyncOptions say what to sync, and where to.
+// SyncOptions are the options of [Client.Sync].
 type SyncOptions struct {
 	// Config is the configuration, as described by Spec's config_schema.
 	Config *structpb.Struct
@@ -21,32 +21,33 @@ type SyncOptions struct {
 	Destination Destination
 	// Selection selects the streams and fields to sync. The zero value means everything.
 	Selection Selection
-	// Reread makes the sync re-read the streams from the beginning, whatever states are stored. If it is interrupted, the next
-	// sync resumes the re-read.
+	// Reread makes the sync re-read the streams from the beginning, whatever states are stored. If it is interrupted,
+	// the next sync resumes the re-read.
 	Reread bool
 	// Attempts is the number of Reads in a row without a new stored state after which Sync gives up. Zero means 5.
 	Attempts int
-	// Wait is the time to wait after the first of these. It doubles up to 30 s, and is longer if the service requests it. Zero
-	// means half a second.
+	// Wait is the time to wait before the first retry. It doubles up to 30 s, and is longer if the service requests
+	// it. Zero means half a second.
 	Wait time.Duration
-	// Patience is how long the destination may be unreachable, or blocked by another client, before Sync gives up. Until then,
-	// it retries as after a Read that ended early. Zero means five minutes.
+	// Patience is how long the destination may be unreachable, or blocked by another client, before Sync gives up.
+	// Until then, Sync retries as after a Read that ended early. Zero means five minutes.
 	Patience time.Duration
-	// Reconcile makes the sync compare each stream that has events with the source at the end, and repair what the events
-	// missed. The first sync of a stream has nothing to compare.
+	// Reconcile makes the sync end with a comparison: each stream that has events is compared with the source, and any
+	// difference is repaired. The first sync of a stream has nothing to compare.
 	Reconcile bool
-	// Follow makes the sync continue after it has caught up, and store changes as they happen, until ctx is done. Reads that
-	// end early are resumed without limit, with waits of up to 30 s.
+	// Follow makes the sync continue after it has caught up, and store changes as they happen, until ctx is done. It
+	// resumes Reads that end early any number of times, with waits of up to 30 s.
 	Follow bool
-	// FollowInterval is how often to look for changes. Zero means the service's default.
+	// FollowInterval is how often to check for changes. Zero means the service's default.
 	FollowInterval time.Duration
 	// Observe, if set, is called with each message of each Read after it was handled, and with a LogEntry before each new Read.
 	// It must not retain or change the message, and blocks the sync while it runs.
 	Observe func(context.Context, *connectorv1.ReadResponse)
 }
 
-// Sync reads streams into a destination, each from the state stored there, until all are complete. If a Read ends early for a
-// passing reason, or with work left, it resumes from the last stored state. Streams that the key may not read are skipped.
+// Sync reads streams into a destination, each from the state stored there, until all are complete. If a Read ends
+// early for a temporary reason, or with work left, Sync resumes from the last stored state. It skips streams that the
+// key can't read.
 //
 // The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED. It is an [*Error] if the service or a stream
 // failed, or else the error of the context or the destination. With Follow, Sync returns only if ctx is done or a failure is
@@ -68,8 +69,8 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	return report, err
 }
 
-// Forget marks the selected streams in the destination so that the next Sync reads them from the beginning. It returns how many
-// of them had a state.
+// Forget marks the selected streams in the destination, so that the next Sync reads them from the beginning. It
+// returns how many of them had a state.
 func (c *Client) Forget(ctx context.Context, opts SyncOptions) (int, error) {
 	r := &run{client: c, opts: opts, tally: newTally()}
 	if err := r.discover(ctx); err != nil {
@@ -94,10 +95,10 @@ type run struct {
 	chosen     []chosen
 	tally      *tally
 	reads      int
-	rest       []chosen // with work left
-	progressed bool     // whether the current Read stored a new state
+	rest       []chosen // streams with work left
+	progressed bool     // whether the current Read has stored a new state
 
-	reconcile bool // whether the Read compares instead of reading changes
+	reconcile bool // whether the Read compares streams instead of reading changes
 }
 
 // untilDone reads streams until none has work left.
@@ -108,7 +109,7 @@ func (r *run) untilDone(ctx context.Context, rest []chosen) error {
 	return resume(ctx, newPace(r.opts), len(rest), r)
 }
 
-// reconcilable returns the streams that can be compared with the source.
+// reconcilable returns the streams that the source can compare.
 func (r *run) reconcilable() []chosen {
 	return slices.DeleteFunc(slices.Clone(r.chosen), func(c chosen) bool {
 		return c.stream.GetFreshness() != connectorv1.Freshness_FRESHNESS_EVENTS || !r.tally.complete(c.stream.GetName())
@@ -128,7 +129,7 @@ func (r *run) attempt(ctx context.Context) (outcome, error) {
 
 func (r *run) left() []chosen { return r.rest }
 
-// discover determines the streams to read. It retries like a Read if the service is temporarily unavailable.
+// discover determines the streams to read. If the service is temporarily unavailable, it retries, as for a Read.
 func (r *run) discover(ctx context.Context) error {
 	pace := newPace(r.opts)
 	for {
@@ -146,8 +147,8 @@ func (r *run) discover(ctx context.Context) error {
 	}
 }
 
-// read does one Read of these streams from the stored states. It reports whether the Read had a summary, which it can have
-// despite an error: that of a stream.
+// read does one Read of these streams from the stored states. It reports whether the Read ended with a summary, which
+// it may even if a stream failed.
 func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
 	begun, err := r.opts.Destination.Begin(ctx, streams(rest))
 	if err != nil {
@@ -171,7 +172,7 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	load.committed, load.refused = r.tally.committed, r.tally.refuse
 	load.advanced = func() { r.progressed = true }
 	defer load.abandon()
-	var refused error // by the destination, which would refuse the same records now
+	var refused error // the destination's error, which would recur with the same records
 	summary, err := r.client.ReadOnce(ctx, &connectorv1.ReadRequest{
 		Config:       r.opts.Config,
 		Streams:      configure(rest),
@@ -190,10 +191,10 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		r.tally.reopen(rest)
 		return false, refused
 	}
-	// Store what a state covers even if the caller gave up, to avoid reading it again.
+	// Store what a state covers even if the caller has given up, to avoid re-reading it.
 	if stored := load.finish(context.WithoutCancel(ctx), summary != nil); stored != nil {
 		r.tally.reopen(rest)
-		if passing(err) { // the destination's error decides whether to retry
+		if passing(err) { // whether to retry depends on the destination's error
 			err = nil
 		}
 		return false, errors.Join(err, stored)
@@ -224,7 +225,7 @@ func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadRespons
 	return err
 }
 
-// forget marks the streams of these states to be read from the beginning, and returns the marked states.
+// forget returns states that mark their streams to be read from the beginning, and stores them in the destination.
 func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]*connectorv1.StreamState, error) {
 	var labels []*connectorv1.StreamState
 	for _, s := range states {
@@ -239,7 +240,7 @@ func (r *run) forget(ctx context.Context, states []*connectorv1.StreamState) ([]
 	return labels, nil
 }
 
-// notify reports what the destination found in Begin.
+// notify logs the notices that Begin returned.
 func (r *run) notify(ctx context.Context, notices []Notice) {
 	for _, n := range notices {
 		r.observe(ctx, warning(n.Stream, "", n.Message))
@@ -253,7 +254,7 @@ func (r *run) observe(ctx context.Context, m *connectorv1.ReadResponse) {
 	}
 }
 
-// followInterval returns the interval for a request, or nil to leave it to the service.
+// followInterval returns the interval for a request, or nil for the service's default.
 func followInterval(opts SyncOptions) *durationpb.Duration {
 	if !opts.Follow || opts.FollowInterval == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 // tally counts what a Sync did, over all its Reads.
 type tally struct {
 	streams  map[StreamKey]*count
-	order    []StreamKey // of the first message
+	order    []StreamKey // by first message
 	requests int64
 }
 
@@ -19,12 +19,12 @@ type tally struct {
 type count struct {
 	StreamReport
 	first, last time.Time
-	refused     map[string]Refusal // by key
+	refused     map[string]Refusal // by primary key
 }
 
 func newTally() *tally { return &tally{streams: map[StreamKey]*count{}} }
 
-// touch returns the count of a stream and records that a message of the stream arrived.
+// touch returns the count of a stream, and records the arrival of a message.
 func (t *tally) touch(stream, account string) *count {
 	key := StreamKey{stream, account}
 	c, ok := t.streams[key]
@@ -60,7 +60,7 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	}
 }
 
-// begun replaces the refused records of these streams by those in the destination.
+// begun replaces the refused records of these streams by those that Begin returned.
 func (t *tally) begun(streams []chosen, refused []Refusal) {
 	for _, key := range t.order {
 		if asked(streams, key.Stream) {
@@ -81,7 +81,8 @@ func (t *tally) refuse(r Refusal) {
 	c.refused[r.Key] = r
 }
 
-// reopen records that some received records of these streams were not stored, whatever status they have.
+// reopen marks those of these streams that are COMPLETE as INCOMPLETE, because some of their records arrived but were not
+// stored.
 func (t *tally) reopen(streams []chosen) {
 	for _, key := range t.order {
 		if c := t.streams[key]; asked(streams, key.Stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
@@ -94,7 +95,7 @@ func asked(streams []chosen, name string) bool {
 	return slices.ContainsFunc(streams, func(c chosen) bool { return c.stream.GetName() == name })
 }
 
-// summary records the summary of a Read, which is nil if there was none.
+// summary records the summary of a Read. A nil summary is ignored.
 func (t *tally) summary(s *connectorv1.Summary) {
 	t.requests += s.GetRequests()
 	for _, stream := range s.GetStreams() {
@@ -141,7 +142,8 @@ func (t *tally) complete(stream string) bool {
 	return seen
 }
 
-// followable returns the streams that another Read could follow: all but those that were skipped or failed permanently.
+// followable returns the streams that another Read could follow: all except those that were skipped or failed
+// permanently.
 func (t *tally) followable(all []chosen) []chosen {
 	return slices.DeleteFunc(slices.Clone(all), func(c chosen) bool {
 		seen, done := false, true
@@ -155,7 +157,7 @@ func (t *tally) followable(all []chosen) []chosen {
 	})
 }
 
-// done reports whether another Read would be useless: the stream is complete, skipped, or failed permanently.
+// done reports whether another Read would be useless: the stream is complete, was skipped, or failed permanently.
 func (c *count) done() bool {
 	if c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || c.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
 		return true
