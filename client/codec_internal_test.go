@@ -36,7 +36,8 @@ func encode(t testing.TB, m proto.Message) []byte {
 	return encoded
 }
 
-// TestUsualRecordsAreDecodedHere also holds the decoding to few allocations, whatever the number of records.
+// TestUsualRecordsAreDecodedHere checks that the fast path decodes the usual records, with few allocations however
+// many records there are.
 func TestUsualRecordsAreDecodedHere(t *testing.T) {
 	message := usualRecords()
 	encoded := encode(t, message)
@@ -49,7 +50,7 @@ func TestUsualRecordsAreDecodedHere(t *testing.T) {
 	}
 }
 
-// BenchmarkCodec decodes a message of the usual size, with small and with large records.
+// BenchmarkCodec decodes messages of the usual size, with small and with large records.
 func BenchmarkCodec(b *testing.B) {
 	for name, size := range map[string]int{"small": 200, "large": 2500} {
 		b.Run(name, func(b *testing.B) {
@@ -73,7 +74,8 @@ func BenchmarkCodec(b *testing.B) {
 	}
 }
 
-// FuzzCodec holds the codec against protobuf's: both accept the same, and make the same of it.
+// FuzzCodec compares the codec with protobuf's own: both must accept the same messages and decode them to the same
+// values.
 func FuzzCodec(f *testing.F) {
 	usual := encode(f, usualRecords())
 	structs := recordsMessage(&connectorv1.Record{DataStruct: &structpb.Struct{}, AsOf: &timestamppb.Timestamp{Seconds: -1}})

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestUnreachableSaysWhatToDo has the words of crypto/tls and gRPC in it, as they come.
+// TestUnreachableSaysWhatToDo uses actual error messages of crypto/tls and gRPC.
 func TestUnreachableSaysWhatToDo(t *testing.T) {
 	const layers = `connection error: desc = "transport: authentication handshake failed: `
 	for message, want := range map[string]string{

@@ -12,7 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// A sync into a database that keeps the rows and the states. Run it as often as new rows are wanted.
+// This example syncs into a database that stores the rows and the states. Run it whenever new rows are wanted.
 func ExampleClient_Sync() {
 	ctx := context.Background()
 	service, err := client.Dial("connector.example.com:50051", client.Options{TokenFile: "/run/secrets/token"})
@@ -45,8 +45,8 @@ func ExampleClient_Sync() {
 	}
 }
 
-// A Read with handlers, for programs that store records themselves. It resumes automatically after a passing failure, or when the
-// replica that it reads from shuts down.
+// This example is for programs that store records themselves. Read resumes automatically after a temporary failure,
+// or when the replica that it reads from shuts down.
 func ExampleClient_Read() {
 	ctx := context.Background()
 	service, err := client.Dial("dns:///connector.pipelines.svc.cluster.local:50051", client.Options{
@@ -59,14 +59,14 @@ func ExampleClient_Read() {
 	var waiting []*connectorv1.RecordBatch
 	summary, err := service.Read(ctx, &connectorv1.ReadRequest{
 		Streams: []*connectorv1.ConfiguredStream{{Stream: "charges", SyncMode: connectorv1.SyncMode_SYNC_MODE_INCREMENTAL}},
-		States:  nil, // those that State stored last time
+		States:  nil, // the states that State stored in the previous run
 	}, client.Handlers{
 		Records: func(_ context.Context, batch *connectorv1.RecordBatch) error {
 			waiting = append(waiting, batch)
 			return nil
 		},
 		State: func(_ context.Context, state *connectorv1.StreamState) error {
-			// Store the batches and the state in one transaction, then:
+			// Store the waiting batches and the state in one transaction, then:
 			waiting = nil
 			return nil
 		},
@@ -77,7 +77,7 @@ func ExampleClient_Read() {
 	fmt.Println(summary.GetHasMore())
 }
 
-// What the service offers, and whether a key may read it.
+// This example lists the streams of the service, and whether a key can read them.
 func ExampleClient_Discover() {
 	ctx := context.Background()
 	service, err := client.Dial("127.0.0.1:50051", client.Options{})

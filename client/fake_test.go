@@ -21,21 +21,22 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// fakeService is a connector of numbered records. A stream's record i has the id i modulo the number of ids, so that later
-// ones replace earlier ones, and each seventh is a DELETE. The state is the number of the next record.
+// fakeService is a connector whose streams consist of numbered records. Record i has the id i modulo ids, so later
+// records replace earlier ones, and every seventh is a DELETE. A state is the number of the next record.
 type fakeService struct {
 	connectorv1.UnimplementedConnectorServiceServer
 	streams []string
-	records int // of each stream
-	page    int // records between two states
-	padding int // bytes to add to each record
-	// before, if set, is asked before each page and at the end of each Read, which its error ends.
+	records int // per stream
+	page    int // number of records between two states
+	padding int // number of bytes to add to each record
+	// before, if set, is called before each page and at the end of each Read. Its error ends the Read.
 	before func(read int, stream string, next int) error
-	// failures end a stream as INCOMPLETE, or SKIPPED if of class PERMISSION, after its first page.
+	// failures, if set, returns a failure with which to end a stream after its first page: SKIPPED if its class is
+	// PERMISSION, otherwise INCOMPLETE.
 	failures func(read int, stream string) *connectorv1.Failure
-	// drains, if set, is called before each page and reports whether to leave the rest of the stream to another Read.
+	// drains, if set, is called before each page, and reports whether to leave the rest of the stream to another Read.
 	drains func(read int, stream string) bool
-	// adorn, if set, completes the summaries of streams.
+	// adorn, if set, is called with the summary of each stream and may change it.
 	adorn func(read int, s *connectorv1.StreamSummary)
 
 	mu    sync.Mutex
@@ -44,7 +45,7 @@ type fakeService struct {
 
 const ids = 50
 
-// fakeRecord is record i of every stream.
+// fakeRecord returns record i of a stream.
 func fakeRecord(i int) *connectorv1.Record {
 	r := &connectorv1.Record{
 		Operation: connectorv1.Operation_OPERATION_UPSERT,
@@ -117,7 +118,7 @@ func (f *fakeService) Read(req *connectorv1.ReadRequest, out grpc.ServerStreamin
 	return failed
 }
 
-// readStream sends one stream.
+// readStream sends the records and states of one stream.
 func (f *fakeService) readStream(
 	read int, name string, next int, out grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) (*structpb.Struct, *connectorv1.Failure, error) {
@@ -165,7 +166,7 @@ func (f *fakeService) readStream(
 	return state, nil, tell(connectorv1.StreamStatus_STREAM_STATUS_COMPLETE)
 }
 
-// statusOf makes the error that the service makes of a failure.
+// statusOf returns the gRPC error with which the service reports a failure.
 func statusOf(code codes.Code, failure *connectorv1.Failure) error {
 	st, err := status.New(code, failure.GetMessage()).WithDetails(failure)
 	if err != nil {
@@ -180,7 +181,7 @@ func transient(stream string) *connectorv1.Failure {
 		Message: "Stripe is out of order.", Retryable: true, Stream: stream}
 }
 
-// connect serves f in memory and returns a client of it. Both end with the test.
+// connect serves f in memory and returns a client. Both are closed when the test ends.
 func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
@@ -209,7 +210,7 @@ func connect(t *testing.T, f connectorv1.ConnectorServiceServer) *client.Client 
 	return c
 }
 
-// healthy reports that the connector accepts calls, as the service does.
+// healthy returns a health server that reports, as the service does, that the connector accepts calls.
 func healthy() *health.Server {
 	h := health.NewServer()
 	h.SetServingStatus(connectorv1.ConnectorService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)

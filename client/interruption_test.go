@@ -12,7 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// away is a destination that is out of reach for a while.
+// away is a destination that is temporarily unreachable.
 type away struct {
 	*memory
 	until time.Time

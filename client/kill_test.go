@@ -25,13 +25,13 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// The environment of the processes that TestKill starts.
+// Environment variables of the child processes of TestKill.
 const (
 	childTarget      = "STRIPE_CONNECTOR_TEST_TARGET"
 	childDestination = "STRIPE_CONNECTOR_TEST_DESTINATION"
 )
 
-// child syncs until it is done or killed.
+// child runs one sync and returns the exit code.
 func child(target, to string) int {
 	ctx := context.Background()
 	d, err := all.Kinds().Open(ctx, to)
@@ -50,7 +50,8 @@ func child(target, to string) int {
 	return 0
 }
 
-// TestKill kills processes that sync, at random moments, until one comes to its end, and compares the rows with the truth.
+// TestKill runs a sync in child processes, which it kills at random moments until one completes. Then it compares the
+// rows with the truth.
 func TestKill(t *testing.T) {
 	const records, page = 4000, 40
 	f := &fakeService{streams: []string{"a", "b"}, records: records, page: page,
@@ -73,7 +74,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			kills := 0
 			for killed := true; killed; kills++ {
-				// Longer each time, so that slow machines come to the end, too.
+				// Wait longer each time, so that a sync also completes on a slow machine.
 				killed = runAndKill(t, target, test.to, time.Duration(20+rand.IntN(100)+kills*kills)*time.Millisecond)
 			}
 			t.Logf("killed %d times", kills-1)
@@ -89,7 +90,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// runAndKill runs a sync in a process of its own and kills it after some time, unless it has ended before.
+// runAndKill runs a sync in a child process and kills it after a while. It reports false if the sync completed
+// before.
 func runAndKill(t *testing.T, target, to string, after time.Duration) (killed bool) {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -108,7 +110,7 @@ func runAndKill(t *testing.T, target, to string, after time.Duration) (killed bo
 	return err != nil
 }
 
-// serveTCP serves f on a port of this machine until the test ends.
+// serveTCP serves f on a local port until the test ends.
 func serveTCP(t *testing.T, f connectorv1.ConnectorServiceServer) (target string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -156,7 +158,7 @@ func sqliteRows(t *testing.T, path, stream string) map[string]string {
 	return all
 }
 
-// lineRows applies the lines of a file, of which there must be just as many as records.
+// lineRows returns the rows that result from the lines of a file. The number of lines must equal records.
 func lineRows(t *testing.T, path string, records int) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(path)

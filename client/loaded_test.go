@@ -9,8 +9,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// syncFields syncs stream a with some fields, and returns the state that the service got, the number from which it read
-// on, and what was logged.
+// syncFields syncs stream a with the given fields. It returns the number of the record from which the service
+// resumed, and the logged messages.
 func syncFields(t *testing.T, f *fakeService, m *memory, opts client.SyncOptions, fields ...string) (from int, logged string) {
 	t.Helper()
 	opts.Destination = m
@@ -64,7 +64,8 @@ func TestAWidenedSelectionIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestANarrowedSelectionIsRemembered widens a selection to what it was before: rows that came meanwhile lack it.
+// TestANarrowedSelectionIsRemembered narrows a selection and widens it again. The rows loaded in between lack fields,
+// so the stream must be re-read.
 func TestANarrowedSelectionIsRemembered(t *testing.T) {
 	f, m := &fakeService{streams: []string{"a"}, records: 20, page: 10}, newMemory()
 	syncFields(t, f, m, client.SyncOptions{})
@@ -81,7 +82,7 @@ func TestReread(t *testing.T) {
 		t.Errorf("the first sync read from %d", from)
 	}
 	f.records = 30
-	// A reread that ends before its first state is not forgotten.
+	// A re-read that fails before its first state must not be forgotten.
 	f.before = func(int, string, int) error { return statusOf(3, &connectorv1.Failure{Message: "broken"}) }
 	opts := client.SyncOptions{Destination: m, Reread: true}
 	if _, err := connect(t, f).Sync(t.Context(), opts); err == nil {

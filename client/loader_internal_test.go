@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// gate is a destination whose commits wait to be let through.
+// gate is a destination whose commits block until the test releases them.
 type gate struct {
 	Destination
 	release chan struct{}
@@ -26,7 +26,7 @@ func (g *gate) Commit(_ context.Context, c Commit) error {
 	return nil
 }
 
-// gated is a loader into a gate.
+// gated is a loader that commits to a gate.
 type gated struct {
 	*gate
 	*loader
@@ -40,7 +40,7 @@ func newGated(t *testing.T) gated {
 	return gated{g, l, t}
 }
 
-// rows sends one record of a number of MiB.
+// rows sends one record of size MiB.
 func (g gated) rows(stream string, size int) {
 	g.t.Helper()
 	if err := g.records(g.t.Context(), &connectorv1.RecordBatch{Stream: stream, Records: []*connectorv1.Record{
@@ -59,7 +59,7 @@ func (g gated) checkpoint(stream string, records int64) {
 	synctest.Wait()
 }
 
-// wantCommit checks what the last of n commits has: the streams of its batches and of its states.
+// wantCommit checks that there are n commits, and which streams have batches and states in the last one.
 func (g gated) wantCommit(n int, records, states []string) {
 	g.t.Helper()
 	if len(g.commits) != n {
@@ -77,8 +77,9 @@ func (g gated) wantCommit(n int, records, states []string) {
 	}
 }
 
-// TestTheReadWaitsForOneCommitOnly fills the loader while a commit is in flight. The Read waits for that one and no longer:
-// the next commit takes everything, covered by a state or not. A Read that waits for that one too is a deadlock here.
+// TestTheReadWaitsForOneCommitOnly fills the loader while a commit is in flight. The Read must wait only for that
+// commit: the next one takes everything, covered by a state or not. If the Read also waited for the next one, this
+// test would deadlock.
 func TestTheReadWaitsForOneCommitOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGated(t)
@@ -87,11 +88,11 @@ func TestTheReadWaitsForOneCommitOnly(t *testing.T) {
 		g.rows("a", 15)
 		g.checkpoint("a", 2)
 		g.rows("b", 10)
-		g.wantCommit(1, []string{"a"}, nil) // there is room for more
+		g.wantCommit(1, []string{"a"}, nil) // more can wait
 		g.release <- struct{}{}
 		g.rows("b", 10)
 		g.wantCommit(2, []string{"a", "b", "b"}, []string{"a"})
-		g.rows("b", 5) // does not wait
+		g.rows("b", 5) // doesn't wait
 		close(g.release)
 		if err := g.finish(t.Context(), true); err != nil {
 			t.Fatal(err)
@@ -100,7 +101,7 @@ func TestTheReadWaitsForOneCommitOnly(t *testing.T) {
 	})
 }
 
-// TestAStateCoversNoRowsAfterIt has rows without a state arrive after one: they don't join the commit of that state, nor that
+// TestAStateCoversNoRowsAfterIt sends rows after a state. They must not join the commit of that state, nor the commit
 // of the stream's completion.
 func TestAStateCoversNoRowsAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain runs the tests, or, in the processes that TestKill starts, a sync to be killed.
+// TestMain runs the tests or, in a child process of TestKill, a sync.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(childTarget); target != "" {
 		os.Exit(child(target, os.Getenv(childDestination)))

@@ -13,12 +13,12 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// memory is a destination that holds rows by stream and id.
+// memory is a destination that stores rows in memory, by stream and id.
 type memory struct {
 	rows    map[string]map[string]string
 	states  map[string]*connectorv1.StreamState
 	commits int
-	refuse  error // of Commit
+	refuse  error // the error of Commit, if set
 	accepts []connectorv1.Operation
 }
 
@@ -62,17 +62,17 @@ func applyRecords(rows map[string]string, records []*connectorv1.Record) {
 	for _, r := range records {
 		var object struct{ ID string }
 		if err := json.Unmarshal([]byte(r.GetData()), &object); err != nil {
-			panic(err) // the fake service's own records
+			panic(err) // the fake service sent an invalid record
 		}
 		if r.GetOperation() == connectorv1.Operation_OPERATION_DELETE {
 			delete(rows, object.ID)
 		} else {
-			rows[object.ID] = strings.TrimRight(r.GetData(), " ") // the padding
+			rows[object.ID] = strings.TrimRight(r.GetData(), " ") // without the padding
 		}
 	}
 }
 
-// truth returns the rows of a stream after n records.
+// truth returns the rows that result from the first n records of a stream.
 func truth(n int) map[string]string {
 	rows := map[string]string{}
 	for i := range n {
@@ -81,7 +81,7 @@ func truth(n int) map[string]string {
 	return rows
 }
 
-// wantRows checks that a stream holds its first n records.
+// wantRows checks that m has the rows that result from the first n records of a stream.
 func wantRows(t *testing.T, m *memory, stream string, n int) {
 	t.Helper()
 	if !maps.Equal(truth(n), m.rows[stream]) {

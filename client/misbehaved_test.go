@@ -6,7 +6,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// lossy sends a state that covers more records than it sent.
+// lossy is a service that sends a state covering more records than it sent.
 type lossy struct{ *fakeService }
 
 func (lossy) Read(_ *connectorv1.ReadRequest, out grpc.ServerStreamingServer[connectorv1.ReadResponse]) error {
@@ -24,7 +24,7 @@ func (lossy) Read(_ *connectorv1.ReadRequest, out grpc.ServerStreamingServer[con
 	return nil
 }
 
-// silent ends every Read with status OK and without a summary.
+// silent is a service that ends every Read with status OK but without a summary.
 type silent struct {
 	connectorv1.UnimplementedConnectorServiceServer
 }

@@ -11,14 +11,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// slow is a destination whose commits take until more has arrived.
+// slow is a destination that calls during in each commit, so that a test can prolong it or make it fail.
 type slow struct {
 	*memory
 	t       *testing.T
-	arrived atomic.Int64 // bytes of records, so far
-	// during, if set, is called in the middle of each commit, which its error ends.
+	arrived atomic.Int64 // number of bytes of records so far
+	// during, if set, is called in each commit. Its error makes the commit fail.
 	during func(commit int) error
-	begun  atomic.Int64 // commits
+	begun  atomic.Int64 // number of commits started
 }
 
 func (s *slow) Commit(ctx context.Context, c client.Commit) error {
@@ -37,7 +37,7 @@ func (s *slow) observe(_ context.Context, m *connectorv1.ReadResponse) {
 	}
 }
 
-// moreArrives waits until more than so many bytes have arrived, and reports whether they did.
+// moreArrives waits up to 10 s until more than the given number of bytes have arrived, and reports whether they have.
 func (s *slow) moreArrives(than int64) bool {
 	deadline := time.Now().Add(10 * time.Second)
 	for s.arrived.Load() <= than {
@@ -49,7 +49,7 @@ func (s *slow) moreArrives(than int64) bool {
 	return true
 }
 
-// padded is a service with enough to read for many commits.
+// padded returns a service with records large enough for many commits.
 func padded(records int) *fakeService {
 	return &fakeService{streams: []string{"a", "b"}, records: records, page: 10, padding: 50_000}
 }
@@ -77,7 +77,7 @@ func TestTheNextBatchArrivesWhileTheLastOneCommits(t *testing.T) {
 }
 
 func TestWhatWaitsForACommitIsBounded(t *testing.T) {
-	const bound = 2*32<<20 + 4<<20 // see heldBytes; and what is on its way
+	const bound = 2*32<<20 + 4<<20 // see heldBytes, plus what is in gRPC's buffers
 	d := &slow{memory: newMemory(), t: t}
 	d.during = func(n int) error {
 		if n > 2 {
@@ -99,14 +99,14 @@ func TestWhatWaitsForACommitIsBounded(t *testing.T) {
 	wantRows(t, d.memory, "b", 1000)
 }
 
-// TestACommitThatFailsLate fails each commit in turn after further records have arrived. No state may be stored that covers lost
-// rows, and resuming must store every row.
+// TestACommitThatFailsLate makes each commit in turn fail after further records have arrived. No stored state may
+// cover lost rows, and resuming must store every row.
 func TestACommitThatFailsLate(t *testing.T) {
 	const records = 500
 	full := errors.New("the disk is full")
 	tests := map[string]struct {
 		err    error
-		resume bool // by itself
+		resume bool // whether Sync itself resumes
 	}{
 		"for good":      {full, false},
 		"for some time": {&client.Interruption{Err: full}, true},

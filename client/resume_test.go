@@ -14,7 +14,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// committing returns handlers that apply records when their state arrives, like a transaction.
+// committing returns handlers that apply the waiting records when a state arrives, like a transaction.
 func committing(rows map[string]map[string]string) client.Handlers {
 	waiting := map[string][]*connectorv1.Record{}
 	return client.Handlers{

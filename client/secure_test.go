@@ -35,7 +35,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// authority issues certificates and keeps them as files.
+// authority is a certificate authority that stores the certificates it issues as files.
 type authority struct {
 	folder string
 	key    *ecdsa.PrivateKey
@@ -50,7 +50,7 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) path(name string) string { return filepath.Join(a.folder, name) }
 
-// issue makes NAME.crt and NAME.key.
+// issue creates NAME.crt and NAME.key.
 func (a *authority) issue(t *testing.T, name string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -88,7 +88,7 @@ func (a *authority) issue(t *testing.T, name string) (*x509.Certificate, *ecdsa.
 	return cert, key
 }
 
-// guarded answers Spec only to callers that send the token.
+// guarded is a service whose Spec requires the token.
 type guarded struct {
 	connectorv1.UnimplementedConnectorServiceServer
 	name string
@@ -103,7 +103,7 @@ func (g guarded) Spec(ctx context.Context, _ *connectorv1.SpecRequest) (*connect
 
 const token = "open-sesame"
 
-// replica serves on a port of this machine until the test ends.
+// replica serves on a local port until the test ends.
 func replica(t *testing.T, name string, options ...grpc.ServerOption) (address string, h *health.Server) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -239,11 +239,11 @@ func TestReplicasAreBalanced(t *testing.T) {
 		}
 	}
 	until("five of each", func(answers map[string]int) bool { return answers["first"] == 5 && answers["second"] == 5 })
-	health.Shutdown() // as a service does that drains
+	health.Shutdown() // as a draining service does
 	until("the second's alone", func(answers map[string]int) bool { return answers["second"] == 10 })
 }
 
-// tests sends the token in plaintext, which only a test does.
+// tests sends the token in plaintext, which only tests may do.
 type tests struct{}
 
 func (tests) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {

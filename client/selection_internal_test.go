@@ -12,7 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// offered is a catalog in which every stream has the same fields.
+// offered returns a catalog of streams with the same fields.
 func offered(t *testing.T) []*connectorv1.Stream {
 	t.Helper()
 	schema, err := structpb.NewStruct(map[string]any{"type": "object", "properties": map[string]any{
@@ -73,7 +73,7 @@ func TestSelectionOfFields(t *testing.T) {
 	if got := configure(all); len(got[0].GetFields()) != 0 || !cmp.Equal(got[1].GetFields(), []string{"amount", "card.brand"}) {
 		t.Errorf("got fields %v and %v", got[0].GetFields(), got[1].GetFields())
 	}
-	for i, want := range []int{4, 4} { // id, created, amount and card: all of them, and the keys with those selected
+	for i, want := range []int{4, 4} { // id, created, amount and card: charges has all fields, invoices the selected ones and the keys
 		if got := propertiesOf(all[i].stream.GetJsonSchema()); len(got) != want {
 			t.Errorf("%s has the properties %v", all[i].stream.GetName(), got)
 		}
@@ -118,7 +118,7 @@ func TestSelectionRefuses(t *testing.T) {
 	}
 }
 
-// TestAllFieldsAndMore selects every field besides one that only comes if it is named, and a field of objects in an array.
+// TestAllFieldsAndMore selects all fields in addition to one that must be named, and a field of objects in an array.
 func TestAllFieldsAndMore(t *testing.T) {
 	tests := map[string]struct{ fields, want []string }{
 		"all and more":     {[]string{"*", "card.brand"}, []string{"amount", "card", "created", "id"}},

@@ -21,7 +21,7 @@ import (
 
 const complete = connectorv1.StreamStatus_STREAM_STATUS_COMPLETE
 
-// counts compares reports without what depends on the clock.
+// counts are options that compare reports without what depends on the clock.
 var counts = cmp.Options{
 	cmpopts.IgnoreFields(client.StreamReport{}, "Duration", "Bytes"),
 	cmpopts.IgnoreFields(client.Report{}, "Duration"),
@@ -62,7 +62,7 @@ func TestSync(t *testing.T) {
 }
 
 func TestSyncGoesOn(t *testing.T) {
-	broken := errors.New("broken") // ends the Read with code UNKNOWN and no Failure, as a proxy may
+	broken := errors.New("broken") // ends the Read with code UNKNOWN and without a Failure, as a proxy may do
 	tests := map[string]func(read int, stream string, next int) error{
 		"service restarts": func(read int, _ string, next int) error {
 			if next >= read*20 {
@@ -247,7 +247,7 @@ func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
 		if next < 100 {
 			return nil
 		}
-		<-ctx.Done() // or else all might have come, and be taken, before the client notices that it was cancelled
+		<-ctx.Done() // otherwise, all records might arrive before the client notices the cancellation
 		return ctx.Err()
 	}}
 	m := newMemory()
