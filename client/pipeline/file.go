@@ -26,27 +26,28 @@ const (
 type File struct {
 	// Path is the path of the file. Relative paths in the file are relative to its directory.
 	Path string
-	// Pipelines are in file order, without paused ones.
+	// Pipelines are the pipelines in file order, without paused ones.
 	Pipelines []Pipeline
 	// RunLog is the path of the run log.
 	RunLog string
-	// Keep is how long runs stay in the run log.
+	// Keep is how long the run log keeps runs.
 	Keep time.Duration
 }
 
 // Pipeline syncs one account into one destination.
 type Pipeline struct {
 	Name     string
-	Line     int // where it is in the file
+	Line     int // the pipeline's line in the file
 	Schedule schedule.Schedule
 	// Selection selects the streams to read.
 	Selection client.Selection
-	// Attempts is the maximum number of runs per slot, and Wait is the time between the first and the second.
+	// Attempts is the maximum number of runs per slot. Wait is the time between the first two; it doubles with each
+	// further one, up to 15 minutes.
 	Attempts int
 	Wait     time.Duration
 
-	config      map[string]any // contains references to secrets, not the secrets themselves
-	destination any            // a string or a reference
+	config      map[string]any // with references to secrets, not the secrets themselves
+	destination any            // a string or a reference to a secret
 	folder      string
 }
 
@@ -73,8 +74,8 @@ var schemaText []byte
 // Schema returns the JSON Schema of pipeline files.
 func Schema() []byte { return bytes.Clone(schemaText) }
 
-// Parse parses the content of the pipeline file at path. If the file is invalid, the error is a [Problems] that lists every
-// problem with its line and field. It never quotes a value, since that could be a secret.
+// Parse parses the content of the pipeline file at path. If the file is invalid, the error is a [Problems] that lists
+// every problem with its line and field. Problems never quote a value that could be a secret.
 func Parse(path string, content []byte) (*File, error) {
 	tree, problems := parseTree(content)
 	if len(problems) == 0 {
@@ -128,7 +129,8 @@ func within(folder, path string) string {
 	return filepath.Join(folder, path)
 }
 
-// Only keeps the pipelines with the given names, in the order of names. It keeps all of them if there are no names.
+// Only removes all pipelines except those with the given names, and orders them by names. Without names, it does
+// nothing.
 func (f *File) Only(names []string) error {
 	if len(names) == 0 {
 		return nil

@@ -116,7 +116,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestParseRefuses checks that each error has its line, its field and a remedy. No value may be quoted, since it could be a key.
+// TestParseRefuses checks that each error has its line, its field and a remedy, and quotes no value, since that could
+// be a key.
 func TestParseRefuses(t *testing.T) {
 	const head = "pipelines:\n  acme:\n    config: {api_key: planted}\n    destination: sqlite:x.db\n"
 	tests := map[string]struct {

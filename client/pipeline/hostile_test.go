@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/pipeline"
 )
 
-// TestHostileYAMLCostsLittle has files of a few lines that expand into very much.
+// TestHostileYAMLCostsLittle parses short files that expand into very large ones.
 func TestHostileYAMLCostsLittle(t *testing.T) {
 	var laughs strings.Builder
 	laughs.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")

@@ -13,7 +13,7 @@ import (
 // errHeld is returned for a pipeline that another process is running.
 var errHeld = errors.New("skipped, because another process is running it: `stripe-connector runs` shows its progress")
 
-// lockWait is how long to wait for a lock. A run holds the lock much longer than that, and [File.Reap] much shorter.
+// lockWait is how long to wait for a lock. A run holds the lock for much longer, [File.Reap] for a much shorter time.
 const lockWait = time.Second
 
 // lockPath returns the path of a pipeline's lock file.
@@ -38,7 +38,7 @@ func (f *File) lock(ctx context.Context, pipeline string) (*filelock.Lock, error
 	}
 }
 
-// Reap marks runs whose process died as lost. Callers use it before they show the log.
+// Reap marks runs whose process died as lost. Call it before showing the log.
 func (f *File) Reap(ctx context.Context, log *runlog.Store) error {
 	runs, err := log.Runs(ctx, runlog.Filter{Status: runlog.Running})
 	if err != nil {
@@ -47,7 +47,7 @@ func (f *File) Reap(ctx context.Context, log *runlog.Store) error {
 	for _, run := range runs {
 		lock, err := filelock.Acquire(f.lockPath(run.Pipeline))
 		if errors.Is(err, filelock.ErrHeld) {
-			continue // its process is alive
+			continue // its process is still running
 		}
 		if err != nil {
 			return fmt.Errorf("lock the pipeline: %w", err)

@@ -14,22 +14,23 @@ import (
 // saveInterval is how often the progress of a run is saved.
 const saveInterval = 5 * time.Second
 
-// observer logs a run. A failure to write the log doesn't end the run; it is reported at the end.
+// observer records a run in the run log. If writing the log fails, the run continues, and the error is reported at
+// its end.
 type observer struct {
 	run  *runlog.Run
 	log  *runlog.Store
 	hide func(string) string
 	err  error
 
-	follows bool // whether the sync follows: then a state says how fresh its stream is
+	follows bool // whether the sync follows; if so, each state updates the freshness of its stream
 
-	index  map[client.StreamKey]int // of run.Streams, by stream and account
-	before effort                   // of the Reads that ended
+	index  map[client.StreamKey]int // index into run.Streams
+	before effort                   // of completed Reads
 	now    effort                   // of the current Read
 	saved  time.Time
 }
 
-// effort is what a Read costs at the source.
+// effort counts what Reads cost at the source.
 type effort struct {
 	requests, retries int64
 	waited            time.Duration
@@ -39,7 +40,7 @@ func (e effort) plus(o effort) effort {
 	return effort{e.requests + o.requests, e.retries + o.retries, e.waited + o.waited}
 }
 
-// stream returns the run's entry for a stream, adding it if needed.
+// stream returns the run's entry for a stream, which it adds if needed.
 func (o *observer) stream(name, account string) *runlog.Stream {
 	key := client.StreamKey{Stream: name, Account: account}
 	i, ok := o.index[key]
@@ -94,7 +95,7 @@ func (o *observer) summary(s *connectorv1.Summary) {
 	}
 }
 
-// save stores the progress of the run if the last save was saveInterval ago.
+// save stores the progress of the run, at most once per saveInterval.
 func (o *observer) save(ctx context.Context) {
 	if time.Since(o.saved) < saveInterval {
 		return
@@ -104,10 +105,10 @@ func (o *observer) save(ctx context.Context) {
 	o.note(o.log.Save(context.WithoutCancel(ctx), o.run))
 }
 
-// note keeps the first error of writing the log.
+// note keeps the first error from writing the log.
 func (o *observer) note(err error) { o.err = cmp.Or(o.err, err) }
 
-// total stores the effort of all Reads in the run.
+// total updates the run with the effort of all its Reads.
 func (o *observer) total() {
 	sum := o.before.plus(o.now)
 	o.run.Requests, o.run.Retries, o.run.Waited = sum.requests, sum.retries, sum.waited
@@ -118,7 +119,7 @@ func (o *observer) entry(ctx context.Context, level, stream, account, message st
 		At: time.Now(), Level: level, Stream: stream, Account: account, Message: o.hide(message)}))
 }
 
-// end stores the sync's report in the run. A nil report means that the sync didn't start.
+// end updates the run with the sync's report. A nil report means that the sync didn't start.
 func (o *observer) end(ctx context.Context, report *client.Report) {
 	o.total()
 	if report == nil {

@@ -11,7 +11,7 @@ type Problem struct {
 	Path string
 	// Line is the line of the field, starting at 1, or zero if unknown.
 	Line int
-	// Message says what is wrong and how to fix it. It follows the path and never quotes a value.
+	// Message says what is wrong and how to fix it. It follows the path, and never quotes a value that could be a secret.
 	Message string
 }
 

@@ -14,15 +14,16 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// followInterval is the time between two looks for changes: a fiftieth of the requests that Stripe allows.
+	// followInterval is the time between two checks for changes. They use a fiftieth of the requests that Stripe
+	// allows.
 	followInterval = 2 * time.Second
 )
 
 // failure is the error of a run, without secrets.
 type failure struct {
 	class, message string
-	passing        bool          // whether another attempt may succeed without a change
-	after          time.Duration // the minimum time to wait before it
+	passing        bool          // whether a retry may succeed without any change
+	after          time.Duration // the minimum time to wait before a retry
 	cause          error
 }
 
@@ -31,7 +32,7 @@ func (f *failure) Unwrap() error { return f.cause }
 
 // run executes one run and logs it.
 func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt int) error {
-	logging := context.WithoutCancel(ctx) // the end of a canceled run is logged, too
+	logging := context.WithoutCancel(ctx) // so that the end of a canceled run is logged, too
 	run := &runlog.Run{Pipeline: p.Name, Slot: slot, Attempt: attempt, Process: process(), Started: time.Now()}
 	if err := r.Log.Begin(logging, run); err != nil {
 		return err
@@ -101,7 +102,8 @@ func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *ob
 	return report, nil
 }
 
-// asFailure classifies an error of a sync. Errors of the service are a [client.Error]; all others come from the destination.
+// asFailure classifies an error of a sync. A [client.Error] comes from the service, any other error from the
+// destination.
 func asFailure(err error) *failure {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
@@ -113,7 +115,7 @@ func asFailure(err error) *failure {
 	}
 }
 
-// statusWord returns the status of a stream as written to the log.
+// statusWord returns the word with which the run log describes a stream's status.
 func statusWord(s connectorv1.StreamStatus) string {
 	switch s {
 	case connectorv1.StreamStatus_STREAM_STATUS_UNSPECIFIED:

@@ -17,10 +17,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// longestWait is the longest time between two runs of the same slot.
+// longestWait is the maximum time between two runs of the same slot, unless the service requests a longer one.
 const longestWait = 15 * time.Minute
 
-// longestSleep bounds each sleep, so that a change of the clock or a suspended machine is noticed.
+// longestSleep bounds each sleep, so that clock changes and a machine's suspension are noticed.
 const longestSleep = time.Minute
 
 // Syncer is implemented by [client.Client].
@@ -35,18 +35,19 @@ type Runner struct {
 	Log     *runlog.Store
 	// Destinations are the kinds of destinations that the file may use.
 	Destinations destination.Kinds
-	// Getenv returns the value of an environment variable that the file refers to.
+	// Reconcile makes each run end by comparing the streams with the source and repairing any difference. Pipelines
+	// that follow ignore it.
 	Reconcile bool
-	// Observe, if set, sees the messages of each pipeline's runs. It may be called concurrently.
+	// Observe, if set, is called with the messages of each pipeline's runs. It may be called concurrently.
 	Observe func(pipeline string, m *connectorv1.ReadResponse)
 	// Getenv returns the value of an environment variable that the file refers to.
 	Getenv func(string) string
-	// Notify, if set, is called with a sentence about each event of a pipeline. It may be called concurrently.
+	// Notify, if set, is called with a message about each event of a pipeline. It may be called concurrently.
 	Notify func(pipeline, message string)
 }
 
-// Run runs each pipeline on its schedule until ctx is done, and returns when all runs have stopped. No data is lost: the next Run
-// resumes where this one stopped. A failed run is reported, logged and retried; it doesn't end Run.
+// Run runs each pipeline on its schedule until ctx is done, and returns when all runs have stopped. No data is lost:
+// the next Run resumes where this one stopped. A failed run doesn't end Run: it is reported, logged and retried.
 func (r *Runner) Run(ctx context.Context) error {
 	var all errgroup.Group
 	for _, p := range r.File.Pipelines {
@@ -61,13 +62,13 @@ func (r *Runner) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
-// Once runs each pipeline once, all of them concurrently. It returns the joined errors of the pipelines that failed.
+// Once runs each pipeline once, all of them concurrently, and returns the joined errors of those that failed.
 func (r *Runner) Once(ctx context.Context) error {
 	now := time.Now()
 	errs := make([]error, len(r.File.Pipelines))
 	var all errgroup.Group
 	for i, p := range r.File.Pipelines {
-		p.Schedule = schedule.Schedule{} // which follows nothing
+		p.Schedule = schedule.Schedule{} // one that doesn't follow
 		all.Go(func() error {
 			if errs[i] = r.turn(ctx, p, now); errs[i] != nil && !isContextError(errs[i]) {
 				errs[i] = fmt.Errorf("pipeline %s: %w", p.Name, errs[i])
@@ -75,7 +76,7 @@ func (r *Runner) Once(ctx context.Context) error {
 			return nil
 		})
 	}
-	_ = all.Wait() // the errors are in errs, in the order of the file
+	_ = all.Wait() // the errors are in errs, in file order
 	return errors.Join(errs...)
 }
 
@@ -103,7 +104,7 @@ func (r *Runner) follow(ctx context.Context, p Pipeline) error {
 	}
 }
 
-// first returns the first slot after a start at now. An interrupted run resumes at once.
+// first returns the first slot at or after now, when the process started. An interrupted run resumes at once.
 func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	if last == nil {
 		return p.Schedule.First(time.Time{}, now)
@@ -115,7 +116,8 @@ func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	return p.Schedule.First(last.Slot, now)
 }
 
-// turn runs a pipeline for a slot, and retries if it fails for a reason that may pass. It returns the error of the last attempt.
+// turn runs a pipeline for a slot, with retries if the failure may be temporary. It returns the error of the last
+// attempt.
 func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err error) {
 	lock, err := r.File.lock(ctx, p.Name)
 	if err != nil {
@@ -127,7 +129,7 @@ func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err erro
 		return err
 	}
 	if last != nil && !last.Slot.Before(slot) {
-		return nil // another process has run this slot in the meantime
+		return nil // another process has already run this slot
 	}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval, waits.Multiplier = p.Wait, longestWait, 2
@@ -140,10 +142,10 @@ func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err erro
 			return err
 		}
 		if time.Since(begun) > longestWait {
-			waits.Reset() // it worked for a while
+			waits.Reset() // it worked for a while, so this is a new failure
 		}
 		wait := max(waits.NextBackOff(), failed.after)
-		if !failed.passing { // someone has to fix it first
+		if !failed.passing { // it won't succeed until someone fixes the cause
 			wait = longestWait
 		}
 		attempt := fmt.Sprintf("attempt %d", n+1)
@@ -181,12 +183,12 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// isContextError reports whether err is the error of a context.
+// isContextError reports whether err is an error of a context.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// process returns host:pid of this process for the run log.
+// process returns "host:pid", which identifies this process in the run log.
 func process() string {
 	host, err := os.Hostname()
 	if err != nil {

@@ -34,7 +34,7 @@ func (s service) Sync(ctx context.Context, opts client.SyncOptions) (*client.Rep
 	return s(ctx, opts)
 }
 
-// sleepy returns a service whose syncs take the given times. The last one also applies to all later syncs.
+// sleepy returns a service whose syncs take the given times. The last time also applies to all further syncs.
 func sleepy(took ...time.Duration) service {
 	var n atomic.Int64
 	return func(ctx context.Context, _ client.SyncOptions) (*client.Report, error) {
@@ -66,7 +66,7 @@ func failureOf(class connectorv1.FailureClass, retryable bool, message string) e
 
 const key = "rk_test_Planted4Secret"
 
-// fixture is a directory with a pipeline file of one pipeline.
+// fixture is a directory with a pipeline file.
 type fixture struct {
 	t       *testing.T
 	folder  string
@@ -76,7 +76,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture { return &fixture{t: t, folder: t.TempDir()} }
 
-// runner returns a runner for a pipeline with these additional lines, and a function that closes its store.
+// runner returns a runner for a pipeline with these additional lines, and a function that closes its run log.
 func (f *fixture) runner(s pipeline.Syncer, lines string) (*pipeline.Runner, func()) {
 	f.t.Helper()
 	content := "pipelines:\n  acme:\n    config: {api_key: \"${KEY}\"}\n    destination: jsonl:lines\n" + lines
@@ -122,7 +122,7 @@ func (f *fixture) runs(r *pipeline.Runner) []runlog.Run {
 	return all
 }
 
-// brief formats runs as "13:00 1 succeeded": start, attempt, status.
+// brief formats each run as start, attempt and status: "13:00 1 succeeded".
 func brief(runs []runlog.Run) []string {
 	var all []string
 	for _, r := range runs {
@@ -204,7 +204,7 @@ func TestNextSlotRunsAfterPermanentFailure(t *testing.T) {
 
 func TestUnopenableDestinationIsRetried(t *testing.T) {
 	f := newFixture(t)
-	if err := os.WriteFile(filepath.Join(f.folder, "lines"), nil, 0o600); err != nil { // a file where the folder should be
+	if err := os.WriteFile(filepath.Join(f.folder, "lines"), nil, 0o600); err != nil { // a file in place of the directory
 		t.Fatal(err)
 	}
 	r, done := f.runner(sleepy(0), "    retry: {attempts: 2, wait: 1ms}\n")
@@ -222,7 +222,7 @@ func TestUnopenableDestinationIsRetried(t *testing.T) {
 func TestInterruptedRunResumesAtStart(t *testing.T) {
 	const daily = "    schedule: {every: 24h, anchor: 12:00}\n"
 	bubble(t, func(t *testing.T, f *fixture) {
-		runs := f.follow(12*time.Hour+time.Minute, sleepy(time.Hour), daily) // it is asked to stop at 12:01
+		runs := f.follow(12*time.Hour+time.Minute, sleepy(time.Hour), daily) // it is stopped at 12:01
 		want(t, runs, "12:00 1 stopped")
 		time.Sleep(time.Hour)
 		runs = f.follow(2*time.Hour, sleepy(time.Hour), daily)
@@ -280,7 +280,7 @@ func TestOneRunAtATime(t *testing.T) {
 			return &client.Report{}, nil
 		})
 		var both sync.WaitGroup
-		for range 2 { // each with a store and a lock of its own, as two processes have
+		for range 2 { // each with its own store and lock, as in two processes
 			r, done := f.runner(counted, "")
 			both.Go(func() {
 				defer done()
@@ -334,7 +334,7 @@ func TestCounts(t *testing.T) {
 			{Message: &connectorv1.ReadResponse_StreamStatus{StreamStatus: &connectorv1.StreamStatusChange{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_STARTED}}},
 			{Message: &connectorv1.ReadResponse_Records{Records: batch}},
 			{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{Requests: 7, Retries: 2}}},
-			// The Read was interrupted, and another started.
+			// The Read is interrupted, and another one starts.
 			{Message: &connectorv1.ReadResponse_Log{Log: &connectorv1.LogEntry{Level: connectorv1.LogLevel_LOG_LEVEL_WARNING, Message: "Interrupted."}}},
 			{Message: &connectorv1.ReadResponse_Progress{Progress: &connectorv1.Progress{Requests: 3}}},
 			{Message: &connectorv1.ReadResponse_Records{Records: batch}},
@@ -412,8 +412,8 @@ func TestMissingKeyIsAConfigFailure(t *testing.T) {
 	}
 }
 
-// TestFollow follows for a day and a half: a run for each day, however often the source fails, and none of them ends by
-// itself.
+// TestFollow follows for a day and a half. There must be one run per day, however often the source fails, and no run
+// may end by itself.
 func TestFollow(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fixture) {
 		failures := 0

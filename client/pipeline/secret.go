@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Resolved is the configuration and destination of a pipeline with references to secrets replaced by the secrets.
+// Resolved is the configuration and the destination of a pipeline, with references replaced by the secrets.
 type Resolved struct {
 	Config      *structpb.Struct
 	Destination string
 	secrets     []string
 }
 
-// Hide returns text with the secrets replaced.
+// Hide replaces the secrets in text.
 func (r *Resolved) Hide(text string) string {
 	for _, s := range r.secrets {
 		text = strings.ReplaceAll(text, s, "[secret]")
@@ -27,8 +27,8 @@ func (r *Resolved) Hide(text string) string {
 	return text
 }
 
-// Resolve looks up the environment variables and files that a pipeline refers to. It is called before each run, so a new key
-// takes effect with the next run.
+// Resolve looks up the environment variables and files that a pipeline refers to. It is called before each run, so a
+// changed key is used from the next run on.
 func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
 	l := lookup{getenv: getenv, folder: p.folder}
 	config, _ := l.resolve(p.config, "config").(map[string]any)
@@ -40,12 +40,12 @@ func (p *Pipeline) Resolve(getenv func(string) string) (*Resolved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	// Longest first, so that a secret that contains another one is hidden as a whole.
+	// Sort the longest first, so that a secret that contains another one is hidden entirely.
 	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })
 	return &Resolved{s, to, l.secrets}, nil
 }
 
-// lookup resolves references.
+// lookup resolves references, and collects the secrets and the missing references.
 type lookup struct {
 	getenv  func(string) string
 	folder  string
@@ -53,12 +53,13 @@ type lookup struct {
 	missing []string
 }
 
-// variable matches a reference in a string, or its escaped form $${.
+// variable matches a reference in a string, or the escaped form $${.
 var variable = regexp.MustCompile(`\$\$\{|\$\{([^}]*)\}?`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// shortest is the minimum length of a value to be hidden. Hiding a shorter one, which is hardly a secret, would garble messages.
+// shortest is the minimum length of a value to hide. Shorter values are hardly secrets, and hiding them would garble
+// messages.
 const shortest = 6
 
 func (l *lookup) found(value string) string {
@@ -117,7 +118,7 @@ func (l *lookup) resolve(value any, at string) any {
 	return value
 }
 
-// reference parses {env: NAME} and {file: PATH}.
+// reference parses the objects {env: NAME} and {file: PATH}.
 func reference(object map[string]any) (kind, of string, ok bool) {
 	if len(object) != 1 {
 		return "", "", false
@@ -130,7 +131,7 @@ func reference(object map[string]any) (kind, of string, ok bool) {
 	return "", "", false
 }
 
-// checkReferences returns a problem for each malformed reference. It doesn't look them up.
+// checkReferences returns a problem for each malformed reference in value. It doesn't look up any.
 func (t *tree) checkReferences(value any, path ...string) []Problem {
 	var problems []Problem
 	const form = "contains a malformed reference: write ${NAME} with the name of an environment variable, or $${ for a literal ${"

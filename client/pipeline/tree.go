@@ -9,25 +9,26 @@ import (
 	"strconv"
 	"strings"
 
-	// The YAML organization's library, the successor of gopkg.in/yaml. Its nodes have line numbers.
+	// The YAML organization's library, the successor of gopkg.in/yaml. Its nodes know their lines.
 	"go.yaml.in/yaml/v4"
 )
 
-// tree is a YAML document as JSON values, with the line of each value.
+// tree is a YAML document as JSON values, along with the line of each value.
 type tree struct {
 	value any
-	lines map[string]int // by path
+	lines map[string]int // line numbers by path
 	order map[string][]string
 }
 
 const (
-	// maxContent bounds the size of a document, in bytes.
+	// maxContent is the maximum size of a document in bytes.
 	maxContent = 4 << 20
-	// maxValues and maxDepth bound its values, since aliases can expand a few lines into very many, or into themselves.
+	// maxValues and maxDepth bound the values of a document, since aliases can expand a few lines into very many, or
+	// into themselves.
 	maxValues, maxDepth = 100_000, 32
 )
 
-// parseTree parses one document.
+// parseTree parses a document.
 func parseTree(content []byte) (*tree, []Problem) {
 	t := &tree{lines: map[string]int{}, order: map[string][]string{}}
 	if len(content) > maxContent {
@@ -67,7 +68,7 @@ func (w *walker) walk(n *yaml.Node, at []string) any {
 		w.complain(n, at, "is too much: a file can't have more than %d values", maxValues)
 		return nil
 	case len(at) > maxDepth:
-		w.values = maxValues + 1 // what follows may be as deep
+		w.values = maxValues + 1 // stop here, since the rest may be just as deep
 		w.complain(n, at[:3], "is nested more than %d levels deep: remove the alias that contains itself", maxDepth)
 		return nil
 	}
@@ -109,7 +110,7 @@ func (w *walker) object(n *yaml.Node, at []string) any {
 	return object
 }
 
-// scalar returns the JSON value of a scalar. Dates stay strings.
+// scalar returns the JSON value of a scalar. Dates remain strings.
 func (w *walker) scalar(n *yaml.Node, at []string) any {
 	var value any
 	switch n.ShortTag() {
@@ -139,10 +140,11 @@ func (w *walker) scalar(n *yaml.Node, at []string) any {
 	return value
 }
 
-// names returns the names of the members of the object at path, in file order.
+// names returns the field names of the object at path, in file order.
 func (t *tree) names(path ...string) []string { return t.order[join(path)] }
 
-// problem returns a Problem for path. Its line is that of the value at path or, if there is none, of the closest one around it.
+// problem returns a Problem for path. Its line is that of the value at path or, if there is none, of the nearest
+// enclosing value.
 func (t *tree) problem(message string, path ...string) Problem {
 	p := Problem{Path: join(path), Message: message, Line: t.lines[join(path)]}
 	for ; p.Line == 0 && len(path) > 0; path = path[:len(path)-1] {
@@ -153,7 +155,7 @@ func (t *tree) problem(message string, path ...string) Problem {
 
 var plain = regexp.MustCompile(`^[\w$*?\[\]-]+$`)
 
-// join formats a path, as in pipelines.acme.select[0].
+// join formats a path, such as pipelines.acme.select[0].
 func join(path []string) string {
 	var b strings.Builder
 	for _, p := range path {

@@ -41,7 +41,7 @@ func (t *tree) validate() []Problem {
 	return problems
 }
 
-// explain appends a problem for each innermost error.
+// explain appends a problem for each innermost cause of e.
 func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationError, problems *[]Problem) {
 	at := e.InstanceLocation
 	add := func(path []string, format string, args ...any) {
@@ -84,11 +84,11 @@ func (t *tree) explain(compiled *jsonschema.Schema, e *jsonschema.ValidationErro
 	}
 }
 
-// typeNames are the JSON types as named in messages.
+// typeNames describe JSON types in messages.
 var typeNames = map[string]string{"string": "a string", "number": "a number", "integer": "a whole number", "boolean": "true or false",
 	"object": "an object", "array": "a list", "null": "empty"}
 
-// examples are values for required fields.
+// examples are sample values for required fields.
 var examples = map[string]string{
 	"pipelines":   "pipelines: {my-pipeline: {config: {…}, destination: …}}",
 	"config":      "config: {api_key: \"${STRIPE_API_KEY}\"}",
@@ -103,7 +103,7 @@ func oneOf(types []string) string {
 	return strings.Join(all, " or ")
 }
 
-// members returns the names of the fields that the schema allows in the object at path.
+// members returns the field names that the schema allows in the object at path.
 func members(s *jsonschema.Schema, path []string) []string {
 	for _, p := range path {
 		for s.Ref != nil {
@@ -127,7 +127,8 @@ func members(s *jsonschema.Schema, path []string) []string {
 	return slices.Sorted(maps.Keys(s.Properties))
 }
 
-// suggest returns the known name closest to name, as the end of a message, or all of them if none is close.
+// suggest returns the end of a message about an unknown name: the closest known name, or all of them if none is
+// close.
 func suggest(name string, known []string) string {
 	if len(known) == 0 {
 		return ""
