@@ -5,15 +5,16 @@ import (
 	"strings"
 	"time"
 
-	// A maintained library parses and matches expressions. It is used for UTC times only: around clock changes in other zones it
-	// skips runs at midnight and in half-hour changes.
+	// A maintained library that parses and matches expressions. It is used for UTC only, since in other zones it skips
+	// runs around clock changes: those at midnight, and those in changes by half an hour.
 	cron "github.com/netresearch/go-cron"
 )
 
 // fields are the fields of an expression.
 const fields = cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
 
-// longestWait is the number of years after which to give up looking for the next run. Around 2100, leap days are eight years apart.
+// longestWait is the number of years after which to stop looking for the next run. Around 2100, leap days are eight
+// years apart.
 const longestWait = 9
 
 func parseCron(s Spec) (Schedule, error) {
@@ -49,9 +50,10 @@ func parseCron(s Spec) (Schedule, error) {
 	return Schedule{clock: c, words: fmt.Sprintf("cron %s, %s", s.Cron, name)}, nil
 }
 
-// eitherDay returns the parse option for how the two day fields combine. If an expression restricts both the day of the month
-// and the day of the week, a day matches if either field does. A field that contains a star, such as */2, doesn't count as a
-// restriction, and then both must match (https://man7.org/linux/man-pages/man5/crontab.5.html).
+// eitherDay returns the parse option that determines how the two day fields combine. If an expression restricts both
+// the day of the month and the day of the week, a day matches if either field does. A field that contains a star,
+// such as */2, doesn't count as a restriction; then both must match
+// (https://man7.org/linux/man-pages/man5/crontab.5.html).
 func eitherDay(expression string) cron.ParseOption {
 	f := strings.Fields(expression)
 	if len(f) != 5 || strings.ContainsAny(f[2]+f[4], "*?") {
@@ -62,9 +64,9 @@ func eitherDay(expression string) cron.ParseOption {
 
 // calendar is the schedule of a cron expression in a time zone.
 //
-// An expression matches local times. A run is due whenever the local time matches, so a time that occurs twice when clocks are
-// set back has two runs. When clocks are set forward, the skipped times still have their runs, as on a clock that wasn't
-// changed: 02:30 is one hour after 01:30, even if clocks then show 03:30.
+// The expression matches local times. A run is due whenever the local time matches, so a time that occurs twice when
+// clocks are set back has two runs. When clocks are set forward, the skipped times still have their runs, as if the
+// clock hadn't changed: 02:30 is one hour after 01:30, even if clocks then show 03:30.
 type calendar struct {
 	expression cron.Schedule
 	zone       *time.Location
@@ -80,10 +82,11 @@ func (c calendar) next(last, now time.Time) time.Time {
 	return c.after(after)
 }
 
-// longestJump is more than clocks have ever been set forward: by a day, where the date line moved.
+// longestJump exceeds the largest jump of any clock: a day, where the date line moved.
 const longestJump = 25 * time.Hour
 
-// after returns the first run after t, or zero if there is none. Between two changes, a clock has a fixed offset from UTC.
+// after returns the first run after t, or zero if there is none. It relies on each clock having a fixed offset from
+// UTC between two changes.
 func (c calendar) after(t time.Time) time.Time {
 	var earliest time.Time
 	for at := t.Add(-longestJump); ; {
@@ -110,8 +113,9 @@ func (c calendar) after(t time.Time) time.Time {
 	}
 }
 
-// bounds returns when the clock's offset at t begins and ends to apply. On the last day of a leap year, ZoneBounds may return
-// an end that is not after t; no clock changes then, so bounds moves the end a day later.
+// bounds returns the start and the end of the period in which the clock's offset at t applies. On the last day of a
+// leap year, ZoneBounds may return an end that is not after t. No clock changes then, so bounds moves the end one day
+// later.
 func bounds(t time.Time) (begin, end time.Time) {
 	begin, end = t.ZoneBounds()
 	if !end.IsZero() && !end.After(t) {
@@ -129,7 +133,7 @@ func (c calendar) onClock(t time.Time, offset time.Duration) time.Time {
 	return shown.Add(-offset)
 }
 
-// jump returns how far the clock is set forward at a change, or zero if it is set back.
+// jump returns how far a change sets the clock forward, or zero if it sets it back.
 func jump(change time.Time) time.Duration {
 	_, before := change.Add(-1).Zone()
 	_, after := change.Zone()

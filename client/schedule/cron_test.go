@@ -11,15 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the same zones on every machine
+	_ "time/tzdata" // so that every machine has the same zones
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/client/schedule"
 )
 
-// TestCronAroundClockChanges compares the runs of random expressions with those of an oracle, around clock changes in every
-// zone of tzdata over a century.
+// TestCronAroundClockChanges compares the runs of random expressions with an oracle's, around the clock changes in
+// every zone of tzdata over a century.
 func TestCronAroundClockChanges(t *testing.T) {
 	const changesPerZone = 4
 	random := rand.New(rand.NewPCG(1, 2))
@@ -40,7 +40,7 @@ func TestCronAroundClockChanges(t *testing.T) {
 	}
 }
 
-// TestCronOverYears compares runs over longer periods, mostly without a clock change.
+// TestCronOverYears compares runs over longer periods, mostly without clock changes.
 func TestCronOverYears(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	names := zones(t)
@@ -106,7 +106,7 @@ func TestCronDays(t *testing.T) {
 	}
 }
 
-// compareRuns compares the runs in the half-open interval from from to to with the oracle's.
+// compareRuns compares the runs in the half-open interval [from, to) with the oracle's.
 func compareRuns(t *testing.T, name string, e expression, from, to time.Time) {
 	t.Helper()
 	zone, err := time.LoadLocation(name)
@@ -123,8 +123,8 @@ func compareRuns(t *testing.T, name string, e expression, from, to time.Time) {
 	}
 }
 
-// runs is the oracle. It checks every minute against the local clock. When that clock is set forward, the oracle also checks a
-// second clock that isn't changed, for as long as the first one jumped.
+// runs is the oracle. It checks every minute against the local clock. When that clock is set forward, the oracle also
+// checks a second clock that is not, for as long as the jump.
 func runs(zone *time.Location, e expression, from, to time.Time) []time.Time {
 	type clock struct {
 		offset int
@@ -148,7 +148,7 @@ func runs(zone *time.Location, e expression, from, to time.Time) []time.Time {
 	return found
 }
 
-// field is one field of an expression and the values that it allows.
+// field is one field of an expression, and the values that it allows.
 type field struct {
 	text    string
 	allowed [60]bool

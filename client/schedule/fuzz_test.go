@@ -7,7 +7,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/schedule"
 )
 
-// FuzzParse checks that schedules that parse have runs that come one after another.
+// FuzzParse checks that for any valid schedule, the second run is after the first.
 func FuzzParse(f *testing.F) {
 	f.Add("30 6 * * 1-5", "Europe/Berlin", "", "")
 	f.Add("@daily", "", "", "")

@@ -8,12 +8,12 @@ type always struct{}
 func (always) first(_, now time.Time) time.Time { return now }
 func (always) next(_, now time.Time) time.Time  { return now }
 
-// interval counts from when the previous run was due.
+// interval is an interval counted from when the previous run was due.
 type interval struct{ every time.Duration }
 
 func (i interval) first(last, now time.Time) time.Time {
 	due := last.Add(i.every)
-	if last.IsZero() || due.Before(now) || last.After(now) { // a last run in the future means that the clock was wrong
+	if last.IsZero() || due.Before(now) || last.After(now) { // if last is in the future, the clock was wrong
 		return now
 	}
 	return due
@@ -23,7 +23,7 @@ func (i interval) next(last, now time.Time) time.Time {
 	return grid{every: i.every, anchor: last}.next(last, now)
 }
 
-// grid is the set of times that are a whole number of intervals away from the anchor.
+// grid is the set of times that are any whole number of intervals away from the anchor.
 type grid struct {
 	every  time.Duration
 	anchor time.Time

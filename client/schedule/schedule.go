@@ -12,22 +12,23 @@ const DefaultEvery = 30 * time.Minute
 
 // Spec is a schedule as users write it. The zero value means every 30 minutes.
 type Spec struct {
-	// Follow means that the pipeline doesn't end when it has caught up, but loads changes as they come.
+	// Follow means that the pipeline continues after it has caught up, and loads changes as they happen.
 	Follow bool `json:"follow,omitempty"`
 	// Every is the interval, such as "30m" or "6h". Empty means 30 minutes, unless Cron is set.
 	Every string `json:"every,omitempty"`
-	// Anchor aligns runs to a whole number of intervals from it. It is a time such as "2024-01-31T13:00:00Z", which is also the
-	// earliest run, or a UTC time of day such as "13:00".
+	// Anchor aligns runs: they are due at the anchor plus any whole number of intervals. It is either a time such as
+	// "2024-01-31T13:00:00Z", before which there is no run, or a UTC time of day such as "13:00".
 	Anchor string `json:"anchor,omitempty"`
-	// Cron is an expression of five fields (minute, hour, day of the month, month, day of the week), or @daily and the like.
-	// If it restricts both the day of the month and the day of the week, it matches days on which either does, as in cron(5).
+	// Cron is an expression of five fields (minute, hour, day of the month, month, day of the week), or a shorthand
+	// such as @daily. If it restricts both the day of the month and the day of the week, it matches days on which
+	// either does, as in cron(5).
 	Cron string `json:"cron,omitempty"`
 	// TimeZone is the time zone of Cron, such as "Europe/Berlin". Empty means UTC.
 	TimeZone string `json:"time_zone,omitempty"`
 }
 
-// Error reports an invalid Spec. Field is the JSON name of the invalid field. Message says what is wrong and what to write
-// instead, and follows the field's name.
+// Error reports an invalid Spec. Field is the JSON name of the invalid field. Message follows the field's name, and
+// says what is wrong and what to write instead.
 type Error struct{ Field, Message string }
 
 func (e *Error) Error() string { return e.Field + " " + e.Message }
@@ -39,30 +40,30 @@ type Schedule struct {
 	follow bool
 }
 
-// UnmarshalJSON takes an object, or "follow".
+// UnmarshalJSON implements [json.Unmarshaler]. It accepts an object, or the string "follow".
 func (s *Spec) UnmarshalJSON(content []byte) error {
 	if string(content) == `"follow"` {
 		*s = Spec{Follow: true}
 		return nil
 	}
-	type plain Spec // without this method
+	type plain Spec // without this method, to avoid infinite recursion
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode((*plain)(s))
 }
 
-// Follows reports whether the pipeline is to follow the source without end. Such a schedule is always due.
+// Follows reports whether the pipeline follows the source without end. Such a schedule is always due.
 func (s Schedule) Follows() bool { return s.follow }
 
 // clock is a kind of schedule.
 type clock interface {
-	// first returns the first slot not before now. The previous run was due at last; zero means that there was none.
+	// first returns the first slot not before now. last is when the previous run was due, or zero if there was none.
 	first(last, now time.Time) time.Time
 	// next returns the first slot that is after last, when the previous run was due, and not before now.
 	next(last, now time.Time) time.Time
 }
 
-// Parse parses a Spec. Its errors are an *Error.
+// Parse parses a Spec. Any error is an [*Error].
 func Parse(s Spec) (Schedule, error) {
 	if s.Follow {
 		if s != (Spec{Follow: true}) {
@@ -107,18 +108,18 @@ func parseAnchor(text string) (anchor time.Time, dated bool, err error) {
 	return time.Time{}, false, &Error{"anchor", "must be a time such as 2024-01-31T13:00:00Z, or a UTC time of day such as 13:00"}
 }
 
-// First returns the first run after a start at now. Last is when the last run before the start was due, or zero if there was
-// none. A plain interval makes up for a missed run at once; other schedules wait for the next slot.
+// First returns the time of the first run after a start at now. last is when the last run before that was due, or zero if
+// there was none. A plain interval makes up for a missed run at once; other schedules wait for the next slot.
 func (s Schedule) First(last, now time.Time) time.Time { return s.clock.first(last, now) }
 
-// Next returns the run that follows the one that was due at last and ended at now: the first slot that is after last and not
-// before now. It returns zero if there is none.
+// Next returns the time of the run after one that was due at last and ended at now: the first slot that is after last and
+// not before now. It returns zero if there is none.
 func (s Schedule) Next(last, now time.Time) time.Time { return s.clock.next(last, now) }
 
-// String describes the schedule, as in "every 6h from 13:00".
+// String describes the schedule, such as "every 6h from 13:00".
 func (s Schedule) String() string { return s.words }
 
-// written formats a duration without the trailing zero minutes and seconds of its String.
+// written formats a duration like its String method, but without trailing zero minutes and seconds.
 func written(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:

@@ -33,14 +33,14 @@ func at(t *testing.T, text string) time.Time {
 	return time.Time{}
 }
 
-// TestRuns simulates several days of a schedule: a process starts, each run takes some time, and the start times of the runs
-// are compared. The first three cases are Stitch's examples.
+// TestRuns simulates a schedule over several days. A process starts, each run takes some time, and the start times of
+// the runs are compared. The first three cases are Stitch's examples.
 func TestRuns(t *testing.T) {
 	tests := map[string]struct {
 		spec  schedule.Spec
 		start string
-		last  string          // when the last run before the start was due, if there was one
-		took  []time.Duration // by run; the last value counts for all that follow
+		last  string          // when the last run before the start was due, if any
+		took  []time.Duration // of each run; the last value applies to all further runs
 		want  []string
 	}{
 		"a 6-hour grid from 13:00 UTC": {
