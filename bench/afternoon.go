@@ -10,10 +10,10 @@ import (
 	"github.com/stripe/stripe-go/v76/client"
 )
 
-// newAfternoonWorker reads the way one would write it in an afternoon.
+// newAfternoonWorker returns a reader written in the obvious way, as one would in an afternoon.
 func newAfternoonWorker() worker { return worker{"read": handler(afternoon)} }
 
-// iterator is implemented by the iterators of stripe-go.
+// iterator is the interface of stripe-go's iterators.
 type iterator interface {
 	Next() bool
 	Current() any
@@ -51,7 +51,7 @@ func afternoon(ctx context.Context, c chore) (measurement, error) {
 	return m, err
 }
 
-// iterate starts to list. stripe-go has a different iterator type for each endpoint.
+// iterate starts listing. stripe-go has a different iterator type for each endpoint.
 func iterate(ctx context.Context, api *client.API, list string) (iterator, error) {
 	params := stripego.ListParams{Context: ctx, Limit: stripego.Int64(perPage)}
 	switch list {

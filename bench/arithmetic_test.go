@@ -52,7 +52,7 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-// answered returns a log of n requests, spread evenly over a period.
+// answered returns a log of n requests, evenly spread over a period.
 func answered(n, status int, key string, from, span time.Duration) []request {
 	var log []request
 	for i := range n {
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 
 func TestTogether(t *testing.T) {
 	log := slices.Concat(
-		answered(100, 200, "early", 0, time.Second), // takes the burst
+		answered(100, 200, "early", 0, time.Second), // uses up the burst
 		answered(500, 200, "early", time.Second, 10*time.Second),
 		answered(500, 200, "late", time.Second, 10*time.Second),
 	)
@@ -85,7 +85,8 @@ func TestTogether(t *testing.T) {
 	if span < 7*time.Second || span > 8*time.Second {
 		t.Errorf("both read for %s", span)
 	}
-	// 100 requests per second use the limit, but the burst of the first second was not used, and is allowed on top.
+	// 100 requests per second use the limit fully, but the burst of the first second was not used and is allowed in
+	// addition.
 	for key, share := range shares {
 		if want := 0.5 * span.Seconds() / (span.Seconds() + 1); math.Abs(share-want) > 0.01 {
 			t.Errorf("%s has a share of %.3f, not %.3f", key, share, want)

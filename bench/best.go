@@ -12,14 +12,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// bestReader keeps the promise about events with the fewest requests, using unlimited memory.
+// bestReader keeps the connector's promise about events with the fewest possible requests and unlimited memory.
 type bestReader struct {
 	requestsOf
 
 	stripe      *stripetest.Stripe
-	from, until int64            // where unsettled events start, and events that were never listed
-	seen        map[string]bool  // events
-	read        map[string]int64 // when objects were re-read
+	from, until int64            // start of the unsettled events, and of the events that were never listed
+	seen        map[string]bool  // ids of listed events
+	read        map[string]int64 // when each object was last re-read, by id
 }
 
 func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
@@ -27,10 +27,11 @@ func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
 	return &bestReader{stripe: stripe, from: until, until: until, seen: map[string]bool{}, read: map[string]int64{}}
 }
 
-// leastTail is the minimum number of seconds, of those whose overlap has passed, to list at a time.
+// leastTail is the minimum number of seconds of settled events to list at a time. Events have settled when their
+// overlap has passed.
 const leastTail = int64(busyOverlap/time.Second) / 10
 
-// sweep lists the new events, and lists those whose overlap has passed for the last time.
+// sweep lists the new events, and lists settled events for the last time.
 func (r *bestReader) sweep(ctx context.Context, now int64) error {
 	until, passed := now-int64(busySettling/time.Second), now-int64(busyOverlap/time.Second)
 	sweep := &bestSweep{bestReader: r, now: now, newest: map[string]*bestChange{}}
@@ -55,18 +56,18 @@ func (r *bestReader) sweep(ctx context.Context, now int64) error {
 	return nil
 }
 
-// bestSweep is one pass of the best reader.
+// bestSweep is one sweep of the best reader.
 type bestSweep struct {
 	*bestReader
 
 	now    int64
-	newest map[string]*bestChange // by the id of the object
+	newest map[string]*bestChange // by object id
 }
 
-// bestChange summarizes the new events of an object's newest second.
+// bestChange summarizes an object's new events, of which only those in its newest second count.
 type bestChange struct {
 	at             int64
-	others         int // events other than creations
+	others         int // number of events other than creations
 	gone, created  bool
 	late, outdated bool
 }
@@ -84,7 +85,7 @@ type bestEvent struct {
 	} `json:"data"`
 }
 
-// look lists the events of a period.
+// look lists the events in a period.
 func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	after := ""
 	for {
@@ -110,7 +111,7 @@ func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	}
 }
 
-// take records a new event.
+// take records an event, unless it is known or the object was re-read since.
 func (s *bestSweep) take(e *bestEvent) {
 	id := e.Data.Object.ID
 	if s.seen[e.ID] || e.Created < s.read[id] {
@@ -138,7 +139,7 @@ func (s *bestSweep) take(e *bestEvent) {
 	c.outdated = c.outdated || e.Version != stripetest.APIVersion
 }
 
-// apply counts the objects that are re-read.
+// apply counts the objects that must be re-read.
 func (s *bestSweep) apply() {
 	for id, c := range s.newest {
 		uncertain := c.others > 1 || c.gone && c.created

@@ -17,11 +17,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// The account of the scenario, and how it is read.
+// Parameters of the account, and of reading it.
 const (
-	busyOverlap  = 300 * time.Second // events_overlap_seconds
-	busySettling = 2 * time.Second   // events_settling_seconds
-	busyObjects  = 3000              // of each list
+	busyOverlap  = 300 * time.Second // the configuration's events_overlap_seconds
+	busySettling = 2 * time.Second   // the configuration's events_settling_seconds
+	busyObjects  = 3000              // number in each list
 )
 
 // busyStreams are the streams whose objects change.
@@ -38,7 +38,7 @@ func cadences() []cadence {
 	return []cadence{{"followed", 5 * time.Second, true}, {"each minute", time.Minute, false}, {"each 5 minutes", 5 * time.Minute, false}, {"each hour", time.Hour, false}}
 }
 
-// busy counts the requests that a source needs to keep up with a busy account, on a simulated clock.
+// busy counts the requests needed to keep up with a busy account, on a simulated clock.
 func busy(ctx context.Context, b *bench) (section, error) {
 	t := table{head: []string{"changes read", "changes/s", "changes", "requests per 1,000", "minimum", "of events", "minimum", "of objects", "minimum", "ratio"}}
 	var worst float64
@@ -72,31 +72,32 @@ func busy(ctx context.Context, b *bench) (section, error) {
 	}, nil
 }
 
-// busyCount is the number of requests for one account and cadence.
+// busyCount has the number of changes to an account, and the numbers of requests that the source made and that were
+// necessary.
 type busyCount struct {
 	changes     int
 	took, least requestsOf
 }
 
-// requestsOf counts requests for lists of events, and for objects.
+// requestsOf counts requests for events and requests for objects.
 type requestsOf struct{ events, objects int64 }
 
 func (r requestsOf) all() int64 { return r.events + r.objects }
 
-// busyAccount is a busy account, its clock, and the best possible reader.
+// busyAccount is a busy account with its clock and the best possible reader.
 type busyAccount struct {
 	stripe    *stripetest.Stripe
 	traffic   *stripetest.Traffic
 	random    *rand.Rand
-	clock     atomic.Int64 // Unix seconds at Stripe
-	local     atomic.Int64 // at the source, which sees time advance only after everything in it has happened
-	quiet     int64        // when changes end
+	clock     atomic.Int64 // Unix time at Stripe, in seconds
+	local     atomic.Int64 // the source's time, which advances only after everything up to it has happened
+	quiet     int64        // when the changes end
 	perSecond int
 	changes   int
 	best      *bestReader
 }
 
-// countBusy runs a source until all changes of an account have settled.
+// countBusy reads an account until all its changes have settled.
 func countBusy(ctx context.Context, c cadence, perSecond int, old float64, shorter int) (busyCount, error) {
 	span := int64(max(900, 2*c.interval/time.Second))
 	span = min(span, 30_000/int64(perSecond)) / int64(shorter)
@@ -122,7 +123,7 @@ func countBusy(ctx context.Context, c cadence, perSecond int, old float64, short
 	if _, err := source.Read(ctx, req, latest); err != nil {
 		return busyCount{}, err
 	}
-	// Before the account becomes busy, let the overlap of the first Read pass.
+	// Let the overlap of the first Read pass before the account becomes busy.
 	a.set(a.clock.Load() + int64(2*busyOverlap/time.Second))
 	req.States = latest.all()
 	if _, err := source.Read(ctx, req, latest); err != nil {
@@ -132,7 +133,7 @@ func countBusy(ctx context.Context, c cadence, perSecond int, old float64, short
 	counter.reset()
 	first := a.clock.Load()
 	interval := int64(c.interval / time.Second)
-	if c.interval > time.Hour/2 { // in the middle of an interval, so that the span lies around its end
+	if c.interval > time.Hour/2 { // start in the middle of an interval, so that its end is in the middle of the span
 		a.set(first + max(0, interval-span/2))
 	}
 	a.quiet = a.clock.Load() + span
@@ -157,7 +158,7 @@ func (a *busyAccount) set(now int64) {
 	a.local.Store(now)
 }
 
-// play applies the changes up to a time, and advances the clock to it.
+// play makes the changes up to a time, and advances the clock to it.
 func (a *busyAccount) play(until int64) error {
 	for ; a.clock.Load() < until; a.clock.Add(1) {
 		for n := 0; n < a.perSecond && a.clock.Load() < a.quiet; n++ {
@@ -179,7 +180,7 @@ func (a *busyAccount) play(until int64) error {
 	return nil
 }
 
-// scheduleBusy reads after each step, from the states of the previous Read.
+// scheduleBusy does a Read after each step, from the states of the previous Read.
 func scheduleBusy(ctx context.Context, source connector.Source, config connector.Config, streams []connector.ConfiguredStream, latest states, step func() (bool, error)) error {
 	for {
 		done, err := step()
@@ -193,7 +194,7 @@ func scheduleBusy(ctx context.Context, source connector.Source, config connector
 	}
 }
 
-// followBusy reads with follow, and makes a step whenever a sweep has ended.
+// followBusy does one Read with follow, and takes a step whenever a sweep has ended.
 func followBusy(
 	ctx context.Context, source connector.Source, config connector.Config, streams []connector.ConfiguredStream, latest states,
 	step func() (bool, error), c *counter,
@@ -223,7 +224,7 @@ func followBusy(
 	return group.Wait()
 }
 
-// busyBase is the base URL of the simulated Stripe. No connection is made to it.
+// busyBase is the base URL of the simulated Stripe, to which no actual connection is made.
 const busyBase = "http://stripe.test"
 
 // counter forwards requests to a handler and counts them.
@@ -239,7 +240,7 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch request.URL.Path {
 	case "/v1/events":
 		c.events.Add(1)
-	case "/v1/account": // requested once per Read
+	case "/v1/account": // once per Read, so not counted
 	default:
 		c.objects.Add(1)
 	}
@@ -250,8 +251,8 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// settle waits until new requests have been made and have stopped. If the machine is so busy that they pause in the middle of a
-// sweep, the account changes during that sweep, as accounts do.
+// settle waits until requests have been made since before, and have stopped. If the machine is so busy that they
+// pause in the middle of a sweep, the account changes during that sweep, as real accounts do.
 func (c *counter) settle(ctx context.Context, before requestsOf) error {
 	const pause = 4 * time.Millisecond
 	for quiet, last := 0, before; quiet < 2; {

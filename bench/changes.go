@@ -15,18 +15,18 @@ import (
 // manyChanges is the number of objects that change between two incremental Reads.
 const manyChanges = 1000
 
-// changing are the lists whose objects change. Each change has one event.
+// changing returns the lists whose objects change. Each change has one event.
 func changing() []string {
 	return []string{"charges", "coupons", "customers", "disputes", "invoices", "payment_intents", "payouts", "plans", "products", "transfers"}
 }
 
-// changes counts the requests of incremental Reads: of one without changes, and of some with many.
+// changes counts the requests of incremental Reads, with no changes and with many.
 func changes(ctx context.Context, _ *bench) (section, error) {
 	t := table{head: []string{"incremental read", "requests", "minimum", "ratio"}}
 	var worst float64
 	for _, c := range []struct {
 		name     string
-		old      float64 // the share of events of another API version
+		old      float64 // share of events with another API version
 		streams  []string
 		changes  int
 		expected func(pages, objects int) int
@@ -52,8 +52,8 @@ func changes(ctx context.Context, _ *bench) (section, error) {
 	}, nil
 }
 
-// countChanges returns the number of requests that an incremental Read after some changes made, and how many objects had
-// changed. The source runs in this process, since only requests to Stripe count.
+// countChanges returns the number of requests of an incremental Read after n changes, and the number of objects that
+// changed. The source runs in this process, since only its requests to Stripe count.
 func countChanges(ctx context.Context, old float64, streams []string, n int) (requests, objects int, err error) {
 	clock := time.Now().UTC().Truncate(time.Second)
 	now := func() time.Time { return clock }
@@ -69,7 +69,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	if _, err := source.Read(ctx, req, latest); err != nil {
 		return 0, 0, err
 	}
-	clock = clock.Add(10 * time.Minute) // past the overlap of the first Read
+	clock = clock.Add(10 * time.Minute) // after the overlap of the first Read
 	changed := map[string]bool{}
 	ids := make([][]string, len(streams))
 	for i, name := range streams {
@@ -79,7 +79,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	}
 	for i := range n {
 		of := ids[i%len(ids)]
-		id := of[i/len(ids)%60] // most change more than once
+		id := of[i/len(ids)%60] // most objects change more than once
 		changed[streams[i%len(ids)]+id] = true
 		if err := s.Update(id); err != nil {
 			return 0, 0, err
@@ -93,7 +93,7 @@ func countChanges(ctx context.Context, old float64, streams []string, n int) (re
 	return s.RequestCount(""), len(changed), err
 }
 
-// incremental selects streams by name, or all streams that have events.
+// incremental selects the named streams, or all streams that have events if names is nil.
 func incremental(ctx context.Context, source connector.Source, config connector.Config, names []string) ([]connector.ConfiguredStream, error) {
 	catalog, err := source.Discover(ctx, connector.DiscoverRequest{Config: config})
 	if err != nil {
@@ -108,10 +108,10 @@ func incremental(ctx context.Context, source connector.Source, config connector.
 	return selected, nil
 }
 
-// states is a sink that keeps the last state of each stream.
+// states is a sink that stores the last state of each stream.
 type states map[string]connector.StreamState
 
-// all returns them.
+// all returns all states.
 func (s states) all() []connector.StreamState { return slices.Collect(maps.Values(s)) }
 
 // Send implements connector.Sink.

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// childArgument is the first argument of a child process.
+// childArgument is the first command-line argument of a child process.
 const childArgument = "child"
 
-// child is the parent's handle of a child process of this program.
+// child is the parent's handle of a child process.
 type child struct {
 	mode    string
 	cmd     *exec.Cmd
@@ -34,7 +34,7 @@ type answer struct {
 	Result json.RawMessage
 }
 
-// start starts a child. The caller stops it. If the caller dies, the child's stdin ends, and the child exits.
+// start starts a child. The caller must stop it. If the caller dies, the child's stdin ends, and the child exits.
 func (b *bench) start(ctx context.Context, mode string) (*child, error) {
 	cmd := exec.CommandContext(ctx, b.executable, childArgument, mode)
 	cmd.Stderr = os.Stderr
@@ -53,13 +53,13 @@ func (b *bench) start(ctx context.Context, mode string) (*child, error) {
 	return &child{mode: mode, cmd: cmd, stdin: stdin, answers: json.NewDecoder(stdout)}, nil
 }
 
-// stop ends the child.
+// stop ends the child and waits for it.
 func (c *child) stop() {
-	_ = c.stdin.Close() // the child then exits
+	_ = c.stdin.Close() // makes the child exit
 	_ = c.cmd.Wait()    // the exit code doesn't matter
 }
 
-// do has the child execute a command, and decodes its answer into result, unless result is nil.
+// do makes the child execute a command, and decodes its answer into result, unless that is nil.
 func (c *child) do(command string, arguments, result any) error {
 	encoded, err := json.Marshal(arguments)
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *child) do(command string, arguments, result any) error {
 	return json.Unmarshal(a.Result, result)
 }
 
-// once starts a child for one command.
+// once starts a child, executes one command, and stops it.
 func (b *bench) once(ctx context.Context, mode, command string, arguments, result any) error {
 	c, err := b.start(ctx, mode)
 	if err != nil {

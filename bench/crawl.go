@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// crawl determines the minimum number of requests for each list, by reading everything in the simplest way.
+// crawl determines the minimum number of requests for each list by reading everything in the simplest way.
 type crawl struct {
 	client   *http.Client
 	base     string
@@ -18,8 +18,8 @@ type crawl struct {
 	known    map[string]*listed // by path
 }
 
-// listed has the objects of a list, for a child list those of all parents, and the minimum number of requests to read them
-// once the parents' objects are known.
+// listed is the content of a list, or of a child list of all parents. least is the minimum number of requests to read
+// it once the parents' objects are known.
 type listed struct {
 	objects []object
 	least   int
@@ -36,7 +36,7 @@ func newCrawl(base string) *crawl {
 	return &crawl{client: &http.Client{Transport: &http.Transport{}}, base: base, children: childLists(), known: map[string]*listed{}}
 }
 
-// stream returns the list of a stream. Each list is read only once.
+// stream returns the list of a stream. It reads each list only once.
 func (c *crawl) stream(ctx context.Context, stream string) (*listed, error) {
 	path := c.path(stream)
 	if known := c.known[path]; known != nil {
@@ -55,14 +55,14 @@ func (c *crawl) path(stream string) string {
 	return path
 }
 
-// minimum returns the minimum number of requests to read a stream alone: those of its own list and of its ancestors' lists.
+// minimum returns the minimum number of requests to read one stream: those of its own list and of its ancestors'.
 func (c *crawl) minimum(ctx context.Context, stream string) (int, error) {
 	lists := map[string]int{}
 	err := c.need(ctx, stream, lists)
 	return total(lists), err
 }
 
-// need adds the lists that a stream is read from, with the requests of each.
+// need adds the lists from which a stream is read, with the minimum number of requests for each.
 func (c *crawl) need(ctx context.Context, stream string, lists map[string]int) error {
 	found, err := c.stream(ctx, stream)
 	if err != nil {
@@ -114,7 +114,8 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 	return result, nil
 }
 
-// below adds the children of one parent. Embedded children cost nothing; a parent that embeds none costs at least one request.
+// below adds the children of one parent. Embedded children cost nothing. A parent that embeds none costs at least one
+// request.
 func (c *crawl) below(ctx context.Context, child childList, parent object, across string, result *listed) error {
 	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null") {
 		return nil
@@ -151,7 +152,7 @@ func (c *crawl) below(ctx context.Context, child childList, parent object, acros
 	return nil
 }
 
-// embedded returns the list at a path of an object, or false if there is none.
+// embedded returns the list at a path in an object. It returns false if there is none.
 func embedded(o object, path string) (pageOf, bool) {
 	if path == "" {
 		return pageOf{}, false
@@ -163,14 +164,14 @@ func embedded(o object, path string) (pageOf, bool) {
 	}
 	if nested {
 		var inner object
-		_ = json.Unmarshal(value, &inner) // nil if it is not an object
+		_ = json.Unmarshal(value, &inner) // nil if it isn't an object
 		return embedded(inner, rest)
 	}
-	var page pageOf // empty if it is null
+	var page pageOf // empty if the value is null
 	return page, json.Unmarshal(value, &page) == nil
 }
 
-// expansions are the lists that the objects of a stream embed only on request.
+// expansions returns the lists that the objects of a stream embed only on request.
 func (c *crawl) expansions(stream string) []string {
 	var paths []string
 	for _, child := range c.children {
@@ -181,14 +182,15 @@ func (c *crawl) expansions(stream string) []string {
 	return paths
 }
 
-// list returns all objects of a list, and reports whether it is unpaged. A list that Stripe refuses is empty, after one request.
+// list returns all objects of a list, and reports whether the list is unpaged. A list that Stripe refuses is empty
+// and costs one request.
 func (c *crawl) list(ctx context.Context, path, query string) (objects []object, unpaged bool, err error) {
 	limit := "limit=100&"
 	for after := ""; ; {
 		var page pageOf
 		status, err := c.get(ctx, path+"?"+limit+query+after, &page)
 		if status == http.StatusBadRequest && limit != "" {
-			limit, unpaged = "", true // it has no limit parameter
+			limit, unpaged = "", true // this list has no limit parameter
 			continue
 		}
 		if err != nil || status != http.StatusOK {
@@ -221,7 +223,7 @@ func (c *crawl) get(ctx context.Context, path string, page *pageOf) (status int,
 
 func (o object) text(name string) string {
 	var text string
-	_ = json.Unmarshal(o[name], &text) // "" if it is not a string
+	_ = json.Unmarshal(o[name], &text) // "" if it isn't a string
 	return text
 }
 

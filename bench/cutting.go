@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// page compares the processing of a page with encoding/json.
+// page compares the connector's processing of a page with that of encoding/json.
 func page(ctx context.Context, b *bench) (section, error) {
 	c, err := b.start(ctx, "page")
 	if err != nil {
@@ -35,7 +35,8 @@ func pageSection(all []pageEfforts) section {
 	}
 	cut := medianOf(func(e pageEfforts) float64 { return ratio(float64(e.Cut.CPU), float64(e.CutJSON.CPU)) })
 	chosen := medianOf(func(e pageEfforts) float64 { return ratio(float64(e.Select.CPU), float64(e.SelectMaps.CPU)) })
-	// Only what grows with the number of objects counts. The runtime itself makes half an allocation per ninety objects.
+	// Only allocations that grow with the number of objects count. The runtime itself adds about half an allocation
+	// per ninety objects.
 	perObject := medianOf(func(e pageEfforts) float64 { return math.Round(e.Cut.Allocs-e.CutTen.Allocs) / 90 })
 	t := table{head: []string{"100 charges", "processor time", "allocations"}}
 	t.add("cut and compacted with rawjson", times(cut), whole(medianOf(func(e pageEfforts) float64 { return e.Cut.Allocs })))

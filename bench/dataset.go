@@ -8,18 +8,19 @@ import (
 
 const liveKey = "sk_live_bench"
 
-// mainLists are the lists that the readers are compared on.
+// mainLists returns the lists with which the readers are compared.
 func mainLists() []string {
 	return []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_intents", "/v1/balance_transactions"}
 }
 
-// streamOf returns the stream of one of these lists.
+// streamOf returns the name of the stream for one of these lists.
 func streamOf(path string) string { return strings.TrimPrefix(path, "/v1/") }
 
-// dataset is the number of objects of some lists. In the simulated Stripe, all other lists have a few objects.
+// dataset is the number of objects in each of some lists. All other lists of the simulated Stripe have a few objects.
 type dataset map[string]int
 
-// evenly puts the same number of objects into each of the five lists, so that they finish at the same time under the limits.
+// evenly returns a dataset with the same number of objects in each of the five lists, which then take the same time
+// under the limits.
 func evenly(each int) dataset {
 	d := dataset{}
 	for _, path := range mainLists() {
@@ -28,7 +29,7 @@ func evenly(each int) dataset {
 	return d
 }
 
-// typically returns an account that has mostly charges.
+// typically returns the dataset of an account with mostly charges.
 func typically(n int) dataset {
 	d := evenly(n / 10)
 	d["/v1/charges"] = n - 4*(n/10)
@@ -47,7 +48,7 @@ func (d dataset) streams() []string {
 	return streams
 }
 
-// minRequests returns the number of pages of each list.
+// minRequests returns the minimum number of requests for each list, which is its number of pages.
 func (d dataset) minRequests() map[string]int {
 	pages := map[string]int{}
 	for path, n := range d {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// distant listens on an address that forwards to another one, with half of the round trip added in each direction.
+// distant returns the address of a proxy that forwards to another address and delays each direction by half of
+// roundTrip.
 func distant(ctx context.Context, to string, roundTrip time.Duration) (address string, stop func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -18,7 +19,7 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 		for {
 			near, err := listener.Accept()
 			if err != nil {
-				return // the listener was closed
+				return // the listener is closed
 			}
 			far, err := new(net.Dialer).DialContext(ctx, "tcp", to)
 			if err != nil {
@@ -32,7 +33,7 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 	return listener.Addr().String(), func() { _ = listener.Close() }, nil
 }
 
-// late copies from one connection to the other, delaying each piece. Any number of pieces may be in flight.
+// late copies from one connection to the other and delays each piece. Many pieces can be in flight.
 func late(to, from net.Conn, delay time.Duration) {
 	type piece struct {
 		due     time.Time

@@ -26,7 +26,7 @@ Stripe's limits are those documented for live mode: 100 requests per second per 
 
 `
 
-// document returns the report in the form that is kept in the repository.
+// document returns the report as Markdown, in the form kept in the repository.
 func document(s settings, sections []section) string {
 	flags := ""
 	if s.quick {

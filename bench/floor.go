@@ -11,24 +11,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// chore is what the floor or the afternoon solution reads.
+// chore is the task of the floor or the afternoon solution.
 type chore struct {
 	APIBase string
 	Key     string
-	// Pages are path and query of each page, for the floor, and SideBySide is the number of concurrent requests.
+	// Pages are the paths and queries of the pages to request, for the floor. SideBySide is the number of concurrent
+	// requests.
 	Pages      []string
 	SideBySide int
-	// Objects is the number of objects on the pages.
+	// Objects is the total number of objects on the pages.
 	Objects int
-	// Lists are the paths of the lists that the afternoon solution iterates over.
+	// Lists are the paths of the lists to iterate over, for the afternoon solution.
 	Lists []string
-	// AtMost is the time after which to stop, for a reader with a constant speed. Zero means to read everything.
+	// AtMost is the time after which to stop, for a reader whose speed is constant. Zero means to read everything.
 	AtMost time.Duration
 }
 
 func (c chore) expired(began time.Time) bool { return c.AtMost > 0 && time.Since(began) >= c.AtMost }
 
-// newFloorWorker requests pages and discards them.
+// newFloorWorker returns a reader that requests pages and discards them.
 func newFloorWorker() worker { return worker{"read": handler(discard)} }
 
 func discard(ctx context.Context, c chore) (measurement, error) {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// roundTrip is how long each response takes in scenarios with latency.
+// roundTrip is the response time of the simulated Stripe in scenarios with latency.
 const roundTrip = 100 * time.Millisecond
 
-// terms are the conditions of a Read under Stripe's limits.
+// terms describe a Read under Stripe's limits.
 type terms struct {
 	data        func(each int) dataset
-	full, quick int // objects in each list
+	full, quick int // number of objects in each list
 	density     string
-	// chained means that no window can be split, so each list is one chain of pages.
+	// chained means that the objects can't be split into windows, so each list is one chain of pages.
 	chained bool
 	targets func(outcome) []target
 }
@@ -42,16 +42,16 @@ var (
 	}}
 )
 
-// outcome has the figures of a Read under limits.
+// outcome is the result of a Read under limits.
 type outcome struct {
 	requests, minimum int
 	wall, shortest    time.Duration
-	share             float64 // of the allowed rate, counting requests that returned a page
-	refused           float64 // share of the requests that were answered 429
-	overhead          float64 // ratio of requests to the minimum
+	share             float64 // of the allowed rate, counting only requests that returned a page
+	refused           float64 // share of requests answered 429
+	overhead          float64 // number of requests divided by the minimum
 }
 
-// judge computes the outcome of a Read from the requests that Stripe received.
+// judge computes the outcome of a Read from the requests that the simulated Stripe received.
 func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 	o := outcome{requests: len(log), wall: wall, shortest: shortest(minimum)}
 	for _, n := range minimum {
@@ -66,8 +66,8 @@ func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 			refused++
 		}
 	}
-	// The allowed rate is that of the account, or that of all endpoints together if there are few. The burst allowed on top
-	// doesn't count.
+	// The allowed rate is the account's limit, or the sum of the endpoints' limits if that is lower. The burst, which
+	// is allowed in addition, doesn't count.
 	allowed := min(accountLimit, float64(endpointLimit*len(minimum))) * wall.Seconds()
 	o.share = ratio(float64(good), allowed)
 	o.refused = ratio(float64(refused), float64(len(log)))
@@ -75,7 +75,7 @@ func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 	return o
 }
 
-// limited returns a scenario of a Read under Stripe's limits.
+// limited returns a scenario that reads under Stripe's limits.
 func limited(t terms) func(context.Context, *bench) (section, error) {
 	return func(ctx context.Context, b *bench) (section, error) {
 		each := b.size(t.full, t.quick)

@@ -2,24 +2,25 @@ package main
 
 import "strings"
 
-// childList is a list of the children of a parent, as Stripe documents it. This table is independent of the connector's, so
-// that an unnecessary request can't be hidden in both.
+// childList describes a list of the children of a parent, as documented by Stripe. The table is independent of the
+// connector's, so that an unnecessary request can't hide in both.
 type childList struct {
 	parent string // the parent's stream
-	// path is the list's own, with {} for the parent's id.
+	// path is the path of the list, with {} for the parent's id.
 	path string
 	// param is the parameter for the parent if the path has none, and of is the parent's property to pass, id if empty.
 	param, of string
-	// embedded is the path of the first items in the parent's object, or "". expanded means that they are embedded on request.
+	// embedded is the path of the first items in the parent's object, or "". If expanded is true, they are embedded
+	// only on request.
 	embedded string
 	expanded bool
-	// kind is the type of parent that has children, if the parents' list contains several types.
+	// kind is the type of parents that have children, if the parents' list contains several types.
 	kind string
-	// needs is a property without which a parent has no children.
+	// needs is a property that a parent with children must have.
 	needs string
-	// across is a stream. The list is requested for each combination of a parent and an object of that stream.
+	// across is another stream. The list is requested for each combination of a parent and one of its objects.
 	across string
-	// also has further required parameters.
+	// also has further required parameters, as a query.
 	also string
 }
 
@@ -66,13 +67,13 @@ func childLists() map[string]childList {
 	return lists
 }
 
-// rootPath returns the path and parameters of a list without a parent. Most paths are the name of the stream.
+// rootPath returns the path and the query of a list without a parent. Most paths are the stream's name.
 func rootPath(stream string) (path, query string) {
 	switch stream {
 	case "invoice_items":
 		return "/v1/invoiceitems", ""
 	case "subscriptions", "tax_registrations":
-		query = "status=all" // canceled and expired ones are hidden otherwise
+		query = "status=all" // by default, canceled and expired ones are omitted
 	case "apps_secrets":
 		query = "scope[type]=account"
 	}

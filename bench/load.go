@@ -8,22 +8,22 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/all"
 )
 
-// A slow disk takes this long for each commit, and writes so many bytes of records' JSON per second. The objects of these
-// scenarios arrive at some 33 MB/s where Stripe allows 100 requests per second, so no loader keeps up on a disk that is slower
-// than that: this one is as fast as a hard disk.
+// A slow disk takes slowSync for each commit, and writes slowBytes of records' JSON per second. In these scenarios,
+// objects arrive at about 33 MB/s if Stripe allows 100 requests per second, so no loader could keep up on a disk
+// slower than that. This one is as fast as a hard disk.
 const (
 	slowSync  = 100 * time.Millisecond
 	slowBytes = 100 << 20
 )
 
-// shipment is what a client loads.
+// shipment says what a client loads, and where to.
 type shipment struct {
 	order
 	Destination string
 	SlowDisk    bool
 }
 
-// newLoadWorker returns a client that syncs.
+// newLoadWorker returns a client that syncs into a destination.
 func newLoadWorker() worker { return worker{"load": handler(load)} }
 
 // load syncs into a destination and returns the number of rows stored.
@@ -60,10 +60,10 @@ func load(ctx context.Context, s shipment) (got delivery, err error) {
 	return got, err
 }
 
-// slowDisk is a destination on a slow disk.
+// slowDisk is a destination on a simulated slow disk.
 type slowDisk struct{ client.Destination }
 
-// Commit takes the time of a slow disk, and then commits.
+// Commit takes as long as it would on a slow disk, and then commits.
 func (d slowDisk) Commit(ctx context.Context, c client.Commit) error {
 	bytes := 0
 	for _, batch := range c.Records {

@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// farAway is the round trip to a distant database.
+// farAway is the round-trip time to a distant database.
 const farAway = 50 * time.Millisecond
 
 // warehouse is a destination to load into.
@@ -21,7 +21,7 @@ type warehouse struct {
 	slowDisk          bool
 }
 
-// loading reads under Stripe's limits into each kind of destination: loading must not slow down extraction.
+// loading reads under Stripe's limits into each kind of destination. Loading must not slow down reading.
 func loading(ctx context.Context, b *bench) (section, error) {
 	each := b.size(30_000, 5_000)
 	data := dataset{}
@@ -54,7 +54,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 			"that of reading alone is due to a lack of processors, not to commits that delay reading."},
 	}
 	var alone delivery
-	var most float64 // share of reading alone
+	var most float64 // the share when reading alone
 	for _, w := range warehouses {
 		got, log, err := b.loadInto(ctx, stripe, w, data)
 		if err != nil {
@@ -75,7 +75,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 	return s, nil
 }
 
-// loadInto runs a first sync, and returns the requests that Stripe saw.
+// loadInto runs a first sync, and returns the requests that the simulated Stripe received.
 func (b *bench) loadInto(ctx context.Context, stripe *simulated, w warehouse, data dataset) (got delivery, log []request, err error) {
 	if err := stripe.reset(); err != nil {
 		return delivery{}, nil, err
@@ -100,7 +100,8 @@ func (b *bench) loadInto(ctx context.Context, stripe *simulated, w warehouse, da
 	return got, log, err
 }
 
-// warehousesIn returns the destinations to load into, including PostgreSQL where it is installed.
+// warehousesIn returns the destinations to load into, including PostgreSQL if it is installed. The caller must call
+// stop.
 func warehousesIn(ctx context.Context, folder string) (all []warehouse, stop func(), err error) {
 	at := func(name string) string { return filepath.Join(folder, name) }
 	all = []warehouse{
@@ -129,11 +130,11 @@ func warehousesIn(ctx context.Context, folder string) (all []warehouse, stop fun
 	), func() { hangUp(); end() }, nil
 }
 
-// rampUp is how long reading takes to find the windows to read concurrently.
+// rampUp is how long it takes to determine the windows that are read concurrently.
 const rampUp = time.Second
 
-// pace returns the share of the limits of some endpoints that was kept up from the end of the ramp-up to the last request, and
-// the number of requests in each second.
+// pace returns the share of the limits of some endpoints that was used from the end of the ramp-up to the last
+// request, and the number of requests in each second.
 func pace(log []request, endpoints int) (share float64, perSecond []string) {
 	good, last := 0, time.Duration(0)
 	var counts []int

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// settings are the command-line flags.
+// settings are the values of the command-line flags.
 type settings struct {
 	quick, strict           bool
 	only, markdown, profile string
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// run runs the scenarios, prints each section as soon as it is ready, and returns the number of missed targets.
+// run runs the scenarios, prints each section when it is ready, and returns the number of missed targets.
 func run(ctx context.Context, s settings, out io.Writer) (missed int, err error) {
 	if s.markdown != "" && s.only != "" {
 		return 0, errors.New("--markdown writes the whole document and can't be combined with --only")

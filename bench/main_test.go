@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain makes the test binary act as the child processes, too.
+// TestMain runs the tests or, in a child process, the child's commands.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childArgument {
 		os.Exit(beChild(os.Args[2], os.Stdin, os.Stdout))
@@ -49,7 +49,7 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// TestRequestsOfLists compares the crawl with known counts, and ours with the crawl.
+// TestRequestsOfLists compares the crawl's counts with known ones, and the connector's with the crawl's.
 func TestRequestsOfLists(t *testing.T) {
 	b := testBench(t)
 	stripe, err := b.simulate(t.Context(), world{Objects: map[string]int{
@@ -97,7 +97,7 @@ func TestChildEndsWithItsParent(t *testing.T) {
 	if err := c.do("nonsense", nil, nil); err == nil {
 		t.Error("an unknown command was executed")
 	}
-	if err := c.stdin.Close(); err != nil { // as happens when the parent dies
+	if err := c.stdin.Close(); err != nil { // as when the parent dies
 		t.Fatal(err)
 	}
 	if err := c.cmd.Wait(); err != nil {

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// measurement is what a reader read, and the resources that it used.
+// measurement is how much a reader read, and the resources it used.
 type measurement struct {
 	Records int
 	Wall    time.Duration
 	CPU     time.Duration
-	Peak    int64 // bytes of resident memory
+	Peak    int64 // resident memory in bytes
 }
 
-// rate is in records per second.
+// rate returns the records per second.
 func (m measurement) rate() float64 { return ratio(float64(m.Records), m.Wall.Seconds()) }
 
-// cost is processor time per record, in nanoseconds.
+// cost returns the processor time per record, in nanoseconds.
 func (m measurement) cost() float64 { return ratio(float64(m.CPU), float64(m.Records)) }
 
-// rounds has the measurements of one reader, one per round.
+// rounds are the measurements of one reader, one per round.
 type rounds []measurement
 
-// median returns the median of a figure over the rounds.
+// median returns the median of a figure over all rounds.
 func (r rounds) median(of func(measurement) float64) float64 {
 	values := make([]float64, len(r))
 	for i, m := range r {
@@ -32,7 +32,7 @@ func (r rounds) median(of func(measurement) float64) float64 {
 	return median(values)
 }
 
-// against returns the median, over the rounds, of the ratio to a baseline in the same round.
+// against returns the median, over all rounds, of a figure's ratio to that of the baseline in the same round.
 func (r rounds) against(baseline rounds, of func(measurement) float64) float64 {
 	values := make([]float64, min(len(r), len(baseline)))
 	for i := range values {
@@ -41,7 +41,7 @@ func (r rounds) against(baseline rounds, of func(measurement) float64) float64 {
 	return median(values)
 }
 
-// ratio returns NaN if the divisor is zero.
+// ratio returns a/b, or NaN if b is zero.
 func ratio(a, b float64) float64 {
 	if b == 0 {
 		return math.NaN()
@@ -49,7 +49,7 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// median returns the median of values: NaN if there are none, and the mean of the middle two if their number is even.
+// median returns the median of values: the mean of the middle two if their number is even, and NaN if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

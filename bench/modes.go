@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// worker has the functions that a child process executes for each command.
+// worker maps the commands of a child process to the functions that execute them.
 type worker map[string]func(context.Context, json.RawMessage) (any, error)
 
-// modes are the kinds of child process.
+// modes returns the kinds of child processes.
 func modes() map[string]func() worker {
 	return map[string]func() worker{
 		"stripe":    newStripeWorker,
@@ -24,8 +24,8 @@ func modes() map[string]func() worker {
 	}
 }
 
-// beChild executes the commands from in, one after the other, until in ends. It returns the exit code; the process must then
-// exit, whatever it is doing.
+// beChild executes the commands from in, one after another, until in ends. It returns the exit code. The process must
+// then exit, even if work is still in progress.
 func beChild(mode string, in io.Reader, out io.Writer) int {
 	newWorker, ok := modes()[mode]
 	if !ok {
@@ -48,7 +48,7 @@ func beChild(mode string, in io.Reader, out io.Writer) int {
 	for ctx.Err() == nil {
 		var c call
 		if calls.Decode(&c) != nil {
-			return 0 // the parent is done or has died
+			return 0 // the parent is done or dead
 		}
 		queue <- c
 	}
@@ -71,7 +71,7 @@ func (w worker) carryOut(ctx context.Context, c call) answer {
 	return answer{Result: encoded}
 }
 
-// handler turns a function with typed arguments into a command.
+// handler adapts a function with typed arguments to a command.
 func handler[A, R any](do func(context.Context, A) (R, error)) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, encoded json.RawMessage) (any, error) {
 		var arguments A

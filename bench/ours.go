@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 )
 
-// service is the parent's handle of a child process that runs the service.
+// service is the parent's handle of a child process that runs the connector's service.
 type service struct {
 	*child
 	bench   *bench
 	address string
 }
 
-// serve starts the service for a simulated Stripe. The caller stops it.
+// serve starts the service for a simulated Stripe. The caller must stop it.
 func (b *bench) serve(ctx context.Context, apiBase string) (*service, error) {
 	c, err := b.start(ctx, "serve")
 	if err != nil {
@@ -27,8 +27,8 @@ func (b *bench) serve(ctx context.Context, apiBase string) (*service, error) {
 	return s, nil
 }
 
-// read reads with a client in another process, and returns what it received, with the processor time and memory of the service.
-// If name is not empty and profiles were requested, read writes one of the service.
+// read reads with a client in another process. It returns what the client received, with the processor time and
+// memory of the service. If name is not empty and profiles were requested, read writes a profile of the service.
 func (s *service) read(ctx context.Context, o order, name string) (delivery, error) {
 	o.Target = s.address
 	profiling := s.bench.profile != "" && name != ""
@@ -57,7 +57,7 @@ func (s *service) read(ctx context.Context, o order, name string) (delivery, err
 	return got, nil
 }
 
-// readWith starts a service for one Read.
+// readWith starts a service for a single Read.
 func (b *bench) readWith(ctx context.Context, o order, name string) (delivery, error) {
 	s, err := b.serve(ctx, o.APIBase)
 	if err != nil {
@@ -67,7 +67,7 @@ func (b *bench) readWith(ctx context.Context, o order, name string) (delivery, e
 	return s.read(ctx, o, name)
 }
 
-// complete returns an error if there are fewer records than objects.
+// complete returns an error if fewer records than objects were received.
 func (d delivery) complete(data dataset) error {
 	for path, n := range data {
 		if got := d.ByStream[streamOf(path)]; got < n {

@@ -25,7 +25,7 @@ func chargePage(n int) []byte {
 	return recorder.Body.Bytes()
 }
 
-// cutter cuts pages with rawjson, as the connector does.
+// cutter cuts pages with rawjson, like the connector.
 type cutter struct {
 	rawjson.Cutter
 	list rawjson.List
@@ -47,7 +47,7 @@ func (c *cutter) led(page []byte) []byte {
 	return c.body.Bytes()
 }
 
-// cutEncodingJSON does the same with encoding/json, in the usual way, which doesn't compact the objects.
+// cutEncodingJSON does the same in the usual way with encoding/json, which doesn't compact the objects.
 func cutEncodingJSON(page []byte) (int, error) {
 	var list struct {
 		Data    []json.RawMessage `json:"data"`
@@ -72,7 +72,7 @@ func cutEncodingJSON(page []byte) (int, error) {
 	return len(list.Data), nil
 }
 
-// someFields are the fields to select.
+// someFields returns the fields to select.
 func someFields() []string {
 	return []string{"id", "amount", "currency", "status", "billing_details.email", "billing_details.address.country"}
 }
@@ -90,7 +90,7 @@ func (s *selector) fields(objects []rawjson.Object) {
 	}
 }
 
-// selectWithMaps does the same by decoding to maps, with numbers left unparsed.
+// selectWithMaps does the same by decoding into maps, without parsing numbers.
 func selectWithMaps(objects []rawjson.Object, paths []string) error {
 	for _, object := range objects {
 		decoder := json.NewDecoder(strings.NewReader(object.Raw))
@@ -128,15 +128,15 @@ func choose(into, from map[string]any, path []string) {
 	choose(next, inner, path[1:])
 }
 
-// effort is the cost of one run.
+// effort is the mean cost of one run.
 type effort struct {
 	CPU    time.Duration
 	Allocs float64
 }
 
-// effortOf repeats work for a while and returns the mean cost.
+// effortOf repeats work for at least the given time and returns the mean cost.
 func effortOf(atLeast time.Duration, work func() error) (effort, error) {
-	if err := work(); err != nil { // once in advance, so that buffers have grown
+	if err := work(); err != nil { // run once first, so that buffers have grown
 		return effort{}, err
 	}
 	runtime.GC()
@@ -155,7 +155,7 @@ func effortOf(atLeast time.Duration, work func() error) (effort, error) {
 	return effort{m.CPU / time.Duration(runs), float64(after.Mallocs-before.Mallocs) / float64(runs)}, err
 }
 
-// pageEfforts has the costs of the ways to process a page.
+// pageEfforts has the costs of the different ways to process a page.
 type pageEfforts struct {
 	Cut, CutTen, CutJSON, Select, SelectMaps effort
 	Bytes                                    int

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// BenchmarkCut compares ways to cut a page of 100 charges into objects and to read the id, type and time of each.
+// BenchmarkCut compares ways to cut a page of 100 charges into objects and to read each object's id, type and time.
 func BenchmarkCut(b *testing.B) {
 	page := chargePage(100)
 	var c cutter
@@ -27,7 +27,7 @@ func BenchmarkCut(b *testing.B) {
 	}
 }
 
-// BenchmarkCompact measures the part of cutting that validates and removes white space.
+// BenchmarkCompact measures the part of cutting that validates the page and removes white space.
 func BenchmarkCompact(b *testing.B) {
 	page := chargePage(100)
 	var buffer bytes.Buffer
@@ -82,7 +82,7 @@ func cutPage(t testing.TB, n int) []rawjson.Object {
 	return c.list.Objects
 }
 
-// TestSameWork checks that the functions being compared have the same results.
+// TestSameWork checks that the compared functions have the same results.
 func TestSameWork(t *testing.T) {
 	page := chargePage(100)
 	var c cutter

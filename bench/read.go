@@ -11,17 +11,17 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// order is what a client reads.
+// order says what a client reads.
 type order struct {
 	Target  string
-	APIBase string // empty for the wire, whose source needs no configuration
+	APIBase string // empty in the wire scenario, whose source needs no configuration
 	Key     string
 	Streams []string
 	// Unlimited makes the service ignore Stripe's documented limits.
 	Unlimited bool
 }
 
-// delivery is what it received.
+// delivery is what a client received.
 type delivery struct {
 	measurement
 	ByStream map[string]int
@@ -59,7 +59,7 @@ func drain(ctx context.Context, o order) (delivery, error) {
 		})
 		return err
 	})
-	if err != nil && len(got.Skipped) < len(o.Streams) { // if all streams are skipped, a Read ends with the reason
+	if err != nil && len(got.Skipped) < len(o.Streams) { // if all streams were skipped, the Read ends with the reason as its error
 		return delivery{}, err
 	}
 	for _, n := range got.ByStream {
@@ -72,7 +72,7 @@ func drain(ctx context.Context, o order) (delivery, error) {
 	return got, nil
 }
 
-// unlimited is the highest rate that the service accepts, and more requests per second than any reader here can make.
+// unlimited is the highest rate that the service accepts. It exceeds the rate of every reader here.
 const unlimited = 10_000
 
 func (o order) request(ctx context.Context, service *client.Client) (*connectorv1.ReadRequest, error) {
@@ -85,7 +85,7 @@ func (o order) request(ctx context.Context, service *client.Client) (*connectorv
 	}
 	config := map[string]any{
 		"api_key": o.Key, "api_base": o.APIBase,
-		"start_date": time.Now().UTC().AddDate(-1, 0, -7).Format(time.DateOnly), // a week before the first object
+		"start_date": time.Now().UTC().AddDate(-1, 0, -7).Format(time.DateOnly), // a week before the oldest object
 	}
 	if o.Unlimited {
 		spec, err := service.Spec(ctx)

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// settling is how long to wait, after both replicas have started, before measuring their shares.
+// settling is how long to wait after both replicas have started before their shares are measured.
 const settling = 2 * time.Second
 
-// replicas reads one account with two services concurrently; neither knows about the other.
+// replicas reads one account with two services at the same time, neither of which knows of the other.
 func replicas(ctx context.Context, b *bench) (section, error) {
 	data := evenly(b.size(16_000, 6_000))
 	stripe, err := b.simulateData(ctx, data, world{Latency: roundTrip, Limits: true})
@@ -21,7 +21,7 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	defer stripe.stop()
-	keys := []string{liveKey + "_1", liveKey + "_2"} // Stripe counts by account; the simulated log identifies a replica by its key
+	keys := []string{liveKey + "_1", liveKey + "_2"} // Stripe's limits apply to the account; the log identifies a replica by its key
 	both, bothCtx := errgroup.WithContext(ctx)
 	for _, key := range keys {
 		both.Go(func() error {
@@ -59,7 +59,7 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 	}, nil
 }
 
-// together returns each key's share of the account's limit while all of them are reading, the share of requests that were
+// together returns each key's share of the account's limit while all keys are in use, the share of requests that were
 // refused in that time, and the length of that time.
 func together(log []request, keys []string) (shares map[string]float64, refused float64, span time.Duration) {
 	first, last := map[string]time.Duration{}, map[string]time.Duration{}
@@ -94,8 +94,8 @@ func together(log []request, keys []string) (shares map[string]float64, refused 
 	return shares, ratio(float64(bad), float64(all)), to - from
 }
 
-// tokens returns what is left at a given time of the burst that Stripe allows: a second's worth of requests, which refills at the
-// rate of the limit.
+// tokens returns how many requests are left at a given time of the burst that Stripe allows. The burst is one
+// second's worth of requests, and refills at the rate of the limit.
 func tokens(log []request, at time.Duration) float64 {
 	left, last := float64(accountLimit), time.Duration(0)
 	fill := func(now time.Duration) {

@@ -9,14 +9,14 @@ import (
 // section is the result of a scenario.
 type section struct {
 	name, title string
-	// setting describes what was read and how, and remarks explain the figures.
+	// setting describes what was read and how. remarks explain the figures.
 	setting string
 	tables  []table
 	remarks []string
 	targets []target
 }
 
-// table is a table. Each row has as many cells as the head.
+// table is a table of figures. Each row has as many cells as the head.
 type table struct {
 	head []string
 	rows [][]string
@@ -24,7 +24,7 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// String returns the table in Markdown, aligned for a terminal: the first column left, figures right.
+// String returns the table in Markdown, aligned for a terminal: the first column to the left, figures to the right.
 func (t table) String() string {
 	widths := make([]int, len(t.head))
 	for _, row := range append([][]string{t.head}, t.rows...) {
@@ -61,7 +61,7 @@ func (t table) String() string {
 	return text.String()
 }
 
-// text returns the section as shown in a terminal.
+// text returns the section as printed in a terminal.
 func (s section) text() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\n## %s\n\n%s", s.title, s.body())

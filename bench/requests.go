@@ -11,7 +11,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// manyChildren returns an account with some thousand objects, many of which have children.
+// manyChildren returns an account with several thousand objects, many of which have children.
 func (b *bench) manyChildren() world {
 	n := b.size(250, 120)
 	return world{Objects: map[string]int{
@@ -21,17 +21,18 @@ func (b *bench) manyChildren() world {
 	}}
 }
 
-// identify counts the one request of each Read that determines the account and the time at Stripe.
+// identify is the number of requests with which each Read determines the account and Stripe's time.
 const identify = 1
 
-// used is the number of requests to read a stream alone.
+// used is the number of requests with which a stream was read alone.
 type used struct {
 	stream         string
 	child          bool
 	requests, took int
 }
 
-// requests counts the requests to read each stream alone, and all streams together, and compares them with the minimum.
+// requests counts the requests for each stream alone, and for all streams together, and compares them with the
+// minimum.
 func requests(ctx context.Context, b *bench) (section, error) {
 	stripe, err := b.simulate(ctx, b.manyChildren())
 	if err != nil {
@@ -57,7 +58,7 @@ func requests(ctx context.Context, b *bench) (section, error) {
 		if err != nil {
 			return section{}, err
 		}
-		if skipped { // it exists only in test mode
+		if skipped { // it exists in test mode only
 			continue
 		}
 		least, err := c.minimum(ctx, stream.GetName())
@@ -77,7 +78,7 @@ func requests(ctx context.Context, b *bench) (section, error) {
 	return requestsSection(each, together, total(lists)+identify), nil
 }
 
-// discover returns the catalog.
+// discover returns the streams of the catalog.
 func discover(ctx context.Context, address, apiBase string) ([]*connectorv1.Stream, error) {
 	c, err := client.Dial(address, client.Options{})
 	if err != nil {
@@ -92,7 +93,8 @@ func discover(ctx context.Context, address, apiBase string) ([]*connectorv1.Stre
 	return catalog.GetStreams(), err
 }
 
-// count reads streams, returns the number of requests that Stripe received, and reports whether a stream was skipped.
+// count reads streams and returns the number of requests that the simulated Stripe received. It also reports whether
+// a stream was skipped.
 func count(ctx context.Context, stripe *simulated, ours *service, streams []string) (requests int, skipped bool, err error) {
 	if err := stripe.reset(); err != nil {
 		return 0, false, err

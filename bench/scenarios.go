@@ -14,7 +14,7 @@ type bench struct {
 	executable string
 }
 
-// rounds is how often a noisy measurement is repeated; the median is reported.
+// rounds returns how often to repeat a noisy measurement, of which the median is reported.
 func (b *bench) rounds() int {
 	if b.quick {
 		return 1
@@ -30,16 +30,16 @@ func (b *bench) size(full, quick int) int {
 	return full
 }
 
-// scenario is a setting in which readers are compared.
+// scenario is one comparison of readers.
 type scenario struct {
 	name, title string
 	run         func(context.Context, *bench) (section, error)
 }
 
-// patience bounds the time of a scenario, in case a reader hangs.
+// patience bounds the duration of a scenario, in case a reader hangs.
 const patience = 5 * time.Minute
 
-// within runs the scenario. Its processes are killed when the time is over.
+// within runs the scenario. If it exceeds its time, its processes are killed.
 func (s scenario) within(ctx context.Context, b *bench) (section, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,7 +73,8 @@ func scenarioNames() string {
 	return strings.Join(names, ", ")
 }
 
-// chooseScenarios returns the scenarios in a comma-separated list, in their usual order, or all if the list is empty.
+// chooseScenarios returns the scenarios named in a comma-separated list, in their usual order. An empty list means
+// all.
 func chooseScenarios(list string) ([]scenario, error) {
 	all := scenarios()
 	if list == "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// newServeWorker runs the service like `stripe-connector serve`.
+// newServeWorker returns a worker that runs the service like `stripe-connector serve`.
 func newServeWorker() worker {
 	var profile *os.File
 	return worker{
@@ -38,7 +38,7 @@ func newServeWorker() worker {
 	}
 }
 
-// serve serves on a free port until the process ends, and returns the address.
+// serve serves on a free port until the process ends. It returns the address.
 func serve(ctx context.Context, source connector.Source, options server.Options) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

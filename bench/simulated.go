@@ -11,7 +11,7 @@ type simulated struct {
 	url string
 }
 
-// simulateData is like simulate, with a dataset whose lists are checked and rendered once in advance.
+// simulateData is like simulate, for a dataset whose lists are checked and rendered in advance.
 func (b *bench) simulateData(ctx context.Context, data dataset, w world) (*simulated, error) {
 	w.Objects = data
 	s, err := b.simulate(ctx, w)
@@ -35,7 +35,7 @@ func (b *bench) simulateData(ctx context.Context, data dataset, w world) (*simul
 	return s, nil
 }
 
-// simulate starts a simulated Stripe. The caller stops it.
+// simulate starts a simulated Stripe. The caller must stop it.
 func (b *bench) simulate(ctx context.Context, w world) (*simulated, error) {
 	c, err := b.start(ctx, "stripe")
 	if err != nil {

@@ -14,22 +14,22 @@ import (
 
 // world configures the simulated Stripe of a scenario.
 type world struct {
-	Objects map[string]int // as stripetest.Options has it
-	Density string         // "" is even
+	Objects map[string]int // as in stripetest.Options
+	Density string         // "" means even
 	Latency time.Duration
-	Limits  bool // the limits of live mode
-	Gzip    bool // for clients that accept it, such as net/http by default
+	Limits  bool // whether live mode's limits apply
+	Gzip    bool // whether to compress for clients that accept it, as net/http does by default
 }
 
-// request is one request to the simulated Stripe.
+// request is one request that the simulated Stripe received.
 type request struct {
-	At     time.Duration // since the log was reset
+	At     time.Duration // time since the log was reset
 	Path   string
 	Key    string
-	Status int // 0 until there is a response
+	Status int // 0 if there is no response yet
 }
 
-// stripeProcess runs a simulated Stripe in this process.
+// stripeProcess is the simulated Stripe in this process.
 type stripeProcess struct {
 	stripe *stripetest.Stripe
 	limits stripetest.Limits
@@ -50,7 +50,7 @@ func newStripeWorker() worker {
 	}
 }
 
-// start listens and returns the URL.
+// start starts listening and returns the URL.
 func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
 	options := stripetest.Options{Objects: w.Objects, Gzip: w.Gzip, Livemode: true}
 	switch w.Density {
@@ -79,8 +79,8 @@ func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// ServeHTTP logs a request and answers it. The log entry is complete before the response is, since a client that has read the
-// response may look at the log, or reset it, before ServeHTTP returns.
+// ServeHTTP logs a request and responds to it. The log entry is complete before the response is, since a client that
+// has read the response may look at the log, or reset it, before ServeHTTP returns.
 func (p *stripeProcess) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.stripe.ServeHTTP(&notingWriter{w, p, p.note(r)}, r)
 }
@@ -95,7 +95,7 @@ func (p *stripeProcess) note(r *http.Request) *request {
 	return note
 }
 
-// notingWriter records the status.
+// notingWriter is a ResponseWriter that records the status.
 type notingWriter struct {
 	http.ResponseWriter
 	process *stripeProcess
@@ -109,7 +109,7 @@ func (w *notingWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// reset clears the log and refills the buckets of the limits.
+// reset clears the log and refills the limits' buckets.
 func (p *stripeProcess) reset(context.Context, struct{}) (struct{}, error) {
 	p.stripe.SetLimits(p.limits)
 	p.mu.Lock()
@@ -128,7 +128,7 @@ func (p *stripeProcess) requests(context.Context, struct{}) ([]request, error) {
 	return log, nil
 }
 
-// count returns the number of objects in lists.
+// count returns the number of objects in each list.
 func (p *stripeProcess) count(_ context.Context, paths []string) (map[string]int, error) {
 	counts := map[string]int{}
 	for _, path := range paths {
@@ -137,7 +137,7 @@ func (p *stripeProcess) count(_ context.Context, paths []string) (map[string]int
 	return counts, nil
 }
 
-// pages returns path and query of every page of some lists, one page of each list in turn.
+// pages returns the path and query of every page of the lists, taking one page of each list in turn.
 func (p *stripeProcess) pages(_ context.Context, paths []string) ([]string, error) {
 	lists := make([][]string, len(paths))
 	for i, path := range paths {

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// oneEach is a message size too small for two records.
+// oneEach is a message size that is too small for two records.
 const oneEach = 1
 
-// chosenSize is the message size of the service.
+// chosenSize is the message size that the service uses.
 const chosenSize = 256 << 10
 
-// cliff is the lowest acceptable ratio of the speed at one message size to that of a smaller size. With gRPC's own buffer pool,
-// it would be a third at one step.
+// cliff is the lowest acceptable ratio of the speed at one message size to that at a smaller size. With gRPC's own
+// buffer pool, one step would have a ratio of a third.
 const cliff = 0.67
 
-// messageSizes are the sizes to compare. They are close together around the steps of buffer pools.
+// messageSizes returns the sizes to compare. They are close together around the steps of buffer pools.
 func messageSizes() []int {
 	sizes := []int{oneEach}
 	for _, kib := range []int{8, 16, 24, 30, 34, 40, 48, 64, 96, 128, 256, 512, 1024} {
@@ -54,7 +54,7 @@ func wire(ctx context.Context, b *bench) (section, error) {
 	return wireSection(setup, ready, servers, clients, sums), nil
 }
 
-// transfer reads everything once with a client.
+// transfer reads everything once.
 func (b *bench) transfer(ctx context.Context, sender *child, address string) (sent, got measurement, err error) {
 	var before, after usage
 	if err := sender.do("usage", struct{}{}, &before); err != nil {
@@ -78,7 +78,7 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 		if size != oneEach {
 			worst, best = min(worst, ratio(speed, best)), max(best, speed)
 		}
-		if best == 0 { // the first of the sizes has no smaller one
+		if best == 0 { // the first size has no smaller one
 			best = speed
 		}
 		name := kibibytes(size)

@@ -2,11 +2,11 @@ package main
 
 import "fmt"
 
-// target is a figure to reach.
+// target is a figure that should be reached.
 type target struct {
 	what   string
 	value  float64
-	atMost bool // otherwise at least
+	atMost bool // whether it is a maximum; otherwise, it is a minimum
 	limit  float64
 	show   func(float64) string
 }
@@ -19,7 +19,7 @@ func atLeast(what string, value, limit float64, show func(float64) string) targe
 	return target{what, value, false, limit, show}
 }
 
-// kept reports whether the target is reached. Without a figure, it is not.
+// kept reports whether the target was reached. Without a figure, it was not.
 func (t target) kept() bool {
 	if t.atMost {
 		return t.value <= t.limit

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The readers of the scenarios without limits.
+// The readers in the scenarios without limits.
 const (
 	oursName       = "ours"
 	sequentialName = "floor, sequential"
@@ -26,7 +26,7 @@ type contest struct {
 	results    map[string]rounds
 }
 
-// contestOn prepares a comparison. The caller stops the Stripe.
+// contestOn prepares a comparison. The caller must stop the simulated Stripe.
 func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest, error) {
 	stripe, err := b.simulateData(ctx, data, w)
 	if err != nil {
@@ -40,8 +40,8 @@ func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest,
 	return c, nil
 }
 
-// round reads once with each reader. The afternoon solution reads only in the first round: it takes long, and is so far behind
-// that once is enough.
+// round reads once with each reader. The afternoon solution reads only in the first round: it takes long, and is so
+// far behind that one measurement is enough.
 func (c *contest) round(ctx context.Context, name string) error {
 	work := chore{APIBase: c.stripe.url, Key: liveKey, Pages: c.pages, Objects: total(c.data), Lists: c.data.paths()}
 	sequential, parallel := work, work
@@ -72,7 +72,7 @@ func (c *contest) round(ctx context.Context, name string) error {
 	return err
 }
 
-// against returns a figure of ours as a ratio to that of another reader.
+// against returns the ratio of our figure to another reader's.
 func (c *contest) against(other string, of func(measurement) float64) float64 {
 	return c.results[oursName].against(c.results[other], of)
 }
@@ -92,12 +92,12 @@ func (c *contest) objects() string {
 	return fmt.Sprintf("%d objects in %d lists, %d pages.", total(c.data), len(c.data), len(c.pages))
 }
 
-// afternoonOnce describes what [contest.round] does.
+// afternoonOnce describes the exception in [contest.round].
 const afternoonOnce = "The afternoon solution reads only in the first round."
 
 // cpu compares the cost per record when nothing slows the readers down.
 func cpu(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // so many that the startup of a process matters little
+	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // enough objects to make a process's startup negligible
 	if err != nil {
 		return section{}, err
 	}
@@ -150,7 +150,7 @@ func latency(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	defer c.stripe.stop()
-	const inFlight = 10 // the concurrency for 100 requests per second at 100 ms
+	const inFlight = 10 // needed for 100 requests per second at 100 ms
 	c.sideBySide = inFlight
 	c.atMost = time.Duration(b.size(6, 2)) * time.Second
 	if err := c.round(ctx, "latency"); err != nil {

@@ -11,7 +11,7 @@ import (
 type usage struct {
 	// CPU is user and system time.
 	CPU time.Duration
-	// Peak is the most memory that was resident, in bytes.
+	// Peak is the maximum resident memory in bytes.
 	Peak int64
 }
 
@@ -19,12 +19,12 @@ type usage struct {
 func usageNow() (usage, error) {
 	u, err := resources()
 	if peak, ok := highWater(); ok {
-		u.Peak = peak // the peak of rusage includes the parent's memory before exec
+		u.Peak = peak // rusage's peak includes the parent's memory before exec
 	}
 	return u, err
 }
 
-// highWater returns the peak of resident memory, if there is a /proc.
+// highWater returns the peak of resident memory in bytes. It returns false if there is no /proc.
 func highWater() (int64, bool) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -39,7 +39,7 @@ func highWater() (int64, bool) {
 	return kib << 10, err == nil
 }
 
-// measured runs work and returns how long it took and what it used in this process.
+// measured runs work and measures the time and the resources that it took in this process.
 func measured(work func() error) (measurement, error) {
 	before, err := usageNow()
 	if err != nil {

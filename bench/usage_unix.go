@@ -15,7 +15,7 @@ func resources() (usage, error) {
 	}
 	peak := int64(r.Maxrss) //nolint:unconvert // its type differs between systems
 	if runtime.GOOS != "darwin" {
-		peak <<= 10 // KiB
+		peak <<= 10 // in KiB
 	}
 	return usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), Peak: peak}, nil
 }

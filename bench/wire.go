@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// wireSource sends prepared records, a page at a time, so that only the wire is measured.
+// wireSource is a source of prepared records, sent a page at a time, so that only the wire is measured.
 type wireSource struct {
 	records []connector.Record
 	total   int
@@ -43,8 +43,8 @@ func (s *wireSource) Read(ctx context.Context, _ connector.ReadRequest, sink con
 	return connector.Summary{}, nil
 }
 
-// someRecords returns charges of a simulated account, with an invoice after every nineteenth. Their sizes have the average and the
-// variation of Stripe's fixtures.
+// someRecords returns charges of a simulated account, with an invoice after every nineteenth. The average size and
+// its variation are those of Stripe's fixtures.
 func someRecords(n int) []connector.Record {
 	account := stripetest.New(stripetest.Options{Objects: map[string]int{
 		"/v1/charges": n, "/v1/invoices": n / 20,
@@ -77,10 +77,10 @@ func someRecords(n int) []connector.Record {
 // wireSetup configures a server of prepared records.
 type wireSetup struct {
 	Records int
-	Sizes   []int // bytes of a message
+	Sizes   []int // message sizes in bytes
 }
 
-// wireReady has the server's addresses by message size, and the average size of a record.
+// wireReady has the server's address for each message size, and the average size of a record.
 type wireReady struct {
 	Addresses map[int]string
 	Average   int
