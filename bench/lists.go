@@ -8,7 +8,7 @@ type childList struct {
 	parent string // the parent's stream
 	// path is the path of the list, with {} for the parent's id.
 	path string
-	// param is the parameter for the parent if the path has none, and of is the parent's property to pass, id if empty.
+	// param is the parameter that names the parent, if the path doesn't. of is the parent's property to pass; empty means id.
 	param, of string
 	// embedded is the path of the first items in the parent's object, or "". If expanded is true, they are embedded
 	// only on request.

@@ -16,8 +16,8 @@ type Client struct {
 	close   func() error
 }
 
-// New returns a client that uses an existing connection. The caller closes the connection. [Dial] configures connections for
-// long streams of large messages; other connections should be configured similarly.
+// New returns a client that uses an existing connection, which the caller closes. [Dial] configures connections for long
+// streams of large messages; other connections should be configured similarly.
 func New(conn grpc.ClientConnInterface) *Client {
 	return &Client{
 		service: connectorv1.NewConnectorServiceClient(conn),

@@ -24,7 +24,7 @@ const (
 	// readBuffer is the size of a connection's read buffer: half a message of records. It takes a quarter of the
 	// system calls of gRPC's default of 32 KiB.
 	readBuffer = 128 << 10
-	// A Read sends a heartbeat every 10 s, so pings are sent only if something is wrong.
+	// A Read receives a message at least every 10 s, so pings are sent only if something is wrong.
 	keepaliveTime    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
 )
@@ -80,8 +80,8 @@ func (o Options) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(o)), n
 // Dial returns a client of the service at target, which is "host:port" or any other gRPC target. It doesn't wait for the
 // connection. The caller closes the client.
 //
-// If a name has several addresses, such as that of a headless service in Kubernetes, calls are balanced: each goes to the next
-// healthy replica, and a Read resumes on another replica if its own shuts down.
+// If a name has several addresses, such as that of a headless service in Kubernetes, calls are balanced: each goes to
+// the next healthy replica, and a Read resumes on another replica if its own shuts down.
 func Dial(target string, opts Options) (*Client, error) {
 	creds, err := opts.transport(target)
 	if err != nil {

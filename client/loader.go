@@ -121,7 +121,7 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 }
 
 // tick starts a commit of states that have waited long enough, and handles the end of a commit. It is called for each
-// message of a Read. Messages arrive every few seconds at least, so states don't wait much longer than that.
+// message of a Read. Messages arrive at least every 10 seconds, so infrequent states aren't committed late.
 func (l *loader) tick(ctx context.Context) error {
 	if err := l.landed(); err != nil {
 		return err

@@ -40,8 +40,8 @@ type SyncOptions struct {
 	Follow bool
 	// FollowInterval is how often to check for changes. Zero means the service's default.
 	FollowInterval time.Duration
-	// Observe, if set, is called with each message of each Read after it was handled, and with a LogEntry before each new Read.
-	// It must not retain or change the message, and blocks the sync while it runs.
+	// Observe, if set, is called with each message of each Read after it has been handled, and with a LogEntry before each
+	// further Read. It must not retain or change the message. The sync waits until it returns.
 	Observe func(context.Context, *connectorv1.ReadResponse)
 }
 
@@ -49,9 +49,9 @@ type SyncOptions struct {
 // early for a temporary reason, or with work left, Sync resumes from the last stored state. It skips streams that the
 // key can't read.
 //
-// The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED. It is an [*Error] if the service or a stream
-// failed, or else the error of the context or the destination. With Follow, Sync returns only if ctx is done or a failure is
-// permanent. After any error, another Sync resumes where this one ended.
+// The report is never nil. The error is nil if every stream is COMPLETE or SKIPPED. It is an [*Error] if the service or a
+// stream failed, or else the error of the context or the destination. With Follow, Sync returns only if ctx is done or a
+// failure is permanent. After any error, another Sync resumes where this one ended.
 func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	begun := time.Now()
 	r := &run{client: c, opts: opts, tally: newTally()}

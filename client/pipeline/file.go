@@ -41,8 +41,8 @@ type Pipeline struct {
 	Schedule schedule.Schedule
 	// Selection selects the streams to read.
 	Selection client.Selection
-	// Attempts is the maximum number of runs per slot. Wait is the time between the first two; it doubles with each
-	// further one, up to 15 minutes.
+	// Attempts is the maximum number of runs per slot, unless the pipeline follows. Wait is the time between the first two
+	// runs. It doubles with each further one, up to 15 minutes.
 	Attempts int
 	Wait     time.Duration
 

@@ -45,7 +45,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	o := &observer{run: run, log: r.Log, hide: resolved.Hide}
 	syncing := ctx
 	if p.Schedule.Follows() {
-		// Each day is a run of its own, so that the log and reports tell what happened on it.
+		// End the run at midnight UTC and start another, so that the log and reports cover each day separately.
 		var cancel context.CancelFunc
 		syncing, cancel = context.WithDeadline(ctx, run.Started.UTC().Truncate(day).Add(day))
 		defer cancel()

@@ -29,7 +29,7 @@ const flushTime = 5 * time.Second
 // also if err is not nil.
 func (a *app) tracing(ctx context.Context, logger *slog.Logger) (provider trace.TracerProvider, stop func(), err error) {
 	// OpenTelemetry has only global settings for its errors and its log. By default it prints them between the lines
-	// of ours.
+	// of this process's log.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("tracing", "error", err.Error()) }))
 	otel.SetLogger(logr.New(otelLog{logger}))
 	exporter, err := a.traceExporter(ctx)
