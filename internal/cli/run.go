@@ -88,7 +88,7 @@ func (a *app) served(ctx context.Context, target string, file *pipeline.File, do
 	return a.inProcess(ctx, bases, do)
 }
 
-// follow runs the pipelines.
+// follow runs the pipelines on their schedules until ctx is done or, with once, each of them once.
 func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline.File, once, reconcile bool) (err error) {
 	log, err := runlog.Open(ctx, file.RunLog)
 	if err != nil {
@@ -135,7 +135,7 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 }
 
 // checkPipeline checks a pipeline, including its key and its destination. It returns a line with the number of its
-// streams, its schedule, and its next run. Tables maps each destination to its pipeline, since two pipelines must not
+// streams, its schedule, and its next run. tables maps each destination to its pipeline, since two pipelines must not
 // share one.
 func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *pipeline.File, p pipeline.Pipeline, tables map[string]string) (string, error) {
 	resolved, err := p.Resolve(a.getenv)

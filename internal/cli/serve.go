@@ -86,7 +86,7 @@ func (a *app) serve() *cobra.Command {
 	return cmd
 }
 
-// limitFlags adds the flags that limit the resources of callers.
+// limitFlags adds the flags that limit what callers may use of the service.
 func (s *serving) limitFlags(cmd *cobra.Command) {
 	flags, l := cmd.Flags(), &s.limits
 	flags.IntVar(&l.MaxReads, "max-reads", 256, "most Reads at once; others are refused with a time to wait (0: no limit)")
@@ -248,7 +248,7 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
 	defer cancel()
 	shutdown := s.Shutdown(limit)
-	_ = page.Close() // not earlier, since it reports the progress of the drain
+	_ = page.Close() // not earlier: until now, it reports that the service is draining
 	if err := serving.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -261,7 +261,7 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	return nil
 }
 
-// access is a flag for who may call a service of the server.
+// access is a flag that says who may call a service such as health or reflection.
 type access server.Access
 
 var accesses = []string{server.Guarded: "guarded", server.Open: "open", server.Closed: "off"}
