@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// Account is the data of one Stripe account: that of the keys, or a connected one. Its methods are safe for concurrent use.
+// Account is the data of one Stripe account: the platform or a connected account. Its methods are safe for concurrent use.
 type Account struct {
 	stripe *Stripe
 	id     string
-	// tag is the part of long ids that all objects of the account share.
+	// tag is the part of long ids shared by all objects of the account.
 	tag    string
 	stores map[string]*store
 	events []event
 	silent bool // changes emit no events
-	// replaced has the payouts that failed, with those that paid out the same again.
+	// replaced maps each failed payout to the one that paid out the same balance transactions again.
 	replaced map[ref]ref
-	// edits are what Distort changes; nil while there are none.
+	// edits holds the changes made by Distort; nil if there are none.
 	edits map[ref][]*distortion
 }
 
-// ownAccount is the kind of the account itself.
+// ownAccount is the kind of the platform's own account object.
 const ownAccount = "own_account"
 
 // ID returns the account's id, "acct_…".
@@ -70,7 +70,7 @@ func (s *store) fill(n int) {
 	}
 }
 
-// number says how many objects of a kind there are in the beginning, or for each parent, and whether the options say so.
+// number returns how many objects of a kind exist initially (per parent, if it has one), and whether the options set it.
 func (s *Stripe) number(k *kind) (int, bool) {
 	for i := range s.model.routes {
 		r := &s.model.routes[i]
@@ -89,7 +89,7 @@ func (s *Stripe) number(k *kind) (int, bool) {
 	return int(math.Ceil(float64(k.n) * s.options.Scale)), false
 }
 
-// find returns the living or dead object that has an id.
+// find returns the object with the given id, deleted or not.
 func (a *Account) find(id string) (ref, bool) {
 	for i := range a.stripe.model.kinds {
 		k := &a.stripe.model.kinds[i]
@@ -103,7 +103,7 @@ func (a *Account) find(id string) (ref, bool) {
 	return ref{}, false
 }
 
-// find returns the object of a store that has an id, also if it was deleted.
+// find returns the store's object with the given id, deleted or not.
 func (s *store) find(id string) (ref, bool) {
 	ordinal, ok := s.ordinal(id)
 	if !ok || !s.existed(ordinal) {
@@ -112,7 +112,7 @@ func (s *store) find(id string) (ref, bool) {
 	return ref{s, ordinal}, true
 }
 
-// existed says whether an object exists or was deleted.
+// existed reports whether an object exists or was deleted.
 func (s *store) existed(ordinal int32) bool {
 	if s.parent == nil {
 		return int(ordinal) < len(s.created)
@@ -121,7 +121,7 @@ func (s *store) existed(ordinal int32) bool {
 	return s.parent.existed(parent) && ordinal%stride < s.count(parent, math.MaxInt32)
 }
 
-// embedded returns what points to an object through an embedded list, in the order of the list.
+// embedded returns the objects of an embedded list of t, in list order.
 func (a *Account) embedded(t ref, revision int32, l *embedded) []ref {
 	var items []ref
 	for _, name := range l.kinds {
@@ -141,19 +141,19 @@ func (a *Account) embedded(t ref, revision int32, l *embedded) []ref {
 	return items
 }
 
-// hiddenByDefault says whether a list without a status leaves an object out: canceled subscriptions
+// hiddenByDefault reports whether a list omits an object unless a status is given, as it does for canceled subscriptions
 // (https://docs.stripe.com/api/subscriptions/list#list_subscriptions-status).
 func hiddenByDefault(t ref) bool {
 	return t.store.kind.name == "subscription" && t.scalar("status") == `"canceled"`
 }
 
-// scalar returns the JSON text of a top-level property that the object's variant decides, or "".
+// scalar returns the JSON text of a top-level property that is determined by the object's variant, or "".
 func (t ref) scalar(name string) string {
 	t.store.shape.build()
 	return t.store.shape.current[t.store.variant(t.ordinal, t.store.revision(t.ordinal))].scalars[name]
 }
 
-// variant says which variant an object was in after a number of changes.
+// variant returns the object's variant at the given revision.
 func (s *store) variant(ordinal, revision int32) int {
 	own := s.changes.revisions[ordinal]
 	if n := min(int(revision), len(own)); n > 0 {
@@ -170,5 +170,5 @@ func (s *store) variant(ordinal, revision int32) int {
 	return int(draw(s.seed, ordinal, salt) % uint64(len(s.shape.current)))
 }
 
-// hasMetadata says whether the objects show their revision in their metadata. Others change their variant.
+// hasMetadata reports whether the objects show their revision in their metadata. Other objects change their variant instead.
 func (s *shape) hasMetadata() bool { return s.schema.Properties["metadata"] != nil }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// answer writes the answer to a request, whose key and account are known, into the renderer.
+// answer renders the response to a request whose key and account are already known.
 func (a *Account) answer(x *exchange, c *caller, r *renderer, values url.Values) *apiError {
 	end, ids := x.end, x.ids
 	if end.route.inline {
@@ -50,14 +50,14 @@ func (a *Account) answer(x *exchange, c *caller, r *renderer, values url.Values)
 	return nil
 }
 
-// placeholders turns the first {placeholder} of a path into %s.
+// placeholders replaces the first {placeholder} of a path with %s.
 func placeholders(path string) string {
 	before, rest, _ := strings.Cut(path, "{")
 	_, after, _ := strings.Cut(rest, "}")
 	return before + "%s" + after
 }
 
-// parentOf returns the object that a path names above a list.
+// parentOf returns the parent object named in a list's path.
 func (a *Account) parentOf(r *route, id string) (ref, *apiError) {
 	target := a.stores[r.kinds[0]].kind.parent
 	if r.by != "^" {
@@ -73,7 +73,7 @@ func (a *Account) parentOf(r *route, id string) (ref, *apiError) {
 	return t, nil
 }
 
-// visibleParent returns the object that a path names above a list, if it can be retrieved yet.
+// visibleParent returns the parent object named in a list's path, if it can be retrieved yet.
 func (a *Account) visibleParent(r *route, id string) (ref, *apiError) {
 	t, err := a.parentOf(r, id)
 	if err == nil && !t.store.retrievable(t.ordinal, a.stripe.now()) {
@@ -82,14 +82,14 @@ func (a *Account) visibleParent(r *route, id string) (ref, *apiError) {
 	return t, err
 }
 
-// segmentName is the name of the placeholder, which Stripe's error names as the parameter.
+// segmentName returns the name of the path's placeholder, which Stripe's error reports as the parameter.
 func segmentName(r *route) string {
 	_, rest, _ := strings.Cut(r.path, "{")
 	name, _, _ := strings.Cut(rest, "}")
 	return name
 }
 
-// answerObject answers with one object.
+// answerObject renders a single object.
 func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.Values) *apiError {
 	route, ids := x.end.route, x.ids
 	var names []string
@@ -131,7 +131,7 @@ func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.V
 	return nil
 }
 
-// named finds the object that a path names, by its id or as the only one.
+// named returns the object named in the path, or the only one if the path has no id.
 func (a *Account) named(route *route, ids []string) (ref, bool, *apiError) {
 	switch {
 	case !route.one:
@@ -150,7 +150,7 @@ func (a *Account) named(route *route, ids []string) (ref, bool, *apiError) {
 	return children.at(children.len() - 1), true, nil
 }
 
-// objectBelow finds the object that a path names, below its parent where it names one.
+// objectBelow returns the object named in the path, looking below its parent if the path names one.
 func (a *Account) objectBelow(route *route, ids []string) (ref, bool, *apiError) {
 	id := ids[len(ids)-1]
 	if !route.nested() {
@@ -174,8 +174,8 @@ func (a *Account) objectBelow(route *route, ids []string) (ref, bool, *apiError)
 	return ref{}, false, nil
 }
 
-// answerSearch answers a search, newest first. The query language is understood where it compares status, currency,
-// created and the like, joined by AND (https://docs.stripe.com/search#search-query-language).
+// answerSearch renders search results, newest first. Of the query language, it supports comparisons of properties such as
+// status, currency and created, joined by AND (https://docs.stripe.com/search#search-query-language).
 func (a *Account) answerSearch(r *renderer, q *query, values url.Values) *apiError {
 	if err := q.search(values.Get("query")); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (a *Account) answerSearch(r *renderer, q *query, values url.Values) *apiErr
 		last := items[len(items)-1]
 		next = quoted(last.store.id(last.ordinal)).text
 	}
-	// The list ends in "url": …}; a search result has more, and another object type.
+	// The list ends in "url": …}; a search result has more properties, and another object type.
 	text := strings.Replace(string(r.buf), `"list"`, `"search_result"`, 1)
 	text = strings.TrimRight(strings.TrimSuffix(text, "}"), "\n")
 	r.buf = append(r.buf[:0], text...)
@@ -204,7 +204,7 @@ func (a *Account) answerSearch(r *renderer, q *query, values url.Values) *apiErr
 	return nil
 }
 
-// search adds the conditions of a search query.
+// search adds the conditions of a search query to q.
 func (q *query) search(text string) *apiError {
 	for clause := range strings.SplitSeq(text, " AND ") {
 		at := strings.IndexAny(clause, ":<>")

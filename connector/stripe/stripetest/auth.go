@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// caller is who sent a request.
+// caller identifies the sender of a request.
 type caller struct {
 	key        string
 	restricted bool
 	live       bool
-	// permissions are nil for a key that may read everything.
+	// permissions is nil for a key that may read everything.
 	permissions []string
 	account     *Account
-	// platform says that the request is about the account of the key itself.
+	// platform is true if the request is about the key's own account.
 	platform bool
 }
 
@@ -47,7 +47,7 @@ func (s *Stripe) authenticate(request *http.Request) (*caller, *apiError) {
 	return c, nil
 }
 
-// known checks that a key is well-formed, configured and not expired.
+// known checks that a key is well-formed, configured and unexpired.
 func (s *Stripe) known(key string) (*caller, *apiError) {
 	kind, rest, _ := strings.Cut(key, "_")
 	mode, secret, _ := strings.Cut(rest, "_")
@@ -75,15 +75,15 @@ func (s *Stripe) known(key string) (*caller, *apiError) {
 	return c, nil
 }
 
-// masked shows of a key what Stripe shows.
+// masked returns the part of a key that Stripe shows in error messages.
 func masked(key string) string {
 	i := strings.LastIndexByte(key, '_') + 1
 	shown := max(i, len(key)-4)
 	return key[:i] + strings.Repeat("*", min(shown-i, 24)) + key[shown:]
 }
 
-// authorize checks what a restricted key may read, and what the account is set up for. Stripe does so before it looks for
-// any object.
+// authorize checks the permissions of a restricted key and the products that the account is set up for. Like Stripe, it does
+// so before looking up any object.
 func (s *Stripe) authorize(x *exchange, c *caller) *apiError {
 	permission := x.permission()
 	denied := c.permissions != nil && !slices.Contains(c.permissions, permission)
@@ -99,7 +99,7 @@ func (s *Stripe) authorize(x *exchange, c *caller) *apiError {
 	return x.refuse(refusals()[TreasuryNotEnabled])
 }
 
-// Permission returns the permission that a restricted key needs to read a list, such as "rak_charge_read", or "".
+// Permission returns the permission that a restricted key needs to read the list at path, such as "rak_charge_read", or "".
 func (s *Stripe) Permission(path string) string {
 	end, _ := s.model.match(splitPath(path))
 	if end == nil || end.route == nil {

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// builder makes up variants of a kind from the schema of its object type.
+// builder generates variants of a kind from the schema of its object type.
 type builder struct {
 	model   *model
 	kind    *kind
 	variant int
 	rand    *rand.Rand
-	// old builds the shape of an old API version.
+	// old selects the shape of an old API version.
 	old bool
-	// status and sort are the top-level status and type, for properties that must fit them.
+	// status and sort are the top-level status and type, which other properties must be consistent with.
 	status, sort string
-	// amounts counts the amounts of a balance, whose currencies differ.
+	// amounts counts the amounts of a balance, each of which has a different currency.
 	amounts int
 }
 
-// begin decides what other properties depend on, and makes up the object.
+// begin decides the properties that others depend on, then generates the object.
 func (b *builder) begin(n *node) value {
 	if status := n.Properties["status"]; status != nil && len(status.Examples) > 0 {
 		b.status = status.Examples[usual(status.Examples, b.variant)]
@@ -32,7 +32,7 @@ func (b *builder) begin(n *node) value {
 	return b.object("", n)
 }
 
-// usual returns a status for a variant: each status occurs in one variant, and the most common one in all others.
+// usual returns the index of a variant's status. Each status occurs in one variant, and the most common one in all others.
 func usual(statuses []string, variant int) int {
 	if variant < len(statuses) {
 		return variant
@@ -45,7 +45,7 @@ func usual(statuses []string, variant int) int {
 	return variant % len(statuses)
 }
 
-// object makes up an object. The path is "" for the whole, or ends in a dot.
+// object generates an object. The path is "" for the top level, and otherwise ends in a dot.
 func (b *builder) object(path string, n *node) value {
 	names := make([]string, 0, len(n.Properties))
 	for name := range n.Properties {
@@ -71,7 +71,7 @@ func (b *builder) object(path string, n *node) value {
 	return v
 }
 
-// compareProperties sorts as Stripe does: the id, the object type, and the others by alphabet.
+// compareProperties orders properties as Stripe does: id, object, then the others alphabetically.
 func compareProperties(a, b string) int {
 	rank := func(name string) int { return slices.Index([]string{"object", "id"}, name) }
 	if ra, rb := rank(a), rank(b); ra != rb {
@@ -80,7 +80,7 @@ func compareProperties(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// choose decides which of several alternatives an object is: {"type": "card", "card": {…}} has no property bancontact.
+// choose picks one of an object's alternatives: {"type": "card", "card": {…}} has no property bancontact.
 func (b *builder) choose(n *node) string {
 	t := n.Properties["type"]
 	if t == nil || t.Type[0] != "string" {
@@ -102,7 +102,7 @@ func (b *builder) choose(n *node) string {
 	return alternatives[b.rand.IntN(len(alternatives))]
 }
 
-// property makes up one property, or leaves it out.
+// property generates one property, or reports false to omit it.
 func (b *builder) property(path, name string, n *node, chosen bool) (field, bool) {
 	full := path + name
 	f := field{name: name}
@@ -132,7 +132,7 @@ func (b *builder) property(path, name string, n *node, chosen bool) (field, bool
 	return f, true
 }
 
-// value makes up a value.
+// value generates a value.
 func (b *builder) value(full, name string, n *node) value {
 	top := full == name
 	if v, ok := b.special(full, name, n); ok {
@@ -184,7 +184,7 @@ func (b *builder) array(full, name string, items *node) value {
 	return v
 }
 
-// related fills in a relation that the kind describes.
+// related generates a relation that the kind describes.
 func (b *builder) related(full string, n *node, r *relation) value {
 	s := slot{kind: slotRelation, path: full, relation: r, missing: "null"}
 	if len(n.Object) > 0 {
@@ -196,7 +196,7 @@ func (b *builder) related(full string, n *node, r *relation) value {
 	return hole(s)
 }
 
-// anyone makes a relation to any object of a fitting kind.
+// anyone generates a relation to any object of a suitable kind.
 func (b *builder) anyone(full string, n *node) value {
 	objects := slices.Concat(n.Expandable, n.References, n.Object)
 	var fitting []string

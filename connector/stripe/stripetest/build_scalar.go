@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// special makes up the values that depend on the object, or that their name decides.
+// special generates the values that depend on the object or are determined by their name.
 func (b *builder) special(full, name string, n *node) (value, bool) {
 	top := full == name
 	switch {
@@ -38,7 +38,7 @@ func (b *builder) special(full, name string, n *node) (value, bool) {
 	case b.kind.name == "payout" && full == "reconciliation_status":
 		return hole(slot{kind: slotReconciled}), true
 	case b.kind.name == "billing.meter_event_summary" && name == "start_time":
-		return hole(slot{kind: slotTime}), true // another one for each summary of a meter
+		return hole(slot{kind: slotTime}), true // a different one for each summary of a meter
 	case b.kind.name == "billing.meter_event_summary" && name == "end_time":
 		return hole(slot{kind: slotTime, delta: 24 * 3600}), true
 	case top && name == "status" && b.status != "":
@@ -74,7 +74,7 @@ func (b *builder) integer(name string, n *node) value {
 	return literal(strconv.Itoa(b.rand.IntN(20)))
 }
 
-// delta is how much later than the creation a moment lies.
+// delta returns how many seconds after the creation of its object a timestamp lies.
 func (b *builder) delta(name string) int64 {
 	const day = 24 * 3600
 	for _, word := range []string{"end", "expires", "until", "due", "next", "arrival", "deletes_after", "cancel_at"} {
@@ -93,7 +93,7 @@ func isAmount(name string) bool {
 	return strings.HasPrefix(name, "amount") || strings.HasSuffix(name, "amount") || strings.HasPrefix(name, "amount_")
 }
 
-// text makes up a string.
+// text generates a string.
 func (b *builder) text(name string, top bool, n *node) value {
 	switch {
 	case n.Format == "decimal":
@@ -113,7 +113,7 @@ func (b *builder) text(name string, top bool, n *node) value {
 	return quoted(b.word(name))
 }
 
-// word makes up a string by the name of its property.
+// word generates a string to suit the name of its property.
 func (b *builder) word(name string) string {
 	pick := func(words ...string) string { return words[b.rand.IntN(len(words))] }
 	switch {
@@ -146,15 +146,15 @@ func (b *builder) word(name string) string {
 	return fmt.Sprintf("%s_%d", strings.TrimSuffix(name, "[]"), b.rand.IntN(100))
 }
 
-// descriptions are texts that JSON writers and databases get wrong.
+// descriptions returns texts that JSON writers and databases get wrong.
 func descriptions() []string {
 	return []string{"Subscription creation", "Payment for invoice", `He said "no" and left\`, "Zoë’s café ☕ — 10 % off", "line one\nline two\ttabbed",
 		"👩‍👩‍👧 family plan", "<b>bold</b> & <script>alert(1)</script>", "עברית and العربية", "{\"id\": \"not_an_id\", \"created\": 1}",
 		"a\u2028b\u00a0c\ufeff", "'; DROP TABLE charges; --", "trailing space ", "", "null", "0"}
 }
 
-// oldShape renames and omits properties to match older API versions
-// (https://docs.stripe.com/upgrades#api-versions), and adds one that was removed since.
+// oldShape renames and omits properties to match older API versions (https://docs.stripe.com/upgrades#api-versions), and
+// adds one that has since been removed.
 func oldShape(object string, fields []field) []field {
 	old := map[string]string{"customer.balance": "account_balance", "invoice.created": "date", "invoice.status_transitions": "",
 		"charge.payment_method_details": "", "charge.billing_details": "", "subscription.default_payment_method": "",

@@ -2,9 +2,9 @@ package stripetest
 
 import "fmt"
 
-// Update changes an object now, with its event where Stripe has one. The change shows as metadata.revision, or in other
-// properties where such objects have no metadata; fields ask for certain values. A change of an embedded object that has
-// no events of its own, such as a line of an invoice, is a change of the object that embeds it and of all in it.
+// Update changes an object now, and emits an event if Stripe has one for it. The change is visible as metadata.revision, or in
+// other properties if the object has no metadata; fields request particular values. Changing an embedded object without
+// events of its own, such as an invoice line, changes the object that embeds it and everything else embedded there.
 func (a *Account) Update(id string, fields ...Fields) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
@@ -15,7 +15,7 @@ func (a *Account) Update(id string, fields ...Fields) error {
 	return a.update(t, fields)
 }
 
-// living returns the object that has an id, unless it was deleted.
+// living returns the object with the given id, unless it was deleted.
 func (a *Account) living(verb, id string) (ref, error) {
 	t, ok := a.find(id)
 	if !ok || !t.store.alive(t.ordinal) {
@@ -42,9 +42,9 @@ func (a *Account) update(t ref, fields []Fields) error {
 	return nil
 }
 
-// Delete deletes an object now, with its event where Stripe has one. A subscription is canceled instead: it stays
-// (https://docs.stripe.com/api/subscriptions/cancel). What belongs to a deleted object goes with it; a customer's
-// subscriptions are canceled.
+// Delete deletes an object now, and emits an event if Stripe has one for it. A subscription is canceled instead and continues
+// to exist (https://docs.stripe.com/api/subscriptions/cancel). Objects that belong to a deleted object are deleted too, except
+// that a customer's subscriptions are canceled.
 func (a *Account) Delete(id string) error {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
@@ -103,7 +103,7 @@ func (a *Account) remove(t ref, now uint32) {
 	a.emit(s.kind.events.deleted, t, s.revision(t.ordinal), now)
 }
 
-// cancel cancels a subscription, unless it is canceled already.
+// cancel cancels a subscription, unless it is already canceled.
 func (a *Account) cancel(t ref, now uint32) error {
 	if t.scalar("status") == `"canceled"` {
 		return nil

@@ -12,19 +12,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext" // several times faster than encoding/json here
 )
 
-// Edit changes how an object looks, to what Stripe should not send but sometimes does.
+// Edit changes how an object looks, to something that Stripe should not send but sometimes does.
 type Edit struct {
-	// Property is a path of names and, in arrays, of indexes: "lines", "lines.has_more", "lines.data.0.id". In an event, the
-	// payload is "data.object".
+	// Property is a dotted path of property names and array indexes: "lines", "lines.has_more", "lines.data.0.id". In an
+	// event, "data.object" is the payload.
 	Property string
-	// JSON is the value, written as it is: {}, null, "a string" in its quotes, or "\ud83d", half of a surrogate pair. An empty
-	// text removes the property.
+	// JSON is the value, written verbatim: {}, null, "a string" in its quotes, or "\ud83d", half of a surrogate pair. If it
+	// is empty, the property is removed.
 	JSON string
 }
 
-// Distort changes how an object looks from now on, wherever it is shown: in lists, by itself, within other objects, in events
-// about it, and in Truth. Filters don't see it. The function returned makes it look as before. The id is that of any
-// object, also of an event.
+// Distort changes how an object looks from now on, wherever it appears: in lists, on its own, inside other objects, in events
+// about it, and in Truth. Filters ignore the edits. The returned function undoes them. The id may be that of any object,
+// including an event.
 //
 //	stripe.Distort(invoice, stripetest.Edit{Property: "lines", JSON: "{}"})                          // an embedded list that is none
 //	stripe.Distort(invoice, stripetest.Edit{Property: "lines.has_more"})                             // or that lacks has_more
@@ -49,7 +49,7 @@ func (a *Account) Distort(id string, edits ...Edit) (restore func(), err error) 
 	}, nil
 }
 
-// distortion is what one call of Distort changes.
+// distortion holds the edits of one call of Distort.
 type distortion struct{ edits []Edit }
 
 func (a *Account) distort(t ref, edits []Edit) *distortion {
@@ -64,7 +64,7 @@ func (a *Account) distort(t ref, edits []Edit) *distortion {
 // Text returns a JSON string of n letters.
 func Text(n int) string { return `"` + strings.Repeat("x", n) + `"` }
 
-// edited applies the edits of an object that was rendered from start on.
+// edited applies an object's edits to the text rendered from start on.
 func (r *renderer) edited(t ref, start int) {
 	distortions := t.store.account.edits[t]
 	if len(distortions) == 1 {
@@ -78,7 +78,7 @@ func (r *renderer) edited(t ref, start int) {
 	r.edit(edits, start)
 }
 
-// edit applies edits to what was rendered from start on.
+// edit applies edits to the text rendered from start on.
 func (r *renderer) edit(edits []Edit, start int) {
 	if len(edits) == 0 {
 		return
@@ -93,8 +93,8 @@ func (r *renderer) edit(edits []Edit, start int) {
 	r.buf = append(r.buf[:start], text...)
 }
 
-// replaced returns the text with the edits, made in one pass. It can do only edits that set properties of the object itself,
-// which is what objects with dozens of edits have, and reports whether it could.
+// replaced returns the text with the edits applied in one pass. It handles only edits that set top-level properties, which is
+// the usual case for objects with dozens of edits, and reports whether it could apply them.
 func replaced(text []byte, edits []Edit) ([]byte, bool) {
 	values := make(map[string]string, len(edits))
 	for _, e := range edits {
@@ -108,7 +108,7 @@ func replaced(text []byte, edits []Edit) ([]byte, bool) {
 		return nil, false
 	}
 	out := make([]byte, 0, len(text)+64*len(edits))
-	done := 0 // up to here, the text is in out
+	done := 0 // everything before this offset is already in out
 	for d.PeekKind() == '"' {
 		name, err := d.ReadToken()
 		if err != nil {
@@ -129,13 +129,13 @@ func replaced(text []byte, edits []Edit) ([]byte, bool) {
 		return nil, false
 	}
 	out = append(out, text[done:]...)
-	for _, name := range slices.Sorted(maps.Keys(values)) { // properties that were not there
+	for _, name := range slices.Sorted(maps.Keys(values)) { // properties that the object lacked
 		out = slices.Insert(out, 1, fmt.Appendf(nil, "%q:%s,", name, values[name])...)
 	}
 	return out, true
 }
 
-// applyTo returns a body with the edit, if there is one.
+// applyTo returns the body with the edit applied, or unchanged if the edit is empty.
 func (e Edit) applyTo(body []byte) []byte {
 	if e.Property == "" {
 		return body
@@ -143,7 +143,7 @@ func (e Edit) applyTo(body []byte) []byte {
 	return e.apply(slices.Clone(body))
 }
 
-// apply returns the text with the edit. What lies on a path that the text does not have stays out.
+// apply returns the text with the edit applied. If the path does not exist in the text, it is returned unchanged.
 func (e Edit) apply(text []byte) []byte {
 	names := strings.Split(e.Property, ".")
 	begin, end := 0, len(text)
@@ -169,13 +169,13 @@ func (e Edit) apply(text []byte) []byte {
 	return text
 }
 
-// found is where a member of an object or array lies: with the comma that goes with it, and its value alone.
+// found is the position of a member of an object or array: with its comma (start, end), and its value alone.
 type found struct {
 	start, end, value, valueEnd int
-	alone                       bool // the object or array is empty, or has no other member
+	alone                       bool // the object or array has no other member
 }
 
-// member finds the member of an object by name, or of an array by index.
+// member finds a member of an object by name, or of an array by index.
 func member(text []byte, name string) (m found, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	opening, err := d.Token()
@@ -210,7 +210,7 @@ func member(text []byte, name string) (m found, ok bool) {
 	return m, ok
 }
 
-// afterComma returns the position after the comma that follows, if one does.
+// afterComma returns the position after a comma that follows at, or at itself if none follows.
 func afterComma(text []byte, at int) int {
 	rest := bytes.TrimLeft(text[at:], " \n")
 	if len(rest) > 0 && rest[0] == ',' {

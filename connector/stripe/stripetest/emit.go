@@ -2,8 +2,8 @@ package stripetest
 
 import "fmt"
 
-// Emit adds an event of any type now, also of one that Stripe does not document, about an object in its current state. Edits
-// change the event, not the object. The payload of invoice.upcoming has no id, as at Stripe.
+// Emit adds an event of any type now, even one that Stripe does not document, about an object in its current state. The edits
+// apply to the event, not to the object. As at Stripe, the payload of invoice.upcoming has no id.
 //
 //	stripe.Emit("invoice.upcoming", invoice)
 //	stripe.Emit("customer.levitated", customer)

@@ -1,18 +1,18 @@
 package stripetest
 
-// Lists that do not end, or not as they should. They apply to lists with cursors.
+// Lists that never end, or end incorrectly. These faults apply to lists with cursors.
 const (
-	// RepeatedPage is the first page, whatever the cursor, with has_more: the same cursor comes back.
+	// RepeatedPage returns the first page with has_more whatever the cursor, so the same cursor comes back.
 	RepeatedPage FaultKind = iota + 200
-	// OverlappingPages begin with the object that the cursor names. With a page size of one, nothing new ever comes.
+	// OverlappingPages begin with the cursor's own object. With a page size of one, nothing new ever arrives.
 	OverlappingPages
-	// MoreForever is a list whose last page, and the pages after it, say has_more. Those have its last object only.
+	// MoreForever sets has_more on the last page and on any page after it. Those later pages contain only the last object.
 	MoreForever
-	// EmptyPage is a page without items that says has_more.
+	// EmptyPage returns a page without items that has has_more set.
 	EmptyPage
 )
 
-// page returns the items of a page, as the fault of the request has them.
+// page returns the items of a page, modified by the request's fault.
 func (x *exchange) page(a *Account, q *query, parent *ref) (items []ref, more bool, err *apiError) {
 	kind := Slow
 	if x.fault != nil {

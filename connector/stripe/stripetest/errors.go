@@ -5,19 +5,19 @@ import (
 	"net/http"
 )
 
-// apiError is an error as Stripe words it (https://docs.stripe.com/api/errors).
+// apiError is an error in Stripe's format (https://docs.stripe.com/api/errors).
 type apiError struct {
 	status                int
 	kind, code, message   string
 	param, docURL, logURL string
 	rateLimitedReason     string
-	// withoutID omits the header Request-Id.
+	// withoutID omits the Request-Id header.
 	withoutID bool
 }
 
 func (e *apiError) Error() string { return e.message }
 
-// value returns the body of the answer.
+// value returns the response body.
 func (e *apiError) value() value {
 	var fields []field
 	add := func(name, text string) {
@@ -52,7 +52,7 @@ func hyphenated(code string) string {
 	return string(text)
 }
 
-// missing says that an object does not exist: 404 where the path names it, 400 where a parameter does.
+// missing returns the error for an object that does not exist: 404 if named in the path, 400 if named in a parameter.
 func missing(status int, object, id, param string) *apiError {
 	e := invalid(param, "resource_missing", fmt.Sprintf("No such %s: '%s'", object, id))
 	e.status = status

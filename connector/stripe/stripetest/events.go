@@ -5,20 +5,19 @@ import (
 	"strconv"
 )
 
-// event is what the events store knows of an event beyond its time.
+// event is everything about an event except its time, which its store holds.
 type event struct {
 	kind string
-	// object and revision say what the payload shows.
+	// object and revision identify what the payload shows.
 	object   ref
 	revision int32
-	// visible is when the event begins to be listed.
+	// visible is when the event starts being listed, in Unix seconds.
 	visible int64
-	// old is the number of the old shape that the payload has, or -1.
+	// old is the index of the payload's old shape, or -1.
 	old int
 }
 
-// initialEvents adds the events of the creation of everything that was created within the retention before the start, or
-// later.
+// initialEvents adds the creation event of every object created since the retention period before the start.
 func (a *Account) initialEvents() {
 	type creation struct {
 		object ref
@@ -49,7 +48,7 @@ func (a *Account) initialEvents() {
 	a.stores["event"].initial = int32(len(a.events))
 }
 
-// emit adds an event, unless the kind is "" or the change is silent.
+// emit adds an event, unless the kind is "" or the account is silent.
 func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
 	if kind == "" || a.silent {
 		return
@@ -61,7 +60,7 @@ func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
 	a.events = append(a.events, e)
 }
 
-// eventValue is an event (https://docs.stripe.com/api/events/object).
+// eventValue returns the template of an event (https://docs.stripe.com/api/events/object).
 func eventValue() value {
 	payload := value{fields: []field{{name: "object", value: hole(slot{kind: slotEventObject})}}}
 	return value{fields: []field{

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// expansion is a tree of the properties to expand (https://docs.stripe.com/expand). nil expands nothing.
+// expansion is a tree of the properties to expand (https://docs.stripe.com/expand). A nil expansion expands nothing.
 type expansion map[string]expansion
 
-// deepestExpansion is how many levels may be expanded.
+// deepestExpansion is the maximum number of levels that may be expanded.
 const deepestExpansion = 4
 
-// at returns what to expand below a path, and whether the path itself is to be expanded.
+// at returns what to expand below a path, and reports whether the path itself is expanded.
 func (e expansion) at(path string) (expansion, bool) {
 	for len(e) > 0 {
 		name, rest, more := strings.Cut(path, ".")
@@ -37,7 +37,7 @@ func (e expansion) add(path string) {
 	}
 }
 
-// parseExpansion reads the expand parameters of a request for objects of the given types.
+// parseExpansion parses the expand parameters of a request for objects of the given types.
 func (m *model) parseExpansion(paths, objects []string, isList bool) (expansion, *apiError) {
 	if len(paths) == 0 {
 		return nil, nil
@@ -63,7 +63,7 @@ func (m *model) parseExpansion(paths, objects []string, isList bool) (expansion,
 	return e, nil
 }
 
-// expandable says whether a path of an object's properties ends at one that can be expanded.
+// expandable reports whether a path leads to an expandable property of an object type.
 func (m *model) expandable(object, path string) bool {
 	k := m.shapes[m.kindOf(object)]
 	if k == nil {

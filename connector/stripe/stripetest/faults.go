@@ -8,78 +8,78 @@ import (
 	"time"
 )
 
-// FaultKind says what goes wrong. Kinds that are refusals in Stripe's words are in refusals.go, those of lists that never
-// end in endless.go, and those of the network between a client and Stripe in network.go.
+// FaultKind says what goes wrong. Further kinds are in refusals.go (refusals in Stripe's words), endless.go (lists that never
+// end) and network.go (the network between a client and Stripe).
 type FaultKind int
 
 const (
-	// Slow is the usual answer, later by Fault.Latency. With no latency it is the usual answer with Fault.Header and Fault.Edit.
+	// Slow delays the normal response by Fault.Latency. Without a latency, it only applies Fault.Header and Fault.Edit.
 	Slow FaultKind = iota
-	// RateLimited is 429 with the header Stripe-Rate-Limited-Reason (https://docs.stripe.com/rate-limits).
+	// RateLimited is a 429 with the Stripe-Rate-Limited-Reason header (https://docs.stripe.com/rate-limits).
 	RateLimited
-	// LockTimeout is 429 without that header (https://docs.stripe.com/rate-limits#object-lock-timeouts).
+	// LockTimeout is a 429 without that header (https://docs.stripe.com/rate-limits#object-lock-timeouts).
 	LockTimeout
-	// ServerError is 500 with a JSON body.
+	// ServerError is a 500 with a JSON body.
 	ServerError
-	// BadGateway is 502 with an HTML body, as proxies send it.
+	// BadGateway is a 502 with an HTML body, as proxies send it.
 	BadGateway
-	// EmptyBody is 200 without a body.
+	// EmptyBody is a 200 without a body.
 	EmptyBody
-	// Truncated is 200 with a body that ends early although the transfer is complete.
+	// Truncated is a 200 whose body ends early although the transfer is complete.
 	Truncated
-	// Dropped is 200 and a connection that breaks in the middle of the body.
+	// Dropped is a 200 whose connection breaks in the middle of the body.
 	Dropped
-	// Hanging is no answer at all, until the client gives up.
+	// Hanging sends nothing until the client gives up.
 	Hanging
-	// WrongContent is 200 with JSON that is not what was asked for.
+	// WrongContent is a 200 with unrelated JSON.
 	WrongContent
 )
 
-// Fault is something that goes wrong with some requests. Its fields say what goes wrong, with which requests, and how often.
-// A request must fit all of Path, Account, Key, Query, Object and Containing that are set. Faults are comparable.
+// Fault describes what goes wrong, for which requests, and how often. A request must match every one of Path, Account, Key,
+// Query, Object and Containing that is set. Faults are comparable.
 type Fault struct {
 	// Kind is what goes wrong.
 	Kind FaultKind
 
-	// Path is the pattern of the path, as Endpoint.Path has it: "/v1/charges", "/v1/charges/{id}".
+	// Path is the pattern of the path, as in Endpoint.Path: "/v1/charges", "/v1/charges/{id}".
 	Path string
-	// Account is the id of the account that the request is about.
+	// Account is the id of the account that the request is for.
 	Account string
 	// Key is the API key.
 	Key string
-	// Query is a part of the unescaped query: "data.sources" hits requests that expand it.
+	// Query is a substring of the unescaped query: "data.sources" matches requests that expand it.
 	Query string
-	// Object is the id of an object that the path names: its retrieval, and the lists below it.
+	// Object is the id of an object named in the path. It matches the object's retrieval and the lists below it.
 	Object string
-	// Containing is the id of an object that the answer, a list, would hold, at any page size. Truncated and Dropped cut
-	// such an answer within the object, so that those before it arrive whole.
+	// Containing is the id of an object that would be in the response, if that is a list, at any page size. Truncated and
+	// Dropped cut the response inside that object, so the objects before it arrive whole.
 	Containing string
 
-	// Skip is how many of those requests go well first.
+	// Skip is the number of matching requests that succeed first.
 	Skip int
-	// Times is how often the fault happens, 0 meaning forever. Skip: 4 and Times: 1 hits the fifth request.
+	// Times is how often the fault occurs; 0 means forever. Skip: 4 and Times: 1 affects only the fifth request.
 	Times int
-	// Probability is the chance of each request, from 0 to 1; 0 means every request.
+	// Probability is the chance that a request is affected, from 0 to 1; 0 means every request.
 	Probability float64
-	// Until, where set, is when the fault ends, on Stripe's clock.
+	// Until, if set, is when the fault ends, on Stripe's clock.
 	Until time.Time
 
-	// Reason is for RateLimited: "global-rate", "global-concurrency", "endpoint-rate", "endpoint-concurrency" or
-	// "resource-specific"; "endpoint-rate" by default. For PermissionMissing it is the permission that the message names, by
-	// default the one that the path needs.
+	// Reason is the reason for RateLimited: "global-rate", "global-concurrency", "endpoint-rate" (the default),
+	// "endpoint-concurrency" or "resource-specific". For PermissionMissing, it is the permission named in the message, by
+	// default the one that the path requires.
 	Reason string
-	// Latency is for Slow, and how long the body takes for Dripping.
+	// Latency is the delay for Slow, and the duration of the body for Dripping.
 	Latency time.Duration
-	// Status, where set, replaces the status of the answer: 401 for PermissionMissing, as some live keys get it.
+	// Status, if set, replaces the response's status: 401 for PermissionMissing, which some live keys get.
 	Status int
-	// Header has lines to set on the answer, such as "Retry-After: 86400\nStripe-Should-Retry: false". "Date:", without a value,
-	// removes the header.
+	// Header holds header lines to set on the response, such as "Retry-After: 86400\nStripe-Should-Retry: false". "Date:",
+	// without a value, removes that header.
 	Header string
-	// Edit changes the answer, be it a list, an object or an error: {Property: "has_more"} is a list that lacks it.
+	// Edit changes the response, whether list, object or error: {Property: "has_more"} removes has_more from a list.
 	Edit Edit
 }
 
-// faults are those in force.
+// faults holds the faults in force.
 type faults struct {
 	seed  uint64
 	lock  sync.Mutex
@@ -94,8 +94,8 @@ type activeFault struct {
 	probabilitySeen int32
 }
 
-// Inject adds a fault and returns a function that removes it. Of several that apply, the one added first happens. The same
-// seed and the same order of requests result in the same faults.
+// Inject adds a fault and returns a function that removes it. If several faults apply, the first one added wins. The same seed
+// and the same order of requests produce the same faults.
 func (s *Stripe) Inject(fault Fault) (remove func()) {
 	s.faults.lock.Lock()
 	defer s.faults.lock.Unlock()
@@ -109,8 +109,8 @@ func (s *Stripe) Inject(fault Fault) (remove func()) {
 	}
 }
 
-// Break makes an object unreadable: its retrieval, the lists below it and every page that would contain it fail as kind says.
-// The function returned repairs it.
+// Break makes an object unreadable: retrieving it, listing anything below it, and reading any page that would contain it all
+// fail with the given kind. The returned function repairs it.
 func (s *Stripe) Break(id string, kind FaultKind) (repair func()) {
 	named, contained := s.Inject(Fault{Kind: kind, Object: id}), s.Inject(Fault{Kind: kind, Containing: id})
 	return func() {
@@ -126,19 +126,19 @@ func (s *Stripe) ClearFaults() {
 	s.faults.list = nil
 }
 
-// choose returns the fault that hits a request before its response is determined, or nil.
+// choose returns the fault that affects a request regardless of its response, or nil.
 func (f *faults) choose(x *exchange) *Fault {
 	return f.first(x, func(fault *Fault) bool { return fault.Containing == "" })
 }
 
-// chooseContaining returns the fault that hits a list because of one of its items, or nil.
+// chooseContaining returns the fault that affects a list because of one of its items, or nil.
 func (f *faults) chooseContaining(x *exchange, items []ref) *Fault {
 	return f.first(x, func(fault *Fault) bool {
 		return fault.Containing != "" && slices.ContainsFunc(items, func(item ref) bool { return item.named(fault.Containing) })
 	})
 }
 
-// named reports whether an object has an id.
+// named reports whether the object has the given id.
 func (t ref) named(id string) bool {
 	if t.store.kind.ids != nil {
 		return t.store.id(t.ordinal) == id
@@ -147,7 +147,7 @@ func (t ref) named(id string) bool {
 	return ok && ordinal == t.ordinal
 }
 
-// first returns the first fault that hits a request and that fits, or nil.
+// first returns the first applicable fault for which fits returns true, or nil.
 func (f *faults) first(x *exchange, fits func(*Fault) bool) *Fault {
 	f.lock.Lock()
 	defer f.lock.Unlock()
@@ -160,12 +160,12 @@ func (f *faults) first(x *exchange, fits func(*Fault) bool) *Fault {
 	return nil
 }
 
-// inForce reports whether the fault may still happen.
+// inForce reports whether the fault can still occur.
 func (f *activeFault) inForce(now time.Time) bool {
 	return (f.Times == 0 || f.happened < f.Times) && (f.Until.IsZero() || now.Before(f.Until))
 }
 
-// meets reports whether the fault is about a request.
+// meets reports whether the fault applies to a request.
 func (f *Fault) meets(x *exchange) bool {
 	if f.Path != "" && f.Path != x.pattern || f.Object != "" && !slices.Contains(x.ids, f.Object) {
 		return false
@@ -179,7 +179,7 @@ func (f *Fault) meets(x *exchange) bool {
 	return f.Account == "" || f.Account == x.stripe.accountOf(x.request)
 }
 
-// happens counts a request that the fault is about, and decides whether it hits.
+// happens counts a matching request and decides whether the fault affects it.
 func (f *activeFault) happens(seed uint64) bool {
 	f.seen++
 	if f.seen <= f.Skip {
@@ -195,7 +195,7 @@ func (f *activeFault) happens(seed uint64) bool {
 	return true
 }
 
-// wait spends the time that a fault costs, and reports false where there will be no answer.
+// wait blocks for the fault's delay, and reports false if there will be no response.
 func (x *exchange) wait() bool {
 	switch {
 	case x.fault == nil:
@@ -209,7 +209,7 @@ func (x *exchange) wait() bool {
 	return true
 }
 
-// answerFault answers in place of Stripe, and reports whether it did.
+// answerFault sends the fault's response, if it has one, and reports whether it did.
 func (x *exchange) answerFault() bool {
 	if x.fault == nil {
 		return false

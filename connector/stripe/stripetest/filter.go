@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// filters turns the endpoint's parameters into conditions.
+// filters converts the endpoint's parameters to conditions.
 func (q *query) filters(a *Account, values url.Values) *apiError {
 	k := a.stores[q.route.kinds[0]].kind
 	for i := range q.route.params {
@@ -42,7 +42,7 @@ func (q *query) filters(a *Account, values url.Values) *apiError {
 
 func (q *query) match(f func(ref) bool) { q.matches = append(q.matches, f) }
 
-// point keeps what points to an object, which has to exist.
+// point keeps objects that point to the object with the given id, which must exist.
 func (q *query) point(a *Account, k *kind, r *relation, param, id string) *apiError {
 	target, ok := a.find(id)
 	if !ok || !target.store.alive(target.ordinal) || !target.store.retrievable(target.ordinal, a.stripe.now()) {
@@ -66,7 +66,7 @@ func (q *query) point(a *Account, k *kind, r *relation, param, id string) *apiEr
 	return nil
 }
 
-// within keeps objects whose moment lies in a range. null lies in none.
+// within keeps objects whose timestamp is in a range. null is in no range.
 func (q *query) within(name string, values url.Values) *apiError {
 	b, err := parseRange(name, values)
 	if err != nil || b == unbounded() {
@@ -79,7 +79,7 @@ func (q *query) within(name string, values url.Values) *apiError {
 	return nil
 }
 
-// number returns a top-level integer of an object.
+// number returns a top-level integer property of an object.
 func (t ref) number(name string) (int64, bool) {
 	t.store.shape.build()
 	for _, f := range t.store.shape.current[t.store.variant(t.ordinal, t.store.revision(t.ordinal))].root.fields {
@@ -98,7 +98,7 @@ func (t ref) number(name string) (int64, bool) {
 	return 0, false
 }
 
-// equal keeps objects whose property has the value. Properties that variants do not decide are compared as they are written.
+// equal keeps objects whose property has the value. Properties that do not depend on the variant are compared as rendered.
 func (q *query) equal(p *param, value string) {
 	if value == "all" || p.shape == "object" || p.name == "order_by" {
 		return
@@ -125,7 +125,7 @@ func (t ref) text(name string) string {
 	return t.scalar(name)
 }
 
-// hasItem says whether a subscription has an item of a price.
+// hasItem reports whether a subscription has an item with the given price.
 func hasItem(a *Account, t ref, price string) bool {
 	items := a.stores["subscription_item"]
 	for _, ordinal := range items.children(t.ordinal, t.store.revision(t.ordinal)) {
@@ -136,7 +136,7 @@ func hasItem(a *Account, t ref, price string) bool {
 	return false
 }
 
-// defaults excludes what Stripe lists only on request, and applies the filters that need code.
+// defaults excludes objects that Stripe lists only on request, and applies the filters that need code.
 func (q *query) defaults(a *Account, values url.Values) *apiError {
 	if q.route.param("test_clock") != nil && !values.Has("test_clock") {
 		q.match(func(t ref) bool {
@@ -161,7 +161,7 @@ func (q *query) defaults(a *Account, values url.Values) *apiError {
 			return !values.Has("start_time") || bounds{from, to - 1}.contain(int64(t.store.time(t.ordinal)))
 		})
 	case "/v1/invoices/upcoming/lines", "/v1/credit_notes/preview/lines":
-		// A preview of nothing is an empty one.
+		// There is nothing to preview, so the preview is empty.
 		q.empty = true
 	case "/v1/tax_ids":
 		owner := values.Get("owner[type]")
@@ -172,7 +172,7 @@ func (q *query) defaults(a *Account, values url.Values) *apiError {
 	return nil
 }
 
-// eventTypes applies type and types (https://docs.stripe.com/api/events/list).
+// eventTypes applies the parameters type and types (https://docs.stripe.com/api/events/list).
 func (q *query) eventTypes(a *Account, values url.Values) *apiError {
 	one, several := values.Get("type"), array(values, "types")
 	switch {

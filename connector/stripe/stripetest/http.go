@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ServeHTTP answers a request as Stripe does.
+// ServeHTTP answers a request like Stripe.
 func (s *Stripe) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	x := &exchange{stripe: s, w: w, request: request, begin: time.Now(), number: s.observer.begin()}
 	x.end, x.ids = s.model.match(unescaped(request.URL.EscapedPath()))
@@ -37,7 +37,7 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	x.write(http.StatusOK, "application/json", r.buf)
 }
 
-// serve checks the request in the order in which Stripe does, and renders the answer.
+// serve checks the request in the same order as Stripe, and renders the response.
 func (s *Stripe) serve(x *exchange, r *renderer) *apiError {
 	caller, err := s.authenticate(x.request)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Stripe) serve(x *exchange, r *renderer) *apiError {
 	return caller.account.answer(x, caller, r, values)
 }
 
-// unescaped splits a path into its segments, each of which may hold escaped slashes.
+// unescaped splits a path into its unescaped segments, which may contain slashes.
 func unescaped(path string) []string {
 	list := splitPath(path)
 	for i, segment := range list {
@@ -85,30 +85,30 @@ func unescaped(path string) []string {
 	return list
 }
 
-// exchange is one request and its answer.
+// exchange is one request and its response.
 type exchange struct {
 	stripe  *Stripe
 	w       http.ResponseWriter
 	request *http.Request
 	begin   time.Time
-	// number counts requests from 1.
+	// number is the number of the request, counting from 1.
 	number  uint64
-	end     *endpoint // nil where there is none
+	end     *endpoint // nil if no endpoint matches
 	ids     []string  // in the path
 	pattern string
 	fault   *Fault
-	// status is 0 while nothing was answered.
+	// status is 0 until a response is written.
 	status int
 	bytes  int
-	// withoutID omits the header Request-Id, as Stripe does for some lock timeouts.
+	// withoutID omits the Request-Id header, as Stripe does for some lock timeouts.
 	withoutID bool
-	// byProxy answers have none of Stripe's headers.
+	// byProxy marks a response that has none of Stripe's headers.
 	byProxy bool
-	// sent says that the headers were sent.
+	// sent is true once the headers have been sent.
 	sent bool
 }
 
-// sleep waits, and reports false where the client went away or the Stripe was closed.
+// sleep waits for d, and reports false if the client disconnected or the Stripe was closed.
 func (x *exchange) sleep(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -124,7 +124,7 @@ func (x *exchange) sleep(d time.Duration) bool {
 	return false
 }
 
-// latency waits as long as the options say.
+// latency waits for the time given by Options.Latency.
 func (x *exchange) latency() bool {
 	if x.stripe.options.Latency == nil {
 		return true
@@ -142,7 +142,7 @@ func (x *exchange) writeError(err *apiError) {
 	x.write(err.status, "application/json", []byte(c.text.String()))
 }
 
-// headers sets what every answer has.
+// headers sets the headers of every response.
 func (x *exchange) headers(contentType string) {
 	h := x.w.Header()
 	h.Set("Content-Type", contentType)
@@ -165,7 +165,7 @@ func (x *exchange) requestID() string {
 	return "req_" + string(appendBase62(nil, draw(x.stripe.options.Seed, int32(x.number), 10), 14))
 }
 
-// write sends the answer, changed where a fault says so.
+// write sends the response, modified as the fault requires.
 func (x *exchange) write(status int, contentType string, body []byte) {
 	x.headers(contentType)
 	if x.fault != nil {
@@ -184,7 +184,7 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	}
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(status)
-	// A client that went away is not our failure.
+	// An error here only means that the client disconnected.
 	_, _ = x.w.Write(body)
 }
 

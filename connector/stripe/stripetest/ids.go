@@ -9,12 +9,12 @@ import (
 
 const (
 	alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	// coreLength is the number of characters that hold a 64-bit number in base 62.
+	// coreLength is the number of base-62 characters that hold a 64-bit number.
 	coreLength = 11
 	tagLength  = 8
 )
 
-// appendBase62 appends n in base 62, in exactly length characters.
+// appendBase62 appends n in base 62, using exactly length characters.
 func appendBase62(buf []byte, n uint64, length int) []byte {
 	start := len(buf)
 	buf = slices.Grow(buf, length)[:start+length]
@@ -25,7 +25,7 @@ func appendBase62(buf []byte, n uint64, length int) []byte {
 	return buf
 }
 
-// parseBase62 reads what appendBase62 wrote.
+// parseBase62 parses text written by appendBase62.
 func parseBase62(text string) (n uint64, ok bool) {
 	for i := range len(text) {
 		digit := strings.IndexByte(alphabet, text[i])
@@ -37,9 +37,9 @@ func parseBase62(text string) (n uint64, ok bool) {
 	return n, true
 }
 
-// appendID appends the id of an object. An id is a function of the seed, the account, the kind and the ordinal: its last
-// eleven characters are the ordinal, scrambled, so that no table of ids is needed to find an object again. As at Stripe,
-// the middle of a long id is the same for all objects of an account.
+// appendID appends the id of an object. An id is a function of the seed, the account, the kind and the ordinal. Its last eleven
+// characters are the ordinal, scrambled, so an object can be found by id without a table. As at Stripe, the middle of a long
+// id is the same for all objects of an account.
 func (s *store) appendID(buf []byte, ordinal int32) []byte {
 	k := s.kind
 	if id, ok := s.changes.ids[ordinal]; ok {
@@ -71,14 +71,14 @@ func (s *store) appendID(buf []byte, ordinal int32) []byte {
 
 func (s *store) id(ordinal int32) string { return string(s.appendID(nil, ordinal)) }
 
-// chosenID is an id as a user may choose it for a coupon or a plan: with spaces, slashes and other characters that a
-// path has to escape (https://docs.stripe.com/api/coupons/create#create_coupon-id). No two kinds share one.
+// chosenID returns an id such as a user may choose for a coupon or a plan, with spaces, slashes and other characters that must
+// be escaped in a path (https://docs.stripe.com/api/coupons/create#create_coupon-id). No two kinds share one.
 func (k *kind) chosenID(ordinal int32) string {
 	words := []string{"Summer Sale/2023", "50% off? yes & no", "Größe+1", "a/b c"}
 	return fmt.Sprintf("%s, %s %d", words[int(ordinal)/8%len(words)], k.name, ordinal)
 }
 
-// ordinal returns the ordinal that an id of this store stands for. It does not say whether the object lives.
+// ordinal returns the ordinal that an id of this store encodes, whether or not the object exists.
 func (s *store) ordinal(id string) (int32, bool) {
 	k := s.kind
 	if n, ok := s.changes.byID[id]; ok {
@@ -119,8 +119,8 @@ func (s *store) choose(ordinal int32, id string) {
 	s.changes.ids[ordinal], s.changes.byID[id] = id, ordinal
 }
 
-// fixedIndex returns the index in the list of fixed ids. Children with fixed ids, such as the capabilities of an account,
-// have the same ids under every parent.
+// fixedIndex returns an object's index in the list of fixed ids. Children with fixed ids, such as the capabilities of an
+// account, have the same ids under every parent.
 func (s *store) fixedIndex(ordinal int32) int {
 	if s.kind.parent != "" {
 		return int(ordinal % stride)

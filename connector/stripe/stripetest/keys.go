@@ -10,23 +10,23 @@ import (
 
 // Key describes an API key.
 type Key struct {
-	// Permissions are what a restricted key (rk_) may read, and expand, as Stripe names it: "rak_charge_read". A secret key
+	// Permissions are what a restricted key (rk_) may read and expand, by Stripe's names: "rak_charge_read". A secret key
 	// (sk_) may read everything.
 	Permissions []string
 	// Expired keys are refused.
 	Expired bool
-	// Account is the id of the account whose key it is, by default the platform's own.
+	// Account is the id of the account that owns the key, by default the platform.
 	Account string
 }
 
-// grants are the keys, and the products that the account has. They may change while requests come.
+// grants holds the keys and the account's products. Both may change while requests are in flight.
 type grants struct {
 	lock       sync.RWMutex
 	keys       map[string]Key
 	notEnabled []string
 }
 
-// SetKey adds or replaces an API key: permissions come and go. Once there is one, keys that were not set are refused.
+// SetKey adds an API key or replaces its description. Once a key has been set, keys that have not been set are refused.
 func (s *Stripe) SetKey(key string, description Key) {
 	s.grants.lock.Lock()
 	defer s.grants.lock.Unlock()
@@ -44,7 +44,7 @@ func (s *Stripe) SetNotEnabled(products ...string) {
 	s.grants.notEnabled = slices.Clone(products)
 }
 
-// key returns the description of a key, and reports whether it is found and whether there are any keys.
+// key returns the description of a key, and reports whether the key is known and whether any keys have been set.
 func (g *grants) key(key string) (description Key, found, any bool) {
 	g.lock.RLock()
 	defer g.lock.RUnlock()
@@ -67,7 +67,7 @@ func keyOf(request *http.Request) string {
 	return key
 }
 
-// accountOf returns the id of the account that a request is about.
+// accountOf returns the id of the account that a request is for.
 func (s *Stripe) accountOf(request *http.Request) string {
 	if id := request.Header.Get("Stripe-Account"); id != "" {
 		return id
@@ -78,7 +78,7 @@ func (s *Stripe) accountOf(request *http.Request) string {
 	return s.id
 }
 
-// authorizeExpansion refuses to expand what a restricted key may not read. The same request without it is answered.
+// authorizeExpansion refuses to expand objects that a restricted key may not read. Without the expansion, the request succeeds.
 func (s *Stripe) authorizeExpansion(x *exchange, c *caller, e expansion) *apiError {
 	if c.permissions == nil || len(e) == 0 {
 		return nil
@@ -92,7 +92,7 @@ func (s *Stripe) authorizeExpansion(x *exchange, c *caller, e expansion) *apiErr
 	return nil
 }
 
-// lacking returns a permission that an expansion of an object needs and that is not among those given, or "".
+// lacking returns a permission that expanding an object requires and that is not among those given, or "".
 func (m *model) lacking(object string, e expansion, given []string) string {
 	k := m.shapes[m.kindOf(object)]
 	if k == nil {
@@ -131,12 +131,12 @@ func (m *model) lackingNode(s *shape, path string, n *node, e expansion, given [
 	return ""
 }
 
-// embeds reports whether a property is there in full anyway, so that naming it expands only what is below it.
+// embeds reports whether a property always holds the full object, so that expanding it affects only what is below it.
 func embeds(n *node, objects []string) bool {
 	return len(n.Object) > 0 && len(n.Expandable) == 0 && !n.list() && len(objects) > 0
 }
 
-// permissionTo returns the permission to read what a property of a kind holds, or "" if it is unknown.
+// permissionTo returns the permission needed to read the objects in a property of a kind, or "" if unknown.
 func (m *model) permissionTo(k *kind, property, object string) string {
 	if e, ok := k.lists[property]; ok && e.form != asList {
 		for i := range m.routes {

@@ -1,63 +1,63 @@
 package stripetest
 
-// stride is the number of ordinals that each parent reserves for its children: the k-th child of parent p has the ordinal
-// p*stride + k, so that parent and child find each other without a table.
+// stride is the number of ordinals reserved for the children of each parent: the k-th child of parent p has the ordinal
+// p*stride + k, so parent and child can find each other without a table.
 const stride = 64
 
-// kind describes the objects of one store. Most kinds are the only one of their object type; cards are two kinds, those of
-// customers and those of accounts.
+// kind describes the objects of one store. Most object types have one kind. Cards have two: those of customers and those of
+// accounts.
 type kind struct {
-	// name identifies the kind. It is the object type unless object says otherwise.
+	// name identifies the kind. It is the object type unless object is set.
 	name, object string
-	// prefix and idLength shape the ids; ids, where set, are all the ids there are.
+	// prefix and idLength determine the form of the ids. ids, if set, lists every id.
 	prefix   string
 	idLength int
 	ids      []string
-	// chosen says that users may choose the id, so that some have spaces and slashes.
+	// chosen means that users may choose the id, so some ids contain spaces and slashes.
 	chosen bool
 
-	// n is how many objects the small world has, where the kind has no parent.
+	// n is the number of objects at scale 1, if the kind has no parent.
 	n int
-	// parent is the kind that every object of this kind belongs to, and parentField the property that holds its id, if any.
+	// parent is the kind that every object of this kind belongs to. parentField is the property holding its id, if any.
 	parent, parentField string
-	// few and many are how many children a parent has, from few[0] to few[1] mostly and up to many sometimes.
+	// few is the usual range for the number of children per parent; many is the occasional maximum.
 	few  [2]int
 	many int
-	// timeless kinds have no time of creation that is shown.
+	// timeless kinds do not show a creation time.
 	timeless bool
-	// sole kinds have one object, in an account or below a parent.
+	// sole kinds have a single object per account or parent.
 	sole bool
 
-	// relations are the properties that hold ids of other objects and that must fit together.
+	// relations are the properties that hold ids of other objects and must be consistent.
 	relations []relation
 	// lists are the embedded lists, by property.
 	lists map[string]embedded
-	// events are the types of the events that a creation, an update and a deletion cause; "" where there is none.
+	// events are the event types for a creation, an update and a deletion; "" if Stripe has none.
 	events events
-	// through is a relation to an object whose own events, named by told, announce changes of this one, and that changes with
-	// it.
+	// through is a relation to another object, which changes with this one and whose events (the types in told) announce
+	// changes of this one.
 	through string
 	told    events
 	// deletable objects can be deleted for good.
 	deletable bool
-	// released is the relation that the event of a deletion shows as null: such objects are only detached.
+	// released is the relation shown as null in the deletion event: such objects are only detached.
 	released string
-	// hidden kinds cannot be read themselves: they are parents only.
+	// hidden kinds cannot be read. They serve only as parents.
 	hidden bool
 }
 
 // events names the event types of a kind. See https://docs.stripe.com/api/events/types.
 type events struct{ created, updated, deleted string }
 
-// embedded says which list a property embeds.
+// embedded describes the list that a property embeds.
 type embedded struct {
-	// kinds are what the list holds.
+	// kinds are the kinds in the list.
 	kinds []string
 	// by is the relation of the listed kind that points back, or "^" for its parent.
 	by string
-	// url is the list's url, with %s for the escaped id of the object that embeds it.
+	// url is the list's url, with %s for the escaped id of the embedding object.
 	url string
-	// form is how the property looks: a list, the object itself or null, or an array of ids, which expansion turns into objects.
+	// form is the form of the property: a list, a single object or null, or an array of ids that expansion turns into objects.
 	form form
 }
 
@@ -69,29 +69,29 @@ const (
 	asArray
 )
 
-// relation is a property that holds the id of another object, or the object itself when it is expanded.
+// relation is a property that holds the id of another object, or the object itself if expanded.
 type relation struct {
 	field string
-	// kinds are what it may point to.
+	// kinds are the kinds that it may point to.
 	kinds []string
-	// odds is how often it is set, in percent.
+	// odds is the percentage of objects for which it is set.
 	odds int
-	// via names another relation of the same object: what that one points to says what this one is. A charge's customer is
-	// the customer of its payment intent. take is the relation followed there, by default the one of the same name.
+	// via names another relation of the same object, through which this one is resolved: a charge's customer is the
+	// customer of its payment intent. take is the relation to follow there, by default the one with the same name.
 	via, take string
-	// newest, where set, is a relation of the other kind that points back: the newest such object is meant.
+	// newest, if set, is a relation of the other kind that points back. This relation is the newest object pointing back.
 	newest string
-	// always means that an object of somebody else is better than none, where a parent has no children to choose from.
+	// always means that if the parent has no children to choose from, another parent's child is used rather than none.
 	always bool
-	// given relations of objects that are created at run time are set only if the caller names them.
+	// given means that an object created at run time has the relation only if the caller sets it.
 	given bool
 	salt  uint64
 }
 
-// empty relations never point to anything.
+// empty reports whether the relation never points to anything.
 func (r *relation) empty() bool { return r.odds == 0 && r.via == "" && r.newest == "" }
 
-// tied children have no events of their own: a change of them is a change of their parent.
+// tied reports whether the objects have no events of their own, so a change of one is a change of its parent.
 func (k *kind) tied() bool { return k.parent != "" && k.events.updated == "" }
 
 // relation returns the relation of a property, or nil.
@@ -108,7 +108,7 @@ func to(field string, odds int, kinds ...string) relation {
 	return relation{field: field, kinds: kinds, odds: odds}
 }
 
-// via makes a relation that follows another one, and is picked freely with the given odds where that one is not set.
+// via returns a relation that follows another one. If that one is not set, a target is picked with the given odds.
 func via(field, through string, odds int, kinds ...string) relation {
 	return relation{field: field, via: through, take: field, odds: odds, kinds: kinds}
 }
@@ -119,8 +119,8 @@ func newest(field, kind, back string) relation {
 
 func list(by, url string, kinds ...string) embedded { return embedded{kinds: kinds, by: by, url: url} }
 
-// one is an embedded object, the newest child of a kind.
+// one returns an embedded object: the newest child of a kind.
 func one(kind string) embedded { return embedded{kinds: []string{kind}, by: "^", form: asObject} }
 
-// ids is an array of the ids of all children of a kind.
+// ids returns an array of the ids of all children of a kind.
 func ids(kind string) embedded { return embedded{kinds: []string{kind}, by: "^", form: asArray} }

@@ -1,7 +1,7 @@
 package stripetest
 
-// kinds returns the table of everything that the simulated Stripe has. It is written independently of the connector's
-// table of streams, so that a mistake cannot hide in both.
+// kinds returns the table of everything in the simulated Stripe. It is deliberately independent of the connector's table of
+// streams, so the same mistake is unlikely to be in both.
 func kinds() []kind {
 	groups := [][]kind{customerKinds(), catalogKinds(), billingKinds(), paymentKinds(), balanceKinds(), checkoutKinds(),
 		connectKinds(), issuingKinds(), treasuryKinds(), otherKinds()}
@@ -72,7 +72,7 @@ func customerKinds() []kind {
 	}
 }
 
-// discountEvents come beside the event of the object that has the discount.
+// discountEvents are emitted in addition to the event of the object that has the discount.
 func discountEvents() events {
 	return events{"customer.discount.created", "", "customer.discount.deleted"}
 }

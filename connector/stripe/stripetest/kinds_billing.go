@@ -74,8 +74,8 @@ func paymentKinds() []kind {
 				newest("balance_transaction", "balance_transaction", "source"), to("failure_balance_transaction", 0, "balance_transaction"),
 				to("transfer_reversal", 0, "transfer_reversal"), to("source_transfer_reversal", 0, "transfer_reversal")},
 			events: events{"", "charge.refund.updated", ""},
-			// Only refunds of cash balances have an event of their own when they are made, at this API version; the charge
-			// announces all: https://docs.stripe.com/api/events/types#event_types-charge.refunded.
+			// At this API version, only refunds of cash balances have an event when they are created. All are announced by their
+			// charge: https://docs.stripe.com/api/events/types#event_types-charge.refunded.
 			through: "charge", told: events{created: "charge.refunded"}},
 		{name: "dispute", prefix: "dp_", n: 10,
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0)},

@@ -3,7 +3,7 @@ package stripetest
 func balanceKinds() []kind {
 	return []kind{
 		{name: "balance_transaction", prefix: "txn_", n: 220,
-			// Its payout is only known to the filter of the list.
+			// The payout of a transaction is known only to the list's filter.
 			relations: []relation{to("source", 90, "charge", "charge", "charge", "refund", "payout", "transfer"), {field: "payout", kinds: []string{"payout"}, odds: 60, given: true}}},
 		{name: "balance", ids: []string{"balance"}, timeless: true, sole: true},
 		{name: "payout", prefix: "po_", n: 15,
@@ -101,7 +101,7 @@ func issuingKinds() []kind {
 }
 
 func treasuryKinds() []kind {
-	// Every flow belongs to a financial account and has a transaction there.
+	// Every flow belongs to a financial account and has a transaction in it.
 	flow := func(name, prefix string, updated string, more ...relation) kind {
 		return kind{name: name, prefix: prefix, n: 6, events: events{name + ".created", updated, ""},
 			relations: append([]relation{to("financial_account", 100, "treasury.financial_account"),

@@ -9,32 +9,32 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits are Stripe's limits of one account and mode (https://docs.stripe.com/rate-limits). 0 means no limit.
+// Limits are Stripe's limits per account and mode (https://docs.stripe.com/rate-limits). 0 means no limit.
 type Limits struct {
-	// Global is the number of requests per second, and Endpoint that of one endpoint.
+	// Global is the maximum rate of requests per second, and Endpoint the maximum rate per endpoint.
 	Global, Endpoint float64
-	// Special is the limit per second of files and of search, which Stripe sets lower.
+	// Special is the maximum rate per second for files and for search, which Stripe limits more strictly.
 	Special float64
-	// Burst is how many seconds' worth of requests may come at once; 1 by default.
+	// Burst is how many seconds' worth of requests may arrive at once. The default is 1.
 	Burst float64
-	// Concurrency is how many requests may be answered at once, and EndpointConcurrency how many of one endpoint.
+	// Concurrency is the maximum number of requests in flight, and EndpointConcurrency the maximum per endpoint.
 	Concurrency, EndpointConcurrency int
 }
 
-// LiveLimits are the documented limits of live mode.
+// LiveLimits returns the documented limits of live mode.
 func LiveLimits() Limits { return Limits{Global: 100, Endpoint: 25, Special: 20} }
 
-// TestLimits are the documented limits of test mode and sandboxes.
+// TestLimits returns the documented limits of test mode and sandboxes.
 func TestLimits() Limits { return Limits{Global: 25, Endpoint: 25, Special: 20} }
 
-// SetLimits changes the limits, and fills the buckets.
+// SetLimits replaces the limits, and starts with full token buckets.
 func (s *Stripe) SetLimits(limits Limits) {
 	s.limits.lock.Lock()
 	defer s.limits.lock.Unlock()
 	s.limits.limits, s.limits.accounts = limits, nil
 }
 
-// limiter keeps the limits of all accounts and modes.
+// limiter enforces the limits of all accounts and modes.
 type limiter struct {
 	lock     sync.Mutex
 	limits   Limits
@@ -53,7 +53,7 @@ type accountLimits struct {
 	runningAt map[string]int
 }
 
-// admit admits a request, or returns an error with the limit that it hit. The caller calls release after the response.
+// admit admits a request, or returns an error naming the limit it exceeded. The caller must call release after the response.
 func (l *limiter) admit(c *caller, pattern string) (release func(), err *apiError) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -82,7 +82,7 @@ func (l *limiter) admit(c *caller, pattern string) (release func(), err *apiErro
 	}, nil
 }
 
-// refuses returns the reason why a request is refused, or "". A refused request costs nothing from the bucket that had room.
+// refuses returns the reason to refuse a request, or "". A refused request takes no token from either bucket.
 func (l *limiter) refuses(a *accountLimits, pattern string) string {
 	if limit := l.limits.Concurrency; limit > 0 && a.running >= limit {
 		return "global-concurrency"
@@ -110,7 +110,7 @@ func (l *limiter) refuses(a *accountLimits, pattern string) string {
 	return ""
 }
 
-// bucket returns a token bucket, full at first.
+// bucket returns a full token bucket.
 func (l *limiter) bucket(perSecond float64) *rate.Limiter {
 	if perSecond <= 0 {
 		return rate.NewLimiter(rate.Inf, math.MaxInt32)

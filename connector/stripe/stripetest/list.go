@@ -6,11 +6,11 @@ import (
 	"sort"
 )
 
-// candidates are what a list chooses from, oldest first.
+// candidates are the objects from which a list selects, oldest first.
 type candidates struct {
 	store    *store
 	ordinals []int32
-	// refs are set instead where a list holds several kinds.
+	// refs is set instead of ordinals if a list holds several kinds.
 	refs []ref
 }
 
@@ -36,7 +36,7 @@ func (c *candidates) find(t ref) (int, bool) {
 	return i, i >= 0 && t.store == c.store
 }
 
-// candidates returns what a list holds before filters.
+// candidates returns the objects of a list before filtering.
 func (a *Account) candidates(q *query, parent *ref) candidates {
 	s := a.stores[q.route.kinds[0]]
 	switch {
@@ -50,13 +50,13 @@ func (a *Account) candidates(q *query, parent *ref) candidates {
 				refs = append(refs, ref{kind, ordinal})
 			}
 		}
-		// The kinds follow each other in the list, which is read from the end.
+		// The kinds are listed one after another, and the list is read from its end.
 		slices.SortStableFunc(refs, func(a, b ref) int { return b.store.kindNumber() - a.store.kindNumber() })
 		return candidates{refs: refs}
 	case parent != nil:
 		return candidates{store: s, ordinals: s.pointing(q.route.by, *parent)}
 	case q.pointsTo != nil && len(q.route.kinds) > 1:
-		// Without a customer, /v1/payment_methods has those of Treasury's flows, and with one those of the customer
+		// Without a customer, /v1/payment_methods lists those of Treasury flows. With one, it lists the customer's
 		// (https://docs.stripe.com/api/payment_methods/list).
 		s = a.stores[q.route.kinds[1]]
 		return candidates{store: s, ordinals: s.pointing("^", *q.pointsTo)}
@@ -72,7 +72,7 @@ func (a *Account) candidates(q *query, parent *ref) candidates {
 	return candidates{store: s, ordinals: ordinals}
 }
 
-// page chooses the items of one page, newest first.
+// page returns the items of one page, newest first.
 func (a *Account) page(q *query, parent *ref) (items []ref, more bool, err *apiError) {
 	c := a.candidates(q, parent)
 	low, high := a.span(q, &c)
@@ -114,7 +114,7 @@ func (a *Account) page(q *query, parent *ref) (items []ref, more bool, err *apiE
 	return items, more, nil
 }
 
-// shows says whether an object is visible in lists.
+// shows reports whether an object is visible in lists.
 func (s *store) shows(ordinal int32, now int64) bool {
 	if s.kind.name == "event" {
 		return s.account.events[ordinal].visible <= now
@@ -131,8 +131,8 @@ func (q *query) accepts(t ref) bool {
 	return true
 }
 
-// span returns the positions whose time of creation fits, as a half-open range. What is created in the future is not there
-// yet, and events end with their retention.
+// span returns the half-open range of positions whose creation time fits the query. Objects created in the future are not
+// visible yet, and events disappear after their retention.
 func (a *Account) span(q *query, c *candidates) (low, high int) {
 	if c.refs != nil || c.store.kind.timeless && c.store.parent != nil {
 		return 0, c.len()
@@ -148,7 +148,7 @@ func (a *Account) span(q *query, c *candidates) (low, high int) {
 	return low, max(low, high)
 }
 
-// cursor returns the position of the object that starting_after or ending_before names.
+// cursor returns the position of the object named by starting_after or ending_before.
 func (a *Account) cursor(q *query, c *candidates) (int, *apiError) {
 	id, param := q.after, "starting_after"
 	if q.before != "" {
@@ -170,7 +170,7 @@ func (a *Account) cursor(q *query, c *candidates) (int, *apiError) {
 	return 0, noSuchCursor(a.stores[q.route.kinds[0]].kind.object, id, param)
 }
 
-// findBelow finds an object by id, where several parents may have children with the same id.
+// findBelow finds an object by id. Children of different parents may have the same id, so it looks among the candidates.
 func (a *Account) findBelow(s *store, id string, c *candidates) (ref, bool) {
 	if s.kind.ids == nil || s.parent == nil {
 		return s.find(id)

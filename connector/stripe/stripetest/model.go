@@ -2,7 +2,7 @@ package stripetest
 
 import "slices"
 
-// model is what all accounts of one simulated Stripe share: the kinds, how they look, and the endpoints.
+// model is what all accounts of a simulated Stripe share: the kinds, their shapes, and the endpoints.
 type model struct {
 	seed      uint64
 	kinds     []kind
@@ -12,12 +12,12 @@ type model struct {
 	endpoints map[int][]endpoint
 }
 
-// endpoint is one pattern of paths that can be requested.
+// endpoint is a pattern of request paths.
 type endpoint struct {
 	pattern  string
 	segments []string
 	route    *route
-	// single says that it returns one object.
+	// single means that the endpoint returns one object.
 	single bool
 }
 
@@ -48,14 +48,14 @@ func (m *model) add(e endpoint) {
 	e.segments = segments(e.pattern)
 	n := len(e.segments)
 	m.endpoints[n] = append(m.endpoints[n], e)
-	// A brace sorts behind all letters, so that /v1/charges/search comes before /v1/charges/{id}.
+	// A brace sorts after all letters, so /v1/charges/search comes before /v1/charges/{id}.
 	slices.SortFunc(m.endpoints[n], func(a, b endpoint) int { return slices.Compare(a.segments, b.segments) })
 }
 
-// kindOf returns the kind that an object type usually means, or "".
+// kindOf returns the usual kind of an object type, or "".
 func (m *model) kindOf(object string) string { return m.byObject[object] }
 
-// match finds the endpoint of a path, given as its unescaped segments, and the ids in it.
+// match returns the endpoint for a path, given as unescaped segments, and the ids in the path.
 func (m *model) match(path []string) (*endpoint, []string) {
 	candidates := m.endpoints[len(path)]
 	for i := range candidates {
@@ -81,7 +81,7 @@ func (e *endpoint) match(path []string) (ids []string, ok bool) {
 	return ids, true
 }
 
-// objects returns the object types that a route's list holds.
+// objects returns the object types in a route's list.
 func (m *model) objects(r *route) []string {
 	var objects []string
 	for _, name := range r.kinds {

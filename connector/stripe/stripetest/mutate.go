@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Fields are top-level properties that a new or changed object shall have: {"status": "canceled"} picks among the ways in
-// which such objects look one that fits, and {"customer": "cus_…"} makes a new object belong to that customer. {"id": "…"}
-// is the id of a new object, of any length.
+// Fields are the top-level properties of an object to create or change. {"status": "canceled"} selects a variant of the object
+// that has this status, {"customer": "cus_…"} makes a new object belong to that customer, and {"id": "…"} sets the id of a
+// new object, of any length.
 type Fields map[string]any
 
-// Create creates an object now, with its event where Stripe has one, and returns its id. The path is that of a list, below
-// the id of its parent where it has one: "/v1/charges", "/v1/invoices/in_…/lines". A new subscription has at least one
-// item, and a new invoice no line yet.
+// Create creates an object now, emits its event if Stripe has one, and returns its id. The path is that of a list, below the
+// parent's id if it has one: "/v1/charges", "/v1/invoices/in_…/lines". A new subscription has at least one item; a new
+// invoice has no lines yet.
 func (a *Account) Create(path string, fields ...Fields) (string, error) {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
@@ -37,7 +37,7 @@ func (a *Account) createIn(path string, fields []Fields) (string, error) {
 	return s.id(t.ordinal), nil
 }
 
-// back is the property that points to the parent in the path.
+// back returns the property that points to the parent named in the path.
 func back(r *route) string { return r.by }
 
 func merge(list []Fields) Fields {
@@ -91,7 +91,7 @@ func (a *Account) create(s *store, fields Fields) (ref, error) {
 	return t, nil
 }
 
-// link decides once and for all what a new object points to.
+// link fixes the relations of a new object for good.
 func (s *store) link(ordinal int32, given map[string]ref) {
 	links := map[string]ref{}
 	s.changes.links[ordinal] = links
@@ -118,7 +118,7 @@ func (s *store) link(ordinal int32, given map[string]ref) {
 	}
 }
 
-// addChild adds a child to a parent. A tied child shows from a new revision of the parent on.
+// addChild adds a child to a parent. A tied child becomes visible with a new revision of its parent.
 func (s *store) addChild(parent ref, now uint32) (ref, error) {
 	if parent.store != s.parent || !parent.store.alive(parent.ordinal) {
 		return ref{}, fmt.Errorf("no such %s", s.kind.parent)
@@ -138,7 +138,7 @@ func (s *store) addChild(parent ref, now uint32) (ref, error) {
 	return t, nil
 }
 
-// announceCreation emits the event of a creation, or of the change that it is to another object.
+// announceCreation emits the event for a creation, or for the change that it makes to another object.
 func (a *Account) announceCreation(t ref, now uint32) {
 	s := t.store
 	a.announceReconciliation(t)
@@ -153,7 +153,7 @@ func (a *Account) announceCreation(t ref, now uint32) {
 	}
 }
 
-// announceThrough changes the object that announces another one, which becomes its newest, and emits the event.
+// announceThrough updates the object whose events announce t, makes t the newest of its kind there, and emits the event.
 func (a *Account) announceThrough(t ref, kind string, now uint32) {
 	if kind == "" {
 		return
@@ -177,17 +177,17 @@ func (a *Account) announceThrough(t ref, kind string, now uint32) {
 	}
 	teller.store.revise(teller.ordinal, -1)
 	if told := teller.store.kind.events.updated; t.scalar("status") == `"succeeded"` && strings.HasSuffix(told, ".succeeded") {
-		kind = told // of a setup attempt
+		kind = told // for a setup attempt
 	}
 	a.emit(kind, teller, teller.store.revision(teller.ordinal), now)
 }
 
-// childEvent returns the event of a parent that announces a new child, if it is not the parent's update.
+// childEvent returns the parent's event for a new child of the given kind, or "" if that is the parent's update event.
 func childEvent(kind string) string {
 	return map[string]string{"transfer_reversal": "transfer.reversed", "fee_refund": "application_fee.refunded"}[kind]
 }
 
-// announce emits an event for the current revision of an object; "" stands for its update. A tied child passes it on.
+// announce emits an event for an object's current revision. "" means its update event. A tied child uses its parent's.
 func (a *Account) announce(t ref, kind string, now uint32) {
 	for t.store.kind.tied() {
 		t = ref{t.store.parent, t.ordinal / stride}
@@ -198,8 +198,8 @@ func (a *Account) announce(t ref, kind string, now uint32) {
 	a.emit(kind, t, t.store.revision(t.ordinal), now)
 }
 
-// revise adds a revision. A negative variant leaves the choice to the object: the same, or another where it has no
-// metadata that shows the change. A tied child passes it on to its parent.
+// revise adds a revision. If variant is negative, the object keeps its variant, or takes another one if it has no metadata in
+// which to show the change. A tied child revises its parent instead.
 func (s *store) revise(ordinal int32, variant int) {
 	if s.kind.tied() && variant < 0 {
 		s.parent.revise(ordinal/stride, variant)
@@ -215,7 +215,7 @@ func (s *store) revise(ordinal int32, variant int) {
 	s.changes.revisions[ordinal] = append(s.changes.revisions[ordinal], revision{next})
 }
 
-// readFields turns fields into a variant (-1 for any) and relations.
+// readFields converts fields to a variant (-1 for any) and relations.
 func (s *store) readFields(fields Fields) (int, map[string]ref, error) {
 	s.shape.build()
 	links, wanted := map[string]ref{}, map[string]string{}

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// What happens between a client and Stripe. Proxies answer in HTML and with a clock of their own, Options.Now, and know none of
+// Faults of the network between a client and Stripe. Proxies answer in HTML, with their own clock (Options.Now) and without
 // Stripe's headers.
 const (
-	// ProxyAuthRequired is 407 of a proxy that wants a password.
+	// ProxyAuthRequired is a 407 from a proxy that requires a password.
 	ProxyAuthRequired FaultKind = iota + 100
-	// ProxyForbidden is 403 of a proxy or a firewall that does not let the request through.
+	// ProxyForbidden is a 403 from a proxy or firewall that blocks the request.
 	ProxyForbidden
-	// Redirected is 302 to "/v1/moved", where nothing is, unless Fault.Header has a Location.
+	// Redirected is a 302 to Fault.Header's Location, or by default to "/v1/moved", which does not exist.
 	Redirected
-	// Dripping is the usual answer, whose body comes in ten pieces over Fault.Latency.
+	// Dripping is the normal response, with the body sent in ten pieces over Fault.Latency.
 	Dripping
-	// Stalled is the beginning of the usual answer, and then nothing until the client gives up.
+	// Stalled is the start of the normal response, then nothing until the client gives up.
 	Stalled
 )
 
@@ -57,14 +57,14 @@ func (f *Fault) setHeader(h http.Header) {
 		switch text = strings.TrimSpace(text); {
 		case name == "":
 		case text == "":
-			h[name] = nil // net/http adds no Date of its own then
+			h[name] = nil // keeps net/http from adding its own Date
 		default:
 			h.Set(name, text)
 		}
 	}
 }
 
-// broken sends the body as the fault has it, and reports whether it did: a part of it, or slowly.
+// broken sends the body truncated or slowly if the fault requires it, and reports whether it did.
 func (x *exchange) broken(body []byte) bool {
 	if x.fault == nil {
 		return false
@@ -87,7 +87,7 @@ func (x *exchange) broken(body []byte) bool {
 	return true
 }
 
-// part returns what arrives of a body that is cut: two thirds, or up to the middle of the object that broke it.
+// part returns the part of a cut body that arrives: two thirds, or everything up to the middle of the Containing object.
 func (x *exchange) part(body []byte) []byte {
 	if x.fault.Containing != "" {
 		if at := bytes.Index(body, []byte(quoted(x.fault.Containing).text)); at >= 0 {
@@ -97,7 +97,7 @@ func (x *exchange) part(body []byte) []byte {
 	return body[:len(body)*2/3]
 }
 
-// send writes a piece of the body. Flushing makes the transfer chunked, so that no Content-Length reveals a missing rest.
+// send writes a piece of the body. Flushing makes the transfer chunked, so no Content-Length reveals what is missing.
 func (x *exchange) send(piece []byte) {
 	if !x.sent {
 		x.w.WriteHeader(x.status)
@@ -117,12 +117,12 @@ func (x *exchange) drip(body []byte) {
 	}
 }
 
-// hang waits until the client or the server gives up.
+// hang blocks until the client gives up or the server is closed.
 func (x *exchange) hang() {
 	select {
 	case <-x.request.Context().Done():
 	case <-x.stripe.closed:
-		panic(http.ErrAbortHandler) // to return would be to answer
+		panic(http.ErrAbortHandler) // returning would send a response
 	}
 }
 
@@ -133,7 +133,7 @@ func unescapedQuery(request *http.Request) string {
 	return request.URL.RawQuery
 }
 
-// date returns the header Date of an answer: Stripe's clock, or that of a proxy.
+// date returns the response's Date header, by Stripe's clock or the proxy's.
 func (x *exchange) date() string {
 	now := x.stripe.Now()
 	if x.byProxy {

@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// node is the part of a JSON Schema that says how to make up an object.
+// node is the part of a JSON Schema needed to generate an object.
 type node struct {
 	Type       types            `json:"type"`
 	Format     string           `json:"format"`
@@ -23,7 +23,7 @@ type node struct {
 	Items      *node            `json:"items"`
 }
 
-// types is the type keyword: one name or several.
+// types is the value of the type keyword: one name or several.
 type types []string
 
 func (t *types) UnmarshalJSON(text []byte) error {
@@ -38,13 +38,13 @@ func (t *types) UnmarshalJSON(text []byte) error {
 
 func (n *node) nullable() bool { return slices.Contains(n.Type, "null") }
 
-// list says whether the node is an embedded list.
+// list reports whether the node is an embedded list.
 func (n *node) list() bool {
 	object := n.Properties["object"]
 	return object != nil && object.Const == "list"
 }
 
-// load reads the schema of an object type. That it exists and is well-formed is tested for every kind.
+// load returns the schema of an object type. Tests ensure that every kind has a well-formed one.
 func load(object string) *node {
 	s, ok := schema.Lookup(object)
 	if !ok {

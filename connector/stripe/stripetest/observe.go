@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Endpoint is what requests are counted by.
+// Endpoint is the key by which requests are counted.
 type Endpoint struct {
 	Method string
-	// Path is a pattern, such as "/v1/charges" or "/v1/charges/{id}", or the path itself where it fits none.
+	// Path is a pattern, such as "/v1/charges" or "/v1/charges/{id}", or the path itself if it matches no pattern.
 	Path string
-	// Status is 0 for requests that were not answered.
+	// Status is 0 for requests that got no response.
 	Status int
 }
 
-// Request is what Observe is told of each request.
+// Request describes a request to Observe.
 type Request struct {
 	Endpoint
 	// URL is the path and query.
 	URL string
-	// Account is the connected account that the header names, or "".
+	// Account is the connected account named in the Stripe-Account header, or "".
 	Account string
-	// Version is the header Stripe-Version.
+	// Version is the Stripe-Version header.
 	Version  string
 	Duration time.Duration
-	// Bytes is the size of the body, as sent.
+	// Bytes is the size of the response body as sent.
 	Bytes int
 }
 
@@ -35,7 +35,7 @@ type observer struct {
 	lock                 sync.Mutex
 	counts               map[Endpoint]int
 	number               uint64
-	since                uint64 // requests up to this number count no more
+	since                uint64 // requests up to this number are no longer counted
 	inFlight, mostFlight int
 	violations           []string
 }
@@ -78,8 +78,8 @@ func (o *observer) violation(what string) {
 	o.violations = append(o.violations, what)
 }
 
-// Requests returns how many requests there were, by method, pattern of the path and status. A request counts when it ends,
-// slightly after its client has the response, so Requests waits a moment for requests in flight.
+// Requests returns the number of requests by method, path pattern and status. A request is counted when it ends, which is
+// slightly after its client has the response, so Requests briefly waits for requests in flight.
 func (s *Stripe) Requests() map[Endpoint]int {
 	for range 100 {
 		if s.observer.idle() {
@@ -98,7 +98,7 @@ func (o *observer) idle() bool {
 	return o.inFlight == 0
 }
 
-// RequestCount returns how many requests there were to a pattern, or to all where it is "".
+// RequestCount returns the number of requests to a path pattern, or of all requests if path is "".
 func (s *Stripe) RequestCount(path string) int {
 	n := 0
 	for e, count := range s.Requests() {
@@ -109,7 +109,7 @@ func (s *Stripe) RequestCount(path string) int {
 	return n
 }
 
-// ResetRequests sets all counts to zero. Requests in flight no longer count, since a client may already have the response.
+// ResetRequests resets all counts. Requests in flight are not counted, since their clients may already have the response.
 func (s *Stripe) ResetRequests() {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
@@ -117,23 +117,23 @@ func (s *Stripe) ResetRequests() {
 	s.observer.mostFlight = s.observer.inFlight
 }
 
-// MaxInFlight returns how many requests were answered at once at most.
+// MaxInFlight returns the maximum number of requests in flight at the same time.
 func (s *Stripe) MaxInFlight() int {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
 	return s.observer.mostFlight
 }
 
-// Violations returns the requests that a reader must never send: all that are not GET. A test should find none.
+// Violations returns the requests that a reader must never send: those other than GET. A test should find none.
 func (s *Stripe) Violations() []string {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
 	return slices.Clone(s.observer.violations)
 }
 
-// MinRequests returns how many requests a list takes at least, with pages of 100: one for each page, and one for an empty
-// list. For a path with a placeholder it is what all its lists need that are not complete within the parents' embedded
-// pages of ten: nothing for those with at most ten items, and otherwise one request for each hundred items.
+// MinRequests returns the minimum number of requests that reading a list takes with pages of 100: one per page, and one for
+// an empty list. For a path with a placeholder, it is the total for the lists that do not fit in their parents' embedded pages
+// of ten: one request per hundred items, and none for lists of at most ten items.
 func (a *Account) MinRequests(path string) int {
 	end, _ := a.stripe.model.match(splitPath(path))
 	if end == nil || end.route == nil || !end.route.nested() {

@@ -1,28 +1,28 @@
 package stripetest
 
-// OldShape is how events look whose payload has the shape of another API version: Stripe writes it in the version that was the
-// account's default when the event happened (https://docs.stripe.com/api/events/object#event_object-api_version).
+// OldShape describes events whose payload has the shape of another API version. Stripe renders a payload in the version that
+// was the account's default when the event happened (https://docs.stripe.com/api/events/object#event_object-api_version).
 type OldShape struct {
-	// Share is the share of new events, from 0 to 1, that look so.
+	// Share is the share of new events, from 0 to 1, with this shape.
 	Share float64
-	// Version is their api_version.
+	// Version is the events' api_version.
 	Version string
-	// Edits are how payloads differ from those of APIVersion, by object type. Without any, payloads have the renamed and missing
-	// properties of 2018.
+	// Edits are the differences of the payloads from those of APIVersion, by object type. If nil, payloads have the renamed
+	// and missing properties of 2018.
 	//
 	//	{"invoice": {{Property: "lines", JSON: `{"invoiceitems":[],"prorations":[],"subscriptions":[]}`}}} // before 2012-10-26
 	//	{"subscription": {{Property: "items"}, {Property: "id"}}}                                         // the worst of all versions
 	Edits map[string][]Edit
 }
 
-// SetOldEvents replaces OldEvents and OldVersion of the options for events that happen from now on.
+// SetOldEvents replaces Options.OldEvents and Options.OldVersion for events that happen from now on.
 func (s *Stripe) SetOldEvents(shape OldShape) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.oldShapes = append(s.oldShapes, shape)
 }
 
-// oldShape returns the number of the shape that a new event has, or -1 for that of APIVersion.
+// oldShape returns the index of a new event's shape, or -1 for that of APIVersion.
 func (s *Stripe) oldShape(chance uint64) int {
 	last := len(s.oldShapes) - 1
 	if float64(chance>>11)/(1<<53) < s.oldShapes[last].Share {
@@ -31,7 +31,7 @@ func (s *Stripe) oldShape(chance uint64) int {
 	return -1
 }
 
-// payload writes the object that an event is about.
+// payload renders the object that an event is about.
 func (r *renderer) payload(e *event, level int) {
 	shapes := e.object.store.account.stripe.oldShapes
 	if e.old < 0 || shapes[e.old].Edits == nil {

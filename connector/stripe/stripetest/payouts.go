@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// reconciling is how long it takes until Stripe knows all balance transactions that an automatic payout paid out, in seconds
+// reconciling is the number of seconds until Stripe knows every balance transaction of an automatic payout
 // (https://docs.stripe.com/payouts/reconciliation).
 const reconciling = 2 * 24 * 3600
 
-// isAutomatic reports whether a payout was made by a schedule. Only then does Stripe know what it paid out.
+// isAutomatic reports whether a payout was made by a schedule. Stripe knows the transactions of automatic payouts only.
 func (t ref) isAutomatic() bool { return t.scalar("automatic") == "true" }
 
-// isReconciled reports whether it is known what an automatic payout paid out.
+// isReconciled reports whether the transactions of an automatic payout are all known.
 func (t ref) isReconciled(now int64) bool { return now >= int64(t.store.time(t.ordinal))+reconciling }
 
-// paidOut returns the balance transactions that a payout paid out, as far as they are known: every other one until the payout
-// is reconciled, and none of a payout that was replaced.
+// paidOut returns the known balance transactions of a payout: every other one until the payout is reconciled, and none if
+// the payout was replaced.
 func (a *Account) paidOut(payout ref) []int32 {
 	if _, replaced := a.replaced[payout]; replaced || !payout.isAutomatic() {
 		return nil
@@ -35,7 +35,7 @@ func (a *Account) paidOut(payout ref) []int32 {
 	return slices.DeleteFunc(list, func(ordinal int32) bool { return !transactions.listed(ordinal, a.stripe.now()) })
 }
 
-// PaidOut returns the ids of the balance transactions that Stripe lists for a payout now.
+// PaidOut returns the ids of the balance transactions that Stripe currently lists for a payout.
 func (a *Account) PaidOut(payout string) []string {
 	a.stripe.lock.RLock()
 	defer a.stripe.lock.RUnlock()
@@ -50,8 +50,8 @@ func (a *Account) PaidOut(payout string) []string {
 	return ids
 }
 
-// ReplacePayout makes an automatic payout fail, and pays the same balance transactions out again with another one, which it
-// returns.
+// ReplacePayout makes an automatic payout fail. It creates another one that pays out the same balance transactions, and returns
+// its id.
 func (a *Account) ReplacePayout(payout string) (replacement string, err error) {
 	a.stripe.lock.Lock()
 	defer a.stripe.lock.Unlock()
@@ -72,7 +72,7 @@ func (a *Account) ReplacePayout(payout string) (replacement string, err error) {
 	return t.store.id(t.ordinal), nil
 }
 
-// announceReconciliation emits the event that says when it is known what an automatic payout paid out.
+// announceReconciliation emits the event for the time at which all of an automatic payout's transactions are known.
 func (a *Account) announceReconciliation(t ref) {
 	if t.store.kind.name == "payout" && t.isAutomatic() {
 		a.emit("payout.reconciliation_completed", t, t.store.revision(t.ordinal), t.store.time(t.ordinal)+reconciling)

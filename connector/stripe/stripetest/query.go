@@ -9,32 +9,32 @@ import (
 	"strings"
 )
 
-// query is a request for a list.
+// query is a parsed request for a list.
 type query struct {
 	route         *route
 	limit         int
 	after, before string
-	// inclusive pages begin with the object of the cursor.
+	// inclusive makes the page begin with the cursor's own object.
 	inclusive bool
 	created   bounds
 	expand    expansion
 	// matches are the conditions of the filters.
 	matches []func(ref) bool
-	// pointsTo, where set, is an object that all items point to through the relation.
+	// pointsTo, if set, is the object that all items point to through relation.
 	pointsTo *ref
 	relation string
-	// empty lists have no items whatever there is.
+	// empty makes the list empty, whatever objects exist.
 	empty bool
 }
 
-// bounds are seconds, both inclusive.
+// bounds is a range in Unix seconds, inclusive at both ends.
 type bounds struct{ from, to int64 }
 
 func unbounded() bounds { return bounds{0, 1<<62 - 1} }
 
 func (b bounds) contain(at int64) bool { return b.from <= at && at <= b.to }
 
-// parseQuery reads the parameters of a list, and refuses what Stripe refuses.
+// parseQuery parses the parameters of a list, and rejects the same ones as Stripe.
 func (a *Account) parseQuery(r *route, values url.Values) (*query, *apiError) {
 	q := &query{route: r, limit: 10, created: unbounded()}
 	if err := r.checkNames(values); err != nil {
@@ -59,13 +59,13 @@ func (a *Account) parseQuery(r *route, values url.Values) (*query, *apiError) {
 	return q, q.filters(a, values)
 }
 
-// base returns the name of a parameter without what follows in brackets.
+// base returns the name of a parameter without its bracketed suffix.
 func base(name string) string {
 	name, _, _ = strings.Cut(name, "[")
 	return name
 }
 
-// checkNames refuses parameters that the endpoint does not have.
+// checkNames rejects parameters that the endpoint does not have.
 func (r *route) checkNames(values url.Values) *apiError {
 	known := []string{"expand"}
 	switch {
@@ -116,7 +116,7 @@ func array(values url.Values, name string) []string {
 	return all
 }
 
-// check refuses values of the wrong shape.
+// check rejects values of the wrong shape.
 func (p *param) check(values url.Values) *apiError {
 	given, nested := values.Has(p.name), false
 	for name := range values {
@@ -163,7 +163,7 @@ func checkInteger(name, text string) *apiError {
 	return nil
 }
 
-// paging reads limit and the cursors (https://docs.stripe.com/api/pagination).
+// paging parses limit and the cursors (https://docs.stripe.com/api/pagination).
 func (q *query) paging(values url.Values) *apiError {
 	if text := values.Get("limit"); values.Has("limit") {
 		if err := checkInteger("limit", text); err != nil {
@@ -191,7 +191,7 @@ func (q *query) paging(values url.Values) *apiError {
 	return nil
 }
 
-// parseRange reads name=n, or name[gte]=n and so on. A range filter counts whole seconds.
+// parseRange parses name=n, or name[gte]=n and so on. Ranges are in whole seconds.
 func parseRange(name string, values url.Values) (bounds, *apiError) {
 	b := unbounded()
 	for key, texts := range values {
@@ -220,7 +220,7 @@ func parseRange(name string, values url.Values) (bounds, *apiError) {
 	return b, nil
 }
 
-// noSuchCursor says that a cursor cannot be used: its object does not exist, or is not in the list any more.
+// noSuchCursor returns the error for a cursor whose object does not exist or is no longer in the list.
 func noSuchCursor(object, id, param string) *apiError {
 	return missing(http.StatusBadRequest, object, id, param)
 }

@@ -5,57 +5,57 @@ import (
 	"strings"
 )
 
-// Refusals, in the words that public reports show.
+// Refusals, worded as in public reports.
 const (
-	// PermissionMissing is 403 for a restricted key, and names the permission (https://github.com/stripe/stripe-node/issues/2246).
+	// PermissionMissing is a 403 for a restricted key that names the permission (https://github.com/stripe/stripe-node/issues/2246).
 	PermissionMissing FaultKind = iota + 300
-	// PermissionUnavailable is 403 for what no restricted key may do (https://github.com/dj-stripe/dj-stripe/pull/1131).
+	// PermissionUnavailable is a 403 for something no restricted key may do (https://github.com/dj-stripe/dj-stripe/pull/1131).
 	PermissionUnavailable
-	// AppPermissionMissing is 403 for the token of an installed app (https://github.com/stripe/stripe-apps/issues/1027).
+	// AppPermissionMissing is a 403 for the token of an installed app (https://github.com/stripe/stripe-apps/issues/1027).
 	AppPermissionMissing
-	// SessionPermissionMissing is the same with the code that sessions get (https://github.com/stripe/stripe-apps/issues/851).
+	// SessionPermissionMissing is the same with the code for sessions (https://github.com/stripe/stripe-apps/issues/851).
 	SessionPermissionMissing
-	// OAuthNotSupported is 403 for an OAuth token. Reports show its code, but not its words.
+	// OAuthNotSupported is a 403 for an OAuth token. The reports show its code but not its message.
 	OAuthNotSupported
-	// KeyInvalid is 401 for a key that Stripe does not know.
+	// KeyInvalid is a 401 for a key that Stripe does not know.
 	KeyInvalid
-	// KeyExpired is 401 for a key that has expired.
+	// KeyExpired is a 401 for a key that has expired.
 	KeyExpired
-	// AccountInvalid is 403 for an account that the key has no access to.
+	// AccountInvalid is a 403 for an account that the key cannot access.
 	AccountInvalid
-	// NotAPlatform is 403 for an account without Connect (https://github.com/stripe/stripe-apps/issues/505).
+	// NotAPlatform is a 403 for an account without Connect (https://github.com/stripe/stripe-apps/issues/505).
 	NotAPlatform
-	// NoPlatformControls is 403 for parts of an account that the platform does not control.
+	// NoPlatformControls is a 403 for parts of an account that the platform does not control.
 	NoPlatformControls
-	// NoConnectPermissions is 403 for a restricted key used with Stripe-Account (https://github.com/stripe/stripe-mirakl-connector/issues/33).
+	// NoConnectPermissions is a 403 for a restricted key with Stripe-Account (https://github.com/stripe/stripe-mirakl-connector/issues/33).
 	NoConnectPermissions
-	// IssuingNotEnabled is 400 (https://github.com/airbytehq/airbyte/issues/26483).
+	// IssuingNotEnabled is a 400 (https://github.com/airbytehq/airbyte/issues/26483).
 	IssuingNotEnabled
-	// TreasuryNotEnabled is 404 (https://github.com/stripe/stripe-python/issues/1338).
+	// TreasuryNotEnabled is a 404 (https://github.com/stripe/stripe-python/issues/1338).
 	TreasuryNotEnabled
-	// FeatureNotEnabled is 400 for other products.
+	// FeatureNotEnabled is a 400 for other products.
 	FeatureNotEnabled
-	// LiveKeysOnly is 403 for what test mode does not have.
+	// LiveKeysOnly is a 403 for something that test mode does not have.
 	LiveKeysOnly
-	// UnrecognizedURL is 404 for an endpoint that Stripe does not have.
+	// UnrecognizedURL is a 404 for an endpoint that Stripe does not have.
 	UnrecognizedURL
-	// NoSuchObject is 404 for an object that does not exist.
+	// NoSuchObject is a 404 for an object that does not exist.
 	NoSuchObject
-	// OtherMode is 404 for an object of the other mode.
+	// OtherMode is a 404 for an object of the other mode.
 	OtherMode
-	// ObjectRefused is 400 for one object, with no code.
+	// ObjectRefused is a 400 for one object, without a code.
 	ObjectRefused
-	// NotLegacyMetered is 400 for the usage of a subscription item of the newer billing.
+	// NotLegacyMetered is a 400 for the usage of a subscription item on newer, meter-based billing.
 	NotLegacyMetered
-	// NoLineItems is 400 for the line items of an old Checkout Session.
+	// NoLineItems is a 400 for the line items of an old Checkout Session.
 	NoLineItems
-	// OldLineItemID is 400 for a cursor that is the id of an old invoice line (https://github.com/stripe/stripe-python/issues/661).
+	// OldLineItemID is a 400 for a cursor that is an old invoice line's id (https://github.com/stripe/stripe-python/issues/661).
 	OldLineItemID
-	// CursorAgedOut is 400 for a cursor that is an event beyond the retention. Real cursors age out by the clock, too.
+	// CursorAgedOut is a 400 for a cursor that is an event past its retention. Real cursors also age out as time passes.
 	CursorAgedOut
 )
 
-// refusal is what Stripe says. {key}, {account}, {permission}, {path}, {object} and {id} stand for what the request has.
+// refusal is an error of Stripe's. {key}, {account}, {permission}, {path}, {object} and {id} are filled in from the request.
 type refusal struct {
 	status               int
 	code, param, message string
@@ -104,7 +104,7 @@ func refusals() map[FaultKind]refusal {
 	}
 }
 
-// refusal returns the error that the request's fault stands for, or nil.
+// refusal returns the error for the request's fault, or nil.
 func (x *exchange) refusal() *apiError {
 	r, ok := refusals()[x.fault.Kind]
 	if !ok {
@@ -113,7 +113,7 @@ func (x *exchange) refusal() *apiError {
 	return x.refuse(r)
 }
 
-// refuse fills in what a refusal says of the request.
+// refuse fills in the placeholders of a refusal from the request.
 func (x *exchange) refuse(r refusal) *apiError {
 	permission, object, id := x.permission(), "object", x.request.URL.Query().Get("starting_after")
 	if x.fault != nil && x.fault.Reason != "" {
@@ -135,7 +135,7 @@ func (x *exchange) refuse(r refusal) *apiError {
 	return err
 }
 
-// permission returns what a restricted key needs for the request.
+// permission returns the permission that a restricted key needs for the request.
 func (x *exchange) permission() string {
 	if x.end == nil || x.end.route == nil {
 		return "rak_accounts_kyc_basic_read"

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// renderer writes JSON. The Stripe's lock must be held for reading.
+// renderer writes JSON. Its user must hold the Stripe's lock for reading.
 type renderer struct {
 	buf  []byte
 	now  int64
 	live bool
-	// nesting counts objects within objects.
+	// nesting is the current depth of objects within objects.
 	nesting int
-	// released, where set, is a relation to show as null.
+	// released, if set, is a relation to show as null.
 	released string
 }
 
-// tooDeep is where objects within objects end. Nothing that Stripe allows to expand reaches it.
+// tooDeep is the depth at which nested objects end. No expansion that Stripe allows reaches it.
 const tooDeep = 12
 
-// object writes an object as it was after the given number of changes.
+// object writes an object at the given revision.
 func (r *renderer) object(t ref, revision int32, e expansion, level int, old bool) {
 	if r.nesting >= tooDeep {
 		r.buf = append(r.buf, "null"...)
@@ -48,7 +48,7 @@ func (r *renderer) object(t ref, revision int32, e expansion, level int, old boo
 	r.nesting--
 }
 
-// wanted says whether an object has the steps that a condition guards.
+// wanted reports whether an object includes the steps that s guards.
 func (s *step) wanted(t ref, e expansion) bool {
 	if s.needs != nil {
 		_, ok := t.store.resolve(t.ordinal, s.needs)
@@ -58,7 +58,7 @@ func (s *step) wanted(t ref, e expansion) bool {
 	return expanded
 }
 
-// fill writes what belongs into a slot.
+// fill writes the content of a slot.
 func (r *renderer) fill(t ref, revision int32, e expansion, level int, s *slot) {
 	switch s.kind {
 	case slotID:
@@ -103,7 +103,7 @@ func (r *renderer) id(t ref) {
 	r.buf = append(r.buf, '"')
 }
 
-// related writes the id of the object that a relation points to, or the object if it is expanded or always in full.
+// related writes the id of the object that a relation points to, or the object itself if expanded or always shown in full.
 func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 	target, ok := t.store.resolve(t.ordinal, s.relation)
 	if !ok || s.relation.field == r.released {
@@ -123,8 +123,8 @@ func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 	}
 }
 
-// snapshot writes an object as it was in the beginning, at the time of the object t that embeds it: a later change of a
-// price does not show in old invoice lines, nor does a dispute change when a balance transaction of it settles.
+// snapshot writes an object in its original state, as of the creation of t, which embeds it. Later changes of a price do not
+// show in old invoice lines, and a dispute does not change when its balance transaction settles.
 func (r *renderer) snapshot(t, target ref, e expansion, level int) {
 	now := r.now
 	r.now = int64(t.store.time(t.ordinal))
@@ -132,7 +132,7 @@ func (r *renderer) snapshot(t, target ref, e expansion, level int) {
 	r.now = now
 }
 
-// deleted writes what remains of a deleted object.
+// deleted writes the remains of a deleted object.
 func (r *renderer) deleted(t ref, level int) {
 	c := compiler{}
 	c.object([]field{{name: "id", value: quoted(t.store.id(t.ordinal))}, {name: "object", value: quoted(t.store.kind.object)},
@@ -140,10 +140,10 @@ func (r *renderer) deleted(t ref, level int) {
 	r.buf = append(r.buf, c.text.String()...)
 }
 
-// embeddedLimit is how many items an embedded list holds (https://docs.stripe.com/api/invoices/object#invoice_object-lines).
+// embeddedLimit is the maximum length of an embedded list (https://docs.stripe.com/api/invoices/object#invoice_object-lines).
 const embeddedLimit = 10
 
-// embedded writes the list of the objects that point to t.
+// embedded writes the list of objects that point to t.
 func (r *renderer) embedded(t ref, revision int32, e expansion, expanded bool, level int, l *embedded) {
 	items := t.store.account.embedded(t, revision, l)
 	object := func(item ref, e expansion, level int) {
@@ -178,7 +178,7 @@ func (r *renderer) embedded(t ref, revision int32, e expansion, expanded bool, l
 
 func urlOf(pattern, id string) string { return strings.Replace(pattern, "%s", url.PathEscape(id), 1) }
 
-// list writes a list as Stripe does; write writes one item.
+// list writes a list in Stripe's format, calling write for each item.
 func (r *renderer) list(items []ref, more bool, url string, level int, write func(ref, int)) {
 	r.buf = append(r.buf, '{')
 	r.property("object", deeper(level), false)
@@ -193,7 +193,7 @@ func (r *renderer) list(items []ref, more bool, url string, level int, write fun
 	r.buf = append(r.buf, '}')
 }
 
-// array writes an array; write writes one item.
+// array writes an array, calling write for each item.
 func (r *renderer) array(items []ref, level int, write func(ref, int)) {
 	r.buf = append(r.buf, '[')
 	for i, item := range items {

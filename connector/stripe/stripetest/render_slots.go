@@ -2,7 +2,7 @@ package stripetest
 
 import "strconv"
 
-// metadata writes up to three keys, and the revision of objects that were changed.
+// metadata writes up to two keys, and the revision if the object was changed.
 func (r *renderer) metadata(t ref, revision int32, level int) {
 	d := draw(t.store.seed, t.ordinal, 3)
 	n := 0
@@ -35,7 +35,7 @@ func (r *renderer) metadata(t ref, revision int32, level int) {
 	r.buf = append(r.buf, '}')
 }
 
-// amount writes an amount of money in the smallest unit. A few are beyond what a float64 holds exactly.
+// amount writes an amount in the currency's smallest unit. A few are too large for a float64 to hold exactly.
 func (r *renderer) amount(t ref) {
 	d := draw(t.store.seed, t.ordinal, 4)
 	switch {
@@ -48,7 +48,7 @@ func (r *renderer) amount(t ref) {
 	}
 }
 
-// person writes what differs from one person to the next.
+// person writes an email address, a name or another personal text.
 func (r *renderer) person(t ref, kind slotKind) {
 	d := draw(t.store.seed, t.ordinal, 5)
 	first := [...]string{"Jenny", "Zoë", "José", "Łukasz", "Anne-Marie", "O'Neil", "太郎", "Мария"}[d%8]
@@ -71,7 +71,7 @@ func (r *renderer) person(t ref, kind slotKind) {
 	r.buf = append(r.buf, '"')
 }
 
-// ownership writes the id of the ownership of a Financial Connections account, for the account itself or one of its owners
+// ownership writes the ownership id of a Financial Connections account, for the account itself or one of its owners
 // (https://docs.stripe.com/api/financial_connections/ownership).
 func (r *renderer) ownership(t ref) {
 	if t.store.parent != nil {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// resolve returns the object that a relation of an object points to. It is the same for the whole life of the object.
+// resolve returns the object that a relation of an object points to. The result is constant throughout the object's life.
 func (s *store) resolve(ordinal int32, r *relation) (ref, bool) {
 	if links := s.changes.links[ordinal]; links != nil {
 		if target, ok := links[r.field]; ok {
@@ -35,7 +35,7 @@ func (s *store) resolve(ordinal int32, r *relation) (ref, bool) {
 	return s.pick(ordinal, r, 0)
 }
 
-// pick chooses a target among the initial objects that are not younger, by chance.
+// pick picks a pseudo-random target among the initial objects that are not newer than this one.
 func (s *store) pick(ordinal int32, r *relation, attempt uint64) (ref, bool) {
 	d := draw(s.seed, ordinal, r.salt+attempt)
 	if int(d%100) >= r.odds || len(r.kinds) == 0 {
@@ -49,7 +49,7 @@ func (s *store) pick(ordinal int32, r *relation, attempt uint64) (ref, bool) {
 	if at := s.time(ordinal); !r.always && n > 0 && target.created[n-1] > at {
 		n = sort.Search(n, func(i int) bool { return target.created[i] > at })
 		if n == 0 && r.odds == 100 {
-			// Nothing is old enough, but something there must be.
+			// No target is old enough, but one is required.
 			n = 1
 		}
 	}
@@ -59,7 +59,7 @@ func (s *store) pick(ordinal int32, r *relation, attempt uint64) (ref, bool) {
 	return ref{target, int32((d >> 16) % uint64(n))}, true
 }
 
-// pickChild chooses among the children of the parent that this object points to, too, or of any.
+// pickChild picks among the children of the parent that this object points to as well, or of any parent.
 func (s *store) pickChild(ordinal int32, target *store, d uint64, always bool) (ref, bool) {
 	for i := range s.kind.relations {
 		r := &s.kind.relations[i]
@@ -84,7 +84,7 @@ func (s *store) pickChild(ordinal int32, target *store, d uint64, always bool) (
 	return ref{}, false
 }
 
-// childOf chooses one of the initial children of a parent.
+// childOf picks one of a parent's initial children.
 func (s *store) childOf(parent int32, d uint64) (ref, bool) {
 	n := s.initialCount(parent)
 	if n == 0 {
@@ -93,14 +93,14 @@ func (s *store) childOf(parent int32, d uint64) (ref, bool) {
 	return ref{s, parent*stride + int32((d>>16)%uint64(n))}, true
 }
 
-// index finds the initial objects that point to another object through one relation.
+// index finds the initial objects that point to a given object through one relation.
 type index struct {
 	once sync.Once
-	// keys are the targets, sorted, and ordinals what points to them, oldest first for one key.
+	// keys are the sorted targets. ordinals are the objects pointing to them, oldest first for each key.
 	keys     []uint64
 	ordinals []int32
 
-	// later has the objects that were created at run time, by target; upTo is the first that is not in it yet.
+	// later holds the objects created at run time, by target. upTo is the first ordinal not yet in it.
 	lock  sync.Mutex
 	later map[uint64][]int32
 	upTo  int32
@@ -110,7 +110,7 @@ func (t ref) key() uint64 { return uint64(t.store.kindNumber())<<32 | uint64(uin
 
 func (s *store) kindNumber() int { return s.shape.number }
 
-// index returns the index of a relation, and builds it when it is needed for the first time.
+// index returns the index of a relation, building it on first use.
 func (s *store) index(field string) *index {
 	s.indexLock.Lock()
 	x := s.indexes[field]
@@ -148,8 +148,8 @@ func (x *index) find(target ref) []int32 {
 	return x.ordinals[low:high]
 }
 
-// findLater returns the objects created at run time that point to the target. What they point to was decided at their creation,
-// except for the newest of something, which no list is asked by.
+// findLater returns the objects created at run time that point to the target. Their relations were fixed at creation, except
+// for newest relations, by which no list is filtered.
 func (x *index) findLater(s *store, r *relation, target ref) []int32 {
 	x.lock.Lock()
 	defer x.lock.Unlock()
@@ -164,8 +164,8 @@ func (x *index) findLater(s *store, r *relation, target ref) []int32 {
 	return x.later[target.key()]
 }
 
-// newest returns the newest initial object that points to the target. Later ones do not count: they would change the target
-// without an event.
+// newest returns the newest initial object that points to the target. Later objects do not count, because they would change
+// the target without an event.
 func (s *store) newest(field string, target ref) (ref, bool) {
 	found := s.index(field).find(target)
 	if len(found) == 0 {

@@ -2,31 +2,31 @@ package stripetest
 
 import "strings"
 
-// route is one list endpoint of Stripe, and the endpoints below it that return one object by its id.
+// route is a list endpoint of Stripe, along with the endpoint below it that returns one object by id.
 type route struct {
-	// path is Stripe's, with placeholders: "/v1/invoices/{invoice}/lines".
+	// path is Stripe's path, with placeholders: "/v1/invoices/{invoice}/lines".
 	path string
-	// kinds are what the list holds.
+	// kinds are the kinds in the list.
 	kinds []string
-	// params are the parameters beyond limit, the cursors and expand.
+	// params are the parameters other than limit, the cursors and expand.
 	params []param
-	// by is the relation of the listed kind that points to the object named in the path: "^", its parent, by default.
+	// by is the listed kind's relation to the object named in the path. The default is "^", its parent.
 	by string
-	// retrievable says that path/{id} returns one object.
+	// retrievable means that path/{id} returns one object.
 	retrievable bool
-	// created says that the list can be filtered by time of creation.
+	// created means that the list can be filtered by creation time.
 	created bool
-	// one says that the endpoint returns one object, not a list.
+	// one means that the endpoint returns one object instead of a list.
 	one bool
-	// inline objects have no endpoint: the route is only for [Account.Truth] and [Account.Create].
+	// inline routes are not endpoints. They exist only for [Account.Truth] and [Account.Create].
 	inline bool
-	// unpaged lists take neither a limit nor a cursor and are always complete.
+	// unpaged lists take no limit or cursor and are always complete.
 	unpaged bool
-	// search lists take a query and a page instead.
+	// search lists take a query and a page instead of cursors.
 	search bool
-	// permission is what a restricted key needs, without "rak_" and "_read".
+	// permission is the permission that a restricted key needs, without "rak_" and "_read".
 	permission string
-	// product is what the account must be set up for: "issuing", "treasury" or nothing.
+	// product is the product that the account must be set up for: "issuing", "treasury" or "".
 	product string
 
 	segments []string
@@ -39,12 +39,13 @@ type param struct {
 	shape    string
 	values   []string
 	required bool
-	// needs is the part of an object that has to be given.
+	// needs is the member of an object parameter that is required.
 	needs string
 }
 
-// row makes a route. A word in params is a parameter, such as "customer", "active:bool", "status:open|paid" or
-// "scope:object/type!" (required, and its type too), or a flag: "created", "once" (no retrieval by id), "one", "inline", "unpaged" or "search".
+// row returns a route. Each word in params is a parameter or a flag. Parameters look like "customer", "active:bool",
+// "status:open|paid" or "scope:object/type!" (required, as is its member type). Flags are "created", "once" (no retrieval by
+// id), "one", "inline", "unpaged" and "search"; "by=" and "permission=" set those fields.
 func row(path, kinds, params string) route {
 	r := route{path: path, kinds: strings.Split(kinds, "|"), by: "^", retrievable: true, segments: segments(path)}
 	for word := range strings.FieldsSeq(params) {
@@ -90,8 +91,8 @@ func parseParam(word string) param {
 	return p
 }
 
-// permissionOf names the permission of most kinds. Stripe names them in the error message only, such as
-// rak_charge_read.
+// permissionOf returns the permission for a kind, which is right for most of them. Stripe shows these names only in error
+// messages, such as rak_charge_read.
 func permissionOf(kind string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(kind, "customer_card"), ".", "_")
 }
@@ -107,7 +108,7 @@ func productOf(path string) string {
 
 func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// nested says whether the path names a parent.
+// nested reports whether the path names a parent.
 func (r *route) nested() bool { return strings.Contains(r.path, "{") }
 
 func (r *route) param(name string) *param {

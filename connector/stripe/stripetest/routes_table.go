@@ -1,6 +1,6 @@
 package stripetest
 
-// routes returns every list endpoint of API version 2023-10-16, and those that stripe-go v76.25.0 knows beyond it.
+// routes returns every list endpoint of API version 2023-10-16, plus those that only stripe-go v76.25.0 has.
 func routes() []route {
 	groups := [][]route{coreRoutes(), billingRoutes(), customerRoutes(), connectRoutes(), otherRoutes(), issuingRoutes(), treasuryRoutes(),
 		searchRoutes(), sdkRoutes(), soleRoutes(), inlineRoutes()}
@@ -185,8 +185,8 @@ func treasuryRoutes() []route {
 	}
 }
 
-// searchRoutes are Stripe's search endpoints (https://docs.stripe.com/search). They are here so that every endpoint answers;
-// their query language is understood in part only.
+// searchRoutes returns Stripe's search endpoints (https://docs.stripe.com/search). They are included so that every endpoint
+// answers. Their query language is only partly supported.
 func searchRoutes() []route {
 	return []route{
 		row("/v1/charges/search", "charge", "search query!"),
@@ -199,7 +199,7 @@ func searchRoutes() []route {
 	}
 }
 
-// sdkRoutes are in stripe-go v76.25.0, but not in the OpenAPI document of 2024-03-14.
+// sdkRoutes returns the endpoints in stripe-go v76.25.0 that are not in the OpenAPI document of 2024-03-14.
 func sdkRoutes() []route {
 	return []route{
 		row("/v1/billing/meters", "billing.meter", "status:active|inactive"),
@@ -211,7 +211,7 @@ func sdkRoutes() []route {
 	}
 }
 
-// soleRoutes return one object.
+// soleRoutes returns the endpoints of a single object.
 func soleRoutes() []route {
 	return []route{
 		row("/v1/account", "own_account", "one permission=accounts_kyc_basic"),
@@ -221,7 +221,7 @@ func soleRoutes() []route {
 	}
 }
 
-// inlineRoutes are not Stripe's: what they list is only found inside other objects.
+// inlineRoutes returns routes that are not Stripe endpoints: their objects are found only inside other objects.
 func inlineRoutes() []route {
 	return []route{
 		row("/v1/customers/{customer}/discounts", "customer_discount", "inline permission=customer"),

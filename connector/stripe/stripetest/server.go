@@ -10,17 +10,18 @@ import (
 	"time"
 )
 
-// Server is a simulated Stripe that listens on a free port of the loopback interface.
+// Server is a simulated Stripe that listens on a loopback address.
 type Server struct {
 	*Stripe
-	// URL is the base URL, such as "http://127.0.0.1:41234".
+	// URL is the base URL, for example "http://127.0.0.1:41234".
 	URL string
 
 	http http.Server
 	done sync.WaitGroup
 }
 
-// NewServer starts a server. The caller closes it. It panics where no port can be had, as net/http/httptest does.
+// NewServer starts a Server on a free port. The caller must close it. It panics if no port is available, like
+// net/http/httptest.
 func NewServer(options Options) *Server {
 	server, err := Listen("127.0.0.1:0", options)
 	if err != nil {
@@ -29,7 +30,7 @@ func NewServer(options Options) *Server {
 	return server
 }
 
-// Listen starts a server on an address, which must be one of the loopback interface.
+// Listen starts a Server on the given address, which must be a loopback address.
 func Listen(address string, options Options) (*Server, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -45,21 +46,21 @@ func Listen(address string, options Options) (*Server, error) {
 	s := &Server{Stripe: New(options), URL: "http://" + listener.Addr().String()}
 	s.http = http.Server{Handler: s.Stripe, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(discard{}, "", 0)}
 	s.done.Go(func() {
-		// Serve returns when Close closes the listener; there is nothing else to report.
+		// Serve returns when Close closes the listener; its error is of no interest.
 		_ = s.http.Serve(listener)
 	})
 	return s, nil
 }
 
-// Close stops the server, its connections and requests that hang.
+// Close stops the server, closes its connections, and ends hanging requests.
 func (s *Server) Close() {
 	s.Stripe.Close()
-	// The listener is closed either way; that closing it failed would change nothing.
+	// The listener is closed even if Close returns an error.
 	_ = s.http.Close()
 	s.done.Wait()
 }
 
-// discard drops what net/http logs about connections that faults cut.
+// discard drops what net/http logs about connections cut by faults.
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,18 +1,18 @@
 package stripetest
 
-// Silent changes objects of an account without the events that Stripe should send.
+// Silent changes an account's objects without the events that Stripe should emit.
 type Silent struct{ account *Account }
 
-// Silent returns an account handle whose changes emit no events.
+// Silent returns a handle for changing the account without events.
 func (a *Account) Silent() Silent { return Silent{a} }
 
-// Create creates an object as [Account.Create] does, without an event.
+// Create is like [Account.Create] but emits no event.
 func (s Silent) Create(path string, fields ...Fields) (id string, err error) {
 	s.quietly(func() { id, err = s.account.createIn(path, fields) })
 	return id, err
 }
 
-// Update changes an object as [Account.Update] does, without an event.
+// Update is like [Account.Update] but emits no event.
 func (s Silent) Update(id string, fields ...Fields) (err error) {
 	s.quietly(func() {
 		var t ref
@@ -23,7 +23,7 @@ func (s Silent) Update(id string, fields ...Fields) (err error) {
 	return err
 }
 
-// Delete deletes an object as [Account.Delete] does, without an event.
+// Delete is like [Account.Delete] but emits no event.
 func (s Silent) Delete(id string) (err error) {
 	s.quietly(func() {
 		var t ref

@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// ref names an object: a store and the ordinal in it.
+// ref identifies an object by its store and its ordinal there.
 type ref struct {
 	store   *store
 	ordinal int32
 }
 
-// store has the objects of one kind in one account. It keeps a time of creation per object and what was changed at run
-// time; everything else is a function of the seed and the ordinal. The Stripe's lock guards it.
+// store holds the objects of one kind in one account. It keeps a creation time per object and the changes made at run time.
+// Everything else is a function of the seed and the ordinal. The Stripe's lock guards it.
 type store struct {
 	account *Account
 	kind    *kind
@@ -21,13 +21,13 @@ type store struct {
 	seed    uint64
 	// parent is the store of the parents, or nil.
 	parent *store
-	// initial is how many objects there were in the beginning; their ordinals are in order of creation.
+	// initial is the initial number of objects, whose ordinals are in order of creation.
 	initial int32
-	// created has the time of creation by ordinal, and order the ordinals of the living, oldest first. Both are empty for
+	// created holds the creation times by ordinal, and order the ordinals of living objects, oldest first. Both are empty for
 	// stores with a parent.
 	created []uint32
 	order   []int32
-	// fixed is the number of children each parent has, or -1 for a number that differs.
+	// fixed is the number of children of each parent, or -1 if the number varies.
 	fixed int
 
 	changes changes
@@ -36,23 +36,23 @@ type store struct {
 	indexes   map[string]*index
 }
 
-// changes is what happened to a store at run time.
+// changes holds everything that happened to a store at run time.
 type changes struct {
 	// revisions has an entry for each update of an object.
 	revisions map[int32][]revision
-	// links are the relations of objects that were created at run time.
+	// links holds the relations of objects created at run time.
 	links map[int32]map[string]ref
-	// visible is when objects that were created at run time become visible, where that is not at once.
+	// visible holds when objects created at run time become visible, unless that is immediately.
 	visible map[int32]visibility
-	// dead objects are those that were deleted. For a child, the value is the parent's revision that lacks it.
+	// dead holds the deleted objects. For a child, the value is the first revision of the parent without it.
 	dead map[int32]int32
-	// added has, for each parent, the parent's revision that has the additional child.
+	// added holds, for each parent, the first revision with each additional child.
 	added map[int32][]int32
-	// addedAt is the time of creation of such children.
+	// addedAt holds the creation times of those children.
 	addedAt map[int32]uint32
-	// pinned is the variant of an object that was created or updated with given fields.
+	// pinned holds the variants of objects created or updated with given fields.
 	pinned map[int32]int
-	// ids are the ids that were chosen at creation, and byID their ordinals. Both are nil while there are none.
+	// ids holds the ids chosen at creation, and byID their ordinals. Both are nil while there are none.
 	ids  map[int32]string
 	byID map[string]int32
 }
@@ -64,7 +64,7 @@ func newChanges() changes {
 		added: map[int32][]int32{}, addedAt: map[int32]uint32{}, pinned: map[int32]int{}}
 }
 
-// time returns the second in which an object was created.
+// time returns an object's creation time in Unix seconds.
 func (s *store) time(ordinal int32) uint32 {
 	if s.parent == nil {
 		return s.created[ordinal]
@@ -75,7 +75,7 @@ func (s *store) time(ordinal int32) uint32 {
 	return s.parent.time(ordinal/stride) + uint32(ordinal%stride)
 }
 
-// alive says whether an object exists and was not deleted.
+// alive reports whether an object exists and has not been deleted.
 func (s *store) alive(ordinal int32) bool {
 	if _, dead := s.changes.dead[ordinal]; dead {
 		return false
@@ -87,7 +87,7 @@ func (s *store) alive(ordinal int32) bool {
 	return s.parent.alive(parent) && ordinal%stride < s.count(parent, s.parent.revision(parent))
 }
 
-// count returns how many children a parent has in a revision, those deleted since then included.
+// count returns the number of children of a parent at a revision, including those deleted since.
 func (s *store) count(parent, revision int32) int32 {
 	n := s.initialCount(parent)
 	for _, since := range s.changes.added[parent] {
@@ -100,7 +100,7 @@ func (s *store) count(parent, revision int32) int32 {
 
 func (s *store) initialCount(parent int32) int32 {
 	if parent >= s.parent.rootInitial(parent) && s.fixed < 0 {
-		// A parent that was created at run time has the fewest children that make sense.
+		// A parent created at run time starts with the smallest sensible number of children.
 		return int32(s.kind.few[0])
 	}
 	n := s.fixed
@@ -115,7 +115,7 @@ func (s *store) initialCount(parent int32) int32 {
 	return int32(n)
 }
 
-// rootInitial returns the first ordinal that cannot be an initial object's.
+// rootInitial returns the first ordinal that cannot belong to an initial object.
 func (s *store) rootInitial(ordinal int32) int32 {
 	if s.parent == nil {
 		return s.initial
@@ -126,8 +126,8 @@ func (s *store) rootInitial(ordinal int32) int32 {
 	return ordinal + 1
 }
 
-// children returns the children of a parent in a revision of it, oldest first; timeless ones are in Stripe's order, which is
-// reversed here because lists are read from the end.
+// children returns the children of a parent at a revision, oldest first. Timeless children are in the reverse of Stripe's
+// order, because lists are read from the end.
 func (s *store) children(parent, revision int32) []int32 {
 	n := s.count(parent, revision)
 	list := make([]int32, 0, n)
@@ -155,7 +155,7 @@ func (s *store) all() []int32 {
 	return list
 }
 
-// revision returns the number of times that an object was changed.
+// revision returns the number of changes made to an object.
 func (s *store) revision(ordinal int32) int32 {
 	n := int32(len(s.changes.revisions[ordinal]))
 	if s.kind.tied() {
@@ -164,7 +164,7 @@ func (s *store) revision(ordinal int32) int32 {
 	return n
 }
 
-// before compares objects by time of creation, and then by ordinal, which is the stable order that lists have.
+// before compares objects by creation time, then by ordinal, which is the stable order of lists.
 func (s *store) before(a, b int32) int {
 	if order := cmp.Compare(s.time(a), s.time(b)); order != 0 {
 		return order
@@ -175,7 +175,7 @@ func (s *store) before(a, b int32) int {
 	return cmp.Compare(a, b)
 }
 
-// insert adds an object at its place in the order.
+// insert adds an object at its position in the order.
 func (s *store) insert(created uint32) int32 {
 	ordinal := int32(len(s.created))
 	s.created = append(s.created, created)
@@ -184,7 +184,7 @@ func (s *store) insert(created uint32) int32 {
 	return ordinal
 }
 
-// remove takes an object out of the order.
+// remove removes an object from the order.
 func (s *store) remove(ordinal int32) {
 	if at, found := slices.BinarySearchFunc(s.order, ordinal, s.before); found {
 		s.order = slices.Delete(s.order, at, at+1)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Stripe is a simulated Stripe. It is an http.Handler, and the Account that its keys belong to. All methods are safe for
+// Stripe is a simulated Stripe: an http.Handler, with the data of the platform's Account embedded. All methods are safe for
 // concurrent use.
 type Stripe struct {
 	*Account
@@ -18,17 +18,17 @@ type Stripe struct {
 	accounts map[string]*Account
 	faults   faults
 	grants   grants
-	// skew is how fast the clock is, as a time.Duration.
+	// skew is how far the clock is ahead, as a time.Duration.
 	skew     atomic.Int64
 	limits   limiter
 	observer observer
 
-	// lock guards the data of all accounts, and what follows.
+	// lock guards the data of all accounts and the fields below.
 	lock   sync.RWMutex
 	delays Delays
-	// oldShapes has the shapes of payloads of other versions; the last is in force.
+	// oldShapes holds the payload shapes of other API versions; the last one is in force.
 	oldShapes []OldShape
-	// closed ends hanging requests.
+	// closed is closed to end hanging requests.
 	closed    chan struct{}
 	closeOnce sync.Once
 	buffers   sync.Pool
@@ -55,10 +55,10 @@ func New(options Options) *Stripe {
 	return s
 }
 
-// Close ends requests that hang because of a fault. A Stripe that has no server needs no Close.
+// Close ends requests that hang because of a fault. It is needed only if the Stripe serves requests.
 func (s *Stripe) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
 
-// Connected returns the data of a connected account, or nil.
+// Connected returns the data of a connected account, or nil if there is no such account.
 func (s *Stripe) Connected(id string) *Account { return s.accounts[id] }
 
 // ConnectedAccounts returns the ids of the connected accounts, oldest first.
@@ -77,7 +77,7 @@ func (s *Stripe) renderer(live bool) *renderer {
 	return r
 }
 
-// level is where the outermost value of an answer stands: 0, or -1 for answers without white space.
+// level returns the indentation level of a response's outermost value: 0, or -1 for responses without white space.
 func (s *Stripe) level() int {
 	if s.options.Compact {
 		return -1

@@ -8,20 +8,20 @@ import (
 	"sync/atomic"
 )
 
-// variants is how many variants of each kind there are.
+// variantCount is the number of variants of each kind.
 const variantCount = 16
 
-// deepest is the deepest level at which an object is rendered: an expanded object within an item of an embedded list.
+// deepest is the deepest level at which objects are rendered: an expanded object in an item of an embedded list.
 const deepest = 24
 
-// step is a piece of a template: literal text, and then a slot.
+// step is a piece of a template: literal text followed by a slot.
 type step struct {
 	text string
 	slot *slot
-	// level is the indentation of the line on which the slot stands.
+	// level is the indentation level of the slot's line.
 	level int
-	// guard, where set, means that the next skip steps are only for those who expand this path; needs, that they are only
-	// for objects that have this relation.
+	// guard, if set, means that the next skip steps apply only if this path is expanded. needs means that they apply only
+	// to objects with this relation.
 	guard string
 	needs *relation
 	skip  int
@@ -29,7 +29,7 @@ type step struct {
 
 type template []step
 
-// shape is how the objects of a kind look. It is shared by all accounts.
+// shape is the appearance of a kind's objects. All accounts share it.
 type shape struct {
 	model  *model
 	kind   *kind
@@ -39,11 +39,11 @@ type shape struct {
 	schema  *node
 	current []variant
 	old     []variant
-	// rendered has the templates by level, from -1 up, and shape.
+	// rendered holds the templates by level, from -1 up, and by shape.
 	rendered [deepest + 2][2]atomic.Pointer[[]template]
 }
 
-// build makes up the variants when they are needed for the first time.
+// build generates the variants on first use.
 func (s *shape) build() {
 	s.once.Do(func() {
 		if s.kind.name == "event" {
@@ -67,7 +67,7 @@ func (s *shape) build() {
 	})
 }
 
-// templates returns the templates of all variants for one level, in the shape of the current version or an old one.
+// templates returns the templates of all variants at a level, in the shape of the current version or an old one.
 func (s *shape) templates(level int, old bool) []template {
 	level = min(level, deepest)
 	generation := 0
@@ -94,7 +94,7 @@ func (s *shape) templates(level int, old bool) []template {
 	return made
 }
 
-// compiler turns a value into a template. A negative level means no white space.
+// compiler compiles a value to a template. A negative level means no white space.
 type compiler struct {
 	template template
 	text     strings.Builder
@@ -121,7 +121,7 @@ func (c *compiler) line(level int) {
 	}
 }
 
-// deeper returns the level within an object or array.
+// deeper returns the level inside an object or array at the given level.
 func deeper(level int) int {
 	if level < 0 {
 		return level
@@ -144,7 +144,7 @@ func (c *compiler) value(v value, level int) {
 
 func (c *compiler) object(fields []field, level int) {
 	c.text.WriteByte('{')
-	// A comma stands before each field behind the first that is always there, and behind those before it.
+	// A comma precedes each field after the first unconditional one, and follows each field before it.
 	first := slices.IndexFunc(fields, func(f field) bool { return !f.conditional() })
 	if first < 0 {
 		fields = fields[:min(len(fields), 1)]

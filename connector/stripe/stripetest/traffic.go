@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Traffic makes changes to an account at random, cheaply enough for a busy one: the clock of the test says how many there are
-// in a second. Its methods are safe for concurrent use.
+// Traffic makes random changes to an account, fast enough for a busy one. The test's clock determines how many changes fall
+// into a second. Its methods are safe for concurrent use.
 //
 //	traffic := stripe.Traffic(1, "/v1/charges", "/v1/customers", "/v1/invoices")
 //	for range 140 { // in this second
@@ -20,8 +20,9 @@ type Traffic struct {
 	random  *rand.Rand
 }
 
-// Traffic returns a source of changes to lists, given by their paths: three of five changes are updates, three of ten are
-// creations, and the others are deletions where Stripe has them. The seed decides the changes. It panics on a path that is none.
+// Traffic returns a source of changes to the lists with the given paths. Three of five changes are updates and three of ten are
+// creations. The others are deletions, if Stripe supports them. The seed determines the changes. It panics if a path is
+// not that of a list.
 func (a *Account) Traffic(seed uint64, paths ...string) *Traffic {
 	t := &Traffic{account: a, random: rand.New(rand.NewPCG(seed, 0x7aff1c))}
 	for _, path := range paths {
@@ -34,7 +35,7 @@ func (a *Account) Traffic(seed uint64, paths ...string) *Traffic {
 	return t
 }
 
-// Change makes one change, and returns the id of the object.
+// Change makes one change, and returns the id of the changed object.
 func (t *Traffic) Change() (id string, err error) {
 	t.account.stripe.lock.Lock()
 	defer t.account.stripe.lock.Unlock()
@@ -46,7 +47,7 @@ func (t *Traffic) Change() (id string, err error) {
 		if err == nil || !ok {
 			return s.id(created.ordinal), err
 		}
-		n = 0 // nothing more can be created
+		n = 0 // no more objects can be created
 	}
 	switch {
 	case n == 9 && (s.kind.deletable || s.kind.name == "subscription"):
@@ -57,7 +58,7 @@ func (t *Traffic) Change() (id string, err error) {
 	return s.id(object.ordinal), err
 }
 
-// Run makes changes at a rate per second of real time until ctx ends, and returns how many it made.
+// Run makes perSecond changes per second of real time until ctx is done, and returns the number of changes.
 func (t *Traffic) Run(ctx context.Context, perSecond float64) (n int, err error) {
 	begin := time.Now()
 	ticker := time.NewTicker(time.Millisecond)

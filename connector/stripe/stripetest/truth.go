@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// Truth yields every object that a complete read of a list should find now, by id, as compact JSON, in the order of the
-// list: canceled subscriptions, inactive prices and everything else that lists hide unless asked. The path is that of a list:
-// "/v1/charges", "/v1/invoices/in_…/lines" for the lines of one invoice, or "/v1/invoices/{invoice}/lines" for those of all
-// living invoices. Lists that need to know a parent by parameter, such as "/v1/subscription_items", are complete.
-// It panics on a path that is none. The data must not be changed from within the loop. What some request cannot read now is in it,
-// too; see Unreadable.
+// Truth returns every object that a complete read of a list should find now, by id, as compact JSON, in list order. It includes
+// canceled subscriptions, inactive prices and everything else that lists hide by default. It also includes objects that are
+// unreadable now; see Unreadable.
 //
-// The objects are shown with what is to be expanded (https://docs.stripe.com/expand): "tiers" of prices. It panics on a path
-// that cannot be.
+// The path is that of a list: "/v1/charges", "/v1/invoices/in_…/lines" for the lines of one invoice, or
+// "/v1/invoices/{invoice}/lines" for those of all living invoices. Lists whose parent is a parameter, such as
+// "/v1/subscription_items", are complete. The arguments in expand are expanded in each object
+// (https://docs.stripe.com/expand): "tiers" of prices, for example.
+//
+// Truth panics if the path is not that of a list, or if an argument cannot be expanded. The loop body must not change the data.
 func (a *Account) Truth(path string, expand ...string) iter.Seq2[string, json.RawMessage] {
 	r, ids := a.listRoute(path)
 	e, err := a.stripe.model.parseExpansion(expand, a.stripe.model.objects(r), false)
@@ -33,7 +34,7 @@ func (a *Account) Truth(path string, expand ...string) iter.Seq2[string, json.Ra
 	}
 }
 
-// listRoute returns the route of a list and the ids in its path. It panics on a path that is none.
+// listRoute returns the route of a list and the ids in its path. It panics if there is no such list.
 func (a *Account) listRoute(path string) (*route, []string) {
 	end, ids := a.stripe.model.match(splitPath(path))
 	if end == nil || end.single || end.route.search {
@@ -42,7 +43,7 @@ func (a *Account) listRoute(path string) (*route, []string) {
 	return end.route, ids
 }
 
-// walk visits the objects of a list, in its order, with the parent whose list it is, if any. It ends when visit returns false.
+// walk calls visit for each object of a list, in order, with the list's parent, if any. It stops when visit returns false.
 func (a *Account) walk(r *route, ids []string, visit func(t ref, parent *ref) bool) {
 	parents := []*ref{nil}
 	if r.nested() {
@@ -60,7 +61,7 @@ func (a *Account) walk(r *route, ids []string, visit func(t ref, parent *ref) bo
 	}
 }
 
-// items returns everything that a list has.
+// items returns every item of a list.
 func (a *Account) items(r *route, parent *ref) []ref {
 	items, _, err := a.page(&query{route: r, created: unbounded(), limit: 1<<31 - 1}, parent)
 	if err != nil {
@@ -69,7 +70,7 @@ func (a *Account) items(r *route, parent *ref) []ref {
 	return items
 }
 
-// parents returns the parent with an id, or all of them for a placeholder.
+// parents returns the parent with the given id, or all parents if the id is a placeholder.
 func (a *Account) parents(r *route, id string) []ref {
 	if !strings.HasPrefix(id, "{") {
 		parent, err := a.parentOf(r, id)
@@ -92,8 +93,8 @@ func (a *Account) parents(r *route, id string) []ref {
 	return parents
 }
 
-// Relation returns the id of the living object that another one belongs or points to, also where answers do not show it: the
-// "customer" of an active entitlement, or of a summary of a billing meter. It is "" where there is none.
+// Relation returns the id of the living object that an object belongs to or points to, or "" if there is none. It works even
+// for relations that responses do not show, such as the "customer" of an active entitlement or of a billing meter's summary.
 func (a *Account) Relation(id, field string) string {
 	a.stripe.lock.RLock()
 	defer a.stripe.lock.RUnlock()
@@ -112,7 +113,7 @@ func (a *Account) Relation(id, field string) string {
 	return target.store.id(target.ordinal)
 }
 
-// Count returns how many objects Truth would yield.
+// Count returns the number of objects in Truth(path).
 func (a *Account) Count(path string) int {
 	n := 0
 	for range a.Truth(path) {

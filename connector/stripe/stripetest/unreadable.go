@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Unreadable returns the ids of the objects that Truth(path) yields and that a fault in force names: their own retrieval, pages
-// that contain them, or what is below their parent fail. A test may find those missing or stale, and no others. Faults that
-// name no object don't count, nor do edits; see Distorted.
+// Unreadable returns the ids of the objects in Truth(path) that are affected by a fault in force that names an object: their
+// retrieval, the pages that contain them, or the lists below them fail. A test may accept that these, and only these, are
+// missing or stale. Faults that name no object do not count, nor do edits; see Distorted.
 func (a *Account) Unreadable(path string) map[string]bool {
 	faults := a.stripe.faults.naming(a.stripe.Now())
 	return a.which(path, func(r *route, t ref, parent *ref) bool {
@@ -17,14 +17,14 @@ func (a *Account) Unreadable(path string) map[string]bool {
 	})
 }
 
-// Distorted returns the ids of the objects that Truth(path) yields and that Distort changed, or whose parent it changed.
+// Distorted returns the ids of the objects in Truth(path) that Distort changed, or whose parent it changed.
 func (a *Account) Distorted(path string) map[string]bool {
 	return a.which(path, func(_ *route, t ref, parent *ref) bool {
 		return a.edits[t] != nil || parent != nil && a.edits[*parent] != nil
 	})
 }
 
-// which returns the ids of the objects of a list that are so.
+// which returns the ids of a list's objects for which so returns true.
 func (a *Account) which(path string, so func(r *route, t ref, parent *ref) bool) map[string]bool {
 	r, ids := a.listRoute(path)
 	found := map[string]bool{}
@@ -60,12 +60,12 @@ func (f *Fault) names(t ref) bool {
 	return f.Object != "" && t.named(f.Object) || f.Containing != "" && t.named(f.Containing)
 }
 
-// concerns reports whether the fault is about a list or the retrieval of what it has.
+// concerns reports whether the fault affects a list or the retrieval of its objects.
 func (f *Fault) concerns(path string) bool {
 	return f.Path == "" || f.Path == path || f.Path == path+"/{id}"
 }
 
-// below reports whether the fault is only about a list below objects of a store.
+// below reports whether the fault affects only a list below the objects of a store.
 func (f *Fault) below(parents *store) bool {
 	if f.Path == "" {
 		return false

@@ -2,9 +2,9 @@ package stripetest
 
 import "encoding/json"
 
-// value is a JSON value with holes: what all objects of one variant have in common.
+// value is a JSON value with holes. The rest is common to all objects of a variant.
 type value struct {
-	// One of these is set: the text of a scalar, a slot, the fields of an object or the items of an array.
+	// One of these is set: the text of a scalar, a slot, the fields of an object, or the items of an array.
 	text   string
 	slot   *slot
 	fields []field
@@ -17,22 +17,22 @@ type value struct {
 type field struct {
 	name  string
 	value value
-	// guard, where set, is the path that has to be expanded for the property to be there.
+	// guard, if set, is the path that must be expanded for the property to be present.
 	guard string
-	// needs, where set, is a relation that has to point to something for the property to be there.
+	// needs, if set, is a relation that must point to something for the property to be present.
 	needs *relation
 }
 
 // conditional reports whether the property may be omitted.
 func (f field) conditional() bool { return f.guard != "" || f.needs != nil }
 
-// slotKind says what fills a hole.
+// slotKind is the kind of content that fills a hole.
 type slotKind uint8
 
 const (
 	slotID slotKind = iota
 	slotCreated
-	// slotTime is the time of creation plus the slot's delta, in seconds.
+	// slotTime is the creation time plus the slot's delta, in seconds.
 	slotTime
 	slotLivemode
 	slotMetadata
@@ -42,14 +42,14 @@ const (
 	slotNumber
 	// slotRelation is the id of another object, or the object.
 	slotRelation
-	// slotSnapshot is another object in full, as it was when it was created.
+	// slotSnapshot is another object in full, in its original state.
 	slotSnapshot
 	slotList
-	// slotSettled is "pending" until the time of creation plus delta, and "available" from then on.
+	// slotSettled is "pending" until the creation time plus delta, then "available".
 	slotSettled
-	// slotReconciled is "in_progress" until it is known what a payout paid out, and "completed" from then on.
+	// slotReconciled is "in_progress" until a payout's transactions are known, then "completed".
 	slotReconciled
-	// slotOwnership is the id of the ownership of a Financial Connections account.
+	// slotOwnership is the ownership id of a Financial Connections account.
 	slotOwnership
 	slotEventType
 	slotEventVersion
@@ -57,31 +57,31 @@ const (
 	slotEventRequest
 )
 
-// slot is a placeholder that is filled for each object.
+// slot is a placeholder to be filled in for each object.
 type slot struct {
 	kind     slotKind
 	path     string
 	delta    int64
 	relation *relation
 	list     *embedded
-	// missing is what stands there when the relation points nowhere.
+	// missing is the text used if the relation points to nothing.
 	missing string
 }
 
 func literal(text string) value { return value{text: text} }
 
 func quoted(text string) value {
-	// A string can always be encoded.
+	// Encoding a string cannot fail.
 	encoded, _ := json.Marshal(text)
 	return value{text: string(encoded)}
 }
 
 func hole(s slot) value { return value{slot: &s} }
 
-// variant is one of the ways in which objects of a kind differ beyond their slots.
+// variant is one of the forms that objects of a kind can take, apart from their slots.
 type variant struct {
 	root value
-	// scalars are the top-level properties that lists can be filtered by, as JSON text.
+	// scalars holds the top-level properties by which lists can be filtered, as JSON text.
 	scalars map[string]string
 }
 

@@ -2,26 +2,26 @@ package stripetest
 
 import "time"
 
-// Delays are the longest times by which what happens becomes visible later than it happened. Each event and each object has
-// delays of its own, in whole seconds, which the seed decides: an event may be listed while its object is in no list and its
-// retrieval answers 404, and the other way round.
+// Delays are the maximum delays before changes become visible. Each event and each object has its own delays, in whole seconds,
+// determined by the seed. An event may be listed while its object is still missing from lists and its retrieval returns 404,
+// or the other way round.
 type Delays struct {
-	// Events is about the list of events.
+	// Events is the delay of events in the list of events.
 	Events time.Duration
-	// Lists is about new objects in lists.
+	// Lists is the delay of new objects in lists.
 	Lists time.Duration
-	// Retrieves is about new objects when they are retrieved by id, and when lists below them are read.
+	// Retrieves is the delay of new objects when they are retrieved by id, and of the lists below them.
 	Retrieves time.Duration
 }
 
-// SetDelays replaces EventDelay, ObjectDelay and RetrieveDelay of the options, for what happens from now on.
+// SetDelays replaces Options.EventDelay, ObjectDelay and RetrieveDelay for everything that happens from now on.
 func (s *Stripe) SetDelays(delays Delays) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.delays = delays
 }
 
-// visibility is when an object that was created at run time becomes visible.
+// visibility holds when an object created at run time becomes visible.
 type visibility struct{ listed, retrieved int64 }
 
 // delayed returns a time between at and at + most.
@@ -32,7 +32,7 @@ func (s *store) delayed(ordinal int32, salt uint64, at uint32, most time.Duratio
 	return int64(at) + int64(draw(s.seed, ordinal, salt)%(uint64(most.Seconds())+1))
 }
 
-// appear decides when a new object becomes visible. A tied child shows as soon as its parent does.
+// appear decides when a new object becomes visible. A tied child becomes visible with its parent.
 func (s *store) appear(ordinal int32, now uint32) {
 	delays := s.account.stripe.delays
 	if s.kind.tied() || delays.Lists <= 0 && delays.Retrieves <= 0 {
@@ -41,7 +41,7 @@ func (s *store) appear(ordinal int32, now uint32) {
 	s.changes.visible[ordinal] = visibility{s.delayed(ordinal, 9, now, delays.Lists), s.delayed(ordinal, 13, now, delays.Retrieves)}
 }
 
-// listed reports whether lists have an object yet.
+// listed reports whether an object is visible in lists yet.
 func (s *store) listed(ordinal int32, now int64) bool {
 	return len(s.changes.visible) == 0 || s.changes.visible[ordinal].listed <= now
 }
