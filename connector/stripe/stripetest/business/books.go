@@ -2,35 +2,35 @@ package business
 
 import "maps"
 
-// Books are the truth about the business. Amounts are in cents of US dollars.
+// Books are the true figures of the business. Amounts are in US cents.
 type Books struct {
-	// MRR is the monthly recurring revenue: what all active subscriptions pay in a month.
+	// MRR is the monthly recurring revenue: the sum of the monthly amounts of all active subscriptions.
 	MRR int64
-	// Customers counts all who ever signed up, and Subscribers the active subscriptions.
+	// Customers is the number of customers who ever signed up, and Subscribers the number of active subscriptions.
 	Customers, Subscribers int
-	// Months are what happened, by month such as 2025-01.
+	// Months holds the figures by month, with keys such as 2025-01.
 	Months map[string]*Month
-	// Fees is what Stripe kept.
+	// Fees is the sum of Stripe's fees.
 	Fees int64
-	// Payouts counts the payouts, and PaidOut is their sum.
+	// Payouts is the number of payouts, and PaidOut their sum.
 	Payouts int
 	PaidOut int64
-	// Balance is what was earned and not paid out yet.
+	// Balance is the amount earned but not yet paid out.
 	Balance int64
 }
 
-// Month is what happened in a month.
+// Month holds the figures of one month.
 type Month struct {
-	// Charged is the sum of the payments that succeeded; Refunded and Disputed are what went back.
+	// Charged is the sum of successful payments. Refunded and Disputed are the amounts returned.
 	Charged, Refunded, Disputed int64
-	// Signups, Conversions and Churned count customers: new ones, those that began to pay, and those that stopped.
+	// Signups, Conversions and Churned count customers who signed up, started paying, and stopped paying.
 	Signups, Conversions, Churned int
 }
 
-// Revenue is what was charged less what went back.
+// Revenue returns the amount charged less the amounts returned.
 func (m *Month) Revenue() int64 { return m.Charged - m.Refunded - m.Disputed }
 
-// Revenue is that of all months.
+// Revenue returns the total revenue of all months.
 func (b *Books) Revenue() (sum int64) {
 	for _, m := range b.Months {
 		sum += m.Revenue()
@@ -38,7 +38,7 @@ func (b *Books) Revenue() (sum int64) {
 	return sum
 }
 
-// Books returns the books as of now.
+// Books returns the current figures.
 func (b *Business) Books() Books {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,7 +56,7 @@ func (b *Business) Books() Books {
 	return books
 }
 
-// month returns the current month of the books.
+// month returns the figures of the current month.
 func (b *Business) month() *Month {
 	name := b.now().Format("2006-01")
 	m := b.books.Months[name]

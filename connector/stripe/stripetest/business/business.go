@@ -1,8 +1,9 @@
-// Package business is a small company on the simulated Stripe of package stripetest: it has plans, trials, growth, churn,
-// seasons, a price rise, failed payments, refunds, a dispute, and weekly payouts. Its books are kept beside it, so that what
-// was extracted can be compared with the truth.
+// Package business simulates a small company on the simulated Stripe of package stripetest. It has plans, trials, growth,
+// churn, seasons, a price increase, failed payments, refunds, a dispute, and weekly payouts. Its books are kept separately, so
+// extracted data can be compared with the truth.
 //
-// Quillpost sells software for newsletters. A year of its life passes when it is made; after that it changes by [Business.Step].
+// The company, Quillpost, sells software for newsletters. [New] simulates its first year; [Business.Step] changes it after
+// that.
 package business
 
 import (
@@ -15,35 +16,35 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// Options say which business it is. The zero value works.
+// Options configure a Business. The zero value is usable.
 type Options struct {
-	// Seed decides everything that looks random.
+	// Seed determines everything that looks random.
 	Seed uint64
-	// Now is when the first year ends. Zero means now.
+	// Now is the end of the first year. Zero means the current time.
 	Now time.Time
-	// Options are those of the simulated Stripe. Its number of objects, its clock and its accounts are the business's own.
+	// Options configure the simulated Stripe. The business sets the number of objects, the clock and the accounts itself.
 	Options stripetest.Options
 }
 
-// Business is the company. Its methods are safe for concurrent use.
+// Business is the simulated company. Its methods are safe for concurrent use.
 type Business struct {
 	*stripetest.Server
 
-	clock   atomic.Int64 // in Unix seconds; zero once time passes by itself
-	mu      sync.Mutex   // guards what follows
+	clock   atomic.Int64 // in Unix seconds; zero once real time applies
+	mu      sync.Mutex   // guards the fields below
 	random  *rand.Rand
 	start   time.Time
 	tasks   tasks
 	prices  map[plan]*price
 	active  []*subscription
-	charges []*charge // succeeded, and not refunded
-	balance int64     // not paid out yet
-	number  int       // of invoices
+	charges []*charge // successful and not refunded
+	balance int64     // not yet paid out
+	number  int       // of the last invoice
 	books   Books
-	err     error // the first that the simulated Stripe returned
+	err     error // the first error from the simulated Stripe
 }
 
-// New founds the company a year ago and simulates the year since. The caller closes it.
+// New founds the company a year ago and simulates the year since. The caller must close it.
 func New(o Options) (*Business, error) {
 	now := o.Now
 	if now.IsZero() {
@@ -58,7 +59,7 @@ func New(o Options) (*Business, error) {
 	b.clock.Store(b.start.Unix())
 	options := o.Options
 	options.Seed, options.Accounts, options.Now = o.Seed, -1, b.now
-	options.Objects = map[string]int{"*": 0, "/v1/subscription_items": 0} // a subscription's items are created like all else
+	options.Objects = map[string]int{"*": 0, "/v1/subscription_items": 0} // subscription items are created like everything else
 	b.Server = stripetest.NewServer(options)
 	b.found()
 	for len(b.tasks) > 0 && !b.tasks[0].at.After(now) && b.err == nil {
@@ -74,10 +75,10 @@ func New(o Options) (*Business, error) {
 	return b, nil
 }
 
-// Start returns when the company was founded. Nothing is older.
+// Start returns when the company was founded. No object is older.
 func (b *Business) Start() time.Time { return b.start }
 
-// now is the clock of the simulated Stripe.
+// now returns the time on the simulated Stripe's clock.
 func (b *Business) now() time.Time {
 	if at := b.clock.Load(); at != 0 {
 		return time.Unix(at, 0).UTC()
@@ -85,13 +86,13 @@ func (b *Business) now() time.Time {
 	return time.Now().UTC()
 }
 
-// task is something that happens at a time.
+// task is something scheduled to happen at a time.
 type task struct {
 	at time.Time
 	do func()
 }
 
-// tasks are a heap, the next first.
+// tasks is a heap with the next task first.
 type tasks []task
 
 func (t tasks) Len() int           { return len(t) }
@@ -104,20 +105,20 @@ func (t *tasks) Pop() any {
 	return last
 }
 
-// at has something happen at a time.
+// at schedules do for the given time.
 func (b *Business) at(when time.Time, do func()) { heap.Push(&b.tasks, task{when, do}) }
 
-// chance reports whether something with a probability in percent happens.
+// chance returns true with a probability of percent.
 func (b *Business) chance(percent int) bool { return b.random.IntN(100) < percent }
 
-// signupsPerMonth is the first month's number. It grows by a fifteenth each month, and swings with the seasons.
+// signupsPerMonth is the number of signups in the first month. It grows by a fifteenth each month and varies by season.
 const signupsPerMonth = 22
 
-// seasons are the share of signups by calendar month, in percent: people start newsletters in January and September, and
-// neither in August nor in December.
+// seasons is the percentage of normal signups in each calendar month: people start newsletters in January and September, but
+// not in August or December.
 var seasons = [12]int{140, 110, 105, 100, 95, 85, 75, 60, 130, 120, 105, 75}
 
-// found sets up the catalog and plans the year.
+// found sets up the catalog and schedules the year.
 func (b *Business) found() {
 	for _, p := range []plan{starter, team, scale} {
 		b.offer(p, p.amount())

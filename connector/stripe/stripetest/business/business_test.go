@@ -8,7 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// sum adds up a property of the objects of a list that a condition holds for.
+// sum adds up amount over the objects of a list.
 func sum(t *testing.T, b *Business, path string, amount func(object map[string]any) float64) (total int64) {
 	t.Helper()
 	for _, raw := range b.Truth(path) {
@@ -26,7 +26,7 @@ func number(object map[string]any, name string) float64 {
 	return n
 }
 
-// compare compares the books with what the simulated Stripe shows.
+// compare checks the books against the data in the simulated Stripe.
 func compare(t *testing.T, b *Business) {
 	t.Helper()
 	books := b.Books()

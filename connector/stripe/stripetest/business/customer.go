@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// plan is what customers subscribe to.
+// plan is a plan that customers subscribe to.
 type plan string
 
 const (
-	starter plan = "Starter" // for one
+	starter plan = "Starter" // for individuals
 	team    plan = "Team"    // per seat
 	scale   plan = "Scale"   // for whole companies
 )
 
-// teamAfterRise is what a seat costs from the ninth month on, for new customers at once and for the others from their next
-// invoice on.
+// teamAfterRise is the price of a seat from the ninth month on. It applies to new customers at once, and to existing ones from
+// their next invoice.
 const teamAfterRise = 1800
 
-// amount returns the plan's first price per month, in cents.
+// amount returns the plan's initial price per month, in cents.
 func (p plan) amount() int64 { return map[plan]int64{starter: 1900, team: 1500, scale: 24900}[p] }
 
 const (
 	trialDays = 14
-	// In percent:
+	// Percentages:
 	convert = 62 // of trials
 	leave   = 4  // of subscriptions, each month
-	decline = 6  // of payments, at the first try
-	collect = 65 // of declined payments, at the second try
+	decline = 6  // of payments, on the first attempt
+	collect = 65 // of declined payments, on the second attempt
 	refund  = 2  // of payments
 )
 
@@ -39,10 +39,10 @@ type subscription struct {
 	seats                    int64
 }
 
-// monthly returns what the subscription pays in a month.
+// monthly returns the subscription's monthly amount, in cents.
 func (s *subscription) monthly() int64 { return s.price.amount * s.seats }
 
-// signUp creates a customer with a trial, or with a payment at once.
+// signUp creates a customer with a trial of the given number of days, or with an immediate payment if trial is 0.
 func (b *Business) signUp(trial int) *subscription {
 	s := &subscription{plan: starter, seats: 1, name: b.name()}
 	switch n := b.random.IntN(100); {
@@ -75,19 +75,19 @@ func (b *Business) signUp(trial int) *subscription {
 	return s
 }
 
-// begin is the first payment.
+// begin makes the first payment.
 func (b *Business) begin(s *subscription) {
 	b.month().Conversions++
 	b.active = append(b.active, s)
 	b.bill(s)
 }
 
-// bill sends the invoice of a month, and plans the next.
+// bill sends a month's invoice and schedules the next one.
 func (b *Business) bill(s *subscription) {
 	if !slices.Contains(b.active, s) {
 		return
 	}
-	if s.price != b.prices[s.plan] { // it rose
+	if s.price != b.prices[s.plan] { // the price rose
 		s.price = b.prices[s.plan]
 		b.setItem(s)
 	}
@@ -113,7 +113,7 @@ func (b *Business) bill(s *subscription) {
 	b.next(s, 30)
 }
 
-// next plans what happens in some days: another invoice, or that the customer leaves.
+// next schedules another invoice, or the customer's departure, in the given number of days.
 func (b *Business) next(s *subscription, days int) {
 	b.at(b.now().AddDate(0, 0, days), func() {
 		if b.chance(leave) {
@@ -124,7 +124,7 @@ func (b *Business) next(s *subscription, days int) {
 	})
 }
 
-// churn loses a paying customer.
+// churn removes a paying customer.
 func (b *Business) churn(s *subscription) {
 	i := slices.Index(b.active, s)
 	if i < 0 {
@@ -135,7 +135,7 @@ func (b *Business) churn(s *subscription) {
 	b.cancel(s)
 }
 
-// received books a payment that succeeded.
+// received records a successful payment.
 func (b *Business) received(c *charge) {
 	b.month().Charged += c.amount
 	b.charges = append(b.charges, c)
@@ -156,10 +156,10 @@ func (b *Business) refund(c *charge) {
 	b.createRefund(c)
 }
 
-// disputeFee is what Stripe charges for a dispute (https://stripe.com/docs/disputes/how-disputes-work).
+// disputeFee is Stripe's fee for a dispute (https://stripe.com/docs/disputes/how-disputes-work).
 const disputeFee = 1500
 
-// dispute has a customer dispute a payment, and win three weeks later.
+// dispute makes a customer dispute a payment, which the company loses three weeks later.
 func (b *Business) dispute() {
 	c := b.charges[len(b.charges)-1]
 	b.charges = b.charges[:len(b.charges)-1]
@@ -169,14 +169,14 @@ func (b *Business) dispute() {
 	b.at(b.now().AddDate(0, 0, 21), func() { b.status(id, "lost") })
 }
 
-// transact books what a payment, a refund or a dispute does to the balance.
+// transact records the effect of a payment, refund or dispute on the balance.
 func (b *Business) transact(kind, source string, amount, fee int64) string {
 	b.balance += amount - fee
 	b.books.Fees += fee
 	return b.createTransaction(kind, source, amount, fee)
 }
 
-// payOut sends the balance to the bank.
+// payOut pays the balance out to the bank.
 func (b *Business) payOut() {
 	if b.balance <= 0 {
 		return

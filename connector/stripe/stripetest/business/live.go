@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Step has something happen now, and says what: a customer signs up and pays, leaves, or gets a payment back.
+// Step makes one thing happen now and describes it: a customer subscribes and pays, cancels, or gets a refund.
 func (b *Business) Step() (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,7 +27,7 @@ func (b *Business) Step() (string, error) {
 	return what, b.err
 }
 
-// Live has something happen at an interval until ctx is done, and passes each to tell.
+// Live makes a Step at each interval until ctx is done, and passes its description to tell.
 func (b *Business) Live(ctx context.Context, interval time.Duration, tell func(string)) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// price is what a plan costs, and charge a payment.
+// price is the price of a plan, and charge a payment.
 type (
 	price struct {
 		id, product string
@@ -28,7 +28,7 @@ type (
 	}
 )
 
-// create creates an object, relates it, and sets how it looks.
+// create creates an object with the given relations, then sets the properties in look.
 func (b *Business) create(path string, relations stripetest.Fields, look map[string]any) string {
 	id, err := b.Create(path, relations)
 	b.note(err)
@@ -51,7 +51,7 @@ func (b *Business) set(id string, look map[string]any) {
 	b.note(err)
 }
 
-// status changes the status of an object, with its event.
+// status changes an object's status, and emits the event for it.
 func (b *Business) status(id, status string) {
 	if b.err == nil {
 		b.note(b.Update(id, stripetest.Fields{"status": status}))
@@ -69,12 +69,12 @@ var (
 	lastNames  = strings.Fields("Adler Berg Costa Diaz Egan Fischer Garcia Haas Ito Jansen Khan Lopez Moreau Novak Okafor Perez Rossi Sato Tanaka Vogel Weber Young")
 )
 
-// name makes up the name of a customer.
+// name returns a made-up customer name.
 func (b *Business) name() string {
 	return firstNames[b.random.IntN(len(firstNames))] + " " + lastNames[b.random.IntN(len(lastNames))]
 }
 
-// offer begins to sell a plan at a price, to new customers at once.
+// offer starts selling a plan at a price, effective immediately for new customers.
 func (b *Business) offer(p plan, amount int64) {
 	old := b.prices[p]
 	made := &price{amount: amount}
@@ -116,7 +116,7 @@ func (b *Business) createSubscription(s *subscription, status string, trial int)
 	b.setItem(s)
 }
 
-// setItem shows the price and the seats of a subscription.
+// setItem sets the price and the seats shown in a subscription's item.
 func (b *Business) setItem(s *subscription) {
 	p := map[string]any{"id": s.price.id, "object": "price", "active": true, "currency": "usd", "product": s.price.product, "type": "recurring",
 		"unit_amount": s.price.amount, "unit_amount_decimal": fmt.Sprint(s.price.amount), "livemode": false, "metadata": map[string]any{},
@@ -151,7 +151,7 @@ func (b *Business) createInvoice(s *subscription) *invoice {
 	return i
 }
 
-// pay tries to collect an invoice.
+// pay attempts to collect an invoice.
 func (b *Business) pay(i *invoice, succeeds bool) {
 	if b.err != nil {
 		return
