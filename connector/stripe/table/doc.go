@@ -1,5 +1,6 @@
-// Package table is the ONE table of streams: what each stream is, how its endpoint is asked, and how its changes come. It does
-// no I/O.
+// Package table is the table of streams: what each stream is, how its endpoint is requested, and how its changes are found. It
+// does no I/O.
 //
-// A peculiarity of a stream is a column of its row ([Stream]), never an if on its name elsewhere.
+// There is only one such table. Every peculiarity of a stream is a field of its row, a [Stream]; no other code tests a stream's
+// name.
 package table

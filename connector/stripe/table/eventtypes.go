@@ -1,7 +1,7 @@
 package table
 
-// EventTypes returns the sorted types of events of the pinned version (https://docs.stripe.com/api/events/types). Events of other
-// types are reported, since this release may not apply them.
+// EventTypes returns the event types of the pinned API version, sorted (https://docs.stripe.com/api/events/types). Events of
+// other types are reported, since this release may not apply them.
 func EventTypes() []string {
 	return []string{
 		"account.application.authorized", "account.application.deauthorized", "account.external_account.created",

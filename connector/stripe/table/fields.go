@@ -11,7 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// property is what field selection needs to know of a JSON Schema.
+// property is the part of a JSON Schema that field selection needs.
 type property struct {
 	Properties           map[string]property `json:"properties"`
 	AdditionalProperties json.RawMessage     `json:"additionalProperties"`
@@ -22,10 +22,10 @@ type property struct {
 	Includable           string              `json:"x-includable"`
 }
 
-// types is the type keyword of a JSON Schema: one name or several.
+// types is the value of a JSON Schema's type keyword: one name or several.
 type types []string
 
-// UnmarshalJSON accepts both forms.
+// UnmarshalJSON accepts a string or an array of strings.
 func (t *types) UnmarshalJSON(text []byte) error {
 	if text[0] == '"' {
 		*t = types{strings.Trim(string(text), `"`)}
@@ -34,7 +34,7 @@ func (t *types) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(t))
 }
 
-// Fields are the fields of a stream's records, as far as its schema knows them.
+// Fields are the fields of a stream's records, as far as the schema knows them.
 type Fields struct {
 	row  *Stream
 	root property
@@ -49,23 +49,23 @@ func (t Table) Fields(row *Stream) Fields {
 	return fields
 }
 
-// AllFields stands for every field that a record has if no fields are selected.
+// AllFields selects every field that a record has when no fields are selected.
 const AllFields = "*"
 
-// Column is a field that a caller selects by its path.
+// Column is a field selected by its path.
 type Column struct {
 	Path      string    // in a record; arrays are transparent
-	Expansion Expansion // what Stripe must be asked for; without steps if it shows the field anyway
+	Expansion Expansion // what Stripe must be asked for; no steps if it always includes the field
 }
 
-// Problem returns what is wrong with the path of a field; empty if the field may exist.
+// Problem describes what is wrong with the path of a field. It returns "" if the field may exist.
 func (f Fields) Problem(path string) string {
 	_, problem := f.Column(path)
 	return problem
 }
 
-// Column returns the field at a path such as "billing_details.email", "latest_charge.outcome.type" or "discounts[].coupon.name",
-// or what is wrong with the path. A path may lead into objects that Stripe shows as ids unless they are expanded.
+// Column returns the field at a path such as "billing_details.email", "latest_charge.outcome.type" or "discounts[].coupon.name", or
+// else a description of what is wrong with the path. A path may lead into objects that Stripe shows as ids unless expanded.
 func (f Fields) Column(path string) (Column, string) {
 	w := walk{row: f.row, names: strings.Split(strings.ReplaceAll(path, "[]", ""), "."), at: f.root}
 	for w.depth < len(w.names) {
@@ -76,11 +76,11 @@ func (f Fields) Column(path string) (Column, string) {
 	return w.column(), w.tooDeep()
 }
 
-// walk follows a path through schemas.
+// walk is the state of following a path through schemas.
 type walk struct {
 	row   *Stream
 	names []string
-	depth int // of at
+	depth int // the depth of at
 	at    property
 	steps []Step
 }
@@ -89,7 +89,7 @@ func (w *walk) column() Column {
 	return Column{Path: strings.Join(w.names, "."), Expansion: Expansion{Steps: w.steps}}
 }
 
-// step follows the next name. It reports false where no schema knows what is below.
+// step follows the next name of the path. It reports false if no schema describes what is below.
 func (w *walk) step() (known bool, problem string) {
 	for w.at.Items != nil {
 		w.at = *w.at.Items
@@ -121,7 +121,7 @@ func (w *walk) step() (known bool, problem string) {
 	return true, ""
 }
 
-// tooDeep returns what is wrong if Stripe does not expand as many levels.
+// tooDeep returns a description of the problem if the path needs more levels than Stripe expands.
 func (w *walk) tooDeep() string {
 	if len(w.steps) == 0 {
 		return ""
@@ -136,8 +136,8 @@ func (w *walk) tooDeep() string {
 	return fmt.Sprintf("%s leads through too many objects: Stripe expands %d levels of a list, data included.", w.column().Expansion.Path(), maxLevels)
 }
 
-// schemaWith returns the schema of the first of some object types that has a property, or of the first of them; false if none
-// has a schema.
+// schemaWith returns the schema of the first of the object types that has the named property, or else that of the first type.
+// It reports false if none of them has a schema.
 func schemaWith(objects []string, name string) (property, bool) {
 	var first property
 	found := false
@@ -160,12 +160,12 @@ func schemaWith(objects []string, name string) (property, bool) {
 	return first, found
 }
 
-// Defaults returns what Stripe is asked for if no fields are selected.
+// Defaults returns the expansions to request when no fields are selected.
 func (f Fields) Defaults() []Expansion {
 	return includable(f.root, "", func(offer string) bool { return offer == IncludedByDefault })
 }
 
-// Includable returns every field of the stream's own objects that Stripe shows only if it is expanded.
+// Includable returns the fields of the stream's own objects that Stripe includes only when they are expanded.
 func (f Fields) Includable() []Expansion {
 	return includable(f.root, "", func(string) bool { return true })
 }
@@ -182,11 +182,11 @@ func includable(p property, above string, wanted func(offer string) bool) []Expa
 	return all
 }
 
-// IncludedByDefault marks, in a schema, fields that Stripe is asked for if no fields are selected: those that cost no request
-// and little space in a page.
+// IncludedByDefault marks the schema fields that are expanded when no fields are selected: those that cost no extra request and
+// little space in a page.
 const IncludedByDefault = "by default"
 
-// open reports whether an object may have members that its schema does not name: a map, or an object of another schema.
+// open reports whether an object may have members that its schema does not name, as it is a map or has its own schema.
 func (p property) open() bool {
 	return p.AdditionalProperties != nil || len(p.Properties) == 0 && slices.Contains(p.Type, "object")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
-// Freshness returns how changes of rows that were already read come through.
+// Freshness returns how the stream learns of changes to rows that it has already read.
 func (t Table) Freshness(s *Stream) connector.Freshness {
 	switch {
 	case s.Unannounced:
@@ -18,7 +18,7 @@ func (t Table) Freshness(s *Stream) connector.Freshness {
 	case s.AppendOnly():
 		return connector.ByEvents
 	case s.Parent != "" && len(s.Events) == 0:
-		return t.Freshness(t.Find(s.Parent)) // the parent's changes tell
+		return t.Freshness(t.Find(s.Parent)) // known by the parent's changes
 	case s.NewUnannounced:
 		return connector.ByTrailing
 	case len(s.Events)+len(s.Via) > 0:
@@ -27,7 +27,7 @@ func (t Table) Freshness(s *Stream) connector.Freshness {
 	return connector.ByFull
 }
 
-// Swept reports whether events announce changes of a stream, all of them or some.
+// Swept reports whether events announce some or all changes of a stream.
 func (t Table) Swept(s *Stream) bool {
 	switch {
 	case s.Unannounced:
@@ -38,16 +38,16 @@ func (t Table) Swept(s *Stream) bool {
 	return s.Parent != "" && t.Swept(t.Find(s.Parent))
 }
 
-// AppendOnly reports whether the rows of a stream outlive their objects: those of events do, which Stripe keeps for 30
-// days (https://docs.stripe.com/api/events).
+// AppendOnly reports whether a stream's rows outlive their objects. Those of events do: Stripe keeps events for only 30 days
+// (https://docs.stripe.com/api/events).
 func (s *Stream) AppendOnly() bool { return s.RetentionDays > 0 }
 
-// Follows reports whether a change of its parent can be one of s.
+// Follows reports whether a change of the parent can be a change of s.
 func (s *Stream) Follows() bool {
 	return !s.Unannounced && (len(s.Events) == 0 || s.FollowsParent)
 }
 
-// ParentRef returns the field of a record that holds the parent's id; empty without a parent.
+// ParentRef returns the record field that holds the parent's id, or "" if there is no parent.
 func (s *Stream) ParentRef() string {
 	if s.ParentField != "" {
 		return s.ParentField
@@ -55,17 +55,17 @@ func (s *Stream) ParentRef() string {
 	return s.ParentKey
 }
 
-// Announces reports whether events of a type may announce changes of s.
+// Announces reports whether events of the given type may announce changes of s.
 func (s *Stream) Announces(eventType string) bool {
 	return slices.ContainsFunc(s.Events, func(pattern string) bool { return matchEvent(pattern, eventType) })
 }
 
-// AnnouncesDeletion reports whether an event of a type says that an object of s is gone.
+// AnnouncesDeletion reports whether an event of the given type means that an object of s is gone.
 func (s *Stream) AnnouncesDeletion(eventType string) bool {
 	return slices.Contains(s.Deleted, eventType)
 }
 
-// matchEvent reports whether an event type matches a pattern of the column Events.
+// matchEvent reports whether an event type matches a pattern of Stream.Events.
 func matchEvent(pattern, name string) bool {
 	prefix, any := strings.CutSuffix(pattern, "*")
 	if !any {
@@ -75,11 +75,11 @@ func matchEvent(pattern, name string) bool {
 	return ok && !strings.Contains(word, ".")
 }
 
-// LateListing is how long after its creation an object may take to be listed: lists are eventually consistent.
+// LateListing is how long after its creation an object may be missing from lists, which are eventually consistent.
 const LateListing = clock.Second(10 * time.Minute / time.Second)
 
-// Patterns returns the types of events that may announce changes of a stream, be it through its parent, as the table has them: *
-// stands for one word.
+// Patterns returns the patterns of the event types that may announce changes of a stream, directly or through its parent. In a
+// pattern, * stands for one word.
 func (t Table) Patterns(s *Stream) []string {
 	patterns := slices.Concat(s.Events, slices.Collect(maps.Keys(s.Via)))
 	if parent := t.Find(s.Parent); parent != nil && s.Follows() {

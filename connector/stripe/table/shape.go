@@ -7,11 +7,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// Shape returns the schema of a stream's records: that of its objects, with the ids that are added to them.
+// Shape returns the schema of a stream's records: the schema of its objects plus the ids added to them.
 func (t Table) Shape(row *Stream) schema.Schema {
 	shape, ok := schema.Lookup(row.Object)
 	if !ok {
-		panic(fmt.Sprintf("no schema of %q", row.Object)) // a test looks every row up
+		panic(fmt.Sprintf("no schema of %q", row.Object)) // a test looks up every row
 	}
 	if row.RowSchema != nil {
 		shape = row.RowSchema(shape)

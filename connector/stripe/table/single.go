@@ -7,8 +7,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// Found returns the objects of a stream in a value that is not a list: an object, an array of objects, or null. Objects
-// without an id get one for the length of a Read: that of their parent, or else their type.
+// Found returns the stream's objects in a value that is not a list: an object, an array of objects, or null. An object without
+// an id gets one for the duration of the Read: the parent's id, or else the object type.
 func (s *Stream) Found(value string, parent rawjson.Object) []rawjson.Object {
 	values := []string{value}
 	if strings.HasPrefix(value, "[") {
@@ -21,7 +21,7 @@ func (s *Stream) Found(value string, parent rawjson.Object) []rawjson.Object {
 	for _, raw := range values {
 		object := rawjson.CutObject(raw)
 		switch {
-		case object.Type == "": // null, or the id of an object that was not expanded
+		case object.Type == "": // null, or the id of an object that is not expanded
 			continue
 		case s.Rows != nil:
 			objects = append(objects, s.Rows(object)...)
@@ -36,8 +36,8 @@ func (s *Stream) Found(value string, parent rawjson.Object) []rawjson.Object {
 	return objects
 }
 
-// balanceRows returns the amounts of a balance, one for each kind and currency. Their order and number change, and an object
-// of arrays could only be joined on its own text.
+// balanceRows returns the amounts of a balance, one for each kind and currency. Their order and number vary, so an object of
+// arrays would have no stable key to join on.
 func balanceRows(balance rawjson.Object) []rawjson.Object {
 	var rows []rawjson.Object
 	livemode, _ := rawjson.Lookup(balance.Raw, "livemode")
@@ -53,8 +53,8 @@ func balanceRows(balance rawjson.Object) []rawjson.Object {
 	return rows
 }
 
-// balanceKinds yields the arrays of amounts in a balance by their kind: "available", or "issuing.available" for one that is in
-// an object of the balance.
+// balanceKinds returns the arrays of amounts in a balance by kind: "available", or "issuing.available" for one inside a nested
+// object.
 func balanceKinds(object, above string) func(yield func(kind, amounts string) bool) {
 	return func(yield func(kind, amounts string) bool) {
 		for name, value := range rawjson.Members(object) {
@@ -74,7 +74,7 @@ func balanceKinds(object, above string) func(yield func(kind, amounts string) bo
 	}
 }
 
-// balanceRowSchema returns the schema of an amount: the properties of all kinds of amounts, and what balanceRows adds.
+// balanceRowSchema returns the schema of an amount: the properties of amounts of all kinds, plus those added by balanceRows.
 func balanceRowSchema(balance schema.Schema) schema.Schema {
 	properties, _ := rawjson.Lookup(string(balance.JSON), "properties")
 	row := "{}"

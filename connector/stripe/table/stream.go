@@ -13,90 +13,90 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// Stream is one row of the table: a stream, and every peculiarity of its endpoint.
+// Stream is a row of the table. It describes a stream and every peculiarity of its endpoint.
 type Stream struct {
 	Name string
-	// Object is the object type of the stream. An endpoint that lists several types has a row for each of them; objects
-	// of any other type never become records.
+	// Object is the object type of the stream. An endpoint that lists several types has a row for each. Objects of other
+	// types never become records.
 	Object string
-	// Path is the list endpoint. In the path of a child, {parent} stands for its parent's id and {across} for the id of
-	// an object of Across.
+	// Path is the list endpoint. In a child's path, {parent} stands for the parent's id, and {across} for the id of an
+	// object of Across.
 	Path string
-	// Key is the primary key; nil means id.
+	// Key is the primary key. Nil means id.
 	Key []string
-	// Params are sent with every list request, to unhide rows that the endpoint hides by default.
+	// Params are sent with every list request, to include rows that the endpoint hides by default.
 	Params url.Values
-	// Cursor is the field that the endpoint's created filter filters by; empty if it has no such filter.
+	// Cursor is the field that the endpoint's created filter applies to, or empty if it has no such filter.
 	Cursor string
-	// RetentionDays is how far back the endpoint reaches; zero means forever.
+	// RetentionDays is how far back the endpoint reaches. Zero means forever.
 	RetentionDays int
-	// Unpaged: the endpoint takes neither a limit nor cursors, and answers everything at once.
+	// Unpaged means that the endpoint takes neither a limit nor cursors, and returns everything at once.
 	Unpaged bool
-	// Single: the endpoint returns one object, not a list.
+	// Single means that the endpoint returns one object, not a list.
 	Single bool
-	// Rows returns the rows that one object of the endpoint holds, for a stream that is not its objects; nil otherwise.
-	// RowSchema then returns the schema of such a row, given that of the object.
+	// Rows returns the rows in one object of the endpoint. It is nil if the objects themselves are the rows. If it is set,
+	// RowSchema returns the schema of a row, given that of the object.
 	Rows      func(rawjson.Object) []rawjson.Object
 	RowSchema func(schema.Schema) schema.Schema
-	// Clocked: in test mode, the list hides the objects of test clocks unless it is asked for those of one clock
+	// Clocked means that in test mode, the list hides the objects of test clocks unless asked for those of one clock
 	// (https://docs.stripe.com/billing/testing/test-clocks).
 	Clocked bool
-	// TestOnly: the endpoint exists in test mode only.
+	// TestOnly means that the endpoint exists only in test mode.
 	TestOnly bool
 
-	// Parent is the stream whose objects have this one's below them; empty for a stream of its own.
+	// Parent is the stream whose objects are this stream's parents, or empty if it has none.
 	Parent string
-	// Embedded is the path of the list in the parent's object that holds the first few; empty if it holds none.
+	// Embedded is the path, in the parent's object, of the list with the first few objects; empty if there is none.
 	Embedded string
-	// Expand: the parent's list embeds them only if asked to with expand[]. The parent's own records do not show that.
+	// Expand means that the parent's list includes them only if asked to with expand[]. The parent's own records omit them.
 	Expand bool
-	// Inline: no endpoint lists these objects. Embedded is the path of the object, or of the array of objects, in the
-	// parent's object, and Path only names the endpoint of the parent.
+	// Inline means that no endpoint lists these objects. Embedded is then the path of the object or array of objects in the
+	// parent's object, and Path is just the parent's endpoint.
 	Inline bool
-	// ParentParams name the parent where the path does not: parameter -> path of the value in the parent's object.
+	// ParentParams identify the parent if the path does not: parameter -> path of its value in the parent's object.
 	ParentParams map[string]string
-	// ParentField is set to the parent's id in each record, where Stripe leaves it out.
+	// ParentField is a field to add to each record with the parent's id, if Stripe omits it.
 	ParentField string
-	// ParentKey is the field that holds the parent's id where ParentField is empty.
+	// ParentKey is the field that holds the parent's id if ParentField is empty.
 	ParentKey string
-	// Needs is a field of the parent without which it certainly has none of these; its value must be NeedsValue unless
-	// that is empty. Parents that lack it cost no request.
+	// Needs is a parent field without which the parent cannot have any of these objects. If NeedsValue is not empty, the
+	// field must have that value. Other parents cost no request.
 	Needs, NeedsValue string
-	// RefusedByParent: Stripe may refuse single parents while the key may read others.
+	// RefusedByParent means that Stripe may refuse individual parents although the key may read others.
 	RefusedByParent bool
-	// Across is a stream. The endpoint is requested for each combination of a parent and one of its objects, whose id
-	// AcrossField is set to.
+	// Across is a stream. The endpoint is requested for each combination of a parent and an object of Across. AcrossField
+	// is set to that object's id.
 	Across, AcrossField string
-	// RangeParams are the parameters that take the bounds of the time to read, as Unix seconds of whole days.
+	// RangeParams are the parameters that bound the time range to read, in Unix seconds at day boundaries.
 	RangeParams []string
 
-	// Events are the types that announce changes; * stands for one word. The type of an event's object says what the event is
-	// about: an object of this stream, or the parent whose children changed.
+	// Events are the event types that announce changes; * stands for one word. The type of an event's object shows what the
+	// event is about: an object of this stream, or the parent whose children changed.
 	Events []string
-	// Deleted are those among them that tell that an object is gone.
+	// Deleted are those of Events that mean an object is gone.
 	Deleted []string
-	// Via are types of events about another object, with the parameter of the list by which that one's are asked for.
+	// Via maps event types about another object to the list parameter that selects that object's rows.
 	Via map[string]string
-	// FollowsParent: a change of the parent can be one of these as well, although they have events of their own.
+	// FollowsParent means that a change of the parent can also be a change of these, although they have events of their own.
 	FollowsParent bool
-	// Unannounced means that not every change has an event, so everything is re-read in each sync.
+	// Unannounced means that some changes have no event, so each sync re-reads everything.
 	Unannounced bool
-	// NewUnannounced means that not every creation has an event, so the newest objects are listed in each sync.
+	// NewUnannounced means that some creations have no event, so each sync lists the newest objects.
 	NewUnannounced bool
-	// PendingField has PendingValue as long as an object, or what is below it, can still change without an event. It is a field
-	// of the root's objects. Such objects are re-listed, unless they are older than PendingDays; zero means however old.
+	// PendingField is a field of the root's objects. While it has PendingValue, an object, or what is below it, can still
+	// change without an event. Such objects are re-listed until they are older than PendingDays; zero means no limit.
 	PendingField, PendingValue string
 	PendingDays                int
-	// Permission is what a restricted key needs, by its name in Stripe's errors; empty where it is not known for sure.
+	// Permission is what a restricted key needs, as named in Stripe's errors; empty if not known for certain.
 	Permission string
-	// Doc is the page of Stripe's documentation about the object, below https://docs.stripe.com/api/.
+	// Doc is the object's page in Stripe's documentation, relative to https://docs.stripe.com/api/.
 	Doc string
 }
 
-// Table holds the streams, in the order of the catalog.
+// Table is the list of streams, in catalog order.
 type Table []Stream
 
-// Find returns the stream of a name, or nil.
+// Find returns the stream with the given name, or nil.
 func (t Table) Find(name string) *Stream {
 	i := slices.IndexFunc(t, func(s Stream) bool { return s.Name == name })
 	if i < 0 {
@@ -114,8 +114,8 @@ func (t Table) Names() []string {
 	return names
 }
 
-// Endpoints returns one stream of each endpoint below a parent; with "", of each that has no parent. Streams of one endpoint
-// differ in their object type only.
+// Endpoints returns one stream for each endpoint below the given parent, or for each endpoint without a parent if parent is "".
+// Streams of the same endpoint differ only in their object type.
 func (t Table) Endpoints(parent string) []*Stream {
 	var endpoints []*Stream
 	for i := range t {
@@ -132,7 +132,7 @@ func (s *Stream) SameEndpoint(other *Stream) bool {
 	return s.Path == other.Path && s.Parent == other.Parent && (!s.Inline && !other.Inline || s.Embedded == other.Embedded)
 }
 
-// Objects returns the object types that belong to the endpoint of s.
+// Objects returns the object types of the endpoint of s.
 func (t Table) Objects(s *Stream) []string {
 	var objects []string
 	for i := range t {
@@ -159,7 +159,7 @@ func (s *Stream) PrimaryKey() []string {
 	return []string{"id"}
 }
 
-// CreatedAt returns the time by which the endpoint orders an object, or 0 if it has none.
+// CreatedAt returns the timestamp by which the endpoint sorts an object, or 0 if there is none.
 func (s *Stream) CreatedAt(object rawjson.Object) clock.Second {
 	if s.Cursor == "" || s.Cursor == "created" {
 		return clock.Second(object.Created)
@@ -168,18 +168,18 @@ func (s *Stream) CreatedAt(object rawjson.Object) clock.Second {
 	return clock.Second(rawjson.Int(value))
 }
 
-// MaxPerPage is the most objects that a page of Stripe's has (https://docs.stripe.com/api/pagination).
+// MaxPerPage is the maximum number of objects in a page (https://docs.stripe.com/api/pagination).
 const MaxPerPage = 100
 
-// Place is what a list request is about, besides the endpoint.
+// Place says what a list request is about, in addition to its endpoint.
 type Place struct {
-	Parent   rawjson.Object // of a child
-	Across   string         // the id of an object of the column Across
+	Parent   rawjson.Object // if the stream is a child
+	Across   string         // the id of an object of Stream.Across
 	PageSize int            // 0 means MaxPerPage
-	From, To clock.Second   // for the column RangeParams
+	From, To clock.Second   // for Stream.RangeParams
 }
 
-// List returns path and parameters of the first page of s.
+// List returns the path and parameters of the first page of s.
 func (s *Stream) List(at Place) (string, url.Values) {
 	query := url.Values{}
 	if !s.Unpaged && !s.Single {
@@ -201,14 +201,14 @@ func (s *Stream) List(at Place) (string, url.Values) {
 	return replace.Replace(s.Path), query
 }
 
-// Retrieve returns the path of one object of s. Not every endpoint that lists objects has one for each.
+// Retrieve returns the path of a single object of s. Some list endpoints have no such counterpart.
 func (s *Stream) Retrieve(at Place, id string) string {
 	path, _ := s.List(at)
 	return path + "/" + escape(id)
 }
 
-// escape escapes an id as one element of a path. Merchants choose the ids of some objects, and "." and ".." would mean another
-// path.
+// escape escapes an id as one path element. Merchants choose the ids of some objects, and an element "." or ".." would change
+// the path.
 func escape(id string) string {
 	if id == "." || id == ".." {
 		return strings.ReplaceAll(id, ".", "%2E")
@@ -216,7 +216,7 @@ func escape(id string) string {
 	return url.PathEscape(id)
 }
 
-// MayHave reports whether a parent can have objects of s: false only where it certainly has none.
+// MayHave reports whether a parent may have objects of s. It returns false only if it certainly has none.
 func (s *Stream) MayHave(parent rawjson.Object) bool {
 	if s.Needs == "" {
 		return true
@@ -228,10 +228,10 @@ func (s *Stream) MayHave(parent rawjson.Object) bool {
 	return ok && value != "null"
 }
 
-// EmbeddedPath returns the names that lead to the list in the parent's object which holds the first few.
+// EmbeddedPath returns the names on the path to the parent's embedded list.
 func (s *Stream) EmbeddedPath() []string { return strings.Split(s.Embedded, ".") }
 
-// ErrTestOnly returns the failure of reading with a live key what only test mode has.
+// ErrTestOnly returns the failure for reading, with a live key, something that exists only in test mode.
 func ErrTestOnly() *connector.Failure {
 	return &connector.Failure{
 		Class:   connector.PermissionError,

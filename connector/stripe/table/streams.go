@@ -2,13 +2,13 @@ package table
 
 import "net/url"
 
-// Streams returns the ONE table of streams, in alphabetical order. To add a stream, add a row.
+// Streams returns the one table of streams, in alphabetical order. To add a stream, add a row.
 func Streams() Table {
 	return Table{
-		// The account that is read: the key's own, or the connected one. Its events are not sent to the account itself.
+		// The account being read: the key's own or the connected account. Stripe does not send an account its own events.
 		{Name: "account", Object: "account", Path: "/v1/account", Single: true, Unannounced: true,
 			Permission: "rak_accounts_kyc_basic_read", Doc: "accounts"},
-		// Empty for accounts that are no Connect platform.
+		// Empty unless the account is a Connect platform.
 		{Name: "accounts", Object: "account", Path: "/v1/accounts", Cursor: "created", Unannounced: true,
 			Events: []string{"account.updated"},
 			Doc:    "accounts"},
@@ -21,10 +21,10 @@ func Streams() Table {
 		{Name: "application_fees", Object: "application_fee", Path: "/v1/application_fees", Cursor: "created",
 			Events: []string{"application_fee.*"},
 			Doc:    "application_fees"},
-		// Of the account: those of its users cannot be listed without their ids. The payload is never asked for.
+		// Only secrets of the account: those of its users cannot be listed without their ids. The payload is never requested.
 		{Name: "apps_secrets", Object: "apps.secret", Path: "/v1/apps/secrets", Params: url.Values{"scope[type]": {"account"}},
 			Doc: "apps/secret_store/secret_resource"},
-		// One row for each kind of funds and currency; a record's as_of is when it was read.
+		// One row per kind of funds and currency. A record's as_of is the time at which it was read.
 		{Name: "balance", Object: "balance", Path: "/v1/balance", Key: []string{"kind", "currency"}, Single: true, Rows: balanceRows, RowSchema: balanceRowSchema, Unannounced: true,
 			Doc: "balance"},
 		{Name: "balance_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Cursor: "created", NewUnannounced: true, PendingField: "status", PendingValue: "pending",
@@ -33,7 +33,7 @@ func Streams() Table {
 			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
 			Events: []string{"customer.source.created", "customer.source.deleted", "customer.source.updated"}, Deleted: []string{"customer.source.deleted"},
 			Doc: "customer_bank_accounts"},
-		// Summed up by day, for each customer and meter.
+		// Daily totals per customer and meter.
 		{Name: "billing_meter_event_summaries", Object: "billing.meter_event_summary", Path: "/v1/billing/meters/{across}/event_summaries", Key: []string{"meter", "customer", "start_time"}, Params: url.Values{"value_grouping_window": {"day"}}, Unannounced: true,
 			Parent: "customers", ParentParams: map[string]string{"customer": "id"}, ParentField: "customer",
 			Across: "billing_meters", AcrossField: "meter", RangeParams: []string{"start_time", "end_time"},
@@ -79,7 +79,7 @@ func Streams() Table {
 		{Name: "credit_notes", Object: "credit_note", Path: "/v1/credit_notes", Cursor: "created",
 			Events:     []string{"credit_note.*"},
 			Permission: "rak_credit_note_read", Doc: "credit_notes"},
-		// A balance of zero does not mean that there are none.
+		// A customer with a zero balance may have transactions.
 		{Name: "customer_balance_transactions", Object: "customer_balance_transaction", Path: "/v1/customers/{parent}/balance_transactions",
 			Parent: "customers", ParentField: "customer",
 			Doc: "customer_balance_transactions"},
@@ -87,12 +87,12 @@ func Streams() Table {
 			Parent: "customers", ParentField: "customer",
 			Events: []string{"customer_cash_balance_transaction.created"},
 			Doc:    "cash_balance_transactions"},
-		// Every change of a cash balance is a transaction; cash_balance.funds_available only announces some.
+		// Every change of a cash balance is a transaction; cash_balance.funds_available announces only some of them.
 		{Name: "customer_cash_balances", Object: "cash_balance", Path: "/v1/customers/{parent}/cash_balance", Key: []string{"customer"}, Single: true,
 			Parent: "customers", Embedded: "cash_balance", Expand: true, ParentField: "customer",
 			Events: []string{"customer_cash_balance_transaction.created"}, FollowsParent: true,
 			Doc: "cash_balance"},
-		// No endpoint lists discounts; each of these tables holds those that are embedded in one kind of object.
+		// No endpoint lists discounts. Each of these streams holds those embedded in one kind of object.
 		{Name: "customer_discounts", Object: "discount", Path: "/v1/customers", Key: []string{"customer", "id"}, Inline: true,
 			Parent: "customers", Embedded: "discount", ParentField: "customer",
 			Events: []string{"customer.discount.*"}, FollowsParent: true,
@@ -117,7 +117,7 @@ func Streams() Table {
 			Doc: "entitlements/active-entitlement"},
 		{Name: "entitlements_features", Object: "entitlements.feature", Path: "/v1/entitlements/features",
 			Doc: "entitlements/feature"},
-		// Events live 30 days: https://docs.stripe.com/api/events.
+		// Stripe keeps events for 30 days: https://docs.stripe.com/api/events.
 		{Name: "events", Object: "event", Path: "/v1/events", Cursor: "created", RetentionDays: 30,
 			Doc: "events"},
 		{Name: "exchange_rates", Object: "exchange_rate", Path: "/v1/exchange_rates",
@@ -135,7 +135,7 @@ func Streams() Table {
 		{Name: "files", Object: "file", Path: "/v1/files", Cursor: "created", NewUnannounced: true,
 			Events:     []string{"file.created"},
 			Permission: "rak_file_read", Doc: "files"},
-		// Of the latest ownership that was fetched; without one there are none.
+		// The owners in the latest ownership that was fetched; without one, there are none.
 		{Name: "financial_connections_account_owners", Object: "financial_connections.account_owner", Path: "/v1/financial_connections/accounts/{parent}/owners", Unannounced: true,
 			Parent: "financial_connections_accounts", ParentParams: map[string]string{"ownership": "ownership"}, ParentField: "account", Needs: "ownership",
 			Doc: "financial_connections/ownership"},
@@ -155,12 +155,12 @@ func Streams() Table {
 		{Name: "invoice_discounts", Object: "discount", Path: "/v1/invoices", Key: []string{"invoice", "id"}, Inline: true,
 			Parent: "invoices", Embedded: "discounts", Expand: true, ParentField: "invoice",
 			Permission: "rak_invoice_read", Doc: "discounts"},
-		// The filter is called created, the field date: https://docs.stripe.com/api/invoiceitems/list. The type
-		// invoiceitem.updated is no longer documented, and may come all the same.
+		// The filter is named created, but the field is date: https://docs.stripe.com/api/invoiceitems/list. The event type
+		// invoiceitem.updated is no longer documented but may still occur.
 		{Name: "invoice_items", Object: "invoiceitem", Path: "/v1/invoiceitems", Cursor: "date",
 			Events: []string{"invoiceitem.*", "invoiceitem.updated"}, Deleted: []string{"invoiceitem.deleted"},
 			Permission: "rak_invoice_read", Doc: "invoiceitems"},
-		// The ids of line items repeat across invoices.
+		// Ids of line items are not unique across invoices.
 		{Name: "invoice_line_items", Object: "line_item", Path: "/v1/invoices/{parent}/lines", Key: []string{"invoice", "id"},
 			Parent: "invoices", Embedded: "lines", ParentField: "invoice",
 			Permission: "rak_invoice_read", Doc: "invoice-line-item"},
@@ -205,12 +205,12 @@ func Streams() Table {
 			Doc: "payment_method_configurations"},
 		{Name: "payment_method_domains", Object: "payment_method_domain", Path: "/v1/payment_method_domains",
 			Doc: "payment_method_domains"},
-		// Those for Treasury only; the others are listed by customer: https://docs.stripe.com/api/payment_methods/list.
+		// Only those for Treasury. Others are listed by customer: https://docs.stripe.com/api/payment_methods/list.
 		{Name: "payment_methods", Object: "payment_method", Path: "/v1/payment_methods", Unannounced: true,
 			Events:     []string{"payment_method.*"},
 			Permission: "rak_payment_method_read", Doc: "payment_methods"},
-		// A balance transaction doesn't name its payout, and Stripe can only list those of automatic payouts. The list is
-		// complete once the payout's reconciliation_status is: https://docs.stripe.com/payouts/reconciliation.
+		// A balance transaction does not name its payout, and Stripe lists only those of automatic payouts. The list is
+		// complete when the payout's reconciliation_status is "completed": https://docs.stripe.com/payouts/reconciliation.
 		{Name: "payout_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Key: []string{"payout", "id"},
 			Parent: "payouts", ParentParams: map[string]string{"payout": "id"}, ParentField: "payout", Needs: "automatic", NeedsValue: "true",
 			PendingField: "reconciliation_status", PendingValue: "in_progress", PendingDays: 30,
@@ -218,7 +218,7 @@ func Streams() Table {
 		{Name: "payouts", Object: "payout", Path: "/v1/payouts", Cursor: "created",
 			Events:     []string{"payout.*"},
 			Permission: "rak_payout_read", Doc: "payouts"},
-		// Not readable where Stripe collects the requirements.
+		// Not readable for accounts whose requirements Stripe collects.
 		{Name: "persons", Object: "person", Path: "/v1/accounts/{parent}/persons", Unannounced: true,
 			Parent: "accounts", ParentField: "account", RefusedByParent: true,
 			Events: []string{"person.*"}, Deleted: []string{"person.deleted"},
@@ -264,7 +264,7 @@ func Streams() Table {
 		{Name: "reviews", Object: "review", Path: "/v1/reviews", Cursor: "created",
 			Events: []string{"review.*"},
 			Doc:    "radar/reviews"},
-		// A setup intent without a latest attempt has had none.
+		// A setup intent without a latest attempt has no attempts.
 		{Name: "setup_attempts", Object: "setup_attempt", Path: "/v1/setup_attempts", ParentKey: "setup_intent",
 			Parent: "setup_intents", ParentParams: map[string]string{"setup_intent": "id"}, Needs: "latest_attempt",
 			Doc: "setup_attempts"},
@@ -294,13 +294,13 @@ func Streams() Table {
 		{Name: "subscription_schedules", Object: "subscription_schedule", Path: "/v1/subscription_schedules", Cursor: "created",
 			Events:     []string{"subscription_schedule.*"},
 			Permission: "rak_subscription_schedule_read", Doc: "subscription_schedules"},
-		// Canceled ones are hidden unless asked for: https://docs.stripe.com/api/subscriptions/list.
+		// Canceled subscriptions are hidden unless requested: https://docs.stripe.com/api/subscriptions/list.
 		{Name: "subscriptions", Object: "subscription", Path: "/v1/subscriptions", Params: url.Values{"status": {"all"}}, Cursor: "created", Clocked: true,
 			Events:     []string{"customer.subscription.*"},
 			Permission: "rak_subscription_read", Doc: "subscriptions"},
 		{Name: "tax_codes", Object: "tax_code", Path: "/v1/tax_codes",
 			Doc: "tax_codes"},
-		// The account's own; those of customers are customer_tax_ids.
+		// The account's own. Those of customers are customer_tax_ids.
 		{Name: "tax_ids", Object: "tax_id", Path: "/v1/tax_ids", Unannounced: true,
 			Events: []string{"customer.tax_id.*"}, Deleted: []string{"customer.tax_id.deleted"},
 			Doc: "tax_ids"},
@@ -367,7 +367,7 @@ func Streams() Table {
 		{Name: "treasury_transactions", Object: "treasury.transaction", Path: "/v1/treasury/transactions", Unannounced: true,
 			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
 			Doc: "treasury/transactions"},
-		// Also asked of items whose price is not metered: it may have been before.
+		// Includes items whose price is not metered, because it may have been metered before.
 		{Name: "usage_record_summaries", Object: "usage_record_summary", Path: "/v1/subscription_items/{parent}/usage_record_summaries", Unannounced: true,
 			Parent: "subscription_items", ParentField: "subscription_item",
 			Doc: "usage-record-summary"},
