@@ -1,6 +1,6 @@
-// Package plan turns a request into work: which streams are selected, where each resumes, and which endpoints are to be read
+// Package plan turns a Read request into work: which streams are selected, where each one resumes, and which endpoints to read
 // for them. It does no I/O.
 //
-// Streams of one endpoint that begin together, or that one pass left behind, are read together: that is a [Part]. Children
-// that are embedded in a parent's page cost nothing then.
+// Streams of the same endpoint are read together, in a [Part], if they start together or resume the same pass. Children that
+// are embedded in their parent's page then cost no extra request.
 package plan

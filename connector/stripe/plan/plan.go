@@ -15,20 +15,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Part is what some streams read together: from one endpoint, from one point on.
+// Part is a group of streams read together, from one endpoint and one starting point.
 type Part struct {
-	Root     *table.Stream // whose endpoint is paged
+	Root     *table.Stream // the stream whose endpoint is paged
 	Streams  []*selected.Stream
 	ID       state.PassID
-	From, To clock.Second   // the range of creation that is covered in the end
-	Windows  []state.Window // what is left of it
-	Pending  clock.Second   // the creation of the oldest object that can still change without an event; 0 for none
-	// Relisting: the lists are read a second time, since the first reading was interrupted.
+	From, To clock.Second   // the range of creation times covered when the part is done
+	Windows  []state.Window // the ranges still to read
+	Pending  clock.Second   // the creation time of the oldest object that can still change without an event, or 0
+	// Relisting means that the lists are read a second time, because the first time was interrupted.
 	Relisting bool
 	begins    bool // it is read from the beginning
 }
 
-// AddClocks adds the objects of test clocks to a part that reads a list from the beginning which hides them.
+// AddClocks adds the objects of test clocks to a part that reads a list hiding them from the beginning.
 func (p *Part) AddClocks(ids []string) {
 	for _, id := range ids {
 		p.Windows = append(p.Windows, state.Window{From: p.From, To: p.To, Clock: id})
@@ -38,13 +38,13 @@ func (p *Part) AddClocks(ids []string) {
 // HidesClocks reports whether the part reads, from the beginning, a list that hides the objects of test clocks.
 func (p *Part) HidesClocks() bool { return p.begins && p.Root.Clocked }
 
-// Plan is what a request means.
+// Plan is a planned request.
 type Plan struct {
-	Streams []*selected.Stream // in the order of the request
+	Streams []*selected.Stream // in request order
 	Parts   []Part
 }
 
-// Make plans a request at a moment, by Stripe's clock. The error is a *connector.Failure that names every wrong field.
+// Make plans a request at the given time on Stripe's clock. The error is a *connector.Failure that names every invalid field.
 func Make(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) (Plan, error) {
 	p := newPlanner(streams, c, now)
 	if err := p.take(req); err != nil {
@@ -53,8 +53,8 @@ func Make(streams table.Table, c config.Config, req connector.ReadRequest, now t
 	return Plan{Streams: p.selected, Parts: p.parts()}, nil
 }
 
-// Check returns the streams that a request selects, with their states, before the time at Stripe is known: whatever depends on
-// that is left to Make. The error is a *connector.Failure that names every wrong field.
+// Check returns the selected streams of a request, with their states. It is for use before Stripe's time is known: checks that
+// depend on the time are left to Make. The error is a *connector.Failure that names every invalid field.
 func Check(streams table.Table, c config.Config, req connector.ReadRequest, now time.Time) ([]*selected.Stream, error) {
 	p := newPlanner(streams, c, now)
 	p.timeless = true
@@ -64,9 +64,9 @@ func Check(streams table.Table, c config.Config, req connector.ReadRequest, now 
 	return p.selected, nil
 }
 
-// take selects the streams of a request, with their states.
+// take selects the streams of a request and attaches their states.
 func (p *planner) take(req connector.ReadRequest) error {
-	if !req.Reconcile { // else the request's range is that to compare
+	if !req.Reconcile { // otherwise the request's range is the one to compare
 		p.setRange(req.From, req.To)
 	}
 	p.selectStreams(req.Streams)
@@ -79,7 +79,7 @@ func (p *planner) take(req connector.ReadRequest) error {
 	return nil
 }
 
-// Again plans another round for streams of a Read, from where they are now.
+// Again plans another round for streams of a Read, starting from their current positions.
 func Again(table table.Table, c config.Config, streams []*selected.Stream, now time.Time) []Part {
 	p := newPlanner(table, c, now)
 	p.selected = streams
@@ -97,20 +97,20 @@ func newPlanner(streams table.Table, c config.Config, now time.Time) *planner {
 	return p
 }
 
-// planner gathers the selected streams, and what is wrong with the request.
+// planner collects the selected streams and the problems with the request.
 type planner struct {
 	table      table.Table
 	config     config.Config
 	now        clock.Second
-	timeless   bool         // now is not known for sure
+	timeless   bool         // now is not known for certain
 	stamp      int64        // now, in milliseconds
-	from, to   clock.Second // what parts that begin read
-	bounded    bool         // by the request
+	from, to   clock.Second // the range for parts that start from the beginning
+	bounded    bool         // by the request's range
 	selected   []*selected.Stream
 	violations []connector.Violation
 }
 
-// setRange takes the range of the request; by default it is the configured start until now.
+// setRange sets the range to read: the request's, which defaults to everything from the configured start until now.
 func (p *planner) setRange(from, to time.Time) {
 	p.from, p.to = clock.Of(p.config.Start), p.now
 	p.bounded = !from.IsZero() || !to.IsZero()
@@ -125,14 +125,14 @@ func (p *planner) setRange(from, to time.Time) {
 // group is what streams must have in common to be read together.
 type group struct {
 	root          *table.Stream
-	pass          string       // the pass to resume; empty for a new one
-	relisting     bool         // a second time
-	extends       bool         // what was covered before stays, and only this is read:
-	from, covered clock.Second // what was created between these, since the start date was moved back
-	trail         clock.Second // what was created from here on
+	pass          string       // the pass to resume, or "" for a new one
+	relisting     bool         // for the second time
+	extends       bool         // what was covered stays covered, and only the following is read:
+	from, covered clock.Second // objects created between these times, because the start date was moved back
+	trail         clock.Second // objects created from this time on
 }
 
-// parts groups the selected streams. Streams that only events concern are in no part.
+// parts groups the selected streams into parts. Streams that only need a sweep of events are in none.
 func (p *planner) parts() []Part {
 	var order []group
 	members := map[group][]*selected.Stream{}
@@ -199,7 +199,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	return g, g.trail < p.now || g.from < g.covered
 }
 
-// orNothing returns the names in a sentence.
+// orNothing joins the names for use in a sentence.
 func orNothing(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
@@ -207,27 +207,27 @@ func orNothing(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// restart makes a stream begin at the beginning in a new generation, so that rows that do not come back can be removed. Not so
-// a stream that outlives its objects, and one that the request bounds. Generations are numbered by the clock, in milliseconds,
-// so that each is higher than any before, also than one of a Read that left no state.
+// restart makes a stream start from the beginning in a new generation, so that rows that do not reappear can be removed. A
+// stream that outlives its objects, or that the request bounds, keeps its generation. Generations are numbered by the clock, in
+// milliseconds, so each is higher than all earlier ones, including that of a Read that left no state.
 func (p *planner) restart(s *selected.Stream) {
 	s.Generation = max(s.Generation, state.FirstGeneration)
 	if !s.Row.AppendOnly() && !p.bounded {
 		s.Generation = max(s.Generation+1, p.stamp)
 	}
 	s.Changes = nil
-	s.Resume(nil) // all of it is read again
+	s.Resume(nil) // everything is re-read
 	if s.Swept {
 		s.Changes = state.ChangesFrom(p.now - p.config.Overlap)
 	}
 }
 
-// mostAway is how old the oldest event to look for may be: Stripe keeps them for 30 days, and a sweep takes some time
-// (https://docs.stripe.com/api/events).
+// mostAway is the maximum age of the oldest event that a sweep needs. Stripe keeps events for 30 days, and a sweep takes a
+// while (https://docs.stripe.com/api/events).
 const mostAway = 29 * clock.Day
 
-// changesOf returns where the sweep of a stream resumes. A state without changes, of a full refresh or of an older version,
-// resumes at the end of its range.
+// changesOf returns where the sweep of a stream resumes. If the state has no changes, because it is from a full refresh or an
+// older version, that is the end of its range.
 func (p *planner) changesOf(given *state.State) *state.Changes {
 	if given.Changes == nil {
 		c := state.ChangesFrom(given.To - p.config.Overlap)
@@ -237,7 +237,7 @@ func (p *planner) changesOf(given *state.State) *state.Changes {
 	return given.Changes.Clone()
 }
 
-// trail returns the creation time from which a stream's list is read again; now if it is not.
+// trail returns the creation time from which the stream's list is re-read, or now if it is not.
 func (p *planner) trail(s *selected.Stream, root *table.Stream) clock.Second {
 	from, until := p.now, s.Given.To
 	if s.Changes != nil {
@@ -255,7 +255,7 @@ func (p *planner) trail(s *selected.Stream, root *table.Stream) clock.Second {
 	return max(from, s.Given.From)
 }
 
-// resumes returns the pass that a stream resumes: its own, or that of another stream which resumed from there.
+// resumes returns the id of the pass to resume: the stream's own, or that of another stream that resumed from the same point.
 func (p *planner) resumes(id state.PassID) string {
 	for _, other := range p.selected {
 		if other.Given != nil && len(other.Given.Windows) > 0 && id.ResumedBy(other.Given.Pass) {
@@ -265,7 +265,7 @@ func (p *planner) resumes(id state.PassID) string {
 	return id.ID
 }
 
-// part returns what the streams of a group read.
+// part returns the part that a group of streams reads.
 func (p *planner) part(g group, streams []*selected.Stream) Part {
 	part := Part{
 		Root:    g.root,
@@ -294,8 +294,8 @@ func (p *planner) part(g group, streams []*selected.Stream) Part {
 	return p.resume(part)
 }
 
-// resume makes a part of what its streams left to read. Their states can be of different moments: all resume from the one that
-// is furthest behind, which leaves the most to read.
+// resume returns part with what its streams have left to read. Their states may be from different times. All resume from the
+// one that is furthest behind, which has the most left to read.
 func (p *planner) resume(part Part) Part {
 	behind := part.Streams[0].Given
 	for _, s := range part.Streams[1:] {
@@ -303,12 +303,12 @@ func (p *planner) resume(part Part) Part {
 			behind = s.Given
 		}
 	}
-	if behind.Pass.Streams == len(part.Streams) { // else those that are not selected would no longer be in step
+	if behind.Pass.Streams == len(part.Streams) { // otherwise the streams not selected would no longer be in step
 		part.ID.Since = &state.PassPoint{ID: behind.Pass.ID, Sequence: behind.Pass.Sequence}
 	}
 	part.Windows = append(part.Windows, behind.Windows...)
 	part.To, part.Pending, part.Relisting = behind.To, behind.Pending, behind.Relisting
-	if part.From < behind.From && !p.bounded { // the start date was moved back meanwhile
+	if part.From < behind.From && !p.bounded { // the start date has been moved back since
 		part.Windows = append(part.Windows, state.Window{From: part.From, To: behind.From})
 		return part
 	}
@@ -316,7 +316,7 @@ func (p *planner) resume(part Part) Part {
 	return part
 }
 
-// earliest returns the first second that a part reads of root.
+// earliest returns the earliest creation time to read from root's endpoint.
 func (p *planner) earliest(root *table.Stream) clock.Second {
 	from := p.from
 	if root.RetentionDays > 0 {

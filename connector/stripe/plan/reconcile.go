@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Compared returns the range of creation that a Read with reconcile compares, and reports whether that begins later than was
-// asked for: events reach back some 30 days, and of the newest objects some are still to come.
+// Compared returns the range of creation times that a Read with reconcile compares, and reports whether it starts later than
+// requested. Events reach back only some 30 days, and the events of the newest objects may not be visible yet.
 func Compared(req connector.ReadRequest, c config.Config, now time.Time) (asked state.Window, clamped bool) {
 	at := clock.Of(now)
 	asked = state.Window{From: at - mostAway, To: at - c.Settling - c.Overlap}
@@ -27,7 +27,7 @@ func Compared(req connector.ReadRequest, c config.Config, now time.Time) (asked 
 	return asked, clamped
 }
 
-// checkReconcile refuses what cannot be compared.
+// checkReconcile rejects requests to reconcile something that cannot be compared.
 func (p *planner) checkReconcile(req connector.ReadRequest) {
 	if !req.Reconcile {
 		return
@@ -59,7 +59,7 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 	}
 }
 
-// incomparable returns why a stream cannot be reconciled; empty if it can.
+// incomparable returns the reason why a stream cannot be reconciled, or "" if it can.
 func incomparable(t table.Table, s *table.Stream) string {
 	root := t.Root(s)
 	switch {
@@ -77,7 +77,7 @@ func incomparable(t table.Table, s *table.Stream) string {
 	return ""
 }
 
-// comesWithRoot reports whether a change of its root can be one of s.
+// comesWithRoot reports whether a change of the root can be a change of s.
 func comesWithRoot(t table.Table, s *table.Stream) bool {
 	for s.Parent != "" {
 		if !s.Follows() {

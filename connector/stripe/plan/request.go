@@ -42,7 +42,7 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 	}
 }
 
-// selectFields returns the selection of fields of a stream, nil for all, and what Stripe must be asked for to show them.
+// selectFields returns a stream's field selection, nil meaning all fields, and the expansions it requires.
 func (p *planner) selectFields(row *table.Stream, at string, fields []string, incremental bool) (*rawjson.Selection, []table.Expansion) {
 	known := p.table.Fields(row)
 	if len(fields) == 0 {
@@ -66,7 +66,7 @@ func (p *planner) selectFields(row *table.Stream, at string, fields []string, in
 		}
 		for _, step := range column.Expansion.Steps {
 			if !step.Includes {
-				paths = append(paths, step.Path+".id") // what was expanded can still be joined
+				paths = append(paths, step.Path+".id") // keeps expanded objects joinable
 			}
 		}
 	}
@@ -77,12 +77,12 @@ func (p *planner) selectFields(row *table.Stream, at string, fields []string, in
 		paths = append(paths, row.Cursor)
 	}
 	if key := row.ParentRef(); incremental && key != "" {
-		paths = append(paths, key) // else its rows could not be replaced by parent
+		paths = append(paths, key) // needed to replace rows by parent
 	}
 	return rawjson.Select(paths...), expansions
 }
 
-// find returns the selected stream of a name, or nil.
+// find returns the selected stream with the given name, or nil.
 func (p *planner) find(name string) *selected.Stream {
 	i := slices.IndexFunc(p.selected, func(s *selected.Stream) bool { return s.Row.Name == name })
 	if i < 0 {
@@ -115,7 +115,7 @@ func (p *planner) takeStates(states []connector.StreamState) {
 	}
 }
 
-// checkFollow refuses what a Read that never ends cannot do.
+// checkFollow rejects options that a Read without an end cannot support.
 func (p *planner) checkFollow(req connector.ReadRequest) {
 	if !req.Follow {
 		return
@@ -127,7 +127,7 @@ func (p *planner) checkFollow(req connector.ReadRequest) {
 	}
 }
 
-// endOfTime is later than any time that a state may hold.
+// endOfTime is later than any time in a state.
 const endOfTime = clock.Second(1 << 40)
 
 func (p *planner) parse(given connector.StreamState) (state.State, error) {
