@@ -17,21 +17,21 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
-// Config is a configuration that was found good.
+// Config is a validated configuration.
 type Config struct {
 	APIKey  connector.Secret
-	Start   time.Time // start_date less lookback_days, in whole seconds
-	Account string    // empty for the key's own
-	APIBase string    // empty for Stripe's own
-	MaxRate float64   // requests per second; 0 for the limits that Stripe documents
+	Start   time.Time // start_date minus lookback_days, in whole seconds
+	Account string    // empty for the key's own account
+	APIBase string    // empty for Stripe's own URL
+	MaxRate float64   // requests per second; 0 for Stripe's documented limits
 
 	Lookback   clock.Second // lookback_days
 	UpdateMode string       // auto, payload or reread
-	Overlap    clock.Second // how long an event may take to become visible
-	Settling   clock.Second // how old an event must be to be looked for
+	Overlap    clock.Second // how long after its creation an event may become visible
+	Settling   clock.Second // the minimum age of an event that a sweep looks for
 }
 
-// Mode is "live" or "test": the key decides.
+// Mode returns "live" or "test", as determined by the key.
 func (c Config) Mode() string {
 	if strings.Contains(c.APIKey.Reveal(), "_live_") {
 		return "live"
@@ -39,11 +39,11 @@ func (c Config) Mode() string {
 	return "test"
 }
 
-// maxLookbackDays bounds lookback_days.
+// maxLookbackDays is the maximum value of lookback_days.
 const maxLookbackDays = 600
 
-// Events become visible some seconds after they were created, seldom more than ten. A sweep skips events that are
-// younger than the settling lag, and looks for events that have appeared since in the period of the last sweep.
+// Events become visible some seconds after they are created, rarely more than ten. A sweep skips events younger than the
+// settling lag. It also looks for events in the last sweep's period that have appeared since. All values are in seconds.
 const (
 	defaultOverlap  = 300
 	maxOverlap      = 24 * 60 * 60
@@ -61,8 +61,8 @@ var (
 //go:embed config_schema.json
 var Schema []byte
 
-// Parse reads a configuration. Its api_base may be one of allowed, besides Stripe's own. The error is a *connector.Failure
-// that names every wrong field.
+// Parse parses and validates a configuration. Its api_base must be Stripe's own URL or one of allowed. The error is a
+// *connector.Failure that names every invalid field.
 func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error) {
 	var members map[string]json.RawMessage
 	if content := raw.JSON(); content != nil {
@@ -91,7 +91,7 @@ func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error
 	return c, nil
 }
 
-// parser takes members off a configuration and gathers what is wrong with them.
+// parser consumes the members of a configuration and collects their problems.
 type parser struct {
 	members    map[string]json.RawMessage
 	now        time.Time
@@ -102,7 +102,7 @@ func (p *parser) wrong(field, format string, args ...any) {
 	p.violations = append(p.violations, connector.Violation{Field: "config." + field, Description: fmt.Sprintf(format, args...)})
 }
 
-// take removes a member and decodes it; false if it is absent, null, or (with a violation) of the wrong type.
+// take removes and decodes a member. It reports false if the member is absent, null, or (with a violation) of the wrong type.
 func (p *parser) take(field, kind string, into any) bool {
 	raw, ok := p.members[field]
 	delete(p.members, field)
@@ -116,7 +116,7 @@ func (p *parser) take(field, kind string, into any) bool {
 	return true
 }
 
-// text takes a member that is a string; "" if there is none.
+// text removes and returns a string member, or returns "" if there is none.
 func (p *parser) text(field string) string {
 	var s string
 	p.take(field, "a string", &s)
@@ -138,7 +138,7 @@ func (p *parser) apiKey() string {
 	return key
 }
 
-// start returns the first second to read: start_date (default: a year ago) less lookback_days.
+// start returns the first second to read: start_date (default: a year ago) minus lookback_days.
 func (p *parser) start(lookbackDays int) time.Time {
 	start := p.now.AddDate(-1, 0, 0)
 	if text := p.text("start_date"); text != "" {
@@ -152,7 +152,7 @@ func (p *parser) start(lookbackDays int) time.Time {
 		start = parsed
 	}
 	start = start.AddDate(0, 0, -lookbackDays).UTC().Truncate(time.Second)
-	if epoch := time.Unix(0, 0).UTC(); start.Before(epoch) { // nothing was created earlier, and Stripe takes no negative times
+	if epoch := time.Unix(0, 0).UTC(); start.Before(epoch) { // nothing is older, and Stripe rejects negative times
 		return epoch
 	}
 	return start
@@ -165,7 +165,7 @@ func parseDate(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// wholeNumber takes a number from 0 to most; absent if there is none.
+// wholeNumber removes and returns a number from 0 to most, or returns absent if there is none.
 func (p *parser) wholeNumber(field, unit string, absent, most int) int {
 	var n float64
 	if !p.take(field, "a whole number of "+unit, &n) {
@@ -178,9 +178,9 @@ func (p *parser) wholeNumber(field, unit string, absent, most int) int {
 	return int(n)
 }
 
-// The ways to apply a change that an event announces.
+// How to apply a change announced by an event.
 const (
-	UpdateAuto    = "auto"    // the event's payload where it is of the pinned version and complete, else the object is read again
+	UpdateAuto    = "auto"    // the event's payload if it is complete and of the pinned version, otherwise the object is re-read
 	UpdatePayload = "payload" // the payload, whatever its version
 	UpdateReread  = "reread"
 )
@@ -216,7 +216,7 @@ func (p *parser) apiBase(allowed []string) string {
 		return ""
 	}
 	if normal == api.DefaultBase {
-		return "" // so that it has the limits of those who leave it out
+		return "" // so that the default limits apply
 	}
 	same := func(other string) bool {
 		other, err := api.NormalBase(other)
@@ -236,8 +236,8 @@ func (p *parser) maxRate() float64 {
 	return rate
 }
 
-// minRate and maxRate bound max_requests_per_second: a request in ten seconds is less than any account allows, and maxRate is far
-// above what Stripe allows any account.
+// minRate and maxRate bound max_requests_per_second. A request every ten seconds is below the limit of any account, and maxRate
+// is far above it.
 const (
 	minRate = 0.1
 	maxRate = 10_000
