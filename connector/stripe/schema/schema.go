@@ -15,29 +15,29 @@ var files embed.FS
 
 // Schema describes one Stripe object type.
 type Schema struct {
-	// Object is Stripe's name of the type: the value of the object property, such as "charge" or "issuing.card".
+	// Object is Stripe's name for the type, which is the value of the object property: "charge", "issuing.card".
 	Object string
-	// JSON is the JSON Schema (draft 2020-12), minified. The caller owns it.
+	// JSON is the minified JSON Schema (draft 2020-12). The caller owns it.
 	JSON json.RawMessage
-	// Relations are the fields that hold the ids of other objects, sorted by Field.
+	// Relations are the fields that hold ids of other objects, sorted by Field.
 	Relations []Relation
 }
 
-// Relation says that a field holds the id of another object.
+// Relation is a field that holds the id of another object.
 type Relation struct {
-	// Field is the path of the id: property names joined by dots, with [] after a property whose items are meant and *
-	// for the values of a map whose keys are not known. "customer", "transfer_data.destination", "discounts[]" and
-	// "tax_rates[].id" are such paths. Where Stripe embeds the whole object, the path ends in ".id". Where the field is
-	// expandable and was expanded, it holds the object instead of the id.
+	// Field is the path of the id: property names joined by dots, with [] after a property to mean its items and * for the
+	// values of a map with arbitrary keys. Examples are "customer", "transfer_data.destination", "discounts[]" and
+	// "tax_rates[].id". If Stripe embeds the whole object, the path ends in ".id". An expandable field that was expanded
+	// holds the object instead of the id.
 	//
-	// The items of an embedded list are children of the object that embeds them, so their ids are not relations.
+	// Items of an embedded list are children of the object that embeds them, so their ids are not relations.
 	Field string
-	// Objects are the object types that the id may belong to, sorted. A deleted object keeps its type. Some of the types
-	// cannot be listed, such as "application", and have no schema.
+	// Objects are the object types that the id may belong to, sorted. A deleted object keeps its type. Some types, such as
+	// "application", cannot be listed and have no schema.
 	Objects []string
 }
 
-// Lookup returns the schema of an object type, and reports whether there is one. It reads the embedded text on each call, and is
+// Lookup returns the schema of an object type, and reports whether it exists. It parses the embedded text on each call, and is
 // safe for concurrent use.
 func Lookup(object string) (Schema, bool) {
 	text, err := files.ReadFile("objects/" + object + ".json")
@@ -47,9 +47,9 @@ func Lookup(object string) (Schema, bool) {
 	return Schema{Object: object, JSON: minify(text), Relations: relations(object)}, true
 }
 
-// Objects returns the object types that have a schema, sorted.
+// Objects returns the object types with a schema, sorted.
 func Objects() []string {
-	// The pattern is well-formed, which is all that Glob can complain about.
+	// Glob fails only on a malformed pattern.
 	paths, _ := fs.Glob(files, "objects/*.json")
 	objects := make([]string, 0, len(paths))
 	for _, path := range paths {
@@ -59,7 +59,7 @@ func Objects() []string {
 	return objects
 }
 
-// minify removes the line breaks and the tabs that follow them. The generator writes no other white space, and JSON
+// minify removes line breaks and the tabs that follow them. The generator writes no other white space outside strings, and its
 // strings contain neither.
 func minify(text []byte) json.RawMessage {
 	out := make(json.RawMessage, 0, len(text))
@@ -71,7 +71,7 @@ func minify(text []byte) json.RawMessage {
 	return out
 }
 
-// relations reads lines of a field and its object types. An object type without relations has no file.
+// relations parses lines of a field and its object types. An object type without relations has no file.
 func relations(object string) []Relation {
 	text, err := files.ReadFile("relations/" + object + ".txt")
 	if err != nil {
