@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sink is an http.ResponseWriter that drops the body.
+// sink is an http.ResponseWriter that discards the body.
 type sink struct {
 	header http.Header
 	status int
@@ -18,7 +18,7 @@ func (w *sink) Header() http.Header         { return w.header }
 func (w *sink) WriteHeader(status int)      { w.status = status }
 func (w *sink) Write(p []byte) (int, error) { w.bytes += int64(len(p)); return len(p), nil }
 
-// BenchmarkPage says what a page of 100 objects costs, without the network.
+// BenchmarkPage measures rendering a page of 100 objects, without the network.
 func BenchmarkPage(b *testing.B) {
 	for _, path := range []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/subscriptions", "/v1/events"} {
 		b.Run(path[4:], func(b *testing.B) {
@@ -38,7 +38,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory says what an account of 100,000 charges keeps, all pages having been read once.
+// BenchmarkMemory measures the memory held by an account of 100,000 charges once every page has been read.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		var before, after runtime.MemStats
@@ -62,7 +62,7 @@ func get(url string) *http.Request {
 	return request
 }
 
-// BenchmarkServer reads pages of 100 charges over loopback, with as many clients as there are processors.
+// BenchmarkServer reads pages of 100 charges over loopback, with one client per processor.
 func BenchmarkServer(b *testing.B) {
 	s, client := serve(b, Options{Objects: map[string]int{"/v1/charges": 100_000}})
 	b.ReportAllocs()

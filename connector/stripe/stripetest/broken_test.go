@@ -43,7 +43,7 @@ func TestBrokenRetrieval(t *testing.T) {
 	fetch[page](t, s, "/v1/charges/"+ids[1])
 }
 
-// TestBrokenPage isolates the object that breaks pages, which works by shrinking them only.
+// TestBrokenPage isolates the object that breaks pages, which requires shrinking them.
 func TestBrokenPage(t *testing.T) {
 	s := New(fixed())
 	ids, _ := readAll(t, s, "/v1/charges", "", "100")
@@ -65,7 +65,7 @@ func TestBrokenPage(t *testing.T) {
 	fetch[page](t, s, "/v1/charges/"+ids[7])
 }
 
-// TestCutWithinObject cuts a page within the object that breaks it, whose id arrives.
+// TestCutWithinObject cuts a page inside the object that breaks it, after the object's id.
 func TestCutWithinObject(t *testing.T) {
 	s, client := serve(t, fixed())
 	ids, _ := readAll(t, s, "/v1/charges", "", "100")
@@ -152,7 +152,7 @@ func TestUnreadable(t *testing.T) {
 	want("the parent's retrieval broken", "/v1/customers/{customer}/tax_ids", taxIDs...)
 }
 
-// TestFaultsByCaller hits requests of one account, and of one key.
+// TestFaultsByCaller injects faults for one account and for one key.
 func TestFaultsByCaller(t *testing.T) {
 	s := New(fixed())
 	connected := s.ConnectedAccounts()[0]

@@ -51,7 +51,7 @@ func jsonIndent(b *strings.Builder, text string) error {
 	return nil
 }
 
-// TestDistort shows an object as edited in every answer that has it, and as it was again.
+// TestDistort checks that every response shows the edited object, and the original one once the edits are undone.
 func TestDistort(t *testing.T) {
 	options := newClock().options()
 	options.Objects = map[string]int{"/v1/invoices/{invoice}/lines": 12}
@@ -116,7 +116,7 @@ func TestDistort(t *testing.T) {
 	}
 }
 
-// TestEditedAnswers changes pages, objects and errors as a whole.
+// TestEditedAnswers edits whole pages, objects and errors.
 func TestEditedAnswers(t *testing.T) {
 	s := New(fixed())
 	id := newestID(s, "/v1/charges")
@@ -139,7 +139,7 @@ func TestEditedAnswers(t *testing.T) {
 	}
 }
 
-// TestExtremes shows an object of 5 MiB and an id of 5,000 letters.
+// TestExtremes reads an object of 5 MiB and an id of 5,000 letters.
 func TestExtremes(t *testing.T) {
 	s := New(newClock().options())
 	long := strings.Repeat("summer", 5000/6) + "sale"
@@ -181,7 +181,7 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
-// TestUndocumentedEvents adds events that the pinned version does not have.
+// TestUndocumentedEvents adds events of types that the pinned version does not have.
 func TestUndocumentedEvents(t *testing.T) {
 	s := New(newClock().options())
 	customer, invoice := newestID(s, "/v1/customers"), newestID(s, "/v1/invoices")
@@ -224,7 +224,7 @@ func TestUndocumentedEvents(t *testing.T) {
 	}
 }
 
-// TestSetOldEvents changes the shape of payloads, of new events only.
+// TestSetOldEvents checks that changing the shape of payloads affects only new events.
 func TestSetOldEvents(t *testing.T) {
 	c := newClock()
 	s := New(c.options())

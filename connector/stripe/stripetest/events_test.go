@@ -60,7 +60,7 @@ func TestEventFilters(t *testing.T) {
 	}
 }
 
-// TestLateVisibility creates objects whose events and list entries come late, and finds that all come in the end.
+// TestLateVisibility creates objects whose events and list entries are delayed, and checks that all of them eventually appear.
 func TestLateVisibility(t *testing.T) {
 	c := newClock()
 	options := c.options()
@@ -110,7 +110,7 @@ func TestOldEventsHaveAnotherShape(t *testing.T) {
 	}
 }
 
-// TestShuffledTies lists the same events, in an order that differs only within a second.
+// TestShuffledTies checks that shuffling lists the same events, reordered only within a second.
 func TestShuffledTies(t *testing.T) {
 	orders := map[bool][]string{}
 	for _, shuffled := range []bool{false, true} {

@@ -50,7 +50,7 @@ func Example() {
 		Now:     func() time.Time { return now },
 	})
 	defer stripe.Close()
-	// The first request fails as if Stripe were overloaded.
+	// The first request fails as if it exceeded a rate limit.
 	stripe.Inject(stripetest.Fault{Kind: stripetest.RateLimited, Times: 1})
 
 	for range 2 {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// serve starts a server that the test closes, and a client for it.
+// serve starts a server that is closed at the end of the test, and returns it with a client.
 func serve(t testing.TB, options Options) (*Server, *http.Client) {
 	t.Helper()
 	s := NewServer(options)
@@ -24,7 +24,7 @@ func serve(t testing.TB, options Options) (*Server, *http.Client) {
 	return s, &http.Client{Transport: transport}
 }
 
-// try sends a request to a server and returns what comes back: the body, and what broke reading it.
+// try sends a request and returns the response, its body, and any error from reading the body.
 func try(t testing.TB, ctx context.Context, client *http.Client, url string) (response *http.Response, body string, err error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -97,7 +97,7 @@ func TestHangingAndSlow(t *testing.T) {
 		time.Since(begin) < 80*time.Millisecond {
 		t.Error(err, time.Since(begin))
 	}
-	// Closing the server ends a request that still hangs.
+	// Closing the server ends a hanging request.
 	done := make(chan error)
 	go func() {
 		_, _, err := try(t, context.WithoutCancel(t.Context()), client, s.URL+"/v1/charges")
@@ -112,7 +112,7 @@ func TestHangingAndSlow(t *testing.T) {
 	}
 }
 
-// TestFaultsAreChosen checks which requests a fault hits.
+// TestFaultsAreChosen checks which requests a fault affects.
 func TestFaultsAreChosen(t *testing.T) {
 	pattern := func(fault Fault, paths ...string) string {
 		s := New(fixed())

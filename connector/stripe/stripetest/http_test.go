@@ -132,7 +132,7 @@ func TestDeletedObjects(t *testing.T) {
 	}
 }
 
-// TestIDsWithSlashes retrieves objects whose ids users chose.
+// TestIDsWithSlashes retrieves objects with ids chosen by users.
 func TestIDsWithSlashes(t *testing.T) {
 	s := New(fixed())
 	n := 0
@@ -190,7 +190,7 @@ func TestHeadersAndGzip(t *testing.T) {
 	}
 }
 
-// TestLayout compares with encoding/json: Stripe indents by two spaces.
+// TestLayout compares the layout with that of encoding/json, since Stripe indents by two spaces.
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	options := fixed()

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fixed are options whose answers are the same on every day.
+// fixed returns options that produce the same responses every day.
 func fixed() Options {
 	now := time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 	return Options{Now: func() time.Time { return now }}
@@ -28,7 +28,7 @@ type page struct {
 	URL     string            `json:"url"`
 }
 
-// call sends a request and returns the answer.
+// call sends a request and returns the response.
 func call(t testing.TB, s http.Handler, target string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	request := get(target)
@@ -40,7 +40,7 @@ func call(t testing.TB, s http.Handler, target string, header ...string) *httpte
 	return w
 }
 
-// fetch sends a request that has to succeed and decodes the answer.
+// fetch sends a request that must succeed and decodes the response.
 func fetch[T any](t testing.TB, s http.Handler, target string, header ...string) (v T) {
 	t.Helper()
 	w := call(t, s, target, header...)
@@ -53,7 +53,8 @@ func fetch[T any](t testing.TB, s http.Handler, target string, header ...string)
 	return v
 }
 
-// errorOf sends a request that has to fail.
+// errorOf sends a request that must fail, and returns the error.
+// readAll reads a list page by page and returns the ids in order.
 func errorOf(t testing.TB, s http.Handler, target string, header ...string) (status int, e struct{ Code, Message, Param, Type string }) {
 	t.Helper()
 	w := call(t, s, target, header...)
@@ -102,7 +103,7 @@ func idOf(t testing.TB, object json.RawMessage) string {
 	return v.ID
 }
 
-// lists returns requests for every list: each path with its placeholders filled and its required parameters given.
+// lists returns a request for every list, with the path's placeholders and the required parameters filled in.
 func lists(s *Stripe) map[string]string {
 	all := map[string]string{}
 	for i := range s.model.routes {
@@ -135,7 +136,7 @@ func newestParent(s *Stripe, r *route) string {
 	return s.stores[kind].id(all[len(all)-1])
 }
 
-// sample returns a value that a required parameter accepts.
+// sample returns a valid value for a required parameter.
 func sample(s *Stripe, r *route, p *param) (name, value string) {
 	relation := s.stores[r.kinds[0]].kind.relation(p.name)
 	switch {

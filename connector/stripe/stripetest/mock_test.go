@@ -11,7 +11,7 @@ import (
 	"github.com/stripe/stripe-mock/server"
 )
 
-// stripeMock returns the official stripe-mock, in this process.
+// stripeMock returns the official stripe-mock, running in this process.
 func stripeMock(t testing.TB) http.Handler {
 	t.Helper()
 	spec, err := server.LoadSpec(stripemock.OpenAPISpec, "")
@@ -29,11 +29,11 @@ func stripeMock(t testing.TB) http.Handler {
 	return http.HandlerFunc(stub.HandleRequest)
 }
 
-// TestAgreesWithStripeMock sends the same requests to both, and compares which are accepted.
+// TestAgreesWithStripeMock sends the same requests to both and compares which ones are accepted.
 func TestAgreesWithStripeMock(t *testing.T) {
 	t.Parallel()
 	s, mock := New(fixed()), stripeMock(t)
-	// What Stripe refuses and stripe-mock does not check, by the end of the query.
+	// Requests, by the end of their query, that Stripe rejects and stripe-mock does not check.
 	unchecked := []string{"limit=0", "limit=1000", "created[foo]=1"}
 	for path, target := range lists(s) {
 		route, _ := s.model.match(splitPath(path))
@@ -44,7 +44,7 @@ func TestAgreesWithStripeMock(t *testing.T) {
 			"created[gte]=1", "created=5", "created[foo]=1", "expand[]=data"}
 		for _, p := range route.route.params {
 			if strings.Contains(path, "/upcoming/") || strings.Contains(path, "/preview/") {
-				// Their parameters describe a whole invoice, which nobody reads here.
+				// Their parameters describe a whole invoice, which this test does not construct.
 				break
 			}
 			variations = append(variations, p.name+"=bogus value", p.name+"[a]=1", p.name+"[]=a", p.name+"=true", p.name+"=5")
@@ -62,7 +62,7 @@ func TestAgreesWithStripeMock(t *testing.T) {
 				continue
 			}
 			if notFound(ours) || strings.HasPrefix(variation, "expand") {
-				// stripe-mock has one fixture of everything, and ignores unknown expansions.
+				// stripe-mock has one fixture per type, and ignores unknown expansions.
 				continue
 			}
 			if (ours.Code == 200) != (theirs.Code == 200) {
@@ -73,7 +73,7 @@ func TestAgreesWithStripeMock(t *testing.T) {
 	}
 }
 
-// rangeBound says whether a variation is an unknown bound of a range, which stripe-mock does not check.
+// rangeBound reports whether a variation is an unknown range bound, which stripe-mock does not check.
 func rangeBound(r *route, variation string) bool {
 	name, ok := strings.CutSuffix(variation, "[a]=1")
 	return ok && (name == "created" || r.param(name) != nil && r.param(name).shape == "range")
@@ -112,7 +112,7 @@ func notFound(w *httptest.ResponseRecorder) bool {
 	return strings.Contains(w.Body.String(), "resource_missing")
 }
 
-// TestRetrievalAgreesWithStripeMock retrieves one object of each kind from both.
+// TestRetrievalAgreesWithStripeMock retrieves one object of each kind from both servers.
 func TestRetrievalAgreesWithStripeMock(t *testing.T) {
 	t.Parallel()
 	s, mock := New(fixed()), stripeMock(t)

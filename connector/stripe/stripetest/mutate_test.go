@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// clock is a clock that a test drives.
+// clock is a clock controlled by the test.
 type clock struct{ now time.Time }
 
 func newClock() *clock { return &clock{time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)} }
@@ -23,7 +23,7 @@ func (c *clock) options() Options { return Options{Now: func() time.Time { retur
 
 func (c *clock) wait(d time.Duration) { c.now = c.now.Add(d) }
 
-// watched are lists whose every change has an event with the object in it.
+// watched are the lists for which every change has an event containing the object.
 var watched = map[string]string{"customer": "/v1/customers", "product": "/v1/products", "price": "/v1/prices", "plan": "/v1/plans",
 	"coupon": "/v1/coupons", "invoice": "/v1/invoices", "subscription": "/v1/subscriptions", "charge": "/v1/charges",
 	"payment_intent": "/v1/payment_intents", "dispute": "/v1/disputes", "payout": "/v1/payouts", "transfer": "/v1/transfers",
@@ -40,7 +40,7 @@ func snapshot(s *Stripe) map[string]map[string]string {
 	return all
 }
 
-// TestEventsTellEveryChange changes the data at random, and replays the events on a copy: it has to become the truth.
+// TestEventsTellEveryChange makes random changes and replays the events on a copy, which must end up equal to the truth.
 func TestEventsTellEveryChange(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
@@ -73,7 +73,7 @@ func TestEventsTellEveryChange(t *testing.T) {
 	}
 }
 
-// change does one thing that is possible.
+// change makes one random change.
 func change(t *testing.T, s *Stripe, random *rand.Rand) {
 	t.Helper()
 	path := slices.Sorted(maps.Values(watched))[random.IntN(len(watched))]
@@ -118,7 +118,7 @@ func newestID(s *Stripe, path string) string {
 	return ""
 }
 
-// replay applies an event to a copy.
+// replay applies an event to a replica.
 func replay(t *testing.T, replica map[string]map[string]string, text json.RawMessage) {
 	t.Helper()
 	e := decode[struct {
@@ -172,7 +172,7 @@ func TestCreateWithFields(t *testing.T) {
 	}
 }
 
-// TestCanceledSubscriptionLeavesTheDefaultList is a trap: as a cursor, it is gone as well.
+// TestCanceledSubscriptionLeavesTheDefaultList checks that a canceled subscription also stops working as a cursor.
 func TestCanceledSubscriptionLeavesTheDefaultList(t *testing.T) {
 	s := New(newClock().options())
 	id := idOf(t, fetch[page](t, s, "/v1/subscriptions?limit=1").Data[0])
@@ -193,7 +193,7 @@ func TestCanceledSubscriptionLeavesTheDefaultList(t *testing.T) {
 	}
 }
 
-// TestBalanceTransactionsSettle without an event.
+// TestBalanceTransactionsSettle checks that balance transactions settle without an event.
 func TestBalanceTransactionsSettle(t *testing.T) {
 	c := newClock()
 	s := New(c.options())
@@ -212,8 +212,8 @@ func TestBalanceTransactionsSettle(t *testing.T) {
 	}
 }
 
-// TestEmbeddedBalanceTransactionsStay checks that embedded balance transactions don't change, since no event announces that they
-// have settled.
+// TestEmbeddedBalanceTransactionsStay checks that embedded balance transactions do not change when they settle, since no event
+// announces that.
 func TestEmbeddedBalanceTransactionsStay(t *testing.T) {
 	c := newClock()
 	options := c.options()
@@ -266,7 +266,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestChangesAnnouncedByOthers creates and changes objects whose changes are announced only by the events of another object.
+// TestChangesAnnouncedByOthers creates and changes objects whose changes are announced only by another object's events.
 func TestChangesAnnouncedByOthers(t *testing.T) {
 	for path, want := range map[string]struct{ relation, teller, created, updated string }{
 		"/v1/refunds": {"charge", "/v1/charges", "charge.refunded", "charge.refund.updated"},
@@ -306,7 +306,7 @@ func TestChangesAnnouncedByOthers(t *testing.T) {
 	}
 }
 
-// TestDetachedPaymentMethod finds in the event of a detachment that the payment method has no customer any more.
+// TestDetachedPaymentMethod checks that a detachment's event shows the payment method without a customer.
 func TestDetachedPaymentMethod(t *testing.T) {
 	s := New(newClock().options())
 	id, err := s.Create("/v1/customers/" + newestID(s, "/v1/customers") + "/payment_methods")

@@ -63,7 +63,7 @@ func compile(t testing.TB, object string) *jsonschema.Schema {
 	return compiled
 }
 
-// TestIDsPointToObjects follows every relation of every object that the schemas know.
+// TestIDsPointToObjects follows every relation in the schemas, for every object.
 func TestIDsPointToObjects(t *testing.T) {
 	t.Parallel()
 	s := New(fixed())
@@ -138,7 +138,7 @@ func follow(v any, path string) []string {
 	return ids
 }
 
-// TestRelationsFitTogether checks that what points to the same thing in two ways agrees.
+// TestRelationsFitTogether checks that relations that lead to the same object in two ways agree.
 func TestRelationsFitTogether(t *testing.T) {
 	s := New(fixed())
 	type object struct {
@@ -180,7 +180,7 @@ func TestRelationsFitTogether(t *testing.T) {
 	}
 }
 
-// TestFilters compares filtered lists with what a filter of our own finds.
+// TestFilters compares filtered lists with the results of an independent filter.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	s := New(fixed())
@@ -216,7 +216,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestExpansion compares expanded properties with the objects that they stand for.
+// TestExpansion compares expanded properties with the objects they refer to.
 func TestExpansion(t *testing.T) {
 	s := New(fixed())
 	expanded := 0
@@ -246,7 +246,7 @@ func TestExpansion(t *testing.T) {
 	}
 }
 
-// Kinds whose ids are fixed, such as countries, cannot have more objects than ids, whatever the options say.
+// A kind with fixed ids, such as countries, cannot have more objects than ids, whatever the options say.
 func TestMoreObjectsThanFixedIDs(t *testing.T) {
 	t.Parallel()
 	s := New(Options{Objects: map[string]int{"*": 60}})

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestPagingIsComplete reads lists with pages of several sizes, also where all objects share a second, and compares with the
-// truth.
+// TestPagingIsComplete reads lists with pages of several sizes and compares them with the truth, including the case in which
+// all objects were created in the same second.
 func TestPagingIsComplete(t *testing.T) {
 	t.Parallel()
 	for name, density := range map[string]Density{"even": Even, "bursty": Bursty, "growing": Growing, "one second": OneSecond} {
@@ -68,7 +68,7 @@ func TestTruthIsWhatTheListSays(t *testing.T) {
 	}
 }
 
-// TestEndingBefore goes through a list backwards.
+// TestEndingBefore reads a list backward.
 func TestEndingBefore(t *testing.T) {
 	s := New(fixed())
 	want, _ := readAll(t, s, "/v1/charges", "", "100")
@@ -89,7 +89,7 @@ func TestEndingBefore(t *testing.T) {
 	}
 }
 
-// TestCreatedWindowsPartition cuts the span into windows and finds every object in exactly one.
+// TestCreatedWindowsPartition divides the time span into windows and checks that every object is in exactly one.
 func TestCreatedWindowsPartition(t *testing.T) {
 	for name, density := range map[string]Density{"even": Even, "bursty": Bursty, "one second": OneSecond} {
 		options := fixed()
@@ -120,7 +120,7 @@ func TestCreatedWindowsPartition(t *testing.T) {
 	}
 }
 
-// TestEmbeddedLists compares every embedded list with the list that it is the beginning of.
+// TestEmbeddedLists checks that every embedded list is the beginning of the full list.
 func TestEmbeddedLists(t *testing.T) {
 	t.Parallel()
 	s := New(fixed())

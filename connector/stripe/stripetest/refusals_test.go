@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestRefusals compares status, code and words with what public reports show.
+// TestRefusals compares status, code and message with those in public reports.
 func TestRefusals(t *testing.T) {
 	const key = "rk_live_51abcdefghWXYZ"
 	s := New(fixed())
@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusalsVary in status and in the permission they name.
+// TestRefusalsVary varies the status of refusals and the permission they name.
 func TestRefusalsVary(t *testing.T) {
 	s := New(fixed())
 	s.Inject(Fault{Kind: PermissionMissing, Path: "/v1/customers", Query: "data.sources", Reason: "rak_source_read", Status: 401})
@@ -82,7 +82,7 @@ func TestRefusalsVary(t *testing.T) {
 	}
 }
 
-// TestPermissionsComeAndGo changes what a key may read while it is used.
+// TestPermissionsComeAndGo changes a key's permissions while the key is in use.
 func TestPermissionsComeAndGo(t *testing.T) {
 	options := fixed()
 	options.Keys = map[string]Key{"rk_test_1": {Permissions: []string{"rak_customer_read"}}}
@@ -107,7 +107,7 @@ func TestPermissionsComeAndGo(t *testing.T) {
 	fetch[page](t, s, "/v1/issuing/cards", "Authorization", "Bearer sk_test_1")
 }
 
-// TestExpansionsNeedPermission reads lists that the key may read, and expands what it may not read.
+// TestExpansionsNeedPermission reads lists that the key may read, with expansions that it may not.
 func TestExpansionsNeedPermission(t *testing.T) {
 	options := fixed()
 	permissions := []string{"rak_customer_read", "rak_charge_read", "rak_tax_id_read", "rak_invoice_read", "rak_product_read"}
@@ -119,7 +119,7 @@ func TestExpansionsNeedPermission(t *testing.T) {
 		"/v1/customers?expand[]=data.tax_ids":                                                "",
 		"/v1/customers?expand[]=data.tax_ids&expand[]=data.subscriptions":                    "rak_subscription_read",
 		"/v1/charges?expand[]=data.customer":                                                 "",
-		"/v1/invoices/" + newestID(s, "/v1/invoices") + "/lines?expand[]=data.price.product": "", // a line has its price in any case
+		"/v1/invoices/" + newestID(s, "/v1/invoices") + "/lines?expand[]=data.price.product": "", // a line includes its price anyway
 		"/v1/charges?expand[]=data.refunds":                                                  "",
 		"/v1/charges?expand[]=data.balance_transaction":                                      "rak_balance_transaction_source_read",
 		"/v1/charges?expand[]=data.invoice.subscription":                                     "rak_subscription_read",
@@ -134,7 +134,7 @@ func TestExpansionsNeedPermission(t *testing.T) {
 	}
 }
 
-// TestKeysOfTwoAccounts reads with a key of each, where neither may ask whose it is.
+// TestKeysOfTwoAccounts reads with a key of each of two accounts, neither of which may read its own account object.
 func TestKeysOfTwoAccounts(t *testing.T) {
 	s := New(fixed())
 	other := s.ConnectedAccounts()[0]

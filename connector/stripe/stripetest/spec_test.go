@@ -9,7 +9,7 @@ import (
 	stripemock "github.com/stripe/stripe-mock/embedded"
 )
 
-// document is the part of Stripe's OpenAPI document that the tests read.
+// document is the part of Stripe's OpenAPI document that these tests read.
 type document struct {
 	Paths map[string]map[string]struct {
 		Parameters []struct {
@@ -32,7 +32,7 @@ type responseSchema struct {
 func openAPI(t testing.TB) document {
 	t.Helper()
 	var d document
-	// Other methods have other shapes; only GET is looked at.
+	// Only GET is decoded; other methods have other shapes.
 	var raw struct {
 		Paths      map[string]map[string]json.RawMessage
 		Components json.RawMessage
@@ -56,7 +56,7 @@ func openAPI(t testing.TB) document {
 	return d
 }
 
-// listEndpoints returns the paths that answer with a list, and the names of their parameters.
+// listEndpoints returns the paths that return a list, with the names of their parameters.
 func (d document) listEndpoints() map[string][]string {
 	found := map[string][]string{}
 	for path, methods := range d.Paths {
@@ -79,7 +79,7 @@ func (d document) listEndpoints() map[string][]string {
 	return found
 }
 
-// unserved are list endpoints that the simulated Stripe does not have.
+// unserved are the list endpoints that the simulated Stripe does not support.
 var unserved = []string{}
 
 func TestEveryListEndpointIsServed(t *testing.T) {
@@ -117,7 +117,7 @@ func TestEveryListEndpointIsServed(t *testing.T) {
 	}
 }
 
-// checkParameters compares the parameters that a route takes with those of the document.
+// checkParameters compares a route's parameters with the document's.
 func checkParameters(t *testing.T, r *route, names []string) {
 	t.Helper()
 	var ours []string

@@ -10,7 +10,7 @@ import (
 
 var busy = []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/subscriptions", "/v1/refunds", "/v1/customers/{customer}/sources"}
 
-// TestTraffic makes 140 changes a second, whose events come up to 20 s late.
+// TestTraffic makes 140 changes a second, with events delayed by up to 20 seconds.
 func TestTraffic(t *testing.T) {
 	c := newClock()
 	options := c.options()
@@ -56,7 +56,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// TestTrafficRuns for a moment of real time.
+// TestTrafficRuns runs traffic for a moment of real time.
 func TestTrafficRuns(t *testing.T) {
 	s := New(Options{})
 	before := s.Count("/v1/events")
@@ -69,7 +69,7 @@ func TestTrafficRuns(t *testing.T) {
 	}
 }
 
-// BenchmarkTraffic says what a change costs in an account that has had b.N of them.
+// BenchmarkTraffic measures a change in an account that has already had up to b.N of them.
 func BenchmarkTraffic(b *testing.B) {
 	c := newClock()
 	options := c.options()
@@ -86,7 +86,7 @@ func BenchmarkTraffic(b *testing.B) {
 			c.wait(time.Second)
 		}
 	}
-	// A page of charges is as cheap as before.
+	// Reading a page of charges must be as cheap as before.
 	begin := time.Now()
 	call(b, s, "/v1/charges?limit=100&expand[]=data.refunds")
 	b.ReportMetric(float64(time.Since(begin).Microseconds()), "µs/page")

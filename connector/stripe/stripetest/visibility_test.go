@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestIndependentVisibility finds, while customers are created, every combination of what is visible of one: its event, its place
-// in the list, and itself.
+// TestIndependentVisibility creates customers and checks that every combination occurs of whether the event, the list entry and
+// the object itself are visible.
 func TestIndependentVisibility(t *testing.T) {
 	c := newClock()
 	s := New(c.options())
@@ -50,7 +50,7 @@ func TestIndependentVisibility(t *testing.T) {
 	}
 }
 
-// TestHiddenParent asks for what is below, and what belongs to, a customer that cannot be retrieved yet.
+// TestHiddenParent requests what is below a customer that cannot be retrieved yet, and objects that belong to it.
 func TestHiddenParent(t *testing.T) {
 	c := newClock()
 	options := c.options()
@@ -71,7 +71,7 @@ func TestHiddenParent(t *testing.T) {
 	}
 }
 
-// TestDate shows Stripe's clock, which is wrong and jumps.
+// TestDate checks that the Date header shows Stripe's clock, even when that is wrong or jumps.
 func TestDate(t *testing.T) {
 	c := newClock()
 	c.now = c.now.Add(999 * time.Millisecond)
@@ -105,7 +105,7 @@ func TestDate(t *testing.T) {
 	}
 }
 
-// TestDateOverHTTP finds that net/http adds no date of its own.
+// TestDateOverHTTP checks that net/http does not add a Date of its own.
 func TestDateOverHTTP(t *testing.T) {
 	s, client := serve(t, fixed())
 	for header, want := range map[string]string{"": "Fri, 01 Mar 2024 12:00:00 GMT", "Date:": "", "Date: yesterday": "yesterday"} {
