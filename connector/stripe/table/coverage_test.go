@@ -11,7 +11,7 @@ import (
 	"github.com/stripe/stripe-mock/embedded"
 )
 
-// notStreams lists the list endpoints that are not streams, with the reason for each.
+// notStreams lists the list endpoints that are not streams, with the reasons.
 var notStreams = map[string]string{
 	"/v1/charges/search":         "search returns what the list contains, with a delay",
 	"/v1/customers/search":       "search returns what the list contains, with a delay",
@@ -36,7 +36,7 @@ var notStreams = map[string]string{
 	"/v1/tax/transactions/{}/line_items": "Stripe doesn't list the tax transactions that have these items",
 }
 
-// newerThanDocument lists the list endpoints of stripe-go v76.25.0 that the OpenAPI document doesn't contain yet.
+// newerThanDocument lists the list endpoints of stripe-go v76.25.0 that are not in the OpenAPI document yet.
 var newerThanDocument = []string{
 	"/v1/billing/meters", "/v1/billing/meters/{}/event_summaries", "/v1/entitlements/active_entitlements",
 	"/v1/entitlements/features", "/v1/forwarding/requests",
@@ -74,7 +74,7 @@ func openAPI(t *testing.T) document {
 	return d
 }
 
-// lists returns the document's list endpoints, with {} for each parameter.
+// lists returns the document's list endpoints, with each path parameter replaced by {}.
 func (d document) lists() []string {
 	var paths []string
 	for path, operations := range d.Paths {
@@ -86,8 +86,8 @@ func (d document) lists() []string {
 	return paths
 }
 
-// TestEveryListEndpointIsAStream derives the list endpoints from the OpenAPI document. Each must have a row or a reason for
-// not having one.
+// TestEveryListEndpointIsAStream takes the list endpoints from the OpenAPI document. Each must have a row, or a reason for not
+// having one.
 func TestEveryListEndpointIsAStream(t *testing.T) {
 	lists := openAPI(t).lists()
 	if len(lists) != 119 {
@@ -116,8 +116,8 @@ func TestEveryListEndpointIsAStream(t *testing.T) {
 	}
 }
 
-// TestObjectsOutsideOfLists checks that endpoints of a single object are documented, and that objects that no endpoint
-// lists have parents that are listed.
+// TestObjectsOutsideOfLists checks that the endpoints of a single object are in the document, and that objects without a list
+// endpoint have listed parents.
 func TestObjectsOutsideOfLists(t *testing.T) {
 	d, streams := openAPI(t), Streams()
 	known := map[string]bool{}
@@ -134,7 +134,7 @@ func TestObjectsOutsideOfLists(t *testing.T) {
 	}
 }
 
-// TestCursorsAreFilters compares the column Cursor with the created filters of the document.
+// TestCursorsAreFilters compares Stream.Cursor with the created filters in the document.
 func TestCursorsAreFilters(t *testing.T) {
 	d := openAPI(t)
 	for _, row := range Streams() {
@@ -153,7 +153,7 @@ func TestCursorsAreFilters(t *testing.T) {
 // eventsOfNoStream lists the event types whose objects no endpoint lists.
 var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
 
-// TestEveryEventIsOfAStream compares the columns Events and Deleted with the event types of the document.
+// TestEveryEventIsOfAStream compares Stream.Events and Stream.Deleted with the event types in the document.
 func TestEveryEventIsOfAStream(t *testing.T) {
 	types := documentedEvents(t)
 	used := map[string]bool{}
@@ -183,7 +183,7 @@ func TestEveryEventIsOfAStream(t *testing.T) {
 	}
 }
 
-// documentedEvents returns all event types, which are those that webhook endpoints can subscribe to.
+// documentedEvents returns all event types, namely those that webhook endpoints can subscribe to.
 func documentedEvents(t *testing.T) []string {
 	t.Helper()
 	var d struct {

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite generated documents")
 
-// TestStreamsDocument keeps docs/streams.md, which is generated: run with -update to rewrite it.
+// TestStreamsDocument checks that docs/streams.md, which is generated, is up to date. Run it with -update to rewrite the file.
 func TestStreamsDocument(t *testing.T) {
 	const file = "../../../docs/streams.md"
 	want := streamsDocument(Streams())
@@ -33,7 +33,7 @@ func TestStreamsDocument(t *testing.T) {
 	}
 }
 
-// introduction stands above the table of docs/streams.md.
+// introduction precedes the table in docs/streams.md.
 const introduction = `# Streams
 
 Generated from [connector/stripe/table/streams.go](../connector/stripe/table/streams.go) and the schemas; don't edit.
@@ -92,7 +92,7 @@ func code(text string) string {
 	return "`" + text + "`"
 }
 
-// columns returns the columns of an object that Stripe shows only if they are expanded, with how they are offered.
+// columns returns the columns of an object that Stripe includes only if they are expanded, and when they can be selected.
 func columns(p property, above string) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(p.Properties)) {
@@ -107,7 +107,7 @@ func columns(p property, above string) string {
 	return strings.Join(all, ", ")
 }
 
-// howFresh returns how changes of a stream arrive.
+// howFresh describes how a stream's changes arrive.
 func howFresh(streams Table, s *Stream) string {
 	switch {
 	case s.AppendOnly():
@@ -126,7 +126,7 @@ func howFresh(streams Table, s *Stream) string {
 	return "all are re-listed"
 }
 
-// howRead returns which requests a stream costs.
+// howRead describes the requests that reading a stream takes.
 func howRead(s *Stream) string {
 	switch {
 	case s.Inline && s.Expand:

@@ -14,7 +14,7 @@ func TestFreshness(t *testing.T) {
 	for name, want := range map[string]connector.Freshness{
 		"charges":                       connector.ByEvents,
 		"events":                        connector.ByEvents,
-		"invoice_line_items":            connector.ByEvents, // those of its invoice
+		"invoice_line_items":            connector.ByEvents, // by the events of their invoice
 		"refunds":                       connector.ByEvents,
 		"checkout_sessions":             connector.ByTrailing,
 		"checkout_session_line_items":   connector.ByTrailing,
@@ -32,7 +32,7 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// TestSweptStreamsCanBeReread checks that the object, or the children, of every event can be requested.
+// TestSweptStreamsCanBeReread checks that the object of every event, or its children, can be requested.
 func TestSweptStreamsCanBeReread(t *testing.T) {
 	streams, d := Streams(), openAPI(t)
 	known := map[string]bool{}

@@ -88,7 +88,7 @@ func TestFieldsProblem(t *testing.T) {
 func TestColumns(t *testing.T) {
 	tests := map[string]struct {
 		stream, path string
-		expand       string // what Stripe is asked for
+		expand       string // what Stripe must expand
 		problem      string
 	}{
 		"shown anyway":               {"charges", "billing_details.email", "", ""},
@@ -128,7 +128,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsIncludable holds that no field that Stripe shows only on request looks like a secret.
+// TestNoSecretIsIncludable checks that no includable field looks like a secret.
 func TestNoSecretIsIncludable(t *testing.T) {
 	for _, row := range Streams() {
 		offered := columns(Streams().Fields(&row).root, "")
