@@ -34,7 +34,7 @@ func testConfig(t *testing.T) config.Config {
 	return c
 }
 
-// summarize returns, for each part, the streams that it reads, with their generations, and its windows.
+// summarize returns each part's streams, with their generations, and its windows.
 func summarize(parts []Part) []any {
 	var all []any
 	for _, p := range parts {
@@ -56,7 +56,7 @@ const (
 		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
 	finished = `{"version":2,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
 		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
-	fresh        = 1718454615000 // the generation of a stream that starts at the end of whole
+	fresh        = 1718454615000 // the generation of a stream that starts from the beginning at the end of whole
 	windowBehind = `[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]`
 )
 
@@ -98,8 +98,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A pass names the point that it resumes from only if all of its streams continue together. Otherwise the streams that
-// don't would appear to be in step.
+// A pass names the point that it resumes from only if all of its streams continue together. Otherwise, the streams that do not
+// continue would appear to be in step.
 func TestPlanSince(t *testing.T) {
 	states := []connector.StreamState{
 		{Stream: "invoices", State: json.RawMessage(behind)},
