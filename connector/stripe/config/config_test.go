@@ -84,7 +84,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestConfigSchemaAgrees holds the schema that Spec promises against the fields that the parser takes.
+// TestConfigSchemaAgrees checks that the schema sent by Spec and the parser have the same fields.
 func TestConfigSchemaAgrees(t *testing.T) {
 	var schema struct {
 		Properties map[string]any
