@@ -14,7 +14,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// document is Stripe's OpenAPI document with the supplement, read without any of the generator's code.
+// document is Stripe's OpenAPI document plus the supplement, read without using the generator's code.
 type document struct {
 	Components struct {
 		Schemas map[string]node `json:"schemas"`
@@ -30,7 +30,7 @@ func openDocument(t *testing.T) *document {
 	}
 	var d document
 	for _, text := range [][]byte{embedded.OpenAPISpec, supplement} {
-		// The second call adds to the maps of the first.
+		// The second call adds to the maps filled by the first.
 		if err := json.Unmarshal(text, &d); err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func openDocument(t *testing.T) *document {
 	return &d
 }
 
-// alternatives follows references and unions to the components that a component stands for.
+// alternatives resolves a component's references and unions to the components it can stand for.
 func (d *document) alternatives(t *testing.T, n node) []node {
 	t.Helper()
 	if ref, ok := n["$ref"].(string); ok {
@@ -59,14 +59,14 @@ func (d *document) alternatives(t *testing.T, n node) []node {
 	return all
 }
 
-// compare reports types and properties that the schema has and the document has not, and the other way round.
+// compare reports the types and properties that only one of schema and document has.
 func (d *document) compare(t *testing.T, path string, n node, components []node) {
 	t.Helper()
 	if diff := cmp.Diff(typesOf(components), typesOf([]node{n})); diff != "" {
 		t.Errorf("%s has other types than in the document (-document +schema):\n%s", path, diff)
 	}
 	if n["x-object"] != nil || n["x-expandable"] != nil {
-		return // The properties are those of another schema.
+		return // The properties are in another schema.
 	}
 	want := map[string][]node{}
 	var items, values []node
@@ -82,7 +82,7 @@ func (d *document) compare(t *testing.T, path string, n node, components []node)
 		}
 	}
 	if path == "apps.secret" {
-		delete(want, "payload") // the secret itself, which is never asked for
+		delete(want, "payload") // the secret itself, which is never requested
 	}
 	got := n.properties()
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
@@ -99,7 +99,7 @@ func (d *document) compare(t *testing.T, path string, n node, components []node)
 	}
 }
 
-// typesOf returns the JSON types that schemas accept besides null, sorted.
+// typesOf returns the JSON types that the schemas accept other than null, sorted.
 func typesOf(schemas []node) []string {
 	var types []string
 	for _, s := range schemas {
@@ -122,7 +122,7 @@ func TestPropertiesAreThoseOfTheDocument(t *testing.T) {
 	}
 }
 
-// TestObjectsCoverEveryListEndpoint derives the object types from the endpoints of the document.
+// TestObjectsCoverEveryListEndpoint takes the object types from the document's endpoints.
 func TestObjectsCoverEveryListEndpoint(t *testing.T) {
 	d := openDocument(t)
 	endpoints := 0
@@ -151,7 +151,7 @@ func TestObjectsCoverEveryListEndpoint(t *testing.T) {
 	}
 }
 
-// TestObjectsOfTheSupplement names the object types that stripe-go v76.25.0 lists and the document does not know.
+// TestObjectsOfTheSupplement names the object types that stripe-go v76.25.0 lists and the document lacks.
 func TestObjectsOfTheSupplement(t *testing.T) {
 	for _, object := range []string{
 		"billing.meter", "billing.meter_event_summary", "entitlements.active_entitlement", "entitlements.feature",

@@ -27,7 +27,7 @@ func fixtures(t *testing.T) map[string]map[string]any {
 	return f.Resources
 }
 
-// validators compiles every schema. The compiler checks each against the metaschema of draft 2020-12.
+// validators compiles every schema. The compiler checks each one against the metaschema of draft 2020-12.
 func validators(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
 	all := map[string]*jsonschema.Schema{}
@@ -76,7 +76,7 @@ func TestFixturesAreValid(t *testing.T) {
 	}
 }
 
-// eachEmbedded visits the objects in a value that have a schema of their own, as x-object says.
+// eachEmbedded calls visit for each object in value that has its own schema, according to x-object.
 func eachEmbedded(n node, value any, visit func(node, map[string]any)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -94,7 +94,7 @@ func eachEmbedded(n node, value any, visit func(node, map[string]any)) {
 	}
 }
 
-// TestBrokenFixturesAreInvalid breaks every property of every fixture, one at a time.
+// TestBrokenFixturesAreInvalid breaks each property of each fixture in turn.
 func TestBrokenFixturesAreInvalid(t *testing.T) {
 	fixtures, validators := fixtures(t), validators(t)
 	for object, validator := range validators {
@@ -117,7 +117,7 @@ func TestBrokenFixturesAreInvalid(t *testing.T) {
 	}
 }
 
-// TestReducedObjectsAreValid omits everything that field selection can omit, and adds what Stripe may add.
+// TestReducedObjectsAreValid removes everything that field selection can remove, and adds things that Stripe may add.
 func TestReducedObjectsAreValid(t *testing.T) {
 	reduced := map[string]any{"id": "an_id", "a_property_of_tomorrow": true}
 	for object, validator := range validators(t) {
@@ -127,7 +127,7 @@ func TestReducedObjectsAreValid(t *testing.T) {
 	}
 }
 
-// valueOutside returns a value of a type that is not among the given ones.
+// valueOutside returns a value of a type other than those given.
 func valueOutside(types []string) any {
 	if !slices.Contains(types, "boolean") {
 		return true

@@ -32,7 +32,7 @@ func (n node) types() []string {
 	return n.strings("type")
 }
 
-// strings returns the values of a keyword that holds an array of strings.
+// strings returns the values of a keyword whose value is an array of strings.
 func (n node) strings(keyword string) []string {
 	values, _ := n[keyword].([]any)
 	var out []string
@@ -42,13 +42,13 @@ func (n node) strings(keyword string) []string {
 	return out
 }
 
-// child returns the schema that a keyword holds, or nil.
+// child returns the schema under a keyword, or nil.
 func (n node) child(keyword string) node {
 	child, _ := n[keyword].(map[string]any)
 	return child
 }
 
-// properties returns the schemas of the properties.
+// properties returns the schemas of the node's properties.
 func (n node) properties() map[string]node {
 	properties := map[string]node{}
 	for name, p := range n.child("properties") {
@@ -57,7 +57,7 @@ func (n node) properties() map[string]node {
 	return properties
 }
 
-// walk visits a schema and all its descendants, with their paths in the notation of schema.Relation.
+// walk calls visit for a schema and all its descendants, with their paths in the notation of schema.Relation.
 func walk(n node, path string, visit func(path string, n node)) {
 	visit(path, n)
 	for name, property := range n.properties() {

@@ -58,7 +58,7 @@ func TestMinified(t *testing.T) {
 	}
 }
 
-// TestTotalSize keeps an answer that holds every schema far below the 4 MiB that a gRPC client accepts by default.
+// TestTotalSize checks that a response with every schema stays far below the 4 MiB that gRPC clients accept by default.
 func TestTotalSize(t *testing.T) {
 	const most = 1_000_000
 	total := 0
@@ -72,7 +72,7 @@ func TestTotalSize(t *testing.T) {
 	}
 }
 
-// TestOpen checks that no schema forbids what Stripe may add or what field selection may omit.
+// TestOpen checks that no schema forbids properties that Stripe may add or the absence of those that field selection may omit.
 func TestOpen(t *testing.T) {
 	allowed := []string{
 		"$schema", "title", "type", "format", "const", "examples", "required", "properties", "items",
@@ -102,8 +102,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestRelations checks that each relation is the path of a property that may hold a string, or of an embedded object
-// that has a schema of its own, and that each schema's annotations lead to a relation.
+// TestRelations checks that each relation is the path of a property that may hold a string, or of an embedded object with its
+// own schema, and that the annotations of each schema correspond to relations.
 func TestRelations(t *testing.T) {
 	for _, object := range schema.Objects() {
 		want := map[string][]string{}
@@ -132,8 +132,8 @@ func TestRelations(t *testing.T) {
 	}
 }
 
-// TestKnownFacts holds what a reader of Stripe's documentation knows, so that a mistake in the rules does not pass
-// because generator and tests agree on it.
+// TestKnownFacts checks facts from Stripe's documentation, so that a mistake in the rules is found even if the generator and the
+// other tests agree on it.
 func TestKnownFacts(t *testing.T) {
 	for path, want := range map[string]string{
 		"charge:amount":             `{"type":"integer"}`,
