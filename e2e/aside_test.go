@@ -10,8 +10,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestSetAsideIsReported syncs a list with an object that can't be read: the report of the sync names it, and so do the log of
-// the run and the report over many runs.
+// TestSetAsideIsReported syncs a list containing an object that cannot be read. The sync's report, the run's log and the report
+// over many runs must all name the object.
 func TestSetAsideIsReported(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")

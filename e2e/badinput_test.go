@@ -25,18 +25,18 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// goodKey is the key of the requests of which something else is wrong. No answer may hold it.
+// goodKey is the key in requests that are wrong in some other way. No response may contain it.
 const goodKey = "sk_test_BadInput7Kq2Vx9Lm4Zt"
 
-// refusal is the error of an RPC, taken apart.
+// refusal is the decoded error of an RPC.
 type refusal struct {
 	code    codes.Code
 	reason  string
 	failure *connectorv1.Failure
-	fields  map[string]string // what is wrong with each field
+	fields  map[string]string // the problem with each field
 }
 
-// refusalOf takes an error apart, and checks that it holds nothing that must not leave the service.
+// refusalOf decodes an error, and checks that it contains nothing that must not leave the service.
 func refusalOf(t *testing.T, err error) refusal {
 	t.Helper()
 	if err == nil {
@@ -65,7 +65,7 @@ func refusalOf(t *testing.T, err error) refusal {
 
 var trace = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|0x[0-9a-f]{6}`)
 
-// checkWholesome looks for stack traces and for the key in a whole message, details included.
+// checkWholesome checks that a message, including its details, contains no stack trace and no key.
 func checkWholesome(t *testing.T, m proto.Message) {
 	t.Helper()
 	text := protojson.Format(m)
@@ -77,7 +77,7 @@ func checkWholesome(t *testing.T, m proto.Message) {
 	}
 }
 
-// check compares an error with what it should be: INVALID_ARGUMENT for just this field, in these words.
+// check checks that the error is an INVALID_ARGUMENT for just this field, described with these words.
 func (r refusal) check(t *testing.T, field string, words ...string) {
 	t.Helper()
 	if r.code != codes.InvalidArgument || r.reason != "CONFIG" || r.failure.GetClass() != connectorv1.FailureClass_FAILURE_CLASS_CONFIG {
@@ -114,7 +114,7 @@ func violations(f *connectorv1.Failure) map[string]string {
 	return fields
 }
 
-// TestBadInputInConfigurations sends bad configurations to each RPC that takes one. Read and Discover refuse them. Check
+// TestBadInputInConfigurations sends invalid configurations to each RPC that takes one. Read and Discover return errors; Check
 // reports the problems.
 func TestBadInputInConfigurations(t *testing.T) {
 	t.Parallel()
@@ -170,7 +170,7 @@ func TestBadInputInConfigurations(t *testing.T) {
 	}
 }
 
-// refusedRead runs a Read that is to be refused before it sends anything.
+// refusedRead runs a Read that must be refused before it sends anything.
 func refusedRead(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest) refusal {
 	t.Helper()
 	all := read(t, client, req)
@@ -180,7 +180,7 @@ func refusedRead(t *testing.T, client connectorv1.ConnectorServiceClient, req *c
 	return refusalOf(t, all.err)
 }
 
-// failedCheck runs a Check that is to find one problem, and returns it.
+// failedCheck runs a Check that must find exactly one problem, and returns it.
 func failedCheck(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.CheckRequest) *connectorv1.Failure {
 	t.Helper()
 	resp, err := client.Check(t.Context(), req)
@@ -194,7 +194,7 @@ func failedCheck(t *testing.T, client connectorv1.ConnectorServiceClient, req *c
 	return resp.GetProblems()[0]
 }
 
-// TestBadInputAllAtOnce sends a request that is wrong in every field. One response names all of them.
+// TestBadInputAllAtOnce sends a request in which every field is invalid. One response names all of them.
 func TestBadInputAllAtOnce(t *testing.T) {
 	t.Parallel()
 	stripe := simulate(t, stripetest.Options{})
@@ -217,7 +217,7 @@ func TestBadInputAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestBadInputInReads sends requests with a good configuration and other bad fields.
+// TestBadInputInReads sends requests with a valid configuration and other invalid fields.
 func TestBadInputInReads(t *testing.T) {
 	t.Parallel()
 	type request = connectorv1.ReadRequest
@@ -229,7 +229,7 @@ func TestBadInputInReads(t *testing.T) {
 		t.Fatal(first.err)
 	}
 	stripe.ResetRequests()
-	// with returns the state of charges with these members.
+	// with returns a state of charges with the given members.
 	with := func(members map[string]any) *connectorv1.StreamState {
 		state := proto.CloneOf(first.summary.GetStreams()[0].GetState())
 		maps.Copy(state.Content.Fields, configuration(t, members).GetFields())
@@ -298,7 +298,7 @@ func TestBadInputInReads(t *testing.T) {
 	}
 }
 
-// TestBadInputWithoutSuggestion checks that there is no suggestion if nothing is similar.
+// TestBadInputWithoutSuggestion checks that no suggestion is made when nothing similar exists.
 func TestBadInputWithoutSuggestion(t *testing.T) {
 	t.Parallel()
 	stripe := simulate(t, stripetest.Options{})
@@ -315,7 +315,7 @@ func TestBadInputWithoutSuggestion(t *testing.T) {
 	}
 }
 
-// TestBadInputByTheThousand sends a request with more bad fields than a response can hold. The response names some of them.
+// TestBadInputByTheThousand sends a request with more invalid fields than fit in a response. The response names some of them.
 func TestBadInputByTheThousand(t *testing.T) {
 	t.Parallel()
 	const many = 1000
@@ -347,7 +347,7 @@ func TestBadInputByTheThousand(t *testing.T) {
 	}
 }
 
-// TestBadInputInChecks sends Checks of unknown streams. Such a request is malformed; it says nothing about the key.
+// TestBadInputInChecks sends Checks of unknown streams. Such a request is malformed, which says nothing about the key.
 func TestBadInputInChecks(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -371,7 +371,7 @@ func TestBadInputInChecks(t *testing.T) {
 	}
 }
 
-// TestBadInputOfALaterServer sends a field that this server doesn't know yet.
+// TestBadInputOfALaterServer sends a field that this version of the server does not know.
 func TestBadInputOfALaterServer(t *testing.T) {
 	t.Parallel()
 	client := dial(t, serve(t, closed, quick, io.Discard))
@@ -395,7 +395,7 @@ func TestBadInputOfALaterServer(t *testing.T) {
 	}
 }
 
-// TestBadInputThatIsTooLarge sends requests larger than the server accepts.
+// TestBadInputThatIsTooLarge sends requests that exceed the server's size limit.
 func TestBadInputThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	client := dial(t, serve(t, closed, quick, io.Discard))
@@ -409,7 +409,7 @@ func TestBadInputThatIsTooLarge(t *testing.T) {
 		}
 		checkWords(t, err.Error(), "larger than max")
 	}
-	// One that is just not too large is refused for what is wrong with it, in an answer that a client can receive.
+	// A request just below the limit is refused for its content, in a response small enough for a client to receive.
 	config = configuration(t, map[string]any{"api_key": goodKey, "start_date": strings.Repeat("1", 3<<20)})
 	refusedRead(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams("charges")}).check(t, "config.start_date")
 }
@@ -458,7 +458,7 @@ func TestBadInputRefusedByStripe(t *testing.T) {
 	}
 }
 
-// TestBadInputOfPermissions uses a key that may read only some streams. Check lists the others, and a Read skips them.
+// TestBadInputOfPermissions uses a key that may read only some streams. Check reports the others, and a Read skips them.
 func TestBadInputOfPermissions(t *testing.T) {
 	t.Parallel()
 	const narrow, none = "rk_test_Narrow0123456789", "rk_test_None0123456789"
@@ -473,7 +473,7 @@ func TestBadInputOfPermissions(t *testing.T) {
 	stripe = simulate(t, options)
 	client := dial(t, serve(t, stripe.URL, quick, io.Discard))
 	config := configuration(t, map[string]any{"api_key": narrow, "api_base": stripe.URL, "start_date": "2020-01-01"})
-	reasons := map[string]string{ // of the streams that are not available
+	reasons := map[string]string{ // why each stream is unavailable
 		"customers":          "rak_customer_read",
 		"invoice_line_items": "rak_invoice_read",
 		"issuing_cards":      "not set up to use Issuing",
@@ -511,7 +511,7 @@ func TestBadInputOfPermissions(t *testing.T) {
 	}
 }
 
-// checkPermission checks what is said of a stream, and why.
+// checkPermission checks whether a stream is reported as available, and if not, why.
 func checkPermission(t *testing.T, stream string, available bool, reason *connectorv1.Failure, reasons map[string]string) {
 	t.Helper()
 	if available != (reasons[stream] == "") {
@@ -526,8 +526,8 @@ func checkPermission(t *testing.T, stream string, available bool, reason *connec
 	checkWords(t, reason.GetMessage(), reasons[stream], "or deselect the stream")
 }
 
-// TestBadInputFromStripe reads from a Stripe with unexpected lists: objects of other types, ids that must be escaped in a
-// path, and fields that are in no schema.
+// TestBadInputFromStripe reads from a Stripe whose lists are unexpected: objects of other types, ids that must be escaped in
+// paths, and fields that are in no schema.
 func TestBadInputFromStripe(t *testing.T) {
 	t.Parallel()
 	const odd = "cus a/b?c=d%20#e"
@@ -574,12 +574,12 @@ func TestBadInputFromStripe(t *testing.T) {
 	}
 }
 
-// TestBadInputWithoutParent reads a child whose parent isn't selected, and two streams of one endpoint.
+// TestBadInputWithoutParent reads a child whose parent is not selected, and two streams of the same endpoint.
 func TestBadInputWithoutParent(t *testing.T) {
 	t.Parallel()
 	const lines = "/v1/invoices/{invoice}/lines"
 	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/invoices": 150, lines: 3, "/v1/customers": 150, "*": 5,
-		"/v1/test_helpers/test_clocks": 0}}) // the customers of each clock are a list of their own
+		"/v1/test_helpers/test_clocks": 0}}) // the customers of each clock are a separate list
 	client := dial(t, serve(t, stripe.URL, quick, io.Discard))
 	config := configuration(t, simulatedConfig(stripe.URL))
 	alone := read(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams("invoice_line_items")})

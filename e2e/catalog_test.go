@@ -9,11 +9,11 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// streamName is the form of names that catalog.proto promises.
+// streamName is the format of stream names promised by catalog.proto.
 var streamName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// TestCatalogKeepsItsPromises compares the catalog that a client receives with each sentence of catalog.proto about Stream
-// and Relation.
+// TestCatalogKeepsItsPromises checks the catalog that a client receives against each sentence about Stream and Relation in
+// catalog.proto.
 func TestCatalogKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	client := dial(t, serve(t, closed, quick, io.Discard))
@@ -38,7 +38,7 @@ func TestCatalogKeepsItsPromises(t *testing.T) {
 	}
 }
 
-// brokenSentences returns the sentences of catalog.proto that a stream breaks.
+// brokenSentences returns the sentences of catalog.proto that a stream violates.
 func brokenSentences(streams map[string]*connectorv1.Stream, s *connectorv1.Stream) []string {
 	schema := s.GetJsonSchema().GetFields()
 	named := func(path string) bool {
@@ -77,7 +77,7 @@ func brokenSentences(streams map[string]*connectorv1.Stream, s *connectorv1.Stre
 	return broken
 }
 
-// TestBrokenCatalogIsNoticed checks a stream that breaks every promise.
+// TestBrokenCatalogIsNoticed checks that a stream violating every promise is detected.
 func TestBrokenCatalogIsNoticed(t *testing.T) {
 	bad := &connectorv1.Stream{
 		Name: "a", Parent: "b", CursorField: "created", Relations: []*connectorv1.Relation{{Field: "x", Stream: "b", ForeignField: "id"}},

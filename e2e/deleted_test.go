@@ -16,7 +16,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// gone are the streams of TestDeletedIsGone with their lists, and the types of object that a mixed list is cut down to.
+// gone are the streams of TestDeletedIsGone with their lists and, for mixed lists, the object type of the stream.
 var gone = map[string]struct{ list, object string }{
 	"radar_value_lists":      {"/v1/radar/value_lists", ""},
 	"radar_value_list_items": {"/v1/radar/value_list_items", ""},
@@ -28,8 +28,8 @@ var gone = map[string]struct{ list, object string }{
 	"customer_tax_ids":       {"/v1/customers/{customer}/tax_ids", ""},
 }
 
-// TestDeletedIsGone deletes objects between two syncs: of streams that are re-read in full, in a new generation; of
-// streams below a parent that is re-read; and of streams whose parent is gone. Soft deletes mark them instead.
+// TestDeletedIsGone deletes objects between two syncs: objects of streams that are re-read in full, in a new generation; of
+// streams below a re-read parent; and of streams whose parent is deleted. With soft deletes, their rows are marked instead.
 func TestDeletedIsGone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for events to be old enough")
@@ -90,7 +90,7 @@ func TestDeletedIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(6 * time.Second) // by then no event is too young to be looked for
+	time.Sleep(6 * time.Second) // after this, no event is too recent to be found
 	sync()
 	for stream := range gone {
 		want := idsAt(account, stream)
@@ -109,7 +109,7 @@ func TestDeletedIsGone(t *testing.T) {
 	}
 }
 
-// idsAt returns the ids of what Stripe has of a stream, sorted.
+// idsAt returns the sorted ids of a stream's objects in Stripe.
 func idsAt(a *stripetest.Account, stream string) []string {
 	var ids []string
 	for id, object := range a.Truth(gone[stream].list) {
@@ -122,7 +122,7 @@ func idsAt(a *stripetest.Account, stream string) []string {
 	return ids
 }
 
-// stored returns the ids of a table, sorted.
+// stored returns the sorted ids in a table.
 func stored(t *testing.T, file, table, where string) []string {
 	t.Helper()
 	at := place{destination: file, driver: "sqlite", database: file, rows: "SELECT id FROM %s" + where}

@@ -1,3 +1,3 @@
-// Package e2e holds the black-box tests: a client, the server and the Stripe source, over real gRPC on loopback,
+// Package e2e contains the black-box tests. They run a client, the server and the Stripe source over real gRPC on loopback,
 // against the simulated Stripe and against Stripe's own mock server.
 package e2e

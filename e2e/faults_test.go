@@ -22,13 +22,13 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// hasty gives up soon.
+// hasty gives up quickly.
 var hasty = api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 100 * time.Millisecond}
 
 // closed is an address at which nothing ever listens.
 const closed = "http://127.0.0.1:1"
 
-// bounded ends a fault that is no answer at all.
+// bounded limits the time of each attempt if the fault sends no response.
 func bounded(retry api.Retry, fault stripetest.FaultKind) api.Retry {
 	if fault == stripetest.Hanging {
 		retry.Attempt = 300 * time.Millisecond
@@ -36,18 +36,18 @@ func bounded(retry api.Retry, fault stripetest.FaultKind) api.Retry {
 	return retry
 }
 
-// rows applies records by their id.
+// rows returns the records as rows by id.
 func rows(records []*connectorv1.Record) map[string]string {
 	all := map[string]string{}
 	for _, r := range records {
 		var object struct{ ID string }
-		_ = json.Unmarshal([]byte(r.GetData()), &object) // without an id, it is a row that nothing equals
+		_ = json.Unmarshal([]byte(r.GetData()), &object) // a row without an id equals no other
 		all[object.ID] = r.GetData()
 	}
 	return all
 }
 
-// truth returns the rows that a complete read of a list must find.
+// truth returns the rows that a complete read of a list must find, by id.
 func truth(stripe *stripetest.Server, path string) map[string]string {
 	all := map[string]string{}
 	for id, data := range stripe.Truth(path) {
@@ -73,7 +73,7 @@ func sameRows(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// covered returns the records of a stream that came before its last state, and that state; none if there was none.
+// covered returns the records of a stream that precede its last state, and that state. It returns none if there is no state.
 func (tr transcript) covered(stream string) ([]*connectorv1.Record, *connectorv1.StreamState) {
 	var all, before []*connectorv1.Record
 	var last *connectorv1.StreamState
@@ -88,11 +88,11 @@ func (tr transcript) covered(stream string) ([]*connectorv1.Record, *connectorv1
 	return before, last
 }
 
-// troubles are the faults of Stripe, or of what lies between, that may pass.
+// troubles are transient faults of Stripe or of the network.
 var troubles = map[string]struct {
 	kind stripetest.FaultKind
 	code codes.Code
-	// reason is what it is called if it does not pass.
+	// reason is the reason reported if the fault persists.
 	reason string
 }{
 	"HTML":              {stripetest.BadGateway, codes.Unavailable, "TRANSIENT"},
@@ -106,7 +106,7 @@ var troubles = map[string]struct {
 	"silence":           {stripetest.Hanging, codes.Unavailable, "TRANSIENT"},
 }
 
-// TestFaultsForAWhile injects each fault for a while. The rows match the truth, and the summary counts the retries.
+// TestFaultsForAWhile injects each fault temporarily. The rows must match the truth, and the summary must count the retries.
 func TestFaultsForAWhile(t *testing.T) {
 	t.Parallel()
 	const times = 3
@@ -124,7 +124,7 @@ func TestFaultsForAWhile(t *testing.T) {
 			}
 			sameRows(t, rows(all.records("charges")), truth(stripe, "/v1/charges"))
 			sameRows(t, rows(all.records("refunds")), truth(stripe, "/v1/refunds"))
-			if n := all.summary.GetRetries(); n < times-1 { // a smaller page is no retry
+			if n := all.summary.GetRetries(); n < times-1 { // a request for a smaller page is not a retry
 				t.Errorf("%d retries", n)
 			}
 			if all.summary.GetHasMore() {
@@ -134,11 +134,11 @@ func TestFaultsForAWhile(t *testing.T) {
 	}
 }
 
-// TestFaultsForever injects each fault permanently. The Read fails cleanly, and its last state is good: when the fault is
-// gone, another Read resumes from it, and the two together have all rows.
+// TestFaultsForever injects each fault permanently. The Read must fail cleanly with a valid last state. Once the fault is gone,
+// another Read resumes from that state, and together the two return every row.
 func TestFaultsForever(t *testing.T) {
 	t.Parallel()
-	const pages, good = 15, 12 // a state is due after ten pages
+	const pages, good = 15, 12 // a state is due every ten pages
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +189,7 @@ func TestFaultsForever(t *testing.T) {
 	}
 }
 
-// checkEnd checks that a Read ended in an orderly way, with these statuses.
+// checkEnd checks that a Read ended cleanly with these statuses.
 func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.StreamStatus) {
 	t.Helper()
 	if all.summary == nil || all.messages[len(all.messages)-1].GetSummary() == nil {
@@ -217,8 +217,8 @@ func checkEnd(t *testing.T, all transcript, want map[string]connectorv1.StreamSt
 	}
 }
 
-// TestFaultsOfChildren has the lists of children fail forever, after the first few: what could not be read is named, and read
-// as soon as Stripe answers again.
+// TestFaultsOfChildren makes the lists of children fail permanently after the first few. The parents concerned must be
+// reported, and their children read as soon as Stripe answers again.
 func TestFaultsOfChildren(t *testing.T) {
 	t.Parallel()
 	const lines = "/v1/invoices/{invoice}/lines"
@@ -251,7 +251,7 @@ func TestFaultsOfChildren(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheWay can't reach Stripe at all, or reaches something else.
+// TestFaultsOfTheWay cannot reach Stripe at all, or reaches something else instead.
 func TestFaultsOfTheWay(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, contentType, body string) http.HandlerFunc {
@@ -307,7 +307,7 @@ func TestFaultsOfTheWay(t *testing.T) {
 	}
 }
 
-// TestFaultsOfChecks makes each request of a Check fail permanently. Check never reports that the configuration works.
+// TestFaultsOfChecks makes each request of a Check fail permanently. Check must never report that the configuration works.
 func TestFaultsOfChecks(t *testing.T) {
 	t.Parallel()
 	const body = `{"error": {"type": "api_error", "message": "An unexpected error has occurred."}}`
@@ -322,7 +322,7 @@ func TestFaultsOfChecks(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			stripe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Stripe-Should-Retry", "false") // so that it comes to an end at once
+				w.Header().Set("Stripe-Should-Retry", "false") // avoids retries
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, body)
 			}))
@@ -336,8 +336,8 @@ func TestFaultsOfChecks(t *testing.T) {
 	}
 }
 
-// TestFaultsOfClients has clients disconnect during a Read, whatever the Read is doing. The Read ends on the server, and
-// Stripe receives no more requests. TestMain checks for leaked goroutines.
+// TestFaultsOfClients disconnects clients at various stages of a Read. The Read must end on the server, and Stripe must receive
+// no more requests. TestMain checks for leaked goroutines.
 func TestFaultsOfClients(t *testing.T) {
 	t.Parallel()
 	patient := api.Retry{Initial: time.Hour, Max: time.Hour, Budget: 10 * time.Hour}
@@ -406,7 +406,7 @@ func TestFaultsOfClients(t *testing.T) {
 	}
 }
 
-// quiet reports whether a count is the same a while later.
+// quiet returns a function that reports whether count stays the same for a while.
 func quiet(count func() int) func() bool {
 	return func() bool {
 		before := count()
@@ -415,7 +415,7 @@ func quiet(count func() int) func() bool {
 	}
 }
 
-// waitFor polls until a thing is so.
+// waitFor polls until so returns true.
 func waitFor(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

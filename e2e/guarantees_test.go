@@ -16,8 +16,8 @@ var (
 	constant      = regexp.MustCompile(`(?m)^(?:const|\t)\s*(\w+)\s+=`)
 )
 
-// TestGuarantees checks that docs/guarantees.md names a test for every promise, that every test and every constant that it names
-// exists, and that README and ARCHITECTURE.md lead to it.
+// TestGuarantees checks that docs/guarantees.md names a test for every promise, that every test and constant it names exists,
+// and that README and ARCHITECTURE.md link to it.
 func TestGuarantees(t *testing.T) {
 	tests, constants := defined(t)
 	for _, line := range strings.Split(readFile(t, "../docs/guarantees.md"), "\n") {
@@ -47,7 +47,7 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
-// TestThreatModel checks that every test that THREAT-MODEL.md names exists, and that README and SECURITY.md lead to it.
+// TestThreatModel checks that every test named in THREAT-MODEL.md exists, and that README and SECURITY.md link to it.
 func TestThreatModel(t *testing.T) {
 	tests, _ := defined(t)
 	names := namedTest.FindAllStringSubmatch(readFile(t, "../THREAT-MODEL.md"), -1)
@@ -75,7 +75,7 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// defined returns the names of all tests and of all constants of this module.
+// defined returns the names of all tests and constants in this module.
 func defined(t *testing.T) (tests, constants map[string]bool) {
 	t.Helper()
 	tests, constants = map[string]bool{}, map[string]bool{}

@@ -22,7 +22,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-// buildDir holds what the tests build.
+// buildDir holds the binaries built by the tests.
 var buildDir string
 
 func TestMain(m *testing.M) {
@@ -36,10 +36,10 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// quick retries soon.
+// quick retries after short delays.
 var quick = api.Retry{Initial: time.Millisecond, Max: 20 * time.Millisecond, Budget: 20 * time.Second}
 
-// serve starts the service over the Stripe at base, logging to w, and returns its address. It stops with the test.
+// serve starts the service with the Stripe at base, logging to w, and returns its address. It stops at the end of the test.
 func serve(t *testing.T, base string, retry api.Retry, w io.Writer) string {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -65,7 +65,7 @@ func serve(t *testing.T, base string, retry api.Retry, w io.Writer) string {
 	return listener.Addr().String()
 }
 
-// dial returns a client of the service at address.
+// dial returns a client for the service at address.
 func dial(t *testing.T, address string, options ...grpc.DialOption) connectorv1.ConnectorServiceClient {
 	t.Helper()
 	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -86,7 +86,7 @@ func configuration(t *testing.T, fields map[string]any) *structpb.Struct {
 	return config
 }
 
-// transcript is what one Read sent.
+// transcript is everything that one Read sent.
 type transcript struct {
 	messages []*connectorv1.ReadResponse
 	summary  *connectorv1.Summary

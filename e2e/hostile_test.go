@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/gzip" // the client of a compressed bomb
+	_ "google.golang.org/grpc/encoding/gzip" // used by the client to send a compression bomb
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -21,7 +21,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// verbatim is a codec that sends requests which no proto library would make.
+// verbatim is a codec that sends raw bytes, including requests that no proto library would produce.
 type verbatim struct{}
 
 func (verbatim) Name() string { return "proto" }
@@ -34,7 +34,7 @@ func (verbatim) Unmarshal(mem.BufferSlice, any) error { return nil }
 
 var _ encoding.CodecV2 = verbatim{}
 
-// nested returns a CheckRequest whose configuration is nested so many times, as lists or as objects.
+// nested returns a CheckRequest whose configuration consists of lists or objects nested to the given depth.
 func nested(times int, list bool) []byte {
 	value := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), 1) // Value.bool_value
 	wrap := func(number protowire.Number, content []byte) []byte {
@@ -54,8 +54,8 @@ func nested(times int, list bool) []byte {
 	return wrap(1, entry(value)) // CheckRequest.config
 }
 
-// TestHostileInput sends what no honest client would. The service refuses all of it, stays available, and stays within its
-// memory.
+// TestHostileInput sends input that no honest client would send. The service must refuse it, stay available, and stay within
+// its memory limit.
 func TestHostileInput(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -104,7 +104,7 @@ func TestHostileInput(t *testing.T) {
 	stillAnswers(t, p.address)
 }
 
-// wrapConfig makes content a string of the configuration.
+// wrapConfig returns a request whose configuration has content as a string.
 func wrapConfig(content []byte) []byte {
 	head := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "api_key")
 	text := protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), content)
@@ -113,7 +113,7 @@ func wrapConfig(content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), fields)
 }
 
-// stillAnswers checks that a client that is new is served.
+// stillAnswers checks that the service answers a new client.
 func stillAnswers(t *testing.T, address string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -123,13 +123,13 @@ func stillAnswers(t *testing.T, address string) {
 	}
 }
 
-// TestThousandsOfConnections opens connections that send nothing, that send one byte at a time, and that idle after a valid
-// start. The first two kinds are closed, and no kind costs much memory.
+// TestThousandsOfConnections opens connections that send nothing, connections that send one byte at a time, and connections
+// that idle after a valid start. The first two kinds must be closed, and none may use much memory.
 func TestThousandsOfConnections(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	const most, each = 192, 1000 // MiB, connections of a kind
+	const most, each = 192, 1000 // MiB, connections of each kind
 	p := startProcess(t, "http://127.0.0.1:1", "--handshake-timeout", "3s")
 	before := p.memory(t, "VmRSS")
 	kinds := map[string]func(net.Conn){

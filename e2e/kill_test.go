@@ -14,26 +14,26 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
-	_ "modernc.org/sqlite"             // the driver of the destination's files
+	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
+	_ "modernc.org/sqlite"             // the driver for the destination's files
 
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// kills is how often TestKilledSync kills.
+// kills is the number of times that TestKilledSync kills.
 var kills = flag.Int("kills", 5, "how often TestKilledSync kills the syncing process, for each destination")
 
-// place is where a sync of the test goes, and how to look at it.
+// place is the destination of a sync in the test, and how to inspect it.
 type place struct {
 	destination      string
 	driver, database string
-	rows             string // a statement for the rows of table %s as JSON with members in order, without what differs between syncs
+	rows             string // selects the rows of table %s as JSON with ordered members, without what differs between syncs
 }
 
-// TestKilledSync kills syncing processes, or crashes the database's server, at random moments while the data changes. The
-// last sync starts after the last change and is not disturbed. Afterwards, the rows match the source, and those of a sync that
-// was never disturbed.
+// TestKilledSync kills syncing processes, or crashes the database server, at random moments while the data changes. A final,
+// undisturbed sync starts after the last change. The rows must then match the source, and those of a sync that was never
+// disturbed.
 func TestKilledSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -58,13 +58,13 @@ func TestKilledSync(t *testing.T) {
 	})
 }
 
-// tables are the lists of Stripe that the test syncs, by stream.
+// tables are the Stripe lists synced by the test, by stream.
 var tables = map[string]string{
 	"charges": "/v1/charges", "customers": "/v1/customers", "invoices": "/v1/invoices", "coupons": "/v1/coupons",
 	"invoice_line_items": "/v1/invoices/{invoice}/lines", "subscriptions": "/v1/subscriptions",
 }
 
-// killSyncs does that to a destination. Crash, if there is one, crashes the server and starts it again.
+// killSyncs runs TestKilledSync for one destination. If crash is not nil, it crashes and restarts the server.
 func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 	stripe := simulate(t, stripetest.Options{
 		Objects: map[string]int{"/v1/charges": 1000, "/v1/invoices": 250, "/v1/subscriptions": 100, "/v1/customers": 200, "*": 20},
@@ -86,7 +86,7 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 		}
 		return time.Since(begun)
 	}
-	sync(at("before")) // builds the program, which is not to be timed
+	sync(at("before")) // also builds the program, so that building it is not timed
 	longest := undisturbed(at("before"))
 
 	seed := rand.Uint64()
@@ -106,7 +106,7 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 			time.Sleep(moment)
 			crash()
 			crashed++
-			// A sync that had begun reconnects. One that had not may find the server starting.
+			// A sync that had started reconnects. One that had not may find the server still starting.
 			if err := cmd.Wait(); err != nil && !strings.Contains(said.String(), "open destination") {
 				t.Fatalf("seed %d: a sync whose server crashed ended with %v: %s", seed, err, said.String())
 			}
@@ -127,10 +127,10 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 	close(stop)
 	t.Logf("seed %d: %d kills, %d crashes of the server, %d syncs that came to their end before, %d changes", seed, killed, crashed, completed, <-stopped)
 
-	time.Sleep(4 * time.Second) // events are looked for once they are two seconds old
+	time.Sleep(4 * time.Second) // events are found once they are two seconds old
 
-	undisturbed(at("killed")) // ends what the last one had begun, with what it read before the last changes,
-	undisturbed(at("killed")) // and reads what changed
+	undisturbed(at("killed")) // finishes what the last one started, with data read before the last changes,
+	undisturbed(at("killed")) // and reads the last changes
 	undisturbed(at("after"))
 	for stream, list := range tables {
 		got := rowsOf(t, at("killed"), stream)
@@ -158,7 +158,7 @@ func keys(a *stripetest.Account, list string) func(func(string) bool) {
 	}
 }
 
-// change creates, updates and deletes objects until it is told to stop, and returns the number of changes.
+// change creates, updates and deletes objects until stop is closed, and returns the number of changes.
 func change(a *stripetest.Account, seed uint64, stop <-chan struct{}) int {
 	random := rand.New(rand.NewPCG(seed, 1))
 	var ids []string
@@ -177,7 +177,7 @@ func change(a *stripetest.Account, seed uint64, stop <-chan struct{}) int {
 		id := ids[random.IntN(len(ids))]
 		switch drawn := random.IntN(20); {
 		case drawn == 0:
-			err = a.Delete(id) // or not, where Stripe deletes no such objects
+			err = a.Delete(id) // fails for objects that Stripe does not delete
 		case drawn < 4:
 			id, err = a.Create([]string{"/v1/charges", "/v1/customers", "/v1/coupons", "/v1/invoices"}[drawn])
 			ids = append(ids, id)
@@ -196,7 +196,7 @@ func dump(t *testing.T, file, table string) []string {
 	return rowsOf(t, place{destination: file, driver: "sqlite", database: file}, table)
 }
 
-// rowsOf returns the rows of a table, sorted, without what differs between syncs.
+// rowsOf returns a table's rows, sorted, without what differs between syncs.
 func rowsOf(t *testing.T, at place, table string) []string {
 	t.Helper()
 	db, err := sql.Open(at.driver, at.database)

@@ -18,10 +18,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// loadReads is how many Reads the load tests run at once.
+// loadReads is the number of concurrent Reads in the load tests.
 const loadReads = 200
 
-// loadedStripe is a simulated Stripe of four accounts, with faults of every kind that comes to an end by itself.
+// loadedStripe returns a simulated Stripe of four accounts, with temporary faults of every kind.
 func loadedStripe(t *testing.T) *stripetest.Server {
 	t.Helper()
 	stripe := simulate(t, stripetest.Options{
@@ -36,12 +36,12 @@ func loadedStripe(t *testing.T) *stripetest.Server {
 	return stripe
 }
 
-// load runs 200 Reads of four accounts at once, and compares each with the truth.
+// load runs 200 concurrent Reads of four accounts, and compares each with the truth.
 func load(t *testing.T, stripe *stripetest.Server, address string) {
 	t.Helper()
 	accounts := append([]string{""}, stripe.ConnectedAccounts()...)
 	paths := map[string]string{"charges": "/v1/charges", "invoices": "/v1/invoices", "customers": "/v1/customers"}
-	truths := map[string]map[string]string{} // of an account and stream
+	truths := map[string]map[string]string{} // by account and stream
 	for _, account := range accounts {
 		for stream, path := range paths {
 			of := stripe.Account
@@ -61,7 +61,7 @@ func load(t *testing.T, stripe *stripetest.Server, address string) {
 
 	var reads sync.WaitGroup
 	var clients []connectorv1.ConnectorServiceClient
-	for range 8 { // a connection carries a bounded number of calls
+	for range 8 { // each connection carries a limited number of calls
 		clients = append(clients, dial(t, address, grpc.WithStaticStreamWindowSize(128<<10), grpc.WithStaticConnWindowSize(1<<20)))
 	}
 	var lock sync.Mutex
@@ -92,8 +92,8 @@ func load(t *testing.T, stripe *stripetest.Server, address string) {
 	t.Logf("%d Reads at once, %d retries", loadReads, retries)
 }
 
-// readTruth runs a Read and compares each record as it comes, so that the test needs no memory for them. It returns
-// the number of retries. The error names what is missing or wrong.
+// readTruth runs a Read and compares each record as it arrives, so that the test need not keep them in memory. It returns the
+// number of retries. The error names missing or wrong records.
 func readTruth(
 	t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest, truth func(stream string) map[string]string,
 ) (retries int32, err error) {
@@ -140,15 +140,15 @@ func readTruth(
 	return int32(summary.GetRetries()), nil
 }
 
-// TestLoadLeavesNothing runs 200 concurrent Reads of four accounts with faults. No row is lost, and no goroutine is left
-// when the server has stopped.
+// TestLoadLeavesNothing runs 200 concurrent Reads of four accounts with faults. No row may be lost, and no goroutine may remain
+// after the server stops.
 func TestLoadLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
 	stripe := loadedStripe(t)
 	before := goleak.IgnoreCurrent()
-	t.Run("load", func(t *testing.T) { // the server ends with it
+	t.Run("load", func(t *testing.T) { // the server stops at the end of the subtest
 		patient := api.Retry{Initial: 10 * time.Millisecond, Max: 200 * time.Millisecond, Budget: time.Minute}
 		load(t, stripe, serve(t, stripe.URL, patient, io.Discard))
 	})
@@ -156,7 +156,7 @@ func TestLoadLeavesNothing(t *testing.T) {
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("net/http.(*conn).serve")) // of the simulated Stripe
 }
 
-// TestMemoryOfTwoHundredReads puts the same load on a service in its own process.
+// TestMemoryOfTwoHundredReads runs the same load against a service in its own process.
 func TestMemoryOfTwoHundredReads(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -41,7 +41,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), path, args...)
 }
 
-// simulate starts a simulated Stripe that stops with the test.
+// simulate starts a simulated Stripe that stops at the end of the test.
 func simulate(t *testing.T, o stripetest.Options) *stripetest.Server {
 	t.Helper()
 	stripe := stripetest.NewServer(o)
@@ -52,7 +52,7 @@ func simulate(t *testing.T, o stripetest.Options) *stripetest.Server {
 	return stripe
 }
 
-// process is a service in a process of its own.
+// process is a service running in its own process.
 type process struct {
 	*exec.Cmd
 	address string
@@ -60,7 +60,7 @@ type process struct {
 
 var listening = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// startProcess runs `serve` on a free port, and stops it with the test.
+// startProcess runs `serve` on a free port, and stops it at the end of the test.
 func startProcess(t *testing.T, base string, args ...string) *process {
 	t.Helper()
 	cmd := command(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-api-base", base}, args...)...)
@@ -163,7 +163,7 @@ func TestMemoryOfALargeRead(t *testing.T) {
 	}
 }
 
-// TestMemoryOfStalledReaders has 200 clients start a Read and never receive.
+// TestMemoryOfStalledReaders starts Reads from 200 clients that never receive anything.
 func TestMemoryOfStalledReaders(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -190,7 +190,7 @@ func TestMemoryOfStalledReaders(t *testing.T) {
 	t.Logf("%d stalled readers cost %d MiB", readers, after-before)
 }
 
-// settled waits until the process's memory stops growing, and returns it.
+// settled waits until the process's memory stops growing, then returns it.
 func settled(t *testing.T, p *process) int {
 	t.Helper()
 	last, same := 0, 0
@@ -206,7 +206,7 @@ func settled(t *testing.T, p *process) int {
 	return last
 }
 
-// TestMemoryOfAHundredReads has a hundred clients read whole accounts at once.
+// TestMemoryOfAHundredReads runs a hundred concurrent Reads of whole accounts.
 func TestMemoryOfAHundredReads(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

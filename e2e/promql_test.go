@@ -8,17 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/VictoriaMetrics/metricsql" // a parser of queries that, unlike Prometheus's own, brings nothing along
+	"github.com/VictoriaMetrics/metricsql" // a query parser that, unlike Prometheus's own, has no dependencies
 	dto "github.com/prometheus/client_model/go"
 )
 
-// served are the metrics of a scrape, by name.
+// served holds the metrics of a scrape, by name.
 type served map[string]*dto.MetricFamily
 
-// targetLabels are those that Prometheus adds to everything it scrapes.
+// targetLabels are the labels that Prometheus adds to everything it scrapes.
 var targetLabels = []string{"job", "instance"}
 
-// labels returns the names of the labels of a metric.
+// labels returns the names of a metric's labels.
 func (s served) labels(name string) []string {
 	all := map[string]bool{}
 	for _, m := range s[name].GetMetric() {
@@ -29,7 +29,7 @@ func (s served) labels(name string) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// value returns the value of the series with these labels; -1 if there is none.
+// value returns the value of the series with these labels, or -1 if there is none.
 func (s served) value(name string, labels ...string) float64 {
 	for _, m := range s[name].GetMetric() {
 		found := 0
@@ -47,7 +47,7 @@ func (s served) value(name string, labels ...string) float64 {
 	return -1
 }
 
-// queried returns the family that a name in a query means, and the labels of its series.
+// queried returns the metric family that a name in a query refers to, and the labels of its series.
 func (s served) queried(name string) (*dto.MetricFamily, []string) {
 	if family := s[name]; family != nil && family.GetType() != dto.MetricType_HISTOGRAM {
 		return family, s.labels(name)
@@ -64,18 +64,18 @@ func (s served) queried(name string) (*dto.MetricFamily, []string) {
 	return nil, nil
 }
 
-// overTime are the functions of a range, which Prometheus wants to be named.
+// overTime are the functions that require a range.
 var overTime = []string{"rate", "irate", "increase", "delta", "max_over_time", "min_over_time", "avg_over_time"}
 
-// problems returns what in a query, or in a text about its result, does not exist: metrics, labels, values of labels that no
-// series has.
+// problems returns everything in a query, or in a text about its result, that does not exist: metrics, labels, and label values
+// that no series has.
 func (s served) problems(query, text string) (found []string) {
 	parsed, err := metricsql.Parse(query)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	problem := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	var kept []string // labels of the result, by name
+	var kept []string // the names of the result's labels
 	within := func(e metricsql.Expr, labels []string) {
 		for _, label := range labels {
 			if !slices.Contains(s.within(e), label) {
@@ -92,7 +92,7 @@ func (s served) problems(query, text string) (found []string) {
 		case *metricsql.AggrFuncExpr:
 			kept = append(kept, e.Modifier.Args...)
 			for _, arg := range e.Args {
-				if _, ok := arg.(*metricsql.NumberExpr); !ok { // as in topk(5, …)
+				if _, ok := arg.(*metricsql.NumberExpr); !ok { // the number in topk(5, …), for example
 					within(arg, e.Modifier.Args)
 				}
 			}
@@ -141,7 +141,7 @@ func nameOf(m *metricsql.MetricExpr) string {
 	return ""
 }
 
-// selected returns what is wrong with a selector.
+// selected returns the problems with a selector.
 func (s served) selected(m *metricsql.MetricExpr) (found []string) {
 	family, labels := s.queried(nameOf(m))
 	if family == nil {
@@ -161,7 +161,7 @@ func (s served) selected(m *metricsql.MetricExpr) (found []string) {
 	return found
 }
 
-// has reports whether a series has one of the values that the filter names. What is excluded must exist as well.
+// has reports whether a series has one of the values named by the filter. Excluded values must exist as well.
 func has(family *dto.MetricFamily, filter metricsql.LabelFilter) bool {
 	value := regexp.MustCompile("^(?:" + regexp.QuoteMeta(filter.Value) + ")$")
 	if filter.IsRegexp {
@@ -177,7 +177,7 @@ func has(family *dto.MetricFamily, filter metricsql.LabelFilter) bool {
 	return false
 }
 
-// TestQueriesAreChecked checks that the check finds metrics and labels that don't exist.
+// TestQueriesAreChecked checks that nonexistent metrics and labels are detected.
 func TestQueriesAreChecked(t *testing.T) {
 	t.Parallel()
 	name, value := "stream", "charges"

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// step is a command of a transcript, with the output that it promises.
+// step is a command in a transcript, with its expected output.
 type step struct {
 	command string
 	output  []string
 }
 
-// consoleSteps returns the steps of the console blocks of a document.
+// consoleSteps returns the steps in the console blocks of a document.
 func consoleSteps(document string) []step {
 	var steps []step
 	inside := false
@@ -39,7 +39,7 @@ func consoleSteps(document string) []step {
 	return steps
 }
 
-// pattern matches the promised output: a line … stands for any lines, an … in a line for any text.
+// pattern matches the expected output. A line consisting of … matches any lines, and an … within a line matches any text.
 func (s step) pattern() *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`\A`)
@@ -57,7 +57,7 @@ func (s step) pattern() *regexp.Regexp {
 	return regexp.MustCompile(b.String() + `\z`)
 }
 
-// TestReadmeTranscript runs the commands in the README, on other ports, and compares their output.
+// TestReadmeTranscript runs the commands in the README, using other ports, and compares their output.
 func TestReadmeTranscript(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -86,14 +86,14 @@ func TestReadmeTranscript(t *testing.T) {
 			startInBackground(t, cmd, strings.Contains(line, "simulate"), stripe, service)
 			continue
 		}
-		out, _ := cmd.CombinedOutput() // grpcurl ends with the code of the RPC
+		out, _ := cmd.CombinedOutput() // grpcurl exits with the code of the RPC
 		if !s.pattern().Match(out) {
 			t.Errorf("$ %s\ngot:\n%s\nthe README promises:\n%s", s.command, out, strings.Join(s.output, "\n"))
 		}
 	}
 }
 
-// startInBackground starts a server of the transcript, waits until it listens, and stops it with the test.
+// startInBackground starts a server of the transcript, waits until it listens, and stops it at the end of the test.
 func startInBackground(t *testing.T, cmd *exec.Cmd, isStripe bool, stripe, service string) {
 	t.Helper()
 	address := service
@@ -120,7 +120,7 @@ func startInBackground(t *testing.T, cmd *exec.Cmd, isStripe bool, stripe, servi
 	t.Fatalf("nothing listens on %s", address)
 }
 
-// freeAddress returns a loopback address that no one listens on.
+// freeAddress returns an unused loopback address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // clients leave a replica that is draining
+	_ "google.golang.org/grpc/health" // makes clients avoid a replica that is draining
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
@@ -20,14 +20,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// balanced is what a client of several replicas asks of gRPC: their turn by turn, those that say that they serve.
+// balanced is the gRPC configuration of a client of several replicas: round robin among those that report that they serve.
 const balanced = `{
 	"loadBalancingConfig": [{"round_robin": {}}],
 	"healthCheckConfig": {"serviceName": "connector.v1.ConnectorService"}
 }`
 
-// TestRollingRestart restarts three replicas in turn, with SIGTERM, during syncs. No sync fails, no call is interrupted,
-// and the rows match the truth.
+// TestRollingRestart restarts three replicas in turn, with SIGTERM, during syncs. No sync may fail, no call may be interrupted,
+// and the rows must match the truth.
 func TestRollingRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

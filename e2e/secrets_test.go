@@ -32,10 +32,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// plant makes a key that is like no other text.
+// plant returns a key that occurs nowhere else.
 func plant(place string) string { return fmt.Sprintf("sk_live_%x", sha256.Sum256([]byte(place)))[:40] }
 
-// leak finds a key in a text, whole or in part: any eight characters in a row of what is secret of it.
+// leak finds a key in a text, whole or in part: any eight consecutive characters of its secret part.
 func leak(text, key string) string {
 	const part = 8
 	secret := key[strings.LastIndexByte(key, '_')+1:]
@@ -47,7 +47,7 @@ func leak(text, key string) string {
 	return ""
 }
 
-// recorder keeps what is written to it. It may be read concurrently.
+// recorder records what is written to it. It is safe for concurrent use.
 type recorder struct {
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -65,13 +65,13 @@ func (r *recorder) String() string {
 	return r.all.String()
 }
 
-// message keeps a message as a person reads it, and as it is sent.
+// message records a message, both as text and as sent.
 func (r *recorder) message(m proto.Message) {
 	sent, err := proto.Marshal(m)
 	_, _ = fmt.Fprintln(r, protojson.Format(m), string(sent), err)
 }
 
-// failure keeps an error, with all details of its status.
+// failure records an error, with all details of its status.
 func (r *recorder) failure(err error) {
 	if err != nil {
 		_, _ = fmt.Fprintln(r, err)
@@ -79,7 +79,7 @@ func (r *recorder) failure(err error) {
 	}
 }
 
-// reads runs a Read, and keeps all that comes back.
+// reads runs a Read and records everything that it returns.
 func (r *recorder) reads(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest) {
 	t.Helper()
 	all := read(t, client, req)
@@ -103,7 +103,7 @@ func (r *recorder) checks(t *testing.T, client connectorv1.ConnectorServiceClien
 	r.failure(err)
 }
 
-// discovers runs a Discover that asks Stripe.
+// discovers runs a Discover that queries Stripe.
 func (r *recorder) discovers(t *testing.T, client connectorv1.ConnectorServiceClient, req *connectorv1.ReadRequest) {
 	t.Helper()
 	resp, err := client.Discover(t.Context(), &connectorv1.DiscoverRequest{
@@ -113,7 +113,7 @@ func (r *recorder) discovers(t *testing.T, client connectorv1.ConnectorServiceCl
 	r.failure(err)
 }
 
-// checkSecret looks for a key in all that was recorded.
+// checkSecret checks that a key is in nothing that was recorded.
 func checkSecret(t *testing.T, r *recorder, key string) {
 	t.Helper()
 	all := r.String()
@@ -157,7 +157,7 @@ func TestSecretsCanBeFound(t *testing.T) {
 	}
 }
 
-// TestSecretsOfConfigurations plants a key in each field of the configuration, the right one and all others.
+// TestSecretsOfConfigurations plants a key in every field of the configuration, including those not meant for it.
 func TestSecretsOfConfigurations(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(key string) map[string]any{
@@ -206,7 +206,7 @@ func TestSecretsOfConfigurations(t *testing.T) {
 	}
 }
 
-// TestSecretsInRequests plants the configuration's key in other parts of the requests, too.
+// TestSecretsInRequests plants the configuration's key in other parts of the requests as well.
 func TestSecretsInRequests(t *testing.T) {
 	t.Parallel()
 	type request = connectorv1.ReadRequest
@@ -263,7 +263,7 @@ func TestSecretsInRequests(t *testing.T) {
 	}
 }
 
-// parrot is a Stripe that repeats the key that it was sent, wherever an answer has room for it.
+// parrot starts a Stripe that repeats the key it received wherever a response has room for it.
 func parrot(t *testing.T, code int, body string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -274,7 +274,7 @@ func parrot(t *testing.T, code int, body string) string {
 		for _, header := range []string{"Content-Type", "Location", "Request-Id", "Retry-After", "Stripe-Account", "Stripe-Rate-Limited-Reason"} {
 			w.Header().Set(header, key)
 		}
-		w.Header().Set("Stripe-Should-Retry", "false") // so that it comes to an end at once
+		w.Header().Set("Stripe-Should-Retry", "false") // avoids retries
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, strings.ReplaceAll(body, "KEY", key))
 	}))
@@ -288,7 +288,7 @@ const (
 	parrotHTML = `<html><body>KEY</body></html>`
 )
 
-// answers are those that repeat the key.
+// answers are the responses that repeat the key.
 var answers = map[string]struct {
 	code int
 	body string
@@ -300,7 +300,7 @@ var answers = map[string]struct {
 	"key":              {200, `KEY`}, "text": {200, `"KEY"`}, "list of another kind": {200, `{"object": "KEY", "data": "KEY", "has_more": "KEY"}`},
 	"member":       {200, `{"KEY": KEY}`},
 	"more of none": {200, `{"object": "list", "data": [{"object": "KEY"}], "has_more": true}`},
-	// An object of a type that has no place in the list, which a log entry of the Read names.
+	// An object of a type that does not belong in the list, which a log entry of the Read names.
 	"another type": {200, `{"object": "list", "data": [{"object": "KEY", "id": "KEY"}], "has_more": false}`},
 }
 
@@ -315,7 +315,7 @@ func TestSecretsInAnswers(t *testing.T) {
 			req := &connectorv1.ReadRequest{
 				Config: configuration(t, map[string]any{"api_key": key, "api_base": base}), Streams: selectStreams("charges", "cards"),
 			}
-			if answer.body == parrotError { // others are retried, which Check and Discover do at leisure
+			if answer.body == parrotError { // others are retried, which takes Check and Discover a long time
 				heard.checks(t, client, req)
 			}
 			if name == "401" {
@@ -327,7 +327,7 @@ func TestSecretsInAnswers(t *testing.T) {
 	}
 }
 
-// TestSecretsInReads performs Reads that end in every possible way.
+// TestSecretsInReads runs Reads that end in every possible way.
 func TestSecretsInReads(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -373,13 +373,13 @@ func TestSecretsInReads(t *testing.T) {
 	}
 }
 
-// run runs the command, and keeps what it prints.
+// run runs the command and records its output.
 func (r *recorder) run(cmd *exec.Cmd) error {
 	cmd.Stdout, cmd.Stderr = r, r
 	return cmd.Run()
 }
 
-// files keeps the bytes of all files in a folder.
+// files records the contents of all files in a folder.
 func (r *recorder) files(t *testing.T, folder string) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -395,7 +395,7 @@ func (r *recorder) files(t *testing.T, folder string) {
 	}
 }
 
-// keep writes a file in a folder of its own.
+// keep writes content to a file in a new folder, and returns its path.
 func keep(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.json")
@@ -405,8 +405,8 @@ func keep(t *testing.T, content string) string {
 	return path
 }
 
-// TestSecretsOfCommand runs the command with a good configuration. Neither its output and files nor the log of the service
-// that it calls contain a key.
+// TestSecretsOfCommand runs the command with a valid configuration. Its output, its files, and the log of the service that it
+// calls must not contain a key.
 func TestSecretsOfCommand(t *testing.T) {
 	t.Parallel()
 	key, heard, folder := plant("command"), &recorder{}, t.TempDir()
@@ -467,7 +467,7 @@ func TestSecretsOfFailingCommand(t *testing.T) {
 	}
 }
 
-// TestSecretsOfRefusedCommand runs the command against a Stripe that repeats the key in its errors, and against none.
+// TestSecretsOfRefusedCommand runs the command against a Stripe that repeats the key in its errors, and without any Stripe.
 func TestSecretsOfRefusedCommand(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"401", "403", "429", "500", "502 in HTML", "another type"} {
@@ -479,7 +479,7 @@ func TestSecretsOfRefusedCommand(t *testing.T) {
 				{"read", "--config", config, "--streams", "charges"},
 				{"sync", "--config", config, "--streams", "charges", "--to", "sqlite:" + filepath.Join(folder, "rows.db")},
 			}
-			if name != "502 in HTML" { // which is retried, at leisure
+			if name != "502 in HTML" { // which is retried for a long time
 				commands = append(commands, []string{"check", "--config", config, "--streams", "charges"})
 			}
 			for _, args := range commands {
@@ -487,7 +487,7 @@ func TestSecretsOfRefusedCommand(t *testing.T) {
 					heard.interrupt(t, command(t, args...))
 					continue
 				}
-				_ = heard.run(command(t, args...)) // its exit code is tested where it is made
+				_ = heard.run(command(t, args...)) // its exit code is tested elsewhere
 			}
 			heard.files(t, folder)
 			checkSecret(t, heard, key)
@@ -504,7 +504,7 @@ func TestSecretsOfRefusedCommand(t *testing.T) {
 	})
 }
 
-// interrupt runs a command that would retry for minutes, until it has said something, or for some seconds.
+// interrupt runs a command that would retry for minutes, and interrupts it once it prints something, or after some seconds.
 func (r *recorder) interrupt(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Stdout, cmd.Stderr = r, r
@@ -522,8 +522,9 @@ func (r *recorder) interrupt(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestSecretsOfService runs a service in its own process, with keys and tokens in files. It is called with good and bad names
-// and tokens, loses a file, and crashes. Nothing that it sends, prints or leaves behind contains a key or token.
+// TestSecretsOfService runs a service in its own process, with keys and tokens in files. The service is called with valid and
+// invalid names and tokens, loses a file, and crashes. Nothing that it sends, prints or leaves behind may contain a key or
+// token.
 func TestSecretsOfService(t *testing.T) {
 	t.Parallel()
 	key, refused, token, other := plant("secret file"), plant("refused secret file"), plant("token"), plant("another token")
@@ -581,9 +582,9 @@ func TestSecretsOfService(t *testing.T) {
 	}
 	file("tokens", token+" "+key+"!\nnonsense "+other)
 	file("secrets/prod", "")
-	time.Sleep(1100 * time.Millisecond) // so that the file of tokens is looked at again
+	time.Sleep(1100 * time.Millisecond) // so that the token file is checked again
 	heard.reads(t, as(token), named("prod", stripe.URL))
-	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil { // the stacks of all goroutines, as in a crash
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil { // dumps the stacks of all goroutines, like a crash
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
@@ -593,7 +594,7 @@ func TestSecretsOfService(t *testing.T) {
 	}
 }
 
-// bearer sends a token with each call.
+// bearer is a token to send with each call.
 type bearer string
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {

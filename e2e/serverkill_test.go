@@ -25,12 +25,12 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// soonAgain makes a client notice at once that a service was restarted.
+// soonAgain makes a client reconnect quickly after a service restarts.
 var soonAgain = grpc.WithConnectParams(grpc.ConnectParams{
 	Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}, MinConnectTimeout: time.Second,
 })
 
-// saveOften has Reads leave a state every ten pages, so that lists of a few dozen are resumed in their middle, too.
+// saveOften makes Reads send a state every ten pages, so that even lists of a few dozen objects are resumed in the middle.
 var saveOften = grpc.WithChainStreamInterceptor(func(
 	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
@@ -51,7 +51,7 @@ func everyTenPages() *connectorv1.CheckpointPolicy {
 	return &connectorv1.CheckpointPolicy{MaxPages: 10}
 }
 
-// startAt runs `serve` at an address. The caller ends it.
+// startAt runs `serve` at an address. The caller must stop it.
 func startAt(t *testing.T, address, base string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(t, append([]string{"serve", "--listen", address, "--allow-api-base", base}, args...)...)
@@ -59,7 +59,7 @@ func startAt(t *testing.T, address, base string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// syncTo syncs streams into a file, by a client in this process.
+// syncTo syncs streams into a file, using a client in this process.
 func syncTo(t *testing.T, address, base, file string, streams []string) (*client.Report, error) {
 	t.Helper()
 	c, err := client.Dial(address, client.Options{DialOptions: []grpc.DialOption{soonAgain, saveOften}})
@@ -78,8 +78,8 @@ func syncTo(t *testing.T, address, base, file string, streams []string) (*client
 	})
 }
 
-// TestKilledServer kills the service at random moments, and restarts it at the same address, during one sync, whose
-// rows match those of an undisturbed sync.
+// TestKilledServer kills the service at random moments during one sync, restarting it at the same address. The rows must match
+// those of an undisturbed sync.
 func TestKilledServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -143,8 +143,8 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// TestTerminatedServer terminates the service during a Read. New Reads are refused at once, the running one ends at a
-// checkpoint, and the process exits cleanly. The rest is read from the next service.
+// TestTerminatedServer terminates the service during a Read. New Reads must be refused at once, the running one must end at a
+// checkpoint, and the process must exit cleanly. The rest is then read from a new service.
 func TestTerminatedServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -31,16 +31,16 @@ var soakTime = flag.Duration("soak", 0, "how long TestSoak changes an account; i
 
 const (
 	soakRate    = 100                               // changes per second
-	soakLate    = 20 * time.Second                  // how late an event becomes visible, at most
+	soakLate    = 20 * time.Second                  // maximum delay before an event becomes visible
 	soakOverlap = 30 * time.Second                  // events_overlap_seconds
-	soakSettled = soakOverlap*11/10 + 5*time.Second // after it, one sync finds whatever became visible within the overlap
+	soakSettled = soakOverlap*11/10 + 5*time.Second // after this, one sync finds everything that became visible within the overlap
 )
 
 // TestSoak syncs a busy account into SQLite while its service and its client are killed every few seconds. Events become
-// visible late. One object in a hundred can't be read for a while, and one in two hundred can't be read at all. In the
-// end, the rows match the truth, except for objects that are set aside by name.
+// visible late. One object in a hundred cannot be read for a while, and one in two hundred cannot be read at all. At the
+// end, the rows must match the truth, except for objects that are reported as set aside.
 //
-// Nothing depends on how fast the machine is: where it can't make so many changes, there are fewer, and the log says so.
+// Nothing depends on the speed of the machine. A slower one makes fewer changes, and the log reports how many.
 func TestSoak(t *testing.T) {
 	if *soakTime == 0 {
 		t.Skip("takes as long as -soak says")
@@ -62,8 +62,8 @@ func TestSoak(t *testing.T) {
 	forever := s.breakForever()
 	s.disturb()
 	time.Sleep(soakSettled)
-	s.sync(s.file) // ends what the last one had begun,
-	s.sync(s.file) // and looks at everything once more
+	s.sync(s.file) // finishes what the last one started,
+	s.sync(s.file) // and re-checks everything
 	undisturbed := filepath.Join(t.TempDir(), "undisturbed.db")
 	s.sync(undisturbed)
 	named := 0
@@ -75,8 +75,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// compare holds that the rows of a stream are those of an undisturbed sync and the objects of the list, except for what the
-// states of the two name as set aside. It returns how many objects the first names.
+// compare checks that a stream's rows match those of an undisturbed sync and the objects of the list, except for objects that
+// the states of the two syncs set aside. It returns how many objects the first state sets aside.
 func (s *soak) compare(stream, list, undisturbed string) (named int) {
 	s.Helper()
 	lacks, lackedThen := s.aside(s.file, stream), s.aside(undisturbed, stream)
@@ -124,7 +124,7 @@ func (s *soak) aside(file, stream string) []state.SetAside {
 	return content.SetAside
 }
 
-// rowsBut returns the rows of a stream in a file without those that are set aside.
+// rowsBut returns a stream's rows in a file, except those set aside.
 func (s *soak) rowsBut(file, stream string, aside ...[]state.SetAside) []string {
 	s.Helper()
 	return slices.DeleteFunc(dump(s.T, file, stream), func(row string) bool {
@@ -138,8 +138,8 @@ var (
 	created = regexp.MustCompile(`"created":\s*(\d+)`)
 )
 
-// asideIn reports whether an object, given by its id and JSON or row, is set aside, by itself, with its parent, or as one
-// created in a second that can't be read.
+// asideIn reports whether an object, given by its id and its JSON or row, is set aside: on its own, with its parent, or as one
+// created in a second that cannot be read.
 func asideIn(all []state.SetAside, id, raw string) bool {
 	return slices.ContainsFunc(all, func(a state.SetAside) bool {
 		if !a.IsWindow() {
@@ -165,10 +165,10 @@ type soak struct {
 	streams []string
 	address string
 
-	lock    sync.Mutex // guards what is killed and replaced
+	lock    sync.Mutex // guards the fields for what is killed and replaced
 	service *exec.Cmd
-	client  *exec.Cmd // that runs, or nil
-	killed  bool      // the client
+	client  *exec.Cmd // the running one, or nil
+	killed  bool      // whether the client was killed
 }
 
 func (s *soak) writeConfig() string {
@@ -185,12 +185,12 @@ func (s *soak) writeConfig() string {
 	return path
 }
 
-// command returns a sync into a file.
+// command returns a command that syncs into a file.
 func (s *soak) command(file string) *exec.Cmd {
 	return command(s.T, "sync", "--target", s.address, "--config", s.config, "--select", strings.Join(s.streams, ","), "--to", "sqlite:"+file)
 }
 
-// sync syncs undisturbed.
+// sync runs a sync that is not disturbed.
 func (s *soak) sync(file string) {
 	s.Helper()
 	if out, err := s.command(file).CombinedOutput(); err != nil {
@@ -198,8 +198,8 @@ func (s *soak) sync(file string) {
 	}
 }
 
-// disturb changes the account, breaks objects, kills the service and the client, and syncs again and again, for as long as
-// the test is to last.
+// disturb changes the account, breaks objects, kills the service and the client, and syncs repeatedly, for the duration of the
+// test.
 func (s *soak) disturb() {
 	s.Helper()
 	begun := time.Now()
@@ -237,7 +237,7 @@ func (s *soak) disturb() {
 	}
 }
 
-// pause waits for a random time, and reports whether ctx is still alive then.
+// pause waits for a random time, and reports whether ctx is still active afterwards.
 func pause(ctx context.Context, least, most time.Duration) bool {
 	select {
 	case <-time.After(least + time.Duration(rand.Int64N(int64(most-least)))):
@@ -247,7 +247,7 @@ func pause(ctx context.Context, least, most time.Duration) bool {
 	}
 }
 
-// breakForever makes one object in two hundred unreadable for good, and returns how many these are.
+// breakForever makes one object in two hundred permanently unreadable, and returns the number of such objects.
 func (s *soak) breakForever() (broken int) {
 	for _, list := range []string{"/v1/charges", "/v1/customers"} {
 		for i, id := range slices.Collect(keys(s.stripe.Account, list)) {
@@ -260,7 +260,7 @@ func (s *soak) breakForever() (broken int) {
 	return broken
 }
 
-// breakObjects makes one object in a hundred unreadable for about a second, again and again.
+// breakObjects repeatedly makes one object in a hundred unreadable for about a second.
 func (s *soak) breakObjects(ctx context.Context, random *rand.Rand) (broken int) {
 	kinds := []stripetest.FaultKind{stripetest.ServerError, stripetest.Truncated, stripetest.BadGateway}
 	for pause(ctx, time.Second, 3*time.Second) {
@@ -281,7 +281,7 @@ func (s *soak) breakObjects(ctx context.Context, random *rand.Rand) (broken int)
 	return broken
 }
 
-// kill kills the client and the service in turn, every few seconds. The service is started again at the same address.
+// kill alternately kills the client and the service, every few seconds. It restarts the service at the same address.
 func (s *soak) kill(ctx context.Context) (kills int, err error) {
 	for pause(ctx, 1500*time.Millisecond, 5*time.Second) {
 		kills++
@@ -305,7 +305,7 @@ func (s *soak) kill(ctx context.Context) (kills int, err error) {
 // soakSyncs counts syncs.
 type soakSyncs struct{ killed, ended int }
 
-// syncs syncs until ctx ends. One that was not killed must not fail.
+// syncs runs syncs until ctx is done. Only a sync that was killed may fail.
 func (s *soak) syncs(ctx context.Context) (n soakSyncs, err error) {
 	for ctx.Err() == nil {
 		cmd := s.command(s.file)

@@ -18,8 +18,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// startStripeMock runs Stripe's own mock server, which validates each request against the OpenAPI document, and returns its
-// address and the requests that it refused.
+// startStripeMock runs Stripe's own mock server, which validates each request against the OpenAPI document. It returns the
+// server's address and a function that returns the requests it rejected.
 func startStripeMock(t *testing.T) (string, func() []string) {
 	t.Helper()
 	spec, err := mock.LoadSpec(embedded.OpenAPISpec, "")
@@ -51,10 +51,10 @@ func startStripeMock(t *testing.T) (string, func() []string) {
 	return server.URL, func() []string { mu.Lock(); defer mu.Unlock(); return refused }
 }
 
-// newer are the endpoints that came after the OpenAPI document by which stripe-mock validates.
+// newer matches the endpoints that are newer than the OpenAPI document used by stripe-mock.
 var newer = regexp.MustCompile(`^/v1/(billing/meters|entitlements/|forwarding/)`)
 
-// noFixture is why stripe-mock has no object of a stream. The requests are made and validated all the same.
+// noFixture says why stripe-mock has no object of a stream. Its requests are still made and validated.
 var noFixture = map[string]string{
 	"billing_meter_event_summaries":        "newer than its document",
 	"billing_meters":                       "newer than its document",
@@ -73,8 +73,8 @@ var noFixture = map[string]string{
 	"setup_attempts":                       "its setup intent has no latest attempt",
 }
 
-// TestStripeMock reads every stream from Stripe's own mock server. Each request must pass its validation, and each record
-// must match the schema from Discover.
+// TestStripeMock reads every stream from Stripe's own mock server. Each request must pass its validation, and each record must
+// match the schema from Discover.
 func TestStripeMock(t *testing.T) {
 	base, refused := startStripeMock(t)
 	client := dial(t, serve(t, base, quick, io.Discard))

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	// Toxiproxy disturbs real connections. Its client costs nothing but the standard library; the server is a tool.
+	// Toxiproxy disturbs real connections. Its client depends only on the standard library; its server is a separate tool.
 	toxiproxy "github.com/Shopify/toxiproxy/v2/client"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -31,7 +31,7 @@ var (
 	toxicSeed   = flag.Uint64("toxics-seed", 0, "`seed` of TestToxics; 0 takes a new one")
 )
 
-// proxyServer builds Toxiproxy's server once for all tests, as pinned among the tools.
+// proxyServer builds Toxiproxy's server once for all tests, in the version pinned among the tools.
 var proxyServer = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir, "toxiproxy")
 	out, err := exec.Command("go", "build", "-modfile=../tools/go.mod", "-o", path,
@@ -42,7 +42,7 @@ var proxyServer = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// startToxiproxy runs Toxiproxy on this machine until the test ends.
+// startToxiproxy runs Toxiproxy on this machine until the end of the test.
 func startToxiproxy(t *testing.T) *toxiproxy.Client {
 	t.Helper()
 	path, err := proxyServer()
@@ -52,7 +52,7 @@ func startToxiproxy(t *testing.T) *toxiproxy.Client {
 	address := freeAddress(t)
 	host, port, _ := strings.Cut(address, ":")
 	startInBackground(t, exec.CommandContext(t.Context(), path, "-host", host, "-port", port), false, "", address)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections) // which Toxiproxy's client uses
+	t.Cleanup(http.DefaultClient.CloseIdleConnections) // used by Toxiproxy's client
 	return toxiproxy.NewClient(address)
 }
 
@@ -71,15 +71,15 @@ func newWay(t *testing.T, proxies *toxiproxy.Client, name, upstream string) way 
 	return way{proxy, name}
 }
 
-// toxic is a kind of disturbance, as https://github.com/Shopify/toxiproxy#toxics describes them.
+// toxic is a kind of disturbance, as described in https://github.com/Shopify/toxiproxy#toxics.
 type toxic struct {
 	kind string
-	// breaks says that no connection survives it, however little is sent: resets and limits wait for data.
+	// breaks means that no connection survives it, however little is sent. Resets and limits take effect only on data.
 	breaks     bool
 	attributes func(*rand.Rand) toxiproxy.Attributes
 }
 
-// between returns a number of [least, most).
+// between returns a random number in [least, most).
 func between(random *rand.Rand, least, most int) int { return least + random.IntN(most-least) }
 
 func toxics() []toxic {
@@ -98,7 +98,7 @@ func toxics() []toxic {
 			return toxiproxy.Attributes{"average_size": size, "size_variation": size / 3, "delay": between(r, 1, 200)}
 		}},
 		{"timeout", true, func(r *rand.Rand) toxiproxy.Attributes {
-			return toxiproxy.Attributes{"timeout": between(r, 0, 100)} // 0: silence until it is taken away
+			return toxiproxy.Attributes{"timeout": between(r, 0, 100)} // 0 means silence until it is removed
 		}},
 		{"reset_peer", false, func(r *rand.Rand) toxiproxy.Attributes {
 			return toxiproxy.Attributes{"timeout": between(r, 0, 50)}
@@ -109,8 +109,8 @@ func toxics() []toxic {
 	}
 }
 
-// TestToxics disturbs the connections from the client to the service and from the service to Stripe, again and again during
-// a sync. Each sync completes, with the rows of an undisturbed one.
+// TestToxics repeatedly disturbs the connections from the client to the service and from the service to Stripe during a sync.
+// Each sync must complete with the rows of an undisturbed one.
 //
 //	go test ./e2e -run TestToxics -toxics 500 -timeout 1h
 func TestToxics(t *testing.T) {
@@ -138,7 +138,7 @@ func TestToxics(t *testing.T) {
 	for round := range *toxicRounds {
 		n := order[round%len(order)]
 		kind, atStripe := kinds[n/2], n%2 == 0
-		own := rand.New(rand.NewPCG(seed, uint64(round)+1)) // rounds run side by side
+		own := rand.New(rand.NewPCG(seed, uint64(round)+1)) // rounds run in parallel
 		where := "to the service"
 		if atStripe {
 			where = "to Stripe"
@@ -164,7 +164,8 @@ func toxicStreams() []string {
 	return []string{"charges", "customers", "invoice_line_items", "invoices"}
 }
 
-// disturbedSync syncs while a toxic comes and goes, and returns how often it came, and what the sync took.
+// disturbedSync syncs while a toxic comes and goes. It returns how often the toxic was added, and the
+// numbers of Reads and requests that the sync took.
 func disturbedSync(
 	t *testing.T, proxies *toxiproxy.Client, stripe *stripetest.Server, file string, kind toxic, atStripe bool, random *rand.Rand,
 ) (times, reads int, requests int64) {
@@ -210,8 +211,8 @@ func disturbedSync(
 	return times, report.Reads, report.Requests
 }
 
-// disturb has a toxic come and go from the moment that begun is closed until ended is. It returns how often it came. The
-// quiet between grows, so that slow machines come to the end, too.
+// disturb adds and removes a toxic from the closing of begun until ended is closed, and returns how often it did. The pauses
+// grow, so that the sync also completes on slow machines.
 func (w way) disturb(t *testing.T, kind toxic, random *rand.Rand, begun, ended <-chan struct{}) int {
 	select {
 	case <-begun:

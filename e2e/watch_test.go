@@ -28,7 +28,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestWatch runs a service in its own process and performs Reads with every kind of trouble. Its metrics, traces, logs and
+// TestWatch runs a service in its own process and performs Reads with every kind of failure. Its metrics, traces, logs and
 // profiles must be consistent, match the documentation, the dashboard and the alerts, and contain no key.
 func TestWatch(t *testing.T) {
 	t.Parallel()
@@ -101,16 +101,16 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// objectID is what the ids of the objects that are read here look like, and those of accounts.
+// objectID matches the ids of the objects read here, and of accounts.
 var objectID = regexp.MustCompile(`\b(acct|ch|cus|il|in|re|evt)_[0-9A-Za-z]{8,}`)
 
 // watched is a service in its own process, with its metrics, traces and logs.
 type watched struct {
 	client        connectorv1.ConnectorServiceClient
-	page          string // where metrics are
+	page          string // the base URL of the metrics server
 	log, exported *recorder
 	stacks        string
-	end           func(os.Signal) error // ends it with a signal
+	end           func(os.Signal) error // ends the service with a signal
 	wait          func() error
 
 	mu    sync.Mutex
@@ -125,7 +125,7 @@ func watch(t *testing.T, allowed ...string) *watched {
 	address, page := freeAddress(t), freeAddress(t)
 	cmd := command(t, "serve", "--listen", address, "--metrics-listen", page, "--pprof", "--trust-traceparent", "--allow-api-base", strings.Join(allowed, ","))
 	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=watched",
-		"OTEL_EXPORTER_OTLP_HEADERS="+plant("header")) // which is malformed, and must not be repeated
+		"OTEL_EXPORTER_OTLP_HEADERS="+plant("header")) // malformed, and must not be repeated
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	startInBackground(t, cmd, false, "", address)
 	w.client, w.page = dial(t, address), "http://"+page
@@ -133,7 +133,7 @@ func watch(t *testing.T, allowed ...string) *watched {
 	return w
 }
 
-// ServeHTTP takes spans, as a collector of OpenTelemetry does.
+// ServeHTTP receives spans, like an OpenTelemetry collector.
 func (w *watched) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var request collectortrace.ExportTraceServiceRequest
@@ -179,7 +179,7 @@ func (w *watched) metrics(t *testing.T) (served, string) {
 	return families, text
 }
 
-// drains ends the service while a Read waits for Stripe: it is not ready any more, but healthy until it ends.
+// drains ends the service while a Read waits for Stripe. The service must not be ready, but must stay healthy until it ends.
 func (w *watched) drains(t *testing.T, stripe *stripetest.Server, config map[string]any) {
 	t.Helper()
 	if code, body := w.get(t, "/readyz"); code != http.StatusOK {
@@ -218,7 +218,7 @@ func (w *watched) drains(t *testing.T, stripe *stripetest.Server, config map[str
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// traces checks that requests to Stripe are below the Read which they serve, and that the log has the same trace.
+// traces checks that requests to Stripe are below the Read that they serve, and that the log refers to the same trace.
 func (w *watched) traces(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
@@ -248,7 +248,7 @@ func (w *watched) traces(t *testing.T) {
 	}
 }
 
-// checkDocumentation compares the table of the documentation with what is served: names, types, labels.
+// checkDocumentation compares the documentation's table with the served metrics: names, types and labels.
 func checkDocumentation(t *testing.T, served served) {
 	text, err := os.ReadFile("../docs/observability.md")
 	if err != nil {
@@ -265,7 +265,7 @@ func checkDocumentation(t *testing.T, served served) {
 		documented[row[1]] = fmt.Sprint(row[2], labels)
 	}
 	for name, family := range served {
-		if !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") { // as in any program in Go
+		if !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") { // found in any Go program
 			actual[name] = fmt.Sprint(strings.ToLower(family.GetType().String()), served.labels(name))
 		}
 	}
@@ -312,7 +312,7 @@ func checkDashboard(t *testing.T, served served) {
 	}
 }
 
-// checkAlerts checks each alert rule, and the labels that its texts name.
+// checkAlerts checks each alert rule, and the labels used in its texts.
 func checkAlerts(t *testing.T, served served) {
 	text, err := os.ReadFile("../deploy/prometheus/alerts.yaml")
 	if err != nil {
