@@ -8,20 +8,20 @@ import (
 
 const (
 	dialect = "https://json-schema.org/draft/2020-12/schema"
-	// maxExamples bounds the known values that a schema names. webhook_endpoint.enabled_events alone has 227.
+	// maxExamples is the maximum number of known values in a schema. webhook_endpoint.enabled_events alone has 227.
 	maxExamples = 12
 )
 
-// converter turns components of the document into JSON Schemas.
+// converter converts the document's components to JSON Schemas.
 type converter struct {
 	*inputs
-	// open holds the names of the components that are being converted, outermost first.
+	// open holds the names of the components being converted, outermost first.
 	open []string
-	// used holds the references that found their property, so that a misspelt one is noticed.
+	// used holds the references whose property was found, so that misspelled ones are noticed.
 	used map[string]bool
 }
 
-// schema returns the schema of a listed object type.
+// schema returns the schema of an object type.
 func (c *converter) schema(object string) (*node, error) {
 	source := c.components[object]
 	if source == nil {
@@ -40,14 +40,14 @@ func (c *converter) schema(object string) (*node, error) {
 		return nil, err
 	}
 	if id := n.Properties["id"]; id != nil {
-		// Only an upcoming invoice has no id, and no list returns it: https://docs.stripe.com/api/invoices/upcoming.
+		// Only an upcoming invoice has no id, and no list returns one: https://docs.stripe.com/api/invoices/upcoming.
 		id.Optional = false
 	}
 	return n, nil
 }
 
-// markAbsent marks nullable properties that Stripe's own example of the object does not have. The document requires no
-// nullable property at all, so that it cannot tell "null" from "absent".
+// markAbsent marks the nullable properties that Stripe's own example of the object lacks as optional. The document requires no
+// nullable property, so it does not distinguish "null" from "absent".
 func (c *converter) markAbsent(object string, source *component, n *node) {
 	fixture, ok := c.fixtures[object]
 	if !ok {
@@ -60,7 +60,7 @@ func (c *converter) markAbsent(object string, source *component, n *node) {
 	}
 }
 
-// markIncludable marks the fields that come only if they are expanded, and removes those that are never to be asked for.
+// markIncludable marks the fields that are absent unless expanded, and removes those that are never to be requested.
 func (c *converter) markIncludable(object string, n *node) error {
 	for path, offer := range c.includable[object] {
 		names := strings.Split(path, ".")
@@ -122,7 +122,7 @@ func scalar(source *component) *node {
 	}
 }
 
-// convertRef inlines a component, or names it where it is an object with a schema of its own.
+// convertRef inlines a component, or names it if it is an object with its own schema.
 func (c *converter) convertRef(source *component) (*node, error) {
 	name := refName(source)
 	target, err := c.resolve(source)
@@ -143,7 +143,7 @@ func (c *converter) convertRef(source *component) (*node, error) {
 	return c.convert(target)
 }
 
-// properties converts an object. The name is the component's, or "" for an object that is defined in place.
+// properties converts an object. The name is the component's, or "" for an object defined inline.
 func (c *converter) properties(name string, source *component) (*node, error) {
 	n := &node{Type: types{"object"}}
 	for property, value := range source.Properties {
@@ -171,13 +171,14 @@ func (c *converter) properties(name string, source *component) (*node, error) {
 	return n, err
 }
 
-// instant reports whether an integer property of this name is a point in time. The document has the format of nearly all of them,
+// instant reports whether an integer property with this name is a time. The document has the format of nearly all of them, but
+// not of subscription_item.created and a few others.
 // but not of subscription_item.created and a few others.
 func instant(property string) bool {
 	return property == "created" || strings.HasSuffix(property, "_at")
 }
 
-// refer names the object type whose id a plain string property holds, if references.json knows it.
+// refer sets the object type whose id a plain string property holds, if references.json has it.
 func (c *converter) refer(name, property string, p *node) error {
 	object, ok := c.references[name][property]
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// testComponents are what the cases below refer to.
+// testComponents are the components that the test cases refer to.
 const testComponents = `{
 	"customer": {"type": "object", "properties": {"object": {"type": "string", "enum": ["customer"]}}},
 	"deleted_customer": {"type": "object", "properties": {"object": {"type": "string", "enum": ["customer"]}}},

@@ -23,22 +23,22 @@ var includableJSON []byte
 // inputs is everything that the output depends on.
 type inputs struct {
 	components map[string]*component
-	// listed holds the object types that lists return. Each gets a schema of its own, which other schemas refer to.
+	// listed holds the object types that lists return. Each has its own schema, which other schemas refer to.
 	listed map[string]bool
-	// fixtures holds Stripe's example of each object type, by the name of its component.
+	// fixtures holds Stripe's example of each object type, by component name.
 	fixtures map[string]map[string]json.RawMessage
 	// references maps component and property to the object type whose id the property holds.
 	references map[string]map[string]string
-	// includable maps object type and field to how a field is offered that comes only if it is expanded
+	// includable maps object type and field to when a field that is absent unless expanded is requested
 	// (https://docs.stripe.com/expand#with-includable): "by default", "on request", only "by name", or "never".
 	includable map[string]map[string]string
 }
 
-// unlisted are the object types of streams that no list returns: objects of which an account has one, and objects that are
-// embedded in others. They get a schema of their own, and stay inlined in the schemas of the objects that embed them.
+// unlisted are the object types of streams that no list returns: objects of which an account has only one, and objects embedded
+// in others. They have their own schemas, but are also inlined in the schemas of the objects that embed them.
 var unlisted = []string{"balance", "cash_balance", "discount", "tax.settings"}
 
-// component is a schema of the document (OpenAPI 3.0), with the keywords that matter here.
+// component is a schema in the document (OpenAPI 3.0), with the keywords needed here.
 type component struct {
 	Ref                  string                `json:"$ref"`
 	Type                 string                `json:"type"`
@@ -68,7 +68,7 @@ func (c *component) object() string {
 
 func (c *component) requires(property string) bool { return slices.Contains(c.Required, property) }
 
-// openAPI is the part of an OpenAPI document that is read.
+// openAPI is the part of an OpenAPI document needed here.
 type openAPI struct {
 	Components struct {
 		Schemas map[string]*component `json:"schemas"`
@@ -113,7 +113,7 @@ func load() (*inputs, error) {
 	return in, in.addSupplement(&supplement)
 }
 
-// decode is strict about one thing only: trailing data.
+// decode decodes JSON. It rejects trailing data but allows unknown fields.
 func decode(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(into); err != nil {
@@ -125,7 +125,7 @@ func decode(text []byte, into any) error {
 	return nil
 }
 
-// addListed finds the object types that GET endpoints answer with in a list or a search result.
+// addListed adds the object types that GET endpoints return in a list or a search result.
 func (in *inputs) addListed(document *openAPI) error {
 	for path, item := range document.Paths {
 		response := item.Get.Responses["200"].Content["application/json"].Schema
@@ -150,7 +150,7 @@ func (in *inputs) addListed(document *openAPI) error {
 	return nil
 }
 
-// addSupplement adds the components of the supplement; those with an x-resourceId are listed.
+// addSupplement adds the components of the supplement. Those with an x-resourceId are listed.
 func (in *inputs) addSupplement(supplement *openAPI) error {
 	for name, c := range supplement.Components.Schemas {
 		if in.components[name] != nil {
@@ -164,7 +164,7 @@ func (in *inputs) addSupplement(supplement *openAPI) error {
 	return nil
 }
 
-// resolve follows a $ref, or returns the component itself.
+// resolve returns the component that a $ref points to, or the component itself if it has none.
 func (in *inputs) resolve(c *component) (*component, error) {
 	if c.Ref == "" {
 		return c, nil
@@ -176,11 +176,11 @@ func (in *inputs) resolve(c *component) (*component, error) {
 	return target, nil
 }
 
-// refName returns the name of the component that a $ref points to, or "" without one.
+// refName returns the name of the component that a $ref points to, or "" if there is none.
 func refName(c *component) string { return strings.TrimPrefix(c.Ref, "#/components/schemas/") }
 
-// objects returns the object types that a component or its alternatives stand for, sorted and without repetition.
-// A deleted object has the same type as the living one, so it adds nothing.
+// objects returns the object types of a component or its alternatives, sorted and without duplicates. A deleted object has the
+// same type as the living one, so it adds nothing.
 func (in *inputs) objects(alternatives ...*component) ([]string, error) {
 	var objects []string
 	for _, a := range alternatives {
@@ -198,7 +198,7 @@ func (in *inputs) objects(alternatives ...*component) ([]string, error) {
 		}
 		object := c.object()
 		if object == "" {
-			object = refName(a) // A Radar rule carries no object property.
+			object = refName(a) // A Radar rule has no object property.
 		}
 		objects = append(objects, object)
 	}

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// The output folders, as package schema embeds them.
+// The output folders, which package schema embeds.
 const (
 	objectsFolder   = "objects"
 	relationsFolder = "relations"
 )
 
-// generate returns the files to commit, by their path below package schema.
+// generate returns the files to commit, by path relative to package schema.
 func generate(in *inputs) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	c := &converter{inputs: in, used: map[string]bool{}}
@@ -34,7 +34,7 @@ func generate(in *inputs) (map[string][]byte, error) {
 	return files, c.checkUsed()
 }
 
-// checkUsed reports a reference that no schema has, which is a typing error or a leftover.
+// checkUsed returns an error if references.json names a property or object type that does not exist.
 func (c *converter) checkUsed() error {
 	for component, properties := range c.references {
 		for property, object := range properties {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// packageFolder is the folder of package schema, seen from here.
+// packageFolder is the path of package schema relative to this folder.
 const packageFolder = "../.."
 
 func generated(t *testing.T) map[string][]byte {
@@ -24,7 +24,7 @@ func generated(t *testing.T) map[string][]byte {
 	return files
 }
 
-// TestCommittedOutputIsCurrent checks both ways that the committed files are what the generator writes.
+// TestCommittedOutputIsCurrent checks that the committed files are exactly those the generator writes.
 func TestCommittedOutputIsCurrent(t *testing.T) {
 	want := generated(t)
 	for path, content := range want {

@@ -1,9 +1,12 @@
 // Command generate writes the JSON Schemas of package schema from Stripe's OpenAPI document.
 //
-// The document is the one of API version 2023-10-16 that stripe-mock embeds (https://github.com/stripe/stripe-mock).
-// Two small files beside this one add what it lacks: supplement.json has the objects that stripe-go v76.25.0 knows and
-// the older document does not, in the form of the document, and references.json names the plain string properties that
-// hold the id of another object, which the document says in prose only.
+// The document is that of API version 2023-10-16, as embedded in stripe-mock (https://github.com/stripe/stripe-mock). Three small
+// files in this folder add what it lacks:
+//
+//   - supplement.json describes, in the document's format, the objects that stripe-go v76.25.0 has and the older document lacks.
+//   - references.json names the plain string properties that hold the id of another object, which the document says only in
+//     prose.
+//   - includable.json says when a field that is absent unless expanded is requested, if at all.
 //
 // The output depends only on these inputs, so it is reproducible.
 package main
@@ -36,7 +39,7 @@ func run(dir string) error {
 	return replace(dir, files)
 }
 
-// replace rewrites the output folders, so that a file of an object that is gone does not stay behind.
+// replace rewrites the output folders, so that files of removed objects do not remain.
 func replace(dir string, files map[string][]byte) error {
 	for _, folder := range []string{objectsFolder, relationsFolder} {
 		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {

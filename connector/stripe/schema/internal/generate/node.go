@@ -1,6 +1,6 @@
 package main
 
-// node is a JSON Schema (draft 2020-12), its keywords in the order in which they are written.
+// node is a JSON Schema (draft 2020-12), with its keywords in output order.
 type node struct {
 	Dialect    string   `json:"$schema,omitempty"`
 	Title      string   `json:"title,omitempty"`
@@ -30,14 +30,14 @@ func (t types) MarshalJSON() ([]byte, error) {
 	return marshal([]string(t))
 }
 
-// nullable adds null to the types of a node.
+// nullable adds null to the node's types.
 func (n *node) nullable() {
 	if len(n.Type) > 0 && n.Type[len(n.Type)-1] != "null" {
 		n.Type = append(n.Type, "null")
 	}
 }
 
-// list says whether the node is a list as Stripe embeds it: {object: "list", data, has_more, url}.
+// list reports whether the node is an embedded list: {object: "list", data, has_more, url}.
 func (n *node) list() bool {
 	object := n.Properties["object"]
 	return object != nil && object.Const == "list"

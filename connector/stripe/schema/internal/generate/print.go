@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// text renders a schema with one property per line. A line break and the tabs after it are the only white space outside
-// of strings, so removing them results in the minified form.
+// text renders a schema with one property per line. The only white space outside strings is line breaks and the tabs that
+// follow them, so removing those yields the minified form.
 func text(n *node) ([]byte, error) {
 	var b bytes.Buffer
 	if err := write(&b, n, 0); err != nil {
@@ -73,7 +73,7 @@ func newline(b *bytes.Buffer, depth int) {
 	b.WriteString(strings.Repeat("\t", depth))
 }
 
-// marshal is json.Marshal that leaves <, > and & alone.
+// marshal is like json.Marshal but does not escape <, > and &.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// relations returns one line per field that holds the id of another object: the field, then the object types, sorted by
-// field.
+// relations returns a line for each field that holds the id of another object: the field, then the object types. The lines are
+// sorted by field.
 func relations(n *node) []string {
 	found := map[string][]string{}
 	addRelations(found, "", n)
@@ -31,7 +31,7 @@ func addRelations(found map[string][]string, field string, n *node) {
 	}
 	for name, property := range n.Properties {
 		if name == "data" && n.list() && property.Items.Object != nil {
-			continue // The items of an embedded list belong to the object: they are its children, not its relations.
+			continue // The items of an embedded list are children of the object, not relations.
 		}
 		addRelations(found, strings.TrimPrefix(field+"."+name, "."), property)
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// convertUnion converts alternatives. One alternative is itself; several objects with schemas of their own become an
-// open object that names them; other objects become one object with the properties of all, so that every property can
-// be found at its path.
+// convertUnion converts alternatives. A single alternative is converted as is. Several objects with schemas of their own become
+// an open object that names them. Other objects are merged into one with the properties of all, so every property can be found
+// at its path.
 func (c *converter) convertUnion(alternatives []*component) (*node, error) {
 	var merged *node
 	for _, a := range alternatives {
@@ -32,7 +32,7 @@ func (c *converter) convertUnion(alternatives []*component) (*node, error) {
 	return merged, nil
 }
 
-// merge makes n accept what either schema accepts. A property that one of them lacks becomes optional.
+// merge makes n accept whatever either schema accepts. A property that only one of them has becomes optional.
 func (n *node) merge(other *node) error {
 	if n.Type[0] != other.Type[0] || n.Format != other.Format || n.Const != other.Const {
 		return fmt.Errorf("union of %v %s %v and %v %s %v", n.Type, n.Format, n.Const, other.Type, other.Format, other.Const)
