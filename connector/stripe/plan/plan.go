@@ -28,7 +28,7 @@ type Part struct {
 	begins    bool // it is read from the beginning
 }
 
-// AddClocks adds the objects of test clocks to a part that reads a list hiding them from the beginning.
+// AddClocks adds the objects of test clocks to a part that reads, from the beginning, a list that hides them.
 func (p *Part) AddClocks(ids []string) {
 	for _, id := range ids {
 		p.Windows = append(p.Windows, state.Window{From: p.From, To: p.To, Clock: id})
@@ -105,7 +105,7 @@ type planner struct {
 	timeless   bool         // now is not known for certain
 	stamp      int64        // now, in milliseconds
 	from, to   clock.Second // the range for parts that start from the beginning
-	bounded    bool         // by the request's range
+	bounded    bool         // whether the request bounds that range
 	selected   []*selected.Stream
 	violations []connector.Violation
 }
@@ -126,7 +126,7 @@ func (p *planner) setRange(from, to time.Time) {
 type group struct {
 	root          *table.Stream
 	pass          string       // the pass to resume, or "" for a new one
-	relisting     bool         // for the second time
+	relisting     bool         // whether this is the second time
 	extends       bool         // what was covered stays covered, and only the following is read:
 	from, covered clock.Second // objects created between these times, because the start date was moved back
 	trail         clock.Second // objects created from this time on

@@ -26,8 +26,8 @@ type Edit struct {
 // about it, and in Truth. Filters ignore the edits. The returned function undoes them. The id may be that of any object,
 // including an event.
 //
-//	stripe.Distort(invoice, stripetest.Edit{Property: "lines", JSON: "{}"})                          // an embedded list that is none
-//	stripe.Distort(invoice, stripetest.Edit{Property: "lines.has_more"})                             // or that lacks has_more
+//	stripe.Distort(invoice, stripetest.Edit{Property: "lines", JSON: "{}"})                          // an embedded list that is not a list
+//	stripe.Distort(invoice, stripetest.Edit{Property: "lines.has_more"})                             // or one without has_more
 //	stripe.Distort(customer, stripetest.Edit{Property: "name", JSON: `"\ud83d"`})                    // a lone surrogate
 //	stripe.Distort(charge, stripetest.Edit{Property: "description", JSON: stripetest.Text(5 << 20)}) // 5 MiB
 //	stripe.Distort(card, stripetest.Edit{Property: "object", JSON: `"crypto_wallet"`})               // a type from the future

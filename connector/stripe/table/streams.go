@@ -5,7 +5,7 @@ import "net/url"
 // Streams returns the one table of streams, in alphabetical order. To add a stream, add a row.
 func Streams() Table {
 	return Table{
-		// The account being read: the key's own or the connected account. Stripe does not send an account its own events.
+		// The account being read: the key's own or the connected account. Stripe does not send an account events about itself.
 		{Name: "account", Object: "account", Path: "/v1/account", Single: true, Unannounced: true,
 			Permission: "rak_accounts_kyc_basic_read", Doc: "accounts"},
 		// Empty unless the account is a Connect platform.
