@@ -61,6 +61,14 @@ func TestRunOnceFails(t *testing.T) {
 	w.runs(t, exitOK, "run", "--once", "--pipeline", "good", path)
 }
 
+// TestRunUsesTheTokenOfItsTarget runs pipelines at a service whose token is in a file that doesn't exist.
+func TestRunUsesTheTokenOfItsTarget(t *testing.T) {
+	w := newWorld(t, fakeSource{})
+	w.environment["FRUIT_KEY"] = plantedKey
+	w.runs(t, exitFailure, "run", "--once", "--target", "127.0.0.1:1", "--token-file", "missing.token", fruit(t))
+	says(t, w.err, "missing.token")
+}
+
 func TestRunCheck(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.environment["FRUIT_KEY"] = plantedKey

@@ -53,7 +53,7 @@ func (a *app) runPipelines() *cobra.Command {
 			for i := range file.Pipelines {
 				file.Pipelines[i].Selection = usual(file.Pipelines[i].Selection)
 			}
-			return a.served(cmd.Context(), c.target, file, func(service *client.Client) error {
+			return a.served(cmd.Context(), &c, file, func(service *client.Client) error {
 				if check {
 					return a.checkPipelines(cmd.Context(), service, file)
 				}
@@ -72,11 +72,10 @@ func (a *app) runPipelines() *cobra.Command {
 	return cmd
 }
 
-// served calls do with a client of the service at target. If target is empty, it runs a service in this process,
-// which may call any api_base that the pipeline file names.
-func (a *app) served(ctx context.Context, target string, file *pipeline.File, do func(*client.Client) error) error {
-	if target != "" {
-		c := call{target: target}
+// served calls do with a client of the service at --target. Without --target, it runs a service in this process, which
+// may call any api_base that the pipeline file names.
+func (a *app) served(ctx context.Context, c *call, file *pipeline.File, do func(*client.Client) error) error {
+	if c.target != "" {
 		return c.connected(a, ctx, nil, do)
 	}
 	var bases []string
