@@ -181,7 +181,7 @@ func (l *loader) flush(ctx context.Context, everything bool) error {
 func (l *loader) finish(ctx context.Context, orderly bool) error {
 	err := l.flush(ctx, orderly)
 	if err == nil && orderly {
-		err = l.flush(ctx, true) // rows after a stream's last state that the previous commit left out
+		err = l.flush(ctx, true) // rows that follow the last state of their stream
 	}
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func contains(t *testing.T, path, want string) {
 	}
 }
 
-// TestInit gives invalid answers before the valid ones.
+// TestInit enters invalid answers before the valid ones.
 func TestInit(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "pipelines.yaml")
