@@ -134,6 +134,9 @@ func TestRuns(t *testing.T) {
 
 // TestSlots checks the documented properties of Next for random schedules.
 func TestSlots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("has nothing concurrent")
+	}
 	specs := []schedule.Spec{{}, {Every: "7h"}, {Every: "6h", Anchor: "13:00"}, {Every: "95m", Anchor: "2024-01-31T13:00:00Z"},
 		{Cron: "*/7 3-5 * * *", TimeZone: "America/New_York"}, {Cron: "0 0 29 2 *"}}
 	rapid.Check(t, func(r *rapid.T) {

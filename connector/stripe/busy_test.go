@@ -23,6 +23,9 @@ func (r *replica) settle() {
 // TestBusyAccount syncs an account with 140 changes per second, whose events become visible up to 20 seconds late. All
 // changes must be applied, and the state must stay small.
 func TestBusyAccount(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector")
+	}
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 300, "/v1/coupons": 50}, EventDelay: 20 * time.Second}, "charges", "coupons", "events")
 	r.sync()
 	traffic := r.stripe.Traffic(1, "/v1/charges", "/v1/coupons")

@@ -223,6 +223,9 @@ func TestSpecialHistories(t *testing.T) {
 
 // TestEachChangeOfEachStream checks that one Read picks up each possible change of each stream.
 func TestEachChangeOfEachStream(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector")
+	}
 	streams := offered(t)
 	for name, stream := range streams {
 		h := history{seed: 1, pool: []string{name}, selected: []string{name}, updateMode: "auto", pageSize: 100}

@@ -275,6 +275,9 @@ func (p processes) whole(t *testing.T, names []string) *orchestrator {
 // TestResumeFromEveryState stops a Read after each of its states and resumes in a new process. The result must be the rows
 // of an undisturbed Read, even if records are only stored together with a state.
 func TestResumeFromEveryState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector")
+	}
 	sizes := map[int]map[string]int{1: objectCounts(3), 2: objectCounts(5), 100: objectCounts(2)}
 	for _, many := range []string{"/v1/charges", "/v1/customers", "/v1/invoices", "/v1/payment_links"} {
 		sizes[100][many] = 101

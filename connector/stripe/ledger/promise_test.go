@@ -46,6 +46,9 @@ func (a *account) eventsOf(indexes []int) []ledger.Event {
 // their states. Every event must be applied in time. None may be applied again unless another one of the same seconds became
 // visible.
 func TestNoEventIsMissed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("has nothing concurrent")
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		overlap := rapid.SampledFrom([]int64{0, 1, 30, 300, 1000}).Draw(r, "overlap")
 		duration := rapid.Int64Range(1, 3*overlap+10).Draw(r, "duration")

@@ -116,6 +116,9 @@ func TestFilesOnDisks(t *testing.T) {
 }
 
 func TestPostgreSQLFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	postgres, err := user.Lookup("postgres")
 	if err != nil {
 		t.Skip("there is no user postgres, to whom the disk could belong")

@@ -178,6 +178,9 @@ func role(settings ...string) (statements []string) {
 }
 
 func TestPostgreSQLSettings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	server := postgrestest.Start(t)
 	cases := map[string]func(*testing.T){}
 	for name, c := range map[string]pgCase{
@@ -258,6 +261,9 @@ func TestPostgreSQLTables(t *testing.T) {
 }
 
 func TestPostgreSQLLocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	server := postgrestest.Start(t)
 	together(t, map[string]func(*testing.T){"a table that someone locks": func(t *testing.T) {
 		p := newPlace(t, server)
@@ -280,6 +286,9 @@ func TestPostgreSQLLocks(t *testing.T) {
 }
 
 func TestPostgreSQLInterruptions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	const others = "FROM pg_stat_activity WHERE application_name = 'stripe-connector' AND datname = current_database()"
 	server := postgrestest.Start(t)
 	for name, c := range map[string]pgCase{
@@ -294,6 +303,9 @@ func TestPostgreSQLInterruptions(t *testing.T) {
 
 // TestPostgreSQLStandby syncs to a read-only server.
 func TestPostgreSQLStandby(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	server := postgrestest.Start(t)
 	p := newPlace(t, server)
 	server.Standby(t)
@@ -302,6 +314,9 @@ func TestPostgreSQLStandby(t *testing.T) {
 
 // TestPostgreSQLKilledAtRandom crashes the server several times, at random moments of a sync.
 func TestPostgreSQLKilledAtRandom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	server := postgrestest.Start(t)
 	p := newPlace(t, server)
 	var crashing sync.WaitGroup
@@ -320,6 +335,9 @@ func TestPostgreSQLKilledAtRandom(t *testing.T) {
 }
 
 func TestPostgreSQLPoolers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for databases")
+	}
 	server := postgrestest.Start(t)
 	cases := map[string]func(*testing.T){}
 	for mode, c := range map[string]hostile.Case{
