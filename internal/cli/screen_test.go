@@ -30,7 +30,7 @@ func TestScreenFits(t *testing.T) {
 	for _, width := range []int{40, 80, 200} {
 		m := newMeter(25)
 		for i := range 100 {
-			m.observe(batchOf(fmt.Sprintf("a_stream_with_a_rather_long_name_%d of acct_1234567890", i), 123_456_789))
+			m.observe(batchOf(fmt.Sprintf("a_stream_with_a_rather_long_name_%d of acct_1234567890", i), 12_345))
 		}
 		m.observe(heartbeatOf(1, time.Second))
 		lines := m.lines(time.Now(), width)
