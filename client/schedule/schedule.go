@@ -103,6 +103,9 @@ func parseAnchor(text string) (anchor time.Time, dated bool, err error) {
 		return time.Unix(0, 0).UTC().Add(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute), false, nil
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		if year := t.UTC().Year(); year < 1970 || year > 2199 { // a time.Duration spans 292 years
+			return time.Time{}, false, &Error{"anchor", "must be between the years 1970 and 2199"}
+		}
 		return t.UTC(), true, nil
 	}
 	return time.Time{}, false, &Error{"anchor", "must be a time such as 2024-01-31T13:00:00Z, or a UTC time of day such as 13:00"}

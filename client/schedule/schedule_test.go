@@ -167,6 +167,7 @@ func TestParseRefuses(t *testing.T) {
 		"backwards":      {schedule.Spec{Every: "-1h"}, "every", "at least 1m"},
 		"anchor":         {schedule.Spec{Anchor: "25:00"}, "anchor", "such as 13:00"},
 		"both":           {schedule.Spec{Every: "1h", Cron: "0 0 * * *"}, "every", "remove one of them"},
+		"old anchor":     {schedule.Spec{Anchor: "0000-01-01T00:00:00Z"}, "anchor", "between the years 1970 and 2199"},
 		"anchored cron":  {schedule.Spec{Anchor: "13:00", Cron: "0 0 * * *"}, "anchor", "remove one of them"},
 		"zone alone":     {schedule.Spec{TimeZone: "UTC"}, "time_zone", "applies only to cron"},
 		"zone":           {schedule.Spec{Cron: "0 0 * * *", TimeZone: "Mars/Olympus"}, "time_zone", "such as Europe/Berlin"},
