@@ -2,6 +2,7 @@ package family
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -129,12 +130,14 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 		return false, nil // the endpoint itself is refused
 	}
 	paths := query["expand[]"]
+	var requested []*expansion
 	dropped := false
 	for _, e := range m.expansions {
 		i := slices.IndexFunc(paths, func(path string) bool { return path == e.Path() || path == "data."+e.Path() })
 		if i < 0 {
 			continue
 		}
+		requested = append(requested, e)
 		cause := err
 		if len(paths) > 1 {
 			if cause = r.tryExpansion(ctx, path, query, paths[i]); cause == nil {
@@ -149,17 +152,15 @@ func (r *Reader) Unexpand(ctx context.Context, m *Member, path string, query url
 			return false, err
 		}
 	}
-	if !dropped { // they are only refused together
-		for _, e := range m.expansions {
-			if slices.Contains(paths, m.prefix()+e.Path()) || slices.Contains(paths, e.Path()) {
-				dropped = true
-				if err := e.drop(ctx, connector.AsFailure(err)); err != nil {
-					return false, err
-				}
-			}
+	if dropped {
+		return true, nil
+	}
+	for _, e := range requested { // they are only refused together
+		if err := e.drop(ctx, connector.AsFailure(err)); err != nil {
+			return false, err
 		}
 	}
-	return dropped, nil
+	return len(requested) > 0, nil
 }
 
 // isRefused reports whether err says that the key lacks a permission.
@@ -170,10 +171,7 @@ func isRefused(err error) bool {
 
 // tryExpansion makes a request with a single expansion, or with none if expand is empty, and returns its error.
 func (r *Reader) tryExpansion(ctx context.Context, path string, query url.Values, expand string) error {
-	one := url.Values{}
-	for name, values := range query {
-		one[name] = values
-	}
+	one := maps.Clone(query)
 	delete(one, "expand[]")
 	if expand != "" {
 		one["expand[]"] = []string{expand}
