@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +16,12 @@ func Databases(a *app) []*cobra.Command {
 }
 
 // theFullBuild says how to install the build with databases.
-const theFullBuild = "the full one has it: go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest"
+const theFullBuild = "the full one has it: " + installFullBuild
 
-// withoutDatabases is appended to the help of a build without databases.
-const withoutDatabases = `
+const installFullBuild = "go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest"
 
-This build is for services: it has no databases, and no init, run, runs, status, logs, report and demo. The full build:
-go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest`
+// databaseCommands are the names of the commands that Databases returns.
+var databaseCommands = []string{"init", "run", "runs", "status", "logs", "report", "demo"}
 
 // databases returns the commands that need a database. In a build without databases, they are replaced by hidden
 // commands that fail, whatever their flags, with an error that says how to install the full build.
@@ -30,7 +30,7 @@ func (a *app) databases() []*cobra.Command {
 		return a.build.Databases(a)
 	}
 	var commands []*cobra.Command
-	for _, name := range []string{"init", "run", "runs", "status", "logs", "report", "demo"} {
+	for _, name := range databaseCommands {
 		commands = append(commands, &cobra.Command{
 			Use:                name,
 			Hidden:             true,
@@ -46,7 +46,9 @@ func (a *app) databases() []*cobra.Command {
 // note returns the paragraph of help about what this build lacks, if anything.
 func (a *app) note() string {
 	if a.build.Databases == nil {
-		return withoutDatabases
+		most, last := databaseCommands[:len(databaseCommands)-1], databaseCommands[len(databaseCommands)-1]
+		return "\n\nThis build is for services: it has no databases, and no " + strings.Join(most, ", ") + " and " + last +
+			". The full build:\n" + installFullBuild
 	}
 	return ""
 }
