@@ -37,7 +37,7 @@ type Beginning struct {
 	Refused []Refusal
 }
 
-// Notice tells the user something about a stream's table, such as that it was dropped.
+// Notice is a message to the user about a stream's table, for example that it was dropped.
 type Notice struct{ Stream, Message string }
 
 // Commit is what a Destination stores in one transaction.

@@ -13,7 +13,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// Error is the error of a call. It wraps the protocol's Failure, which tells the user what is wrong and how to fix
+// Error is the error of a call. It wraps the protocol's Failure, which says what is wrong and how to fix
 // it.
 type Error struct {
 	// Code is the gRPC status code.
