@@ -124,12 +124,13 @@ func (t *trial) read(ctx context.Context, source connector.Source, req connector
 		o := &outcome{}
 		defer func() {
 			o.panicked = recover()
+			out.over.Store(true)
 			done <- o
 		}()
 		o.summary, o.err = source.Read(ctx, req, out)
 	}()
 	o := t.await(ctx, cancel, done)
-	out.over.Store(true)
+	out.over.Store(true) // also if Read hangs
 	if o.hung {
 		return o
 	}

@@ -106,11 +106,11 @@ func (h *hintedBackOff) NextBackOff() time.Duration {
 	if h.paced {
 		next /= 4 // it still grows if Stripe keeps refusing
 	}
-	next = max(next, h.minimum)
-	if time.Now().Add(next).After(h.until) {
+	left := time.Until(h.until)
+	if left <= 0 || h.minimum > left {
 		return backoff.Stop
 	}
-	return next
+	return min(max(next, h.minimum), left) // the last retry starts when the budget ends
 }
 
 // outage is a period without any response from Stripe. All requests of a Client share one budget to wait for its end, so a
