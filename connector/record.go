@@ -16,6 +16,8 @@ type Record struct {
 	Operation Operation
 	AsOf      time.Time // the object is at least this recent
 	EventID   string    // the event that caused the record; empty if the record comes from a list
+	EventType string    // the type of that event, such as "charge.updated"
+	Last      string    // for Delete: the last known version of the object, in the form of Data; empty if unknown
 	Key       string    // the primary key in readable form ("ch_123"), to name the record in a failure
 }
 

@@ -68,7 +68,7 @@ func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) er
 		if !stream.Row.AppendOnly() {
 			continue
 		}
-		h, asOf := family.NewHarvest("", nil), s.reader.Now()
+		h, asOf := family.NewHarvest(family.Cause{}, nil), s.reader.Now()
 		moments := make([]ledger.Event, len(events))
 		for i := range events {
 			moments[i] = events[i].moment()
@@ -102,7 +102,7 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	if err := requests.Wait(); err != nil {
 		return err
 	}
-	all := family.NewHarvest("", nil)
+	all := family.NewHarvest(family.Cause{}, nil)
 	for i, h := range harvests {
 		s.remember(changes[i], h)
 		all.Append(h)
@@ -156,7 +156,7 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 // applyOne returns the records that follow from a change.
 func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error) {
 	e := c.newest()
-	g := s.reader.Change(s.streams, e.ID, func(stream *selected.Stream) bool { return c.news[stream] })
+	g := s.reader.Change(s.streams, e.cause(), func(stream *selected.Stream) bool { return c.news[stream] })
 	asOf := c.at.Time()
 	c.readAt = clock.Of(s.reader.Now())
 	var err error
@@ -211,7 +211,7 @@ func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error
 	}
 	if gone {
 		g.WantAll() // it is gone for every stream that had it
-		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(c.id))}, asOf)
+		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: c.newest().About.Raw}, asOf)
 	}
 	return err
 }

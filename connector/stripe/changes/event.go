@@ -31,6 +31,9 @@ type Event struct {
 // At returns when the event was created.
 func (e *Event) At() clock.Second { return clock.Second(e.Created) }
 
+// cause returns the event as the cause of records.
+func (e *Event) cause() family.Cause { return family.Cause{EventID: e.ID, EventType: e.Kind} }
+
 // IsCreation reports whether the event says that its object was created.
 func (e *Event) IsCreation() bool { return strings.HasSuffix(e.Kind, ".created") }
 

@@ -14,7 +14,7 @@ import (
 // continueWithout handles the failure to apply a change. If the failure concerns only that change, it is set aside. If the key may
 // not read its streams, they end. Any other error is returned.
 func (s *sweep) continueWithout(ctx context.Context, c *change, err error) (*family.Harvest, error) {
-	h := family.NewHarvest(c.newest().ID, nil)
+	h := family.NewHarvest(c.newest().cause(), nil)
 	failure, ok := connector.FailureIn(err)
 	switch {
 	case !ok || emit.EndsRead(err):

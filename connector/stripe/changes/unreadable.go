@@ -63,7 +63,7 @@ func (s *sweep) unreadable(ctx context.Context, second clock.Second, cause *conn
 	if err := warnUnreadable(ctx, s.reader.Emitter, second, cause); err != nil {
 		return err
 	}
-	h := family.NewHarvest("", nil)
+	h := family.NewHarvest(family.Cause{}, nil)
 	for _, stream := range s.streams {
 		if stream.Row.AppendOnly() {
 			h.SetAside([]*selected.Stream{stream}, state.Item{From: second, To: second + 1}, cause)

@@ -29,22 +29,25 @@ type Harvest struct {
 	sent      map[*selected.Stream]map[string]bool    // keys of the records sent for streams with set-aside items
 	misplaced map[*Member]misplaced                   // listed objects that don't belong to the endpoint
 	bytes     int
-	event     string                      // id of the event that caused the change; empty if the objects were listed
+	cause     Cause                       // zero if the objects were listed
 	wanted    func(*selected.Stream) bool // selects the streams to keep records of; nil means all
 }
 
-// NewHarvest returns an empty Harvest. event is the id of the event that caused the change, if any. wanted selects the
-// streams to keep records of; nil means all.
-func NewHarvest(event string, wanted func(*selected.Stream) bool) *Harvest {
+// Cause is the event that caused a change.
+type Cause struct{ EventID, EventType string }
+
+// NewHarvest returns an empty Harvest. cause is the event that caused the change, if any. wanted selects the streams to
+// keep records of; nil means all.
+func NewHarvest(cause Cause, wanted func(*selected.Stream) bool) *Harvest {
 	return &Harvest{
-		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]misplaced{}, event: event, wanted: wanted,
+		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]misplaced{}, cause: cause, wanted: wanted,
 		attempts: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
 	}
 }
 
 // next returns an empty Harvest that continues h.
 func (h *Harvest) next() *Harvest {
-	empty := NewHarvest(h.event, h.wanted)
+	empty := NewHarvest(h.cause, h.wanted)
 	empty.Partial = true
 	empty.attempts, empty.sent = h.attempts, h.sent
 	return empty
@@ -99,7 +102,11 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	for _, s := range m.Streams {
 		if h.wants(s) && (s.Row.Object == object.Type || object.Type == "") {
 			key := rawjson.Select(s.Row.PrimaryKey()...).Append(nil, object.Raw)
-			h.Add(s, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID})
+			last := m.shown(object.Raw, s)
+			if last == string(key) {
+				last = ""
+			}
+			h.Add(s, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID, Last: last})
 		}
 	}
 	for _, child := range m.Children {
@@ -130,8 +137,8 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 
 // Add adds a record to a stream.
 func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
-	record.EventID = h.event
-	h.bytes += len(record.Data)
+	record.EventID, record.EventType = h.cause.EventID, h.cause.EventType
+	h.bytes += len(record.Data) + len(record.Last)
 	h.records[s] = append(h.records[s], record)
 }
 
@@ -278,6 +285,9 @@ func (h *Harvest) project() {
 		for i, record := range records {
 			all = s.Selection.Append(all, record.Data)
 			ends[i] = len(all)
+			if record.Last != "" {
+				records[i].Last = string(s.Selection.Append(nil, record.Last))
+			}
 		}
 		shared, start := string(all), 0
 		for i, end := range ends {

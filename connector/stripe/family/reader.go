@@ -33,13 +33,13 @@ type Reader struct {
 
 // Page returns a Gatherer for a page of streams that covers a range of creation times.
 func (r *Reader) Page(streams []*selected.Stream, from, to clock.Second) *Gatherer {
-	return &Gatherer{reader: r, streams: streams, from: from, to: to, harvest: NewHarvest("", nil)}
+	return &Gatherer{reader: r, streams: streams, from: from, to: to, harvest: NewHarvest(Cause{}, nil)}
 }
 
 // Change returns a Gatherer for changed objects: it gathers only children that follow their parent, and these replace the
-// children sent before. See NewHarvest for event and wanted.
-func (r *Reader) Change(streams []*selected.Stream, event string, wanted func(*selected.Stream) bool) *Gatherer {
-	return &Gatherer{reader: r, streams: streams, change: true, harvest: NewHarvest(event, wanted)}
+// children sent before. See NewHarvest for cause and wanted.
+func (r *Reader) Change(streams []*selected.Stream, cause Cause, wanted func(*selected.Stream) bool) *Gatherer {
+	return &Gatherer{reader: r, streams: streams, change: true, harvest: NewHarvest(cause, wanted)}
 }
 
 // Object reads one object of m, or reports that it is gone.

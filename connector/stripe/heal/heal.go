@@ -91,7 +91,7 @@ func (t *trial) alike(s *selected.Stream) bool {
 
 func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Second) error {
 	wanted := func(s *selected.Stream) bool { return slices.Contains(t.streams, s) }
-	g := reader.Change(t.streams, "", wanted)
+	g := reader.Change(t.streams, family.Cause{}, wanted)
 	if t.IsWindow() {
 		g = reader.Page(t.streams, t.From, t.To)
 	}
@@ -107,7 +107,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 	}
 	h := g.Harvest()
 	if failure != nil {
-		h = family.NewHarvest("", wanted)
+		h = family.NewHarvest(family.Cause{}, wanted)
 		h.SetAside(t.streams, t.Item, failure)
 	} else {
 		h.MarkRead(t.streams, t.Item)

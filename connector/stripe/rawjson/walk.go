@@ -94,6 +94,9 @@ func unquoteName(quoted string) string {
 	return string(unquoted)
 }
 
+// Skip returns the index after the value or member name that starts at s[i], in compact JSON.
+func Skip(s string, i int) int { return skipValue(s, i) }
+
 // skipValue returns the index after the value that starts at s[i].
 func skipValue(s string, i int) int {
 	switch s[i] {
