@@ -47,9 +47,10 @@ func (c *crawl) stream(ctx context.Context, stream string) (*listed, error) {
 	return found, err
 }
 
+// path identifies the list of a stream.
 func (c *crawl) path(stream string) string {
 	if child, ok := c.children[stream]; ok {
-		return child.path
+		return child.path + "?" + child.param
 	}
 	path, _ := rootPath(stream)
 	return path
@@ -95,6 +96,9 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if child.inline {
+		return &listed{}, nil
+	}
 	across := []string{""}
 	if child.across != "" {
 		found, err := c.stream(ctx, child.across)
@@ -117,7 +121,7 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 // below adds the children of one parent. Embedded children cost nothing. A parent that embeds none costs at least one
 // request.
 func (c *crawl) below(ctx context.Context, child childList, parent object, across string, result *listed) error {
-	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null") {
+	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null" || string(value) == "false") {
 		return nil
 	}
 	if child.kind != "" && parent.text("object") != child.kind {

@@ -14,9 +14,11 @@ type childList struct {
 	// only on request.
 	embedded string
 	expanded bool
+	// inline means that the children are fields of the parent's object: they cost no request of their own.
+	inline bool
 	// kind is the type of parents that have children, if the parents' list contains several types.
 	kind string
-	// needs is a property that a parent with children must have.
+	// needs is a property that a parent with children must have, neither null nor false.
 	needs string
 	// across is another stream. The list is requested for each combination of a parent and one of its objects.
 	across string
@@ -34,20 +36,25 @@ func childLists() map[string]childList {
 		"credit_note_line_items":               {parent: "credit_notes", path: "/v1/credit_notes/{}/lines", embedded: "lines"},
 		"customer_balance_transactions":        {parent: "customers", path: "/v1/customers/{}/balance_transactions"},
 		"customer_cash_balance_transactions":   {parent: "customers", path: "/v1/customers/{}/cash_balance_transactions"},
+		"customer_cash_balances":               {parent: "customers", path: "/v1/customers/{}/cash_balance", inline: true},
+		"customer_discounts":                   {parent: "customers", path: "/v1/customers/{}/discount", inline: true},
 		"customer_payment_methods":             {parent: "customers", path: "/v1/customers/{}/payment_methods"},
 		"customer_tax_ids":                     {parent: "customers", path: "/v1/customers/{}/tax_ids", embedded: "tax_ids", expanded: true},
 		"entitlements_active_entitlements":     {parent: "customers", path: "/v1/entitlements/active_entitlements", param: "customer"},
 		"financial_connections_account_owners": {parent: "financial_connections_accounts", path: "/v1/financial_connections/accounts/{}/owners", param: "ownership", of: "ownership", needs: "ownership"},
 		"financial_connections_transactions":   {parent: "financial_connections_accounts", path: "/v1/financial_connections/transactions", param: "account"},
+		"invoice_discounts":                    {parent: "invoices", path: "/v1/invoices/{}/discounts", inline: true},
 		"invoice_line_items":                   {parent: "invoices", path: "/v1/invoices/{}/lines", embedded: "lines"},
 		"issuing_tokens":                       {parent: "issuing_cards", path: "/v1/issuing/tokens", param: "card"},
 		"payment_link_line_items":              {parent: "payment_links", path: "/v1/payment_links/{}/line_items", embedded: "line_items", expanded: true},
+		"payout_transactions":                  {parent: "payouts", path: "/v1/balance_transactions", param: "payout", needs: "automatic"},
 		"persons":                              {parent: "accounts", path: "/v1/accounts/{}/persons"},
 		"quote_computed_upfront_line_items":    {parent: "quotes", path: "/v1/quotes/{}/computed_upfront_line_items", embedded: "computed.upfront.line_items", expanded: true},
 		"quote_line_items":                     {parent: "quotes", path: "/v1/quotes/{}/line_items", embedded: "line_items", expanded: true},
 		"radar_value_list_items":               {parent: "radar_value_lists", path: "/v1/radar/value_list_items", param: "value_list", embedded: "list_items"},
 		"setup_attempts":                       {parent: "setup_intents", path: "/v1/setup_attempts", param: "setup_intent", needs: "latest_attempt"},
 		"source_transactions":                  {parent: "sources", kind: "source", path: "/v1/sources/{}/source_transactions"},
+		"subscription_discounts":               {parent: "subscriptions", path: "/v1/subscriptions/{}/discount", inline: true},
 		"subscription_items":                   {parent: "subscriptions", path: "/v1/subscription_items", param: "subscription", embedded: "items"},
 		"transfer_reversals":                   {parent: "transfers", path: "/v1/transfers/{}/reversals", embedded: "reversals"},
 		"usage_record_summaries":               {parent: "subscription_items", path: "/v1/subscription_items/{}/usage_record_summaries"},

@@ -17,13 +17,18 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// A stretch of events is held in memory, so that only the newest event of each object is applied. A stretch of more than maxPages,
-// estimated or actual, is divided into parts of about fairPages. A single second can't be divided.
+// A stretch of events is held in memory, so that only the newest event of each object is applied. It is divided into parts, after
+// each of which a state is sent: the first ones are short, so that a Read that is killed soon makes progress, and the later ones
+// are long, so that fewer objects are re-read more than once. A single second can't be divided.
 const (
-	fairPages = 16
-	maxPages  = 20
-	maxGrowth = 4 // of the width from one part to the next, because the newest events may be denser than the others
+	firstPages = 16       // of the first part of a sweep
+	maxPages   = 64       // of the parts, which double until they have as many
+	maxHeld    = 32 << 20 // bytes of the events of a part
+	maxGrowth  = 4        // of the width from one part to the next, because the newest events may be denser than the others
 )
+
+// isTooLong reports whether a number of pages, estimated or actual, is too much for a part of about fair pages.
+func isTooLong(pages, fair float64) bool { return pages > fair*1.25 }
 
 // Options say how changes are applied.
 type Options struct {
@@ -86,6 +91,8 @@ type sweep struct {
 	listed      map[readingOf]clock.Second   // when lists were read in this sweep
 	waiting     []waiting
 	odd         oddities
+	fair        float64 // the number of pages of the next part
+	holding     bool    // the newest events of a stretch wait until those before them are applied
 	begun       bool
 }
 
@@ -99,6 +106,7 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		overlapping: map[readingOf][]ledger.Event{},
 		listed:      map[readingOf]clock.Second{},
 		odd:         oddities{unknown: map[string]int{}, nameless: map[string]int{}},
+		fair:        firstPages,
 	}
 	ledgers := make([]*ledger.Ledger, len(streams))
 	for i, stream := range streams {
@@ -109,8 +117,8 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 	plan := w.cadence.Plan(int64(s.now), 0, ledgers...)
 	for i, stretch := range plan {
 		width := stretch.Until - stretch.From
-		if pages := w.cadence.Pages(stretch, ledgers...); pages > maxPages {
-			width = width * fairPages / int64(pages)
+		if pages := float64(w.cadence.Pages(stretch, ledgers...)); isTooLong(pages, s.fair) {
+			width = int64(float64(width) * s.fair / pages)
 		}
 		if _, err := s.parts(ctx, stretch, max(width, 1), i == len(plan)-1); err != nil {
 			return err
@@ -130,15 +138,44 @@ func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) (p
 	switch {
 	case err != nil:
 		return pages, err
+	case width > 0 && s.holding:
+		return s.parts(ctx, stretch, width, last)
 	case width > 0:
+		return s.divide(ctx, stretch, events, pages, width, last)
+	}
+	return pages, s.finish(ctx, stretch, events, pages, last)
+}
+
+// divide applies the events of a stretch that is too long, of which only the newest were listed. These are held until those before
+// them are applied, so that they need not be listed again.
+func (s *sweep) divide(ctx context.Context, stretch ledger.Range, newest []Event, pages int, width int64, last bool) (int, error) {
+	begin := s.boundaryAfter(int64(newest[len(newest)-1].At()) + 1) // the second of the oldest may not be complete
+	if begin >= stretch.Until {
 		return s.parts(ctx, stretch, width, last)
 	}
+	held := newest[:slices.IndexFunc(newest, func(e Event) bool { return int64(e.At()) < begin })]
+	s.holding = true
+	before, err := s.parts(ctx, ledger.Range{From: stretch.From, Until: begin}, width, false)
+	s.holding = false
+	switch {
+	case err != nil:
+		return before, err
+	case s.reader.Emitter.Stopped():
+		return before, emit.ErrStopped
+	}
+	return before + pages, s.finish(ctx, ledger.Range{From: begin, Until: stretch.Until}, held, pages, last)
+}
+
+// finish applies all events of a stretch, which fill a number of pages.
+func (s *sweep) finish(ctx context.Context, stretch ledger.Range, events []Event, pages int, last bool) error {
 	s.begun = true
+	s.note(stretch, events)
+	s.grow(events, pages)
 	look := ledger.Look{Range: stretch, At: int64(s.now)}
 	if err := s.apply(ctx, look, s.usable(events)); err != nil {
-		return pages, err
+		return err
 	}
-	return pages, s.commit(ctx, look, last)
+	return s.commit(ctx, look, last)
 }
 
 // parts applies the events of a stretch of time in parts, oldest first. The first part covers width seconds, and each other part
@@ -154,7 +191,7 @@ func (s *sweep) parts(ctx context.Context, stretch ledger.Range, width int64, la
 			return pages, err
 		}
 		pages += filled
-		width = min(max((next-at)*fairPages/int64(max(filled, 1)), width/maxGrowth, 1), width*maxGrowth)
+		width = min(max(int64(float64(next-at)*s.fair/float64(max(filled, 1))), width/maxGrowth, 1), width*maxGrowth)
 		at = next
 	}
 	return pages, nil
@@ -196,8 +233,16 @@ func (s *sweep) boundary(at int64) int64 {
 	}
 }
 
+// boundaryAfter returns the earliest time, at or after at, that is not within merged seconds of a ledger.
+func (s *sweep) boundaryAfter(at int64) int64 {
+	for s.boundary(at) != at {
+		at++
+	}
+	return at
+}
+
 // list returns the events of a stretch of time, newest first, and the number of pages that they fill. If the stretch is too long,
-// it returns the number of seconds to list at once instead.
+// it returns only the newest events, and the number of seconds to list at once.
 func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event, pages int, width int64, err error) {
 	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
 	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until, unreadable: s.unreadable}
@@ -218,11 +263,10 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 		}
 		events = append(events, page...)
 		if !more {
-			s.note(stretch, events)
 			return events, pages, 0, nil
 		}
-		if width := fairWidth(events, pages, from, until); width > 0 {
-			return nil, pages, width, nil
+		if width := fairWidth(events, pages, from, until, s.fair); width > 0 {
+			return events, pages, width, nil
 		}
 	}
 }
@@ -236,17 +280,27 @@ func (s *sweep) note(stretch ledger.Range, events []Event) {
 	s.cadence.Listed(ledger.Look{Range: stretch, At: int64(s.now)}, found)
 }
 
-// fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events. It returns 0
-// if the whole stretch is short enough.
-func fairWidth(newest []Event, pages int, from, until clock.Second) int64 {
+// grow chooses the number of pages of the next part from the events of this one.
+func (s *sweep) grow(events []Event, pages int) {
+	held := 0
+	for i := range events {
+		held += len(events[i].Raw)
+	}
+	fits := float64(maxHeld) * float64(pages) / float64(max(held, 1))
+	s.fair = max(1, min(2*s.fair, maxPages, fits))
+}
+
+// fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events and the number of
+// pages that a part may have. It returns 0 if the whole stretch is short enough.
+func fairWidth(newest []Event, pages int, from, until clock.Second, fair float64) int64 {
 	length := float64(until - from)
 	if length < 2 || pages < 2 || len(newest) == 0 {
 		return 0
 	}
 	covered := float64(max(until-newest[len(newest)-1].At(), 1))
 	estimate := float64(pages) * length / covered
-	if estimate <= maxPages && pages < maxPages {
+	if !isTooLong(estimate, fair) && !isTooLong(float64(pages)+1, fair) {
 		return 0
 	}
-	return int64(max(min(length*fairPages/estimate, length/2), 1))
+	return int64(max(min(length*fair/estimate, length/2), 1))
 }
