@@ -19,6 +19,16 @@ type Record struct {
 	EventType string    // the type of that event, such as "charge.updated"
 	Last      string    // for Delete: the last known version of the object, in the form of Data; empty if unknown
 	Key       string    // the primary key in readable form ("ch_123"), to name the record in a failure
+
+	// What follows is for receivers that keep deleted rows or add columns; others may ignore it.
+
+	// Parent is the object that contains this one, as JSON; empty if there is none or only its key is known.
+	Parent string
+
+	// Rows are Delete records of rows that a DeleteMatching is known to remove, unless they are sent again before the next state.
+	// AllRows means that it removes no others.
+	Rows    []Record
+	AllRows bool
 }
 
 // Operation says what to do with a record.

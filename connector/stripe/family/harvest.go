@@ -75,14 +75,30 @@ func (h *Harvest) wants(s *selected.Stream) bool { return h.wanted == nil || h.w
 
 // Replace records that the children of a parent are gone. Those that still exist are added afterwards.
 func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
+	h.replace(m, parent, asOf, rawjson.List{HasMore: true})
+}
+
+// replace is Replace for a parent that is known to have had some children, and more if the list says so.
+func (h *Harvest) replace(m *Member, parent string, asOf time.Time, before rawjson.List) {
 	for _, s := range m.Streams {
 		key := s.Row.ParentRef()
 		if key == "" || !h.wants(s) {
 			continue
 		}
-		h.Add(s, connector.Record{
+		all := connector.Record{
 			Data: rawjson.WithMember("{}", key, rawjson.Quote(parent)), Operation: connector.DeleteMatching, AsOf: asOf, Key: parent,
-		})
+			AllRows: !before.HasMore,
+		}
+		for _, object := range before.Objects {
+			if object.Type != s.Row.Object || object.ID == "" {
+				continue
+			}
+			object.Raw = m.Normalize(object.Raw, table.Place{Parent: rawjson.Object{ID: parent}}, s)
+			row := gone(s, object, asOf)
+			row.Last, row.EventID, row.EventType = object.Raw, h.cause.EventID, h.cause.EventType
+			all.Rows = append(all.Rows, row)
+		}
+		h.Add(s, all)
 	}
 }
 
@@ -101,18 +117,27 @@ func (h *Harvest) forget(m *Member, parent string) {
 func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	for _, s := range m.Streams {
 		if h.wants(s) && (s.Row.Object == object.Type || object.Type == "") {
-			key := rawjson.Select(s.Row.PrimaryKey()...).Append(nil, object.Raw)
-			last := m.shown(object.Raw, s)
-			if last == string(key) {
-				last = ""
+			gone := gone(s, object, asOf)
+			if last := m.shown(object.Raw, s); last != gone.Data {
+				gone.Last = last
 			}
-			h.Add(s, connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID, Last: last})
+			h.Add(s, gone)
 		}
 	}
 	for _, child := range m.Children {
-		h.Replace(child, object.ID, asOf)
+		before := rawjson.List{HasMore: true}
+		if object.Type == child.parentObject {
+			before = child.embedded(object)
+		}
+		h.replace(child, object.ID, asOf, before)
 		h.MarkRead(child.All(), state.Item{ID: object.ID, Of: child.Row.Parent})
 	}
+}
+
+// gone returns the record that says that an object of a stream is gone.
+func gone(s *selected.Stream, object rawjson.Object, asOf time.Time) connector.Record {
+	key := rawjson.Select(s.Row.PrimaryKey()...).Append(nil, object.Raw)
+	return connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID}
 }
 
 // Keep adds the records of objects that m lists.
@@ -129,7 +154,7 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		h.records[s] = slices.Grow(h.records[s], len(objects))
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
-				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at, s), Operation: connector.Upsert, AsOf: asOf, Key: object.ID})
+				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at, s), Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
 			}
 		}
 	}
@@ -287,6 +312,9 @@ func (h *Harvest) project() {
 			ends[i] = len(all)
 			if record.Last != "" {
 				records[i].Last = string(s.Selection.Append(nil, record.Last))
+			}
+			for n, row := range record.Rows {
+				records[i].Rows[n].Last = string(s.Selection.Append(nil, row.Last))
 			}
 		}
 		shared, start := string(all), 0
