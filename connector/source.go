@@ -96,6 +96,10 @@ type ReadRequest struct {
 	NewestFirst    bool
 	Reconcile      bool // re-list From to To, compare it with what the events reported, and repair differences
 
+	// KeepsGenerations means that the caller can't remove the rows of earlier generations. A stream that is read from the
+	// beginning again therefore also sends the deletions since its state, as far as the source can still find them.
+	KeepsGenerations bool
+
 	AcceptedOperations []Operation // operations that the caller can apply; empty means all. Other records are counted but not sent
 
 	CheckpointInterval time.Duration // longest time between two states of a stream while it has records

@@ -101,6 +101,9 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {
 		return
 	}
+	if c.at < stream.Changes.DeletionsUntil && !deletes(c.member, e) {
+		return
+	}
 	c.news[stream] = true
 	reread := &stream.Changes.Reread
 	c.late = c.late || c.at < stream.Changes.Until() || reread.Since(c.key(), c.at) || reread.Since(list.key(), c.at)

@@ -66,6 +66,7 @@ func Check(streams table.Table, c config.Config, req connector.ReadRequest, now 
 
 // take selects the streams of a request and attaches their states.
 func (p *planner) take(req connector.ReadRequest) error {
+	p.keepsGenerations = req.KeepsGenerations
 	if !req.Reconcile { // otherwise the request's range is the one to compare
 		p.setRange(req.From, req.To)
 	}
@@ -99,15 +100,17 @@ func newPlanner(streams table.Table, c config.Config, now time.Time) *planner {
 
 // planner collects the selected streams and the problems with the request.
 type planner struct {
-	table      table.Table
-	config     config.Config
-	now        clock.Second
-	timeless   bool         // now is not known for certain
-	stamp      int64        // now, in milliseconds
-	from, to   clock.Second // the range for parts that start from the beginning
-	bounded    bool         // whether the request bounds that range
-	selected   []*selected.Stream
-	violations []connector.Violation
+	table    table.Table
+	config   config.Config
+	now      clock.Second
+	timeless bool         // now is not known for certain
+	stamp    int64        // now, in milliseconds
+	from, to clock.Second // the range for parts that start from the beginning
+	bounded  bool         // whether the request bounds that range
+	// keepsGenerations is that of the request.
+	keepsGenerations bool
+	selected         []*selected.Stream
+	violations       []connector.Violation
 }
 
 // setRange sets the range to read: the request's, which defaults to everything from the configured start until now.
@@ -169,6 +172,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	s.Resume(given.SetAside)
 	if s.Swept {
 		s.Changes = p.changesOf(given)
+		p.catchUp(s)
 	}
 	switch {
 	case s.Phase() == selected.Stranded:
@@ -215,10 +219,30 @@ func (p *planner) restart(s *selected.Stream) {
 	if !s.Row.AppendOnly() && !p.bounded {
 		s.Generation = max(s.Generation+1, p.stamp)
 	}
+	before := s.Changes
 	s.Changes = nil
 	s.Resume(nil) // everything is re-read
 	if s.Swept {
 		s.Changes = state.ChangesFrom(p.now - p.config.Overlap)
+	}
+	if before != nil && p.keepsGenerations && s.Swept && !s.Row.AppendOnly() {
+		s.Changes = state.ChangesFrom(max(before.From(), p.now-deletionsBack))
+		s.Changes.DeletionsUntil = p.now - p.config.Overlap
+	}
+}
+
+// deletionsBack is how far back deletions are looked for when a stream is read from the beginning again. Its lists may take
+// the rest of mostAway.
+const deletionsBack = mostAway - clock.Day
+
+// catchUp moves the sweep of a stream forward if only deletions are looked for in what Stripe no longer keeps. Without that,
+// reading the lists again would have been in vain.
+func (p *planner) catchUp(s *selected.Stream) {
+	c := s.Changes
+	if c.From() < p.now-mostAway && c.DeletionsUntil >= p.now-mostAway && c.Until() == c.From() {
+		from := state.ChangesFrom(p.now - mostAway)
+		from.Reread, from.DeletionsUntil = c.Reread, c.DeletionsUntil
+		s.Changes = from
 	}
 }
 

@@ -16,6 +16,9 @@ type Changes struct {
 	// Reread says which records of the stream may be newer than the payloads of events. The objects of such events are
 	// re-read.
 	Reread Reread `json:"reread,omitzero"`
+	// DeletionsUntil is the time before which events matter only if they announce a deletion, because the lists are read after
+	// it; zero if there is no such time.
+	DeletionsUntil clock.Second `json:"deletions_until,omitzero"`
 }
 
 // ChangesFrom returns Changes for a stream to which no event at or after from has been applied.
@@ -29,7 +32,7 @@ func (c *Changes) Until() clock.Second { return clock.Second(c.Events.Until()) }
 
 // Clone returns a copy of c.
 func (c *Changes) Clone() *Changes {
-	return &Changes{Events: c.Events.Clone(), Reread: c.Reread.clone()}
+	return &Changes{Events: c.Events.Clone(), Reread: c.Reread.clone(), DeletionsUntil: c.DeletionsUntil}
 }
 
 // UnmarshalJSON parses changes of any state version.
@@ -37,6 +40,8 @@ func (c *Changes) UnmarshalJSON(text []byte) error {
 	var d struct {
 		Events *ledger.Ledger `json:"events"`
 		Reread Reread         `json:"reread"`
+
+		DeletionsUntil clock.Second `json:"deletions_until"`
 		// Version 2 listed the applied events between From and Until in Seen.
 		From  *clock.Second `json:"from"`
 		Until *clock.Second `json:"until"`
@@ -57,6 +62,6 @@ func (c *Changes) UnmarshalJSON(text []byte) error {
 	if d.Events == nil || d.From != nil || d.Until != nil || d.Seen != nil {
 		return fmt.Errorf("changes: need events")
 	}
-	*c = Changes{Events: d.Events, Reread: d.Reread}
+	*c = Changes{Events: d.Events, Reread: d.Reread, DeletionsUntil: d.DeletionsUntil}
 	return nil
 }
