@@ -49,10 +49,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	began := false
 	for _, cmd := range root.Commands() {
-		if do := cmd.RunE; do != nil {
-			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				began = true
-				return do(cmd, args)
+		for _, cmd := range append(cmd.Commands(), cmd) {
+			if do := cmd.RunE; do != nil {
+				cmd.RunE = func(cmd *cobra.Command, args []string) error {
+					began = true
+					return do(cmd, args)
+				}
 			}
 		}
 	}
@@ -109,6 +111,6 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print everything that happens, a line each")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(a.databases()...)
-	root.AddCommand(a.serve(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.healthcheck(), a.version())
+	root.AddCommand(a.serve(), a.airbyte(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.healthcheck(), a.version())
 	return root
 }
