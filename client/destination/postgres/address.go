@@ -39,6 +39,9 @@ var foreign = map[string]string{
 	"pool_max_conns": "a sync uses one connection", "pool_size": "a sync uses one connection", "max_overflow": "it belongs to SQLAlchemy",
 	"binary_parameters": "it belongs to lib/pq", "target_server_type": "write target_session_attrs=primary instead",
 	"targetServerType": "write target_session_attrs=primary instead",
+	"schema":           "write it at the end instead, as in postgres:service=NAME?schema=stripe",
+	"deletes":          "write it at the end instead, as in postgres:service=NAME?deletes=soft",
+	"mode":             "write it at the end instead, as in postgres:service=NAME?mode=append",
 }
 
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)

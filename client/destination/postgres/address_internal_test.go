@@ -60,6 +60,7 @@ func TestParseRefuses(t *testing.T) {
 		"postgres://me@h/db?target_session_attrs=best":                   "target_session_attrs in the address is none of",
 		"postgres://me@h:port/db":                                        "the port in the address is not a number",
 		"postgres://me@h/db?service=nowhere":                             "the service that the address or PGSERVICE names",
+		"postgres:host=h dbname=db schema=s":                             "write it at the end instead, as in postgres:service=NAME?schema=stripe",
 		"postgres:nonsense":                                              "cannot be understood",
 	} {
 		if _, err := parse(address); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "password (") {

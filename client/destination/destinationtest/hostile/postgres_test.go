@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,7 +97,7 @@ func (p *place) hold(t *testing.T, user string, d time.Duration, statements ...s
 // strings returns the only column of a query's rows.
 func (p *place) strings(t *testing.T, query string, args ...any) []string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), p.server.Address("tester", p.database, ""))
+	conn, err := pgx.Connect(t.Context(), p.server.Address("tester", p.database, "client_encoding=UTF8"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +205,26 @@ func TestPostgreSQLSettings(t *testing.T) {
 		hostile.Run(t, p, refused("encoding LATIN1, which cannot hold every character", "ENCODING 'UTF8'"))
 	}
 	together(t, cases)
+}
+
+// TestPostgreSQLEnvironment has the environment change the session's settings, and name the server in a service file.
+func TestPostgreSQLEnvironment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing runs at the same time in it")
+	}
+	server := postgrestest.Start(t)
+	p := newPlace(t, server)
+	config, err := pgx.ParseConfig(p.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "services")
+	write(t, file, fmt.Sprintf("[warehouse]\nhost=%s\nport=%d\nuser=%s\ndbname=%s\n", config.Host, config.Port, config.User, config.Database))
+	t.Setenv("PGSERVICEFILE", file)
+	t.Setenv("PGOPTIONS", "-c client_encoding=LATIN1 -c DateStyle=German -c standard_conforming_strings=off -c search_path=nowhere "+
+		"-c default_transaction_read_only=on -c statement_timeout=500 -c extra_float_digits=-15 -c role="+p.database)
+	p.name = "postgres:service=warehouse?schema=stripe"
+	hostile.Run(t, p, hostile.Case{During: func(*testing.T) { time.Sleep(time.Second) }})
 }
 
 func TestPostgreSQLPrivileges(t *testing.T) {
