@@ -1,5 +1,5 @@
 # The images are arguments, so that a mirror or a local image can replace them.
-ARG BUILD_IMAGE=golang:1.26-bookworm
+ARG BUILD_IMAGE=golang:1.27.3-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 ARG VERSION=dev

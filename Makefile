@@ -1,5 +1,7 @@
 # Every target requires only Go, git and a C compiler. The tools are pinned in tools/go.mod and built by Go.
 
+# The patch release in go.mod, also where the go command would use its own version.
+export GOTOOLCHAIN := $(shell awk '/^toolchain/ {print $$2}' go.mod)
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)

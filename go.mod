@@ -2,6 +2,8 @@ module github.com/stripe-connector/stripe-connector
 
 go 1.26.0
 
+toolchain go1.27.3
+
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/VictoriaMetrics/metricsql v0.87.3

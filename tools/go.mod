@@ -2,6 +2,8 @@ module github.com/stripe-connector/stripe-connector/tools
 
 go 1.26.7
 
+toolchain go1.27.3
+
 tool (
 	github.com/Shopify/toxiproxy/v2/cmd/server
 	github.com/bufbuild/buf/cmd/buf
