@@ -77,6 +77,9 @@ func (p *planner) take(req connector.ReadRequest) error {
 	if len(p.violations) > 0 {
 		return connector.Invalid(p.violations...)
 	}
+	if p.older != nil {
+		return p.older
+	}
 	return nil
 }
 
@@ -111,6 +114,7 @@ type planner struct {
 	keepsGenerations bool
 	selected         []*selected.Stream
 	violations       []connector.Violation
+	older            *connector.Failure // a state is newer than this release; nil if none is
 }
 
 // setRange sets the range to read: the request's, which defaults to everything from the configured start until now.

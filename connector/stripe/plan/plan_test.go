@@ -148,3 +148,21 @@ func TestPlanRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestNewerStatesAreRetried checks that a state that a newer release wrote fails the request in a way that is retried, as a rolling
+// update needs, unless the request is invalid anyway.
+func TestNewerStatesAreRetried(t *testing.T) {
+	newer := strings.Replace(behind, `"version":2`, `"version":1000,"news":{}`, 1)
+	plan := func(states ...connector.StreamState) error {
+		_, err := Make(table.Streams(), testConfig(t), connector.ReadRequest{Streams: configured("invoices", "charges"), States: states}, testNow)
+		return err
+	}
+	f, ok := connector.FailureIn(plan(connector.StreamState{Stream: "invoices", State: []byte(newer)}))
+	if !ok || f.Class != connector.Transient || !f.Retryable || f.RetryAfter == 0 || f.Stream != "invoices" || !strings.Contains(f.Message, "has version 1000") {
+		t.Errorf("a newer state: got %+v", f)
+	}
+	f, ok = connector.FailureIn(plan(connector.StreamState{Stream: "invoices", State: []byte(newer)}, connector.StreamState{Stream: "charges", State: []byte("{}")}))
+	if !ok || f.Class != connector.ConfigError || !strings.Contains(f.Message, "states[1]") {
+		t.Errorf("and an invalid one: got %+v", f)
+	}
+}

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
@@ -107,11 +109,24 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			continue
 		}
 		parsed, err := p.parse(given)
+		if newer, ok := errors.AsType[state.NewerError](err); ok {
+			p.older = outdated(given.Stream, newer)
+			continue
+		}
 		if err != nil {
 			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
 			continue
 		}
 		s.Given, s.GivenPath = &parsed, at+".content"
+	}
+}
+
+// outdated returns the failure for a state that a newer release wrote. During a rolling update, a retry reaches an updated replica.
+func outdated(stream string, newer state.NewerError) *connector.Failure {
+	return &connector.Failure{
+		Class: connector.Transient, Retryable: true, RetryAfter: 10 * time.Second, Stream: stream,
+		Message: fmt.Sprintf("The state of %s %v. If the service is being updated, retry. Otherwise update it to the release that wrote the state, "+
+			"or leave the state out to read the stream from the beginning.", stream, newer),
 	}
 }
 

@@ -55,7 +55,9 @@ func (c *comparison) lacks(t state.Item, failure *connector.Failure) {
 	c.unread = append(c.unread, selected.Attempt{Item: t, Failure: failure})
 }
 
-func (c *comparison) gatherer() *family.Gatherer { return c.reader.Change(c.streams, family.Cause{}, nil) }
+func (c *comparison) gatherer() *family.Gatherer {
+	return c.reader.Change(c.streams, family.Cause{}, nil)
+}
 
 func (c *comparison) send(ctx context.Context, g *family.Gatherer) error {
 	h := g.Harvest()

@@ -72,7 +72,15 @@ func (p PassID) ResumedBy(later PassID) bool {
 	return later.Since != nil && later.Since.ID == p.ID && p.Sequence <= later.Since.Sequence
 }
 
-// Parse parses a state that this connector wrote for a key of the given mode. The error describes what is wrong with it.
+// NewerError is the error for a state that a newer release wrote.
+type NewerError struct{ Version int }
+
+func (e NewerError) Error() string {
+	return fmt.Sprintf("has version %d, and this release reads versions 1 to %d", e.Version, Version)
+}
+
+// Parse parses a state that this connector wrote for a key of the given mode. The error describes what is wrong with it, and is
+// a [NewerError] if a newer release can read it.
 func Parse(raw json.RawMessage, mode string, now clock.Second) (State, error) {
 	var version struct {
 		Version int `json:"version"`
@@ -80,8 +88,11 @@ func Parse(raw json.RawMessage, mode string, now clock.Second) (State, error) {
 	if err := json.Unmarshal(raw, &version); err != nil {
 		return State{}, fmt.Errorf("is not a state of this connector: %w", err)
 	}
-	if version.Version < 1 || version.Version > Version {
-		return State{}, fmt.Errorf("has version %d, but this connector reads versions 1 to %d: use the release that wrote the state, or a newer one", version.Version, Version)
+	switch {
+	case version.Version > Version:
+		return State{}, NewerError{version.Version}
+	case version.Version < 1:
+		return State{}, fmt.Errorf("is not a state of this connector: it has version %d", version.Version)
 	}
 	var s State
 	decoder := json.NewDecoder(bytes.NewReader(raw))
