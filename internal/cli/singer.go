@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/takeover"
+	"github.com/stripe-connector/stripe-connector/edge/singer"
+)
+
+const singerHelp = `Runs as a Singer tap, in place of tap-stripe: with its configuration, its catalog, and its state, from which it continues. It
+prints SCHEMA, RECORD and STATE messages to stdout, and logs and metrics to stderr. docs/singer.md tells how to switch.`
+
+func (a *app) singer() *cobra.Command {
+	var configPath, catalogPath, propertiesPath, statePath string
+	var discover bool
+	cmd := &cobra.Command{
+		Use:   "singer",
+		Short: "Run as a Singer tap, in place of tap-stripe",
+		Long:  singerHelp,
+		Example: `  stripe-connector singer --config config.json --discover > catalog.json
+  stripe-connector singer --config config.json --catalog catalog.json --state state.json | target-postgres --config target.json > states.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if catalogPath == "" {
+				catalogPath = propertiesPath
+			}
+			log := singer.NewLog(cleaned{a.stderr})
+			err := a.runSinger(cmd.Context(), log, singerCall{configPath, catalogPath, statePath, discover})
+			if err == nil {
+				return nil
+			}
+			log.Fail(err.Error())
+			return failedError{err}
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&configPath, "config", "c", "", "JSON `file` with tap-stripe's configuration")
+	flags.StringVarP(&statePath, "state", "s", "", "JSON `file` with the value of the last STATE message, from tap-stripe or from here")
+	flags.StringVar(&catalogPath, "catalog", "", "JSON `file` with the catalog, in which streams and columns are selected")
+	flags.StringVarP(&propertiesPath, "properties", "p", "", "another name of --catalog")
+	flags.BoolVarP(&discover, "discover", "d", false, "print the catalog")
+	cmd.MarkFlagsMutuallyExclusive("catalog", "properties")
+	if err := cmd.MarkFlagRequired("config"); err != nil {
+		panic(err) // the flag is above
+	}
+	return cmd
+}
+
+// singerCall holds the flags of a call.
+type singerCall struct {
+	config, catalog, state string // paths
+	discover               bool
+}
+
+// runSinger runs a call of the tap. The error's message is for the user.
+func (a *app) runSinger(ctx context.Context, log *singer.Log, c singerCall) error {
+	raw, err := a.readFile(c.config)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	tap, config, err := takeover.NewSinger(raw, time.Now())
+	if err != nil {
+		return explained(err, nil)
+	}
+	call := singer.Call{Config: config, Discover: c.discover}
+	for _, file := range []struct {
+		path    string
+		content *[]byte
+	}{{c.catalog, &call.Catalog}, {c.state, &call.State}} {
+		if file.path == "" {
+			continue
+		}
+		content, err := a.readFile(file.path)
+		if err != nil {
+			return fmt.Errorf("read a file: %w", err)
+		}
+		*file.content = append([]byte{}, content...) // not nil, even if the file is empty
+	}
+	runner := &singer.Runner{Source: a.source(tap.APIBases(), log), Tap: tap, Stdout: a.stdout, Log: log}
+	for _, s := range tap.Streams() {
+		runner.Streams = append(runner.Streams, singer.Stream(s))
+	}
+	if a.stdout == os.Stdout {
+		signal.Ignore(syscall.SIGPIPE) // so that a target that has ended is an error with an explanation
+	}
+	return explained(runner.Run(ctx, call), tap)
+}
+
+// explained returns err with a message for the user: that of the failure in it, with the tap's names of fields.
+func explained(err error, tap *takeover.Singer) error {
+	failure, ok := connector.FailureIn(err)
+	if !ok {
+		return err
+	}
+	message := strings.Replace(err.Error(), failure.Error(), failure.Message, 1)
+	if failure.Class == connector.System && failure.Internal != "" {
+		message += " " + firstLine(failure.Internal)
+	}
+	if failure.RequestID != "" {
+		message += " Stripe's id of the request, for its support: " + failure.RequestID
+	}
+	return errors.New(tap.Explain(message))
+}
+
+// cleaned is a writer that hides API keys and control characters in what is written to it, one message at a time.
+type cleaned struct{ io.Writer }
+
+func (c cleaned) Write(text []byte) (int, error) {
+	_, err := io.WriteString(c.Writer, printable(hideKeys(string(text))))
+	return len(text), err
+}
