@@ -276,7 +276,7 @@ func checkDocumentation(t *testing.T, served served) {
 
 // checkDashboard checks each query of the dashboard, and its legend.
 func checkDashboard(t *testing.T, served served) {
-	text, err := os.ReadFile("../deploy/grafana/stripe-connector.json")
+	text, err := os.ReadFile("../deploy/helm/stripe-connector/files/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func checkDashboard(t *testing.T, served served) {
 
 // checkAlerts checks each alert rule, and the labels used in its texts.
 func checkAlerts(t *testing.T, served served) {
-	text, err := os.ReadFile("../deploy/prometheus/alerts.yaml")
+	text, err := os.ReadFile("../deploy/helm/stripe-connector/files/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
