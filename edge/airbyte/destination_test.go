@@ -23,6 +23,7 @@ type kept struct {
 	deleted bool
 	cursor  float64
 	emitted int64
+	theirs  bool // source-stripe loaded it
 }
 
 func newDestination(catalog []catalogStream, lossy bool) *destination {

@@ -265,7 +265,7 @@ func (w *world) difference(d *destination, names []string, spared func(stream, i
 			case !ok:
 				wrong = append(wrong, fmt.Sprintf("%s %s is missing", name, id))
 				continue
-			case row.deleted != canceled:
+			case row.deleted != canceled && !row.theirs:
 				wrong = append(wrong, fmt.Sprintf("%s %s: is_deleted is %v", name, id, row.deleted))
 			}
 			var got map[string]any

@@ -232,6 +232,7 @@ func (p *planner) restart(s *selected.Stream) {
 	if before != nil && p.keepsGenerations && s.Swept && !s.Row.AppendOnly() {
 		s.Changes = state.ChangesFrom(max(before.From(), p.now-deletionsBack))
 		s.Changes.DeletionsUntil = p.now - p.config.Overlap
+		s.Notice += fmt.Sprintf(" Rows that no longer exist are removed only if an event since %s reports their deletion.", s.Changes.From())
 	}
 }
 
