@@ -52,10 +52,10 @@ func (c *configuredStream) columns() []string {
 	var schema struct {
 		Properties map[string]json.RawMessage `json:"properties"`
 	}
-	if json.Unmarshal(c.Stream.JSONSchema, &schema) != nil {
+	if json.Unmarshal(c.Stream.JSONSchema, &schema) != nil || schema.Properties == nil {
 		return nil
 	}
-	var names []string
+	names := []string{}
 	for name := range schema.Properties {
 		names = append(names, name)
 	}

@@ -108,7 +108,10 @@ func (r *reading) prepare(config, catalog, state json.RawMessage) error {
 // add adds a stream of the catalog. A stream that can't be read fails, and the others go on. The error is the output's.
 func (r *reading) add(configured *configuredStream, states map[string]json.RawMessage) error {
 	name := configured.Stream.Name
-	if r.byName[name] != nil {
+	switch {
+	case name == "":
+		return connector.Invalid(connector.Violation{Field: "catalog.streams", Description: "has a stream without a name"})
+	case r.byName[name] != nil:
 		return connector.Invalid(connector.Violation{Field: "catalog.streams", Description: fmt.Sprintf("names the stream %.100q twice", name)})
 	}
 	s := &stream{Stream: Stream{Name: name}, given: states[name]}

@@ -186,6 +186,7 @@ func judge(lines []line, selected []string, whole bool) (problems []string) {
 	}
 	for name, s := range streams {
 		switch {
+		case s.status == "" && len(lines) > 0 && lines[len(lines)-1].Trace.Type == "ERROR": // the command failed before it began
 		case s.status != "COMPLETE" && s.status != "INCOMPLETE":
 			wrong("%s ends %q", name, s.status)
 		case s.status == "COMPLETE" && s.states == 0:

@@ -104,7 +104,7 @@ func addState(states map[string]json.RawMessage, text json.RawMessage) error {
 		}
 	case "":
 		var old map[string]json.RawMessage
-		if json.Unmarshal(text, &old) != nil {
+		if json.Unmarshal(text, &old) != nil || old == nil || old["type"] != nil {
 			break
 		}
 		if data, ok := old["data"]; ok && len(old) == 1 && json.Unmarshal(data, &m.Data) == nil {

@@ -92,7 +92,7 @@ func (s *cursorState) position(names []string) (at clock.Second, known bool, err
 			err = problem
 		}
 	}
-	oldest(cursorIn(s.State, names))
+	oldest(onlyCursor(s.State, names))
 	for _, parent := range s.Parents {
 		text, problem := json.Marshal(parent)
 		if problem != nil {
@@ -102,7 +102,7 @@ func (s *cursorState) position(names []string) (at clock.Second, known bool, err
 	}
 	if s.State == nil {
 		for _, partition := range s.States {
-			oldest(cursorIn(partition.Cursor, names))
+			oldest(onlyCursor(partition.Cursor, names))
 		}
 	}
 	if !known && len(s.Slices) > 0 {
@@ -147,6 +147,15 @@ func cursorIn(members map[string]json.RawMessage, names []string) (at clock.Seco
 		return at, true, nil
 	}
 	return 0, false, nil
+}
+
+// onlyCursor returns the cursor in an object that has nothing else, unless it is empty.
+func onlyCursor(members map[string]json.RawMessage, names []string) (at clock.Second, known bool, err error) {
+	at, known, err = cursorIn(members, names)
+	if err == nil && !known && len(members) > 0 {
+		return 0, false, errors.New("has a state without a cursor")
+	}
+	return at, known, err
 }
 
 // maxCursor is a time in the year 2200: any later one is in another unit.

@@ -110,7 +110,7 @@ func TestNonsenseIsNoPosition(t *testing.T) {
 	a := airbyte()
 	for _, text := range []string{
 		`"1764300000"`, `1764300000`, `true`, `[]`, `{"updated":null}`, `{"updated":"soon"}`, `{"updated":-1}`, `{"updated":1764300000.5}`, `{"updated":{}}`,
-		`{"updated":1764300000000}`, `{"updated":"NaN"}`, `{"updated":""}`, `{"cursor":1764300000}`, `{"state":1}`, `{"state":{"updated":"x"}}`,
+		`{"updated":1764300000000}`, `{"updated":"NaN"}`, `{"updated":""}`, `{"cursor":1764300000}`, `{"state":1}`, `{"state":{"state":{"updated":"1764300000"}}}`, `{"states":[{"cursor":{"x":1}}]}`, `{"state":{"updated":"x"}}`,
 		`{"state":{"updated":"1764300000"},"lookback_window":"long"}`, `{"slices":[{}]}`, `{"states":{}}`, `{"parent_state":{"customers":"1764300000"}}`,
 		`{"parent_state":{"customers":{"updated":[]}}}`, `{"version":4,"windows":[]}`,
 	} {
