@@ -96,6 +96,10 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 	return p.readBeside(ctx, w, found)
 }
 
+// maxBeside is the most bytes of objects of a gap's second that are held in memory. The rest of that second is set aside with
+// the object that fails.
+const maxBeside = 64 << 20
+
 // readBeside reads the objects of the gap's second that follow the one that fails, paging backwards from the other side.
 func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) error {
 	if found.second == w.From {
@@ -106,6 +110,7 @@ func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) erro
 		return orFound(err, found)
 	}
 	sizes := family.NewPager(p.reader.PageSize)
+	held := 0
 	for before := below.Objects[0].ID; ; {
 		path, query := p.query(state.Window{From: w.From, To: found.second + 1})
 		query.Set("ending_before", before)
@@ -115,7 +120,10 @@ func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) erro
 		}
 		sent := slices.IndexFunc(page.Objects, func(object rawjson.Object) bool { return object.ID == w.After })
 		found.beside, found.asOf = append(page.Objects[sent+1:], found.beside...), page.AsOf
-		if !page.HasMore || sent >= 0 {
+		for _, object := range page.Objects {
+			held += len(object.Raw)
+		}
+		if !page.HasMore || sent >= 0 || held > maxBeside {
 			return found
 		}
 		before = page.Objects[0].ID

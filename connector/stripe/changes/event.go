@@ -37,8 +37,10 @@ func (e *Event) cause() family.Cause { return family.Cause{EventID: e.ID, EventT
 // IsCreation reports whether the event says that its object was created.
 func (e *Event) IsCreation() bool { return strings.HasSuffix(e.Kind, ".created") }
 
+// parseEvent parses an event. Its ids are copied: sweeps remember them for longer than the page, whose string Raw shares.
 func parseEvent(object rawjson.Object) Event {
 	e := Event{Object: object}
+	e.ID = strings.Clone(e.ID)
 	for name, value := range rawjson.Members(object.Raw) {
 		switch name {
 		case "type":
@@ -48,6 +50,7 @@ func parseEvent(object rawjson.Object) Event {
 		case "data":
 			about, _ := rawjson.Lookup(value, "object")
 			e.About = rawjson.CutObject(about)
+			e.About.ID = strings.Clone(e.About.ID)
 		}
 	}
 	return e

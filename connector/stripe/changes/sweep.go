@@ -23,7 +23,7 @@ import (
 const (
 	firstPages = 16       // of the first part of a sweep
 	maxPages   = 64       // of the parts, which double until they have as many
-	maxHeld    = 32 << 20 // bytes of the events of a part
+	maxHeld    = 32 << 20 // bytes of the events of a part; see Event.weight
 	maxGrowth  = 4        // of the width from one part to the next, because the newest events may be denser than the others
 )
 
@@ -93,6 +93,7 @@ type sweep struct {
 	odd         oddities
 	fair        float64 // the number of pages of the next part
 	holding     bool    // the newest events of a stretch wait until those before them are applied
+	crowded     int     // number of seconds with more events than fit in memory
 	begun       bool
 }
 
@@ -246,13 +247,14 @@ func (s *sweep) boundaryAfter(at int64) int64 {
 func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event, pages int, width int64, err error) {
 	from, until := clock.Second(stretch.From), clock.Second(stretch.Until)
 	l := &listing{reader: s.reader, filter: s.filter, from: from, until: until, unreadable: s.unreadable}
+	held := 0
 	for pages = 1; ; pages++ {
 		page, more, err := l.next(ctx)
 		if api.IsCursorGone(err) && l.after != "" {
 			if err := l.restart(); err != nil {
 				return nil, pages, 0, err
 			}
-			events = nil
+			events, held = nil, 0
 			continue
 		}
 		if failure, ok := connector.FailureIn(err); ok && failure.Class == connector.PermissionError {
@@ -262,10 +264,17 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 			return nil, pages, 0, err
 		}
 		events = append(events, page...)
+		held += weight(page)
+		if more && held > maxHeld && until-from == 1 {
+			err, more = s.leaveRest(ctx, from, len(events)), false
+		}
+		if err != nil {
+			return nil, pages, 0, err
+		}
 		if !more {
 			return events, pages, 0, nil
 		}
-		if width := fairWidth(events, pages, from, until, s.fair); width > 0 {
+		if width := fairWidth(events, pages, held, from, until, s.fair); width > 0 {
 			return events, pages, width, nil
 		}
 	}
@@ -282,22 +291,21 @@ func (s *sweep) note(stretch ledger.Range, events []Event) {
 
 // grow chooses the number of pages of the next part from the events of this one.
 func (s *sweep) grow(events []Event, pages int) {
-	held := 0
-	for i := range events {
-		held += len(events[i].Raw)
-	}
-	fits := float64(maxHeld) * float64(pages) / float64(max(held, 1))
+	fits := float64(maxHeld) * float64(pages) / float64(max(weight(events), 1))
 	s.fair = max(1, min(2*s.fair, maxPages, fits))
 }
 
-// fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events and the number of
-// pages that a part may have. It returns 0 if the whole stretch is short enough.
-func fairWidth(newest []Event, pages int, from, until clock.Second, fair float64) int64 {
+// fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events, the bytes that
+// these hold, and the number of pages that a part may have. It returns 0 if the whole stretch is short enough.
+func fairWidth(newest []Event, pages, held int, from, until clock.Second, fair float64) int64 {
 	length := float64(until - from)
-	if length < 2 || pages < 2 || len(newest) == 0 {
+	if length < 2 || pages < 2 && held <= maxHeld || len(newest) == 0 {
 		return 0
 	}
 	covered := float64(max(until-newest[len(newest)-1].At(), 1))
+	if held > maxHeld {
+		return int64(max(min(covered, length)/2, 1))
+	}
 	estimate := float64(pages) * length / covered
 	if !isTooLong(estimate, fair) && !isTooLong(float64(pages)+1, fair) {
 		return 0

@@ -1,6 +1,8 @@
 package changes
 
 import (
+	"strings"
+
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
@@ -126,8 +128,8 @@ func siblingsOf(s *table.Stream, object rawjson.Object) (subject, bool) {
 // childrenOf returns the children of a parent at the endpoint of a stream.
 func childrenOf(s *table.Stream, parent string) subject { return subject{s, allChildren, parent} }
 
-// parentOf returns the id of the parent that an object names, or "" if it names none.
+// parentOf returns the id of the parent that an object names, or "" if it names none. It shares no memory with the object.
 func parentOf(s *table.Stream, object rawjson.Object) string {
 	value, _ := rawjson.Lookup(object.Raw, s.ParentRef())
-	return rawjson.String(value)
+	return strings.Clone(rawjson.String(value))
 }

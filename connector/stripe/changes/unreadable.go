@@ -63,6 +63,11 @@ func (s *sweep) unreadable(ctx context.Context, second clock.Second, cause *conn
 	if err := warnUnreadable(ctx, s.reader.Emitter, second, cause); err != nil {
 		return err
 	}
+	return s.setAside(ctx, second, cause)
+}
+
+// setAside sets aside a second for streams of events.
+func (s *sweep) setAside(ctx context.Context, second clock.Second, cause *connector.Failure) error {
 	h := family.NewHarvest(family.Cause{}, nil)
 	for _, stream := range s.streams {
 		if stream.Row.AppendOnly() {

@@ -30,7 +30,8 @@ type Part struct {
 
 // AddClocks adds the objects of test clocks to a part that reads, from the beginning, a list that hides them.
 func (p *Part) AddClocks(ids []string) {
-	for _, id := range ids {
+	ids = slices.Sorted(slices.Values(ids))
+	for _, id := range slices.Compact(ids) { // a list that changes while it is read can show an id twice
 		p.Windows = append(p.Windows, state.Window{From: p.From, To: p.To, Clock: id})
 	}
 }

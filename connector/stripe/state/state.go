@@ -126,9 +126,6 @@ func (s State) Watermark() time.Time {
 	return time.Time{}
 }
 
-// maxWindows is far more than reading leaves: a few for each worker, and one for each test clock.
-const maxWindows = 10_000
-
 func (s State) validate(mode string, now clock.Second) error {
 	switch {
 	case s.Mode != mode:
@@ -143,15 +140,8 @@ func (s State) validate(mode string, now clock.Second) error {
 	if c := s.Changes; c != nil && max(c.Until(), c.Reread.Until()) > now+clockSkew {
 		return fmt.Errorf("is from the future: its changes are applied until %s. Check the clock of this machine", max(c.Until(), c.Reread.Until()))
 	}
-	if len(s.Windows) > maxWindows {
-		return fmt.Errorf("is damaged: it has %d windows, more than %d", len(s.Windows), maxWindows)
-	}
-	for i, w := range s.Windows {
-		isInside := s.From <= w.From && w.From <= w.To && w.To <= s.To
-		hasValidCursor := w.At == 0 || w.After != "" && w.From <= w.At && w.At < w.To
-		if !isInside || !hasValidCursor {
-			return fmt.Errorf("is damaged: windows[%d] is invalid", i)
-		}
+	if err := s.validateWindows(); err != nil {
+		return err
 	}
 	return validateSetAside(s.SetAside, now)
 }
