@@ -17,8 +17,9 @@ import (
 // parallelProbes is the number of concurrent probes. A sandbox allows 25 requests per second.
 const parallelProbes = 8
 
-// probeRetry gives up sooner than a Read would, because a person is waiting for the answer.
-var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 10 * time.Second, Attempt: 20 * time.Second}
+// probeRetry gives up sooner than a Read would, because a person is waiting for the answer: within ten seconds, if Stripe can't be
+// reached.
+var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 8 * time.Second, Attempt: 9 * time.Second}
 
 // probe requests one object from each endpoint that the streams need, several at a time. An error of a single
 // endpoint determines the availability of its streams; an error that affects the key or the connection is returned.

@@ -28,7 +28,7 @@ func (c *Client) get(ctx context.Context, call *call) error {
 		}
 		wait.sent()
 		o := c.observe(call.endpoint, attempts)
-		err := c.attempt(ctx, permit, call, o)
+		err := c.scrub.failure(c.attempt(ctx, permit, call, o))
 		o.end(ctx, err)
 		return err
 	})

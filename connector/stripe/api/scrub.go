@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -57,11 +58,24 @@ func (s scrubber) secrets(text string) string {
 	return secretPattern.ReplaceAllString(text, "_secret_[removed]")
 }
 
-func shorten(text string) string {
-	if len(text) <= maxText {
+// failure returns err. If it is a fault, it removes secrets from texts of the response, which may come from anyone, and cuts them.
+func (s scrubber) failure(err error) error {
+	if f, ok := errors.AsType[*fault](err); ok {
+		for _, text := range []*string{&f.Message, &f.Internal, &f.RequestID, &f.SourceCode} {
+			*text = cut(s.secrets(*text), 2*maxText)
+		}
+	}
+	return err
+}
+
+func shorten(text string) string { return cut(text, maxText) }
+
+// cut returns text, cut to a number of bytes.
+func cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	text = text[:maxText]
+	text = text[:most]
 	for !utf8.ValidString(text) {
 		text = text[:len(text)-1]
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 )
@@ -9,6 +10,10 @@ import (
 // readBuffer is how much a connection reads ahead: the headers, and small responses completely. The rest of a large
 // response is read directly into the buffer that it is cut in.
 const readBuffer = 16 << 10
+
+// connectTimeout limits the time to resolve a name and connect, and the time of a TLS handshake. After three lost packets, a
+// connection attempt is hopeless. Within ten seconds, a user then sees the cause.
+const connectTimeout = 7 * time.Second
 
 // NewTransport returns a transport that keeps enough connections to use Stripe's full rate, speaks HTTP/2 where offered,
 // and rejects every method but GET. A process should create one and share it.
@@ -19,6 +24,8 @@ func newTransport() *http.Transport {
 	transport.MaxIdleConns = 256
 	transport.MaxIdleConnsPerHost = 128
 	transport.ReadBufferSize = readBuffer
+	transport.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext
+	transport.TLSHandshakeTimeout = connectTimeout
 	transport.ResponseHeaderTimeout = 80 * time.Second // as long as in Stripe's own libraries
 	transport.OnProxyConnectResponse = checkConnect
 	return transport
