@@ -28,6 +28,12 @@ func limitListener(listener net.Listener, most, share int) *limitedListener {
 	return l
 }
 
+// LimitListener returns a listener with at most most open connections. Each further one replaces the oldest, so that whoever
+// connects is served, however many connections others hold.
+func LimitListener(listener net.Listener, most int) net.Listener {
+	return limitListener(listener, most, most)
+}
+
 // Accept accepts a connection. If authenticated callers hold all connections, it waits until one closes.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	l.mu.Lock()

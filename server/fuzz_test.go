@@ -3,9 +3,12 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -75,3 +78,59 @@ func FuzzReadRequest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTokens checks that a token file is either refused, without quoting it, or admits exactly the tokens in it, whatever
+// authorization a call sends.
+func FuzzTokens(f *testing.F) {
+	for _, seed := range [][2]string{
+		{firstToken + "\n", "Bearer " + firstToken},
+		{"# comment\n" + firstToken + " caller=billing stripe-prod\r\n\n" + secondToken, "bearer " + secondToken},
+		{firstToken + " caller=a caller=b\n", "Basic " + firstToken}, {"short\n", "Bearer short"}, {firstToken + " ../x", "Bearer"},
+		{"\xff" + firstToken, "Bearer \xff" + firstToken}, {firstToken + "\v" + secondToken, "Bearer " + firstToken + " " + secondToken},
+	} {
+		f.Add([]byte(seed[0]), seed[1])
+	}
+	f.Fuzz(func(t *testing.T, file []byte, authorization string) {
+		var words []string // the first of each line
+		var all []string
+		for line := range strings.Lines(string(file)) {
+			fields := strings.Fields(line)
+			if len(fields) > 0 && !strings.HasPrefix(fields[0], "#") {
+				words = append(words, fields[0])
+			}
+			all = append(all, fields...)
+		}
+		parsed, err := parseTokens([][]byte{file})
+		if err != nil {
+			for _, word := range all {
+				if len(word) >= shortestToken && strings.Contains(err.Error(), word) {
+					t.Fatalf("the error repeats the file: %v", err)
+				}
+			}
+			return
+		}
+		if len(parsed) != len(words) {
+			t.Fatalf("%d tokens, want %d", len(parsed), len(words))
+		}
+		later := time.Now().Add(time.Hour) // the files are not read again
+		tokens := &Tokens{&reloaded[[]token]{value: parsed, looked: later, good: later}}
+		caller, err := tokens.authenticate(metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", authorization)))
+		scheme, sent, _ := strings.Cut(authorization, " ")
+		if want := strings.EqualFold(scheme, "bearer") && slices.Contains(words, sent); (err == nil) != want {
+			t.Fatalf("%q admitted: %t, want %t: %v", authorization, err == nil, want, err)
+		}
+		if err == nil && caller.name == "" || err != nil && len(sent) >= shortestToken && strings.Contains(err.Error(), sent) {
+			t.Fatalf("caller %+v, %v", caller, err)
+		}
+		for _, p := range parsed {
+			for _, name := range p.secrets {
+				if !secretName.MatchString(name) {
+					t.Fatalf("the token may use the secret %q", name)
+				}
+			}
+		}
+	})
+}
+
+// shortestToken is the minimum length of a token.
+const shortestToken = 16

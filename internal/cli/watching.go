@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stripe-connector/stripe-connector/server"
 )
 
 const watchingHelp = `With --metrics-listen it answers HTTP there, to everybody who reaches it: /metrics for Prometheus, /healthz, /readyz (503
@@ -39,8 +41,11 @@ func (w *watching) open(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen, so choose another address with --metrics-listen: %w", err)
 	}
-	return listener, nil
+	return server.LimitListener(listener, mostWatchers), nil
 }
+
+// mostWatchers is the maximum number of connections to --metrics-listen.
+const mostWatchers = 64
 
 // watchPage returns the HTTP server for metrics and health. Its timeouts bound how long a slow or silent client holds
 // a connection.
