@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"sync"
@@ -10,12 +9,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/gzip" // used by the client to send a compression bomb
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -54,56 +49,6 @@ func nested(times int, list bool) []byte {
 	return wrap(1, entry(value)) // CheckRequest.config
 }
 
-// TestHostileInput sends input that no honest client would send. The service must refuse it, stay available, and stay within
-// its memory limit.
-func TestHostileInput(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
-	const most = 96 // MiB
-	p := startProcess(t, "http://127.0.0.1:1", "--handshake-timeout", "1s")
-	conn, err := grpc.NewClient(p.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	zeros := wrapConfig(bytes.Repeat([]byte{'0'}, 128<<20))
-	requests := map[string]struct {
-		body       []byte
-		compressed bool
-		want       map[codes.Code]bool
-	}{
-		"oversized":            {zeros[:8<<20], false, map[codes.Code]bool{codes.ResourceExhausted: true}},
-		"bomb of 128 MiB":      {zeros, true, map[codes.Code]bool{codes.ResourceExhausted: true, codes.Unimplemented: true}},
-		"not proto":            {bytes.Repeat([]byte{0xff}, 1<<20), false, map[codes.Code]bool{codes.Internal: true}},
-		"lists, 200 deep":      {nested(200, true), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
-		"lists, 4,000 deep":    {nested(4000, true), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
-		"objects, 3,000 deep":  {nested(3000, false), false, map[codes.Code]bool{codes.InvalidArgument: true, codes.OK: true}},
-		"lists, 20,000 deep":   {nested(20_000, true), false, map[codes.Code]bool{codes.InvalidArgument: true}},
-		"objects, 20,000 deep": {nested(20_000, false), false, map[codes.Code]bool{codes.InvalidArgument: true}},
-	}
-	for name, request := range requests {
-		t.Run(name, func(t *testing.T) {
-			options := []grpc.CallOption{grpc.ForceCodecV2(verbatim{}), grpc.MaxCallSendMsgSize(1 << 30)}
-			if request.compressed {
-				options = append(options, grpc.UseCompressor("gzip"))
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			err := conn.Invoke(ctx, connectorv1.ConnectorService_Check_FullMethodName, request.body, new([]byte), options...)
-			if !request.want[status.Code(err)] {
-				t.Errorf("got %.300v, want one of %v", err, request.want)
-			}
-		})
-	}
-	if peak := p.memory(t, "VmHWM"); peak > most {
-		t.Errorf("the server's memory rose to %d MiB, more than %d", peak, most)
-	} else {
-		t.Logf("the server's memory rose to %d MiB", peak)
-	}
-	stillAnswers(t, p.address)
-}
-
 // wrapConfig returns a request whose configuration has content as a string.
 func wrapConfig(content []byte) []byte {
 	head := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "api_key")
@@ -111,6 +56,91 @@ func wrapConfig(content []byte) []byte {
 	entry := append(head, protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), text)...)
 	fields := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), entry)
 	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), fields)
+}
+
+// attack is what an attacker does, and what it may cost the service at most.
+type attack struct {
+	// try attacks once, for at most a few seconds, and checks that the attacker gains nothing. It is repeated while the Reads
+	// of others are measured.
+	try func(*testing.T, *target)
+	// memory, in MiB, and the numbers of goroutines and descriptors are the most that the service may use beyond what it uses
+	// at rest.
+	memory, goroutines, descriptors int
+}
+
+// attacks returns an attack for each kind of attacker in THREAT-MODEL.md.
+func attacks() map[string]attack {
+	return map[string]attack{
+		"no credential":                   {withoutCredential, 64, 1000, 100},
+		"wrong credential":                {withWrongCredential, 64, 500, 40},
+		"another tenant":                  {asAnotherTenant, 96, 500, 60},
+		"hostile requests":                {withHostileRequests, 128, 500, 40},
+		"hostile state":                   {withHostileStates, 256, 500, 40},
+		"hostile upstream":                {throughHostileUpstream, 512, 1000, 150},
+		"hostile files among the secrets": {withHostileFiles, 64, 500, 40},
+	}
+}
+
+// TestAttackers attacks a service as each kind of attacker in turn. The attacker must gain nothing, the service must stay within
+// bounds while the attack lasts and return to rest after it, and the Reads of another caller must keep their pace.
+func TestAttackers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures a pace, which the race detector changes")
+	}
+	const pace = 0.8
+	var undisturbed time.Duration
+	for name, attack := range attacks() {
+		t.Run(name, func(t *testing.T) {
+			s := newTarget(t)
+			if undisturbed == 0 {
+				undisturbed = min(s.pace(t), s.pace(t))
+			}
+			before := s.usage(t)
+			begun, stop := make(chan struct{}), make(chan struct{})
+			var attacking sync.WaitGroup
+			attacking.Go(func() {
+				for {
+					attack.try(t, s)
+					select {
+					case <-stop:
+						return
+					case <-begun:
+					default:
+						close(begun)
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+			})
+			var peak usage
+			attacking.Go(func() { peak = s.peak(t, stop) })
+			<-begun
+			took := s.pace(t)
+			for n := 1; n < 3 && undisturbed.Seconds()/took.Seconds() < pace; n++ { // other programs can only slow it down
+				took = min(took, s.pace(t))
+			}
+			close(stop)
+			attacking.Wait()
+			kept := undisturbed.Seconds() / took.Seconds()
+			grown := s.usage(t).memory - before.memory
+			t.Logf("others keep %.0f %% of their pace; %d MiB, %d goroutines, %d descriptors at most beyond %+v", 100*kept, grown, peak.goroutines-before.goroutines, peak.descriptors-before.descriptors, before)
+			if kept < pace {
+				t.Errorf("others keep %.0f %% of their pace, less than %.0f %%", 100*kept, 100*pace)
+			}
+			if grown > attack.memory {
+				t.Errorf("%d MiB of memory, more than %d", grown, attack.memory)
+			}
+			if n := peak.goroutines - before.goroutines; n > attack.goroutines {
+				t.Errorf("%d goroutines, more than %d", n, attack.goroutines)
+			}
+			if n := peak.descriptors - before.descriptors; n > attack.descriptors {
+				t.Errorf("%d descriptors, more than %d", n, attack.descriptors)
+			}
+			waitFor(t, "the service is at rest again", func() bool {
+				now := s.usage(t)
+				return now.goroutines-before.goroutines < 40 && now.descriptors-before.descriptors < 40
+			})
+		})
+	}
 }
 
 // stillAnswers checks that the service answers a new client.
