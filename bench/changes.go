@@ -31,9 +31,9 @@ func changes(ctx context.Context, _ *bench) (section, error) {
 		changes  int
 		expected func(pages, objects int) int
 	}{
-		{"of all streams with events, nothing happened", 0, nil, 0, func(int, int) int { return 1 }},
-		{"of ten streams, 1,000 changes, events of this API version", 0, changing(), manyChanges, func(pages, _ int) int { return pages }},
-		{"of ten streams, 1,000 changes, events of another version", 1, changing(), manyChanges, func(pages, objects int) int { return pages + objects }},
+		{"all streams with events, no changes", 0, nil, 0, func(int, int) int { return 1 }},
+		{"ten streams, 1,000 changes, events of this API version", 0, changing(), manyChanges, func(pages, _ int) int { return pages }},
+		{"ten streams, 1,000 changes, events of another version", 1, changing(), manyChanges, func(pages, objects int) int { return pages + objects }},
 	} {
 		took, objects, err := countChanges(ctx, c.old, c.streams, c.changes)
 		if err != nil {

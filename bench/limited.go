@@ -22,17 +22,17 @@ type terms struct {
 var (
 	fiveEndpoints = terms{data: evenly, full: 40_000, quick: 8_000, targets: func(o outcome) []target {
 		return []target{
-			atLeast("share of the allowed request rate kept up, five endpoints", o.share, 0.92, percent),
+			atLeast("share of the allowed request rate sustained, five endpoints", o.share, 0.92, percent),
 			atMost("share of requests answered 429", o.refused, 0.02, percent),
 			atMost("requests, against the minimum number of pages", o.overhead, 1.08, times),
 		}
 	}}
 	oneEndpoint = terms{data: onlyCharges, full: 30_000, quick: 7_500, targets: func(o outcome) []target {
-		return []target{atLeast("share of its own limit kept up, a single endpoint", o.share, 0.92, percent)}
+		return []target{atLeast("share of its own limit sustained, a single endpoint", o.share, 0.92, percent)}
 	}}
 	bursts = terms{data: evenly, full: 20_000, quick: 5_000, density: "bursty", targets: func(o outcome) []target {
 		return []target{
-			atLeast("share of the allowed request rate kept up, bursty", o.share, 0.92, percent),
+			atLeast("share of the allowed request rate sustained, bursty", o.share, 0.92, percent),
 			atMost("share of requests answered 429, bursty", o.refused, 0.02, percent),
 			atMost("requests, against the minimum number of pages, bursty", o.overhead, 1.08, times),
 		}
@@ -112,8 +112,8 @@ func (t terms) section(data dataset, got delivery, o outcome) section {
 	result := table{head: []string{"", "ours"}}
 	result.add("records per second", whole(got.rate()))
 	result.add("time", seconds(o.wall.Seconds()))
-	result.add("shortest time possible", seconds(o.shortest.Seconds()))
-	result.add("share of the allowed request rate kept up", percent(o.share))
+	result.add("shortest possible time", seconds(o.shortest.Seconds()))
+	result.add("share of the allowed request rate sustained", percent(o.share))
 	result.add("requests answered 429", percent(o.refused))
 	result.add("requests", fmt.Sprint(o.requests))
 	result.add("minimum number of pages", fmt.Sprint(o.minimum))

@@ -67,7 +67,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 		result.add(w.name, percent(share), percent(ratio(share, most)), times(ratio(got.cost(), alone.cost())), seconds(got.Wall.Seconds()),
 			mebibytes(got.Peak), strings.Join(perSecond, " "))
 		if w.destination != "" {
-			s.targets = append(s.targets, atLeast("rate of reading kept up while loading into "+w.name, ratio(share, most), 0.95, percent))
+			s.targets = append(s.targets, atLeast("rate of reading sustained while loading into "+w.name, ratio(share, most), 0.95, percent))
 		}
 		s.targets = append(s.targets, atLeast("share of the limit, "+w.name, share, 0.92, percent))
 	}

@@ -51,7 +51,7 @@ func run(ctx context.Context, s settings, out io.Writer) (missed int, err error)
 	}
 	executable, err := os.Executable()
 	if err != nil {
-		return 0, fmt.Errorf("find this program, to start it again: %w", err)
+		return 0, fmt.Errorf("locate this program, to start it again: %w", err)
 	}
 	b := &bench{settings: s, executable: executable}
 	if s.profile != "" {

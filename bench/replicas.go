@@ -54,7 +54,7 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 		remarks: []string{fmt.Sprintf("Of all requests in that time, %s got status 429.", percent(refused))},
 		targets: []target{
 			atLeast("share of the limit, two replicas together", sum, 0.85, percent),
-			atLeast("share of the limit, the lesser of two replicas", least, 1.0/3, percent),
+			atLeast("share of the limit, the slower of two replicas", least, 1.0/3, percent),
 		},
 	}, nil
 }

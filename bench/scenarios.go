@@ -83,7 +83,7 @@ func chooseScenarios(list string) ([]scenario, error) {
 	names := strings.Split(list, ",")
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == name }) {
-			return nil, fmt.Errorf("there is no scenario %q: choose from %s", name, scenarioNames())
+			return nil, fmt.Errorf("unknown scenario %q: choose from %s", name, scenarioNames())
 		}
 	}
 	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(names, s.name) }), nil

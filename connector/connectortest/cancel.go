@@ -20,7 +20,7 @@ func checkCancellation(ctx context.Context, t *trial) {
 		cancel()
 		o := t.read(over, t.source, t.request(mode), func(ctx context.Context, _ int, _ connector.Message) error { return ctx.Err() })
 		if !o.hung && !errors.Is(o.err, context.Canceled) {
-			t.broke("cancellation", "a Read whose context had ended before it began returns %v", o.err)
+			t.broke("cancellation", "a Read whose context had ended before it began returned %v", o.err)
 		}
 		whole := t.mustRead(ctx, t.source, t.request(mode), "cancellation")
 		if whole == nil {
@@ -52,16 +52,16 @@ func (t *trial) cancelAt(ctx context.Context, mode connector.SyncMode, k int) {
 		case <-sending.Done():
 			return sending.Err()
 		case <-time.After(t.options.Patience):
-			t.broke("cancellation", "the context that Send is given does not end with that of Read")
+			t.broke("cancellation", "the context passed to Send does not end with that of Read")
 			return context.Canceled
 		}
 	})
 	switch {
 	case o.hung || cancelled.IsZero():
 	case !errors.Is(o.err, context.Canceled):
-		t.broke("cancellation", "a Read that was cancelled at message %d returns %v", k+1, o.err)
+		t.broke("cancellation", "a Read that was canceled at message %d returned %v", k+1, o.err)
 	case time.Since(cancelled) > t.options.Patience:
-		t.broke("cancellation", "a Read returned %v after it was cancelled at message %d", time.Since(cancelled), k+1)
+		t.broke("cancellation", "a Read returned only %v after it was canceled at message %d", time.Since(cancelled), k+1)
 	}
 }
 
@@ -85,7 +85,7 @@ func checkSideBySide(ctx context.Context, t *trial) {
 			r := newReplica(t, false)
 			r.store(o.messages)
 			if d := r.rows().compare(t.rows.only(req)); !d.none() {
-				t.broke("concurrent", "%s", fmt.Sprintf("Read %d of %d at once: %s", i+1, together, d))
+				t.broke("concurrent", "%s", fmt.Sprintf("concurrent Read %d of %d: %s", i+1, together, d))
 			}
 		}
 	}

@@ -32,9 +32,9 @@ func checkCatalog(ctx context.Context, t *trial) {
 		t.broke("spec", "the Spec names no source or no sync mode: %+v", t.spec)
 	}
 	if schema, err := compile(t.spec.ConfigSchema); err != nil {
-		t.broke("spec", "the configuration's schema: %v", err)
+		t.broke("spec", "the schema of the configuration is invalid: %v", err)
 	} else if err := schema.Validate(decoded(configText(t.options.Config))); err != nil {
-		t.broke("spec", "a configuration that works does not match its schema: %v", err)
+		t.broke("spec", "a valid configuration does not match its schema: %v", err)
 	}
 	catalog, err := t.source.Discover(ctx, connector.DiscoverRequest{Config: t.options.Config})
 	if err != nil {
@@ -55,7 +55,7 @@ func checkCatalog(ctx context.Context, t *trial) {
 	t.findSecrets(err)
 	t.findSecrets(result)
 	if err != nil || len(result.Problems) > 0 {
-		t.broke("check", "Check finds a configuration bad that the suite was told works: %v, %s", err, jsonOf(result.Problems))
+		t.broke("check", "Check rejects the configuration in the options: %v, %s", err, jsonOf(result.Problems))
 	}
 	t.selectStreams(catalog)
 }
@@ -77,16 +77,16 @@ func (t *trial) judgeStream(catalog connector.Catalog, s connector.Stream) {
 	case len(s.PrimaryKey) == 0:
 		t.broke("primary-key", "%s has none", s.Name)
 	case s.Parent != "" && (s.Parent == s.Name || named(s.Parent) == 0):
-		t.broke("parent", "the parent of %s is %q, which the catalog does not have", s.Name, s.Parent)
+		t.broke("parent", "the parent of %s is %q, which is not in the catalog", s.Name, s.Parent)
 	case (s.Parent == "") != (s.ParentField == ""):
-		t.broke("parent-field", "%s has the parent %q and the parent field %q", s.Name, s.Parent, s.ParentField)
+		t.broke("parent-field", "%s has parent %q but parent field %q", s.Name, s.Parent, s.ParentField)
 	case len(s.SyncModes) == 0 || slices.ContainsFunc(s.SyncModes, func(m connector.SyncMode) bool { return !slices.Contains(t.spec.SyncModes, m) }):
-		t.broke("sync-modes", "%s supports %v, and the Spec says %v", s.Name, s.SyncModes, t.spec.SyncModes)
+		t.broke("sync-modes", "%s supports %v, but the Spec says %v", s.Name, s.SyncModes, t.spec.SyncModes)
 	}
 	for _, r := range s.Relations {
 		to := slices.IndexFunc(catalog.Streams, func(other connector.Stream) bool { return other.Name == r.Stream })
 		if to < 0 || !slices.Contains(catalog.Streams[to].PrimaryKey, r.ForeignField) {
-			t.broke("relations", "%s of %s is to hold %s of %s, which is no key of the catalog", r.Field, s.Name, r.ForeignField, r.Stream)
+			t.broke("relations", "%s of %s should hold %s of %s, which is not a key in the catalog", r.Field, s.Name, r.ForeignField, r.Stream)
 		}
 	}
 	t.judgeSchema(s)
@@ -103,7 +103,7 @@ func (t *trial) judgeSchema(s connector.Stream) {
 		Additional json.RawMessage            `json:"additionalProperties"`
 	}
 	if err := json.Unmarshal(s.JSONSchema, &schema); err != nil || schema.Properties == nil || string(schema.Additional) == "false" {
-		t.broke("schema", "that of %s has no properties, or is closed", s.Name)
+		t.broke("schema", "the schema of %s has no properties, or is closed", s.Name)
 		return
 	}
 	names := func(path string) bool {
@@ -112,11 +112,11 @@ func (t *trial) judgeSchema(s connector.Stream) {
 	}
 	for _, path := range s.PrimaryKey {
 		if !names(path) {
-			t.broke("primary-key", "the schema of %s does not name %s", s.Name, path)
+			t.broke("primary-key", "the schema of %s does not contain %s", s.Name, path)
 		}
 	}
 	if s.ParentField != "" && !names(s.ParentField) {
-		t.broke("parent-field", "the schema of %s does not name %s", s.Name, s.ParentField)
+		t.broke("parent-field", "the schema of %s does not contain %s", s.Name, s.ParentField)
 	}
 }
 
@@ -135,7 +135,7 @@ func (t *trial) selectStreams(catalog connector.Catalog) {
 	}
 	for _, name := range t.options.Streams {
 		if t.stream(name) == nil {
-			t.broke("stable-catalog", "there is no stream %q, which the suite was told to read", name)
+			t.broke("stable-catalog", "the options name stream %q, which is not in the catalog", name)
 		}
 	}
 	if len(t.streams) == 0 {
@@ -166,10 +166,10 @@ func (s *stream) judge(t *trial, record connector.Record, partial bool) (key str
 		s.matchSchema(t, record.Data, value, partial)
 	case connector.Delete, connector.DeleteMatching:
 		if !s.EmitsDeletes {
-			t.broke("emits-deletes", "%s sends a DELETE, and the catalog says that it does not", s.Name)
+			t.broke("emits-deletes", "%s sent a DELETE, but the catalog says that it never does", s.Name)
 		}
 	default:
-		t.broke("record-data", "a record of %s has the operation %d", s.Name, record.Operation)
+		t.broke("record-data", "a record of %s has operation %d", s.Name, record.Operation)
 		return "", false
 	}
 	if record.Operation == connector.DeleteMatching {

@@ -12,7 +12,7 @@ import (
 // checkLimits ends Reads at a limit of the request, and resumes them until nothing is left.
 func checkLimits(ctx context.Context, t *trial) {
 	if !t.can(connector.RecordLimit) && !t.can(connector.SoftDeadline) {
-		t.skip("the source has neither RECORD_LIMIT nor SOFT_DEADLINE")
+		t.skip("the source supports neither RECORD_LIMIT nor SOFT_DEADLINE")
 		return
 	}
 	for _, mode := range t.modes() {
@@ -127,7 +127,7 @@ func (t *trial) ended(ctx context.Context, req connector.ReadRequest, take take,
 			break
 		}
 		if reads > most {
-			t.broke("has-more", "%s, there is still more after %d Reads: of %s", how, reads, jsonOf(rest.States))
+			t.broke("has-more", "%s, there was still more to read after %d Reads: of %s", how, reads, jsonOf(rest.States))
 			return first
 		}
 		o := t.read(ctx, t.fresh(), rest, take)

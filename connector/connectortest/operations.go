@@ -24,7 +24,7 @@ func checkOperations(ctx context.Context, t *trial) {
 				return
 			}
 			if err := t.options.Mutate(); err != nil {
-				t.broke("incremental", "the data does not change: %v", err)
+				t.broke("incremental", "the data could not be changed: %v", err)
 				return
 			}
 			t.refreshRows(ctx)
@@ -39,7 +39,7 @@ func checkOperations(ctx context.Context, t *trial) {
 		}
 	}
 	if !judged {
-		t.skip("the source sent no deletion: let Mutate delete something")
+		t.skip("the source sent no deletion: make Mutate delete something")
 	}
 }
 
@@ -61,7 +61,7 @@ func (t *trial) decline(ctx context.Context, req connector.ReadRequest, all conn
 		}
 		judged = judged || withheld > 0
 		if is := o.summary.Streams[i]; is.Withheld != withheld {
-			t.broke("withheld", "%s withheld %d records from a caller that declines %v, and it sends %d to one that accepts them", is.Stream, is.Withheld, declined, withheld)
+			t.broke("withheld", "%s withheld %d records from a caller that declines %v, but sent %d to one that accepts them", is.Stream, is.Withheld, declined, withheld)
 		}
 	}
 	return judged
@@ -70,7 +70,7 @@ func (t *trial) decline(ctx context.Context, req connector.ReadRequest, all conn
 // checkFields reads one field of each stream besides its key.
 func checkFields(ctx context.Context, t *trial) {
 	if !t.can(connector.FieldSelection) {
-		t.skip("the source has no FIELD_SELECTION")
+		t.skip("the source does not support FIELD_SELECTION")
 		return
 	}
 	judged := false
@@ -96,7 +96,7 @@ func checkFields(ctx context.Context, t *trial) {
 		}
 	}
 	if !judged {
-		t.skip("no row has two fields besides those that always come")
+		t.skip("no row has two fields besides those that are always sent")
 	}
 }
 
@@ -128,12 +128,12 @@ func (t *trial) judgeFields(o *outcome, allowed map[string][]string) {
 			object, _ := decoded([]byte(record.Data)).(map[string]any)
 			for name := range object {
 				if !slices.Contains(allowed[batch.Stream], name) {
-					t.broke("field-selection", "%s sends %q, and only %v were asked for", batch.Stream, name, allowed[batch.Stream])
+					t.broke("field-selection", "%s sent %q, but only %v were requested", batch.Stream, name, allowed[batch.Stream])
 				}
 			}
 			cursor := t.stream(batch.Stream).CursorField
 			if record.Operation == connector.Upsert && cursor != "" && lookup(object, cursor) == nil {
-				t.broke("field-selection", "%s omits its cursor %s", batch.Stream, cursor)
+				t.broke("field-selection", "%s omitted its cursor %s", batch.Stream, cursor)
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func (t *trial) judgeFields(o *outcome, allowed map[string][]string) {
 func checkSkipped(ctx context.Context, t *trial) {
 	refused := t.options.Refused
 	if refused == nil {
-		t.skip("the options name no stream that is refused")
+		t.skip("the options name no refused stream")
 		return
 	}
 	for _, mode := range t.modes() {
@@ -162,12 +162,12 @@ func checkSkipped(ctx context.Context, t *trial) {
 					return
 				}
 				if before != nil && before.Generation != s.Generation {
-					t.broke("skipped-generation", "%s is skipped twice, with generation %d and %d", s.Stream, before.Generation, s.Generation)
+					t.broke("skipped-generation", "%s was skipped twice, with generations %d and %d", s.Stream, before.Generation, s.Generation)
 				}
 				before = s
 			}
 			if was := summaryOf(good, refused.Stream); states != nil && before.Generation != was.Generation {
-				t.broke("skipped-generation", "%s is skipped with a state of generation %d, and has generation %d", was.Stream, was.Generation, before.Generation)
+				t.broke("skipped-generation", "%s was skipped with a state of generation %d, but has generation %d", was.Stream, was.Generation, before.Generation)
 			}
 		}
 	}
@@ -178,7 +178,7 @@ func checkSkipped(ctx context.Context, t *trial) {
 func (t *trial) skipped(ctx context.Context, req connector.ReadRequest) *connector.StreamSummary {
 	o := t.read(ctx, t.fresh(), req, nil)
 	if o.hung || o.err != nil || o.panicked != nil {
-		t.broke("skipped-generation", "a Read in which %s is to be skipped ends with %v", t.options.Refused.Stream, o.err)
+		t.broke("skipped-generation", "a Read that should skip %s ended with %v", t.options.Refused.Stream, o.err)
 		return nil
 	}
 	for _, s := range o.summary.Streams {
@@ -193,7 +193,7 @@ func (t *trial) skipped(ctx context.Context, req connector.ReadRequest) *connect
 			}
 		}
 		if s.Status != want {
-			t.broke("skipped-generation", "where %s is to be skipped, %s", t.options.Refused.Stream, fmt.Sprintf("%s is %s: %s", s.Stream, s.Status, failureText(s.Failure)))
+			t.broke("skipped-generation", "in a Read that should skip %s, %s", t.options.Refused.Stream, fmt.Sprintf("%s is %s: %s", s.Stream, s.Status, failureText(s.Failure)))
 			return nil
 		}
 	}

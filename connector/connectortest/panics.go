@@ -59,10 +59,10 @@ func (t *trial) judgePanic(promise, what string, o *outcome) {
 	case o.err == nil:
 		t.broke(promise, "%s, and Read succeeded", what)
 	case !ok || f.Class != connector.System:
-		t.broke(promise, "%s, and Read ended with %v, which is no Failure of class System", what, o.err)
+		t.broke(promise, "%s, and Read ended with %v, which is not a Failure of class System", what, o.err)
 	case !strings.Contains(f.Internal, "goroutine "):
-		t.broke(promise, "%s, and the Failure's Internal has no stack of it: %.200q", what, f.Internal)
+		t.broke(promise, "%s, and the Failure's Internal does not contain its stack: %.200q", what, f.Internal)
 	case strings.Contains(f.Message, PanicText) || strings.Contains(f.Message, "goroutine "):
-		t.broke(promise, "%s, and the Failure shows it to the user: %q", what, f.Message)
+		t.broke(promise, "%s, and the Failure's Message contains it: %q", what, f.Message)
 	}
 }

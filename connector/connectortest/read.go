@@ -153,7 +153,7 @@ func (t *trial) await(ctx context.Context, cancel func(), done <-chan *outcome) 
 		}
 		break
 	}
-	t.broke("cancellation", "Read has not returned %v after its context ended", t.options.Patience)
+	t.broke("cancellation", "Read had not returned %v after its context ended", t.options.Patience)
 	return &outcome{hung: true, err: context.DeadlineExceeded}
 }
 
@@ -173,7 +173,7 @@ func (t *trial) mustRead(ctx context.Context, source connector.Source, req conne
 	}
 	for _, s := range o.summary.Streams {
 		if s.Status != connector.Complete {
-			t.broke(promise, "a Read that nothing disturbs leaves %s %s: %v", s.Stream, s.Status, failureText(s.Failure))
+			t.broke(promise, "an undisturbed Read left %s %s: %v", s.Stream, s.Status, failureText(s.Failure))
 			return nil
 		}
 	}

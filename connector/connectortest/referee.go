@@ -66,7 +66,7 @@ func (r *referee) offered(m connector.Message) {
 	r.t.findSecrets(m)
 	if r.failed != nil { // nothing adds up any more
 		if m, ok := m.(*connector.StateCheckpoint); ok && !isContext(r.failed) { // whose end the source may learn from Send
-			r.t.broke(r.duty(), "after the sink had failed with %q, a state of %s followed", r.failed, m.Stream)
+			r.t.broke(r.duty(), "after the sink had failed with %q, a state of %s was sent", r.failed, m.Stream)
 		}
 		return
 	}
@@ -124,7 +124,7 @@ func (r *referee) taken(m connector.Message) {
 func (r *referee) isSelected(stream, what string) bool {
 	_, ok := r.selected[stream]
 	if !ok {
-		r.t.broke("selected-streams", "a %s of %q, which is not among the configured streams", what, stream)
+		r.t.broke("selected-streams", "got a %s of %q, which is not among the configured streams", what, stream)
 	}
 	return ok
 }
@@ -135,7 +135,7 @@ func (r *referee) batch(m *connector.RecordBatch) {
 	}
 	p := r.of(m.Stream, m.Account)
 	if p.status != connector.Running {
-		r.t.broke("status-order", "records of %s while it is %s", m.Stream, p.status)
+		r.t.broke("status-order", "got records of %s while it was %s", m.Stream, p.status)
 	}
 	r.generation(m.Stream, p, m.Generation)
 	for _, record := range m.Records {
@@ -147,11 +147,11 @@ func (r *referee) record(stream string, p *played, record connector.Record) {
 	var compact bytes.Buffer
 	err := json.Compact(&compact, []byte(record.Data))
 	if err != nil || compact.String() != record.Data || !utf8.ValidString(record.Data) {
-		r.t.broke("record-data", "a record of %s is not: %.100q", stream, record.Data)
+		r.t.broke("record-data", "a record of %s is not compact JSON: %.100q", stream, record.Data)
 		return
 	}
 	if accepted := r.req.AcceptedOperations; len(accepted) > 0 && !slices.Contains(accepted, record.Operation) {
-		r.t.broke("accepted-operations", "%s sent a record with operation %d, which is not accepted", stream, record.Operation)
+		r.t.broke("accepted-operations", "%s sent a record with operation %d, which the request does not accept", stream, record.Operation)
 	}
 	s := r.t.stream(stream)
 	if s == nil {
@@ -176,14 +176,14 @@ func (r *referee) state(m *connector.StateCheckpoint) {
 	}
 	p := r.of(m.Stream, m.Account)
 	if p.status != connector.Started && p.status != connector.Running {
-		r.t.broke("status-order", "a state of %s while it is %s", m.Stream, p.status)
+		r.t.broke("status-order", "got a state of %s while it was %s", m.Stream, p.status)
 	}
 	if m.Records != p.since {
-		r.t.broke("records-counted", "a state of %s says %d records, and %d came since the one before", m.Stream, m.Records, p.since)
+		r.t.broke("records-counted", "a state of %s says %d records, but %d arrived since the previous one", m.Stream, m.Records, p.since)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(m.State, &object); err != nil {
-		r.t.broke("invariant", "a state of %s is no JSON object: %.100q", m.Stream, m.State)
+		r.t.broke("invariant", "a state of %s is not a JSON object: %.100q", m.Stream, m.State)
 	}
 }
 
@@ -200,7 +200,7 @@ func (r *referee) statusOf(m *connector.StreamStatus) {
 	}
 	p := r.of(m.Stream, m.Account)
 	if !slices.Contains(next[p.status], m.Status) && !r.req.Follow {
-		r.t.broke("status-order", "%s goes from %s to %s", m.Stream, p.status, m.Status)
+		r.t.broke("status-order", "%s went from %s to %s", m.Stream, p.status, m.Status)
 	}
 	if m.Status == connector.Skipped || m.Failure != nil && m.Failure.Class == connector.PermissionError { // which keeps that of its state
 		p.generation = m.Generation
@@ -208,13 +208,13 @@ func (r *referee) statusOf(m *connector.StreamStatus) {
 	r.generation(m.Stream, p, m.Generation)
 	switch {
 	case m.Status == connector.Skipped && m.Failure == nil:
-		r.t.broke("status-order", "%s is skipped without a failure that says why", m.Stream)
+		r.t.broke("status-order", "%s was skipped without a failure that says why", m.Stream)
 	case m.Status < connector.Incomplete && m.Failure != nil:
-		r.t.broke("status-order", "%s is %s and has a failure: %v", m.Stream, m.Status, m.Failure)
+		r.t.broke("status-order", "%s is %s but has a failure: %v", m.Stream, m.Status, m.Failure)
 	case m.Status == connector.Complete && p.since > 0:
-		r.t.broke("complete", "%s is complete, and no state covers its last %d records", m.Stream, p.since)
+		r.t.broke("complete", "%s is complete, but no state covers its last %d records", m.Stream, p.since)
 	case m.Status == connector.Complete && p.state == nil && r.given[part{m.Stream, m.Account}] == nil:
-		r.t.broke("complete", "%s is complete, and has no state", m.Stream)
+		r.t.broke("complete", "%s is complete, but has no state", m.Stream)
 	}
 	p.status, p.failure = m.Status, m.Failure
 }
@@ -222,7 +222,7 @@ func (r *referee) statusOf(m *connector.StreamStatus) {
 // generation judges the generation of a message: within a Read, it may grow when a stream is read once more.
 func (r *referee) generation(stream string, p *played, is int64) {
 	if is < p.generation {
-		r.t.broke("generation", "the generation of %s falls from %d to %d within a Read", stream, p.generation, is)
+		r.t.broke("generation", "the generation of %s decreased from %d to %d within a Read", stream, p.generation, is)
 	}
 	p.generation = is
 }
@@ -230,7 +230,7 @@ func (r *referee) generation(stream string, p *played, is int64) {
 func (r *referee) heartbeat(m *connector.Progress) {
 	switch {
 	case m.Records > r.records:
-		r.t.broke("progress", "a heartbeat counts %d records, and %d were sent", m.Records, r.records)
+		r.t.broke("progress", "a heartbeat counts %d records, but %d were sent", m.Records, r.records)
 	case m.Records < r.progress.Records || m.Requests < r.progress.Requests || m.Retries < r.progress.Retries:
 		r.t.broke("progress", "the counts of a heartbeat are lower than those of the one before: %s", jsonOf(m))
 	case m.Fraction < 0 || m.Fraction > 1:

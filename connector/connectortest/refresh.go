@@ -46,7 +46,7 @@ func (t *trial) judgeParents() {
 		for key, data := range of {
 			parent := fmt.Sprint(lookup(decoded([]byte(data)), s.ParentField))
 			if _, ok := parents[parent]; !ok {
-				t.broke("parent-field", "%s %s has the parent %q in %s, and there is no such row in %s", s.Name, key, parent, s.ParentField, s.Parent)
+				t.broke("parent-field", "%s %s has the parent %q in %s, but there is no such row in %s", s.Name, key, parent, s.ParentField, s.Parent)
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func checkGenerations(ctx context.Context, t *trial) {
 	}
 	r := newReplica(t, false)
 	var before *outcome
-	for _, how := range []string{"at first", "without a state", "with the final states of the one before"} {
+	for _, how := range []string{"at first", "without a state", "with the final states of the previous one"} {
 		req.States = nil
 		if before != nil && how != "without a state" {
 			req.States = before.states()
@@ -108,7 +108,7 @@ func (t *trial) judgeGrowth(before, after connector.Summary, how string) {
 	for i := range min(len(before.Streams), len(after.Streams)) {
 		was, is := before.Streams[i], after.Streams[i]
 		if is.Generation <= was.Generation && !slices.Contains(t.options.AppendOnly, is.Stream) {
-			t.broke("generation", "%s was read from the beginning again, %s, and its generation went from %d to %d", is.Stream, how, was.Generation, is.Generation)
+			t.broke("generation", "%s was re-read from the beginning, %s, but its generation went from %d to %d", is.Stream, how, was.Generation, is.Generation)
 		}
 	}
 }
@@ -132,7 +132,7 @@ func checkIncremental(ctx context.Context, t *trial) {
 	stale := r.clone()
 	for range 2 {
 		if err := t.options.Mutate(); err != nil {
-			t.broke("incremental", "the data does not change: %v", err)
+			t.broke("incremental", "the data could not be changed: %v", err)
 			return
 		}
 		if !t.sync(ctx, r, req, "after a change") {
@@ -187,7 +187,7 @@ func (t *trial) judgeIdle(ctx context.Context, r *replica, req connector.ReadReq
 	}
 	for at, of := range r.rows() {
 		if t.stream(at.stream).Freshness == connector.ByEvents && len(of) > 1 && counts[at.stream] >= len(of) {
-			t.broke("incremental", "nothing changed, and %s sent %d records again, of %d rows", at.stream, counts[at.stream], len(of))
+			t.broke("incremental", "nothing changed, but %s resent %d records of %d rows", at.stream, counts[at.stream], len(of))
 		}
 	}
 	r.store(o.messages)
@@ -240,7 +240,7 @@ func (t *trial) blame(r *replica, want rows, how string) {
 	switch {
 	case d.none():
 	case len(d.missing) > 0 && !slices.ContainsFunc(d.missing, func(name string) bool { return !r.outdated[name] }):
-		t.broke("generation", "%s, a stream went on in a new generation without reading everything again: %s", how, d)
+		t.broke("generation", "%s, a stream continued in a new generation without re-reading everything: %s", how, d)
 	case len(d.missing) > 0:
 		t.broke("invariant", "%s: %s", how, d)
 	default:

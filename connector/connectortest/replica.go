@@ -102,7 +102,7 @@ func (r *replica) receive(m *connector.RecordBatch) {
 		return
 	}
 	if m.Generation < of.highest {
-		r.t.broke("generation", "records of %s have generation %d, and earlier ones had %d", m.Stream, m.Generation, of.highest)
+		r.t.broke("generation", "records of %s have generation %d, but earlier ones had %d", m.Stream, m.Generation, of.highest)
 	}
 	of.highest = max(of.highest, m.Generation)
 	for _, record := range m.Records {
@@ -185,7 +185,7 @@ func (d difference) String() string {
 	for _, part := range []struct {
 		names []string
 		what  string
-	}{{d.missing, "missing"}, {d.extra, "too many"}, {d.changed, "not as they should be"}} {
+	}{{d.missing, "missing"}, {d.extra, "too many"}, {d.changed, "different"}} {
 		if len(part.names) > 0 {
 			text += fmt.Sprintf("%d rows are %s: %s; ", len(part.names), part.what, short(part.names))
 		}

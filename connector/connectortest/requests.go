@@ -34,9 +34,9 @@ func checkConfigs(ctx context.Context, t *trial) {
 		t.findSecrets(result)
 		switch {
 		case err != nil:
-			t.broke("check", "with a wrong %s, Check returns the error %v", field, err)
+			t.broke("check", "with an invalid %s, Check returned the error %v", field, err)
 		case len(result.Problems) == 0:
-			t.broke("check", "with a wrong %s, Check finds no problem", field)
+			t.broke("check", "with an invalid %s, Check found no problem", field)
 		default:
 			t.judgeRefusal("bad-config", field, "Check", result.Problems[0])
 		}
@@ -81,7 +81,7 @@ func (t *trial) refusedRead(ctx context.Context, req connector.ReadRequest, prom
 		return
 	}
 	if o.records() > 0 {
-		t.broke(promise, "with a wrong %s, a Read sends records", field)
+		t.broke(promise, "with an invalid %s, a Read sent records", field)
 		return
 	}
 	t.judgeRefusal(promise, field, "Read", o.err)
@@ -91,17 +91,17 @@ func (t *trial) refusedRead(ctx context.Context, req connector.ReadRequest, prom
 func (t *trial) judgeRefusal(promise, field, method string, err error) {
 	t.findSecrets(err)
 	if err == nil {
-		t.broke(promise, "with a wrong %s, %s succeeds", field, method)
+		t.broke(promise, "with an invalid %s, %s succeeded", field, method)
 		return
 	}
 	f, ok := errors.AsType[*connector.Failure](err)
 	switch {
 	case !ok:
-		t.broke("errors", "with a wrong %s, %s returns %T: %v", field, method, err, err)
+		t.broke("errors", "with an invalid %s, %s returned %T: %v", field, method, err, err)
 	case f.Class != connector.ConfigError:
-		t.broke(promise, "with a wrong %s, %s returns a failure of class %s: %v", field, method, f.Class, err)
+		t.broke(promise, "with an invalid %s, %s returned a failure of class %s: %v", field, method, f.Class, err)
 	case !slices.ContainsFunc(f.Violations, func(v connector.Violation) bool { return strings.HasPrefix(v.Field, field) }):
-		t.broke(promise, "with a wrong %s, %s names %+v", field, method, f.Violations)
+		t.broke(promise, "with an invalid %s, %s named %+v", field, method, f.Violations)
 	}
 }
 

@@ -97,12 +97,12 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 // namesAside checks that a summary names the records that the sink refused one by one.
 func (t *trial) namesAside(s connector.StreamSummary, keys map[string]bool) {
 	if s.SetAsideTotal != int64(len(keys)) || len(s.SetAside) != min(len(keys), connector.MaxSetAside) {
-		t.broke("source-data", "the sink could not carry %d records of %s, which sets %d aside", len(keys), s.Stream, s.SetAsideTotal)
+		t.broke("source-data", "the sink could not carry %d records of %s, but %d were set aside", len(keys), s.Stream, s.SetAsideTotal)
 	}
 	for _, what := range s.SetAside {
 		_, owner, below := strings.Cut(what.Key, " of ") // the key of a DELETE_MATCHING names the parent
 		if !keys[what.Key] && (!below || !keys[owner]) || what.Failure == nil {
-			t.broke("source-data", "%s sets %q aside, which the sink could carry", s.Stream, what.Key)
+			t.broke("source-data", "%s set %q aside, which the sink could carry", s.Stream, what.Key)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func checkSlowSink(ctx context.Context, t *trial) {
 		req := t.request(mode)
 		o := t.read(ctx, t.source, req, sleeping(t.options.Slowness))
 		if o.hung || o.panicked != nil || o.err != nil {
-			t.broke("sink-error", "a slow sink, which did not fail, ends the Read with %v", o.err)
+			t.broke("sink-error", "with a slow sink that did not fail, the Read ended with %v", o.err)
 			return
 		}
 		r := newReplica(t, false)
@@ -126,7 +126,7 @@ func checkSlowSink(ctx context.Context, t *trial) {
 			}
 		}
 		if t.options.Heartbeats && beats == 0 {
-			t.broke("heartbeat", "a Read of %d slow messages has no heartbeat", len(o.messages))
+			t.broke("heartbeat", "a Read of %d slow messages had no heartbeat", len(o.messages))
 		}
 	}
 }

@@ -36,7 +36,7 @@ func Test(t *testing.T, source connector.Source, options Options) {
 	}
 	for id := range options.Known {
 		if !seen[promise(id).ID] && ran == len(checks) && !t.Failed() {
-			t.Errorf("the promise %q is known to break, and it did not: take it out of Known", id)
+			t.Errorf("the promise %q is listed in Known, but did not break: remove it from Known", id)
 		}
 	}
 }
@@ -84,7 +84,7 @@ var checks = []check{
 	{"slow sink", false, checkSlowSink},
 	{"panics", false, checkPanics},
 	{"cancellation", false, checkCancellation},
-	{"side by side", false, checkSideBySide},
+	{"concurrent Reads", false, checkSideBySide},
 	{"operations", false, checkOperations},
 	{"fields", false, checkFields},
 	{"skipped streams", false, checkSkipped},
@@ -161,16 +161,16 @@ func (t *trial) skip(why string) { t.unjudged = why }
 func (s *suite) try(ctx context.Context, c check) *trial {
 	t := &trial{suite: s, check: c.name}
 	if s.broken != "" {
-		t.skip(fmt.Sprintf("the check %q failed, and this one relies on it", s.broken))
+		t.skip(fmt.Sprintf("the check %q failed, on which this one relies", s.broken))
 		return t
 	}
 	before := goroutines()
 	c.run(ctx, t)
 	if left := leftBehind(before, s.options.Patience); len(left) > 0 && !t.failed() {
-		t.broke("no-leak", "%d goroutines are left when all Reads have returned, such as\n%s", len(left), left[0])
+		t.broke("no-leak", "%d goroutines are still running after all Reads have returned, such as\n%s", len(left), left[0])
 	}
 	if s.options.Logs != nil && s.options.secretIn(s.options.Logs()) != "" {
-		t.broke("secrets", "the source's log has one")
+		t.broke("secrets", "the source's log contains a secret")
 	}
 	if c.basic && t.failed() {
 		s.broken = c.name

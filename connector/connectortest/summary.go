@@ -36,7 +36,7 @@ func (r *referee) summary(got connector.Summary) {
 		r.t.broke("summary", "the summary's streams are not those of the request, in its order (-asked +reported):\n%s", diff)
 	}
 	if more != got.HasMore {
-		r.t.broke("has-more", "HasMore is %v, and whether a stream is incomplete: %v", got.HasMore, more)
+		r.t.broke("has-more", "HasMore is %v, but a stream is incomplete: %v", got.HasMore, more)
 	}
 }
 
@@ -44,7 +44,7 @@ func (r *referee) streamSummary(got connector.StreamSummary) {
 	at := part{got.Stream, got.Account}
 	p := r.of(got.Stream, got.Account)
 	if p.status < connector.Complete {
-		r.t.broke("status-order", "the Read ended in order, and the last status of %s was %s", got.Stream, p.status)
+		r.t.broke("status-order", "the Read ended normally, but the last status of %s was %s", got.Stream, p.status)
 		return
 	}
 	want := connector.StreamSummary{
@@ -61,14 +61,14 @@ func (r *referee) streamSummary(got connector.StreamSummary) {
 		r.t.broke("summary", "the summary of %s (-messages +summary):\n%s", got.Stream, diff)
 	}
 	if (got.Failure == nil) != (p.failure == nil) {
-		r.t.broke("summary", "the summary of %s has the failure %s, and its status %s", got.Stream, failureText(got.Failure), failureText(p.failure))
+		r.t.broke("summary", "the summary of %s has failure %s, but its status had %s", got.Stream, failureText(got.Failure), failureText(p.failure))
 	}
 	state := p.state
 	if state == nil {
 		state = r.given[at]
 	}
 	if !sameJSON(state, got.State) {
-		r.t.broke("summary", "the final state of %s is %.200s, and the last one sent or given %.200s", got.Stream, got.State, state)
+		r.t.broke("summary", "the final state of %s is %.200s, but the last one sent or received is %.200s", got.Stream, got.State, state)
 	}
 	if len(r.req.AcceptedOperations) == 0 && got.Withheld != 0 {
 		r.t.broke("withheld", "%d records of %s were withheld from a caller that accepts all operations", got.Withheld, got.Stream)

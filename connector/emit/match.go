@@ -41,7 +41,7 @@ func Match[State any](req connector.ReadRequest, catalog []connector.Stream, acc
 			refuse("must be a stream of the catalog", "streams[%d].stream", i)
 			continue
 		case find(asked.Stream) >= 0:
-			refuse("must be named once", "streams[%d].stream", i)
+			refuse("must be named only once", "streams[%d].stream", i)
 			continue
 		case !slices.Contains(catalog[at].SyncModes, asked.SyncMode):
 			refuse("must be a mode that the stream supports", "streams[%d].sync_mode", i)
@@ -52,7 +52,7 @@ func Match[State any](req connector.ReadRequest, catalog []connector.Stream, acc
 		at := find(given.Stream)
 		switch {
 		case at < 0:
-			refuse("must be a stream of this request: select it, or leave its state out", "states[%d].stream", i)
+			refuse("must be a stream of this request: select it, or omit its state", "states[%d].stream", i)
 			continue
 		case given.Account != account:
 			refuse("must be the account that is read", "states[%d].account", i)
@@ -63,7 +63,7 @@ func Match[State any](req connector.ReadRequest, catalog []connector.Stream, acc
 		}
 		state, ok := parse(given.State)
 		if !ok {
-			refuse("must be a state of this source: to read from the beginning, leave it out", "states[%d].content", i)
+			refuse("must be a state of this source: to read from the beginning, omit it", "states[%d].content", i)
 			continue
 		}
 		all[at].Given, all[at].State = given.State, state

@@ -87,7 +87,7 @@ func (s *Source) open(config connector.Config) (streams []connector.Stream, trus
 		}
 	}
 	if token != "" && token != s.Token {
-		return nil, false, &connector.Failure{Class: connector.AuthError, Message: "The token is wrong: replace it, or leave it out."}
+		return nil, false, &connector.Failure{Class: connector.AuthError, Message: "The token is wrong: replace it, or omit it."}
 	}
 	text, err := fs.ReadFile(s.Files, "catalog.json")
 	if err == nil {

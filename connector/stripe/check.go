@@ -30,7 +30,7 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 		if s.streams.Find(name) == nil {
 			return connector.CheckResult{}, connector.Invalid(connector.Violation{
 				Field:       fmt.Sprintf("streams[%d]", i),
-				Description: fmt.Sprintf("there is no stream %s.%s", hint.Quote(name), hint.Nearest(name, s.streams.Names())),
+				Description: fmt.Sprintf("unknown stream %s.%s", hint.Quote(name), hint.Nearest(name, s.streams.Names())),
 			})
 		}
 	}
@@ -40,7 +40,7 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
 		return checkFailed(&connector.Failure{
 			Class: connector.Transient, Retryable: true,
-			Message: fmt.Sprintf("Stripe didn't answer for all %d streams within %s. Check fewer streams at once, or try again later.", len(names), maxCheck),
+			Message: fmt.Sprintf("Stripe didn't respond for all %d streams within %s. Check fewer streams at once, or try again later.", len(names), maxCheck),
 		})
 	}
 	if err != nil {

@@ -169,7 +169,7 @@ func TestOtherColumnsMeanANewGeneration(t *testing.T) {
 	if n := len(sink.records("prices")); n != 0 {
 		t.Errorf("%d prices were read again", n)
 	}
-	if !sink.hasLog("Stripe is asked to expand tax now, and was asked for nothing") {
+	if !sink.hasLog("Stripe is now asked to expand tax, and was asked to expand nothing before") {
 		t.Error("nothing says why the customers are read again")
 	}
 }

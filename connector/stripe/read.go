@@ -137,7 +137,7 @@ func (r *read) warnAboutSkew(ctx context.Context) error {
 	if skew < 0 {
 		ahead = "behind"
 	}
-	message := fmt.Sprintf("The clock of this machine is %s %s Stripe's. The connector uses Stripe's time, but logs and schedules depend on the local clock: correct it.",
+	message := fmt.Sprintf("The local clock is %s %s Stripe's. The connector uses Stripe's time, but logs and schedules depend on the local clock: correct it.",
 		skew.Abs().Round(time.Second), ahead)
 	return r.reader.Emitter.Log(ctx, connector.Warning, message)
 }

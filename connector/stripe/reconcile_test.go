@@ -222,7 +222,7 @@ func TestReconcileWithinARange(t *testing.T) {
 			if found.Missing != test.missing || found.Listed < 5 || found.Listed > 50 || found.Stale+found.Extra != 0 {
 				t.Errorf("found %+v", found)
 			}
-			if got := sink.hasLog("Only what was created since"); got != test.clamped {
+			if got := sink.hasLog("Only objects created since"); got != test.clamped {
 				t.Errorf("warning about a shorter range: %t", got)
 			}
 		})
@@ -318,15 +318,15 @@ func TestWhatCannotBeReconciled(t *testing.T) {
 		field  string
 		words  string
 	}{
-		"with follow":           {"coupons", func(r *connector.ReadRequest) { r.Follow = true }, "reconcile", "leave one of them out"},
-		"everything read":       {"coupons", func(r *connector.ReadRequest) { r.Streams[0].SyncMode = connector.FullRefresh }, "streams[0].sync_mode", "choose INCREMENTAL"},
-		"no state":              {"coupons", func(r *connector.ReadRequest) { r.States = nil }, "states", "without reconcile first"},
-		"an unfinished state":   {"coupons", func(r *connector.ReadRequest) { r.States[0] = unfinished }, "states[0].content", "without reconcile first"},
+		"with follow":           {"coupons", func(r *connector.ReadRequest) { r.Follow = true }, "reconcile", "can't be combined with follow"},
+		"everything read":       {"coupons", func(r *connector.ReadRequest) { r.Streams[0].SyncMode = connector.FullRefresh }, "streams[0].sync_mode", "use INCREMENTAL"},
+		"no state":              {"coupons", func(r *connector.ReadRequest) { r.States = nil }, "states", "has no state of coupons"},
+		"an unfinished state":   {"coupons", func(r *connector.ReadRequest) { r.States[0] = unfinished }, "states[0].content", "has lists left to read"},
 		"long ago":              {"coupons", func(r *connector.ReadRequest) { r.To = now.AddDate(0, 0, -31) }, "time_range", "leaves nothing to compare"},
 		"creations unannounced": {"files", nil, "streams[0].stream", "new objects"},
-		"no events at all":      {"shipping_rates", nil, "streams[0].stream", "no event"},
-		"no filter":             {"quotes", nil, "streams[0].stream", "/v1/quotes cannot be listed by time"},
-		"events of its own":     {"customer_tax_ids", nil, "streams[0].stream", "events are its own"},
+		"no events at all":      {"shipping_rates", nil, "streams[0].stream", "no events"},
+		"no filter":             {"quotes", nil, "streams[0].stream", "/v1/quotes can't be listed by creation time"},
+		"events of its own":     {"customer_tax_ids", nil, "streams[0].stream", "has its own events"},
 		"the events":            {"events", nil, "streams[0].stream", "the events themselves"},
 	}
 	for name, test := range tests {

@@ -15,7 +15,7 @@ const (
 )
 
 // errSlow is the cause of the end of an answer that hardly arrives.
-var errSlow = errors.New("the answer arrives at less than 4 KiB per second")
+var errSlow = errors.New("the response arrived at less than 4 KiB per second")
 
 // readWatched reads body to its end, and calls cut, which must end body, when too little arrives. The limit on an attempt as a
 // whole would let an upstream hold a buffer for a minute and a half with a byte per second.

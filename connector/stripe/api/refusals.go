@@ -27,14 +27,14 @@ const dashboard = "Stripe Dashboard > Developers > API keys"
 const (
 	replaceKey  = "replace api_key (" + dashboard + ")."
 	orDeselect  = ", or deselect the stream."
-	otherMode   = "The API key is for the other mode, live or test, than the requested objects: use the key that this pipeline started with."
+	otherMode   = "The API key is not for the mode (live or test) of the requested objects: use the key that this pipeline started with."
 	noPlatform  = "Only Connect platforms can read this: use the key of a platform" + orDeselect
 	notEnabled  = "The account doesn't have this product or feature: activate it in the Stripe Dashboard" + orDeselect
 	noAccess    = "The API key has no access to the account: check account, and check that it is still connected to the platform."
 	notOffered  = "Stripe doesn't offer this to the account, or no longer does: deselect the stream, or contact Stripe support."
 	noKeyRight  = "The API key can't read this: grant it the permission (" + dashboard + ")" + orDeselect
-	tooFast     = "Stripe's rate limit was still exceeded after several retries: try again later, or reduce the number of clients that use the account."
-	unavailable = "Stripe could not answer: try again later."
+	tooFast     = "Stripe's rate limit was still exceeded after several retries: try again later, or reduce the number of clients of the account."
+	unavailable = "Stripe could not respond: try again later."
 
 	unknownObject = "Stripe no longer finds an object that it returned before."
 	// noSuch is how Stripe's message about an unknown object starts.

@@ -84,8 +84,8 @@ func TestRefusals(t *testing.T) {
 		"not activated":          {own, 403, "testmode_charges_only", "Your account has not been activated.", connector.PermissionError, "activate it"},
 		"country":                {own, 400, "country_unsupported", "Not in your country.", connector.PermissionError, "deselect"},
 		"deprecated":             {own, 400, "", "This API has been deprecated and is no longer supported.", connector.PermissionError, "deselect"},
-		"the other mode":         {own, 404, "resource_missing", "No such customer: 'cus_1'; a similar object exists in live mode, but a test mode key was used to make this request.", connector.AuthError, "other mode"},
-		"the other mode, a code": {own, 400, "livemode_mismatch", "no", connector.AuthError, "other mode"},
+		"the other mode":         {own, 404, "resource_missing", "No such customer: 'cus_1'; a similar object exists in live mode, but a test mode key was used to make this request.", connector.AuthError, "not for the mode"},
+		"the other mode, a code": {own, 400, "livemode_mismatch", "no", connector.AuthError, "not for the mode"},
 
 		// Connect.
 		"no platform":                  {own, 403, "", "Only Stripe Connect platforms can work with other accounts. If you specified a client_id parameter, make sure it's correct. If you need to setup a Stripe Connect platform, you can do so at https://dashboard.stripe.com/account/applications/settings.", connector.PermissionError, "platform"},

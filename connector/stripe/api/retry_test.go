@@ -200,7 +200,7 @@ func TestCauseOfWaitIsVisible(t *testing.T) {
 	}{
 		"a failure": {func(req *http.Request) (*http.Response, error) {
 			return answer(req, 500, nil, stripeError("", "", "An unknown error occurred")), nil
-		}, 0, 10 * time.Second, connector.WaitForRetry, "Retrying /v1/charges: Stripe could not answer", true, true},
+		}, 0, 10 * time.Second, connector.WaitForRetry, "Retrying /v1/charges: Stripe could not respond", true, true},
 		"a network": {func(*http.Request) (*http.Response, error) { return nil, refused }, 0,
 			2 * time.Second, connector.WaitForRetry, "refuses connections", true, true},
 		"a gateway": {func(req *http.Request) (*http.Response, error) {
@@ -213,7 +213,7 @@ func TestCauseOfWaitIsVisible(t *testing.T) {
 		"no response twice": {func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
-		}, 0, 100 * time.Second, api.WaitForResponse, "did not answer in time", false, true},
+		}, 0, 100 * time.Second, api.WaitForResponse, "did not respond in time", false, true},
 		"a quick response": {func(req *http.Request) (*http.Response, error) {
 			time.Sleep(4 * time.Second)
 			return answer(req, 200, nil, list), nil

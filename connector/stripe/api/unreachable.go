@@ -126,7 +126,7 @@ func (c *Client) cause(err error) (message string, fatal bool) {
 	case op != nil && op.Op == "dial":
 		return fmt.Sprintf("%s cannot be reached: check the network, firewalls and api_base, then try again later.", c.host), false
 	case isTimeout(err):
-		return fmt.Sprintf("%s did not answer in time. Try again later; if the problem persists, check the network, firewalls, proxies and api_base.", c.host), false
+		return fmt.Sprintf("%s did not respond in time. Try again later; if the problem persists, check the network, firewalls, proxies and api_base.", c.host), false
 	}
 	return fmt.Sprintf("The connection to %s broke before a response arrived. Try again later; if the problem persists, check the network, proxies and api_base.", c.host), false
 }

@@ -64,7 +64,7 @@ func TestUnreachable(t *testing.T) {
 		"a gateway that times out":             {html(504), connector.Transient, false, "A proxy or gateway", "IsBroken"},
 		"a gateway's timeout":                  {html(408), connector.Transient, false, "A proxy or gateway", ""},
 		"a gateway's rate limit":               {html(429), connector.RateLimit, false, "limits the request rate", ""},
-		"a server that does not answer":        {silent, connector.Transient, false, "did not answer in time", "IsBroken"},
+		"a server that does not answer":        {silent, connector.Transient, false, "did not respond in time", "IsBroken"},
 		"a server that hangs up":               {hangsUp, connector.Transient, false, "broke before a response arrived", "IsBroken"},
 		"no server":                            {noServer, connector.Transient, false, "refuses connections", ""},
 		"no name":                              {noName, connector.Transient, false, "The host name stripe.invalid cannot be resolved", ""},

@@ -48,7 +48,7 @@ func (l *listing) pass(ctx context.Context) (events []Event, more bool, err erro
 
 // warnUnreadable warns, once in a Read, that Stripe can't return an event of a second.
 func warnUnreadable(ctx context.Context, e *emit.Emitter, second clock.Second, cause *connector.Failure) error {
-	message := fmt.Sprintf("Stripe can't return an event created at %s. Unless that changes, the row of its object is stale until the object changes again: run reconcile or a full refresh. %s",
+	message := fmt.Sprintf("Stripe can't return an event created at %s. Unless that changes, the row of its object stays stale until the object changes again: run reconcile or a full refresh. %s",
 		second, cause.Message)
 	return e.LogOnce(ctx, "event at "+second.String(), connector.Warning, message)
 }

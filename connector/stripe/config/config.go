@@ -129,11 +129,11 @@ func (p *parser) apiKey() string {
 	switch {
 	case len(p.violations) > before: // not a string
 	case key == "":
-		p.wrong("api_key", "is missing: make a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
+		p.wrong("api_key", "is missing: create a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
 	case strings.HasPrefix(key, "pk_"):
-		p.wrong("api_key", "is a publishable key, which cannot read: use a restricted (rk_…) or secret (sk_…) key.")
+		p.wrong("api_key", "is a publishable key, which can't read data: use a restricted (rk_…) or secret (sk_…) key.")
 	case !keyPattern.MatchString(key):
-		p.wrong("api_key", "is malformed: it must be rk_live_, rk_test_, sk_live_ or sk_test_, followed by letters and digits only.")
+		p.wrong("api_key", "is malformed: it must start with rk_live_, rk_test_, sk_live_ or sk_test_, followed only by letters and digits.")
 	}
 	return key
 }
@@ -145,9 +145,9 @@ func (p *parser) start(lookbackDays int) time.Time {
 		parsed, err := parseDate(text)
 		switch {
 		case err != nil:
-			p.wrong("start_date", "is no date: write one such as 2024-01-31, or a time such as 2024-01-31T00:00:00Z.")
+			p.wrong("start_date", "must be a date such as 2024-01-31, or a time such as 2024-01-31T00:00:00Z.")
 		case parsed.After(p.now):
-			p.wrong("start_date", "is %s, in the future: choose a date that has passed.", text)
+			p.wrong("start_date", "must be in the past, got %s.", text)
 		}
 		start = parsed
 	}
@@ -172,7 +172,7 @@ func (p *parser) wholeNumber(field, unit string, absent, most int) int {
 		return absent
 	}
 	if n != float64(int(n)) || n < 0 || n > float64(most) {
-		p.wrong(field, "is %v: choose a whole number from 0 to %d.", n, most)
+		p.wrong(field, "must be a whole number between 0 and %d, got %v.", most, n)
 		return absent
 	}
 	return int(n)
@@ -192,7 +192,7 @@ func (p *parser) updateMode() string {
 		return UpdateAuto
 	case UpdateAuto, UpdatePayload, UpdateReread:
 	default:
-		p.wrong("update_mode", "is %s: choose auto, payload or reread.", hint.Quote(mode))
+		p.wrong("update_mode", "must be auto, payload or reread, got %s.", hint.Quote(mode))
 	}
 	return mode
 }
@@ -200,7 +200,7 @@ func (p *parser) updateMode() string {
 func (p *parser) account() string {
 	account := p.text("account")
 	if account != "" && !accountPattern.MatchString(account) {
-		p.wrong("account", "is malformed: the id of a connected account begins with acct_. Leave it out to read the key's own account.")
+		p.wrong("account", "is malformed: the id of a connected account starts with acct_. Omit it to read the key's own account.")
 	}
 	return account
 }
@@ -212,7 +212,7 @@ func (p *parser) apiBase(allowed []string) string {
 	}
 	normal, err := api.NormalBase(base)
 	if err != nil {
-		p.wrong("api_base", "must be a URL such as https://api.stripe.com, without a user or query. Leave it out to reach Stripe.")
+		p.wrong("api_base", "must be a URL such as https://api.stripe.com, without a user or query. Omit it to connect to Stripe.")
 		return ""
 	}
 	if normal == api.DefaultBase {
@@ -223,7 +223,7 @@ func (p *parser) apiBase(allowed []string) string {
 		return err == nil && other == normal
 	}
 	if !slices.ContainsFunc(allowed, same) {
-		p.wrong("api_base", "is not allowed by this service. Leave it out to reach Stripe, or have the operator start the service with --allow-api-base and this URL.")
+		p.wrong("api_base", "is not allowed by this service. Omit it to connect to Stripe, or ask the operator to start the service with --allow-api-base and this URL.")
 	}
 	return normal
 }
@@ -231,7 +231,7 @@ func (p *parser) apiBase(allowed []string) string {
 func (p *parser) maxRate() float64 {
 	var rate float64
 	if p.take("max_requests_per_second", "a number", &rate) && (rate < minRate || rate > maxRate) {
-		p.wrong("max_requests_per_second", "is %v: choose a number from %v to %d.", rate, minRate, maxRate)
+		p.wrong("max_requests_per_second", "must be a number between %v and %d, got %v.", minRate, maxRate, rate)
 	}
 	return rate
 }

@@ -61,20 +61,20 @@ func TestParseConfigRefuses(t *testing.T) {
 		"key with newline":  {`{"api_key":"sk_test_Planted\n"}`, map[string]string{"config.api_key": "malformed"}},
 		"publishable key":   {`{"api_key":"pk_test_Planted"}`, map[string]string{"config.api_key": "publishable"}},
 		"bad date":          {`{"api_key":"rk_test_Planted","start_date":"last week"}`, map[string]string{"config.start_date": "2024-01-31"}},
-		"future":            {`{"api_key":"rk_test_Planted","start_date":"2024-06-16"}`, map[string]string{"config.start_date": "in the future"}},
-		"601 days":          {`{"api_key":"rk_test_Planted","lookback_days":601}`, map[string]string{"config.lookback_days": "0 to 600"}},
-		"-1 day":            {`{"api_key":"rk_test_Planted","lookback_days":-1}`, map[string]string{"config.lookback_days": "0 to 600"}},
+		"future":            {`{"api_key":"rk_test_Planted","start_date":"2024-06-16"}`, map[string]string{"config.start_date": "must be in the past, got 2024-06-16"}},
+		"601 days":          {`{"api_key":"rk_test_Planted","lookback_days":601}`, map[string]string{"config.lookback_days": "between 0 and 600"}},
+		"-1 day":            {`{"api_key":"rk_test_Planted","lookback_days":-1}`, map[string]string{"config.lookback_days": "between 0 and 600"}},
 		"half a day":        {`{"api_key":"rk_test_Planted","lookback_days":0.5}`, map[string]string{"config.lookback_days": "whole number"}},
 		"days as text":      {`{"api_key":"rk_test_Planted","lookback_days":"5"}`, map[string]string{"config.lookback_days": "whole number"}},
 		"bad account":       {`{"api_key":"rk_test_Planted","account":"cus_1"}`, map[string]string{"config.account": "acct_"}},
-		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "from 0.1"}},
-		"tiny rate":         {`{"api_key":"rk_test_Planted","max_requests_per_second":1e-10}`, map[string]string{"config.max_requests_per_second": "from 0.1"}},
+		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
+		"tiny rate":         {`{"api_key":"rk_test_Planted","max_requests_per_second":1e-10}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
 		"misspelt":          {`{"api_key":"rk_test_Planted","start_dat":"2024-01-31"}`, map[string]string{"config.start_dat": `Did you mean "start_date"?`}},
 		"elsewhere":         {`{"api_key":"rk_test_Planted","api_base":"https://evil.example"}`, map[string]string{"config.api_base": "--allow-api-base"}},
 		"prefix of allowed": {`{"api_key":"rk_test_Planted","api_base":"http://127.0.0.1:9999@evil.example"}`, map[string]string{"config.api_base": "without a user"}},
 		"no URL":            {`{"api_key":"rk_test_Planted","api_base":"ftp://x"}`, map[string]string{"config.api_base": "must be a URL"}},
 		"all at once": {`{"lookback_days":601,"start_date":"x","nonsense":1}`, map[string]string{
-			"config.api_key": "is missing", "config.lookback_days": "601", "config.start_date": "is", "config.nonsense": "not a configuration field"}},
+			"config.api_key": "is missing", "config.lookback_days": "601", "config.start_date": "must be a date", "config.nonsense": "not a configuration field"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -58,7 +58,7 @@ func (p *Pager) Restart(row *table.Stream) error {
 // that the list doesn't end. It remembers one earlier cursor, replaced at growing intervals (Brent's algorithm).
 func (p *Pager) Continue(row *table.Stream, id string) error {
 	if id == p.mark {
-		return EndlessList(row, fmt.Sprintf("the list reaches %q again and again", id))
+		return EndlessList(row, fmt.Sprintf("the list keeps returning to %q", id))
 	}
 	if p.since++; p.since > p.nextMark {
 		p.mark, p.since, p.nextMark = id, 0, 2*p.nextMark+1

@@ -31,7 +31,7 @@ func (m *moment) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("%s is not a time such as 2024-01-31T00:00:00Z", text)
 	}
 	if year := t.UTC().Year(); year < 0 || year > 9999 {
-		return fmt.Errorf("%s is not in the years 0 to 9999 of UTC", text)
+		return fmt.Errorf("%s is not between the years 0 and 9999 in UTC", text)
 	}
 	*m = moment(t.Unix())
 	return nil

@@ -373,7 +373,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"no object":       {`[]`, "cannot unmarshal"},
 		"a time":          {`{"from":"yesterday"}`, "not a time"},
-		"a year":          {`{"from":"9999-12-31T23:59:59-01:00"}`, "years 0 to 9999"},
+		"a year":          {`{"from":"9999-12-31T23:59:59-01:00"}`, "years 0 and 9999"},
 		"backwards":       {`{"from":"2024-01-31T00:00:01Z","until":"2024-01-31T00:00:00Z"}`, "ends before it begins"},
 		"another field":   {`{"to":"2024-01-31T00:00:01Z"}`, `unknown field "to"`},
 		"a hash":          {`{"from":"2024-01-31T00:00:00Z","until":"2024-01-31T00:00:00Z","seen":["AAAAAAAA","AAAA"]}`, "seen[1] is not a hash"},

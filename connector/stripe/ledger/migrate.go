@@ -32,7 +32,7 @@ func Migrate(from, until int64, seen []string) (*Ledger, error) {
 
 func (o *legacy) parse(seen []string, until int64) error {
 	if len(seen) > maxLegacy {
-		return fmt.Errorf("remembers %d events one by one, and at most %d are", len(seen), maxLegacy)
+		return fmt.Errorf("remembers %d events individually, but the limit is %d", len(seen), maxLegacy)
 	}
 	o.seen, o.until = map[[prefixSize]byte]bool{}, until
 	for i, text := range seen {

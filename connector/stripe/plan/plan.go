@@ -184,11 +184,11 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		p.restart(s)
 		return g, true
 	case s.Swept && s.Changes.From() < p.now-mostAway:
-		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied the changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", s.Changes.Until())
+		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied changes until %s, and Stripe keeps events for 30 days. The stream will be re-read from the beginning.", s.Changes.Until())
 		p.restart(s)
 		return g, true
 	case !slices.Equal(given.Expanded, s.Expanded()):
-		s.Notice = fmt.Sprintf("Stripe is asked to expand %s now, and was asked for %s: the stream is read again from the beginning, so that all rows have the same fields.",
+		s.Notice = fmt.Sprintf("Stripe is now asked to expand %s, and was asked to expand %s before. The stream will be re-read from the beginning, so that all rows have the same fields.",
 			orNothing(s.Expanded()), orNothing(given.Expanded))
 		p.restart(s)
 		return g, true

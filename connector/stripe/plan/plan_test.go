@@ -131,15 +131,15 @@ func TestPlanRefuses(t *testing.T) {
 	}{
 		"nothing":                  {connector.ReadRequest{}, map[string]string{"streams": "is empty"}},
 		"unknown stream":           {connector.ReadRequest{Streams: configured("charges", "chargse")}, map[string]string{"streams[1].stream": `Did you mean "charges"?`}},
-		"twice":                    {connector.ReadRequest{Streams: configured("charges", "charges")}, map[string]string{"streams[1].stream": "second time"}},
+		"twice":                    {connector.ReadRequest{Streams: configured("charges", "charges")}, map[string]string{"streams[1].stream": "more than once"}},
 		"unknown field":            {connector.ReadRequest{Streams: []connector.ConfiguredStream{{Stream: "charges", Fields: []string{"id", "amuont"}}}}, map[string]string{"streams[0].fields[1]": `Did you mean "amount"?`}},
 		"unselected state":         {connector.ReadRequest{Streams: configured("charges"), States: []connector.StreamState{at("invoices", behind)}}, map[string]string{"states[0].stream": "not among the streams"}},
-		"state twice":              {connector.ReadRequest{Streams: configured("invoices"), States: []connector.StreamState{at("invoices", behind), at("invoices", ahead)}}, map[string]string{"states[1].stream": "second time"}},
+		"state twice":              {connector.ReadRequest{Streams: configured("invoices"), States: []connector.StreamState{at("invoices", behind), at("invoices", ahead)}}, map[string]string{"states[1].stream": "more than once"}},
 		"state of another account": {connector.ReadRequest{Streams: configured("invoices"), States: []connector.StreamState{{Stream: "invoices", Account: "acct_1", State: json.RawMessage(behind)}}}, map[string]string{"states[0].account": "acct_1"}},
 		"follow to an end": {connector.ReadRequest{Follow: true, Streams: configured("x", "charges")},
-			map[string]string{"streams[0].stream": "no stream", "streams[1].sync_mode": "FULL_REFRESH"}},
+			map[string]string{"streams[0].stream": "not a stream", "streams[1].sync_mode": "FULL_REFRESH"}},
 		"all at once": {connector.ReadRequest{Streams: configured("x", "charges"), States: []connector.StreamState{at("y", "{}"), at("charges", "{}")}},
-			map[string]string{"streams[0].stream": "no stream", "states[0].stream": "not among", "states[1].content": "version 0"}},
+			map[string]string{"streams[0].stream": "not a stream", "states[0].stream": "not among", "states[1].content": "version 0"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

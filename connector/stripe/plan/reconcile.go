@@ -33,10 +33,10 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 		return
 	}
 	if req.Follow {
-		p.wrong("reconcile", "compares once, and with follow a Read does not end: leave one of them out.")
+		p.wrong("reconcile", "can't be combined with follow: a comparison ends, but a Read with follow doesn't. Omit one of them.")
 	}
 	if asked, _ := Compared(req, p.config, p.now.Time()); asked.From >= asked.To && !p.timeless {
-		p.wrong("time_range", "leaves nothing to compare: events cover what was created from %s to %s. Choose a range that overlaps this, or leave it out.",
+		p.wrong("time_range", "leaves nothing to compare: events cover what was created from %s to %s. Choose a range that overlaps this one, or omit it.",
 			p.now-mostAway, p.now-p.config.Settling-p.config.Overlap)
 	}
 	for i, configured := range req.Streams {
@@ -48,13 +48,13 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 		why := incomparable(p.table, s.Row)
 		switch {
 		case !s.Incremental:
-			p.wrong(at+".sync_mode", "is FULL_REFRESH, which reads everything anyway: with reconcile, choose INCREMENTAL.")
+			p.wrong(at+".sync_mode", "is FULL_REFRESH, which reads everything anyway: use INCREMENTAL with reconcile.")
 		case why != "":
-			p.wrong(at+".stream", "is %q, which cannot be reconciled: %s. Leave it out of a Read with reconcile.", s.Row.Name, why)
+			p.wrong(at+".stream", "is %q, which can't be reconciled: %s. Exclude it from Reads with reconcile.", s.Row.Name, why)
 		case s.Given == nil:
-			p.wrong("states", "has none of %s: read the stream without reconcile first, to its end.", s.Row.Name)
+			p.wrong("states", "has no state of %s: first read the stream to its end without reconcile.", s.Row.Name)
 		case len(s.Given.Windows) > 0:
-			p.wrong(s.GivenPath, "of %s has lists left to read: read the stream without reconcile first, to its end.", s.Row.Name)
+			p.wrong(s.GivenPath, "of %s has lists left to read: first read the stream to its end without reconcile.", s.Row.Name)
 		}
 	}
 }
@@ -64,15 +64,15 @@ func incomparable(t table.Table, s *table.Stream) string {
 	root := t.Root(s)
 	switch {
 	case s.AppendOnly():
-		return "it is the events themselves"
+		return "it consists of the events themselves"
 	case t.Freshness(s) == connector.ByFull:
-		return "no event announces its changes, and each sync reads all of it"
+		return "no events announce its changes, and each sync reads all of it"
 	case t.Freshness(s) == connector.ByTrailing || t.Freshness(root) != connector.ByEvents:
-		return "no event announces its new objects, which each sync lists"
+		return "no events announce its new objects, and each sync lists them"
 	case root.Cursor == "":
-		return fmt.Sprintf("%s cannot be listed by time of creation; read it with FULL_REFRESH to compare", root.Path)
+		return fmt.Sprintf("%s can't be listed by creation time; use FULL_REFRESH to compare it", root.Path)
 	case !comesWithRoot(t, s):
-		return "its events are its own and it is listed by parent; read it with FULL_REFRESH to compare"
+		return "it has its own events and is listed by parent; use FULL_REFRESH to compare it"
 	}
 	return ""
 }

@@ -21,22 +21,22 @@ func (p *planner) wrong(field, format string, args ...any) {
 
 func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 	if len(configured) == 0 {
-		p.wrong("streams", "is empty: name at least one stream of Discover's.")
+		p.wrong("streams", "is empty: name at least one stream from Discover.")
 	}
 	for i, stream := range configured {
 		field := fmt.Sprintf("streams[%d].stream", i)
 		row := p.table.Find(stream.Stream)
 		switch {
 		case row == nil:
-			p.wrong(field, "is %s, which is no stream.%s Discover lists them all.", hint.Quote(stream.Stream), hint.Nearest(stream.Stream, p.table.Names()))
+			p.wrong(field, "is %s, which is not a stream.%s Discover lists all streams.", hint.Quote(stream.Stream), hint.Nearest(stream.Stream, p.table.Names()))
 			continue
 		case p.find(row.Name) != nil:
-			p.wrong(field, "names %q a second time: name each stream once.", stream.Stream)
+			p.wrong(field, "names %q more than once: name each stream once.", stream.Stream)
 			continue
 		}
 		incremental := stream.SyncMode == connector.Incremental
 		if incremental && p.bounded {
-			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is INCREMENTAL, and the request has a time_range: leave one of them out. An incremental read covers all that changed since its state.")
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "can't be INCREMENTAL in a request with a time_range: omit one of them. An incremental read covers everything that changed since its state.")
 		}
 		s := &selected.Stream{Row: row, Incremental: incremental, Swept: incremental && p.table.Swept(row)}
 		s.Selection, s.Expansions = p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental)
@@ -99,13 +99,13 @@ func (p *planner) takeStates(states []connector.StreamState) {
 		s := p.find(given.Stream)
 		switch {
 		case s == nil:
-			p.wrong(at+".stream", "is %s, which is not among the streams to read: select it, or leave its state out.", hint.Quote(given.Stream))
+			p.wrong(at+".stream", "is %s, which is not among the streams to read: select it, or omit its state.", hint.Quote(given.Stream))
 			continue
 		case given.Account != p.config.Account:
-			p.wrong(at+".account", "is %s, and the configuration reads %q: use the states of this account.", hint.Quote(given.Account), p.config.Account)
+			p.wrong(at+".account", "is %s, but the configuration reads %q: use the states of that account.", hint.Quote(given.Account), p.config.Account)
 			continue
 		case s.Given != nil:
-			p.wrong(at+".stream", "is %q a second time: give the last state of each stream.", given.Stream)
+			p.wrong(at+".stream", "names %q more than once: send only the last state of each stream.", given.Stream)
 			continue
 		}
 		parsed, err := p.parse(given)
@@ -114,7 +114,7 @@ func (p *planner) takeStates(states []connector.StreamState) {
 			continue
 		}
 		if err != nil {
-			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, leave its state out.", given.Stream, err)
+			p.wrong(at+".content", "of %s %v. To read the stream from the beginning, omit its state.", given.Stream, err)
 			continue
 		}
 		s.Given, s.GivenPath = &parsed, at+".content"
@@ -137,7 +137,7 @@ func (p *planner) checkFollow(req connector.ReadRequest) {
 	}
 	for i, configured := range req.Streams {
 		if s := p.find(configured.Stream); s != nil && !s.Incremental {
-			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: with follow, choose INCREMENTAL.")
+			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "is FULL_REFRESH, which ends: use INCREMENTAL with follow.")
 		}
 	}
 }

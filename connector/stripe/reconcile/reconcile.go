@@ -31,7 +31,7 @@ func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 		return nil
 	}
 	if o.Clamped {
-		message := fmt.Sprintf("Only what was created since %s is compared: Stripe keeps events for 30 days.", o.Range.From)
+		message := fmt.Sprintf("Only objects created since %s are compared, because Stripe keeps events for 30 days.", o.Range.From)
 		if err := reader.Emitter.Log(ctx, connector.Warning, message); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func Skip(ctx context.Context, reader *family.Reader, streams []*selected.Stream
 	if len(streams) == 0 {
 		return nil
 	}
-	const message = "A limit of the request was reached before everything was compared: the changes are applied, and nothing is reported about the reconciliation."
+	const message = "A limit of the request was reached before the comparison finished. The changes are applied, but no reconciliation is reported."
 	if err := reader.Emitter.Log(ctx, connector.Warning, message); err != nil {
 		return err
 	}

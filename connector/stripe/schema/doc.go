@@ -10,7 +10,7 @@
 //	go test ./connector/stripe/schema/...          checks them against the document and Stripe's own examples
 //	go test -bench . ./connector/stripe/schema     measures the cost of reading them
 //
-// Only the output, a few hundred kilobytes, is embedded here. The 14 MB of documents are used only by the generator and the
+// Only the output, a few hundred kilobytes, is embedded here. The 14 MB of documents are it belongs to the generator and the
 // tests. Nothing is decoded until it is looked up.
 //
 // # What a schema promises

@@ -37,7 +37,7 @@ func Listen(address string, options Options) (*Server, error) {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("listen on %q: a simulated Stripe listens on the loopback interface only", address)
+		return nil, fmt.Errorf("listen on %q: a simulated Stripe requires a loopback address", address)
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {

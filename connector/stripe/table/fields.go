@@ -133,7 +133,7 @@ func (w *walk) tooDeep() string {
 	if e.Fits() {
 		return ""
 	}
-	return fmt.Sprintf("%s leads through too many objects: Stripe expands %d levels of a list, data included.", w.column().Expansion.Path(), maxLevels)
+	return fmt.Sprintf("%s leads through too many objects: Stripe expands at most %d levels of a list, including data.", w.column().Expansion.Path(), maxLevels)
 }
 
 // schemaWith returns the schema of the first of the object types that has the named property, or else that of the first type.
@@ -204,5 +204,5 @@ func unknownField(row *Stream, above []string, name string, at property) string 
 	if len(known) == 0 {
 		return fmt.Sprintf("%s has no fields below it, so no %s.", where, hint.Quote(name))
 	}
-	return fmt.Sprintf("%s has no field %s.%s Discover's json_schema lists them all.", where, hint.Quote(name), hint.Nearest(name, known))
+	return fmt.Sprintf("%s has no field %s.%s Discover's json_schema lists all fields.", where, hint.Quote(name), hint.Nearest(name, known))
 }

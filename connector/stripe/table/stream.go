@@ -235,6 +235,6 @@ func (s *Stream) EmbeddedPath() []string { return strings.Split(s.Embedded, ".")
 func ErrTestOnly() *connector.Failure {
 	return &connector.Failure{
 		Class:   connector.PermissionError,
-		Message: "Stripe has these objects in test mode only: leave the stream out, or use a test key.",
+		Message: "Stripe has these objects only in test mode: exclude the stream, or use a test key.",
 	}
 }
