@@ -26,10 +26,10 @@ func (a *admission) enter(account string) (leave func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.most > 0 && a.running >= a.most {
-		return nil, tooMany(fmt.Sprintf("This server runs %d Reads at once and no more: try again soon, or another server.", a.most))
+		return nil, tooMany(fmt.Sprintf("This server is running %d Reads, its maximum: try again soon, or use another server.", a.most))
 	}
 	if a.mostOfAccount > 0 && a.accounts[account] >= a.mostOfAccount {
-		return nil, tooMany(fmt.Sprintf("This server runs %d Reads of one account at once and no more: try again when one of them has ended.",
+		return nil, tooMany(fmt.Sprintf("This server is running %d Reads of this account, its maximum: try again when one of them has ended.",
 			a.mostOfAccount))
 	}
 	a.running++

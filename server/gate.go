@@ -108,12 +108,12 @@ func (g *gate) guards(service string) bool {
 func (g *gate) admitStranger(ctx context.Context) error {
 	if stream, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); ok {
 		if name := stream.RecvCompress(); name != "" && name != encoding.Identity {
-			return refuse("This service takes compressed requests only from callers with a credential: send it uncompressed.")
+			return refuse("This service accepts compressed requests only from callers with a credential: send the request uncompressed.")
 		}
 	}
 	if g.strangers.Add(1) > mostStrangersCalls {
 		g.strangers.Add(-1)
-		return toStatus(tooMany("This server answers only so many callers without a credential at once: try again soon, or send a bearer token."), secrets{})
+		return toStatus(tooMany("This server is serving too many callers without a credential: try again soon, or send a bearer token."), secrets{})
 	}
 	return nil
 }

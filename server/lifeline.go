@@ -68,7 +68,7 @@ type statusWriter interface {
 func stalled(timeout time.Duration) error {
 	return toStatus(&connector.Failure{
 		Class:     connector.Transient,
-		Message:   fmt.Sprintf("The client took no message for %s, so the Read was ended. Resume it from the last state received.", timeout),
+		Message:   fmt.Sprintf("The client received no message for %s, so the Read was ended. Resume it from the last state received.", timeout),
 		Retryable: true,
 	}, secrets{})
 }

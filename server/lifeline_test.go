@@ -60,7 +60,7 @@ func TestStalledReadIsCutOff(t *testing.T) {
 		for err == nil {
 			_, err = stream.Recv()
 		}
-		if st := status.Convert(err); st.Code() != codes.Unavailable || !strings.Contains(st.Message(), "took no message for 200ms") ||
+		if st := status.Convert(err); st.Code() != codes.Unavailable || !strings.Contains(st.Message(), "received no message for 200ms") ||
 			!detailsOf(t, err).failure.GetRetryable() {
 			t.Errorf("the client got %v, want UNAVAILABLE and the reason", err)
 		}

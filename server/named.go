@@ -120,28 +120,28 @@ func (r *resolver) object(path string, config *structpb.Struct, schema map[strin
 func (r *resolver) secret(path string, named *structpb.Struct) string {
 	value, ok := named.GetFields()[secretMember].GetKind().(*structpb.Value_StringValue)
 	if !ok || len(named.GetFields()) != 1 {
-		r.add(path, `must be the secret itself, or name one that the service has: {"secret": "NAME"}.`)
+		r.add(path, `must be the secret itself, or refer to one that the service has: {"secret": "NAME"}.`)
 		return ""
 	}
 	name := value.StringValue
 	switch {
 	case r.dir == nil:
-		r.add(path, "names a secret, and this service has none: have its operator start it with --secrets-dir, or send the secret itself.")
+		r.add(path, "refers to a secret, but this service has none: ask the operator to start it with --secrets-dir, or send the secret itself.")
 		return ""
 	case !secretName.MatchString(name):
-		r.add(path, "names a secret with a name that cannot be: a name has letters, digits, -, _ and dots, and does not begin with a dot.")
+		r.add(path, "refers to a secret by an invalid name: use only letters, digits, -, _ and dots, and don't start with a dot.")
 		return ""
 	case !r.allowed(name):
-		r.add(path, "names a secret that this caller may not use: have the operator write its name behind the caller's token.")
+		r.add(path, "refers to a secret that this caller may not use: ask the operator to add its name after the caller's token.")
 		return ""
 	}
 	secret, err := r.dir.read(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.add(path, "names a secret that this service does not have: check the name, or have the operator put a file of that name into its folder of secrets.")
+		r.add(path, "refers to a secret that this service does not have: check the name, or ask the operator to add a file of that name to the secrets directory.")
 	case err != nil:
 		r.unreadable(path, err)
-		r.add(path, "names a secret that this service cannot read: have the operator see to it that its file holds the secret and may be read.")
+		r.add(path, "refers to a secret that this service cannot read: ask the operator to check that its file contains the secret and is readable.")
 	default:
 		r.used(name)
 	}

@@ -80,8 +80,8 @@ func encodeStructs(batch *connector.RecordBatch) ([]connector.Record, error) {
 }
 
 func tooLarge(batch *connector.RecordBatch, i, size, limit int) *connector.Failure {
-	return sourceData(batch, i, fmt.Sprintf("needs a message of %d bytes, and %d are the limit: raise it at the server "+
-		"and at its clients, or select fewer fields", size, limit))
+	return sourceData(batch, i, fmt.Sprintf("needs a message of %d bytes, but the limit is %d: raise it at the server "+
+		"and its clients, or select fewer fields", size, limit))
 }
 
 // sourceData returns a failure that names the i-th record of a batch, but does not quote its content.

@@ -65,7 +65,7 @@ func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	}
 	spaced, err := protojson.Marshal(s)
 	if err != nil { // drop err, which quotes the value
-		p.add(field, "holds a value that JSON cannot express: NaN, an infinity, or a Value that is not set")
+		p.add(field, "contains a value that JSON can't represent: NaN, an infinity, or a Value that is not set")
 		return nil
 	}
 	var compact bytes.Buffer
@@ -85,7 +85,7 @@ func (p *parser) known(path string, m protoreflect.Message) {
 			break // can't happen: protobuf has already decoded the message
 		}
 		p.add(strings.TrimPrefix(fmt.Sprintf("%s.%d", path, number), "."),
-			"is the number of a field that this server does not know: leave it unset, or use a newer server")
+			"is a field number that this server does not know: leave it unset, or use a newer server")
 		unknown = unknown[size:]
 	}
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -113,7 +113,7 @@ func (p *parser) streamName(field, name string, seen map[string]bool) {
 	case name == "":
 		p.add(field, "must name a stream")
 	case seen[name]:
-		p.add(field, "names a stream that came before: name each stream once")
+		p.add(field, "names a stream that was named before: name each stream once")
 	}
 	seen[name] = true
 }

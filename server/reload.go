@@ -65,7 +65,7 @@ func (r *reloaded[T]) refresh() {
 	switch {
 	case err != nil && err.Error() != r.problem:
 		r.problem = err.Error()
-		r.logger.Error("cannot reload: what was loaded before stays in force for a while, and then nothing is accepted",
+		r.logger.Error("cannot reload: the previous content stays in force for a while; then all calls are refused",
 			"files", r.paths, "error", r.problem, "in force for", max(0, staleAfter-time.Since(r.good)).Round(time.Second).String())
 	case err == nil && changed:
 		r.logger.Info("reloaded", "files", r.paths)

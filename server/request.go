@@ -91,13 +91,13 @@ func (p *readParser) states(states []*connectorv1.StreamState) []connector.Strea
 		of := owner{state.GetStream(), state.GetAccount()}
 		switch {
 		case !p.selected[of.stream]:
-			p.add(path+".stream", "is not among the streams of this request: select it, or leave its state out")
+			p.add(path+".stream", "is not among the streams of this request: select it, or omit its state")
 		case seen[of]:
-			p.add(path+".stream", "has a state already: send the last one of each stream and account")
+			p.add(path+".stream", "has more than one state: send only the last one of each stream and account")
 		}
 		seen[of] = true
 		if state.GetContent() == nil {
-			p.add(path+".content", "must be set: leave the whole entry out to read from the beginning")
+			p.add(path+".content", "must be set: to read from the beginning, omit the entire entry")
 		}
 		parsed = append(parsed, connector.StreamState{
 			Stream: of.stream, Account: of.account, State: p.object(path+".content", state.GetContent()),
@@ -113,12 +113,12 @@ func (p *readParser) operations(accepted []connectorv1.Operation) []connector.Op
 	}
 	for i, operation := range accepted {
 		if operation == connectorv1.Operation_OPERATION_UNSPECIFIED {
-			p.add(index("accepted_operations", i), "must name an operation: leave the list empty to accept all")
+			p.add(index("accepted_operations", i), "must name an operation: to accept all, leave the list empty")
 		}
 		p.enum(index("accepted_operations", i), operation)
 	}
 	if len(accepted) > 0 && !slices.Contains(accepted, connectorv1.Operation_OPERATION_UPSERT) {
-		p.add("accepted_operations", "must contain OPERATION_UPSERT, or nothing would be read: leave the list empty to accept all")
+		p.add("accepted_operations", "must contain OPERATION_UPSERT, or nothing would be read: to accept all, leave the list empty")
 	}
 	return enums[connector.Operation](accepted)
 }

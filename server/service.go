@@ -52,7 +52,7 @@ func (s *service) checkDrain() error {
 	case <-s.drain:
 		return &connector.Failure{
 			Class:      connector.Transient,
-			Message:    "This server is shutting down: read from another one, from the last state received.",
+			Message:    "This server is shutting down: resume on another server from the last state received.",
 			Retryable:  true,
 			RetryAfter: drainRetryAfter,
 		}

@@ -57,7 +57,7 @@ func (f TLSFiles) parse(contents [][]byte) (*tls.Config, error) {
 	}
 	config.ClientCAs = x509.NewCertPool()
 	if !config.ClientCAs.AppendCertsFromPEM(contents[2]) {
-		return nil, errors.New("the file of client authorities holds no certificate in PEM")
+		return nil, errors.New("the file of client authorities contains no PEM certificate")
 	}
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	if f.TokensToo {

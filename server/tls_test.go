@@ -256,7 +256,7 @@ func TestLoadTLSRefuses(t *testing.T) {
 	tests := map[string]struct{ cert, key, ca, want string }{
 		"no certificate": {"", string(key), string(a.pem), "tls.crt"},
 		"another key":    {string(cert), string(other), string(a.pem), "private key does not match"},
-		"no authorities": {string(cert), string(key), "nonsense", "no certificate in PEM"},
+		"no authorities": {string(cert), string(key), "nonsense", "no PEM certificate"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func parseTokens(contents [][]byte) ([]token, error) {
 			continue
 		}
 		if !tokenPattern.MatchString(words[0]) {
-			return nil, fmt.Errorf("line %d: a token has 16 to 512 letters, digits or any of -._~+/: make one with 'openssl rand -hex 32'", number)
+			return nil, fmt.Errorf("line %d: a token must have 16 to 512 letters, digits or any of -._~+/: create one with 'openssl rand -hex 32'", number)
 		}
 		bearer, err := parseBearer(words[1:])
 		if err != nil {
@@ -78,7 +78,7 @@ func parseTokens(contents [][]byte) ([]token, error) {
 		tokens = append(tokens, token{sha256.Sum256([]byte(words[0])), bearer})
 	}
 	if len(tokens) == 0 {
-		return nil, errors.New("there is no token in it: write one in a line, made with 'openssl rand -hex 32'")
+		return nil, errors.New("contains no token: add one on a line of its own, created with 'openssl rand -hex 32'")
 	}
 	return tokens, nil
 }
@@ -92,11 +92,11 @@ func parseBearer(words []string) (principal, error) {
 		case labelled && p.name == "" && callerName.MatchString(name):
 			p.name = name
 		case labelled:
-			return p, errors.New("write caller=NAME once, with a NAME of at most 64 letters, digits or any of -._@")
+			return p, errors.New("caller=NAME must occur once, with a NAME of at most 64 letters, digits or any of -._@")
 		case secretName.MatchString(word):
 			p.secrets = append(p.secrets, word)
 		default:
-			return p, errors.New("what follows a token are caller=NAME and names of secrets, and one of these is neither")
+			return p, errors.New("a token may only be followed by caller=NAME and names of secrets")
 		}
 	}
 	return p, nil
@@ -128,7 +128,7 @@ func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 	}
 	sent, err := auth.AuthFromMD(ctx, "bearer")
 	if err != nil {
-		return principal{}, refuse("This service asks for a bearer token: send the metadata 'authorization: Bearer TOKEN'.")
+		return principal{}, refuse("This service requires a bearer token: send the metadata 'authorization: Bearer TOKEN'.")
 	}
 	found, err := t.find(sent)
 	switch {
@@ -138,7 +138,7 @@ func (t *Tokens) authenticate(ctx context.Context) (principal, error) {
 			Message: "This service cannot read its token file and accepts no calls until it can: ask its operator to check the log.",
 		}, secrets{})
 	case found == nil:
-		return principal{}, refuse("This service does not know the bearer token that was sent: ask its operator for one.")
+		return principal{}, refuse("This service does not know the bearer token: ask its operator for a valid one.")
 	}
 	return found.principal, nil
 }

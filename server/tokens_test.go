@@ -135,13 +135,13 @@ func TestHealthAndReflectionAreGuardedApart(t *testing.T) {
 
 func TestLoadTokensRefuses(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
-		"nothing":      {"\n# none yet\n", "there is no token"},
-		"short":        {firstToken + "\nshort\n", "line 2: a token has 16"},
-		"odd":          {"sk_live_planted0123456789!\n", "line 1: a token has 16"},
-		"path":         {firstToken + " ../etc/passwd", "line 1: what follows a token"},
-		"two callers":  {firstToken + " caller=a caller=b", "line 1: write caller=NAME once"},
-		"odd caller":   {firstToken + " caller=a/b", "line 1: write caller=NAME once"},
-		"hidden files": {firstToken + " ..data", "line 1: what follows a token"},
+		"nothing":      {"\n# none yet\n", "contains no token"},
+		"short":        {firstToken + "\nshort\n", "line 2: a token must have 16"},
+		"odd":          {"sk_live_planted0123456789!\n", "line 1: a token must have 16"},
+		"path":         {firstToken + " ../etc/passwd", "line 1: a token may only be followed by"},
+		"two callers":  {firstToken + " caller=a caller=b", "line 1: caller=NAME must occur once"},
+		"odd caller":   {firstToken + " caller=a/b", "line 1: caller=NAME must occur once"},
+		"hidden files": {firstToken + " ..data", "line 1: a token may only be followed by"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

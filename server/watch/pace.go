@@ -11,10 +11,10 @@ type pace struct{ source connector.Paced }
 
 var (
 	paceAccounts = gauge("connector_source_accounts_in_use", "Accounts that were read in the last 90 seconds, by key.")
-	paceCeiling  = gauge("connector_source_ceiling_requests_per_second", "Requests per second that the source is known to allow, over all accounts in use.")
-	paceAllowed  = gauge("connector_source_allowed_requests_per_second", "Requests per second that the connector allows itself now, over all accounts in use: less than the ceiling once it was refused.")
-	paceInFlight = gauge("connector_source_requests_in_flight", "Requests that wait for their answer.")
-	paceWaiting  = gauge("connector_source_requests_waiting", "Requests that wait for their turn at the rate allowed.")
+	paceCeiling  = gauge("connector_source_ceiling_requests_per_second", "Known limit on requests per second, summed over all accounts in use.")
+	paceAllowed  = gauge("connector_source_allowed_requests_per_second", "Requests per second that the connector currently allows itself, summed over all accounts in use: below the ceiling after a refusal.")
+	paceInFlight = gauge("connector_source_requests_in_flight", "Requests in flight.")
+	paceWaiting  = gauge("connector_source_requests_waiting", "Requests waiting for the rate limit.")
 )
 
 func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }

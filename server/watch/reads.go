@@ -29,7 +29,7 @@ type reads struct {
 func newReads() reads {
 	r := reads{
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "connector_reads_running", Help: "Reads that run.",
+			Name: "connector_reads_running", Help: "Reads in progress.",
 		}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_records_sent_total", Help: "Records sent.",
@@ -39,26 +39,26 @@ func newReads() reads {
 		}, []string{"stream", "operation"}),
 		watermark: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "connector_stream_watermark_timestamp_seconds",
-			Help: "Unix time up to which changes are applied, as the Read said that told of it last: time() minus this is the lag.",
+			Help: "Unix time up to which changes are applied, as last reported by a Read: time() minus this value is the lag.",
 		}, []string{"account", "stream"}),
 		selected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "connector_stream_selected_timestamp_seconds", Help: "Unix time at which a Read last began the stream.",
+			Name: "connector_stream_selected_timestamp_seconds", Help: "Unix time at which a Read last started the stream.",
 		}, []string{"account", "stream"}),
 		readFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_read_failures_total", Help: "Reads that ended with a failure, by its class.",
+			Name: "connector_read_failures_total", Help: "Reads that ended with a failure, by class.",
 		}, []string{"class"}),
 		accounts: &labels{names: map[string]bool{}},
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_streams_ended_total", Help: "Streams ended, by status.",
 		}, []string{"stream", "status"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_stream_failures_total", Help: "Streams of Reads that ended with a failure, by its class.",
+			Name: "connector_stream_failures_total", Help: "Streams that ended with a failure, by class.",
 		}, []string{"stream", "class"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_tls_handshake_failures_total", Help: "TLS handshakes that failed, by cause.",
+			Name: "connector_tls_handshake_failures_total", Help: "Failed TLS handshakes, by cause.",
 		}, []string{"cause"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "connector_calls_refused_total", Help: "Calls refused because the client had no good credential, or was one of too many without one.",
+			Name: "connector_calls_refused_total", Help: "Calls refused because the client had no valid credential, or because too many clients had none.",
 		}),
 	}
 	for _, cause := range server.HandshakeCauses() { // start at zero, so that the first failure is an increase

@@ -26,25 +26,25 @@ func newRequests() requests {
 	r := requests{
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_source_requests_total",
-			Help: "Requests made, by the class of their HTTP status; none if no answer came.",
+			Help: "Requests made, by HTTP status class; none if there was no response.",
 		}, []string{"endpoint", "status"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "connector_source_request_duration_seconds",
-			Help:    "Time from a request until its answer was read and understood.",
+			Help:    "Time from sending a request until its response was read and parsed.",
 			Buckets: []float64{.025, .05, .1, .2, .4, .8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2},
 		}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_source_retries_total", Help: "Requests made again.",
+			Name: "connector_source_retries_total", Help: "Retried requests.",
 		}, []string{"endpoint"}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_source_rate_limited_total", Help: "Requests refused with 429, by the limit that was hit.",
+			Name: "connector_source_rate_limited_total", Help: "Requests refused with 429, by the limit that was exceeded.",
 		}, []string{"reason"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "connector_source_request_failures_total", Help: "Requests that failed, by the class of the failure.",
+			Name: "connector_source_request_failures_total", Help: "Failed requests, by failure class.",
 		}, []string{"class"}),
 		waited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "connector_source_wait_seconds_total",
-			Help: "Time waited, added up over all that waited: rate for a turn at the rate allowed, retry before a request was made again.",
+			Help: "Time that requests waited, summed: rate for the rate limit, retry to back off before a retry.",
 		}, []string{"cause"}),
 	}
 	for class := connector.ConfigError; class <= connector.System; class++ {

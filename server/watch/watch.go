@@ -66,7 +66,7 @@ func New(o Options) *Watch {
 		requests: newRequests(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "connector_build_info", Help: "1, with the build in the labels.",
+		Name: "connector_build_info", Help: "Always 1; the labels describe the build.",
 	}, []string{"version", "go_version"})
 	build.WithLabelValues(o.Version, runtime.Version()).Set(1)
 	w.registry.MustRegister(
