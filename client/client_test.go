@@ -35,7 +35,7 @@ func TestErrors(t *testing.T) {
 		"standard details": {detailed.Err(), "A limit was reached: slow down.; config.x: Leave it out.",
 			connectorv1.FailureClass_FAILURE_CLASS_RATE_LIMIT, true, 3 * time.Second},
 		"unreachable": {status.Error(codes.Unavailable, "refused"),
-			"The service cannot be reached (refused). Check that it runs and that the target is right.",
+			"The service cannot be reached (refused). Check that it is running and that the target is correct.",
 			connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT, true, 0},
 		"too large": {status.Error(codes.ResourceExhausted, "message too large"),
 			"A limit was reached: message too large.", connectorv1.FailureClass_FAILURE_CLASS_RATE_LIMIT, false, 0},

@@ -134,16 +134,16 @@ func unreachable(why string) string {
 		{"certificate is valid for", "The service's certificate is for another name (%s). Use the name in the certificate as target."},
 		{"doesn't contain any IP SANs", "The service's certificate names no IP address (%s). Use the name in the certificate as target."},
 		{"certificate required", "The service requires a client certificate. Set one with --cert-file and --key-file."},
-		{"bad certificate", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
-		{"unknown certificate authority", "The service refused the client certificate (%s). Give one of an authority that it trusts with --cert-file and --key-file."},
-		{"has expired or is not yet valid", "The certificate is not valid now (%s). Renew it, or set the clock right."},
+		{"bad certificate", "The service refused the client certificate (%s). Set one from an authority that it trusts with --cert-file and --key-file."},
+		{"unknown certificate authority", "The service refused the client certificate (%s). Set one from an authority that it trusts with --cert-file and --key-file."},
+		{"has expired or is not yet valid", "The certificate has expired or is not valid yet (%s). Renew it, or correct the clock."},
 		{"error reading server preface", "The service closed the connection at once. It may expect TLS, with its authorities named by --ca-file, " +
 			"or a client certificate, given with --cert-file and --key-file."},
 		{"broken pipe", "The service closed the connection (%s). Check whether it expects TLS, with its authorities named by --ca-file, " +
 			"or a client certificate, given with --cert-file and --key-file."},
-		{"connection reset", "The service closed the connection (%s). Check that it runs, and whether it expects TLS, with its authorities " +
+		{"connection reset", "The service closed the connection (%s). Check that it is running, and whether it expects TLS, with its authorities " +
 			"named by --ca-file, or a client certificate, given with --cert-file and --key-file."},
-		{"no such host", "The name of the target is unknown (%s). Check the target."},
+		{"no such host", "The target's host name can't be resolved (%s). Check the target."},
 	} {
 		if !strings.Contains(why, known.sign) {
 			continue
@@ -153,7 +153,7 @@ func unreachable(why string) string {
 		}
 		return known.advice
 	}
-	return fmt.Sprintf("The service cannot be reached (%s). Check that it runs and that the target is right.", why)
+	return fmt.Sprintf("The service cannot be reached (%s). Check that it is running and that the target is correct.", why)
 }
 
 // innermost returns the innermost error message, without the layers that gRPC wraps around it.

@@ -57,9 +57,9 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 		}
 		reason := ""
 		if label[oursReread].GetBoolValue() {
-			reason = "A re-read was requested: the stream is read from the beginning."
+			reason = "A re-read was requested. The stream will be re-read from the beginning."
 		} else if lacking := selected[at].lacking(label[oursFields].GetListValue()); lacking != "" {
-			reason = fmt.Sprintf("The stored rows lack %s, which is now selected. The stream is re-read from the beginning.", lacking)
+			reason = fmt.Sprintf("The stored rows lack %s, which is now selected. The stream will be re-read from the beginning.", lacking)
 		}
 		if reason == "" {
 			plain := &structpb.Struct{Fields: maps.Clone(s.GetContent().GetFields())}

@@ -85,7 +85,7 @@ func (b bearer) read() (string, error) {
 	}
 	token = strings.TrimSpace(token)
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("the token is empty, or has characters that a header cannot hold: it must be one line of visible ASCII")
+		return "", errors.New("the token is empty or contains characters that a header can't carry: it must be one line of visible ASCII")
 	}
 	return token, nil
 }

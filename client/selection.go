@@ -39,7 +39,7 @@ func ParseFields(assignments []string) (map[string][]string, error) {
 	for _, a := range assignments {
 		pattern, list, found := strings.Cut(a, "=")
 		if !found || pattern == "" || list == "" {
-			return nil, fmt.Errorf("fields %q: write a stream, = and its fields with commas between, such as charges=id,amount", a)
+			return nil, fmt.Errorf("fields must have the form stream=field,field, such as charges=id,amount; got %q", a)
 		}
 		for field := range strings.SplitSeq(list, ",") {
 			fields[pattern] = append(fields[pattern], strings.TrimSpace(field))
@@ -105,7 +105,7 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 		}
 	}
 	if len(m.wrong) == 0 && len(selected) == 0 && len(catalog) > 0 {
-		m.complain("exclude", "It leaves no stream to read. Exclude fewer streams.")
+		m.complain("exclude", "This leaves no stream to read. Exclude fewer streams.")
 	}
 	if len(m.wrong) > 0 {
 		return nil, &Error{Code: codes.InvalidArgument, Failure: &connectorv1.Failure{
@@ -139,7 +139,7 @@ func (m *matcher) match(field, pattern string) []*connectorv1.Stream {
 		known = append(known, s.GetName())
 		matches, err := path.Match(pattern, s.GetName())
 		if err != nil {
-			m.complain(field, "%q is not a valid pattern. Write a name, with * for any letters, ? for one letter and [ab] for one of these.", pattern)
+			m.complain(field, "%q is not a valid pattern. Use a name in which * matches any characters, ? one character, and [ab] either a or b.", pattern)
 			return nil
 		}
 		if matches || pattern == s.GetName() {

@@ -78,7 +78,7 @@ func (c *Client) Forget(ctx context.Context, opts SyncOptions) (int, error) {
 	}
 	begun, err := opts.Destination.Begin(ctx, streams(r.chosen))
 	if err != nil {
-		return 0, fmt.Errorf("begin in the destination: %w", err)
+		return 0, fmt.Errorf("prepare the destination: %w", err)
 	}
 	labels, err := r.forget(ctx, begun.States)
 	names := map[string]bool{}
@@ -152,7 +152,7 @@ func (r *run) discover(ctx context.Context) error {
 func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error) {
 	begun, err := r.opts.Destination.Begin(ctx, streams(rest))
 	if err != nil {
-		return false, fmt.Errorf("begin in the destination: %w", err)
+		return false, fmt.Errorf("prepare the destination: %w", err)
 	}
 	r.notify(ctx, begun.Notices)
 	if r.opts.Reread && r.reads == 0 {

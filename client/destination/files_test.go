@@ -30,22 +30,22 @@ func TestCheckFiles(t *testing.T) {
 		name    string // with %s for the folder
 		want    string // the verdict and the start of the message of a finding
 	}{
-		"sqlite, new":      {nil, "sqlite:%s/a.db", "note it is not there yet"},
+		"sqlite, new":      {nil, "sqlite:%s/a.db", "note it doesn't exist yet"},
 		"sqlite, ours":     {func(t *testing.T, f string) { loadOne(t, "sqlite:"+f+"/a.db") }, "sqlite:%s/a.db", "ok "},
 		"sqlite, not ours": {func(t *testing.T, f string) { write(t, f+"/a.db", strings.Repeat("text ", 500)) }, "sqlite:%s/a.db", "problem %s/a.db is not a SQLite database"},
 		"sqlite, a device": {nil, "sqlite:/dev/null", "problem /dev/null is a device"},
-		"sqlite, appended": {func(t *testing.T, f string) { loadOne(t, "sqlite:"+f+"/a.db") }, "sqlite:%s/a.db?mode=append", "problem table charges was made without mode=append"},
+		"sqlite, appended": {func(t *testing.T, f string) { loadOne(t, "sqlite:"+f+"/a.db") }, "sqlite:%s/a.db?mode=append", "problem table charges was created without mode=append"},
 		"sqlite, locked":   {func(t *testing.T, f string) { hold(t, "sqlite:"+f+"/a.db") }, "sqlite:%s/a.db", "problem another sync is writing"},
-		"sqlite, nowhere":  {nil, "sqlite:%s/none/a.db", "problem there is no folder"},
-		"jsonl, new":       {nil, "jsonl:%s/new/lines", "note it is not there yet"},
+		"sqlite, nowhere":  {nil, "sqlite:%s/none/a.db", "problem folder"},
+		"jsonl, new":       {nil, "jsonl:%s/new/lines", "note it doesn't exist yet"},
 		"jsonl, ours":      {func(t *testing.T, f string) { loadOne(t, "jsonl:"+f) }, "jsonl:%s", "ok "},
-		"jsonl, a file":    {func(t *testing.T, f string) { write(t, f+"/a", "") }, "jsonl:%s/a", "problem %s/a is a file: name a folder"},
+		"jsonl, a file":    {func(t *testing.T, f string) { write(t, f+"/a", "") }, "jsonl:%s/a", "problem %s/a is a file: choose a folder"},
 		"jsonl, a loss": {func(t *testing.T, f string) {
 			loadOne(t, "jsonl:"+f)
 			if err := os.Remove(f + "/charges.jsonl"); err != nil {
 				t.Fatal(err)
 			}
-		}, "jsonl:%s", "note it is gone or shorter"},
+		}, "jsonl:%s", "note it is missing or shorter"},
 		"jsonl, locked": {func(t *testing.T, f string) { hold(t, "jsonl:"+f) }, "jsonl:%s", "problem another sync is writing"},
 	}
 	for name, test := range tests {

@@ -37,7 +37,7 @@ type Kinds []Kind
 type UnknownKindError struct{ kind, known string }
 
 func (e *UnknownKindError) Error() string {
-	return fmt.Sprintf("there is no destination of kind %q: write it as %s", e.kind, e.known)
+	return fmt.Sprintf("unknown kind of destination %q: use a name such as %s", e.kind, e.known)
 }
 
 // Examples returns one sample name per kind.
@@ -80,7 +80,7 @@ func (k Kinds) Check(ctx context.Context, name string, streams []*connectorv1.St
 		return nil, err
 	}
 	if kind.Check == nil {
-		return nil, fmt.Errorf("a destination of kind %q has no check", kind.Name)
+		return nil, fmt.Errorf("destinations of kind %q can't be checked", kind.Name)
 	}
 	findings, err := kind.Check(ctx, address, o, streams)
 	if err != nil {
@@ -115,7 +115,7 @@ func (k Kinds) parse(name string) (Kind, string, *Options, error) {
 	known := strings.Join(k.Examples(), " or ")
 	scheme, rest, found := strings.Cut(name, ":")
 	if !found {
-		return Kind{}, "", nil, fmt.Errorf("destination %q does not say of which kind it is: write it as %s", Redacted(name), known)
+		return Kind{}, "", nil, fmt.Errorf("destination %q doesn't start with a kind: use a name such as %s", Redacted(name), known)
 	}
 	i := k.index(scheme)
 	if i < 0 {
@@ -126,7 +126,7 @@ func (k Kinds) parse(name string) (Kind, string, *Options, error) {
 		return Kind{}, "", nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)
 	}
 	if address == "" {
-		return Kind{}, "", nil, fmt.Errorf("destination %q names no path: write it as %s", Redacted(name), k[i].Example)
+		return Kind{}, "", nil, fmt.Errorf("destination %q has no path: use a name such as %s", Redacted(name), k[i].Example)
 	}
 	return k[i], address, o, nil
 }

@@ -28,17 +28,17 @@ func TestOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	tests := map[string]struct{ destination, want string }{
-		"no kind":      {"stripe.db", "does not say of which kind it is: write it as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
-		"nothing":      {"", "write it as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
-		"unknown kind": {"mysql:x", `there is no destination of kind "mysql": write it as sqlite:stripe.db`},
-		"no path":      {"jsonl:", "names no path: write it as jsonl:folder"},
-		"option":       {"sqlite:a.db?color=red", `there is no option "color"`},
-		"choice":       {"sqlite:a.db?deletes=never", `option deletes is "never": write hard or soft`},
-		"twice":        {"sqlite:a.db?mode=append&mode=upsert", "option mode is there 2 times"},
-		"size":         {"jsonl:x?rotate=often", `option rotate is "often": write a size, such as 64MB`},
-		"compression":  {"jsonl:x?compress=rar", `there is no compression "rar": write gzip or zstd`},
-		"not of jsonl": {"jsonl:x?deletes=soft", `there is no option "deletes"`},
-		"both":         {"sqlite:a.db?deletes=soft&mode=append", "leave deletes=soft out"},
+		"no kind":      {"stripe.db", "doesn't start with a kind: use a name such as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
+		"nothing":      {"", "use a name such as sqlite:stripe.db or postgres://user@host/database or jsonl:folder"},
+		"unknown kind": {"mysql:x", `unknown kind of destination "mysql": use a name such as sqlite:stripe.db`},
+		"no path":      {"jsonl:", "has no path: use a name such as jsonl:folder"},
+		"option":       {"sqlite:a.db?color=red", `unknown option "color"`},
+		"choice":       {"sqlite:a.db?deletes=never", `option deletes must be hard or soft, got "never"`},
+		"twice":        {"sqlite:a.db?mode=append&mode=upsert", "option mode is set 2 times"},
+		"size":         {"jsonl:x?rotate=often", `option rotate must be a size such as 64MB, got "often"`},
+		"compression":  {"jsonl:x?compress=rar", `unknown compression "rar": use gzip or zstd`},
+		"not of jsonl": {"jsonl:x?deletes=soft", `unknown option "deletes"`},
+		"both":         {"sqlite:a.db?deletes=soft&mode=append", "remove deletes=soft"},
 		"a folder":     {"sqlite:" + t.TempDir(), "is a folder"},
 	}
 	for name, test := range tests {

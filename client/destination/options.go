@@ -25,7 +25,7 @@ func parseOptions(path string) (string, *Options, error) {
 	}
 	values, err := url.ParseQuery(path[i+1:])
 	if err != nil { // err quotes the options, which may hold a password
-		return "", nil, errors.New("its options cannot be understood: write them as ?name=value&name=value, with % as %25")
+		return "", nil, errors.New("its options are malformed: write them as ?name=value&name=value, with % escaped as %25")
 	}
 	return path[:i], &Options{values: values}, nil
 }
@@ -34,7 +34,7 @@ func parseOptions(path string) (string, *Options, error) {
 func (o *Options) Text(name string) string {
 	value := o.values.Get(name)
 	if len(o.values[name]) > 1 {
-		o.complain("option %s is there %d times: write it once", name, len(o.values[name]))
+		o.complain("option %s is set %d times: set it once", name, len(o.values[name]))
 	}
 	delete(o.values, name)
 	return value
@@ -44,7 +44,7 @@ func (o *Options) Text(name string) string {
 func (o *Options) Choice(name, first, second string) bool {
 	value := o.Text(name)
 	if value != "" && value != first && value != second {
-		o.complain("option %s is %q: write %s or %s", name, value, first, second)
+		o.complain("option %s must be %s or %s, got %q", name, first, second, value)
 	}
 	return value == second
 }
@@ -57,7 +57,7 @@ func (o *Options) Size(name string) int64 {
 	}
 	size, err := humanize.ParseBytes(value)
 	if err != nil || size == 0 || size > 1<<60 {
-		o.complain("option %s is %q: write a size, such as 64MB", name, value)
+		o.complain("option %s must be a size such as 64MB, got %q", name, value)
 	}
 	return int64(size)
 }
@@ -80,7 +80,7 @@ func (o *Options) Err() error { return errors.Join(o.problems...) }
 // Done is like Err, and also reports the options that were not taken.
 func (o *Options) Done() error {
 	for _, name := range slices.Sorted(maps.Keys(o.values)) {
-		o.complain("there is no option %q for this kind of destination", name)
+		o.complain("unknown option %q for this kind of destination", name)
 	}
 	return o.Err()
 }

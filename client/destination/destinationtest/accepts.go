@@ -38,7 +38,7 @@ func acceptedBy(t *testing.T, s Subject, mode Mode) accepts {
 	}
 	accepted := accepts(begun.AcceptedOperations)
 	if !accepted.takes(upsert) {
-		t.Errorf("it accepts %v, without UPSERT", accepted)
+		t.Errorf("it accepts %v, which does not include UPSERT", accepted)
 	}
 	return accepted
 }

@@ -165,7 +165,7 @@ func Run(t *testing.T, s Subject) {
 		}
 		if second, err := s.Open(place, s.Modes[0]); err == nil {
 			_ = second.Close()
-			t.Error("a second Open succeeded while the first was not closed")
+			t.Error("a second Open succeeded while the first destination was still open")
 		}
 		if err := first.Close(); err != nil {
 			t.Error(err)
@@ -199,7 +199,7 @@ func cutOff(t *rapid.T, s Subject, place string, mode Mode) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want(lanes, mode), named(rows, mode)); diff != "" {
-		t.Fatalf("rows differ from those of an undisturbed sync (-want +got):\n%s", diff)
+		t.Fatalf("rows differ from those of an uninterrupted sync (-want +got):\n%s", diff)
 	}
 }
 
@@ -270,7 +270,7 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 		t.Fatal(err)
 	}
 	for _, n := range begun.Notices {
-		t.Fatalf("nothing was disturbed, and it says of %s: %s", n.Stream, n.Message)
+		t.Fatalf("nothing was changed, but got a notice about %s: %s", n.Stream, n.Message)
 	}
 	got := map[string]int{}
 	for _, s := range begun.States {
@@ -278,10 +278,10 @@ func resume(t *rapid.T, d client.Destination, lanes []*lane) {
 	}
 	for _, l := range lanes {
 		if key := Key(l.stream, l.account, ""); got[key] != l.saved {
-			t.Fatalf("state of %q says %d, want %d", key, got[key], l.saved)
+			t.Fatalf("state of %q is %d, want %d", key, got[key], l.saved)
 		}
 		if l.accepts != nil && !slices.Equal(l.accepts, begun.AcceptedOperations) {
-			t.Fatalf("accepted operations are %v, and were %v", begun.AcceptedOperations, l.accepts)
+			t.Fatalf("accepted operations are %v, but were %v", begun.AcceptedOperations, l.accepts)
 		}
 		l.accepts = accepts(begun.AcceptedOperations)
 		l.next = l.saved

@@ -20,14 +20,14 @@ func grow(t *testing.T, s Subject) {
 		`{"count":1,"huge":9007199254740993,"id":"a","nest":{"a":1},"new":{"b":[2]},"paid":true,"size":2}`,
 		`{"count":1.5,"id":"b","name":"n'","nest":"text","paid":"no","size":"large"}`)
 	if n, err := s.Extra(place); err != nil || n != 2 {
-		t.Fatalf("%d rows, %v, hold something without a column: want 2", n, err)
+		t.Fatalf("%d rows, %v, hold a value without a column, want 2", n, err)
 	}
 	load(t, s, place, `{"id":{"type":"string"},"count":{"type":"number"},"size":{"type":["integer","string"]},
 "paid":{"type":["boolean","string"]},"huge":{"type":"number"},"nest":{"anyOf":[{"type":"object"},{"type":"string"}]},
 "new":{"type":"object"},"name":{"type":"string"}}`,
 		`{"count":0.5,"huge":1,"id":"c","name":"c","new":{},"paid":false,"size":"s"}`)
 	if n, err := s.Extra(place); err != nil || n != 0 {
-		t.Errorf("%d rows, %v, hold something without a column: want none", n, err)
+		t.Errorf("%d rows, %v, hold a value without a column, want none", n, err)
 	}
 	rows, err := s.Rows(place, Replace)
 	if err != nil {

@@ -32,7 +32,7 @@ func lost(t *testing.T, s Subject, mode Mode) {
 			lose(t, h.place)
 			err := h.try(1, 20, 25)
 			if _, interrupted := errors.AsType[*client.Interruption](err); err != nil && !interrupted {
-				t.Fatalf("the commit failed for good: %v", err)
+				t.Fatalf("the commit failed permanently: %v", err)
 			}
 			h.begin()
 			h.wantLost()
@@ -53,7 +53,7 @@ func altered(t *testing.T, s Subject, mode Mode) {
 			h.close()
 			h.open()
 			if got := h.states(); len(got) != 2 {
-				t.Errorf("states of %v are left, want both: %v", got, h.begun.Notices)
+				t.Errorf("states of %v remain, want both: %v", got, h.begun.Notices)
 			}
 			h.commit(3, 0, 30)
 			h.wantRows(30)
@@ -126,7 +126,7 @@ func (h *history) wantLost() {
 	h.t.Helper()
 	const stream = "charges"
 	if got := h.states(); !slices.Equal(got, []string{Streams()[1].GetName()}) {
-		h.t.Errorf("states of %q are left, want that of the other stream alone", got)
+		h.t.Errorf("states of %q remain, want only that of the other stream", got)
 	}
 	if !slices.ContainsFunc(h.begun.Notices, func(n client.Notice) bool { return n.Stream == stream && n.Message != "" }) {
 		h.t.Errorf("got notices %v, want one for %s", h.begun.Notices, stream)

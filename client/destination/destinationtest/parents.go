@@ -72,7 +72,7 @@ func parents(t *testing.T, s Subject, mode Mode) {
 				for _, id := range test.left {
 					versions := got[Key(stream, "", id)]
 					if len(versions) == 0 || versions[len(versions)-1][0] != '{' {
-						t.Errorf("%s has the versions %q, want it to be there", id, versions)
+						t.Errorf("%s has the versions %q, want it to exist", id, versions)
 					}
 				}
 			})

@@ -29,10 +29,10 @@ func setAside(t *testing.T, s Subject, mode Mode) {
 			}
 			both := []string{"charges/id_c", "charges/id_e"}
 			if commit(0, 10); !slices.Equal(named, both) {
-				t.Errorf("refused are %q, want %q", named, both)
+				t.Errorf("refused %q, want %q", named, both)
 			}
 			if commit(0, 4); !slices.Equal(named, both[:1]) { // again, without the other one
-				t.Errorf("refused are %q, want %q", named, both[:1])
+				t.Errorf("refused %q, want %q", named, both[:1])
 			}
 			h.close()
 			h.open()
@@ -81,6 +81,6 @@ func wantRefused(t *testing.T, begun client.Beginning, want []string) {
 	}
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("still refused are %q, want %q", got, want)
+		t.Errorf("still refused %q, want %q", got, want)
 	}
 }

@@ -42,7 +42,7 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 			}
 			state := &connectorv1.StreamState{Stream: e.Stream, Account: e.Account, Content: &structpb.Struct{}}
 			if err := protojson.Unmarshal(e.State, state.GetContent()); err != nil {
-				return begun, fmt.Errorf("state of %s in %s is not a JSON object: remove its \"state\" to read the stream again, "+
+				return begun, fmt.Errorf("state of %s in %s is not a JSON object: remove its \"state\" to re-read the stream, "+
 					"or choose another folder", e.Stream, d.ledger.path)
 			}
 			begun.States = append(begun.States, state)
@@ -59,7 +59,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 		return "", err
 	}
 	if reason != "" {
-		e.State, reason = nil, reason+" The stream is read again from the beginning."
+		e.State, reason = nil, reason+" The stream will be re-read from the beginning."
 		if err := d.ledger.write(); err != nil {
 			return "", err
 		}
@@ -105,7 +105,7 @@ func (d *Destination) another(e *entry) error {
 // ready adds an entry for the files of k unless the ledger has one, and reports whether it did.
 func (d *Destination) ready(k key) (added bool, err error) {
 	if !d.begun[k.stream] {
-		return false, fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", k.stream)
+		return false, fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", k.stream)
 	}
 	if d.ledger.find(k) != nil {
 		return false, nil
@@ -121,7 +121,7 @@ func (d *Destination) ready(k key) (added bool, err error) {
 func (d *Destination) vacant(file string) error {
 	path := filepath.Join(d.folder, file)
 	if info, err := d.root.Stat(file); err == nil && info.Size() > 0 {
-		return fmt.Errorf("%s is there and was not written by a sync: move it away, or choose another folder", path)
+		return fmt.Errorf("%s exists and was not written by a sync: move it away, or choose another folder", path)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 		return err == nil
 	}
 	_, err := opts.Compression.suffix()
-	if !found("understand the options", err) || !found("name a folder", checkFolder(folder)) {
+	if !found("parse the options", err) || !found("check the path", checkFolder(folder)) {
 		return findings, ctx.Err()
 	}
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
@@ -33,7 +33,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 			parent = filepath.Dir(parent)
 		}
 		if found("write to folder "+parent, disk.Writable(parent)) {
-			findings = append(findings, client.Finding{Subject: folder, Verdict: client.FindingNote, Message: "it is not there yet: the first sync makes it"})
+			findings = append(findings, client.Finding{Subject: folder, Verdict: client.FindingNote, Message: "it doesn't exist yet: the first sync creates it"})
 		}
 		return findings, ctx.Err()
 	}
@@ -41,7 +41,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 		return findings, ctx.Err()
 	}
 	lock, err := filelock.Acquire(filepath.Join(folder, "_lock"))
-	if !found("have "+folder+" for one sync alone", err) {
+	if !found("lock "+folder, err) {
 		return findings, ctx.Err()
 	}
 	defer func() { _ = lock.Release() }()
@@ -54,7 +54,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 			info, err := os.Stat(filepath.Join(folder, f.File))
 			if f.Size > 0 && (err != nil || info.Size() < f.Size) {
 				findings = append(findings, client.Finding{Subject: "file " + f.File, Verdict: client.FindingNote,
-					Message: "it is gone or shorter than the last sync left it: stream " + e.Stream + " will be read again from the beginning"})
+					Message: "it is missing or shorter than the last sync left it: stream " + e.Stream + " will be re-read from the beginning"})
 			}
 		}
 	}

@@ -227,7 +227,7 @@ func appendLine(b []byte, batch *connectorv1.RecordBatch, record *connectorv1.Re
 	case connectorv1.Operation_OPERATION_DELETE_MATCHING:
 		b = append(b, `"DELETE_MATCHING"`...)
 	default:
-		return nil, fmt.Errorf("record of %s has operation %s, which this version does not know: update it",
+		return nil, fmt.Errorf("record of %s has operation %s, which this version doesn't support: upgrade this program",
 			batch.GetStream(), record.GetOperation())
 	}
 	if at := record.GetAsOf(); at != nil {

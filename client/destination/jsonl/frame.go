@@ -28,7 +28,7 @@ func (c Compression) suffix() (string, error) {
 	case Zstd:
 		return ".zst", nil
 	}
-	return "", fmt.Errorf("there is no compression %q: write gzip or zstd", string(c))
+	return "", fmt.Errorf("unknown compression %q: use gzip or zstd", string(c))
 }
 
 // packer compresses lines. Each result is a complete gzip member or zstd frame, so files can be truncated between them.

@@ -75,7 +75,7 @@ func Open(folder string, opts Options) (*Destination, error) {
 // checkFolder returns an error if the path exists and is not a folder.
 func checkFolder(folder string) error {
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is %s: name a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
+		return fmt.Errorf("%s is %s: choose a folder", folder, cmp.Or(disk.Kind(info.Mode()), "a file"))
 	}
 	return nil
 }

@@ -311,11 +311,11 @@ func TestRefuses(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")
 		write(t, path, "")
 		_, err := jsonl.Open(path, jsonl.Options{})
-		wantError(t, err, "is a file: name a folder")
+		wantError(t, err, "is a file: choose a folder")
 	})
 	t.Run("a device", func(t *testing.T) {
 		_, err := jsonl.Open(os.DevNull, jsonl.Options{})
-		wantError(t, err, "is a device: name a folder")
+		wantError(t, err, "is a device: choose a folder")
 	})
 	t.Run("another program's state", func(t *testing.T) {
 		folder := t.TempDir()

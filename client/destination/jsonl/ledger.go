@@ -56,7 +56,7 @@ func readLedger(path string) (*ledger, error) {
 		return nil, fmt.Errorf("%s is not a state file of this program: choose another folder: %w", path, err)
 	}
 	if l.Version != ledgerVersion {
-		return nil, fmt.Errorf("%s has version %d and this program knows version %d: choose another folder, or update it",
+		return nil, fmt.Errorf("%s has version %d, but this program supports version %d: choose another folder, or upgrade the program",
 			path, l.Version, ledgerVersion)
 	}
 	return l, nil

@@ -65,7 +65,7 @@ func (d *Destination) compare(name string, least, most int64, tail string) (reas
 	for n := 2; d.exists(aside); n++ {
 		aside = fmt.Sprintf("%s.changed%d", name, n)
 	}
-	return fmt.Sprintf("File %s is not as the last sync left it: something else changed it. It is %s now.", path, filepath.Base(aside)),
+	return fmt.Sprintf("File %s was changed since the last sync. It has been renamed to %s.", path, filepath.Base(aside)),
 		d.root.Rename(name, aside)
 }
 

@@ -20,7 +20,7 @@ const connectTimeout = 20 * time.Second
 
 // errUnparsable is the error for an address that can't be parsed. It doesn't quote the address, since any part of it may
 // belong to a password.
-var errUnparsable = errors.New("the address of the database cannot be understood: write it as " +
+var errUnparsable = errors.New("the database address is malformed: write it as " +
 	"postgres://user@host:5432/database, with the characters @ : / ? # % and space in a password escaped as %40 %3A %2F %3F %23 %25 %20")
 
 // withoutEffect lists parameters of libpq that are ignored here, so that an address that works in psql works as it is.
@@ -29,19 +29,19 @@ var withoutEffect = []string{"keepalives", "keepalives_idle", "keepalives_interv
 
 // foreign maps parameters of other drivers to what to write instead.
 var foreign = map[string]string{
-	"pgbouncer": "it belongs to Prisma", "connection_limit": "it belongs to Prisma", "pool_timeout": "it belongs to Prisma",
-	"socket_timeout": "it belongs to Prisma", "statement_cache_size": "it belongs to Prisma",
-	"currentSchema": "it belongs to JDBC; write schema=NAME instead", "currentschema": "it belongs to JDBC; write schema=NAME instead",
-	"prepareThreshold": "it belongs to JDBC", "reWriteBatchedInserts": "it belongs to JDBC", "sslfactory": "it belongs to JDBC",
-	"ssl": "write sslmode=require instead", "sslcrl": "revocation lists are not supported", "sslcrldir": "revocation lists are not supported",
-	"ssl_min_protocol_version": "it is not supported, and TLS 1.2 is the least", "ssl_max_protocol_version": "it is not supported",
-	"requirepeer": "it is not supported", "gsslib": "it is not supported",
-	"pool_max_conns": "a sync uses one connection", "pool_size": "a sync uses one connection", "max_overflow": "it belongs to SQLAlchemy",
-	"binary_parameters": "it belongs to lib/pq", "target_server_type": "write target_session_attrs=primary instead",
-	"targetServerType": "write target_session_attrs=primary instead",
-	"schema":           "write it at the end instead, as in postgres:service=NAME?schema=stripe",
-	"deletes":          "write it at the end instead, as in postgres:service=NAME?deletes=soft",
-	"mode":             "write it at the end instead, as in postgres:service=NAME?mode=append",
+	"pgbouncer": "used only by Prisma", "connection_limit": "used only by Prisma", "pool_timeout": "used only by Prisma",
+	"socket_timeout": "used only by Prisma", "statement_cache_size": "used only by Prisma",
+	"currentSchema": "used only by JDBC; use schema=NAME instead", "currentschema": "used only by JDBC; use schema=NAME instead",
+	"prepareThreshold": "used only by JDBC", "reWriteBatchedInserts": "used only by JDBC", "sslfactory": "used only by JDBC",
+	"ssl": "use sslmode=require instead", "sslcrl": "revocation lists are not supported", "sslcrldir": "revocation lists are not supported",
+	"ssl_min_protocol_version": "not supported; the minimum is TLS 1.2", "ssl_max_protocol_version": "not supported",
+	"requirepeer": "not supported", "gsslib": "not supported",
+	"pool_max_conns": "a sync uses one connection", "pool_size": "a sync uses one connection", "max_overflow": "used only by SQLAlchemy",
+	"binary_parameters": "used only by lib/pq", "target_server_type": "use target_session_attrs=primary instead",
+	"targetServerType": "use target_session_attrs=primary instead",
+	"schema":           "put it at the end instead, as in postgres:service=NAME?schema=stripe",
+	"deletes":          "put it at the end instead, as in postgres:service=NAME?deletes=soft",
+	"mode":             "put it at the end instead, as in postgres:service=NAME?mode=append",
 }
 
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
@@ -82,10 +82,10 @@ func parse(address string) (*pgx.ConnConfig, error) {
 			continue
 		}
 		if name == "gssencmode" {
-			return nil, errors.New("the address asks for gssencmode=require, and encryption by GSSAPI is not supported: leave it out, and use TLS")
+			return nil, errors.New("gssencmode=require in the address is not supported: remove it, and use TLS")
 		}
 		if why, ok := foreign[name]; ok {
-			return nil, fmt.Errorf("the address has the parameter %s: leave it out (%s)", name, why)
+			return nil, fmt.Errorf("the address has the parameter %s: remove it (%s)", name, why)
 		}
 	}
 	config.RuntimeParams["application_name"] = "stripe-connector"
@@ -121,7 +121,7 @@ func stranded(rest string) bool {
 // wrongSetting returns the error for an address that the driver rejects. The driver's own error repeats the address.
 func wrongSetting(err error) error {
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("the file %s, which sslrootcert, sslcert, sslkey or passfile names, cannot be read: check its path and "+
+		return fmt.Errorf("the file %s, named by sslrootcert, sslcert, sslkey or passfile, can't be read: check its path and "+
 			"permissions: %w", file.Path, file.Err)
 	}
 	said := err.Error()
@@ -139,19 +139,19 @@ func wrongSetting(err error) error {
 // wrong maps the driver's errors about settings to sentences.
 var wrong = []struct{ said, sentence string }{
 	{"failed to parse", errUnparsable.Error()}, // first, since the rest of the driver's error is the user's text
-	{"invalid port", "the port in the address is not a number from 1 to 65535, or a : / ? # or % in the password is not escaped, " +
+	{"invalid port", "the port in the address is not a number between 1 and 65535, or a : / ? # or % in the password is not escaped, " +
 		"such as %3A for :"},
-	{"sslmode is invalid", "sslmode in the address is none of disable, allow, prefer, require, verify-ca and verify-full"},
-	{"sslcertmode", "sslcertmode in the address is none of disable, allow and require"},
-	{"unable to add CA", "the file that sslrootcert names holds no certificate in PEM format"},
-	{"load cert", "the files that sslcert and sslkey name are no pair of a certificate and its key in PEM format"},
-	{`both "sslcert"`, "the address needs both sslcert and sslkey, a certificate and its key, or neither"},
-	{"sslkey", "the file that sslkey names holds no key in PEM format, or is encrypted and sslpassword is wrong"},
-	{"connect_timeout", "connect_timeout in the address is not a number of seconds"},
-	{"target_session_attrs", "target_session_attrs in the address is none of any, read-write, read-only, primary, standby and prefer-standby"},
-	{"channel_binding", "channel_binding in the address is none of disable, prefer and require"},
-	{"failed to read service", "the service that the address or PGSERVICE names is not in the service file, which is ~/.pg_service.conf or PGSERVICEFILE"},
-	{"port numbers", "the address has a list of hosts and another number of ports: write one port, or one for each host"},
-	{"protocol_version", "min_protocol_version and max_protocol_version must be 3.0 or 3.2, and the first not above the second"},
-	{"require_auth", "require_auth in the address is no list of authentication methods"},
+	{"sslmode is invalid", "sslmode in the address must be disable, allow, prefer, require, verify-ca or verify-full"},
+	{"sslcertmode", "sslcertmode in the address must be disable, allow or require"},
+	{"unable to add CA", "the file named by sslrootcert contains no PEM certificate"},
+	{"load cert", "the files named by sslcert and sslkey are not a PEM certificate and its key"},
+	{`both "sslcert"`, "sslcert and sslkey must be set together: a certificate and its key"},
+	{"sslkey", "the file named by sslkey contains no PEM key, or is encrypted and sslpassword is wrong"},
+	{"connect_timeout", "connect_timeout in the address must be a number of seconds"},
+	{"target_session_attrs", "target_session_attrs in the address must be any, read-write, read-only, primary, standby or prefer-standby"},
+	{"channel_binding", "channel_binding in the address must be disable, prefer or require"},
+	{"failed to read service", "the service named by the address or PGSERVICE is not in the service file (~/.pg_service.conf or PGSERVICEFILE)"},
+	{"port numbers", "the numbers of hosts and ports in the address differ: set one port, or one for each host"},
+	{"protocol_version", "min_protocol_version and max_protocol_version must be 3.0 or 3.2, and the first must not exceed the second"},
+	{"require_auth", "require_auth in the address must be a list of authentication methods"},
 }

@@ -48,20 +48,20 @@ func TestParseRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for address, want := range map[string]string{
-		"postgres://me@h/db?pgbouncer=true":                              "parameter pgbouncer: leave it out (it belongs to Prisma)",
-		"postgres://me@h/db?connection_limit=1":                          "parameter connection_limit: leave it out",
-		"postgres://me@h/db?currentSchema=x":                             "parameter currentSchema: leave it out (it belongs to JDBC; write schema=NAME instead)",
+		"postgres://me@h/db?pgbouncer=true":                              "parameter pgbouncer: remove it (used only by Prisma)",
+		"postgres://me@h/db?connection_limit=1":                          "parameter connection_limit: remove it",
+		"postgres://me@h/db?currentSchema=x":                             "parameter currentSchema: remove it (used only by JDBC; use schema=NAME instead)",
 		"postgres://me@h/db?gssencmode=require":                          "gssencmode=require",
-		"postgres://me@h/db?sslrootcert=/nowhere/ca.pem&sslmode=require": "the file /nowhere/ca.pem, which sslrootcert, sslcert, sslkey or passfile names, cannot be read",
-		"postgres://me@h/db?sslmode=require&sslrootcert=" + garbage:      "holds no certificate in PEM format",
-		"postgres://me@h/db?sslmode=perhaps":                             "sslmode in the address is none of disable",
-		"postgres://me@h/db?sslcert=/x":                                  "needs both sslcert and sslkey",
-		"postgres://me@h/db?connect_timeout=soon":                        "connect_timeout in the address is not a number",
-		"postgres://me@h/db?target_session_attrs=best":                   "target_session_attrs in the address is none of",
+		"postgres://me@h/db?sslrootcert=/nowhere/ca.pem&sslmode=require": "the file /nowhere/ca.pem, named by sslrootcert, sslcert, sslkey or passfile, can't be read",
+		"postgres://me@h/db?sslmode=require&sslrootcert=" + garbage:      "contains no PEM certificate",
+		"postgres://me@h/db?sslmode=perhaps":                             "sslmode in the address must be disable",
+		"postgres://me@h/db?sslcert=/x":                                  "sslcert and sslkey must be set together",
+		"postgres://me@h/db?connect_timeout=soon":                        "connect_timeout in the address must be a number",
+		"postgres://me@h/db?target_session_attrs=best":                   "target_session_attrs in the address must be any",
 		"postgres://me@h:port/db":                                        "the port in the address is not a number",
-		"postgres://me@h/db?service=nowhere":                             "the service that the address or PGSERVICE names",
-		"postgres:host=h dbname=db schema=s":                             "write it at the end instead, as in postgres:service=NAME?schema=stripe",
-		"postgres:nonsense":                                              "cannot be understood",
+		"postgres://me@h/db?service=nowhere":                             "the service named by the address or PGSERVICE",
+		"postgres:nonsense":                                              "is malformed",
+		"postgres:host=h dbname=db schema=s":                             "put it at the end instead, as in postgres:service=NAME?schema=stripe",
 	} {
 		if _, err := parse(address); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "password (") {
 			t.Errorf("%s: got %v, want something with %q", address, err, want)

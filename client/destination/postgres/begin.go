@@ -53,7 +53,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 		}
 	}
 	if begun.Refused, err = d.retry(ctx, names); err != nil {
-		return begun, fmt.Errorf("try refused records again: %w", d.explain(ctx, err))
+		return begun, fmt.Errorf("retry refused records: %w", d.explain(ctx, err))
 	}
 	begun.States, err = d.states(ctx, names)
 	begun.Notices = d.notices

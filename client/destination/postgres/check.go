@@ -28,7 +28,7 @@ var errRolledBack = errors.New("rolled back")
 func Check(ctx context.Context, address string, opts Options, streams []*connectorv1.Stream) ([]client.Finding, error) {
 	d, err := newDestination(address, opts)
 	if err != nil {
-		return []client.Finding{{Subject: "understand the destination", Verdict: client.FindingProblem, Message: err.Error()}}, nil
+		return []client.Finding{{Subject: "parse the destination", Verdict: client.FindingProblem, Message: err.Error()}}, nil
 	}
 	c := &checkup{Destination: d}
 	err = d.connect(ctx)
@@ -44,7 +44,7 @@ func Check(ctx context.Context, address string, opts Options, streams []*connect
 		err = c.tables(ctx, streams)
 	}
 	if err != nil && ctx.Err() == nil {
-		c.found("ask the catalog", d.explain(ctx, err))
+		c.found("query the catalog", d.explain(ctx, err))
 	}
 	return c.findings, ctx.Err()
 }
@@ -66,7 +66,7 @@ func (c *checkup) note(subject, message string, remedy ...string) {
 // session reports on anything between the sync and the database, and on settings of the role and the database.
 func (c *checkup) session(ctx context.Context) error {
 	if c.backend.pooled {
-		c.note("pooler", "a pooler in session mode stands between: a sync keeps one of its connections from its beginning to its end")
+		c.note("pooler", "the connection goes through a pooler in session mode: each sync occupies one of its connections throughout")
 	}
 	answer, err := c.conn.Query(ctx, `SELECT DISTINCT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
 WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
@@ -184,7 +184,7 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 	if errors.Is(err, errRolledBack) {
 		err = nil
 	}
-	c.found(fmt.Sprintf("create what is missing in schema %s", c.schema), err)
+	c.found(fmt.Sprintf("create missing objects in schema %s", c.schema), err)
 	return nil
 }
 
@@ -201,7 +201,7 @@ func (c *checkup) existing(ctx context.Context, t *table, now found) error {
 		return err
 	}
 	for _, column := range required {
-		c.found("table "+t.Name, fmt.Errorf("column %s must not be NULL, and a sync does not fill it: give it a default or drop NOT NULL", column),
+		c.found("table "+t.Name, fmt.Errorf("column %s must not be NULL, but syncs never set it: give it a default or drop NOT NULL", column),
 			fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …", t.qualified(), rows.Quote(column)))
 	}
 	answer, err = c.conn.Query(ctx, `SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D'

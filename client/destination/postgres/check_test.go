@@ -25,14 +25,14 @@ func TestCheck(t *testing.T) {
 		want   []string // parts of the findings
 		fails  bool
 	}{
-		"nothing there": {want: []string{"ok connect to schema", "ok privileges of user", "ok create what is missing"}},
-		"no schema":     {before: []string{"DROP SCHEMA ROLE_NAME CASCADE"}, want: []string{"problem privileges of user", "GRANT CREATE ON DATABASE postgres TO ROLE_NAME", "problem create what is missing"}, fails: true},
+		"nothing there": {want: []string{"ok connect to schema", "ok privileges of user", "ok create missing objects"}},
+		"no schema":     {before: []string{"DROP SCHEMA ROLE_NAME CASCADE"}, want: []string{"problem privileges of user", "GRANT CREATE ON DATABASE postgres TO ROLE_NAME", "problem create missing objects"}, fails: true},
 		"no create":     {before: []string{"ALTER SCHEMA ROLE_NAME OWNER TO tester", "GRANT USAGE ON SCHEMA ROLE_NAME TO ROLE_NAME"}, want: []string{"GRANT CREATE ON SCHEMA ROLE_NAME TO ROLE_NAME"}, fails: true},
 		"settings":      {before: []string{"ALTER ROLE ROLE_NAME SET statement_timeout = '30s'", "ALTER ROLE ROLE_NAME SET client_encoding = 'LATIN1'"}, want: []string{"note setting statement_timeout: the role or the database sets statement_timeout = 30s; a sync sets 0", "note setting client_encoding"}},
 		"a column":      {before: []string{"CREATE TABLE ROLE_NAME.charges (id text NOT NULL, _account text NOT NULL, _generation bigint, _as_of timestamptz, _event_id text, _extra json, _synced_at timestamptz, PRIMARY KEY (id, _account))", "ALTER TABLE ROLE_NAME.charges OWNER TO ROLE_NAME"}, want: []string{`note table charges: a sync will change it`, `ADD COLUMN "n" bigint`}},
 		"must not be NULL": {before: []string{"CREATE TABLE ROLE_NAME.charges (id text NOT NULL, n bigint, mine date NOT NULL, _account text NOT NULL, _generation bigint, _as_of timestamptz, _event_id text, _extra json, _synced_at timestamptz, PRIMARY KEY (id, _account), CHECK (n > 0))", "ALTER TABLE ROLE_NAME.charges OWNER TO ROLE_NAME"},
 			want: []string{"problem table charges: column mine must not be NULL", "SET DEFAULT", "note table charges: records that constraint charges_n_check rejects are set aside"}, fails: true},
-		"of something else": {before: []string{"CREATE TABLE ROLE_NAME.charges (id text)", "ALTER TABLE ROLE_NAME.charges OWNER TO ROLE_NAME"}, want: []string{"problem table charges: table charges in schema", "was made by something else"}, fails: true},
+		"of something else": {before: []string{"CREATE TABLE ROLE_NAME.charges (id text)", "ALTER TABLE ROLE_NAME.charges OWNER TO ROLE_NAME"}, want: []string{"problem table charges: table charges in schema", "was not created by a sync"}, fails: true},
 	}
 	n := 0
 	for name, test := range tests {

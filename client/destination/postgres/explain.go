@@ -89,21 +89,21 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 	case "53200": // out_of_memory
 		return fmt.Errorf("the server of %s is out of memory: lower work_mem or give it more, and sync again: %s", d.where, said)
 	case "53300": // too_many_connections
-		return fmt.Errorf("the server of %s has no connection left: raise max_connections or the limit of user %s, or end sessions that "+
+		return fmt.Errorf("the server of %s has no connections left: raise max_connections or the limit of user %s, or end sessions that "+
 			"are idle: %s", d.where, d.config.User, said)
 	case "40001", "40P01":
 		return fmt.Errorf("another session changed the same rows of %s at the same time: %s", d.where, said)
 	case "42P16", "2BP01", "0A000": // for example, a view depends on a column
-		return fmt.Errorf("a table in %s cannot be changed as its stream's schema did; drop what depends on it, sync, and "+
-			"create it again: %s", d.where, said)
+		return fmt.Errorf("a table in %s can't follow its stream's changed schema; drop what depends on it, sync, and "+
+			"re-create it: %s", d.where, said)
 	case "23502": // not_null_violation
-		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, and a sync does not fill it: give it a default (ALTER TABLE "+
+		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, but syncs never set it: give it a default (ALTER TABLE "+
 			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, said)
 	case "57014": // query_canceled
 		return fmt.Errorf("an administrator or a timeout cancelled a statement in %s: %s", d.where, said)
 	case "42P01", "42703", "3F000", "42883": // undefined_table, undefined_column, invalid_schema_name, undefined_function
 		if failure.Where != "" {
-			return fmt.Errorf("a trigger on a table in %s fails: repair it, or drop it: %s: %s", d.where, origin(failure), said)
+			return fmt.Errorf("a trigger on a table in %s failed: fix it, or drop it: %s: %s", d.where, origin(failure), said)
 		}
 		return fmt.Errorf("a table, a column or the schema was dropped or renamed while a sync was writing to %s: sync again: %s", d.where, said)
 	case "58030", "58P01": // io_error, undefined_file
@@ -114,19 +114,19 @@ func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) err
 		if failure.ColumnName != "" || failure.TableName != "" {
 			said += " in column " + failure.ColumnName + " of table " + failure.TableName
 		}
-		return fmt.Errorf("%s does not accept a value: this is a bug, please report it: %s", d.where, said)
+		return fmt.Errorf("%s rejected a value: this is a bug, please report it: %s", d.where, said)
 	case "23": // integrity_constraint_violation
-		return fmt.Errorf("constraint %s of table %s in %s rejects a row: drop the constraint, or make it accept what Stripe holds: %s",
+		return fmt.Errorf("constraint %s of table %s in %s rejected a row: drop the constraint, or make it accept what Stripe has: %s",
 			failure.ConstraintName, failure.TableName, d.where, said)
 	case "53": // insufficient_resources
-		return fmt.Errorf("the server of %s has no room left: make some and sync again: %s", d.where, said)
+		return fmt.Errorf("the server of %s has no space left: free some, then sync again: %s", d.where, said)
 	case "54": // program_limit_exceeded
-		return fmt.Errorf("a row is too large for table %s in %s or one of its indexes: drop the index that is not a sync's: %s",
+		return fmt.Errorf("a row is too large for table %s in %s or one of its indexes: drop any index that a sync didn't create: %s",
 			failure.TableName, d.where, said)
 	case "57": // operator_intervention
-		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one was: %s", d.where, said)
+		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one stopped: %s", d.where, said)
 	case "P0": // raise_exception: its message is written by the user, and may contain values
-		return fmt.Errorf("a trigger on a table in %s rejects a row: change the trigger: %s (SQLSTATE %s)", d.where, origin(failure), failure.Code)
+		return fmt.Errorf("a trigger on a table in %s rejected a row: change the trigger: %s (SQLSTATE %s)", d.where, origin(failure), failure.Code)
 	}
 	return fmt.Errorf("%s: %s", d.where, said)
 }
@@ -145,7 +145,7 @@ func (d *Destination) lost(ctx context.Context, err error) error {
 	if _, timeout := errors.AsType[net.Error](err); !timeout && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "EOF") {
 		return err // another error closed the connection
 	}
-	return &client.Interruption{Err: fmt.Errorf("the connection to %s was lost: check that the server runs and the network is up: %w", d.where, err)}
+	return &client.Interruption{Err: fmt.Errorf("the connection to %s was lost: check that the server is running and the network is up: %w", d.where, err)}
 }
 
 // unreachable returns the error for a failed connection to the database.
@@ -162,11 +162,11 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 		return fmt.Errorf("%s: %s: %w", where, sentence, innermost(err))
 	}
 	if said := err.Error(); strings.Contains(said, "body length") || strings.Contains(said, "unexpected message") {
-		return fmt.Errorf("what answers at %s:%d does not speak PostgreSQL's protocol: check host and port: %w", config.Host, config.Port, innermost(err))
+		return fmt.Errorf("the server at %s:%d does not speak PostgreSQL's protocol: check host and port: %w", config.Host, config.Port, innermost(err))
 	}
-	explained := fmt.Errorf("%s cannot be reached: check that it runs and that host and port are right: %w", where, innermost(err))
+	explained := fmt.Errorf("%s can't be reached: check that it is running and that host and port are correct: %w", where, innermost(err))
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		explained = fmt.Errorf("%s cannot be reached: there is no host of this name: check its spelling: %w", where, innermost(err))
+		explained = fmt.Errorf("%s can't be reached, because the host name can't be resolved: check its spelling: %w", where, innermost(err))
 	}
 	return &client.Interruption{Err: explained}
 }
@@ -182,24 +182,24 @@ func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error
 		return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass), that the role "+
 			"has LOGIN, and that pg_hba.conf admits it from here, with or without TLS: %s", where, config.User, said)
 	case "3D000": // invalid_catalog_name
-		return fmt.Errorf("there is no %s: create it, or choose another: %s", where, said)
+		return fmt.Errorf("%s doesn't exist: create it, or choose another: %s", where, said)
 	case "53300": // too_many_connections
-		return fmt.Errorf("%s has no connection left: raise max_connections or the limit of user %s, or end sessions that are idle: %s",
+		return fmt.Errorf("%s has no connections left: raise max_connections or the limit of user %s, or end sessions that are idle: %s",
 			where, config.User, said)
 	case "57P03": // cannot_connect_now
 		return fmt.Errorf("%s is starting up or shutting down: try again in a moment: %s", where, said)
 	case "42704", "22023", "55P02", "42602": // a parameter that is unknown, has an invalid value, or can't be set
-		return fmt.Errorf("%s does not accept a parameter in the address or in PGOPTIONS: leave it out: %s", where, said)
+		return fmt.Errorf("%s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, said)
 	case insufficientPrivilege:
-		return fmt.Errorf("%s does not admit user %s: have its owner run GRANT CONNECT ON DATABASE %q TO %q, and leave parameters out of "+
+		return fmt.Errorf("%s does not admit user %s: have its owner run GRANT CONNECT ON DATABASE %q TO %q, and remove parameters from "+
 			"the address that only a superuser may set: %s", where, config.User, config.Database, config.User, said)
 	}
 	if strings.HasPrefix(failure.Code, "08") {
 		if strings.Contains(failure.Message, "startup parameter") {
-			return fmt.Errorf("the pooler of %s does not accept a parameter in the address or in PGOPTIONS: leave it out: %s", where, said)
+			return fmt.Errorf("the pooler of %s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, said)
 		}
 		if strings.Contains(failure.Message, "no such database") {
-			return fmt.Errorf("there is no %s: choose another, or add it to the pooler: %s", where, said)
+			return fmt.Errorf("%s doesn't exist: choose another, or add it to the pooler: %s", where, said)
 		}
 	}
 	return fmt.Errorf("%s refuses the connection: %s", where, said)
@@ -209,22 +209,22 @@ func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error
 func security(config *pgx.ConnConfig, err error) string {
 	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fmt.Sprintf("its certificate is for another host than %s: write the name in the certificate, or sslmode=verify-ca", config.Host)
+		return fmt.Sprintf("its certificate is not for %s: use the name in the certificate, or sslmode=verify-ca", config.Host)
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its certificate is expired or not valid yet: renew it, and check the clock"
+		return "its certificate has expired or is not valid yet: renew it, and check the clock"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || (isUnknown && unknown.Cert != nil) {
-		return "its certificate is signed by an authority that is not trusted here: name that authority's certificate with sslrootcert=FILE"
+		return "its certificate is signed by an untrusted authority: name that authority's certificate with sslrootcert=FILE"
 	}
 	said := err.Error()
 	switch {
 	case strings.Contains(said, "server refused TLS"):
-		return "the server does not offer TLS, which sslmode asks for: turn ssl on in postgresql.conf, or write sslmode=disable if the network is trusted"
+		return "the server does not offer TLS, which sslmode requires: turn on ssl in postgresql.conf, or use sslmode=disable if the network is trusted"
 	case strings.Contains(said, "certificate required"), strings.Contains(said, "remote error: tls"):
 		return "the server refuses the TLS connection: it may ask for a client certificate (sslcert=FILE and sslkey=FILE)"
 	case strings.Contains(said, "first record does not look like a TLS handshake"):
-		return "what answers does not speak TLS: check host and port, or write sslmode=disable if the network is trusted"
+		return "the server does not speak TLS: check host and port, or use sslmode=disable if the network is trusted"
 	}
 	return ""
 }

@@ -133,7 +133,7 @@ func (f found) lost(t *table, now found) string {
 	}
 	for i, name := range f.Columns {
 		if at := slices.Index(now.Columns, name); i < len(f.numbers) && now.numbers[at] != f.numbers[i] {
-			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped it and added it again.",
+			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped and re-added it.",
 				name, t.Name)
 		}
 	}

@@ -65,11 +65,11 @@ func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) erro
 	if err := d.privileged(ctx, d.names); err != nil {
 		return fmt.Errorf("%w: %s", err, said(failure))
 	}
-	return fmt.Errorf("user %s may not do in %s what a sync does there; grant it what the server names: %s", d.backend.user, d.where, said(failure))
+	return fmt.Errorf("user %s lacks a privilege that syncs need in %s; grant what the server names: %s", d.backend.user, d.where, said(failure))
 }
 
 // notOwned returns the error for a change to a table that another role owns.
 func (d *Destination) notOwned(t *table, owner string, statements []string) error {
-	return fmt.Errorf("table %s in %s must be changed as its stream's schema did, which only its owner may do: have %s run: %s: "+
-		"or ALTER TABLE %s OWNER TO %s", t.Name, d.where, owner, strings.Join(statements, "; "), t.qualified(), rows.Quote(d.backend.user))
+	return fmt.Errorf("table %s in %s must follow its stream's changed schema, but only its owner may change it: have %s run: %s; "+
+		"or run ALTER TABLE %s OWNER TO %s", t.Name, d.where, owner, strings.Join(statements, "; "), t.qualified(), rows.Quote(d.backend.user))
 }

@@ -53,7 +53,7 @@ func (d *Destination) changes(ctx context.Context, t *table, now found, ours *fo
 	})
 	if d.opts.SoftDeletes && !t.marked {
 		if has(now.columns, rows.DeletedAt) {
-			return nil, nil, fmt.Errorf("column %s of table %s in %s was not made by a sync: rename it, or leave deletes=soft out",
+			return nil, nil, fmt.Errorf("column %s of table %s in %s was not created by a sync: rename it, or remove deletes=soft",
 				rows.DeletedAt, t.Name, d.where)
 		}
 		statements, t.marked = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(rows.DeletedAt)), true
@@ -70,8 +70,8 @@ func (d *Destination) changes(ctx context.Context, t *table, now found, ours *fo
 		have = append(have, c.Column)
 		made := identity == nil || slices.Contains(identity.Columns, c.Name)
 		if needed := slices.Contains(t.Names(), c.Name); needed && made && (c.Kind == 0 || c.generated) {
-			return nil, nil, fmt.Errorf("column %s of table %s in %s is of type %s, which no sync made: change it to one of bigint, "+
-				"double precision, boolean, text and jsonb, or rename it", c.Name, t.Name, d.where, c.declared)
+			return nil, nil, fmt.Errorf("column %s of table %s in %s has type %s, which syncs don't use: change it to bigint, "+
+				"double precision, boolean, text or jsonb, or rename it", c.Name, t.Name, d.where, c.declared)
 		}
 	}
 	add, widen, taken, err := t.Meet(have, identity, func(column string) (rounded bool, err error) {
@@ -129,11 +129,11 @@ WHERE CASE WHEN json_typeof(%[6]s) IN (%[7]s) AND _extra::text !~* '\\u(0000|d[8
 func (d *Destination) recognize(t *table, now found) error {
 	for _, name := range append(own[:], rows.SyncedAt) {
 		if !has(now.columns, name) {
-			return fmt.Errorf("table %s in %s was made by something else: rename it, or choose another schema", t.Name, d.where)
+			return fmt.Errorf("table %s in %s was not created by a sync: rename it, or choose another schema", t.Name, d.where)
 		}
 	}
 	if appended := now.key == rows.Arrival; appended != d.opts.Append {
-		return fmt.Errorf("table %s in %s was made %s mode=append: sync as then, rename the table, or choose another schema",
+		return fmt.Errorf("table %s in %s was created %s mode=append: use the same mode, rename the table, or choose another schema",
 			t.Name, d.where, map[bool]string{true: "with", false: "without"}[appended])
 	}
 	if !d.opts.Append && now.key != strings.Join(t.PrimaryKey(), ", ") {

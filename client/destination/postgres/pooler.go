@@ -82,10 +82,10 @@ func (d *Destination) transactionPooling() error {
 	host := d.config.Host
 	switch {
 	case d.config.Port == 6543: // https://supabase.com/docs/guides/database/connecting-to-postgres
-		remedy = fmt.Sprintf("write port 5432 instead of 6543, which is the pooler's session mode at Supabase: %s:5432", host)
+		remedy = fmt.Sprintf("use port 5432 instead of 6543, which at Supabase is the pooler in session mode: %s:5432", host)
 	case strings.Contains(host, "-pooler."): // https://neon.com/docs/connect/connection-pooling
-		remedy = fmt.Sprintf("write the host without -pooler, which is the server itself at Neon: %s", strings.Replace(host, "-pooler.", ".", 1))
+		remedy = fmt.Sprintf("use the host without -pooler, which at Neon is the server itself: %s", strings.Replace(host, "-pooler.", ".", 1))
 	}
-	return fmt.Errorf("%s:%d is a pooler in transaction mode, which hands each transaction to another connection of the server, so that "+
-		"a sync cannot lock its tables against a second one: %s", host, d.config.Port, remedy)
+	return fmt.Errorf("%s:%d is a pooler in transaction mode, which may run each transaction on another connection to the server, so "+
+		"a sync can't lock out other syncs: %s", host, d.config.Port, remedy)
 }

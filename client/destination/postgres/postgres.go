@@ -80,7 +80,7 @@ func newDestination(address string, opts Options) (*Destination, error) {
 		return nil, err
 	}
 	if len(opts.Schema) > longestName || strings.ContainsRune(opts.Schema, 0) {
-		return nil, fmt.Errorf("schema %q cannot be a name in PostgreSQL: choose one of at most %d bytes", opts.Schema, longestName)
+		return nil, fmt.Errorf("schema %q is not a valid name in PostgreSQL: use at most %d bytes", opts.Schema, longestName)
 	}
 	config, err := parse(address)
 	if err != nil {

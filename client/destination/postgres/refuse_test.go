@@ -20,10 +20,10 @@ func TestOpenRefuses(t *testing.T) {
 	host := strings.TrimPrefix(server.URL(""), "postgres://tester@/postgres")
 	tests := map[string]struct{ address, want string }{
 		"malformed":   {"postgres://user:" + password + "@host:port/db", "the port in the address is not a number"},
-		"escapes":     {"postgres://user:" + password + "%zz@host/db", "cannot be understood"},
-		"sslmode":     {"postgres://user:" + password + "@host/db?sslmode=perhaps", "sslmode in the address is none of disable"},
-		"nobody":      {"postgres://user:" + password + "@127.0.0.1:1/db", "database db at 127.0.0.1:1 cannot be reached: check that it runs"},
-		"no database": {"postgres://tester:" + password + "@/nowhere" + host, "there is no database nowhere"},
+		"escapes":     {"postgres://user:" + password + "%zz@host/db", "is malformed"},
+		"sslmode":     {"postgres://user:" + password + "@host/db?sslmode=perhaps", "sslmode in the address must be disable"},
+		"nobody":      {"postgres://user:" + password + "@127.0.0.1:1/db", "database db at 127.0.0.1:1 can't be reached: check that it is running"},
+		"no database": {"postgres://tester:" + password + "@/nowhere" + host, "doesn't exist: create it, or choose another"},
 		"no user":     {"postgres://stranger:" + password + "@/postgres" + host, "refuses user stranger: check the user and the password"},
 		"no rights":   {"postgres://reader:" + password + "@/postgres" + host, `GRANT CREATE ON SCHEMA public TO reader`},
 	}
@@ -55,13 +55,13 @@ func TestRefuses(t *testing.T) {
 		want    string
 	}{
 		"no key":      {"SELECT", postgres.Options{}, stream(t, "a", id), nil, "no primary key"},
-		"not ours":    {"CREATE TABLE a (id text PRIMARY KEY)", postgres.Options{}, stream(t, "a", id, "id"), nil, "was made by something else"},
+		"not ours":    {"CREATE TABLE a (id text PRIMARY KEY)", postgres.Options{}, stream(t, "a", id, "id"), nil, "was not created by a sync"},
 		"other type":  {"ALTER TABLE made ALTER COLUMN n TYPE date USING NULL", postgres.Options{}, stream(t, "made", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id"), nil, "column n of table made"},
 		"other key":   {"SELECT", postgres.Options{}, stream(t, "made", id, "id", "n"), nil, "has another primary key"},
-		"other mode":  {"SELECT", postgres.Options{Append: true}, stream(t, "made", id, "id"), nil, "was made without mode=append"},
-		"both":        {"SELECT", postgres.Options{Append: true, SoftDeletes: true}, stream(t, "made", id, "id"), nil, "leave deletes=soft out"},
+		"other mode":  {"SELECT", postgres.Options{Append: true}, stream(t, "made", id, "id"), nil, "was created without mode=append"},
+		"both":        {"SELECT", postgres.Options{Append: true, SoftDeletes: true}, stream(t, "made", id, "id"), nil, "remove deletes=soft"},
 		"no JSON":     {"SELECT", postgres.Options{}, stream(t, "made", id, "id"), []string{`{"id":"good"}`, `{"id":`}, "is not a JSON object"},
-		"key is null": {"SELECT", postgres.Options{}, stream(t, "made", id, "id"), []string{`{"id":"good"}`, `{"id":null}`}, `no value of its key "id"`},
+		"key is null": {"SELECT", postgres.Options{}, stream(t, "made", id, "id"), []string{`{"id":"good"}`, `{"id":null}`}, `no value for its key "id"`},
 		"a view depends": {"CREATE VIEW v AS SELECT n FROM made", postgres.Options{},
 			stream(t, "made", `{"id":{"type":"string"},"n":{"type":"string"}}`, "id"), nil, "drop what depends on it"},
 	}

@@ -80,7 +80,7 @@ func (d *Destination) prepare(ctx context.Context, former backend) error {
 		return d.explain(ctx, err)
 	}
 	if encoding != "UTF8" {
-		return fmt.Errorf("database %s at %s has the encoding %s, which cannot hold every character that Stripe sends: choose a database "+
+		return fmt.Errorf("database %s at %s has the encoding %s, which can't represent every character that Stripe sends: choose a database "+
 			"whose encoding is UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)", d.config.Database, d.config.Host, encoding)
 	}
 	d.backend.pooled = uint32(d.backend.pid) != d.conn.PgConn().PID()
@@ -133,7 +133,7 @@ func (d *Destination) lock(ctx context.Context) error {
 	}
 	said := fmt.Sprintf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
 	if holders := d.lockHolders(ctx); len(holders) > 0 {
-		said += fmt.Sprintf("; it is %s, and SELECT pg_terminate_backend(%d) ends it if it is dead", holders[0], holders[0].pid)
+		said += fmt.Sprintf("; it is %s; if it is dead, end it with SELECT pg_terminate_backend(%d)", holders[0], holders[0].pid)
 	}
 	return errors.New(said)
 }

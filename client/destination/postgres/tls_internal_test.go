@@ -82,10 +82,10 @@ func TestTLSFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		port, options, want string
 	}{
-		"no TLS":            {answer(t, "N", nil), "sslmode=require", "the server does not offer TLS, which sslmode asks for"},
-		"unknown authority": {answer(t, "S", &itself), "sslmode=verify-full&sslrootcert=" + elsewhereOnly, "signed by an authority that is not trusted here"},
-		"another host":      {answer(t, "S", &elsewhere), "sslmode=verify-full&sslrootcert=" + elsewhereCA, "its certificate is for another host than 127.0.0.1"},
-		"expired":           {answer(t, "S", &expired), "sslmode=verify-full&sslrootcert=" + expiredCA, "its certificate is expired"},
+		"no TLS":            {answer(t, "N", nil), "sslmode=require", "the server does not offer TLS, which sslmode requires"},
+		"unknown authority": {answer(t, "S", &itself), "sslmode=verify-full&sslrootcert=" + elsewhereOnly, "signed by an untrusted authority"},
+		"another host":      {answer(t, "S", &elsewhere), "sslmode=verify-full&sslrootcert=" + elsewhereCA, "its certificate is not for 127.0.0.1"},
+		"expired":           {answer(t, "S", &expired), "sslmode=verify-full&sslrootcert=" + expiredCA, "its certificate has expired"},
 		"not PostgreSQL":    {answer(t, "HTTP/1.1 400 Bad Request\r\n\r\n", nil), "sslmode=disable", "does not speak PostgreSQL"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -182,11 +182,11 @@ func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was 
 func (d *Destination) recognize(t *table, have []rows.Column, key []string) error {
 	for _, name := range []string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt} {
 		if !has(have, name) {
-			return fmt.Errorf("table %s was made by something else: rename it, or choose another file", t.Name)
+			return fmt.Errorf("table %s was not created by a sync: rename it, or choose another file", t.Name)
 		}
 	}
 	if has(have, rows.Arrival) != d.opts.Append {
-		return fmt.Errorf("table %s was made %s mode=append: sync as then, rename the table, or choose another file",
+		return fmt.Errorf("table %s was created %s mode=append: use the same mode, rename the table, or choose another file",
 			t.Name, map[bool]string{true: "without", false: "with"}[d.opts.Append])
 	}
 	if !d.opts.Append && !slices.Equal(key, t.PrimaryKey()) {

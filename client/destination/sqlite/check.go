@@ -28,7 +28,7 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 		findings = append(findings, f)
 		return err == nil
 	}
-	if !found("name a file", errors.Join(opts.Check(), checkPath(path))) {
+	if !found("check the path", errors.Join(opts.Check(), checkPath(path))) {
 		return findings, ctx.Err()
 	}
 	path = resolve(path)
@@ -36,11 +36,11 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 		return findings, ctx.Err()
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		findings = append(findings, client.Finding{Subject: path, Verdict: client.FindingNote, Message: "it is not there yet: the first sync makes it"})
+		findings = append(findings, client.Finding{Subject: path, Verdict: client.FindingNote, Message: "it doesn't exist yet: the first sync creates it"})
 		return findings, ctx.Err()
 	}
 	lock, err := filelock.Acquire(path + ".lock")
-	if !found("have "+path+" for one sync alone", err) {
+	if !found("lock "+path, err) {
 		return findings, ctx.Err()
 	}
 	d := &Destination{path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[lane]int64{}}
@@ -49,7 +49,7 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 		return findings, ctx.Err()
 	}
 	err = d.transaction(ctx, func() error {
-		if _, err := d.conn.ExecContext(ctx, tables); !found("make the tables of states", err) {
+		if _, err := d.conn.ExecContext(ctx, tables); !found("create the state tables", err) {
 			return errChecked
 		}
 		for _, stream := range streams {
@@ -70,7 +70,7 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 		findings = append(findings, client.Finding{Subject: "table of " + n.Stream, Verdict: client.FindingNote, Message: n.Message})
 	}
 	if len(streams) > 0 {
-		found(fmt.Sprintf("arrange the tables of %d streams", len(streams)), nil)
+		found(fmt.Sprintf("prepare the tables of %d streams", len(streams)), nil)
 	}
 	return findings, ctx.Err()
 }

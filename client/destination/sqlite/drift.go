@@ -31,7 +31,7 @@ func (d *Destination) widen(ctx context.Context, table string, c rows.Column, fo
 		statement = strings.ReplaceAll(statement, "%[1]s", rows.Quote(table))
 		statement = strings.NewReplacer("%[2]s", name, "%[3]s", next, "%[4]s", declared(c.Kind), "%[5]s", value).Replace(statement)
 		if err := d.exec(ctx, "%s", statement); err != nil {
-			return fmt.Errorf("make column %s of table %s wider: %w", c.Name, table, err)
+			return fmt.Errorf("widen column %s of table %s: %w", c.Name, table, err)
 		}
 	}
 	return d.gather(ctx, table, c)

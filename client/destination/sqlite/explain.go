@@ -16,7 +16,7 @@ func explain(path string, err error) error {
 	if !ok {
 		return disk.Explain(path, err)
 	}
-	const full = "there is no space left for %s: free some, and sync again: %w"
+	const full = "no space left for %s: free some space, then sync again: %w"
 	if failure.Code() == lib.SQLITE_IOERR_SHMSIZE { // the log's shared-memory index can't grow
 		return fmt.Errorf(full, path, err)
 	}
@@ -35,7 +35,7 @@ func explain(path string, err error) error {
 	case lib.SQLITE_CORRUPT:
 		return fmt.Errorf("%s is damaged: sync into another file: %w", path, err)
 	case lib.SQLITE_NOMEM:
-		return fmt.Errorf("there is no memory left to write to %s: give the process more: %w", path, err)
+		return fmt.Errorf("out of memory while writing to %s: give the process more: %w", path, err)
 	}
 	return err
 }

@@ -14,14 +14,14 @@ import (
 // checkPath returns an error for a path that can't be a database file. SQLite's own errors are harder to understand.
 func checkPath(path string) error {
 	if path == ":memory:" {
-		return errors.New("a database in memory would be gone with the process: name a file")
+		return errors.New("an in-memory database would be lost when the process exits: use a file")
 	}
 	if info, err := os.Stat(path); err == nil {
 		if info.IsDir() {
-			return fmt.Errorf("%s is a folder: name a file in it, such as %s", path, filepath.Join(path, "stripe.db"))
+			return fmt.Errorf("%s is a folder: choose a file in it, such as %s", path, filepath.Join(path, "stripe.db"))
 		}
 		if kind := disk.Kind(info.Mode()); kind != "" {
-			return fmt.Errorf("%s is %s: name a file", path, kind)
+			return fmt.Errorf("%s is %s: choose a file", path, kind)
 		}
 		if n := disk.Links(info); n > 1 {
 			return fmt.Errorf("%[1]s is one of %[2]d hard links to a file: SQLite keeps a log beside each name, and programs that use "+
@@ -30,7 +30,7 @@ func checkPath(path string) error {
 	}
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: make it, or choose another place", folder)
+		return fmt.Errorf("folder %s doesn't exist: create it, or choose another location", folder)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (d *Destination) reopen(ctx context.Context) error {
 		return err
 	}
 	d.notices = append(d.notices, client.Notice{Message: fmt.Sprintf(
-		"%s was deleted, moved or replaced. The sync goes on in the file that is there now; what that lacks is read again.", d.path)})
+		"%s was deleted, moved or replaced. The sync continues in the file that is now at this path; rows missing from it will be re-read.", d.path)})
 	return nil
 }
 

@@ -18,13 +18,13 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ path, want string }{
-		"a folder":         {folder, "is a folder: name a file in it"},
-		"no such folder":   {filepath.Join(folder, "none", "a.db"), "there is no folder"},
+		"a folder":         {folder, "is a folder: choose a file in it"},
+		"no such folder":   {filepath.Join(folder, "none", "a.db"), "doesn't exist: create it"},
 		"not a database":   {other, "is not a SQLite database: choose another file"},
-		"in memory":        {":memory:", "name a file"},
-		"a device":         {os.DevNull, "is a device: name a file"},
+		"in memory":        {":memory:", "use a file"},
+		"a device":         {os.DevNull, "is a device: choose a file"},
 		"long name":        {filepath.Join(folder, strings.Repeat("long", 100)), "is too long for its file system: choose a shorter one"},
-		"folder is a file": {filepath.Join(other, "a.db"), "there is no folder"},
+		"folder is a file": {filepath.Join(other, "a.db"), "doesn't exist: create it"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,16 +81,16 @@ func TestCommitRefusesAllOrNothing(t *testing.T) {
 	}{
 		"not JSON":      {"a", record(`{"id":"x`, upsert), "is not a JSON object"},
 		"not an object": {"a", record(`[1]`, upsert), "is not a JSON object"},
-		"no key":        {"a", record(`{"name":"x"}`, upsert), `no value of its key "id"`},
+		"no key":        {"a", record(`{"name":"x"}`, upsert), `no value for its key "id"`},
 		"too many": {"a", func() (many []*connectorv1.Record) {
 			for range 102 {
 				many = append(many, record(`{"id":"\u0000"}`, upsert)...)
 			}
 			return many
-		}(), "accepts none of more than 100 records"},
-		"key is null":       {"a", record(`{"id":null}`, upsert), `no value of its key "id"`},
-		"unknown operation": {"a", record(`{"id":"x"}`, 17), "this version does not know"},
-		"unknown stream":    {"b", record(`{"id":"x"}`, upsert), `records of "b", which was not asked for`},
+		}(), "rejects more than 100 records"},
+		"key is null":       {"a", record(`{"id":null}`, upsert), `no value for its key "id"`},
+		"unknown operation": {"a", record(`{"id":"x"}`, 17), "this version doesn't support"},
+		"unknown stream":    {"b", record(`{"id":"x"}`, upsert), `records of "b", which was not requested`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -52,9 +52,9 @@ func (d *Destination) refuse(ctx context.Context, t *table, batch *connectorv1.R
 	}
 	reason := strings.TrimSuffix(strings.TrimPrefix(cause.Error(), "constraint failed: "), ".")
 	d.refused[t][record] = client.Refusal{Stream: t.Stream, Account: batch.GetAccount(), Key: key,
-		Reason: fmt.Sprintf("table %s does not accept it: %s; the next sync retries it", t.Name, reason)}
+		Reason: fmt.Sprintf("table %s rejects it: %s; the next sync retries it", t.Name, reason)}
 	if len(d.refused[t]) > maxRefused {
-		return fmt.Errorf("table %s accepts none of more than %d records: remove what refuses them: %w", t.Name, maxRefused, cause)
+		return fmt.Errorf("table %s rejects more than %d records: remove the cause: %w", t.Name, maxRefused, cause)
 	}
 	if _, err := d.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err == nil {
 		return errRolledBack

@@ -75,7 +75,7 @@ func TestFilesOnDisks(t *testing.T) {
 			}
 			hostile.Run(t, place, hostile.Case{
 				Between: func(t *testing.T) { fill(t, filler) },
-				Refused: []string{"there is no space left for", "free some, and sync again"},
+				Refused: []string{"no space left for", "free some space, then sync again"},
 				Healed:  func(*testing.T) { _ = os.Remove(filler) },
 			})
 		})
@@ -90,7 +90,7 @@ func TestFilesOnDisks(t *testing.T) {
 			}
 			hostile.Run(t, place, hostile.Case{
 				Between: remount(syscall.MS_RDONLY),
-				Refused: []string{"is on a read-only file system: choose a place that can be written to"},
+				Refused: []string{"is on a read-only file system: choose a writable location"},
 				Healed:  remount(0),
 			})
 		})
@@ -108,7 +108,7 @@ func TestFilesOnDisks(t *testing.T) {
 			}
 			hostile.Run(t, place, hostile.Case{
 				Between: chmod(0o555),
-				Refused: []string{"cannot be written: check its permissions and those of its folder"},
+				Refused: []string{"can't be written: check its permissions and those of its folder"},
 				Healed:  chmod(0o755),
 			})
 		})

@@ -138,7 +138,7 @@ func (f folder) run(statements ...string) func(*testing.T) {
 }
 
 func TestSQLite(t *testing.T) {
-	again := []string{"The stream is read again from the beginning."}
+	again := []string{"The stream will be re-read from the beginning."}
 	cases := map[string]func(folder) hostile.Case{
 		"dropped table":  func(f folder) hostile.Case { return hostile.Case{Between: f.run("DROP TABLE charges"), Warned: again} },
 		"dropped during": func(f folder) hostile.Case { return hostile.Case{During: f.run("DROP TABLE charges"), Warned: again} },
@@ -193,14 +193,14 @@ func TestSQLite(t *testing.T) {
 				Refused: []string{"is not a SQLite database: choose another file"}}
 		},
 		"a table of the user's": func(f folder) hostile.Case {
-			return hostile.Case{Before: f.run("CREATE TABLE charges (id)"), Refused: []string{"table charges was made by something else"}}
+			return hostile.Case{Before: f.run("CREATE TABLE charges (id)"), Refused: []string{"table charges was not created by a sync"}}
 		},
 	}
 	each(t, "sqlite", cases)
 }
 
 func TestJSONLines(t *testing.T) {
-	again := []string{"The stream is read again from the beginning."}
+	again := []string{"The stream will be re-read from the beginning."}
 	first := func(f folder, do func(path string) error) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Helper()

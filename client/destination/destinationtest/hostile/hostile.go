@@ -142,7 +142,7 @@ func setAside(t *testing.T, place Place, s *Source, report *client.Report, objec
 		for _, r := range stream.Refused {
 			named = append(named, r.Key)
 			if r.Reason == "" || strings.Contains(r.Reason, "漢字") {
-				t.Errorf("the reason of %s is %q, want one without values", r.Key, r.Reason)
+				t.Errorf("the reason for %s is %q, want one without values", r.Key, r.Reason)
 			}
 		}
 		if diff := cmp.Diff(objects[stream.Stream], named); diff != "" {
@@ -153,7 +153,7 @@ func setAside(t *testing.T, place Place, s *Source, report *client.Report, objec
 			delete(want, id)
 		}
 		if diff := cmp.Diff(want, normal(t, place.Rows(t, stream.Stream))); diff != "" {
-			t.Errorf("rows of %s but for those set aside (-truth +stored):\n%s", stream.Stream, shortened(diff))
+			t.Errorf("rows of %s except those set aside (-truth +stored):\n%s", stream.Stream, shortened(diff))
 		}
 	}
 }

@@ -16,15 +16,15 @@ func Explain(path string, err error) error {
 		errno  error
 		advice string
 	}{
-		{syscall.ENOSPC, "there is no space left for %s: free some, and sync again"},
-		{syscall.EDQUOT, "your quota leaves no space for %s: free some, and sync again"},
-		{syscall.EROFS, "%s is on a read-only file system: choose a place that can be written to"},
+		{syscall.ENOSPC, "no space left for %s: free some space, then sync again"},
+		{syscall.EDQUOT, "your disk quota leaves no space for %s: free some space, then sync again"},
+		{syscall.EROFS, "%s is on a read-only file system: choose a writable location"},
 		{syscall.ENAMETOOLONG, "the name of %s is too long for its file system: choose a shorter one"},
-		{syscall.EMFILE, "no more files can be opened, %s among them: raise the limit (ulimit -n), and sync again"},
-		{syscall.ENFILE, "no more files can be opened, %s among them: close other programs, and sync again"},
-		{syscall.EIO, "the disk of %s fails to read or write: check it, or choose another place"},
-		{syscall.ENOTDIR, "a part of the path %s is a file, not a folder: choose another place"},
-		{fs.ErrPermission, "%s cannot be written: check its permissions and those of its folder, or choose another place"},
+		{syscall.EMFILE, "too many open files, so %s can't be opened: raise the limit (ulimit -n), then sync again"},
+		{syscall.ENFILE, "too many open files, so %s can't be opened: close other programs, then sync again"},
+		{syscall.EIO, "the disk of %s failed to read or write: check the disk, or choose another location"},
+		{syscall.ENOTDIR, "part of the path %s is a file, not a folder: choose another location"},
+		{fs.ErrPermission, "%s can't be written: check its permissions and those of its folder, or choose another location"},
 	} {
 		if errors.Is(err, cause.errno) {
 			return fmt.Errorf(cause.advice+": %w", path, err)
@@ -54,5 +54,5 @@ func Kind(mode fs.FileMode) string {
 	case mode&fs.ModeSocket != 0:
 		return "a socket"
 	}
-	return "no regular file"
+	return "not a regular file"
 }

@@ -14,9 +14,9 @@ import (
 
 func TestExplain(t *testing.T) {
 	for errno, want := range map[error]string{
-		syscall.ENOSPC: "there is no space left for here: free some", syscall.EROFS: "here is on a read-only file system",
-		syscall.EACCES: "here cannot be written: check its permissions", syscall.EMFILE: "raise the limit (ulimit -n)",
-		syscall.ENAMETOOLONG: "choose a shorter one", syscall.EIO: "the disk of here fails", syscall.EDQUOT: "your quota",
+		syscall.ENOSPC: "no space left for here: free some", syscall.EROFS: "here is on a read-only file system",
+		syscall.EACCES: "here can't be written: check its permissions", syscall.EMFILE: "raise the limit (ulimit -n)",
+		syscall.ENAMETOOLONG: "choose a shorter one", syscall.EIO: "the disk of here failed", syscall.EDQUOT: "your disk quota",
 	} {
 		raw := &fs.PathError{Op: "write", Path: "here", Err: errno}
 		got := disk.Explain("here", raw)

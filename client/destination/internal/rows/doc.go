@@ -39,7 +39,7 @@ type Options struct {
 // Check returns an error if the options contradict each other.
 func (o Options) Check() error {
 	if o.Append && o.SoftDeletes {
-		return errors.New("append mode keeps a row for each deletion anyway: leave deletes=soft out")
+		return errors.New("deletes=soft can't be combined with mode=append, which keeps a row for each deletion anyway: remove deletes=soft")
 	}
 	return nil
 }

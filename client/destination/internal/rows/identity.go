@@ -44,7 +44,7 @@ func (i Identity) Lost(table string, now Identity, missing bool) string {
 	kept := slices.DeleteFunc(slices.Clone(now.Columns), func(c string) bool { return !slices.Contains(i.Columns, c) })
 	for at := range kept {
 		if kept[at] != i.Columns[at] { // databases append new columns at the end
-			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped it and added it again.",
+			return fmt.Sprintf("Column %s of table %s is not the one that earlier syncs filled: something else dropped and re-added it.",
 				i.Columns[at], table)
 		}
 	}
@@ -52,4 +52,4 @@ func (i Identity) Lost(table string, now Identity, missing bool) string {
 }
 
 // ReadAgain is appended to the sentence of Lost in a notice.
-const ReadAgain = " The stream is read again from the beginning."
+const ReadAgain = " The stream will be re-read from the beginning."

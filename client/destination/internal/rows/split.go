@@ -51,7 +51,7 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 			if misfit == c.Path {
 				return &Misfit{t.Stream, c.Path, c.Kind}
 			}
-			return fmt.Errorf("record of %s has no value of its key %q: this is a bug in the service, please report it",
+			return fmt.Errorf("record of %s has no value for its key %q: this is a bug in the service, please report it",
 				t.Stream, c.Path)
 		}
 	}
@@ -150,7 +150,7 @@ func (s *Splitter) Parent(t *Table, record *connectorv1.Record) (value any, err 
 		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING, and the stream has no parent field to match: "+
 			"this is a bug in the service, please report it", t.Stream)
 	case fields != 1 || value == nil:
-		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING and must have a value of the parent field %q and nothing "+
+		return nil, fmt.Errorf("record of %s has operation DELETE_MATCHING and must have a value for the parent field %q and nothing "+
 			"else: this is a bug in the service, please report it", t.Stream, t.Columns[t.Parent].Path)
 	}
 	return value, nil

@@ -30,7 +30,7 @@ func EncodeState(state *connectorv1.StreamState) (string, error) {
 func DecodeState(stream, account, content string) (*connectorv1.StreamState, error) {
 	state := &connectorv1.StreamState{Stream: stream, Account: account, Content: &structpb.Struct{}}
 	if err := protojson.Unmarshal([]byte(content), state.GetContent()); err != nil {
-		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to read the stream again",
+		return nil, fmt.Errorf("state of %s in table %s is not a JSON object: delete that row to re-read the stream",
 			stream, StateTable)
 	}
 	return state, nil
@@ -38,10 +38,10 @@ func DecodeState(stream, account, content string) (*connectorv1.StreamState, err
 
 // Unasked returns the error for records of a stream that was not passed to Begin.
 func Unasked(stream string) error {
-	return fmt.Errorf("the service sent records of %q, which was not asked for: this is a bug, please report it", stream)
+	return fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", stream)
 }
 
 // Unknown returns the error for an operation that the protocol doesn't define.
 func Unknown(stream string, operation connectorv1.Operation) error {
-	return fmt.Errorf("record of %s has operation %s, which this version does not know: update it", stream, operation)
+	return fmt.Errorf("record of %s has operation %s, which this version doesn't support: upgrade this program", stream, operation)
 }

@@ -31,7 +31,7 @@ type Table struct {
 func LayOut(stream *connectorv1.Stream, opts Options) (*Table, error) {
 	t := &Table{Stream: stream.GetName(), Name: SafeName(stream.GetName()), Parent: -1}
 	if len(stream.GetPrimaryKey()) == 0 && !opts.Append {
-		return nil, fmt.Errorf("stream %s has no primary key, by which rows of a table are replaced: leave it out, or use mode=append",
+		return nil, fmt.Errorf("stream %s has no primary key, which is needed to replace rows: exclude the stream, or use mode=append",
 			t.Stream)
 	}
 	for _, path := range stream.GetPrimaryKey() {
@@ -134,8 +134,8 @@ func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (b
 
 // Taken returns the notice about a field without a column because the user has a column of that name.
 func Taken(table, field string) string {
-	return fmt.Sprintf("Column %s of table %s was not made by a sync, so it is left alone, and the field %s is in _extra. "+
-		"To have the field in a column, rename yours.", SafeName(field), table, field)
+	return fmt.Sprintf("Column %s of table %s was not created by a sync, so syncs never write to it, and the values of field %s go to _extra. "+
+		"To give the field its own column, rename yours.", SafeName(field), table, field)
 }
 
 // Names returns the column names.
