@@ -131,24 +131,24 @@ func TestBadInputInConfigurations(t *testing.T) {
 		"key of another kind":          {map[string]any{"api_key": "whsec_0123456789abcdef"}, "config.api_key", []string{"malformed", "rk_live_"}},
 		"publishable key":              {map[string]any{"api_key": "pk_test_0123456789abcdef"}, "config.api_key", []string{"publishable", "rk_", "sk_"}},
 		"key that is a number":         {map[string]any{"api_key": 7}, "config.api_key", []string{"string"}},
-		"unparsable start date":        {map[string]any{"start_date": "last week"}, "config.start_date", []string{"no date", "2024-01-31"}},
-		"impossible start date":        {map[string]any{"start_date": "2024-02-30"}, "config.start_date", []string{"no date", "2024-01-31"}},
-		"start date in the future":     {map[string]any{"start_date": tomorrow}, "config.start_date", []string{tomorrow, "future", "has passed"}},
+		"unparsable start date":        {map[string]any{"start_date": "last week"}, "config.start_date", []string{"must be a date", "2024-01-31"}},
+		"impossible start date":        {map[string]any{"start_date": "2024-02-30"}, "config.start_date", []string{"must be a date", "2024-01-31"}},
+		"start date in the future":     {map[string]any{"start_date": tomorrow}, "config.start_date", []string{tomorrow, "must be in the past"}},
 		"start date that is a number":  {map[string]any{"start_date": 1700000000}, "config.start_date", []string{"string"}},
-		"lookback of 601 days":         {map[string]any{"lookback_days": 601}, "config.lookback_days", []string{"601", "0 to 600"}},
-		"lookback of -1 days":          {map[string]any{"lookback_days": -1}, "config.lookback_days", []string{"-1", "0 to 600"}},
+		"lookback of 601 days":         {map[string]any{"lookback_days": 601}, "config.lookback_days", []string{"601", "between 0 and 600"}},
+		"lookback of -1 days":          {map[string]any{"lookback_days": -1}, "config.lookback_days", []string{"-1", "between 0 and 600"}},
 		"lookback of half a day":       {map[string]any{"lookback_days": 0.5}, "config.lookback_days", []string{"0.5", "whole number"}},
-		"lookback beyond any integer":  {map[string]any{"lookback_days": 1e300}, "config.lookback_days", []string{"0 to 600"}},
+		"lookback beyond any integer":  {map[string]any{"lookback_days": 1e300}, "config.lookback_days", []string{"between 0 and 600"}},
 		"lookback that is a text":      {map[string]any{"lookback_days": "7"}, "config.lookback_days", []string{"whole number"}},
 		"misspelt field":               {map[string]any{"start_data": "2024-01-31"}, "config.start_data", []string{"not a configuration field", `"start_date"`}},
 		"unknown field":                {map[string]any{"colour_of_the_sky": "blue"}, "config.colour_of_the_sky", []string{"not a configuration field"}},
-		"address that is not allowed":  {map[string]any{"api_base": "https://stripe.example.com"}, "config.api_base", []string{"not allowed", "Leave it out", "--allow-api-base"}},
+		"address that is not allowed":  {map[string]any{"api_base": "https://stripe.example.com"}, "config.api_base", []string{"not allowed", "Omit it", "--allow-api-base"}},
 		"address with a user":          {map[string]any{"api_base": "https://api.stripe.com@example.com"}, "config.api_base", []string{"URL"}},
 		"address of another scheme":    {map[string]any{"api_base": "file:///etc/passwd"}, "config.api_base", []string{"URL"}},
 		"address of another port":      {map[string]any{"api_base": "https://api.stripe.com:8443"}, "config.api_base", []string{"not allowed"}},
 		"address that begins as ours":  {map[string]any{"api_base": "https://api.stripe.com.example.com"}, "config.api_base", []string{"not allowed"}},
 		"address that is not one":      {map[string]any{"api_base": "stripe"}, "config.api_base", []string{"URL"}},
-		"malformed account":            {map[string]any{"account": "1032D82eZvKYlo2C"}, "config.account", []string{"acct_", "Leave it out"}},
+		"malformed account":            {map[string]any{"account": "1032D82eZvKYlo2C"}, "config.account", []string{"acct_", "Omit it"}},
 		"account with a second header": {map[string]any{"account": "acct_1\r\nX-Header: 1"}, "config.account", []string{"acct_"}},
 	}
 	stripe := simulate(t, stripetest.Options{})
@@ -250,7 +250,7 @@ func TestBadInputInReads(t *testing.T) {
 		"misspelt stream":        {func(r *request) { r.Streams = selectStreams("customers", "chargs") }, "streams[1].stream", []string{`"chargs"`, `Did you mean "charges"?`, "Discover"}},
 		"stream in the singular": {func(r *request) { r.Streams = selectStreams("invoice_line_item") }, "streams[0].stream", []string{`"invoice_line_items"`}},
 		"stream in capitals":     {func(r *request) { r.Streams = selectStreams("Charges") }, "streams[0].stream", []string{`"charges"`}},
-		"unknown stream":         {func(r *request) { r.Streams = selectStreams("weather") }, "streams[0].stream", []string{`"weather"`, "no stream", "Discover"}},
+		"unknown stream":         {func(r *request) { r.Streams = selectStreams("weather") }, "streams[0].stream", []string{`"weather"`, "not a stream", "Discover"}},
 		"stream without a name":  {func(r *request) { r.Streams = selectStreams("") }, "streams[0].stream", []string{"must name a stream"}},
 		"stream selected twice":  {func(r *request) { r.Streams = selectStreams("charges", "customers", "charges") }, "streams[2].stream", []string{"each stream once"}},
 		"unknown mode":           {func(r *request) { r.Streams[0].SyncMode = 99 }, "streams[0].sync_mode", []string{"does not know"}},
@@ -264,10 +264,10 @@ func TestBadInputInReads(t *testing.T) {
 		"path that ends in a dot":  {fields("billing_details."), "streams[0].fields[0]", []string{"billing_details"}},
 		"path in another notation": {fields("billing_details/email"), "streams[0].fields[0]", []string{"billing_details/email"}},
 
-		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].content", []string{"version 0", "leave its state out"}},
-		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].content", []string{"not a state of this connector", "leave its state out"}},
-		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].content", []string{`"live" data`, `"test" data`, "leave its state out"}},
-		"state of a later minor version":   {states(with(map[string]any{"hint": "x"})), "states[0].content", []string{"damaged", "hint", "leave its state out"}},
+		"state without a version":          {states(with(map[string]any{"version": nil})), "states[0].content", []string{"version 0", "omit its state"}},
+		"state of no version":              {states(with(map[string]any{"version": "one"})), "states[0].content", []string{"not a state of this connector", "omit its state"}},
+		"state of another mode":            {states(with(map[string]any{"mode": "live"})), "states[0].content", []string{`"live" data`, `"test" data`, "omit its state"}},
+		"state of a later minor version":   {states(with(map[string]any{"hint": "x"})), "states[0].content", []string{"damaged", "hint", "omit its state"}},
 		"state with a broken time":         {states(with(map[string]any{"from": "yesterday"})), "states[0].content", []string{"damaged", "yesterday"}},
 		"state with a range turned around": {states(with(map[string]any{"from": "2999-01-01T00:00:00Z"})), "states[0].content", []string{"damaged", "range"}},
 		"state of generation 0":            {states(with(map[string]any{"generation": 0})), "states[0].content", []string{"damaged", "generation"}},
@@ -275,8 +275,8 @@ func TestBadInputInReads(t *testing.T) {
 			"states[0].content", []string{"damaged", "windows[0]"}},
 		"state of nothing":              {states(&connectorv1.StreamState{Stream: "charges", Content: &structpb.Struct{}}), "states[0].content", []string{"version 0"}},
 		"state that is not set":         {states(&connectorv1.StreamState{Stream: "charges"}), "states[0].content", []string{"must be set"}},
-		"state of an unselected stream": {states(with(nil), &connectorv1.StreamState{Stream: "customers", Content: with(nil).Content}), "states[1].stream", []string{"not among the streams", "select it", "leave its state out"}},
-		"state of another account":      {states(&connectorv1.StreamState{Stream: "charges", Account: "acct_1", Content: with(nil).Content}), "states[0].account", []string{"acct_1", "this account"}},
+		"state of an unselected stream": {states(with(nil), &connectorv1.StreamState{Stream: "customers", Content: with(nil).Content}), "states[1].stream", []string{"not among the streams", "select it", "omit its state"}},
+		"state of another account":      {states(&connectorv1.StreamState{Stream: "charges", Account: "acct_1", Content: with(nil).Content}), "states[0].account", []string{"acct_1", "that account"}},
 		"two states of a stream":        {states(with(nil), with(nil)), "states[1].stream", []string{"last one of each stream"}},
 
 		"unknown form of records": {func(r *request) { r.RecordFormat = 99 }, "record_format", []string{"does not know"}},
@@ -310,7 +310,7 @@ func TestBadInputWithoutSuggestion(t *testing.T) {
 	for _, name := range []string{"x", "weather", "<script>", "\u0000", "🦓🦓🦓🦓", strings.Repeat("charges", 1000)} {
 		t.Run(name[:min(len(name), 16)], func(t *testing.T) {
 			r := refusedRead(t, client, &connectorv1.ReadRequest{Config: config, Streams: selectStreams(name)})
-			r.check(t, "streams[0].stream", "no stream", "Discover")
+			r.check(t, "streams[0].stream", "not a stream", "Discover")
 			if strings.Contains(r.fields["streams[0].stream"], "Did you mean") {
 				t.Errorf("got %s", r.fields["streams[0].stream"])
 			}
@@ -359,7 +359,7 @@ func TestBadInputInChecks(t *testing.T) {
 		words   []string
 	}{
 		"misspelt stream":       {[]string{"charges", "cusotmers"}, "streams[1]", []string{`"cusotmers"`, `Did you mean "customers"?`}},
-		"unknown stream":        {[]string{"weather"}, "streams[0]", []string{`"weather"`, "no stream"}},
+		"unknown stream":        {[]string{"weather"}, "streams[0]", []string{`"weather"`, "unknown stream"}},
 		"stream named twice":    {[]string{"charges", "charges"}, "streams[1]", []string{"each stream once"}},
 		"stream without a name": {[]string{""}, "streams[0]", []string{"must name a stream"}},
 	}

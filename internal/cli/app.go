@@ -69,17 +69,17 @@ func (a *app) run(ctx context.Context, args []string) int {
 }
 
 const rootHelp = `stripe-connector replicates Stripe accounts: as a gRPC service for an orchestrator (serve), by itself into a database
-file (sync), or by schedules, with a log and reports (init, run, runs, logs, report).
+or files (sync), or on schedules, with a log and reports (init, run, runs, logs, report).
 
-Commands that read call a running service with --target; without it they run the service in their own process, through
-gRPC all the same.
+Commands that read data call a running service if --target is set. Otherwise they run the service in their own process, and
+call it over gRPC all the same.
 
 Environment:
-  STRIPE_API_KEY           the API key, if the configuration has none; without --config it is the configuration
+  STRIPE_API_KEY           the API key, if the configuration has none; no other configuration is required
   STRIPE_CONNECTOR_<FLAG>  any flag that is not on the command line, such as STRIPE_CONNECTOR_TARGET for --target or
                            STRIPE_CONNECTOR_ALLOW_API_BASE for --allow-api-base
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong.`
+Exit codes: 0 success, 1 failure, 2 invalid command line.`
 
 // rootExample returns the examples for the commands in this build.
 func (a *app) rootExample() string {
@@ -107,8 +107,8 @@ func (a *app) root() *cobra.Command {
 	root.Version = buildVersion()
 	root.SetVersionTemplate(versionLine())
 	flags := root.PersistentFlags()
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only, no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print everything that happens, a line each")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and errors, no progress")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print each event on a line of its own")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(a.databases()...)
 	root.AddCommand(a.serve(), a.airbyte(), a.singer(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.healthcheck(), a.version())

@@ -19,12 +19,12 @@ func (a *app) check() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Report whether a configuration, or a destination, works",
-		Long: `Reports whether a configuration works, and which streams its key may read, as JSON. The exit code is 1 if it does
-not work; what to fix is then on stderr as well.
+		Short: "Report whether a configuration or a destination works",
+		Long: `Reports as JSON whether a configuration works, and which streams its key may read. If it doesn't work, the exit code
+is 1, and stderr says what to fix.
 
-With --to, tests a destination instead, and changes nothing in it: every privilege that a sync needs, with the statements
-that grant those that are missing, and what a pooler, a role's settings or the tables that are there mean for a sync.`,
+With --to, tests a destination instead, without changing anything in it: whether the role has every privilege that a sync
+needs, with the statements that grant the missing ones, and how a pooler, the role's settings and existing tables affect a sync.`,
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector check
   stripe-connector check --config config.json --streams charges,invoices
   stripe-connector check --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe'`,
@@ -69,7 +69,7 @@ func (a *app) checkDestination(ctx context.Context, c *call, to string, names []
 		streams = resp.GetStreams()
 		return err
 	}); err != nil {
-		tell(a.stdout, "note     streams: they are not known, so their tables were not checked: %s", err)
+		tell(a.stdout, "note     streams: unknown, so their tables were not checked: %s", err)
 	}
 	if len(names) > 0 {
 		streams = slices.DeleteFunc(streams, func(s *connectorv1.Stream) bool { return !slices.Contains(names, s.GetName()) })

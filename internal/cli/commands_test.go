@@ -49,10 +49,10 @@ func TestUsage(t *testing.T) {
 		"neither":         {[]string{"read"}, "at least one of the flags in the group [streams catalog]"},
 		"both":            {[]string{"read", "--streams", "a", "--catalog", "b"}, "[catalog streams] were all set"},
 		"not a duration":  {[]string{"serve", "--drain", "soon"}, `invalid argument "soon" for "--drain"`},
-		"format":          {[]string{"read", "--streams", "apples", "--format", "xml"}, `--format is "xml": write json or struct`},
-		"mode":            {[]string{"read", "--streams", "apples", "--sync-mode", "x"}, "write full_refresh or incremental"},
-		"limits":          {[]string{"simulate", "--limits", "x"}, `--limits is "x": write off, test or live`},
-		"error rate":      {[]string{"simulate", "--error-rate", "1"}, "write a share from 0 to less than 1"},
+		"format":          {[]string{"read", "--streams", "apples", "--format", "xml"}, `--format must be json or struct, got "xml"`},
+		"mode":            {[]string{"read", "--streams", "apples", "--sync-mode", "x"}, `--sync-mode must be full_refresh or incremental, got "x"`},
+		"limits":          {[]string{"simulate", "--limits", "x"}, `--limits must be off, test or live, got "x"`},
+		"error rate":      {[]string{"simulate", "--error-rate", "1"}, "must be at least 0 and less than 1"},
 		"environment":     {[]string{"serve"}, `environment variable STRIPE_CONNECTOR_DRAIN: invalid argument "never"`},
 	}
 	for name, test := range tests {
@@ -77,20 +77,20 @@ func TestFailures(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"no configuration": {"", []string{"discover"}, "give a file with --config, or an API key in STRIPE_API_KEY"},
+		"no configuration": {"", []string{"discover"}, "name a file with --config, or set STRIPE_API_KEY"},
 		"no such file":     {"", []string{"discover", "--config", "/nowhere/config.json"}, "read the configuration: open /nowhere"},
 		"not JSON":         {"{\n\"api_key\": " + plantedKey + "}", []string{"discover", "--config", "-"}, "is not valid JSON at line 2, column 12"},
 		"not an object":    {`["` + plantedKey + `"]`, []string{"discover", "--config", "-"}, `is not a JSON object: write it as {"api_key"`},
 		"violations": {`{}`, []string{"discover", "--config", "-"},
-			"Fix these and try again:\n  config.api_key: Give the key.\n  config.start_date: Write it as 2024-01-31.\n"},
+			"Fix these fields and try again:\n  config.api_key: Give the key.\n  config.start_date: Write it as 2024-01-31.\n"},
 		"check": {`{"api_key":"refused"}`, []string{"check", "--config", "-"},
-			"The key was refused: make a new one.\n  Stripe's id of the request, for its support: req_1\n"},
+			"The key was refused: make a new one.\n  Stripe's request id, for Stripe support: req_1\n"},
 		"folder in a file":    {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "jsonl:" + os.DevNull + "/x"}, "open destination"},
-		"unknown destination": {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "x.db"}, "does not say of which kind it is: write it as "},
-		"no service":          {`{"api_key":"` + plantedKey + `"}`, []string{"discover", "--config", "-", "--target", "127.0.0.1:1"}, "Check that it runs and that the target is right."},
+		"unknown destination": {`{"api_key":"k"}`, []string{"sync", "--config", "-", "--to", "x.db"}, "doesn't start with a kind: use a name such as "},
+		"no service":          {`{"api_key":"` + plantedKey + `"}`, []string{"discover", "--config", "-", "--target", "127.0.0.1:1"}, "Check that it is running and that the target is correct."},
 		"not healthy":         {"", []string{"healthcheck", "--target", "127.0.0.1:1"}, "127.0.0.1:1 is not healthy: The service cannot be reached"},
 		"port in use":         {"", []string{"serve", "--listen", "256.0.0.1:1"}, "choose another address with --listen"},
-		"simulate elsewhere":  {"", []string{"simulate", "--listen", "192.0.2.1:1"}, "loopback interface only"},
+		"simulate elsewhere":  {"", []string{"simulate", "--listen", "192.0.2.1:1"}, "requires a loopback address"},
 		"no catalog":          {`{"api_key":"k"}`, []string{"read", "--config", "-", "--catalog", "/nowhere/c.json"}, "read the catalog"},
 		"no state":            {`{"api_key":"k"}`, []string{"read", "--config", "-", "--streams", "apples", "--state", "/nowhere/s.json"}, "read the states"},
 	}

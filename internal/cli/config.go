@@ -37,7 +37,7 @@ func (a *app) config(path string) (*structpb.Struct, error) {
 		fields["api_key"] = key
 	}
 	if path == "" && fields["api_key"] == nil {
-		return nil, errors.New("there is no configuration: give a file with --config, or an API key in STRIPE_API_KEY")
+		return nil, errors.New("no configuration: name a file with --config, or set STRIPE_API_KEY")
 	}
 	return structpb.NewStruct(fields)
 }

@@ -16,7 +16,7 @@ func Databases(a *app) []*cobra.Command {
 }
 
 // theFullBuild says how to install the build with databases.
-const theFullBuild = "the full one has it: " + installFullBuild
+const theFullBuild = "install the full build: " + installFullBuild
 
 const installFullBuild = "go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest"
 
@@ -36,7 +36,7 @@ func (a *app) databases() []*cobra.Command {
 			Hidden:             true,
 			DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error {
-				return fmt.Errorf("this build has no command %s: %s", name, theFullBuild)
+				return fmt.Errorf("this build does not have the command %s: %s", name, theFullBuild)
 			},
 		})
 	}
@@ -47,8 +47,8 @@ func (a *app) databases() []*cobra.Command {
 func (a *app) note() string {
 	if a.build.Databases == nil {
 		most, last := databaseCommands[:len(databaseCommands)-1], databaseCommands[len(databaseCommands)-1]
-		return "\n\nThis build is for services: it has no databases, and no " + strings.Join(most, ", ") + " and " + last +
-			". The full build:\n" + installFullBuild
+		return "\n\nThis build is for services. It doesn't support databases or the commands " + strings.Join(most, ", ") + " and " + last +
+			". To install the full build:\n" + installFullBuild
 	}
 	return ""
 }
@@ -56,7 +56,7 @@ func (a *app) note() string {
 // missing adds to an unknown-kind error how to install the full build, if this build is not the full one.
 func (a *app) missing(err error) error {
 	if _, ok := errors.AsType[*destination.UnknownKindError](err); ok && a.build.Databases == nil {
-		return fmt.Errorf("%w; if this build lacks it, %s", err, theFullBuild)
+		return fmt.Errorf("%w; if this build lacks that kind, %s", err, theFullBuild)
 	}
 	return err
 }

@@ -20,20 +20,20 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const demoHelp = `Simulates a small company on a simulated Stripe, syncs a year of it into a SQLite file through the gRPC service, compares the
-tables with the company's books, and prints three questions to ask them in SQL, with the answers. It needs no account and
-reaches no network.
+const demoHelp = `Simulates a small company on a simulated Stripe, syncs a year of its data into a SQLite file through the gRPC service,
+compares the tables with the company's books, and prints three questions about the business with their SQL and answers. It
+needs no account and no network.
 
-With --live, it continues: customers subscribe, leave and get refunds, and you see the rows arrive, until Ctrl-C.
+With --live, it continues until Ctrl-C: customers subscribe, cancel and get refunds, and the rows appear as they arrive.
 
-Each demo starts from the beginning and replaces its own file. It leaves files alone that it did not make.`
+Each demo starts from the beginning and replaces the file of the previous one. It never touches other files.`
 
 func (a *app) demo() *cobra.Command {
 	var to string
 	var live bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a whole sync, from a simulated company into a SQLite file",
+		Short: "Demonstrate a sync of a simulated company into a SQLite file",
 		Long:  demoHelp,
 		Example: `  stripe-connector demo
   stripe-connector demo --live
@@ -42,7 +42,7 @@ func (a *app) demo() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, ok := strings.CutPrefix(to, "sqlite:")
 			if !ok || path == "" {
-				return usageError{fmt.Errorf("--to is %q: the demo writes to a SQLite file, such as sqlite:demo.db", to), cmd.CommandPath()}
+				return usageError{fmt.Errorf("--to must be a SQLite file such as sqlite:demo.db, got %q", to), cmd.CommandPath()}
 			}
 			return a.demoTo(cmd.Context(), path, live)
 		},
@@ -68,7 +68,7 @@ func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 	if err != nil {
 		return err
 	}
-	a.inform("Quillpost is a made-up company that sells newsletters. A year of it is on a simulated Stripe at %s.\n"+
+	a.inform("Quillpost is a fictional company that sells newsletter software. A year of its data is on a simulated Stripe at %s.\n"+
 		"Syncing it into %s through the gRPC service:", company.URL, path)
 	return a.inProcess(ctx, apiBase(config), func(service *client.Client) error {
 		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config, Selection: usual(client.Selection{})}); err != nil {
@@ -104,7 +104,7 @@ WHERE s.status IN ('active', 'past_due')`, func(b business.Books) int64 { return
 	{"Revenue, less refunds and disputes", `SELECT sum(amount) FROM balance_transactions
 WHERE type IN ('charge', 'refund', 'adjustment')`, func(b business.Books) int64 { return b.Revenue() }},
 	{"Paid out to the bank", `SELECT sum(amount) FROM payouts WHERE status = 'paid'`, func(b business.Books) int64 { return b.PaidOut }},
-	{"Fees of Stripe", `SELECT sum(fee) FROM balance_transactions`, func(b business.Books) int64 { return b.Fees }},
+	{"Stripe's fees", `SELECT sum(fee) FROM balance_transactions`, func(b business.Books) int64 { return b.Fees }},
 }
 
 // compareBooks prints the sums from the tables next to those from the books. It returns an error if any differ.
@@ -118,7 +118,7 @@ func (a *app) compareBooks(ctx context.Context, path string, company *business.B
 			return fmt.Errorf("ask %s: %w", path, err)
 		}
 		if cents != s.books(books) {
-			errs = append(errs, fmt.Errorf("%s: the tables say %s, and the books %s: this is a bug, please report it", s.words, dollars(cents), dollars(s.books(books))))
+			errs = append(errs, fmt.Errorf("%s: the tables say %s, but the books say %s: this is a bug, please report it", s.words, dollars(cents), dollars(s.books(books))))
 		}
 		rows = append(rows, []string{s.words, dollars(cents), dollars(s.books(books))})
 	}
@@ -148,7 +148,7 @@ const liveInterval = 3 * time.Second
 
 // liveDemo simulates changes at the company, and syncs them, until ctx is done.
 func (a *app) liveDemo(ctx context.Context, service *client.Client, config *structpb.Struct, company *business.Business, path string) error {
-	_, err := fmt.Fprintf(a.stdout, "\nLive until Ctrl-C: what happens at the company, and the rows that arrive.\n")
+	_, err := fmt.Fprintf(a.stdout, "\nLive until Ctrl-C: events at the company, and the rows that arrive.\n")
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func TestDemoLeavesOtherFilesAlone(t *testing.T) {
 	w := newWorld(t, nil)
 	text := write(t, "stripe.db", "precious")
 	w.runs(t, exitFailure, "demo", "--to", "sqlite:"+text)
-	says(t, w.err, "was not made by the demo, which leaves it alone: choose another file with --to")
+	says(t, w.err, "was not created by the demo: choose another file with --to")
 	if content, err := os.ReadFile(text); err != nil || string(content) != "precious" {
 		t.Errorf("the file now holds %q, %v", content, err)
 	}
@@ -131,7 +131,7 @@ func TestDemoUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"destination":    {[]string{"demo", "--to", "jsonl:x"}, "the demo writes to a SQLite file"},
+		"destination":    {[]string{"demo", "--to", "jsonl:x"}, "--to must be a SQLite file"},
 		"takes no scale": {[]string{"demo", "--scale", "2"}, "unknown flag: --scale"},
 	}
 	for name, test := range tests {

@@ -11,8 +11,8 @@ func (a *app) destinations() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "destinations",
-		Short: "List the destinations that this build has",
-		Long:  "Lists the kinds of destinations that this build has, with an example of each for --to.",
+		Short: "List the destinations that this build supports",
+		Long:  "Lists the kinds of destinations that this build supports, with an example of each for --to.",
 		Example: `  stripe-connector destinations
   stripe-connector destinations --format json`,
 		Args: cobra.NoArgs,
@@ -24,7 +24,7 @@ func (a *app) destinations() *cobra.Command {
 				}
 				return a.printJSON(kinds)
 			}
-			rows := [][]string{{"KIND", "EXAMPLE", "WHAT IT IS"}}
+			rows := [][]string{{"KIND", "EXAMPLE", "DESCRIPTION"}}
 			for _, kind := range a.build.Destinations {
 				rows = append(rows, []string{kind.Name, kind.Example, kind.Summary})
 			}

@@ -23,7 +23,7 @@ func TestCommandsOfDatabasesSayWhereTheyAre(t *testing.T) {
 	} {
 		w := newService(t)
 		w.runs(t, exitFailure, args...)
-		says(t, w.err, "this build has no command "+args[0]+": the full one has it: go install ")
+		says(t, w.err, "this build does not have the command "+args[0]+": install the full build: go install ")
 	}
 	w := newService(t)
 	w.runs(t, exitOK, "--help")
@@ -34,7 +34,7 @@ func TestCommandsOfDatabasesSayWhereTheyAre(t *testing.T) {
 		}
 		service := newService(t)
 		service.runs(t, exitFailure, cmd.Name())
-		says(t, service.err, "this build has no command "+cmd.Name())
+		says(t, service.err, "this build does not have the command "+cmd.Name())
 	}
 }
 
@@ -42,7 +42,7 @@ func TestSyncWithoutDatabases(t *testing.T) {
 	w := newService(t)
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitFailure, "sync", "--to", "sqlite:"+filepath.Join(t.TempDir(), "fruit.db"))
-	says(t, w.err, `there is no destination of kind "sqlite": write it as jsonl:folder; if this build lacks it, the full one has it: go install `)
+	says(t, w.err, `unknown kind of destination "sqlite": use a name such as jsonl:folder; if this build lacks that kind, install the full build: go install `)
 }
 
 func TestDestinations(t *testing.T) {

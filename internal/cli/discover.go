@@ -15,7 +15,7 @@ func (a *app) discover() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "Print the streams, with schemas, keys and relations",
-		Long:  "Prints the catalog as JSON. read takes it as its --catalog, whole or cut down.",
+		Long:  "Prints the catalog as JSON. All or part of it can be passed to read with --catalog.",
 		Example: `  stripe-connector discover --config config.json > catalog.json
   stripe-connector discover --config config.json --only-available | jq -r '.streams[].name'
   stripe-connector discover --config config.json --erd --streams customers,charges,invoices,invoice_line_items`,
@@ -37,10 +37,10 @@ func (a *app) discover() *cobra.Command {
 	}
 	c.addTarget(cmd)
 	c.addConfig(cmd)
-	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "ask Stripe, and omit streams that the key may not read")
+	cmd.Flags().BoolVar(&onlyAvailable, "only-available", false, "check with Stripe, and omit streams that the key may not read")
 	cmd.Flags().BoolVar(&includeUnavailable, "include-unavailable", false,
-		"ask Stripe, and mark what the key may not read with the reason")
-	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid's language instead of JSON")
+		"check with Stripe, and mark streams that the key may not read, with the reason")
+	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid syntax instead of JSON")
 	cmd.Flags().StringSliceVar(&names, "streams", nil, "with --erd: `names` of the streams to draw, separated by commas (default: all)")
 	a.completeStreams(cmd, "streams")
 	return cmd

@@ -86,7 +86,7 @@ var keyPattern = regexp.MustCompile(`\b[srp]k_(live|test)_\w+`)
 func headline(f *connectorv1.Failure) string {
 	for _, v := range f.GetViolations() {
 		if strings.Contains(f.GetMessage(), v.GetDescription()) {
-			return "The request is wrong. Fix these and try again:"
+			return "The request is invalid. Fix these fields and try again:"
 		}
 	}
 	return f.GetMessage()
@@ -99,10 +99,10 @@ func (a *app) details(f *connectorv1.Failure) {
 		tell(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())
 	}
 	if id := f.GetRequestId(); id != "" {
-		tell(a.stderr, "  Stripe's id of the request, for its support: %s", id)
+		tell(a.stderr, "  Stripe's request id, for Stripe support: %s", id)
 	}
 	if f.GetClass() == connectorv1.FailureClass_FAILURE_CLASS_SYSTEM && f.GetInternalMessage() != "" {
-		tell(a.stderr, "  For the report: %s", firstLine(f.GetInternalMessage()))
+		tell(a.stderr, "  Details for the bug report: %s", firstLine(f.GetInternalMessage()))
 	}
 }
 

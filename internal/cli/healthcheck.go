@@ -18,13 +18,12 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 )
 
-const healthcheckHelp = `Asks a service for its health over gRPC. The exit code is 0 if it is SERVING and 1 if not. Containers run it as their
-probe, since the image has no shell.
+const healthcheckHelp = `Checks a service's health over gRPC. The exit code is 0 if the service is SERVING, and 1 otherwise. Containers run it as
+their probe, since the image has no shell.
 
-It takes its settings from the environment of serve: where there is a --health-listen, it asks there, in clear text. Without
-one it asks at --listen, with TLS if there is a --tls-cert. Whom it talks to is verified only with --tls-ca, since nothing
-secret is sent and the answer says nothing but that the service is well. A service that asks every client for a certificate
-needs a --health-listen.`
+It reads the environment variables of serve: if --health-listen is set, it connects there, in plaintext; otherwise to
+--listen, with TLS if --tls-cert is set. The service's certificate is verified only with --tls-ca, since no secret is sent
+and the response contains only the status. A service that requires a certificate of every client needs a --health-listen.`
 
 // probe holds the flags of healthcheck.
 type probe struct {
@@ -39,7 +38,7 @@ func (a *app) healthcheck() *cobra.Command {
 	p := &probe{}
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Report whether a service is healthy, by the exit code",
+		Short: "Report through the exit code whether a service is healthy",
 		Long:  healthcheckHelp,
 		Example: `  stripe-connector healthcheck
   stripe-connector healthcheck --target 127.0.0.1:50051 --timeout 1s
@@ -59,12 +58,12 @@ func (a *app) healthcheck() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&p.target, "target", "", "`host:port` of the service (default: where serve listens, by the environment)")
-	flags.DurationVar(&p.timeout, "timeout", 3*time.Second, "`time` to wait for the answer")
-	flags.BoolVar(&p.tls, "tls", false, "speak TLS (any other TLS flag says so too)")
-	flags.StringVar(&p.ca, "tls-ca", "", "PEM `file` of the authorities that vouch for the service (default: it is not verified)")
+	flags.StringVar(&p.target, "target", "", "`host:port` of the service (default: the address that serve listens on, from the environment)")
+	flags.DurationVar(&p.timeout, "timeout", 3*time.Second, "`time` to wait for the response")
+	flags.BoolVar(&p.tls, "tls", false, "use TLS (implied by any other TLS flag)")
+	flags.StringVar(&p.ca, "tls-ca", "", "PEM `file` of the authorities that issue the service's certificate (default: not verified)")
 	flags.StringVar(&p.name, "tls-server-name", "", "`name` in the service's certificate (default: the host of the target)")
-	flags.StringVar(&p.certificate, "tls-cert", "", "PEM `file` of a certificate to show")
+	flags.StringVar(&p.certificate, "tls-cert", "", "PEM `file` of a client certificate")
 	flags.StringVar(&p.key, "tls-key", "", "PEM `file` of its private key")
 	return cmd
 }
@@ -115,7 +114,7 @@ func (p *probe) credentials() (credentials.TransportCredentials, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(authorities) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", p.ca)
+			return nil, fmt.Errorf("%s contains no PEM certificate", p.ca)
 		}
 	}
 	if p.certificate != "" {

@@ -14,19 +14,19 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/pipeline"
 )
 
-const initHelp = `Asks what a first pipeline needs, checks each answer, and writes it to a file (default: pipelines.yaml): the API key, which is
-not shown, what of it may be read, the streams, the destination and the schedule. An empty answer takes what stands in
-brackets; answers may come from a pipe, a line each.
+const initHelp = `Asks for everything that a first pipeline needs (the API key, which is not echoed, the streams, the destination and the
+schedule), checks each answer, and writes the pipeline to a file (default: pipelines.yaml). An empty answer selects the
+default in brackets. Answers may come from a pipe, one per line.
 
-The file names where the key is: the environment variable STRIPE_API_KEY if that is set, or else a key file beside it that
-only its owner may read.`
+The file refers to the key: to the environment variable STRIPE_API_KEY if that is set, or else to a key file beside it that
+only its owner can read.`
 
 func (a *app) initialize() *cobra.Command {
 	var c call
 	var base string
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
-		Short: "Set up a first pipeline, by questions",
+		Short: "Set up a first pipeline interactively",
 		Long:  initHelp,
 		Example: `  stripe-connector init
   STRIPE_API_KEY=rk_live_… stripe-connector init pipelines.yaml
@@ -35,11 +35,11 @@ func (a *app) initialize() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := fileArgument(args, 0)
 			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s is there already, and stays as it is: name another file, or edit it and try `stripe-connector run --check %s`",
+				return fmt.Errorf("%s already exists: choose another file, or edit it and run `stripe-connector run --check %s`",
 					path, path)
 			}
 			if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-				return fmt.Errorf("there is no folder %s: make it first", filepath.Dir(path))
+				return fmt.Errorf("folder %s doesn't exist: create it first", filepath.Dir(path))
 			}
 			do := func(service *client.Client) error {
 				s := setup{app: a, prompt: a.prompt(), service: service, path: path, base: base}
@@ -56,7 +56,7 @@ func (a *app) initialize() *cobra.Command {
 		},
 	}
 	c.addTarget(cmd)
-	cmd.Flags().StringVar(&base, "api-base", "", "`URL` of Stripe's API, if it is another, such as a simulated one")
+	cmd.Flags().StringVar(&base, "api-base", "", "`URL` of an API other than Stripe's, such as a simulated one")
 	return cmd
 }
 
@@ -92,11 +92,11 @@ func (s *setup) run(ctx context.Context) error {
 		}
 	}
 	if err := writeNew(s.path, content); err != nil {
-		return fmt.Errorf("write the pipelines: %w", err)
+		return fmt.Errorf("write the pipeline file: %w", err)
 	}
 	tell(s.out, "\nWrote %s. Now:\n"+
 		"  stripe-connector run --once %s   # the first sync\n"+
-		"  stripe-connector run %s          # by the schedule, until it is stopped\n"+
+		"  stripe-connector run %s          # on its schedule, until it is stopped\n"+
 		"  stripe-connector report --out report.html %s", s.path, s.path, s.path, s.path)
 	return nil
 }

@@ -44,10 +44,10 @@ func TestInit(t *testing.T) {
 	}, "\n") + "\n")
 	w.runs(t, exitOK, "init", path)
 	for _, want := range []string{
-		"a key is needed: paste it", "the key does not work: The key was refused: make a new one.",
+		"a key is required: paste it", "the key does not work: The key was refused: make a new one.",
 		"The key works (account: acct_1):", `There is no stream "aples". Did you mean "apples"?`, "2 streams: apples, pears",
-		`There is no stream "figs"`, "1 stream: apples", "does not say of which kind it is", "every must be a duration",
-		"every 6h from 13:00, first at ", "use small letters", "stripe-connector run --once " + path,
+		`There is no stream "figs"`, "1 stream: apples", "doesn't start with a kind", "every must be a duration",
+		"every 6h from 13:00, first at ", "use lowercase letters", "stripe-connector run --once " + path,
 	} {
 		says(t, w.err, want)
 	}

@@ -15,10 +15,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
-const reportHelp = `Reports what the pipelines of a file (default: pipelines.yaml) extracted and loaded lately, by pipeline and stream, how fresh
-the rows are, and what failed and how to fix it.
+const reportHelp = `Reports what the pipelines in a file (default: pipelines.yaml) have extracted and loaded recently, by pipeline and stream,
+how fresh the rows are, and what failed and how to fix it.
 
-As HTML it is one page with charts, which needs neither a server nor the network: open it in a browser, or send it.`
+The HTML format is a self-contained page with charts, which needs neither a server nor the network: open it in a browser, or
+send it to someone.`
 
 func (a *app) loadingReport() *cobra.Command {
 	var format, out, only string
@@ -35,7 +36,7 @@ func (a *app) loadingReport() *cobra.Command {
 	formatFlag(cmd, &format, "table", "json", "html")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if days < 1 || days > 3650 {
-			return usageError{fmt.Errorf("--days is %d: write a number from 1 to 3650", days), cmd.CommandPath()}
+			return usageError{fmt.Errorf("--days must be between 1 and 3650, got %d", days), cmd.CommandPath()}
 		}
 		if end := strings.TrimPrefix(filepath.Ext(out), "."); !cmd.Flags().Changed("format") && (end == "html" || end == "json") {
 			format = end
@@ -51,9 +52,9 @@ func (a *app) loadingReport() *cobra.Command {
 		})
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&out, "out", "", "`file` to write to; one that ends in .html or .json sets the format (default: stdout)")
-	flags.StringVar(&only, "pipeline", "", "`name` of the only pipeline to report on")
-	flags.IntVar(&days, "days", 30, "`number` of days to report on, today included")
+	flags.StringVar(&out, "out", "", "`file` to write to; the extension .html or .json determines the format (default: stdout)")
+	flags.StringVar(&only, "pipeline", "", "report only on the pipeline with this `name`")
+	flags.IntVar(&days, "days", 30, "`number` of days to report on, including today")
 	return cmd
 }
 
@@ -88,7 +89,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 // loadingTable formats a report as aligned tables.
 func loadingTable(r *report.Report) string {
 	if len(r.Pipelines) == 0 {
-		return fmt.Sprintf("Nothing ran since %s.\n", r.Since.Format(time.DateOnly))
+		return fmt.Sprintf("Nothing has run since %s.\n", r.Since.Format(time.DateOnly))
 	}
 	var b strings.Builder
 	for i, p := range r.Pipelines {

@@ -17,8 +17,8 @@ func (a *app) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs RUN [FILE]",
 		Short: "Show the log of a run",
-		Long: `Shows what a run of a pipeline said, and what it extracted and loaded by stream. RUN is the number that "runs" lists, or
-last. FILE is the file of pipelines (default: pipelines.yaml).`,
+		Long: `Shows the log of a pipeline run, and what the run extracted and loaded by stream. RUN is a number listed by "runs", or
+last. FILE is the pipeline file (default: pipelines.yaml).`,
 		Example: `  stripe-connector logs last
   stripe-connector logs 42 pipelines.yaml
   stripe-connector logs 42 --format json`,
@@ -28,7 +28,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 			if args[0] != "last" {
 				id, err := strconv.ParseInt(args[0], 10, 64)
 				if err != nil || id < 1 {
-					return usageError{fmt.Errorf("RUN is %q: write the number of a run, or last", args[0]), cmd.CommandPath()}
+					return usageError{fmt.Errorf("RUN must be the number of a run, or last, got %q", args[0]), cmd.CommandPath()}
 				}
 				filter.ID = id
 			}
@@ -38,7 +38,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 					return err
 				}
 				if len(runs) == 0 {
-					return fmt.Errorf("there is no run %s: `stripe-connector runs` lists them", args[0])
+					return fmt.Errorf("run %s doesn't exist: `stripe-connector runs` lists all runs", args[0])
 				}
 				entries, err := log.Entries(cmd.Context(), runs[0].ID)
 				if err != nil {
@@ -60,7 +60,7 @@ last. FILE is the file of pipelines (default: pipelines.yaml).`,
 func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(runsTable([]runlog.Run{r}, now))
-	fmt.Fprintf(&b, "\nDue at %s, done by %s in %s.\n\n", r.Slot.UTC().Format("2006-01-02 15:04:05 UTC"), r.Process, count(r.Reads, "Read"))
+	fmt.Fprintf(&b, "\nDue at %s, run by %s in %s.\n\n", r.Slot.UTC().Format("2006-01-02 15:04:05 UTC"), r.Process, count(r.Reads, "Read"))
 	for _, e := range entries {
 		line := e.At.UTC().Format("15:04:05.000 ") + e.Level + ": "
 		if name := streamName(e.Stream, e.Account); name != "" {

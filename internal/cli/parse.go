@@ -56,15 +56,15 @@ func parseCatalog(content []byte) ([]*connectorv1.ConfiguredStream, error) {
 			object = map[string]json.RawMessage{"stream": name}
 		}
 		if err := decode(object, s); err != nil {
-			return nil, fmt.Errorf("is wrong at streams[%d]: %w", i, err)
+			return nil, fmt.Errorf("is invalid at streams[%d]: %w", i, err)
 		}
 		if s.GetStream() == "" {
-			return nil, fmt.Errorf(`is wrong at streams[%d]: it names no stream. Write {"stream": "charges"}`, i)
+			return nil, fmt.Errorf(`is invalid at streams[%d]: it names no stream. Write {"stream": "charges"}`, i)
 		}
 		streams = append(streams, s)
 	}
 	if len(streams) == 0 {
-		return nil, errors.New(`has no stream in it. Write [{"stream": "charges"}], or take what discover prints`)
+		return nil, errors.New(`contains no stream. Write [{"stream": "charges"}], or use the output of discover`)
 	}
 	return streams, nil
 }
@@ -80,13 +80,13 @@ func parseStates(content []byte) ([]*connectorv1.StreamState, error) {
 		state := &connectorv1.StreamState{}
 		if _, ok := object["stream"]; ok {
 			if err := decode(object, state); err != nil {
-				return nil, fmt.Errorf("is wrong at states[%d]: %w", i, err)
+				return nil, fmt.Errorf("is invalid at states[%d]: %w", i, err)
 			}
 		} else {
 			m := &connectorv1.ReadResponse{}
 			if err := decode(object, m); err != nil || m.GetMessage() == nil {
-				return nil, fmt.Errorf(`is wrong at object %d: it is neither a state {"stream": …, "content": {…}} nor a `+
-					"message that read printed", i)
+				return nil, fmt.Errorf(`is invalid at object %d: it is neither a state {"stream": …, "content": {…}} nor a `+
+					"message printed by read", i)
 			}
 			if state = m.GetCheckpoint().GetState(); state == nil {
 				continue

@@ -53,11 +53,11 @@ func TestParseCatalog(t *testing.T) {
 		content string
 		want    *connectorv1.ConfiguredStream
 	}{
-		"what discover prints": {`{"streams":[{"name":"a","jsonSchema":{}}]}`, a},
-		"a list of those":      {`[{"name":"a"}]`, a},
-		"one a line":           {`{"name":"a"}`, a},
-		"configured":           {`{"streams":[` + written + `]}`, full},
-		"a configured list":    {`[` + written + `]`, full},
+		"output of discover": {`{"streams":[{"name":"a","jsonSchema":{}}]}`, a},
+		"a list of those":    {`[{"name":"a"}]`, a},
+		"one a line":         {`{"name":"a"}`, a},
+		"configured":         {`{"streams":[` + written + `]}`, full},
+		"a configured list":  {`[` + written + `]`, full},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestParseRefuses(t *testing.T) {
 		parse         func([]byte) error
 		content, want string
 	}{
-		"empty catalog":   {catalog, "", "has no stream in it"},
-		"no streams":      {catalog, `{"streams":[]}`, "has no stream in it"},
+		"empty catalog":   {catalog, "", "contains no stream"},
+		"no streams":      {catalog, `{"streams":[]}`, "contains no stream"},
 		"names":           {catalog, `["a"]`, "neither an object nor a list of objects"},
 		"nameless":        {catalog, `[{}]`, `streams[0]: it names no stream. Write {"stream": "charges"}`},
 		"unknown field":   {catalog, `[{"stream":"a","colour":1}]`, "streams[0]"},

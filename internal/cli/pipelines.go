@@ -30,10 +30,10 @@ func fileArgument(args []string, i int) string {
 func (a *app) pipelines(path string) (*pipeline.File, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s: make one with `stripe-connector init %s`, or name the one that you have", path, path)
+		return nil, fmt.Errorf("%s doesn't exist: create it with `stripe-connector init %s`, or pass the path of your pipeline file", path, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the pipelines: %w", err)
+		return nil, fmt.Errorf("read the pipeline file: %w", err)
 	}
 	return pipeline.Parse(path, content)
 }
@@ -46,7 +46,7 @@ func (a *app) log(ctx context.Context, path string, do func(*runlog.Store) error
 	}
 	log, err := runlog.View(ctx, file.RunLog)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("nothing has run yet, so there is no log %s: start with `stripe-connector run --once %s`", file.RunLog, path)
+		return fmt.Errorf("nothing has run yet, so there is no log at %s: start with `stripe-connector run --once %s`", file.RunLog, path)
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func formatFlag(cmd *cobra.Command, format *string, known ...string) {
 				return nil
 			}
 		}
-		return fmt.Errorf("--format is %q: write %s", *format, strings.Join(known, " or "))
+		return fmt.Errorf("--format must be %s, got %q", strings.Join(known, " or "), *format)
 	}
 }
 

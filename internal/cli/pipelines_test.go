@@ -80,7 +80,7 @@ func TestRunCheck(t *testing.T) {
 	}
 	for want, content := range map[string]string{
 		"config.api_key refers to the environment variable NONE, which is not set":          `{config: {api_key: {env: NONE}}, destination: "sqlite:a.db"}`,
-		`destination "a.db" does not say of which kind it is: write it as sqlite:stripe.db`: `{config: {api_key: k}, destination: a.db}`,
+		`destination "a.db" doesn't start with a kind: use a name such as sqlite:stripe.db`: `{config: {api_key: k}, destination: a.db}`,
 		`There is no stream "aples". Did you mean "apples"?`:                                `{config: {api_key: k}, destination: "sqlite:a.db", select: [aples]}`,
 		"The key was refused: make a new one.":                                              `{config: {api_key: refused}, destination: "sqlite:a.db"}`,
 		"line 1: pipelines.a.every is not a known field":                                    `{config: {api_key: k}, destination: "sqlite:a.db", every: 1h}`,
@@ -107,15 +107,15 @@ func TestPipelineCommandsSayWhatToDoNext(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no file":       {exitFailure, []string{"run", "/nowhere/p.yaml"}, "make one with `stripe-connector init /nowhere/p.yaml`"},
+		"no file":       {exitFailure, []string{"run", "/nowhere/p.yaml"}, "create it with `stripe-connector init /nowhere/p.yaml`"},
 		"nothing ran":   {exitFailure, []string{"runs", fresh}, "start with `stripe-connector run --once"},
 		"no pipeline":   {exitFailure, []string{"run", "--pipeline", "figs", fresh}, `there is no pipeline "figs"`},
-		"run":           {exitUsage, []string{"logs", "first", fresh}, `RUN is "first": write the number of a run, or last`},
-		"format":        {exitUsage, []string{"report", "--format", "pdf", fresh}, `--format is "pdf": write table or json or html`},
-		"days":          {exitUsage, []string{"report", "--days", "0", fresh}, "--days is 0: write a number from 1 to 3650"},
+		"run":           {exitUsage, []string{"logs", "first", fresh}, `RUN must be the number of a run, or last, got "first"`},
+		"format":        {exitUsage, []string{"report", "--format", "pdf", fresh}, `--format must be table or json or html, got "pdf"`},
+		"days":          {exitUsage, []string{"report", "--days", "0", fresh}, "--days must be between 1 and 3650, got 0"},
 		"once or check": {exitUsage, []string{"run", "--once", "--check", fresh}, "none of the others can be"},
-		"init again":    {exitFailure, []string{"init", fresh}, "is there already, and stays as it is"},
-		"init nowhere":  {exitFailure, []string{"init", "/nowhere/p.yaml"}, "there is no folder /nowhere"},
+		"init again":    {exitFailure, []string{"init", fresh}, "already exists: choose another file"},
+		"init nowhere":  {exitFailure, []string{"init", "/nowhere/p.yaml"}, "folder /nowhere doesn't exist: create it first"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -128,5 +128,5 @@ func TestPipelineCommandsSayWhatToDoNext(t *testing.T) {
 	w.environment["FRUIT_KEY"] = "k"
 	w.runs(t, exitOK, "run", "--once", fresh)
 	w.runs(t, exitFailure, "logs", "7", fresh)
-	says(t, w.err, "there is no run 7: `stripe-connector runs` lists them")
+	says(t, w.err, "run 7 doesn't exist: `stripe-connector runs` lists all runs")
 }

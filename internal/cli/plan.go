@@ -83,14 +83,14 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 	if len(left) > 0 {
 		text += fmt.Sprintf("\n%s skipped: %s.\n", was(len(left), "stream"), some(left, 100))
 	}
-	text += fmt.Sprintf("\nA first sync takes at least %s, one for each list", count(len(lists), "request"))
+	text += fmt.Sprintf("\nThe first sync takes at least %s, one for each list", count(len(lists), "request"))
 	if limit > 0 {
 		text += fmt.Sprintf(", or %s at the limit of %d requests/s. Every 100,000 objects take about 1,000 more, or %s",
 			atLeast(len(lists), limit), limit, atLeast(1000, limit))
 	}
 	text += ".\n"
 	if perParent > 0 {
-		text += fmt.Sprintf("%s a request for each object of another, at first and whenever they are re-read.\n", takes(perParent))
+		text += fmt.Sprintf("%s one request for each object of another stream, in the first sync and whenever they are re-read.\n", takes(perParent))
 	}
 	text += "Stripe allows 500 read requests for each transaction of the last 30 days, and at least 10,000 a month\n" +
 		"(https://docs.stripe.com/rate-limits). Later syncs take a few requests for the events, and re-list what no event announces.\n"

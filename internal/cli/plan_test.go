@@ -69,7 +69,7 @@ func TestReset(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitOK, "sync", "--to", to)
 	w.runs(t, exitOK, "reset", "a*", "--to", to)
-	says(t, w.out, "1 stream will be read from the beginning by the next sync.\n")
+	says(t, w.out, "The next sync will re-read 1 stream from the beginning.\n")
 	w.runs(t, exitOK, "sync", "--to", to)
 	says(t, w.err, "warning: apples: ")
 	if strings.Contains(w.err.String(), "warning: pears: It was asked") {
@@ -86,8 +86,8 @@ func TestRunCheckFindsSharedTables(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.runs(t, exitFailure, "run", "--check", path)
 	says(t, w.out, "one: 2 streams, every 30m, next at ")
-	says(t, w.err, path+" line 3: pipeline two is wrong:\nstripe-connector: it writes the same tables as pipeline one")
-	says(t, w.err, path+" line 4: pipeline three is wrong:\nstripe-connector: destination: ")
+	says(t, w.err, path+" line 3: pipeline two is invalid:\nstripe-connector: it writes to the same tables as pipeline one")
+	says(t, w.err, path+" line 4: pipeline three is invalid:\nstripe-connector: destination: ")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(path), "a.db")); err == nil {
 		t.Error("the check made the destination")
 	}

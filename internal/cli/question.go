@@ -23,7 +23,7 @@ FROM balance_transactions GROUP BY month ORDER BY month DESC LIMIT 6;`},
        printf('$%,d', sum(si.quantity * (si.price ->> '$.unit_amount')) / 100) AS a_month
 FROM subscription_items si JOIN subscriptions s ON s.id = si.subscription
 WHERE s.status IN ('active', 'past_due') GROUP BY plan ORDER BY count(*) DESC;`},
-		{"How many trials become customers, and how many of these leave?", `WITH paying AS (SELECT subscription, count(*) AS months FROM invoices WHERE status = 'paid' GROUP BY 1)
+		{"How many trials become customers, and how many of those leave?", `WITH paying AS (SELECT subscription, count(*) AS months FROM invoices WHERE status = 'paid' GROUP BY 1)
 SELECT strftime('%Y-%m', s.created, 'unixepoch') AS began, count(*) AS trials,
        printf('%d %%', 100 * count(p.subscription) / count(*)) AS converted,
        count(*) FILTER (WHERE p.subscription IS NOT NULL AND s.status = 'canceled') AS have_left
@@ -40,16 +40,16 @@ const demoID = 0x5374_4465
 func claim(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if info != nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder: name a file with --to", path)
+		return fmt.Errorf("%s is a folder: choose a file with --to", path)
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > 0) {
 		id, err := number(ctx, path, "PRAGMA application_id")
 		if err != nil || id != demoID {
-			return fmt.Errorf("%s was not made by the demo, which leaves it alone: choose another file with --to", path)
+			return fmt.Errorf("%s was not created by the demo: choose another file with --to", path)
 		}
 		for _, end := range []string{"", "-wal", "-shm"} {
 			if err := os.Remove(path + end); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("replace the file of the last demo: %w", err)
+				return fmt.Errorf("replace the file of the previous demo: %w", err)
 			}
 		}
 	}

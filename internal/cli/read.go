@@ -8,21 +8,21 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const readHelp = `Reads streams and prints each message of the Read as one line of JSON, as it comes. It does not resume by itself: sync
+const readHelp = `Reads streams and prints each message of the Read as one line of JSON when it arrives. It does not resume by itself; sync
 does that.
 
---catalog takes what discover printed, or a list of {"stream": …, "sync_mode": …, "fields": […]}, alone or as "streams" of
-an object.
+--catalog accepts the output of discover, or a list of {"stream": …, "sync_mode": …, "fields": […]}, alone or as the
+"streams" of an object.
 
---state takes a list of states {"stream": …, "content": {…}}, alone or as "states" of an object; one state; or what a former
-read printed, of which it uses the last state of each stream. States of streams that are not read are ignored.`
+--state accepts a list of states {"stream": …, "content": {…}}, alone or as the "states" of an object; a single state; or the
+output of an earlier read, of which it uses the last state of each stream. States of streams that are not read are ignored.`
 
 func (a *app) read() *cobra.Command {
 	var c call
 	var o readOptions
 	cmd := &cobra.Command{
 		Use:   "read",
-		Short: "Print the records of streams, one message as JSON per line",
+		Short: "Print the records of streams, one JSON message per line",
 		Long:  readHelp,
 		Example: `  stripe-connector read --config config.json --streams charges,invoices
   stripe-connector read --config config.json --catalog catalog.json --state state.json
@@ -53,11 +53,11 @@ func (a *app) read() *cobra.Command {
 	flags.StringSliceVar(&o.streams, "streams", nil, "`names` of the streams to read, separated by commas")
 	flags.StringVar(&o.catalogPath, "catalog", "", "JSON `file` with the streams to read, or - for stdin")
 	flags.StringVar(&o.statePath, "state", "", "JSON `file` with the states to resume from, or - for stdin")
-	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, where the catalog does not say")
-	flags.BoolVar(&o.follow, "follow", false, "do not end: look for changes again and again; streams are read incrementally")
-	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` to rest between two looks (default 5s)")
-	flags.BoolVar(&o.reconcile, "reconcile", false, "re-list the last 29 days of the streams, repair what events missed, and count it in the summary")
-	flags.StringVar(&o.format, "format", "json", "form of the records' data: json (a string), or struct (nested, slow)")
+	flags.StringVar(&o.mode, "sync-mode", "full_refresh", "full_refresh or incremental, for streams whose mode the catalog does not set")
+	flags.BoolVar(&o.follow, "follow", false, "do not end, but keep reading changes; streams are read incrementally")
+	flags.DurationVar(&o.interval, "follow-interval", 0, "with --follow: `time` between checks for changes (default 5s)")
+	flags.BoolVar(&o.reconcile, "reconcile", false, "re-list the last 29 days of the streams, send what events missed, and count it in the summary")
+	flags.StringVar(&o.format, "format", "json", "format of the records' data: json (a string), or struct (nested, slow)")
 	cmd.MarkFlagsMutuallyExclusive("streams", "catalog")
 	cmd.MarkFlagsOneRequired("streams", "catalog")
 	a.completeStreams(cmd, "streams")

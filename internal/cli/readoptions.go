@@ -81,5 +81,5 @@ func constant(values map[string]int32, prefix, flag, name string) (int32, error)
 			known[v-1] = strings.ToLower(strings.TrimPrefix(name, prefix))
 		}
 	}
-	return 0, usageError{fmt.Errorf("%s is %q: write %s", flag, name, strings.Join(known, " or ")), "stripe-connector read"}
+	return 0, usageError{fmt.Errorf("%s must be %s, got %q", flag, strings.Join(known, " or "), name), "stripe-connector read"}
 }

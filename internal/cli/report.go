@@ -33,7 +33,7 @@ func reportTable(report *client.Report) string {
 	rows = append(rows, reportRow(report.Total()))
 	table := align(rows, 2)
 	if n := quiet["complete"]; n > 0 {
-		table += fmt.Sprintf("\n%s complete without a change.\n", was(n, "stream"))
+		table += fmt.Sprintf("\n%s complete without changes.\n", was(n, "stream"))
 	}
 	if n := quiet["skipped"]; n > 0 {
 		table += fmt.Sprintf("\n%s skipped:\n", was(n, "stream"))

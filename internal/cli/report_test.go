@@ -54,7 +54,7 @@ func TestReportIsShort(t *testing.T) {
 		report.Streams = append(report.Streams, s)
 	}
 	got := reportTable(report)
-	for _, want := range []string{"\nstream_1  ", "\nstream_10  incomplete ", "\n49 streams were complete without a change.\n", "\n8 streams were skipped:\n",
+	for _, want := range []string{"\nstream_1  ", "\nstream_10  incomplete ", "\n49 streams were complete without changes.\n", "\n8 streams were skipped:\n",
 		"\nstream_2, stream_3, stream_4, stream_5 and 4 more: The account has no Issuing.\n", "\nstream_10: It broke.\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant it with %q", got, want)
@@ -108,14 +108,14 @@ func TestCheckDestination(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitOK, "check", "--to", "sqlite:"+folder+"/new.db")
 	says(t, w.out, "note ")
-	says(t, w.out, "it is not there yet")
+	says(t, w.out, "it doesn't exist yet")
 	foreign := write(t, "text.db", strings.Repeat("not a database ", 100))
 	w.runs(t, exitFailure, "check", "--to", "sqlite:"+foreign)
 	says(t, w.out, "problem ")
 	says(t, w.out, "is not a SQLite database")
 	w.runs(t, exitFailure, "check", "--to", "mysql:x")
-	says(t, w.err, `there is no destination of kind "mysql": write it as sqlite:stripe.db`)
+	says(t, w.err, `unknown kind of destination "mysql": use a name such as sqlite:stripe.db`)
 	unknown := newWorld(t, fakeSource{})
 	unknown.runs(t, exitOK, "check", "--to", "jsonl:"+folder+"/lines")
-	says(t, unknown.out, "note     streams: they are not known, so their tables were not checked")
+	says(t, unknown.out, "note     streams: unknown, so their tables were not checked")
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 )
 
-const rereadHelp = `Reads streams again from the beginning, whatever states and rows the destination holds, and loads them as sync does. The
-rows stay while they are read: each is replaced, and those that Stripe has no more are removed or marked at the end. If it
-is interrupted, the next sync resumes the re-read.
+const rereadHelp = `Re-reads streams from the beginning, whatever states and rows the destination has, and loads them like sync. Existing rows
+stay until they are replaced; rows that Stripe no longer has are removed or marked at the end. If it is interrupted, the next
+sync resumes the re-read.
 
-Give the same --fields as your syncs do.`
+Pass the same --fields as for your syncs.`
 
 func (a *app) reread() *cobra.Command {
 	var c call
@@ -19,7 +19,7 @@ func (a *app) reread() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use:   "reread STREAM...",
-		Short: "Read streams again from the beginning into a destination",
+		Short: "Re-read streams from the beginning into a destination",
 		Long:  rereadHelp + a.note(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reread charges --to sqlite:stripe.db
   stripe-connector reread 'invoice*' --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe'`,
@@ -40,7 +40,7 @@ func (a *app) reread() *cobra.Command {
 	c.addConfig(cmd)
 	a.destinationFlag(cmd, &to)
 	cmd.Flags().StringArrayVar(&fields, "fields", nil,
-		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
+		"the fields of a stream to sync, as `stream=field,field`; keys are always included (repeatable; default: all)")
 	_ = cmd.MarkFlagRequired("to") // fails only if the flag doesn't exist
 	return cmd
 }

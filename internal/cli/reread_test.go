@@ -13,7 +13,7 @@ func TestReread(t *testing.T) {
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitOK, "sync", "--to", to)
 	w.runs(t, exitOK, "reread", "apples", "--to", to)
-	says(t, w.err, "warning: apples: A re-read was requested: the stream is read from the beginning.")
+	says(t, w.err, "warning: apples: A re-read was requested. The stream will be re-read from the beginning.")
 	says(t, w.out, "apples  complete  ")
 	w.runs(t, exitUsage, "reread", "--to", to)
 	w.runs(t, exitFailure, "reread", "appels", "--to", to)
@@ -34,7 +34,7 @@ func TestSyncReportsRefusedRecords(t *testing.T) {
 BEGIN SELECT raise(ABORT, 'not this one'); END`); err != nil {
 		t.Fatal(err)
 	}
-	const notice = "\napples: 1 record could not be stored, and is set aside: apples_1 (table apples does not accept it: not this one"
+	const notice = "\napples: 1 record could not be stored, and is set aside: apples_1 (table apples rejects it: not this one"
 	w.runs(t, exitOK, "sync", "--to", "sqlite:"+path)
 	says(t, w.out, notice)
 	w.runs(t, exitOK, "sync", "--to", "sqlite:"+path)

@@ -9,15 +9,15 @@ import (
 	"github.com/stripe-connector/stripe-connector/client"
 )
 
-const resetHelp = `Forgets how far streams were read, so that the next sync, or the next run of a pipeline, reads them again from the beginning.
-Nothing is read now, and the rows stay until they are replaced. To read at once, use reread.`
+const resetHelp = `Forgets how far streams were read, so that the next sync or pipeline run re-reads them from the beginning. Nothing is read
+now, and existing rows stay until they are replaced. To re-read immediately, use reread.`
 
 func (a *app) reset() *cobra.Command {
 	var c call
 	var to string
 	cmd := &cobra.Command{
 		Use:   "reset STREAM...",
-		Short: "Have the next sync read streams again from the beginning",
+		Short: "Make the next sync re-read streams from the beginning",
 		Long:  resetHelp + a.note(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reset charges --to sqlite:stripe.db
   stripe-connector reset '*' --config config.json --to jsonl:lines`,
@@ -33,7 +33,7 @@ func (a *app) reset() *cobra.Command {
 				if err := errors.Join(err, d.Close()); err != nil {
 					return err
 				}
-				tell(a.stdout, "%s will be read from the beginning by the next sync.", count(n, "stream"))
+				tell(a.stdout, "The next sync will re-read %s from the beginning.", count(n, "stream"))
 				return nil
 			})
 		},

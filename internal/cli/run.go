@@ -16,14 +16,14 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const runHelp = `Runs the pipelines of a file (default: pipelines.yaml), each on its schedule, until SIGTERM or SIGINT. Running syncs then stop at
-their last state, and the next start resumes them. Only one process at a time runs a pipeline, even if several are started. A
-failed run is retried with growing waits, and reported on stderr and in the run log.
+const runHelp = `Runs the pipelines in a file (default: pipelines.yaml), each on its schedule, until SIGTERM or SIGINT. Running syncs then stop
+at their last state, and the next start resumes them. A pipeline is run by only one process at a time, even if several are
+started. A failed run is retried with increasing waits, and reported on stderr and in the run log.
 
-With --check, nothing is run: the file is checked with all that it refers to, and the streams and next runs are printed. The
-form of the file is told by --schema, and in docs/pipelines.md.
+With --check, nothing is run: the file and everything that it refers to are checked, and the streams and next runs are
+printed. For the format of the file, see --schema and docs/pipelines.md.
 
-Exit codes: 0 ended as asked, 1 a pipeline failed (--once), or the file is wrong, 2 the command line is wrong.`
+Exit codes: 0 ended as requested, 1 a pipeline failed (--once) or the file is invalid, 2 invalid command line.`
 
 func (a *app) runPipelines() *cobra.Command {
 	var c call
@@ -31,7 +31,7 @@ func (a *app) runPipelines() *cobra.Command {
 	var only []string
 	cmd := &cobra.Command{
 		Use:   "run [FILE]",
-		Short: "Run the pipelines of a file by their schedules",
+		Short: "Run the pipelines in a file on their schedules",
 		Long:  runHelp,
 		Example: `  stripe-connector run pipelines.yaml
   stripe-connector run --check
@@ -63,10 +63,10 @@ func (a *app) runPipelines() *cobra.Command {
 	}
 	c.addTarget(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&once, "once", false, "run each pipeline once, now, and end")
+	flags.BoolVar(&once, "once", false, "run each pipeline once, now, and exit")
 	flags.BoolVar(&reconcile, "reconcile", false, "compare with Stripe at the end of each run, and repair what events missed")
-	flags.BoolVar(&check, "check", false, "check the file, and run nothing")
-	flags.BoolVar(&schema, "schema", false, "print the JSON Schema of the file")
+	flags.BoolVar(&check, "check", false, "check the file without running anything")
+	flags.BoolVar(&schema, "schema", false, "print the JSON Schema of pipeline files")
 	flags.StringSliceVar(&only, "pipeline", nil, "`names` of the pipelines to run, separated by commas (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("once", "check", "schema")
 	return cmd
@@ -98,7 +98,7 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv,
 		Reconcile: reconcile, Observe: shown.observe, Notify: shown.tell}
 	if !once {
-		a.inform("Running %s until SIGTERM or Ctrl-C. The log of runs is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
+		a.inform("Running %s until SIGTERM or Ctrl-C. The run log is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
 		return runner.Run(ctx)
 	}
 	begun := time.Now().Truncate(time.Millisecond) // the run log's precision
@@ -119,7 +119,7 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 		line, err := a.checkPipeline(ctx, service, file, p, tables)
 		if err != nil {
 			failed++
-			a.complain("%s line %d: pipeline %s is wrong:", file.Path, p.Line, p.Name)
+			a.complain("%s line %d: pipeline %s is invalid:", file.Path, p.Line, p.Name)
 			a.explain(ctx, err)
 			continue
 		}
@@ -128,7 +128,7 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 		}
 	}
 	if failed > 0 {
-		return failedError{fmt.Errorf("%d pipelines are wrong", failed)}
+		return failedError{fmt.Errorf("%d pipelines are invalid", failed)}
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *p
 		return "", a.missing(err)
 	}
 	if other, taken := tables[to]; taken {
-		return "", fmt.Errorf("it writes the same tables as pipeline %s: give each a destination, or a schema, of its own", other)
+		return "", fmt.Errorf("it writes to the same tables as pipeline %s: give each pipeline its own destination or schema", other)
 	}
 	tables[to] = p.Name
 	check, err := service.Check(ctx, &connectorv1.CheckRequest{Config: resolved.Config})

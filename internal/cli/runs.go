@@ -16,10 +16,10 @@ func (a *app) runs() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "runs [FILE]",
-		Short: "List the runs of pipelines",
-		Long: `Lists the newest runs of the pipelines of a file (default: pipelines.yaml), with what they extracted from Stripe and
-loaded into the destination, and the errors with how to fix them. A run that is "lost" is one whose process died; the run
-after it resumes from the last state stored.`,
+		Short: "List pipeline runs",
+		Long: `Lists the latest runs of the pipelines in a file (default: pipelines.yaml), with what they extracted from Stripe and loaded
+into the destination, and their errors with how to fix them. A run is "lost" if its process died; the next run resumes from
+the last stored state.`,
 		Example: `  stripe-connector runs
   stripe-connector runs --pipeline acme --limit 5
   stripe-connector runs --format json pipelines.yaml`,
@@ -38,8 +38,8 @@ after it resumes from the last state stored.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&filter.Pipeline, "pipeline", "", "`name` of the only pipeline to list")
-	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "the most runs to list; 0 means all")
+	cmd.Flags().StringVar(&filter.Pipeline, "pipeline", "", "list only the pipeline with this `name`")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "maximum number of runs to list; 0 means all")
 	formatFlag(cmd, &format, "table", "json")
 	return cmd
 }

@@ -251,7 +251,7 @@ func (m *meter) lines(now time.Time, width int) []string {
 		lines = append(lines, cut(fmt.Sprintf("  %s%14s%7s", pad(cut(s.key.String(), room), min(room, 44)), count, part), width))
 	}
 	if rest := len(m.streams) - finished - min(len(busy), screenStreams); rest > 0 || finished > 0 {
-		lines = append(lines, cut(fmt.Sprintf("  %s done, %d more to come", count(finished, "stream"), rest), width))
+		lines = append(lines, cut(fmt.Sprintf("  %s done, %d remaining", count(finished, "stream"), rest), width))
 	}
 	return lines
 }

@@ -23,16 +23,17 @@ import (
 const defaultListen = "127.0.0.1:50051"
 
 const serveHelp = `Serves connector.v1.ConnectorService, gRPC health and reflection until SIGTERM or SIGINT. Then health turns NOT_SERVING,
-new Reads are refused, and running ones end at their next checkpoint with has_more, for their callers to go on elsewhere.
-Calls that are still running after --drain are cut off; a second signal ends the process at once. Logs are JSON lines on
+new Reads are refused, and running Reads end at their next checkpoint with has_more, so that callers can resume them
+elsewhere. Calls still running after --drain are cut off; a second signal ends the process at once. Logs are JSON lines on
 stderr, without payloads.
 
-Beyond this machine it listens with TLS, or in clear text if told --insecure. Callers show a certificate of --tls-client-ca
-or a token of --tokens, either if both are given. A file of tokens has one in a line, at least 16 characters, and after it
-the names of the secrets that its bearer may use (none: all). All these files are read again when they change.
+To listen beyond this machine, it requires TLS, unless --insecure is set. Callers authenticate with a certificate issued by
+--tls-client-ca or a token from --tokens; if both are set, either suffices. The token file has one token per line, of at
+least 16 characters, followed by the names of the secrets that its bearer may use (default: all). These files are reloaded
+when they change.
 
-A configuration may name a file of --secrets-dir instead of holding a key: {"api_key": {"secret": "stripe-prod"}}. It may
-name another api_base than Stripe's own only if it is allowed here.
+Instead of a key, a configuration may name a file in --secrets-dir: {"api_key": {"secret": "stripe-prod"}}. It may name an
+api_base other than Stripe's only if --allow-api-base allows it.
 
 ` + watchingHelp + `
 
@@ -68,19 +69,19 @@ func (a *app) serve() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", defaultListen, "`address` to listen on")
-	flags.StringVar(&s.healthListen, "health-listen", "", "`address` that answers for health alone, in clear text to everybody, for probes")
-	flags.BoolVar(&s.insecure, "insecure", false, "listen in clear text beyond this machine too, where the network itself is trusted")
-	flags.StringVar(&s.tls.Cert, "tls-cert", "", "PEM `file` of the server's certificate and the intermediate ones")
+	flags.StringVar(&s.healthListen, "health-listen", "", "`address` that serves only health, in plaintext and without authentication, for probes")
+	flags.BoolVar(&s.insecure, "insecure", false, "allow plaintext beyond this machine, for trusted networks")
+	flags.StringVar(&s.tls.Cert, "tls-cert", "", "PEM `file` of the server's certificate and intermediate certificates")
 	flags.StringVar(&s.tls.Key, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `file` of the authorities that vouch for clients")
+	flags.StringVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `file` of the authorities that issue client certificates")
 	flags.StringVar(&s.tokens, "tokens", "", "`file` of bearer tokens")
-	flags.Var(&s.health, "health", "who may ask for health: `open`, guarded as calls are, or off")
-	flags.Var(&s.reflection, "reflection", "who may ask for reflection: open, `guarded` as calls are, or off")
-	flags.StringVar(&s.secrets, "secrets-dir", "", "`folder` of the secrets that configurations may name")
-	flags.StringSliceVar(&s.allowed, "allow-api-base", nil, "`URL` that configurations may name as api_base (repeatable)")
-	flags.StringVar(&s.audit, "audit-log", "", "`file` to append a JSON line to for each call that reads: who, what and how much, never content")
-	flags.BoolVar(&s.trustTraces, "trust-traceparent", false, "have callers decide by their traceparent what is sampled")
-	flags.DurationVar(&s.drain, "drain", 30*time.Second, "`time` that running calls have to end after a signal")
+	flags.Var(&s.health, "health", "who may query health: `open`, guarded (as calls are), or off")
+	flags.Var(&s.reflection, "reflection", "who may use reflection: open, `guarded` (as calls are), or off")
+	flags.StringVar(&s.secrets, "secrets-dir", "", "`folder` of secrets that configurations may refer to")
+	flags.StringSliceVar(&s.allowed, "allow-api-base", nil, "`URL` that configurations may use as api_base (repeatable)")
+	flags.StringVar(&s.audit, "audit-log", "", "`file` that gets a JSON line for each call that reads: who read what and how much, never content")
+	flags.BoolVar(&s.trustTraces, "trust-traceparent", false, "let the caller's traceparent decide what is sampled")
+	flags.DurationVar(&s.drain, "drain", 30*time.Second, "`time` for running calls to end after a signal")
 	s.limitFlags(cmd)
 	s.watching.flags(cmd)
 	return cmd
@@ -89,17 +90,17 @@ func (a *app) serve() *cobra.Command {
 // limitFlags adds the flags that limit what callers may use of the service.
 func (s *serving) limitFlags(cmd *cobra.Command) {
 	flags, l := cmd.Flags(), &s.limits
-	flags.IntVar(&l.MaxReads, "max-reads", 256, "most Reads at once; others are refused with a time to wait (0: no limit)")
-	flags.IntVar(&l.MaxReadsPerAccount, "max-reads-per-account", 0, "most Reads of one account at once (0: no limit)")
-	flags.IntVar(&l.MaxConnections, "max-connections", 10_000, "most open connections; others wait (0: no limit)")
-	flags.IntVar(&l.MaxRecvBytes, "max-request-bytes", 4<<20, "largest request, in bytes")
-	flags.IntVar(&l.MaxMessageBytes, "max-message-bytes", 4<<20, "largest message sent, in bytes; clients must accept it")
-	flags.DurationVar(&l.StallTimeout, "stall-timeout", 10*time.Minute, "end a Read whose client takes nothing for this `time`")
-	flags.DurationVar(&l.HandshakeTimeout, "handshake-timeout", 20*time.Second, "`time` that a connection has for its handshake, and a call to bring its request")
+	flags.IntVar(&l.MaxReads, "max-reads", 256, "maximum number of concurrent Reads; others are refused with a retry delay (0: no limit)")
+	flags.IntVar(&l.MaxReadsPerAccount, "max-reads-per-account", 0, "maximum number of concurrent Reads of one account (0: no limit)")
+	flags.IntVar(&l.MaxConnections, "max-connections", 10_000, "maximum number of open connections; others wait (0: no limit)")
+	flags.IntVar(&l.MaxRecvBytes, "max-request-bytes", 4<<20, "maximum size of a request, in bytes")
+	flags.IntVar(&l.MaxMessageBytes, "max-message-bytes", 4<<20, "maximum size of a message sent, in bytes; clients must accept it")
+	flags.DurationVar(&l.StallTimeout, "stall-timeout", 10*time.Minute, "end a Read whose client receives nothing for this `time`")
+	flags.DurationVar(&l.HandshakeTimeout, "handshake-timeout", 20*time.Second, "`time` for a connection to complete its handshake, and for a call to send its request")
 	flags.DurationVar(&l.ConnectionIdle, "connection-idle", 15*time.Minute, "close connections without calls after this `time`")
-	flags.DurationVar(&l.ConnectionAge, "connection-age", 30*time.Minute, "have clients reconnect after this `time`, to spread their calls")
-	flags.DurationVar(&l.ConnectionAgeGrace, "connection-age-grace", 24*time.Hour, "`time` for calls that run on an aged connection")
-	flags.DurationVar(&l.MinPing, "min-ping", 10*time.Second, "cut off clients that ping more often than this `interval`")
+	flags.DurationVar(&l.ConnectionAge, "connection-age", 30*time.Minute, "make clients reconnect after this `time`, to balance calls")
+	flags.DurationVar(&l.ConnectionAgeGrace, "connection-age-grace", 24*time.Hour, "`time` for calls to end on a connection that reached its age")
+	flags.DurationVar(&l.MinPing, "min-ping", 10*time.Second, "disconnect clients that ping more often than this `interval`")
 }
 
 // listenAndServe opens the listeners and serves until ctx is done.
@@ -109,7 +110,7 @@ func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
+		return fmt.Errorf("cannot listen: choose another address with --listen: %w", err)
 	}
 	at := listeners{calls: listener}
 	if err := errors.Join(s.checkClearText(listener.Addr()), s.checkSecrets(listener.Addr())); err != nil {
@@ -117,7 +118,7 @@ func (a *app) listenAndServe(ctx context.Context, s *serving) error {
 	}
 	if s.healthListen != "" {
 		if at.health, err = new(net.ListenConfig).Listen(ctx, "tcp", s.healthListen); err != nil {
-			return errors.Join(fmt.Errorf("cannot listen, so choose another address with --health-listen: %w", err), at.close())
+			return errors.Join(fmt.Errorf("cannot listen: choose another address with --health-listen: %w", err), at.close())
 		}
 	}
 	if at.metrics, err = s.watching.open(ctx); err != nil {
@@ -146,8 +147,8 @@ func (s *serving) checkClearText(address net.Addr) error {
 	if s.tls.Cert != "" || s.insecure || isLoopback(address) {
 		return nil
 	}
-	return fmt.Errorf("refuse to listen on %s in clear text: API keys and customers' data would travel for others to read. "+
-		"Give --tls-cert and --tls-key, or listen on 127.0.0.1, or say --insecure if the network itself is trusted", s.listen)
+	return fmt.Errorf("refuse to listen on %s in plaintext: others could read API keys and customer data. "+
+		"Set --tls-cert and --tls-key, listen on 127.0.0.1, or set --insecure if the network is trusted", s.listen)
 }
 
 // checkSecrets returns an error if anyone who can reach the service from another machine could use the keys in
@@ -156,8 +157,8 @@ func (s *serving) checkSecrets(address net.Addr) error {
 	if s.secrets == "" || s.tokens != "" || s.tls.ClientCA != "" || isLoopback(address) {
 		return nil
 	}
-	return fmt.Errorf("refuse to listen on %s with --secrets-dir and without authentication: everyone who reaches the service could use "+
-		"the keys in it. Give --tokens or --tls-client-ca, or listen on 127.0.0.1", s.listen)
+	return fmt.Errorf("refuse to listen on %s with --secrets-dir but without authentication: everyone who can reach the service could use "+
+		"the keys in it. Set --tokens or --tls-client-ca, or listen on 127.0.0.1", s.listen)
 }
 
 func isLoopback(address net.Addr) bool {
@@ -172,10 +173,10 @@ func (s *serving) options(logger *slog.Logger) (o server.Options, closeAll func(
 	o.Logger, o.Version = logger, buildVersion()
 	o.Health, o.Reflection = server.Access(s.health), server.Access(s.reflection)
 	if (s.tls.Cert == "") != (s.tls.Key == "") {
-		return o, closeAll, errors.New("--tls-cert and --tls-key go together: give both or none")
+		return o, closeAll, errors.New("--tls-cert and --tls-key must be set together")
 	}
 	if s.tls.ClientCA != "" && s.tls.Cert == "" {
-		return o, closeAll, errors.New("--tls-client-ca asks for TLS: give --tls-cert and --tls-key too")
+		return o, closeAll, errors.New("--tls-client-ca requires TLS: set --tls-cert and --tls-key too")
 	}
 	if s.tls.Cert != "" {
 		s.tls.TokensToo = s.tokens != ""
@@ -254,10 +255,10 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	}
 	took := time.Since(began).Round(time.Millisecond).String()
 	if cut, ok := errors.AsType[*server.CutOffError](shutdown); ok {
-		logger.Error("ended, with calls cut off: give them longer with --drain", "calls", cut.Calls, "took", took)
+		logger.Error("ended with calls cut off: allow more time with --drain", "calls", cut.Calls, "took", took)
 		return failedError{cut}
 	}
-	logger.Info("ended, with all calls done", "took", took)
+	logger.Info("ended after all calls were done", "took", took)
 	return nil
 }
 

@@ -38,7 +38,7 @@ func TestServe(t *testing.T) {
 		t.Error(err)
 	}
 	says(t, service.err, `"msg":"serving"`)
-	says(t, service.err, `"msg":"ended, with all calls done"`)
+	says(t, service.err, `"msg":"ended after all calls were done"`)
 	for line := range strings.Lines(service.err.String()) {
 		if !strings.HasPrefix(line, "{") {
 			t.Errorf("not a line of JSON: %s", line)
@@ -101,7 +101,7 @@ func TestServeRefusesVariables(t *testing.T) {
 		w.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4318"
 		w.environment[name] = value
 		w.runs(t, exitFailure, "serve", "--listen", "127.0.0.1:0")
-		says(t, w.err, name+" is")
+		says(t, w.err, name+" must be")
 	}
 }
 
@@ -111,15 +111,15 @@ func TestServeRefusesFlags(t *testing.T) {
 		code int
 		want string
 	}{
-		"key alone":               {[]string{"--tls-key", "k"}, exitFailure, "--tls-cert and --tls-key go together"},
-		"authorities without TLS": {[]string{"--tls-client-ca", "ca"}, exitFailure, "--tls-client-ca asks for TLS"},
+		"key alone":               {[]string{"--tls-key", "k"}, exitFailure, "--tls-cert and --tls-key must be set together"},
+		"authorities without TLS": {[]string{"--tls-client-ca", "ca"}, exitFailure, "--tls-client-ca requires TLS"},
 		"certificate not there":   {[]string{"--tls-cert", "/nowhere/c", "--tls-key", "/nowhere/k"}, exitFailure, "/nowhere/c"},
 		"tokens not there":        {[]string{"--tokens", "/nowhere/tokens"}, exitFailure, "/nowhere/tokens"},
 		"secrets not there":       {[]string{"--secrets-dir", "/nowhere/secrets"}, exitFailure, "/nowhere/secrets"},
-		"secrets for everyone":    {[]string{"--listen", "0.0.0.0:0", "--insecure", "--secrets-dir", "."}, exitFailure, "Give --tokens or --tls-client-ca"},
+		"secrets for everyone":    {[]string{"--listen", "0.0.0.0:0", "--insecure", "--secrets-dir", "."}, exitFailure, "Set --tokens or --tls-client-ca"},
 		"audit log nowhere":       {[]string{"--audit-log", "/nowhere/audit"}, exitFailure, "open the audit log"},
 		"access":                  {[]string{"--health", "ajar"}, exitUsage, "choose one of guarded, open, off"},
-		"profiles nowhere":        {[]string{"--pprof"}, exitFailure, "give --metrics-listen too"},
+		"profiles nowhere":        {[]string{"--pprof"}, exitFailure, "set --metrics-listen too"},
 		"metrics not here":        {[]string{"--metrics-listen", "192.0.2.1:0"}, exitFailure, "choose another address with --metrics-listen"},
 	}
 	for name, test := range tests {
@@ -155,7 +155,7 @@ func TestHealthListen(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_CONNECTOR_LISTEN"] = at[0].Addr().String()
 	w.runs(t, exitFailure, "healthcheck")
-	says(t, w.err, "asks for a bearer token")
+	says(t, w.err, "requires a bearer token")
 	w.environment["STRIPE_CONNECTOR_HEALTH_LISTEN"] = at[1].Addr().String()
 	w.environment["STRIPE_CONNECTOR_TLS_CERT"] = "not of the health listener"
 	w.runs(t, exitOK, "healthcheck")
@@ -203,7 +203,7 @@ func TestServeReportsCallsCutOff(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(service.err.String()), "\n")
 	says(t, service.err, `"msg":"draining"`)
-	if last := lines[len(lines)-1]; !strings.Contains(last, `"msg":"ended, with calls cut off`) || !strings.Contains(last, `"calls":1`) {
+	if last := lines[len(lines)-1]; !strings.Contains(last, `"msg":"ended with calls cut off`) || !strings.Contains(last, `"calls":1`) {
 		t.Errorf("the last line is %s", last)
 	}
 	if code := <-read; code != exitFailure {

@@ -43,12 +43,12 @@ func (s *setup) askKey(ctx context.Context) error {
 	}
 	s.draft.KeyFile = keyFile
 	if path := filepath.Join(filepath.Dir(s.path), keyFile); exists(path) {
-		return fmt.Errorf("the key would go into %s, which is there already: move it away, or set STRIPE_API_KEY", path)
+		return fmt.Errorf("the key would be written to %s, which already exists: move it away, or set STRIPE_API_KEY", path)
 	}
 	tell(s.out, "A restricted key with read permissions is enough: Stripe's Dashboard, Developers, API keys.")
 	_, err := s.secret(ctx, "API key (rk_… or sk_…, not shown):", func(key string) error {
 		if s.key = key; key == "" {
-			return errors.New("a key is needed: paste it, or set STRIPE_API_KEY and start again")
+			return errors.New("a key is required: paste it, or set STRIPE_API_KEY and start again")
 		}
 		return s.checkKey(ctx)
 	})
@@ -142,7 +142,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 		tell(s.out, "  %s: %s", count(len(names), "stream"), some(names, 8))
 		return nil
 	}
-	_, err = s.ask(ctx, "Streams to read: names with commas between, * stands for any letters, such as charges,invoice*:", "*",
+	_, err = s.ask(ctx, "Streams to read, separated by commas; * matches any characters, such as charges,invoice*:", "*",
 		func(answer string) error {
 			s.draft.Select = split(answer)
 			if slices.Equal(s.draft.Select, []string{"*"}) {
@@ -153,7 +153,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.ask(ctx, "Streams to exclude from these, in the same form [none]:", "", func(answer string) error {
+	_, err = s.ask(ctx, "Streams to exclude, in the same form [none]:", "", func(answer string) error {
 		if s.draft.Exclude = split(answer); s.draft.Exclude == nil {
 			return nil
 		}
@@ -162,7 +162,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.ask(ctx, "Read what was created since (a date):", time.Now().UTC().AddDate(-1, 0, 0).Format(time.DateOnly),
+	_, err = s.ask(ctx, "Read objects created since (date):", time.Now().UTC().AddDate(-1, 0, 0).Format(time.DateOnly),
 		func(answer string) error {
 			s.draft.Start = answer
 			_, err := s.service.Discover(ctx, &connectorv1.DiscoverRequest{Config: s.config()})
@@ -188,7 +188,7 @@ func (s *setup) askDestination(ctx context.Context) error {
 		func(answer string) error {
 			s.draft.Destination = answer
 			if strings.Contains(answer, "${") {
-				tell(s.out, "  It is looked up and opened by the first run.")
+				tell(s.out, "  The first run will look it up and open it.")
 				return nil
 			}
 			d, err := s.build.Destinations.Open(ctx, s.build.Destinations.In(filepath.Dir(s.path), answer))
@@ -225,7 +225,7 @@ func (s *setup) askSchedule(ctx context.Context) error {
 	}
 	_, err = s.ask(ctx, "Name of the pipeline:", "stripe", func(answer string) error {
 		if s.draft.Name = answer; !pipelineName.MatchString(answer) {
-			return errors.New("use small letters, digits, - and _")
+			return errors.New("use lowercase letters, digits, - and _")
 		}
 		return nil
 	})

@@ -10,10 +10,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-const simulateHelp = `Runs a simulated Stripe on this machine until SIGTERM or SIGINT: a made-up account, the same for the same flags and day,
-that any well-formed key may read. It answers GET requests only, as Stripe does.
+const simulateHelp = `Runs a simulated Stripe on this machine until SIGTERM or SIGINT: a fictional account that any well-formed key may read. The
+same flags on the same day produce the same data. It answers only GET requests.
 
-A configuration for it is printed on stdout, and how to use it on stderr.`
+It prints a configuration on stdout, and how to use it on stderr.`
 
 // simulated holds the flags of simulate.
 type simulated struct {
@@ -58,15 +58,15 @@ func (a *app) simulate() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:12111", "loopback `address` to listen on; port 0 takes a free one")
-	flags.Float64Var(&s.scale, "scale", 1, "`factor` of the number of objects: 1 means some thousand")
-	flags.Uint64Var(&s.seed, "seed", 0, "`number` that decides everything that looks random")
-	flags.DurationVar(&s.latency, "latency", 0, "`time` that each answer takes")
-	flags.Float64Var(&s.errorRate, "error-rate", 0, "`share` of requests that fail: with 500, cut bodies or broken connections")
-	flags.StringVar(&s.limits, "limits", "off", "rate limits: off, test or live, as Stripe has them")
+	flags.Float64Var(&s.scale, "scale", 1, "`factor` for the number of objects: 1 means a few thousand")
+	flags.Uint64Var(&s.seed, "seed", 0, "seed `number` for everything that looks random")
+	flags.DurationVar(&s.latency, "latency", 0, "`time` that each response takes")
+	flags.Float64Var(&s.errorRate, "error-rate", 0, "`share` of requests that fail: with status 500, truncated bodies or broken connections")
+	flags.StringVar(&s.limits, "limits", "off", "rate limits: off, or Stripe's for test or live mode")
 	flags.StringVar(&s.changes, "changes", "", "`rate` of changes to make, such as 5/s or 30/m (default: none)")
-	flags.StringSliceVar(&s.deny, "deny", nil, "`names` of streams that no key may read")
+	flags.StringSliceVar(&s.deny, "deny", nil, "`names` of streams that keys may not read")
 	flags.StringSliceVar(&s.notEnabled, "not-enabled", nil, "`products` that the account does not have: issuing, treasury")
-	flags.StringVar(&s.truth, "truth", "", "loopback `address` that answers with the truth: every object of a list, as JSON Lines, by its path")
+	flags.StringVar(&s.truth, "truth", "", "loopback `address` that serves the truth: all objects of the list at the requested path, as JSON Lines")
 	a.completeStreams(cmd, "deny")
 	return cmd
 }
@@ -76,7 +76,7 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	options := stripetest.Options{Seed: s.seed, Scale: s.scale, Gzip: true, NotEnabled: s.notEnabled}
 	for _, product := range s.notEnabled {
 		if product != "issuing" && product != "treasury" {
-			return nil, usageError{fmt.Errorf("--not-enabled is %q: write issuing or treasury", product), "stripe-connector simulate"}
+			return nil, usageError{fmt.Errorf("--not-enabled must be issuing or treasury, got %q", product), "stripe-connector simulate"}
 		}
 	}
 	if _, err := s.rate(); err != nil {
@@ -93,21 +93,21 @@ func (s *simulated) start() (*stripetest.Server, error) {
 	case "live":
 		options.Limits = stripetest.LiveLimits()
 	default:
-		return nil, usageError{fmt.Errorf("--limits is %q: write off, test or live", s.limits), "stripe-connector simulate"}
+		return nil, usageError{fmt.Errorf("--limits must be off, test or live, got %q", s.limits), "stripe-connector simulate"}
 	}
 	if s.errorRate < 0 || s.errorRate >= 1 {
-		return nil, usageError{fmt.Errorf("--error-rate is %g: write a share from 0 to less than 1", s.errorRate),
+		return nil, usageError{fmt.Errorf("--error-rate must be at least 0 and less than 1, got %g", s.errorRate),
 			"stripe-connector simulate"}
 	}
 	if s.scale <= 0 {
-		return nil, usageError{fmt.Errorf("--scale is %g: write a factor greater than 0", s.scale), "stripe-connector simulate"}
+		return nil, usageError{fmt.Errorf("--scale must be greater than 0, got %g", s.scale), "stripe-connector simulate"}
 	}
 	if s.latency > 0 {
 		options.Latency = func(string) time.Duration { return s.latency }
 	}
 	stripe, err := stripetest.Listen(s.listen, options)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen, so choose another address with --listen: %w", err)
+		return nil, fmt.Errorf("cannot listen: choose another address with --listen: %w", err)
 	}
 	for _, path := range denied {
 		stripe.Inject(stripetest.Fault{Kind: stripetest.PermissionMissing, Path: path})

@@ -29,7 +29,7 @@ func (s *simulated) rate() (float64, error) {
 	n, err := strconv.ParseFloat(number, 64)
 	per, known := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 	if err != nil || !known || n < 0 || n > 10_000 {
-		return 0, fmt.Errorf("--changes is %q: write a rate such as 5/s, 30/m or 100/h", s.changes)
+		return 0, fmt.Errorf("--changes must be a rate such as 5/s, 30/m or 100/h, got %q", s.changes)
 	}
 	return n / per, nil
 }
@@ -40,7 +40,7 @@ func (s *simulated) denied() ([]string, error) {
 	for _, name := range s.deny {
 		stream := table.Streams().Find(name)
 		if stream == nil {
-			return nil, fmt.Errorf("--deny is %q, which is no stream: `stripe-connector discover` lists them", name)
+			return nil, fmt.Errorf("--deny must name a stream, got %q: `stripe-connector discover` lists them", name)
 		}
 		paths = append(paths, strings.ReplaceAll(stream.Path, "{across}", "{meter}"))
 	}
@@ -83,14 +83,14 @@ func (s *simulated) live(ctx context.Context, a *app, stripe *stripetest.Server)
 func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("--truth is %q: write an address such as 127.0.0.1:12112", address)
+		return nil, fmt.Errorf("--truth must be an address such as 127.0.0.1:12112, got %q", address)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("--truth is %q: the truth is told on the loopback interface only, such as 127.0.0.1:12112", address)
+		return nil, fmt.Errorf("--truth must be a loopback address such as 127.0.0.1:12112, got %q", address)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen, so choose another address with --truth: %w", err)
+		return nil, fmt.Errorf("cannot listen: choose another address with --truth: %w", err)
 	}
 	return listener, nil
 }
@@ -100,7 +100,7 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 func truthOf(stripe *stripetest.Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(stripe.Paths(), r.URL.Path) {
-			http.Error(w, "this is no list: write one such as /v1/charges", http.StatusNotFound)
+			http.Error(w, "not the path of a list: request one such as /v1/charges", http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", "application/x-ndjson")

@@ -10,7 +10,7 @@ func (a *app) spec() *cobra.Command {
 	var c call
 	cmd := &cobra.Command{
 		Use:   "spec",
-		Short: "Print which configuration the connector takes",
+		Short: "Print the configuration that the connector accepts",
 		Long:  "Prints the connector's specification as JSON, with a JSON Schema of the configuration.",
 		Example: `  stripe-connector spec
   stripe-connector spec --target 127.0.0.1:50051`,

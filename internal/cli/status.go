@@ -40,8 +40,8 @@ func (a *app) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [FILE]",
 		Short: "Show how fresh the tables of each pipeline are, and when it runs next",
-		Long: `Shows for each pipeline of a file (default: pipelines.yaml) its last run, its last success and its next run, and for each stream
-how old its rows may be. For a pipeline that follows, that is the time since the last look for changes.`,
+		Long: `Shows the last run, the last success and the next run of each pipeline in a file (default: pipelines.yaml), and how stale the
+rows of each stream may be. For a pipeline that follows, that is the time since it last checked for changes.`,
 		Example: `  stripe-connector status
   stripe-connector status --pipeline acme --format json pipelines.yaml`,
 		Args: cobra.MaximumNArgs(1),
@@ -66,7 +66,7 @@ how old its rows may be. For a pipeline that follows, that is the time since the
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&only, "pipeline", "", "`name` of the only pipeline to show")
+	cmd.Flags().StringVar(&only, "pipeline", "", "show only the pipeline with this `name`")
 	formatFlag(cmd, &format, "table", "json")
 	return cmd
 }

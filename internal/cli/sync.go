@@ -14,35 +14,35 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const syncHelp = `Reads streams into a destination, from the state that it keeps: the first time everything, later what is new. It may be
-stopped at any moment and run again; no row is lost. Passing failures are waited out.
+const syncHelp = `Reads streams into a destination, starting from the states stored there: everything the first time, then only changes. It can
+be interrupted at any time and run again without losing rows. Temporary failures are retried.
 
 Destinations:
 %s
-PostgreSQL's password is taken from PGPASSWORD or ~/.pgpass. Options follow a question mark, with & between them:
+PostgreSQL's password is read from PGPASSWORD or ~/.pgpass. Options follow a question mark and are separated by &:
   schema=NAME     PostgreSQL: the schema of the tables (default: public)
-  deletes=soft    databases: mark the rows of objects that Stripe has no more (_deleted_at) instead of removing them
+  deletes=soft    databases: mark the rows of objects that Stripe no longer has (_deleted_at) instead of removing them
   mode=append     databases: keep every version of every object instead of the newest
   compress=zstd   jsonl: compress the files, with zstd or gzip
-  rotate=64MB     jsonl: begin another file when one is so large
+  rotate=64MB     jsonl: start a new file when one reaches this size
 
-Progress is on stderr: a few lines in place if it is a terminal, a line now and then if not. The report is on stdout. The exit
-code is 1 if a stream failed; streams that the key may not read are skipped and do not count as failed.
+Progress goes to stderr: as a display that is updated in place on a terminal, otherwise as a line from time to time. The report
+goes to stdout. The exit code is 1 if a stream failed. Streams that the key may not read are skipped and don't count as failed.
 
-Without --select, all streams are synced but those that take a request for each object of another stream, such as each customer:
---plan lists both, and what they take. To sync everything: --select '*'.
+Without --select, all streams are synced except those that take one request for each object of another stream, such as each
+customer. --plan lists both, with their cost. To sync everything, use --select '*'.
 
-With --follow, the sync doesn't end: changes are stored within seconds, until Ctrl-C. With --reconcile, streams are compared with
-Stripe at the end, as far back as events reach, and what events missed is repaired.
+With --follow, the sync doesn't end: until Ctrl-C, changes are stored within seconds. With --reconcile, streams are compared with
+Stripe at the end, as far back as events reach, and anything that the events missed is repaired.
 
-An object that Stripe cannot show is set aside: the report names it, the exit code is 0, and later syncs try it again.
+An object that Stripe can't return is set aside: the report names it, the exit code is 0, and later syncs retry it.
 
-A record that the destination refuses, because of a trigger or constraint of yours, say, is set aside: the report names it,
-everything else is stored, the exit code is 0, and the next sync retries it. If a table refuses more than 100 of the
-records of a commit, the sync fails.
+A record that the destination rejects, for example because of your own trigger or constraint, is set aside: the report names it,
+everything else is stored, the exit code is 0, and the next sync retries it. If a table rejects more than 100 records of a
+commit, the sync fails.
 
-A stream is read again from the beginning, and a warning says so, if its table was dropped, emptied or changed by something
-else, or if a field is selected that its rows lack. To have that on demand: stripe-connector reread.`
+A stream is re-read from the beginning, with a warning, if its table was dropped, emptied or changed by something else, or if a
+selected field is missing from its rows. To re-read a stream on demand, use stripe-connector reread.`
 
 // syncFlags holds the flags of sync.
 type syncFlags struct {
@@ -61,7 +61,7 @@ func (a *app) sync() *cobra.Command {
 	var f syncFlags
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Read streams into a database or files, resuming from the last sync",
+		Short: "Load streams into a database or files, resuming from the last sync",
 		Long:  fmt.Sprintf(syncHelp, a.destinationList()) + a.note(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
@@ -86,7 +86,7 @@ func (a *app) sync() *cobra.Command {
 					return a.planOf(cmd.Context(), service, config, f.selection)
 				}
 				if len(f.selection.Select) == 0 {
-					a.inform("Streams that take one request per customer or other object are skipped unless they are selected: see --plan.")
+					a.inform("Streams that take one request per customer or other object are skipped unless selected: see --plan.")
 				}
 				return a.syncTo(cmd.Context(), service, f.to, f.format, client.SyncOptions{Config: config, Selection: f.selection,
 					Follow: f.follow, FollowInterval: f.interval, Reconcile: f.reconcile})
@@ -98,14 +98,14 @@ func (a *app) sync() *cobra.Command {
 	a.destinationFlag(cmd, &f.to)
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.selection.Select, "select", nil,
-		"`names` of the streams to sync, separated by commas; * stands for any letters (default: all but the costly ones, see --plan)")
+		"`names` of the streams to sync, separated by commas; * matches any characters (default: all except costly ones, see --plan)")
 	flags.StringSliceVar(&f.selection.Exclude, "exclude", nil, "`names` of streams to exclude, in the same form")
 	flags.StringArrayVar(&f.fields, "fields", nil,
-		"the fields to sync of a stream, as `stream=field,field`; keys always come (repeatable; default: all)")
-	flags.BoolVar(&f.follow, "follow", false, "do not end: store changes as they come, until Ctrl-C")
-	flags.DurationVar(&f.interval, "follow-interval", 2*time.Second, "with --follow: `time` between two looks for changes")
+		"the fields of a stream to sync, as `stream=field,field`; keys are always included (repeatable; default: all)")
+	flags.BoolVar(&f.follow, "follow", false, "do not end, but store changes as they happen, until Ctrl-C")
+	flags.DurationVar(&f.interval, "follow-interval", 2*time.Second, "with --follow: `time` between checks for changes")
 	flags.BoolVar(&f.reconcile, "reconcile", false, "compare with Stripe at the end, and repair what events missed")
-	flags.BoolVar(&f.plan, "plan", false, "print the streams and what they take of Stripe's limits, and sync nothing")
+	flags.BoolVar(&f.plan, "plan", false, "print the streams and the requests that they need, without syncing")
 	formatFlag(cmd, &f.format, "table", "json")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "streams" { // the flag's name in other commands

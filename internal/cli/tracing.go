@@ -61,12 +61,12 @@ func (a *app) traceExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	case a.getenv("OTEL_SDK_DISABLED") == "true", wanted == "none", wanted == "" && endpoint == "":
 		return nil, nil
 	case wanted != "" && wanted != "otlp":
-		return nil, fmt.Errorf("the environment variable OTEL_TRACES_EXPORTER is %q: write otlp or none", wanted)
+		return nil, fmt.Errorf("the environment variable OTEL_TRACES_EXPORTER must be otlp or none, got %q", wanted)
 	}
 	if endpoint != "" { // the exporter would silently ignore an invalid URL
 		// Don't quote the value: a URL may contain a password.
 		if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, errors.New("the environment variable OTEL_EXPORTER_OTLP_ENDPOINT is no URL: write one such as http://127.0.0.1:4318")
+			return nil, errors.New("the environment variable OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://127.0.0.1:4318")
 		}
 	}
 	protocol := cmp.Or(a.getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), a.getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf")
@@ -76,7 +76,7 @@ func (a *app) traceExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	case "http/protobuf":
 		return otlptracehttp.New(ctx)
 	}
-	return nil, fmt.Errorf("the environment variable OTEL_EXPORTER_OTLP_PROTOCOL is %q: write grpc or http/protobuf", protocol)
+	return nil, fmt.Errorf("the environment variable OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf, got %q", protocol)
 }
 
 // otelLog logs OpenTelemetry's messages about its settings, without their values, which may be secret.

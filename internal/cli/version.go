@@ -21,7 +21,7 @@ func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    "Prints the version of the build, and with which Go and for which platform it was made.",
+		Long:    "Prints the version of this build, the Go version that built it, and the platform.",
 		Example: `  stripe-connector version`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

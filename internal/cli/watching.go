@@ -13,9 +13,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-const watchingHelp = `With --metrics-listen it answers HTTP there, to everybody who reaches it: /metrics for Prometheus, /healthz, /readyz (503
-while draining) and, with --pprof, profiles below /debug/pprof/. Traces go where OpenTelemetry's environment variables
-say, such as OTEL_EXPORTER_OTLP_ENDPOINT; without them nowhere. The log has a line for each call and for each stream read.`
+const watchingHelp = `With --metrics-listen, it serves HTTP there, without authentication: /metrics for Prometheus, /healthz, /readyz (503 while
+draining) and, with --pprof, profiles below /debug/pprof/. Traces are exported as configured by OpenTelemetry's environment
+variables, such as OTEL_EXPORTER_OTLP_ENDPOINT; by default, there are none. The log has a line for each call and for each
+stream read.`
 
 // watching holds the flags of serve for monitoring.
 type watching struct {
@@ -25,21 +26,21 @@ type watching struct {
 
 func (w *watching) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.listen, "metrics-listen", "",
-		"`address` that answers HTTP for metrics and health, such as 127.0.0.1:9464 (default: off)")
-	cmd.Flags().BoolVar(&w.profiles, "pprof", false, "answer for profiles too, at --metrics-listen")
+		"`address` that serves metrics and health over HTTP, such as 127.0.0.1:9464 (default: off)")
+	cmd.Flags().BoolVar(&w.profiles, "pprof", false, "also serve profiles, at --metrics-listen")
 }
 
 // open returns the listener for metrics, or nil if metrics are off.
 func (w *watching) open(ctx context.Context) (net.Listener, error) {
 	if w.listen == "" {
 		if w.profiles {
-			return nil, errors.New("--pprof needs an address to answer at: give --metrics-listen too")
+			return nil, errors.New("--pprof requires an address: set --metrics-listen too")
 		}
 		return nil, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", w.listen)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen, so choose another address with --metrics-listen: %w", err)
+		return nil, fmt.Errorf("cannot listen: choose another address with --metrics-listen: %w", err)
 	}
 	return server.LimitListener(listener, mostWatchers), nil
 }
@@ -63,7 +64,7 @@ func watchPage(handler http.Handler) *http.Server {
 // servePage serves until page is closed.
 func servePage(page *http.Server, listener net.Listener) error {
 	if err := page.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("answer for metrics: %w", err)
+		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil
 }
