@@ -1,5 +1,6 @@
 # The images are arguments, so that a mirror or a local image can replace them.
 ARG BUILD_IMAGE=golang:1.27.3-bookworm
+ARG SHELL_IMAGE=busybox:1.37-musl
 
 FROM ${BUILD_IMAGE} AS build
 ARG VERSION=dev
@@ -12,6 +13,15 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN go build -trimpath -ldflags "-s -w -buildid= -X github.com/stripe-connector/stripe-connector/internal/cli.release=${VERSION}" -o /out/stripe-connector "./cmd/${PROGRAM}"
+
+# The same program as an Airbyte source: docker build --target airbyte. Airbyte on Kubernetes starts connectors with a shell, as
+# the user of its choice, and with nothing but /tmp and a mounted folder to write to.
+FROM ${SHELL_IMAGE} AS airbyte
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/stripe-connector /stripe-connector
+ENV AIRBYTE_ENTRYPOINT="/stripe-connector airbyte"
+USER 65532:65532
+ENTRYPOINT ["/stripe-connector", "airbyte"]
 
 # Only the binary and the CA certificates: no shell, no package manager.
 FROM scratch

@@ -82,6 +82,7 @@ func (c *Connector) check(ctx context.Context, out *output, config json.RawMessa
 
 // config translates a configuration, and logs the notes about it.
 func (c *Connector) config(out *output, given json.RawMessage) (config connector.Config, account string, err error) {
+	out.secrets = secretsOf(c.Dialect.ConfigSchema(), given)
 	config, account, notes, err := c.Dialect.Config(given)
 	if err != nil {
 		return config, "", err

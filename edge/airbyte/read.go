@@ -192,10 +192,10 @@ func (r *reading) read(ctx context.Context) error {
 				req.States = append(req.States, connector.StreamState{Stream: s.Source, Account: r.account, State: s.state})
 			}
 		}
-		began := r.sent.any
+		began := r.sent.messages
 		_, err := r.connector.Source.Read(context.WithoutCancel(ctx), req, r)
 		failure, ok := connector.FailureIn(err)
-		if !ok || failure.Class != connector.ConfigError || r.sent.any != began {
+		if !ok || r.sent.messages != began { // otherwise it was the request that was refused
 			return err
 		}
 		refused, err := r.refuse(failure, asked, resumed)
@@ -213,6 +213,9 @@ var inRequest = regexp.MustCompile(`^(streams|states)\[(\d+)\]`)
 
 // refuse fails the streams that a failure of the request names. It reports whether there are any.
 func (r *reading) refuse(failure *connector.Failure, asked, resumed []*stream) (refused bool, err error) {
+	if s := r.bySource[failure.Stream]; s != nil && !s.failed && len(failure.Violations) == 0 {
+		return true, r.fail(s, failure)
+	}
 	for _, v := range failure.Violations {
 		m := inRequest.FindStringSubmatch(v.Field)
 		if m == nil {

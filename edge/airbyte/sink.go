@@ -15,7 +15,7 @@ var _ connector.Sink = (*reading)(nil)
 
 // sent says what was sent so far.
 type sent struct {
-	any      bool      // something about a stream
+	messages int       // of the source
 	beat     time.Time // when the last RECORD or STATE was sent
 	progress time.Time // when progress was last logged
 	limited  time.Time // when a wait was last reported
@@ -26,6 +26,7 @@ func (r *reading) Send(_ context.Context, m connector.Message) error {
 	if r.broken != nil {
 		return r.broken
 	}
+	r.sent.messages++
 	switch m := m.(type) {
 	case *connector.RecordBatch:
 		return r.records(r.bySource[m.Stream], m)
@@ -52,7 +53,6 @@ func (r *reading) note(err error) error {
 // setStatus sends a new status of a stream.
 func (r *reading) setStatus(s *stream, status string, reasons ...reason) error {
 	s.status = status
-	r.sent.any = true
 	return r.note(r.out.status(s.Name, status, reasons...))
 }
 
