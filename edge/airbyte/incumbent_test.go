@@ -11,9 +11,9 @@ import (
 // incumbent is source-stripe, as far as a destination sees it: the rows that it has loaded, and the states that it has written.
 type incumbent struct {
 	*world
-	names   []string
-	changed map[string]int64 // when a stream last changed, in Unix seconds
-	shape   int              // selects the form of states
+	selected []string
+	changed  map[string]int64 // when a stream last changed, in Unix seconds
+	shape    int              // selects the form of states
 }
 
 // parents are the streams whose states are in those of their children.
@@ -28,7 +28,7 @@ var always = []string{"customer_balance_transactions", "payout_balance_transacti
 
 // load makes the rows of a destination those that Stripe has now, with the states that belong to them.
 func (i *incumbent) load(d *destination) {
-	for _, name := range i.names {
+	for _, name := range i.selected {
 		truth := i.truth(name)
 		for id, row := range d.rows[name] {
 			if truth[id] == nil {

@@ -117,13 +117,12 @@ func decode(output []byte) (lines []line, problems []string) {
 
 // judged is what the referee knows about a stream.
 type judged struct {
-	status     string
-	records    int64    // since the last state
-	sent       int64    // in all
-	states     int      // in this read
-	last       string   // the last state
-	before     []string // states with records after them
-	incomplete bool
+	status  string
+	records int64    // since the last state
+	sent    int64    // in all
+	states  int      // in this read
+	last    string   // the last state
+	before  []string // states with records after them
 }
 
 var withPoint = regexp.MustCompile(`^\d+\.\d+$`)

@@ -71,8 +71,8 @@ func TestTakingOver(t *testing.T) {
 		h.changes(r, rapid.IntRange(0, 4).Draw(r, "changes before"))
 		h.incumbent.load(h.destination)
 		position := h.now()
-		for _, name := range h.incumbent.names {
-			at, err := takeover.NewAirbyte(h.now).Position(h.world.names[name], h.states[name])
+		for _, name := range h.selected {
+			at, err := takeover.NewAirbyte(h.now).Position(h.names[name], h.states[name])
 			if err != nil {
 				r.Fatalf("%s: %v", name, err)
 			}
@@ -105,7 +105,7 @@ func TestTakingOver(t *testing.T) {
 			h.take(h.sync(h.destination, h.catalog))
 			h.wait(10 * time.Minute)
 		}
-		h.expect(h.destination, h.incumbent.names, h.spared)
+		h.expect(h.destination, h.selected, h.spared)
 	})
 }
 
@@ -131,7 +131,7 @@ func newTakingOver(r *rapid.T, names []string, found []catalogStream) *takingOve
 	w := newWorld(r, stripetest.Options{Seed: rapid.Uint64Range(1, 20).Draw(r, "seed"), Objects: objects, Accounts: -1, ShuffleTies: true})
 	w.pageSize = rapid.SampledFrom([]int{100, 2}).Draw(r, "page size")
 	return &takingOver{
-		incumbent:   &incumbent{world: w, names: names, changed: map[string]int64{}, shape: rapid.IntRange(0, 30).Draw(r, "shape of states")},
+		incumbent:   &incumbent{world: w, selected: names, changed: map[string]int64{}, shape: rapid.IntRange(0, 30).Draw(r, "shape of states")},
 		destination: newDestination(found, rapid.Bool().Draw(r, "lossy")),
 		catalog:     configured(found, "incremental", names...),
 		deleted:     map[string]time.Time{}, positions: map[string]time.Time{},
@@ -142,7 +142,7 @@ func newTakingOver(r *rapid.T, names []string, found []catalogStream) *takingOve
 func (h *takingOver) changes(r *rapid.T, n int) {
 	for range n {
 		h.wait(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour}).Draw(r, "a moment"))
-		name := rapid.SampledFrom(h.incumbent.names).Draw(r, "stream")
+		name := rapid.SampledFrom(h.selected).Draw(r, "stream")
 		before := h.ids(name)
 		verb := rapid.SampledFrom([]string{"update", "update", "create", "delete"}).Draw(r, "verb")
 		if verb == "create" && lists[name] != "" {
@@ -158,7 +158,7 @@ func (h *takingOver) changes(r *rapid.T, n int) {
 		}
 		id := rapid.SampledFrom(before).Draw(r, "object")
 		if verb == "delete" && h.stripe.Delete(id) == nil {
-			for _, name := range h.incumbent.names { // its children may have gone with it
+			for _, name := range h.selected { // its children may have gone with it
 				truth := h.truth(name)
 				for _, row := range slices.Collect(maps.Keys(h.rows[name])) {
 					if _, known := h.deleted[row]; truth[row] == nil && !known {
@@ -178,7 +178,7 @@ func (h *takingOver) changes(r *rapid.T, n int) {
 
 // note notes that a stream changed, and its children with it.
 func (h *takingOver) note(name string) {
-	for _, other := range h.incumbent.names {
+	for _, other := range h.selected {
 		if other == name || parents[other] == name || parents[name] == other {
 			h.changed[other] = h.now().Unix()
 		}
@@ -201,7 +201,7 @@ func (h *takingOver) spared(stream, id string) bool {
 
 // stale reports whether the position of a stream that events announce is too old to continue from.
 func (h *takingOver) stale() bool {
-	return slices.ContainsFunc(h.incumbent.names, func(name string) bool {
+	return slices.ContainsFunc(h.selected, func(name string) bool {
 		return name != "balance_transactions" && h.began.Sub(h.positions[name]) > 30*24*time.Hour
 	})
 }
@@ -213,7 +213,7 @@ func (h *takingOver) fullReads(position time.Time) (full []string) {
 		if err != nil {
 			h.Fatalf("%v", err)
 		}
-		isList := slices.ContainsFunc(h.incumbent.names, func(name string) bool { return lists[name] == u.Path })
+		isList := slices.ContainsFunc(h.selected, func(name string) bool { return lists[name] == u.Path })
 		from, err := strconv.ParseInt(u.Query().Get("created[gte]"), 10, 64)
 		if isList && u.Query().Get("charge") == "" && (err != nil || time.Unix(from, 0).Before(position.AddDate(0, 0, -10))) {
 			full = append(full, request)

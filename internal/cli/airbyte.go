@@ -38,7 +38,7 @@ func (a *app) airbyte() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().BoolVar(&files.debug, "debug", false, "accepted for Airbyte's sake; has no effect")
-	add := func(use, short string, run func(*cobra.Command, *airbyte.Connector) error, needs ...*string) *cobra.Command {
+	add := func(use, short string, run func(*cobra.Command, *airbyte.Connector) error, needs ...*string) {
 		sub := &cobra.Command{
 			Use: use, Short: short, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,7 +66,6 @@ func (a *app) airbyte() *cobra.Command {
 			}
 		}
 		cmd.AddCommand(sub)
-		return sub
 	}
 	add("spec", "Print which configuration the source takes", func(_ *cobra.Command, c *airbyte.Connector) error { return c.Spec() })
 	add("check", "Print whether a configuration works", func(cmd *cobra.Command, c *airbyte.Connector) error {
