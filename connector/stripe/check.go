@@ -8,8 +8,6 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
@@ -18,25 +16,25 @@ const maxCheck = time.Minute
 
 // Check reports whether a configuration works and which streams its key can read.
 func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
-	c, err := s.parse(req.Config)
+	limited, cancel := context.WithTimeout(ctx, maxCheck)
+	defer cancel()
+	c, streams, err := s.pin(limited, req.Config)
 	if err != nil {
 		return checkFailed(err)
 	}
 	names := req.Streams
 	if len(names) == 0 {
-		names = s.streams.Names()
+		names = streams.Names()
 	}
 	for i, name := range names {
-		if s.streams.Find(name) == nil {
+		if streams.Find(name) == nil {
 			return connector.CheckResult{}, connector.Invalid(connector.Violation{
 				Field:       fmt.Sprintf("streams[%d]", i),
-				Description: fmt.Sprintf("unknown stream %s.%s", hint.Quote(name), hint.Nearest(name, s.streams.Names())),
+				Description: fmt.Sprintf("unknown stream %s.%s", hint.Quote(name), hint.Nearest(name, streams.Names())),
 			})
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, maxCheck)
-	defer cancel()
-	availability, err := s.probe(limited, c, names)
+	availability, err := s.probe(limited, c, streams, names)
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
 		return checkFailed(&connector.Failure{
 			Class: connector.Transient, Retryable: true,
@@ -46,10 +44,12 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 	if err != nil {
 		return checkFailed(err)
 	}
-	attributes := map[string]string{"mode": c.Mode(), "api_version": api.Version}
-	if version, err := s.accountVersion(ctx, c); err != nil {
+	attributes := map[string]string{"mode": c.Mode(), "api_version": c.APIVersion}
+	version, err := s.accountVersion(ctx, c)
+	if emit.EndsRead(err) {
 		return checkFailed(err)
-	} else if version != "" {
+	}
+	if version != "" {
 		attributes["account_api_version"] = version
 	}
 	return connector.CheckResult{
@@ -57,16 +57,6 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 		AccountAttributes: attributes,
 		Problems:          noStreamAvailable(availability),
 	}, nil
-}
-
-// accountVersion returns the account's default API version, in which Stripe writes its events; empty if Stripe doesn't say.
-// Payloads of another version than ours can't be used: the objects are re-read.
-func (s *Source) accountVersion(ctx context.Context, c config.Config) (version string, err error) {
-	_, err = s.client(c, probeRetry).Single(ctx, accountPath, nil, api.AccountVersion(&version))
-	if emit.EndsRead(err) {
-		return "", err
-	}
-	return version, nil // a refusal names it, too
 }
 
 // checkFailed turns err into the result of a Check. Only context errors and bugs remain errors.

@@ -16,12 +16,12 @@ import (
 func TestKeyIsHidden(t *testing.T) {
 	const key = "sk_test_plantedcanary"
 	source := New(Options{})
-	c, err := source.parse(connector.NewConfig(`{"api_key":"` + key + `"}`))
+	c, streams, err := source.pin(t.Context(), connector.NewConfig(`{"api_key":"`+key+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req := connector.ReadRequest{Config: connector.NewConfig(`{"api_key":"` + key + `"}`)}
-	r := source.newRead(c, req, nil)
+	r := source.newRead(c, streams, req, nil)
 	for name, value := range map[string]any{
 		"config": c, "client options": api.Options{Key: c.APIKey}, "client": r.reader.Client, "reader": r.reader, "read": r, "source": source,
 	} {

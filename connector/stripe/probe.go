@@ -23,14 +23,14 @@ var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 8 * time.Second, Attemp
 
 // probe requests one object from each endpoint that the streams need, several at a time. An error of a single
 // endpoint determines the availability of its streams; an error that affects the key or the connection is returned.
-func (s *Source) probe(ctx context.Context, c config.Config, names []string) ([]connector.StreamAvailability, error) {
+func (s *Source) probe(ctx context.Context, c config.Config, streams table.Table, names []string) ([]connector.StreamAvailability, error) {
 	client := s.client(c, probeRetry)
 	var mu sync.Mutex
 	answers := map[string]error{} // by path, since several streams can share an endpoint
 	answered := false             // Stripe has answered, so later failures are those of an endpoint
 	probes, probesCtx := emit.NewGroup(ctx)
 	probes.SetLimit(parallelProbes)
-	for _, row := range rowsToProbe(s.streams, names) {
+	for _, row := range rowsToProbe(streams, names) {
 		probes.Go(func() error {
 			err := probe(probesCtx, client, row, c.Mode())
 			mu.Lock()
@@ -49,7 +49,7 @@ func (s *Source) probe(ctx context.Context, c config.Config, names []string) ([]
 	result := make([]connector.StreamAvailability, len(names))
 	for i, name := range names {
 		var err error
-		for row := s.streams.Find(name); row != nil && err == nil; row = s.streams.Find(row.Parent) {
+		for row := streams.Find(name); row != nil && err == nil; row = streams.Find(row.Parent) {
 			err = answers[row.Path]
 		}
 		result[i] = availability(name, err)

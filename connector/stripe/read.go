@@ -17,19 +17,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/plan"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/reconcile"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // Read sends the records of the configured streams to sink.
 func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {
-	c, err := s.parse(req.Config)
+	c, streams, err := s.pin(ctx, req.Config)
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	checked, err := plan.Check(s.streams, c, req, s.options.Now())
+	checked, err := plan.Check(streams, c, req, s.options.Now())
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	r := s.newRead(c, req, sink)
+	r := s.newRead(c, streams, req, sink)
 	return r.reader.Emitter.Run(ctx, func(workCtx context.Context) error {
 		err := r.run(workCtx, checked)
 		cut := errors.Is(err, context.Canceled) && r.reader.Emitter.Stopped() && ctx.Err() == nil
@@ -51,18 +52,18 @@ type read struct {
 	sweeper *changes.Sweeper
 }
 
-func (s *Source) newRead(c config.Config, req connector.ReadRequest, sink connector.Sink) *read {
+func (s *Source) newRead(c config.Config, streams table.Table, req connector.ReadRequest, sink connector.Sink) *read {
 	client := s.client(c, s.options.Retry)
 	reader := &family.Reader{
 		Client: client,
 		Emitter: emit.New(req, sink, emit.Options{
 			Account: c.Account, Now: s.options.Now, Heartbeat: s.options.Heartbeat, Meter: meter{&client.Meter},
 		}),
-		Table: s.streams, PageSize: s.options.PageSize, Live: c.Mode() == "live", Now: client.Now,
+		Table: streams, PageSize: s.options.PageSize, Live: c.Mode() == "live", Now: client.Now,
 	}
 	return &read{
 		source: s, config: c, req: req, reader: reader,
-		sweeper: changes.New(reader, changes.Options{UpdateMode: c.UpdateMode, Overlap: c.Overlap, Settling: c.Settling}),
+		sweeper: changes.New(reader, changes.Options{APIVersion: c.APIVersion, UpdateMode: c.UpdateMode, Overlap: c.Overlap, Settling: c.Settling}),
 	}
 }
 
@@ -75,7 +76,7 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 	if err := r.warnAboutSkew(ctx); err != nil {
 		return err
 	}
-	planned, err := plan.Make(r.source.streams, r.config, r.req, r.reader.Now())
+	planned, err := plan.Make(r.reader.Table, r.config, r.req, r.reader.Now())
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (r *read) rounds(ctx context.Context) error {
 		if r.stopped() {
 			return emit.ErrStopped
 		}
-		r.parts = plan.Again(r.source.streams, r.config, relist, r.reader.Now())
+		r.parts = plan.Again(r.reader.Table, r.config, relist, r.reader.Now())
 		if err := r.addClocks(ctx); err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (r *read) in(phases ...selected.Phase) []*selected.Stream {
 
 // isAnnounced reports whether events announce every change of a stream.
 func (r *read) isAnnounced(s *selected.Stream) bool {
-	return r.source.streams.Freshness(s.Row) == connector.ByEvents && s.Row.PendingField == ""
+	return r.reader.Table.Freshness(s.Row) == connector.ByEvents && s.Row.PendingField == ""
 }
 
 func (r *read) stopped() bool { return r.reader.Emitter.Stopped() }
@@ -208,7 +208,7 @@ func (r *read) pause(ctx context.Context) error {
 
 // reconcile compares the range that the request selects, once all changes have been applied.
 func (r *read) reconcile(ctx context.Context) error {
-	o := reconcile.Options{Overlap: r.config.Overlap}
+	o := reconcile.Options{APIVersion: r.config.APIVersion, Overlap: r.config.Overlap}
 	o.Range, o.Clamped = plan.Compared(r.req, r.config, r.reader.Now())
 	return reconcile.Run(ctx, r.reader, r.in(selected.Comparing), o)
 }

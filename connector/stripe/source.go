@@ -10,6 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/backfill"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -36,7 +37,7 @@ type Options struct {
 // Source reads Stripe accounts. Between calls it keeps connections, rate limits and clock offsets, but no data.
 type Source struct {
 	options Options
-	streams table.Table
+	tables  map[string]table.Table // the streams, by the version of the edition
 	permits backfill.Permits
 	limits  *limit.Registry
 
@@ -63,7 +64,11 @@ func New(o Options) *Source {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	return &Source{options: o, streams: table.Streams(), permits: backfill.NewPermits(), limits: limit.NewRegistry(), clocks: map[string]*api.Clock{}}
+	tables := map[string]table.Table{}
+	for _, e := range schema.Editions() {
+		tables[e.Version] = table.Streams(e)
+	}
+	return &Source{options: o, tables: tables, permits: backfill.NewPermits(), limits: limit.NewRegistry(), clocks: map[string]*api.Clock{}}
 }
 
 // Pace returns the current rate of requests to Stripe.
@@ -80,6 +85,7 @@ func (s *Source) client(c config.Config, retry api.Retry) *api.Client {
 		Key:       c.APIKey,
 		Account:   c.Account,
 		Base:      c.APIBase,
+		Version:   c.APIVersion,
 		Transport: api.ReadOnly(s.options.Transport),
 		Retry:     retry,
 		Limits:    s.limits,

@@ -34,9 +34,9 @@ func completeArguments(_ *cobra.Command, _ []string, typed string) ([]string, co
 // streamsLike returns the names of the streams that start with begun, each enclosed by before and after.
 func streamsLike(begun, before, after string) []string {
 	var names []string
-	for _, s := range table.Streams() {
-		if strings.HasPrefix(s.Name, begun) {
-			names = append(names, before+s.Name+after)
+	for _, name := range table.Names() {
+		if strings.HasPrefix(name, begun) {
+			names = append(names, before+name+after)
 		}
 	}
 	return names

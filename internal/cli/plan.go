@@ -30,7 +30,7 @@ func costOf(s *table.Stream) string {
 // unless selected by name, since each would take hours for an account with a million customers.
 func costly() []string {
 	var names []string
-	streams := table.Streams()
+	streams := table.Known()
 	for i := range streams {
 		if costOf(&streams[i]) != "" {
 			names = append(names, streams[i].Name)
@@ -48,7 +48,7 @@ func usual(s client.Selection) client.Selection {
 // printPlan prints what a first sync of the selected streams would do, and how many requests it would take.
 func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv1.Stream) error {
 	limit := limitOf(config)
-	streams := table.Streams()
+	streams := table.Known()
 	chosen := map[string]bool{}
 	lists := map[string]bool{}
 	rows := [][]string{{"STREAM", "REQUESTS", "CHANGES"}}

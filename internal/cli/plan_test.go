@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -22,6 +23,9 @@ func TestPlan(t *testing.T) {
 	says(t, w.out, "with invoices")
 	says(t, w.out, " at the limit of 25 requests/s.")
 	for _, name := range costly() {
+		if table.Streams(schema.Oldest()).Find(name) == nil {
+			continue // the configured version doesn't have it
+		}
 		if strings.Contains(w.out.String(), "\n"+name+" ") {
 			t.Errorf("%s is costly, but selected by default", name)
 		}
@@ -37,7 +41,7 @@ func TestPlan(t *testing.T) {
 	w.runs(t, exitUsage, "sync")
 	says(t, w.err, `required flag(s) "to" not set`)
 	for _, cheap := range []string{"charges", "invoice_line_items", "subscription_items", "balance"} {
-		if costOf(table.Streams().Find(cheap)) != "" {
+		if costOf(table.Known().Find(cheap)) != "" {
 			t.Errorf("%s is not costly", cheap)
 		}
 	}

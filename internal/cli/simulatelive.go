@@ -38,7 +38,7 @@ func (s *simulated) rate() (float64, error) {
 func (s *simulated) denied() ([]string, error) {
 	var paths []string
 	for _, name := range s.deny {
-		stream := table.Streams().Find(name)
+		stream := table.Known().Find(name)
 		if stream == nil {
 			return nil, fmt.Errorf("--deny must name a stream, got %q: `stripe-connector discover` lists them", name)
 		}

@@ -54,9 +54,6 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	if err != nil {
 		return err
 	}
-	if call.version != nil {
-		req.Header.Del(versionHeader)
-	}
 	sent := c.clock.local()
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -122,6 +119,10 @@ func (c *Client) request(ctx context.Context, call *call) (*http.Request, error)
 	req, err := c.backend.NewRequest(http.MethodGet, path, c.options.Key.Reveal(), "application/x-www-form-urlencoded", params)
 	if err != nil {
 		return nil, fmt.Errorf("build the request for %s: %s", call.path, c.scrub.clean(err.Error()))
+	}
+	req.Header.Set(versionHeader, c.options.Version)
+	if call.version != nil {
+		req.Header.Del(versionHeader)
 	}
 	req.Header.Del("Content-Type")               // there is no body
 	req.Header.Del("X-Stripe-Client-User-Agent") // it would reveal this machine's name

@@ -17,7 +17,7 @@ type call struct {
 	fallback bool   // the caller has a fallback if Stripe fails to serve this
 	retries  int    // how often the call is retried before the fallback
 	parse    parser
-	// version receives the API version of the response to a request that names none; nil if the request names Version.
+	// version receives the API version of the response to a request that names none; nil if the request names Options.Version.
 	version *string
 }
 
@@ -58,7 +58,7 @@ func Expendable(c *call) { c.fallback, c.retries = true, 2 }
 // the search ends within seconds.
 func Probing(c *call) { c.fallback = true }
 
-// AccountVersion requests in the account's default API version instead of Version, and stores that version, as Stripe's
+// AccountVersion requests in the account's default API version instead of Options.Version, and stores that version, as Stripe's
 // answer names it, refusals included (https://docs.stripe.com/api/versioning). It stays empty if there is no answer.
 func AccountVersion(version *string) Option {
 	return func(c *call) { c.version = version }

@@ -15,8 +15,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// Version is the API version of every request, the one that stripe-go v76 pins.
-const Version = stripe.APIVersion
+// DefaultVersion is the API version of the requests of a Client without Options.Version, the one that stripe-go v76 pins.
+const DefaultVersion = stripe.APIVersion
 
 // DefaultBase is the address of Stripe's API.
 const DefaultBase = stripe.APIURL
@@ -26,6 +26,7 @@ type Options struct {
 	Key       connector.Secret
 	Account   string             // connected account; empty for the key's own account
 	Base      string             // empty means DefaultBase
+	Version   string             // the API version of every request; empty means DefaultVersion
 	Transport http.RoundTripper  // from NewTransport; shared by all clients of the process
 	Retry     Retry              // zero fields mean the defaults
 	Limits    *limit.Registry    // shared by all clients of the process; nil means a registry of its own
@@ -63,6 +64,9 @@ type Client struct {
 func New(o Options) *Client {
 	if o.Base == "" {
 		o.Base = DefaultBase
+	}
+	if o.Version == "" {
+		o.Version = DefaultVersion
 	}
 	if o.Limits == nil {
 		o.Limits = limit.NewRegistry()

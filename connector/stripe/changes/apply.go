@@ -41,7 +41,7 @@ func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	var order [4][]*change
 	lists := map[subject]*change{}
 	for _, c := range s.changes(look, events) {
-		rereads := !c.gone() && !c.carries(s.UpdateMode)
+		rereads := !c.gone() && !c.carries(s.Options)
 		list, ofParent := c.siblings()
 		switch {
 		case rereads && ofParent && lists[list] != nil:
@@ -163,7 +163,7 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error
 	switch {
 	case c.gone():
 		g.Remove(c.member, e.About, asOf)
-	case !c.carries(s.UpdateMode):
+	case !c.carries(s.Options):
 		c.asked = true
 		err = s.rereadChange(ctx, g, c, e)
 	case c.role == childObject:

@@ -3,7 +3,6 @@ package changes
 import (
 	"slices"
 
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
@@ -182,18 +181,18 @@ func deletes(m *family.Member, e *Event) bool {
 }
 
 // carries reports whether the payload of the newest event is complete and certain, so that nothing needs to be re-read.
-func (c *change) carries(mode string) bool {
+func (c *change) carries(o Options) bool {
 	e := c.newest()
 	switch {
-	case c.role != ownObject && c.role != childObject || mode == config.UpdateReread:
+	case c.role != ownObject && c.role != childObject || o.UpdateMode == config.UpdateReread:
 		return false
 	case deletes(c.member, e):
 		return false // created in the same second, before or after the deletion
 	case c.member.HasExpansions():
 		return false // events don't contain expanded fields
-	case mode == config.UpdatePayload:
+	case o.UpdateMode == config.UpdatePayload:
 		return true
-	case c.late || !c.certain() || e.Version != api.Version:
+	case c.late || !c.certain() || e.Version != o.APIVersion:
 		return false
 	}
 	return c.role == childObject || c.member.ShowsAll(e.About)

@@ -4,12 +4,13 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 func TestFilterOfEvents(t *testing.T) {
-	streams := table.Streams()
+	streams := table.Streams(schema.Oldest())
 	selection := func(names ...string) (all []*selected.Stream) {
 		for _, name := range names {
 			all = append(all, &selected.Stream{Row: streams.Find(name)})

@@ -13,6 +13,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/ledger"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -32,6 +33,7 @@ func isTooLong(pages, fair float64) bool { return pages > fair*1.25 }
 
 // Options say how changes are applied.
 type Options struct {
+	APIVersion string       // in which objects are read
 	UpdateMode string       // config.UpdateAuto, UpdatePayload or UpdateReread
 	Overlap    clock.Second // how long an event may take to become visible
 	Settling   clock.Second // the minimum age of events to list
@@ -47,16 +49,17 @@ type Sweeper struct {
 	reread  map[readingOf]reading        // when subjects were re-read in this Read
 	open    map[readingOf][]ledger.Event // the events of changes whose object is not visible yet
 	lost    map[clock.Second]bool        // seconds with an event that Stripe can't return
-	types   []string                     // the types of events that this release knows, sorted
+	types   []string                     // the types of events that the API version has, sorted
 }
 
 // New returns the Sweeper of a Read.
 func New(reader *family.Reader, o Options) *Sweeper {
+	edition, _ := schema.Of(o.APIVersion)
 	return &Sweeper{
 		Options: o, reader: reader, seed: maphash.MakeSeed(),
 		cadence: ledger.Cadence{Overlap: int64(o.Overlap), Settling: int64(o.Settling), PageSize: reader.PageSize},
 		reread:  map[readingOf]reading{}, open: map[readingOf][]ledger.Event{}, lost: map[clock.Second]bool{},
-		types: table.EventTypes(),
+		types: table.EventTypes(edition),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // Config is a validated configuration.
@@ -24,6 +25,9 @@ type Config struct {
 	Account string    // empty for the key's own account
 	APIBase string    // empty for Stripe's own URL
 	MaxRate float64   // requests per second; 0 for Stripe's documented limits
+
+	// APIVersion is the version of Stripe's API to read in, or VersionOfAccount.
+	APIVersion string
 
 	Lookback   clock.Second // lookback_days
 	UpdateMode string       // auto, payload or reread
@@ -78,6 +82,8 @@ func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error
 		Account: p.account(),
 		APIBase: p.apiBase(allowed),
 		MaxRate: p.maxRate(),
+
+		APIVersion: p.apiVersion(),
 
 		Lookback:   clock.Second(lookback) * clock.Day,
 		UpdateMode: p.updateMode(),
@@ -197,6 +203,41 @@ func (p *parser) updateMode() string {
 	return mode
 }
 
+// DefaultVersion is the API version if the configuration names none. It never changes, so that a new release of the connector
+// doesn't change the columns of a pipeline. States that name no version are of this one.
+const DefaultVersion = "2023-10-16"
+
+// VersionOfAccount is the value of api_version for the account's own default version.
+const VersionOfAccount = "account"
+
+func (p *parser) apiVersion() string {
+	version := p.text("api_version")
+	if version == "" {
+		return DefaultVersion
+	}
+	if version == VersionOfAccount {
+		return version
+	}
+	if problem := VersionProblem(version); problem != "" {
+		p.wrong("api_version", "%s", problem)
+	}
+	return version
+}
+
+// VersionProblem describes why streams can't be read in an API version, or returns "" if they can.
+func VersionProblem(version string) string {
+	if _, known := schema.Of(version); known {
+		return ""
+	}
+	known := schema.Versions()
+	nearest := hint.Nearest(version, known)
+	if i := slices.IndexFunc(known, func(name string) bool { return strings.HasPrefix(name, version+".") }); i >= 0 {
+		nearest = fmt.Sprintf(" Did you mean %q?", known[i]) // only the name of the release is missing
+	}
+	return fmt.Sprintf("is %s, whose shapes this release doesn't know.%s Choose %q for the account's own, or one of %s.",
+		hint.Quote(version), nearest, VersionOfAccount, strings.Join(known, ", "))
+}
+
 func (p *parser) account() string {
 	account := p.text("account")
 	if account != "" && !accountPattern.MatchString(account) {
@@ -250,6 +291,6 @@ func (p *parser) refuseUnknown() {
 }
 
 var fields = []string{
-	"account", "api_base", "api_key", "events_overlap_seconds", "events_settling_seconds", "lookback_days",
+	"account", "api_base", "api_key", "api_version", "events_overlap_seconds", "events_settling_seconds", "lookback_days",
 	"max_requests_per_second", "start_date", "update_mode",
 }

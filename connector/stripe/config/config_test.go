@@ -1,15 +1,17 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/internal/refusal"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 var testNow = time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC)
@@ -32,6 +34,8 @@ func TestParseConfig(t *testing.T) {
 		"Stripe":                {`{"api_key":"sk_live_1","api_base":"https://api.stripe.com/","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 		"Stripe's other names":  {`{"api_key":"sk_live_1","api_base":"HTTPS://api.stripe.com.:443//","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 		"allowed's other names": {`{"api_key":"sk_live_1","api_base":"HTTP://127.0.0.1.:9999///","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "http://127.0.0.1:9999", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"the account's version": {`{"api_key":"sk_live_1","api_version":"account","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIVersion: "account", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
+		"a version":             {`{"api_key":"sk_live_1","api_version":"2026-07-29.dahlia","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIVersion: "2026-07-29.dahlia", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 		"allowed":               {`{"api_key":"sk_live_1","api_base":"http://127.0.0.1:9999","start_date":"2024-01-31"}`, Config{APIKey: connector.NewSecret("sk_live_1"), APIBase: "http://127.0.0.1:9999", Start: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC)}},
 	}
 	for name, test := range tests {
@@ -40,8 +44,9 @@ func TestParseConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			test.want.APIVersion = cmp.Or(test.want.APIVersion, DefaultVersion)
 			test.want.UpdateMode, test.want.Overlap, test.want.Settling = UpdateAuto, defaultOverlap, defaultSettling
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := gocmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -69,6 +74,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		"bad account":       {`{"api_key":"rk_test_Planted","account":"cus_1"}`, map[string]string{"config.account": "acct_"}},
 		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
 		"tiny rate":         {`{"api_key":"rk_test_Planted","max_requests_per_second":1e-10}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
+		"unknown version":   {`{"api_key":"rk_test_Planted","api_version":"2026-08-26"}`, map[string]string{"config.api_version": `Did you mean "2026-08-26.dahlia"? Choose "account" for the account's own, or one of 2023-10-16, 2025-09-30.clover`}},
+		"an old version":    {`{"api_key":"rk_test_Planted","api_version":"2015-10-16"}`, map[string]string{"config.api_version": "whose shapes this release doesn't know"}},
 		"misspelt":          {`{"api_key":"rk_test_Planted","start_dat":"2024-01-31"}`, map[string]string{"config.start_dat": `Did you mean "start_date"?`}},
 		"elsewhere":         {`{"api_key":"rk_test_Planted","api_base":"https://evil.example"}`, map[string]string{"config.api_base": "--allow-api-base"}},
 		"prefix of allowed": {`{"api_key":"rk_test_Planted","api_base":"http://127.0.0.1:9999@evil.example"}`, map[string]string{"config.api_base": "without a user"}},
@@ -107,5 +114,27 @@ func TestConfigSchemaAgrees(t *testing.T) {
 		if !want[field] {
 			t.Errorf("the parser does not know %s", field)
 		}
+	}
+}
+
+// TestVersionsOfSchemaAgree checks that the configuration's schema offers exactly the versions that Parse accepts.
+func TestVersionsOfSchemaAgree(t *testing.T) {
+	var config struct {
+		Properties struct {
+			APIVersion struct {
+				Enum    []string
+				Default string
+			} `json:"api_version"`
+		}
+	}
+	if err := json.Unmarshal(Schema, &config); err != nil {
+		t.Fatal(err)
+	}
+	want := append([]string{VersionOfAccount}, schema.Versions()...)
+	if diff := gocmp.Diff(want, config.Properties.APIVersion.Enum); diff != "" {
+		t.Error(diff)
+	}
+	if got := config.Properties.APIVersion.Default; got != DefaultVersion {
+		t.Errorf("the schema's default is %q, want %q", got, DefaultVersion)
 	}
 }

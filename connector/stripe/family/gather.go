@@ -145,6 +145,8 @@ func (m *Member) embedded(parent rawjson.Object) rawjson.List {
 	switch {
 	case m.Row.Inline, ok && m.Row.Single:
 		return rawjson.List{Objects: m.Row.Found(value, parent)}
+	case !ok && hasNullOn(parent.Raw, m.Row.EmbeddedPath()):
+		return rawjson.List{}
 	case !ok:
 		return unknown
 	}
@@ -159,6 +161,16 @@ func (m *Member) embedded(parent rawjson.Object) rawjson.List {
 		return unknown
 	}
 	return list
+}
+
+// hasNullOn reports whether an object has a null on a path. What is below it doesn't exist.
+func hasNullOn(object string, path []string) bool {
+	for i := range path {
+		if value, _ := rawjson.Lookup(object, path[:i+1]...); value == "null" {
+			return true
+		}
+	}
+	return false
 }
 
 // Object re-reads an object, with its children that have Follows set, or reports that it is gone, as [Reader.Object] does.

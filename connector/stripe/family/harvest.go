@@ -160,8 +160,13 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 	}
 }
 
-// Add adds a record to a stream.
+// secret is the name of a member that no record has. With a client_secret, a payment can be completed
+// (https://docs.stripe.com/api/payment_intents/object#payment_intent_object-client_secret).
+const secret = "client_secret"
+
+// Add adds a record to a stream, without secrets.
 func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
+	record.Data, record.Last = rawjson.WithoutAll(record.Data, secret), rawjson.WithoutAll(record.Last, secret)
 	record.EventID, record.EventType = h.cause.EventID, h.cause.EventType
 	h.bytes += len(record.Data) + len(record.Last)
 	h.records[s] = append(h.records[s], record)

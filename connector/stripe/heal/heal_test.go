@@ -15,6 +15,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/heal"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
@@ -92,7 +93,7 @@ func (w *world) run(items map[string][]state.SetAside) []string {
 	})
 	clockOf := func() time.Time { return now }
 	emitter := emit.New(connector.ReadRequest{}, w, emit.Options{Now: clockOf})
-	reader := &family.Reader{Client: client, Emitter: emitter, Table: table.Streams(), PageSize: 100, Now: clockOf}
+	reader := &family.Reader{Client: client, Emitter: emitter, Table: table.Streams(schema.Oldest()), PageSize: 100, Now: clockOf}
 	var streams []*selected.Stream
 	for name, aside := range items {
 		s := &selected.Stream{Row: reader.Table.Find(name), Generation: 1, Changes: state.ChangesFrom(clock.Of(now) - overlap)}

@@ -8,6 +8,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/internal/refusal"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
@@ -19,7 +20,7 @@ func FuzzCatalog(f *testing.F) {
 	f.Add("charges", "", "charges", "", "")
 	f.Add("chargs", "..", "", "id.", `{"version":3}`)
 	f.Add("subscriptions", "metadata.any thing", "subscription_items", "price.currency_options.eur.unit_amount", "{}")
-	c := config.Config{APIKey: connector.NewSecret("rk_test_1"), Start: testNow.AddDate(-1, 0, 0)}
+	c := config.Config{APIKey: connector.NewSecret("rk_test_1"), APIVersion: config.DefaultVersion, Start: testNow.AddDate(-1, 0, 0)}
 	f.Fuzz(func(t *testing.T, first, firstFields, second, secondFields, state string) {
 		request := connector.ReadRequest{Streams: []connector.ConfiguredStream{
 			{Stream: first, Fields: split(firstFields)}, {Stream: second, Fields: split(secondFields)},
@@ -27,7 +28,7 @@ func FuzzCatalog(f *testing.F) {
 		if state != "" {
 			request.States = []connector.StreamState{{Stream: second, State: json.RawMessage(state)}}
 		}
-		planned, err := Make(table.Streams(), c, request, testNow)
+		planned, err := Make(table.Streams(schema.Oldest()), c, request, testNow)
 		if refusal.Is(t, err, "streams", "states") {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
@@ -187,6 +188,10 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied changes until %s, and Stripe keeps events for 30 days. The stream will be re-read from the beginning.", s.Changes.Until())
 		p.restart(s)
 		return g, true
+	case given.APIVersion != s.APIVersion && !s.Row.AppendOnly(): // such rows show what was true once, in the version of that time
+		s.Notice = migration(s)
+		p.restart(s)
+		return g, true
 	case !slices.Equal(given.Expanded, s.Expanded()):
 		s.Notice = fmt.Sprintf("Stripe is now asked to expand %s, and was asked to expand %s before. The stream will be re-read from the beginning, so that all rows have the same fields.",
 			orNothing(s.Expanded()), orNothing(given.Expanded))
@@ -206,6 +211,34 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		g.from, g.trail = min(given.From, p.earliest(g.root)), p.trail(s, g.root)
 	}
 	return g, g.trail < p.now || g.from < g.covered
+}
+
+// mostNamed is the most fields that a message names.
+const mostNamed = 12
+
+// migration describes what changes in the rows of a stream whose state is of another API version.
+func migration(s *selected.Stream) string {
+	text := fmt.Sprintf("The API version is %s now, and was %s: the stream is read again from the beginning, so that all rows have the same shape.",
+		s.APIVersion, s.Given.APIVersion)
+	from, knowsOld := schema.Of(s.Given.APIVersion)
+	to, knowsNew := schema.Of(s.APIVersion)
+	if !knowsOld || !knowsNew {
+		return text
+	}
+	d := table.Compare(s.Row.Name, from, to)
+	for _, part := range []struct {
+		name  string
+		paths []string
+	}{{"No longer filled", d.Gone}, {"New", d.New}, {"Of another type", d.Changed}} {
+		paths := part.paths
+		if len(paths) > mostNamed {
+			paths = append(slices.Clone(paths[:mostNamed]), fmt.Sprintf("and %d more", len(paths)-mostNamed))
+		}
+		if len(paths) > 0 {
+			text += " " + part.name + ": " + strings.Join(paths, ", ") + "."
+		}
+	}
+	return text
 }
 
 // orNothing joins the names for use in a sentence.

@@ -11,6 +11,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/internal/refusal"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -87,7 +88,7 @@ func TestPlan(t *testing.T) {
 			for stream, state := range test.states {
 				req.States = append(req.States, connector.StreamState{Stream: stream, State: json.RawMessage(state)})
 			}
-			planned, err := Make(table.Streams(), testConfig(t), req, testNow)
+			planned, err := Make(table.Streams(schema.Oldest()), testConfig(t), req, testNow)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,11 +106,11 @@ func TestPlanSince(t *testing.T) {
 		{Stream: "invoices", State: json.RawMessage(behind)},
 		{Stream: "invoice_line_items", State: json.RawMessage(behind)},
 	}
-	both, err := Make(table.Streams(), testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states}, testNow)
+	both, err := Make(table.Streams(schema.Oldest()), testConfig(t), connector.ReadRequest{Streams: configured("invoices", "invoice_line_items"), States: states}, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := Make(table.Streams(), testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]}, testNow)
+	one, err := Make(table.Streams(schema.Oldest()), testConfig(t), connector.ReadRequest{Streams: configured("invoices"), States: states[:1]}, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := Make(table.Streams(), testConfig(t), test.req, testNow)
+			_, err := Make(table.Streams(schema.Oldest()), testConfig(t), test.req, testNow)
 			refusal.Expect(t, err, test.fields)
 		})
 	}
@@ -154,7 +155,7 @@ func TestPlanRefuses(t *testing.T) {
 func TestNewerStatesAreRetried(t *testing.T) {
 	newer := strings.Replace(behind, `"version":2`, `"version":1000,"news":{}`, 1)
 	plan := func(states ...connector.StreamState) error {
-		_, err := Make(table.Streams(), testConfig(t), connector.ReadRequest{Streams: configured("invoices", "charges"), States: states}, testNow)
+		_, err := Make(table.Streams(schema.Oldest()), testConfig(t), connector.ReadRequest{Streams: configured("invoices", "charges"), States: states}, testNow)
 		return err
 	}
 	f, ok := connector.FailureIn(plan(connector.StreamState{Stream: "invoices", State: []byte(newer)}))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
@@ -28,7 +29,7 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 		row := p.table.Find(stream.Stream)
 		switch {
 		case row == nil:
-			p.wrong(field, "is %s, which is not a stream.%s Discover lists all streams.", hint.Quote(stream.Stream), hint.Nearest(stream.Stream, p.table.Names()))
+			p.wrong(field, "is %s, %s", hint.Quote(stream.Stream), p.noStream(stream.Stream))
 			continue
 		case p.find(row.Name) != nil:
 			p.wrong(field, "names %q more than once: name each stream once.", stream.Stream)
@@ -38,10 +39,23 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 		if incremental && p.bounded {
 			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "can't be INCREMENTAL in a request with a time_range: omit one of them. An incremental read covers everything that changed since its state.")
 		}
-		s := &selected.Stream{Row: row, Incremental: incremental, Swept: incremental && p.table.Swept(row)}
+		s := &selected.Stream{Row: row, APIVersion: p.config.APIVersion, Incremental: incremental, Swept: incremental && p.table.Swept(row)}
 		s.Selection, s.Expansions = p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental)
 		p.selected = append(p.selected, s)
 	}
+}
+
+// noStream describes why there is no stream of the given name.
+func (p *planner) noStream(name string) string {
+	editions := table.Editions(name)
+	if len(editions) == 0 {
+		return "which is not a stream." + hint.Nearest(name, p.table.Names()) + " Discover lists all streams."
+	}
+	versions := make([]string, len(editions))
+	for i, e := range editions {
+		versions[i] = e.Version
+	}
+	return fmt.Sprintf("which API version %s doesn't have: leave it out, or set api_version to %s.", p.config.APIVersion, strings.Join(versions, " or "))
 }
 
 // selectFields returns a stream's field selection, nil meaning all fields, and the expansions it requires.

@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
@@ -24,6 +23,7 @@ type comparison struct {
 	overlap      clock.Second
 	root         *table.Stream
 	family       *family.Member
+	apiVersion   string // in which objects are read
 	streams      []*selected.Stream
 	state.Window                     // of creation times
 	covered      state.Window        // objects created in it were sent when the lists were read, whatever events say
@@ -61,7 +61,7 @@ func (t evidence) is(m marks) bool { return t.marks&m != 0 }
 // newComparison returns a comparison for a family.
 func newComparison(reader *family.Reader, f *family.Member, o Options) *comparison {
 	c := &comparison{
-		reader: reader, overlap: o.Overlap, root: f.Row, family: f, streams: f.All(), Window: o.Range,
+		reader: reader, apiVersion: o.APIVersion, overlap: o.Overlap, root: f.Row, family: f, streams: f.All(), Window: o.Range,
 		seed: maphash.MakeSeed(), evidence: map[uint64]evidence{}, covered: state.Window{To: clock.Of(reader.Now())},
 	}
 	c.until = c.covered.To
@@ -119,7 +119,7 @@ func (c *comparison) with(t evidence, e *changes.Event) evidence {
 		mark = isCreated
 	}
 	switch {
-	case t.is(mark), deletion, e.Version != api.Version:
+	case t.is(mark), deletion, e.Version != c.apiVersion:
 		t.payload = 0
 	case !creation || !t.is(isChanged):
 		t.payload = c.fingerprint(e.About)

@@ -4,19 +4,21 @@ import (
 	"hash/maphash"
 	"testing"
 
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/changes"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
+const testVersion = "2026-08-26.dahlia"
+
 func TestEvidence(t *testing.T) {
-	root := table.Streams().Find("coupons")
-	created := changes.Event{Kind: "coupon.created", Version: api.Version, About: rawjson.Object{Raw: `{"n":1}`}}
-	changed := changes.Event{Kind: "coupon.updated", Version: api.Version, About: rawjson.Object{Raw: `{"n":2}`}}
-	deleted := changes.Event{Kind: "coupon.deleted", Version: api.Version, About: rawjson.Object{Raw: `{"n":3}`}}
+	root := table.Streams(schema.Newest()).Find("coupons")
+	created := changes.Event{Kind: "coupon.created", Version: testVersion, About: rawjson.Object{Raw: `{"n":1}`}}
+	changed := changes.Event{Kind: "coupon.updated", Version: testVersion, About: rawjson.Object{Raw: `{"n":2}`}}
+	deleted := changes.Event{Kind: "coupon.deleted", Version: testVersion, About: rawjson.Object{Raw: `{"n":3}`}}
 	foreign := changes.Event{Kind: "coupon.updated", Version: "2018-02-28", About: rawjson.Object{Raw: `{"n":4}`}}
 	at := func(second int64, e changes.Event) changes.Event {
 		e.Created = second
@@ -41,7 +43,7 @@ func TestEvidence(t *testing.T) {
 		"gone or created again, shuffled": {[]changes.Event{at(9, created), at(9, deleted)}, "", isChanged | isCreated | isDeleted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &comparison{root: root, family: &family.Member{Row: root}, seed: maphash.MakeSeed()}
+			c := &comparison{root: root, apiVersion: testVersion, family: &family.Member{Row: root}, seed: maphash.MakeSeed()}
 			var got evidence
 			for i := range test.events {
 				got = c.with(got, &test.events[i])
@@ -59,7 +61,7 @@ func TestEvidence(t *testing.T) {
 
 // TestCreatedAgainInOneSecond lists an object that may have been deleted before or after its creation.
 func TestCreatedAgainInOneSecond(t *testing.T) {
-	root := table.Streams().Find("coupons")
+	root := table.Streams(schema.Newest()).Find("coupons")
 	object := rawjson.Object{ID: "a", Type: "coupon", Created: 5, Raw: `{"id":"a"}`}
 	for name, test := range map[string]struct {
 		marks   marks

@@ -15,9 +15,10 @@ import (
 
 // Options say what is compared.
 type Options struct {
-	Range   state.Window // of creation times
-	Clamped bool         // the range is smaller than requested
-	Overlap clock.Second // how long an event may take to become visible
+	APIVersion string       // in which objects are read
+	Range      state.Window // of creation times
+	Clamped    bool         // the range is smaller than requested
+	Overlap    clock.Second // how long an event may take to become visible
 }
 
 // parallelLists is how many lists are read concurrently.

@@ -1,16 +1,17 @@
 // Package schema provides the JSON Schemas of the Stripe objects that list endpoints return, and the relations between them:
 // the fields that hold the ids of other objects.
 //
-// The schemas are generated from Stripe's OpenAPI document of API version 2023-10-16 (https://github.com/stripe/openapi), as
-// embedded in the Go module stripe-mock v0.183.0. No one maintains them by hand. Five object types that stripe-go v76.25.0
-// has and the document lacks are described in the generator's supplement.json. The output is committed, one property per
-// line, so the changes made by a new document can be reviewed:
+// The schemas are generated from Stripe's OpenAPI documents (https://github.com/stripe/openapi), which package openapi holds. No
+// one maintains them by hand. Each document makes an [Edition], for the API versions with its shapes. Five object types that
+// stripe-go v76.25.0 has and the oldest document lacks are described in the generator's supplement.json. The output is committed,
+// one property per line, so the changes made by a new document can be reviewed. A schema that is the same in two editions is
+// stored once:
 //
-//	go generate ./connector/stripe/schema          writes objects/*.json and relations/*.txt
+//	go generate ./connector/stripe/schema          writes objects/*/*.json and relations/*/*.txt
 //	go test ./connector/stripe/schema/...          checks them against the document and Stripe's own examples
 //	go test -bench . ./connector/stripe/schema     measures the cost of reading them
 //
-// Only the output, a few hundred kilobytes, is embedded here. The 14 MB of documents are it belongs to the generator and the
+// Only the output, about a megabyte, is embedded here. The documents are used only by the generator and the
 // tests. Nothing is decoded until it is looked up.
 //
 // # What a schema promises

@@ -8,31 +8,36 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/stripe/stripe-mock/embedded"
 
+	"github.com/stripe-connector/stripe-connector/connector/stripe/openapi"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // fixtures returns Stripe's example of each object type.
-func fixtures(t *testing.T) map[string]map[string]any {
+func fixtures(t *testing.T, e schema.Edition) map[string]map[string]any {
 	t.Helper()
 	var f struct {
 		Resources map[string]map[string]any `json:"resources"`
 	}
-	d := json.NewDecoder(bytes.NewReader(embedded.OpenAPIFixtures))
-	d.UseNumber()
-	if err := d.Decode(&f); err != nil {
-		t.Fatal(err)
+	for _, document := range openapi.Documents() {
+		if document.Version != e.Version {
+			continue
+		}
+		d := json.NewDecoder(bytes.NewReader(document.Fixtures))
+		d.UseNumber()
+		if err := d.Decode(&f); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return f.Resources
 }
 
 // validators compiles every schema. The compiler checks each one against the metaschema of draft 2020-12.
-func validators(t *testing.T) map[string]*jsonschema.Schema {
+var validators = once(func(t *testing.T, e schema.Edition) map[string]*jsonschema.Schema {
 	t.Helper()
 	all := map[string]*jsonschema.Schema{}
-	for _, object := range schema.Objects() {
-		s, _ := schema.Lookup(object)
+	for _, object := range e.Objects() {
+		s, _ := e.Lookup(object)
 		text, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.JSON))
 		if err != nil {
 			t.Fatalf("%s: %v", object, err)
@@ -46,10 +51,15 @@ func validators(t *testing.T) map[string]*jsonschema.Schema {
 		}
 	}
 	return all
-}
+})
 
 func TestFixturesAreValid(t *testing.T) {
-	fixtures, validators := fixtures(t), validators(t)
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectFixturesAreValid(t, e) })
+}
+
+func expectFixturesAreValid(t *testing.T, e schema.Edition) {
+	t.Helper()
+	fixtures, validators := fixtures(t, e), validators(t, e)
 	checked, inside := 0, 0
 	for object, fixture := range fixtures {
 		validator := validators[object]
@@ -60,7 +70,7 @@ func TestFixturesAreValid(t *testing.T) {
 		if err := validator.Validate(fixture); err != nil {
 			t.Errorf("%s: %v", object, err)
 		}
-		eachEmbedded(lookup(t, object), fixture, func(n node, value map[string]any) {
+		eachEmbedded(lookup(t, e, object), fixture, func(n node, value map[string]any) {
 			inside++
 			inner, _ := value["object"].(string)
 			if !slices.Contains(n.strings("x-object"), inner) {
@@ -96,13 +106,18 @@ func eachEmbedded(n node, value any, visit func(node, map[string]any)) {
 
 // TestBrokenFixturesAreInvalid breaks each property of each fixture in turn.
 func TestBrokenFixturesAreInvalid(t *testing.T) {
-	fixtures, validators := fixtures(t), validators(t)
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectBrokenFixturesAreInvalid(t, e) })
+}
+
+func expectBrokenFixturesAreInvalid(t *testing.T, e schema.Edition) {
+	t.Helper()
+	fixtures, validators := fixtures(t, e), validators(t, e)
 	for object, validator := range validators {
 		fixture := fixtures[object]
 		if fixture == nil {
 			continue
 		}
-		for name, property := range lookup(t, object).properties() {
+		for name, property := range lookup(t, e, object).properties() {
 			broken := maps.Clone(fixture)
 			broken[name] = valueOutside(property.types())
 			if validator.Validate(broken) == nil {
@@ -119,8 +134,13 @@ func TestBrokenFixturesAreInvalid(t *testing.T) {
 
 // TestReducedObjectsAreValid removes everything that field selection can remove, and adds things that Stripe may add.
 func TestReducedObjectsAreValid(t *testing.T) {
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectReducedObjectsAreValid(t, e) })
+}
+
+func expectReducedObjectsAreValid(t *testing.T, e schema.Edition) {
+	t.Helper()
 	reduced := map[string]any{"id": "an_id", "a_property_of_tomorrow": true}
-	for object, validator := range validators(t) {
+	for object, validator := range validators(t, e) {
 		if err := validator.Validate(reduced); err != nil {
 			t.Errorf("%s: %v", object, err)
 		}

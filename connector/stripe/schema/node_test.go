@@ -11,9 +11,29 @@ import (
 // node is a JSON Schema, or a component of the OpenAPI document, as decoded JSON.
 type node map[string]any
 
-func lookup(t *testing.T, object string) node {
+// once returns a function that makes something for each edition once.
+func once[T any](make func(t *testing.T, e schema.Edition) T) func(t *testing.T, e schema.Edition) T {
+	made := map[string]T{}
+	return func(t *testing.T, e schema.Edition) T {
+		t.Helper()
+		if _, known := made[e.Version]; !known {
+			made[e.Version] = make(t, e)
+		}
+		return made[e.Version]
+	}
+}
+
+// eachEdition runs a test for each edition.
+func eachEdition(t *testing.T, test func(t *testing.T, e schema.Edition)) {
 	t.Helper()
-	s, ok := schema.Lookup(object)
+	for _, e := range schema.Editions() {
+		t.Run(e.Version, func(t *testing.T) { test(t, e) })
+	}
+}
+
+func lookup(t *testing.T, e schema.Edition, object string) node {
+	t.Helper()
+	s, ok := e.Lookup(object)
 	if !ok {
 		t.Fatalf("no schema for %q", object)
 	}

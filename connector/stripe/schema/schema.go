@@ -3,8 +3,6 @@ package schema
 import (
 	"embed"
 	"encoding/json"
-	"io/fs"
-	"slices"
 	"strings"
 )
 
@@ -37,28 +35,6 @@ type Relation struct {
 	Objects []string
 }
 
-// Lookup returns the schema of an object type, and reports whether it exists. It parses the embedded text on each call, and is
-// safe for concurrent use.
-func Lookup(object string) (Schema, bool) {
-	text, err := files.ReadFile("objects/" + object + ".json")
-	if err != nil {
-		return Schema{}, false
-	}
-	return Schema{Object: object, JSON: minify(text), Relations: relations(object)}, true
-}
-
-// Objects returns the object types with a schema, sorted.
-func Objects() []string {
-	// Glob fails only on a malformed pattern.
-	paths, _ := fs.Glob(files, "objects/*.json")
-	objects := make([]string, 0, len(paths))
-	for _, path := range paths {
-		objects = append(objects, strings.TrimSuffix(strings.TrimPrefix(path, "objects/"), ".json"))
-	}
-	slices.Sort(objects)
-	return objects
-}
-
 // minify removes line breaks and the tabs that follow them. The generator writes no other white space outside strings, and its
 // strings contain neither.
 func minify(text []byte) json.RawMessage {
@@ -72,8 +48,8 @@ func minify(text []byte) json.RawMessage {
 }
 
 // relations parses lines of a field and its object types. An object type without relations has no file.
-func relations(object string) []Relation {
-	text, err := files.ReadFile("relations/" + object + ".txt")
+func relations(folder, object string) []Relation {
+	text, err := files.ReadFile("relations/" + folder + "/" + object + ".txt")
 	if err != nil {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-func ExampleLookup() {
-	charge, _ := schema.Lookup("charge")
+func ExampleEdition_Lookup() {
+	charge, _ := schema.Oldest().Lookup("charge")
 	for _, r := range charge.Relations[:4] {
 		fmt.Println(r.Field, "->", r.Objects)
 	}
@@ -27,27 +27,37 @@ func ExampleLookup() {
 
 func TestLookupUnknown(t *testing.T) {
 	for _, object := range []string{"", "chargee", "deleted_customer", "../schema", "/charge", "charge.json"} {
-		if s, ok := schema.Lookup(object); ok {
+		if s, ok := schema.Newest().Lookup(object); ok {
 			t.Errorf("Lookup(%q) = %+v, want none", object, s)
 		}
 	}
 }
 
 func TestObjectsAreSortedAndFound(t *testing.T) {
-	objects := schema.Objects()
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectObjectsAreSortedAndFound(t, e) })
+}
+
+func expectObjectsAreSortedAndFound(t *testing.T, e schema.Edition) {
+	t.Helper()
+	objects := e.Objects()
 	if !slices.IsSorted(objects) {
 		t.Errorf("Objects() = %q, want them sorted", objects)
 	}
 	for _, object := range objects {
-		if s, ok := schema.Lookup(object); !ok || s.Object != object || len(s.JSON) == 0 {
+		if s, ok := e.Lookup(object); !ok || s.Object != object || len(s.JSON) == 0 {
 			t.Errorf("Lookup(%q) = %+v, %t, want its schema", object, s, ok)
 		}
 	}
 }
 
 func TestMinified(t *testing.T) {
-	for _, object := range schema.Objects() {
-		got, _ := schema.Lookup(object)
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectMinified(t, e) })
+}
+
+func expectMinified(t *testing.T, e schema.Edition) {
+	t.Helper()
+	for _, object := range e.Objects() {
+		got, _ := e.Lookup(object)
 		var want bytes.Buffer
 		if err := json.Compact(&want, got.JSON); err != nil {
 			t.Errorf("%s: %v", object, err)
@@ -60,13 +70,18 @@ func TestMinified(t *testing.T) {
 
 // TestTotalSize checks that a response with every schema stays far below the 4 MiB that gRPC clients accept by default.
 func TestTotalSize(t *testing.T) {
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectTotalSize(t, e) })
+}
+
+func expectTotalSize(t *testing.T, e schema.Edition) {
+	t.Helper()
 	const most = 1_000_000
 	total := 0
-	for _, object := range schema.Objects() {
-		s, _ := schema.Lookup(object)
+	for _, object := range e.Objects() {
+		s, _ := e.Lookup(object)
 		total += len(s.JSON)
 	}
-	t.Logf("%d schemas, %d bytes", len(schema.Objects()), total)
+	t.Logf("%d schemas, %d bytes", len(e.Objects()), total)
 	if total > most {
 		t.Errorf("all schemas have %d bytes, want at most %d", total, most)
 	}
@@ -74,12 +89,17 @@ func TestTotalSize(t *testing.T) {
 
 // TestOpen checks that no schema forbids properties that Stripe may add or the absence of those that field selection may omit.
 func TestOpen(t *testing.T) {
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectOpen(t, e) })
+}
+
+func expectOpen(t *testing.T, e schema.Edition) {
+	t.Helper()
 	allowed := []string{
 		"$schema", "title", "type", "format", "const", "examples", "required", "properties", "items",
 		"additionalProperties", "x-object", "x-expandable", "x-references", "x-optional", "x-includable",
 	}
-	for _, object := range schema.Objects() {
-		walk(lookup(t, object), "", func(path string, n node) {
+	for _, object := range e.Objects() {
+		walk(lookup(t, e, object), "", func(path string, n node) {
 			where := object + ":" + path
 			for keyword := range n {
 				if !slices.Contains(allowed, keyword) {
@@ -105,9 +125,14 @@ func TestOpen(t *testing.T) {
 // TestRelations checks that each relation is the path of a property that may hold a string, or of an embedded object with its
 // own schema, and that the annotations of each schema correspond to relations.
 func TestRelations(t *testing.T) {
-	for _, object := range schema.Objects() {
+	eachEdition(t, func(t *testing.T, e schema.Edition) { expectRelations(t, e) })
+}
+
+func expectRelations(t *testing.T, e schema.Edition) {
+	t.Helper()
+	for _, object := range e.Objects() {
 		want := map[string][]string{}
-		walk(lookup(t, object), "", func(path string, n node) {
+		walk(lookup(t, e, object), "", func(path string, n node) {
 			switch {
 			case n["x-expandable"] != nil:
 				want[path] = n.strings("x-expandable")
@@ -117,7 +142,7 @@ func TestRelations(t *testing.T) {
 				want[path+".id"] = n.strings("x-object")
 			}
 		})
-		s, _ := schema.Lookup(object)
+		s, _ := e.Lookup(object)
 		got := map[string][]string{}
 		for _, r := range s.Relations {
 			got[r.Field] = r.Objects
@@ -135,6 +160,7 @@ func TestRelations(t *testing.T) {
 // TestKnownFacts checks facts from Stripe's documentation, so that a mistake in the rules is found even if the generator and the
 // other tests agree on it.
 func TestKnownFacts(t *testing.T) {
+	e := schema.Oldest()
 	for path, want := range map[string]string{
 		"charge:amount":             `{"type":"integer"}`,
 		"charge:object":             `{"const":"charge","type":"string"}`,
@@ -154,7 +180,7 @@ func TestKnownFacts(t *testing.T) {
 	} {
 		object, property, _ := strings.Cut(path, ":")
 		got := "nothing"
-		walk(lookup(t, object), "", func(path string, n node) {
+		walk(lookup(t, e, object), "", func(path string, n node) {
 			if path == property {
 				b, _ := json.Marshal(n)
 				got = string(b)
@@ -167,6 +193,7 @@ func TestKnownFacts(t *testing.T) {
 }
 
 func TestOptional(t *testing.T) {
+	e := schema.Oldest()
 	for path, want := range map[string]bool{
 		"charge:refunds":                     true,
 		"charge:customer":                    false,
@@ -183,7 +210,7 @@ func TestOptional(t *testing.T) {
 	} {
 		object, property, _ := strings.Cut(path, ":")
 		found := false
-		walk(lookup(t, object), "", func(path string, n node) {
+		walk(lookup(t, e, object), "", func(path string, n node) {
 			if path != property {
 				return
 			}
@@ -199,13 +226,57 @@ func TestOptional(t *testing.T) {
 }
 
 func BenchmarkLookupAll(b *testing.B) {
-	objects := schema.Objects()
+	e := schema.Newest()
+	objects := e.Objects()
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, object := range objects {
-			if _, ok := schema.Lookup(object); !ok {
+			if _, ok := e.Lookup(object); !ok {
 				b.Fatal(object)
 			}
+		}
+	}
+}
+
+// TestVersions checks that each version belongs to exactly one edition, and that versions are in order of time.
+func TestVersions(t *testing.T) {
+	versions := schema.Versions()
+	if !slices.IsSorted(versions) || len(slices.Compact(slices.Clone(versions))) != len(versions) {
+		t.Errorf("Versions() = %q, want each once, in order", versions)
+	}
+	for _, version := range versions {
+		if e, ok := schema.Of(version); !ok || e.Version < version {
+			t.Errorf("Of(%q) = %v, %t, want an edition of the same time or later", version, e, ok)
+		}
+	}
+	for _, version := range []string{"", "2019-02-19", "2026-08-26", "2026-08-26.preview", "account"} {
+		if e, ok := schema.Of(version); ok {
+			t.Errorf("Of(%q) = %v, want none", version, e)
+		}
+	}
+}
+
+// TestShapesDiffer checks facts about what changed between versions, from Stripe's changelog, so that a mix-up of documents is
+// noticed.
+func TestShapesDiffer(t *testing.T) {
+	for path, want := range map[string]string{ // property -> the editions that have it
+		"invoice:charge":                       "2023-10-16",
+		"invoice:parent":                       "2026-08-26.dahlia",
+		"invoice:customer":                     "2023-10-16 2026-08-26.dahlia",
+		"subscription:current_period_end":      "2023-10-16",
+		"subscription_item:current_period_end": "2026-08-26.dahlia",
+		"promotion_code:coupon":                "2023-10-16",
+		"promotion_code:promotion":             "2026-08-26.dahlia",
+	} {
+		object, property, _ := strings.Cut(path, ":")
+		var got []string
+		for _, e := range schema.Editions() {
+			if lookup(t, e, object).properties()[property] != nil {
+				got = append(got, e.Version)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s is in %q, want %q", path, got, want)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type Stream struct {
 	Row         *table.Stream
 	Selection   *rawjson.Selection // nil means all fields
 	Expansions  []table.Expansion  // the columns that Stripe includes only on request
+	APIVersion  string             // in which its objects are read
 	Incremental bool
 	Swept       bool         // incremental, and its changes are announced by events
 	Out         *emit.Stream // where its records and states go
@@ -107,7 +108,8 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
 	}
-	s.Current.Changes, s.Current.Owner, s.Current.SetAside, s.Current.Expanded = s.Changes, s.Owner, s.SetAside(), s.Expanded()
+	s.Current.Changes, s.Current.Owner, s.Current.SetAside = s.Changes, s.Owner, s.SetAside()
+	s.Current.APIVersion, s.Current.Expanded = s.APIVersion, s.Expanded()
 	encoded, err := json.Marshal(s.Current)
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
 }

@@ -12,8 +12,14 @@ import (
 
 // Version is the version of the states that this build writes. Earlier versions can still be read: version 1 has neither
 // changes nor an owner, so an incremental Read sweeps the events since the end of its range; version 2 lists the applied
-// events individually; version 3 has no expanded fields.
-const Version = 4
+// events individually; version 3 has no expanded fields; version 4 has no API version.
+const Version = 5
+
+// firstAPIVersion is the version of Stripe's API in which the rows of states up to version 4 were read.
+const firstAPIVersion = "2023-10-16"
+
+// maxAPIVersion is the maximum length of the name of a version of Stripe's API.
+const maxAPIVersion = 64
 
 // State says how far a stream was read. Its lists are complete if Windows is empty.
 type State struct {
@@ -32,6 +38,8 @@ type State struct {
 	Changes  *Changes     `json:"changes,omitempty"` // for incremental Reads of a stream whose changes are announced by events
 	SetAside []SetAside   `json:"aside,omitempty"`   // items that the stream continues without
 	Owner    Owner        `json:"owner,omitzero"`
+	// APIVersion is the version of Stripe's API in which the rows were read.
+	APIVersion string `json:"api_version"`
 	// Expanded lists what Stripe was asked to expand in the rows, sorted.
 	Expanded []string `json:"expanded,omitempty"`
 }
@@ -104,6 +112,9 @@ func Parse(raw json.RawMessage, mode string, now clock.Second) (State, error) {
 		return State{}, fmt.Errorf("is damaged: unexpected data after the JSON object")
 	}
 	s.Version = Version
+	if s.APIVersion == "" {
+		s.APIVersion = firstAPIVersion
+	}
 	return s, s.validate(mode, now)
 }
 
@@ -132,6 +143,8 @@ func (s State) validate(mode string, now clock.Second) error {
 		return fmt.Errorf("is for %q data, but the key reads %q data", s.Mode, mode)
 	case s.Generation < FirstGeneration || s.Generation > maxGeneration:
 		return fmt.Errorf("is damaged: invalid generation %d", s.Generation)
+	case len(s.APIVersion) > maxAPIVersion:
+		return fmt.Errorf("is damaged: the name of its API version has %d characters", len(s.APIVersion))
 	case s.From > s.To:
 		return fmt.Errorf("is damaged: its range ends before it starts")
 	case s.To > now+clockSkew:

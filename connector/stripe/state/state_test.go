@@ -16,12 +16,12 @@ import (
 var testNow = clock.Of(time.Date(2024, 6, 15, 12, 30, 15, 500, time.UTC))
 
 const (
-	behind = `{"version":4,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
-		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}]}`
-	ahead = `{"version":4,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
-		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}]}`
-	finished = `{"version":4,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
-		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[]}`
+	behind = `{"version":5,"mode":"test","generation":3,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":4,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_4","at":"2024-05-04T00:00:00Z"}],"api_version":"2023-10-16"}`
+	ahead = `{"version":5,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":5,"streams":2},"windows":[{"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z","after":"in_5","at":"2024-05-03T00:00:00Z"}],"api_version":"2026-08-26.dahlia"}`
+	finished = `{"version":5,"mode":"test","generation":2,"from":"2024-01-01T00:00:00Z","to":"2024-06-01T00:00:00Z",` +
+		`"pass":{"id":"P","sequence":9,"streams":2},"windows":[],"api_version":"2023-10-16"}`
 )
 
 func TestParseRejects(t *testing.T) {
@@ -29,7 +29,7 @@ func TestParseRejects(t *testing.T) {
 	tests := map[string]struct{ state, problem string }{
 		"not JSON":              {`x`, "is not a state"},
 		"a list":                {`[]`, "is not a state"},
-		"another version":       {swap(`"version":4`, `"version":5`).Replace(behind), "version 5"},
+		"another version":       {swap(`"version":5`, `"version":6`).Replace(behind), "version 6"},
 		"unknown member":        {swap(`"mode"`, `"x":1,"mode"`).Replace(behind), "is damaged"},
 		"the future":            {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2024-06-16T00:00:00Z","pass"`).Replace(behind), "from the future"},
 		"future changes":        {swap(`"windows"`, `"changes":{"from":"2024-06-16T00:00:00Z","until":"2024-06-16T00:00:00Z"},"windows"`).Replace(behind), "from the future"},
@@ -37,6 +37,7 @@ func TestParseRejects(t *testing.T) {
 		"live data":             {swap(`"test"`, `"live"`).Replace(behind), `"live" data`},
 		"no generation":         {swap(`"generation":3`, `"generation":0`).Replace(behind), "generation 0"},
 		"a huge generation":     {swap(`"generation":3`, `"generation":9223372036854775807`).Replace(behind), "generation 9223372036854775807"},
+		"a long API version":    {swap(`2023-10-16`, strings.Repeat("2", 65)).Replace(behind), "API version has 65"},
 		"not a time":            {swap(`"2024-05-04T00:00:00Z"`, `12`).Replace(behind), "not a time"},
 		"range reversed":        {swap(`"to":"2024-06-01T00:00:00Z","pass"`, `"to":"2023-06-01T00:00:00Z","pass"`).Replace(behind), "range ends"},
 		"window outside":        {swap(`[{"from":"2024-01-01`, `[{"from":"2023-01-01`).Replace(behind), "windows[0]"},
@@ -68,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestStatesOfVersion2 parses states written by an earlier release: the events that they list are not applied again.
 func TestStatesOfVersion2(t *testing.T) {
-	text := strings.Replace(finished, `"version":4`, `"version":2`, 1)
+	text := strings.Replace(finished, `"version":5`, `"version":2`, 1)
 	text = strings.Replace(text, `"windows"`, `"changes":{"from":"2024-06-01T00:00:00Z","until":"2024-06-01T00:05:00Z","seen":["`+hash("evt_1")+`"],"reread":"2024-06-01T00:05:05Z"},"windows"`, 1)
 	parsed, err := Parse(json.RawMessage(text), "test", testNow)
 	if err != nil {

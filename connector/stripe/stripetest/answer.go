@@ -23,7 +23,7 @@ func (a *Account) answer(x *exchange, c *caller, r *renderer, values url.Values)
 		}
 		parent = &p
 	}
-	q, err := a.parseQuery(end.route, values)
+	q, err := a.parseQuery(x.model, end.route, values)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.V
 	if err := unknownParameters(names); err != nil {
 		return err
 	}
-	e, err := a.stripe.model.parseExpansion(array(values, "expand"), a.stripe.model.objects(route), false)
+	e, err := x.model.parseExpansion(array(values, "expand"), x.model.objects(route), false)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package stripetest
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -15,6 +16,8 @@ type builder struct {
 	rand    *rand.Rand
 	// old selects the shape of an old API version.
 	old bool
+	// base is the same variant in the oldest version, whose plain values the object shares; nil for that version itself.
+	base *variant
 	// status and sort are the top-level status and type, which other properties must be consistent with.
 	status, sort string
 	// amounts counts the amounts of a balance, each of which has a different currency.
@@ -29,7 +32,40 @@ func (b *builder) begin(n *node) value {
 	if t := n.Properties["type"]; t != nil && len(t.Examples) > 0 {
 		b.sort = t.Examples[(b.variant/3+b.variant)%len(t.Examples)]
 	}
-	return b.object("", n)
+	if b.base == nil {
+		return b.object("", n)
+	}
+	b.status, b.sort = b.shared("status", b.status), b.shared("type", b.sort)
+	v := b.object("", n)
+	for i, f := range v.fields {
+		if text := b.base.scalars[f.name]; text != "" && f.value.text != "" && n.Properties[f.name].admits(text) {
+			v.fields[i].value.text = text
+		}
+	}
+	return v
+}
+
+// shared returns the text of a property in the oldest version, or else own.
+func (b *builder) shared(name, own string) string {
+	var text string
+	if json.Unmarshal([]byte(b.base.scalars[name]), &text) != nil || text == "" {
+		return own
+	}
+	return text
+}
+
+// admits reports whether a scalar has one of the node's types.
+func (n *node) admits(text string) bool {
+	kind := "number"
+	switch text[0] {
+	case '"':
+		kind = "string"
+	case 't', 'f':
+		kind = "boolean"
+	case 'n':
+		kind = "null"
+	}
+	return slices.Contains(n.Type, kind) || kind == "number" && slices.Contains(n.Type, "integer")
 }
 
 // usual returns the index of a variant's status. Each status occurs in one variant, and the most common one in all others.
@@ -106,6 +142,9 @@ func (b *builder) choose(n *node) string {
 func (b *builder) property(path, name string, n *node, chosen bool) (field, bool) {
 	full := path + name
 	f := field{name: name}
+	if full == secret {
+		f.guard = secret
+	}
 	if e, ok := b.kind.lists[full]; ok {
 		f.value = hole(slot{kind: slotList, path: full, list: &e})
 		if n.Optional {
@@ -114,7 +153,7 @@ func (b *builder) property(path, name string, n *node, chosen bool) (field, bool
 		return f, true
 	}
 	relation := b.kind.relation(full)
-	if n.Optional && !chosen && (relation == nil || relation.empty()) {
+	if n.Optional && !chosen && !b.holds(full, n) && (relation == nil || relation.empty()) {
 		switch {
 		case relation != nil:
 			return f, false
@@ -141,7 +180,7 @@ func (b *builder) value(full, name string, n *node) value {
 	if r := b.kind.relation(full); r != nil && (len(n.Object) > 0 || n.Type[0] == "string") {
 		return b.related(full, n, r)
 	}
-	if n.nullable() && b.null(name, top) {
+	if n.nullable() && !b.holds(full, n) && b.null(name, top) {
 		return literal("null")
 	}
 	if len(n.Expandable)+len(n.References)+len(n.Object) > 0 {
@@ -160,6 +199,18 @@ func (b *builder) value(full, name string, n *node) value {
 		return literal([]string{"0.5", "12.75", "19.0", "1.234567", "7.0"}[b.rand.IntN(5)])
 	}
 	return b.text(name, top, n)
+}
+
+// holds reports whether an object property holds an embedded list.
+func (b *builder) holds(property string, n *node) bool {
+	for path := range b.kind.lists {
+		below, ok := strings.CutPrefix(path, property+".")
+		name, _, _ := strings.Cut(below, ".")
+		if ok && n.Properties[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // null decides whether a nullable value is null.

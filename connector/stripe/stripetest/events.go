@@ -15,6 +15,8 @@ type event struct {
 	visible int64
 	// old is the index of the payload's old shape, or -1.
 	old int
+	// version is the index of the account's version.
+	version int
 }
 
 // initialEvents adds the creation event of every object created since the retention period before the start.
@@ -50,13 +52,14 @@ func (a *Account) initialEvents() {
 
 // emit adds an event, unless the kind is "" or the account is silent.
 func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
-	if kind == "" || a.silent {
+	version := a.stripe.versions[len(a.stripe.versions)-1]
+	if kind == "" || a.silent || object.store.kind.eventsSince > version {
 		return
 	}
 	s := a.stores["event"]
 	ordinal := s.insert(at)
 	e := event{kind: kind, object: object, revision: revision, visible: s.delayed(ordinal, 7, at, a.stripe.delays.Events)}
-	e.old = a.stripe.oldShape(draw(s.seed, ordinal, 8))
+	e.old, e.version = a.stripe.oldShape(draw(s.seed, ordinal, 8)), len(a.stripe.versions)-1
 	a.events = append(a.events, e)
 }
 
@@ -83,7 +86,7 @@ func (r *renderer) event(t ref, level int, s *slot) {
 	case slotEventType:
 		r.buf = strconv.AppendQuote(r.buf, e.kind)
 	case slotEventVersion:
-		version := APIVersion
+		version := t.store.account.stripe.versions[e.version]
 		if e.old >= 0 {
 			version = t.store.account.stripe.oldShapes[e.old].Version
 		}

@@ -86,7 +86,7 @@ func (t ref) number(name string) (int64, bool) {
 		if f.name != name {
 			continue
 		}
-		r := renderer{}
+		r := renderer{model: t.store.account.stripe.model}
 		if f.value.slot != nil {
 			r.fill(t, 0, nil, -1, f.value.slot)
 		} else {
@@ -117,7 +117,7 @@ func (t ref) text(name string) string {
 	t.store.shape.build()
 	for _, f := range t.store.shape.current[t.store.variant(t.ordinal, t.store.revision(t.ordinal))].root.fields {
 		if f.name == name && f.value.slot != nil {
-			r := renderer{now: t.store.account.stripe.now()}
+			r := renderer{now: t.store.account.stripe.now(), model: t.store.account.stripe.model}
 			r.fill(t, t.store.revision(t.ordinal), nil, -1, f.value.slot)
 			return string(r.buf)
 		}

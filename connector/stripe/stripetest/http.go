@@ -14,7 +14,9 @@ import (
 // ServeHTTP answers a request like Stripe.
 func (s *Stripe) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	x := &exchange{stripe: s, w: w, request: request, begin: time.Now(), number: s.observer.begin()}
-	x.end, x.ids = s.model.match(unescaped(request.URL.EscapedPath()))
+	x.version = s.versionOf(request)
+	x.model = s.modelOf(x.version)
+	x.end, x.ids = x.model.match(unescaped(request.URL.EscapedPath()))
 	x.pattern = request.URL.Path
 	if x.end != nil {
 		x.pattern = x.end.pattern
@@ -43,6 +45,9 @@ func (s *Stripe) serve(x *exchange, r *renderer) *apiError {
 	if err != nil {
 		return err
 	}
+	if err := checkVersion(x.version); err != nil {
+		return err
+	}
 	release, err := s.limits.admit(caller, x.pattern)
 	if err != nil {
 		return err
@@ -67,7 +72,7 @@ func (s *Stripe) serve(x *exchange, r *renderer) *apiError {
 	if parseErr != nil {
 		return invalid("", "", "Invalid query string.")
 	}
-	r.live = caller.live
+	r.live, r.model = caller.live, x.model
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	r.now = s.now()
@@ -93,6 +98,8 @@ type exchange struct {
 	begin   time.Time
 	// number is the number of the request, counting from 1.
 	number  uint64
+	version string // of the API
+	model   *model
 	end     *endpoint // nil if no endpoint matches
 	ids     []string  // in the path
 	pattern string
@@ -154,11 +161,7 @@ func (x *exchange) headers(contentType string) {
 	if !x.withoutID {
 		h.Set("Request-Id", x.requestID())
 	}
-	version := x.request.Header.Get("Stripe-Version")
-	if version == "" {
-		version = x.stripe.options.AccountVersion
-	}
-	h.Set("Stripe-Version", version)
+	h.Set(versionHeader, x.version)
 }
 
 func (x *exchange) requestID() string {

@@ -83,8 +83,8 @@ func (s *Stripe) authorizeExpansion(x *exchange, c *caller, e expansion) *apiErr
 	if c.permissions == nil || len(e) == 0 {
 		return nil
 	}
-	for _, object := range s.model.objects(x.end.route) {
-		if permission := s.model.lacking(object, e, c.permissions); permission != "" {
+	for _, object := range x.model.objects(x.end.route) {
+		if permission := x.model.lacking(object, e, c.permissions); permission != "" {
 			return x.refuse(refusal{http.StatusForbidden, "", "",
 				strings.ReplaceAll(refusals()[PermissionMissing].message, "{permission}", permission)})
 		}

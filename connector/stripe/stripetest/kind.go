@@ -34,6 +34,8 @@ type kind struct {
 	lists map[string]embedded
 	// events are the event types for a creation, an update and a deletion; "" if Stripe has none.
 	events events
+	// eventsSince is the first version of the account in which Stripe emits these events; "" means all.
+	eventsSince string
 	// through is a relation to another object, which changes with this one and whose events (the types in told) announce
 	// changes of this one.
 	through string

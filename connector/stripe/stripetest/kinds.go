@@ -4,7 +4,7 @@ package stripetest
 // streams, so the same mistake is unlikely to be in both.
 func kinds() []kind {
 	groups := [][]kind{customerKinds(), catalogKinds(), billingKinds(), paymentKinds(), balanceKinds(), checkoutKinds(),
-		connectKinds(), issuingKinds(), treasuryKinds(), otherKinds()}
+		connectKinds(), issuingKinds(), treasuryKinds(), otherKinds(), kinds2026()}
 	var all []kind
 	for _, group := range groups {
 		all = append(all, group...)
@@ -97,7 +97,7 @@ func catalogKinds() []kind {
 		{name: "tax_rate", prefix: "txr_", n: 6, events: events{"tax_rate.created", "tax_rate.updated", ""}},
 		{name: "shipping_rate", prefix: "shr_", n: 4},
 		{name: "tax_code", ids: taxCodes(), timeless: true},
-		{name: "billing.meter", prefix: "mtr_", n: 3},
+		{name: "billing.meter", prefix: "mtr_", n: 3, eventsSince: dahlia, events: events{"billing.meter.created", "billing.meter.updated", ""}},
 		{name: "billing.meter_event_summary", prefix: "mtrusg_", parent: "billing.meter", parentField: "meter", few: [2]int{1, 5}, many: 30,
 			timeless: true, relations: []relation{to("customer", 100, "customer")}},
 		{name: "entitlements.feature", prefix: "feat_", n: 4, timeless: true},

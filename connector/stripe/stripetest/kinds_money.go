@@ -78,7 +78,8 @@ func issuingKinds() []kind {
 	return []kind{
 		{name: "issuing.cardholder", prefix: "ich_", n: 5, events: events{"issuing_cardholder.created", "issuing_cardholder.updated", ""}},
 		{name: "issuing.physical_bundle", prefix: "ics_", idLength: 14, n: 2, timeless: true},
-		{name: "issuing.personalization_design", prefix: "ipcd_", idLength: 14, n: 2,
+		{name: "issuing.personalization_design", prefix: "ipcd_", idLength: 14, n: 2, eventsSince: dahlia,
+			events:    events{"", "issuing_personalization_design.activated", ""},
 			relations: []relation{to("physical_bundle", 100, "issuing.physical_bundle")}},
 		{name: "issuing.card", prefix: "ic_", n: 8,
 			relations: []relation{to("cardholder", 100, "issuing.cardholder"), to("personalization_design", 30, "issuing.personalization_design"),

@@ -103,11 +103,15 @@ func idOf(t testing.TB, object json.RawMessage) string {
 	return v.ID
 }
 
-// lists returns a request for every list, with the path's placeholders and the required parameters filled in.
-func lists(s *Stripe) map[string]string {
+// lists returns a request for every list of APIVersion, with the path's placeholders and the required parameters filled in.
+func lists(s *Stripe) map[string]string { return listsIn(s, APIVersion) }
+
+// listsIn is like lists, for another version.
+func listsIn(s *Stripe, version string) map[string]string {
 	all := map[string]string{}
-	for i := range s.model.routes {
-		r := &s.model.routes[i]
+	m := s.modelOf(version)
+	for i := range m.routes {
+		r := &m.routes[i]
 		path := r.path
 		if r.one || r.inline {
 			continue

@@ -7,22 +7,23 @@ import (
 	"strings"
 	"testing"
 
-	stripemock "github.com/stripe/stripe-mock/embedded"
 	"github.com/stripe/stripe-mock/server"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/openapi"
 )
 
-// stripeMock returns the official stripe-mock, running in this process.
-func stripeMock(t testing.TB) http.Handler {
+// stripeMock returns the official stripe-mock for an API version, running in this process.
+func stripeMock(t testing.TB, d openapi.Document) http.Handler {
 	t.Helper()
-	spec, err := server.LoadSpec(stripemock.OpenAPISpec, "")
+	spec, err := server.LoadSpec(d.Spec, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixtures, err := server.LoadFixtures(stripemock.OpenAPIFixtures, "")
+	fixtures, err := server.LoadFixtures(d.Fixtures, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stub, err := server.NewStubServer(fixtures, spec, false, false)
+	stub, err := server.NewStubServer(fixtures, spec, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,12 +32,21 @@ func stripeMock(t testing.TB) http.Handler {
 
 // TestAgreesWithStripeMock sends the same requests to both and compares which ones are accepted.
 func TestAgreesWithStripeMock(t *testing.T) {
-	t.Parallel()
-	s, mock := New(fixed()), stripeMock(t)
+	for _, d := range openapi.Documents() {
+		t.Run(d.Version, func(t *testing.T) {
+			t.Parallel()
+			expectAgreement(t, d)
+		})
+	}
+}
+
+func expectAgreement(t *testing.T, d openapi.Document) {
+	t.Helper()
+	s, mock := New(fixed()), stripeMock(t, d)
 	// Requests, by the end of their query, that Stripe rejects and stripe-mock does not check.
 	unchecked := []string{"limit=0", "limit=1000", "created[foo]=1"}
-	for path, target := range lists(s) {
-		route, _ := s.model.match(splitPath(path))
+	for path, target := range listsIn(s, d.Version) {
+		route, _ := s.modelOf(d.Version).match(splitPath(path))
 		if isSDK(path) {
 			continue
 		}
@@ -57,7 +67,7 @@ func TestAgreesWithStripeMock(t *testing.T) {
 			if strings.HasSuffix(request, "&") {
 				request = target
 			}
-			ours, theirs := call(t, s, request), call(t, mock, request)
+			ours, theirs := call(t, s, request, versionHeader, d.Version), call(t, mock, request, versionHeader, d.Version)
 			if skip(variation, unchecked) || rangeBound(route.route, variation) || ours.Code == theirs.Code && ours.Code != 200 {
 				continue
 			}
@@ -114,21 +124,30 @@ func notFound(w *httptest.ResponseRecorder) bool {
 
 // TestRetrievalAgreesWithStripeMock retrieves one object of each kind from both servers.
 func TestRetrievalAgreesWithStripeMock(t *testing.T) {
-	t.Parallel()
-	s, mock := New(fixed()), stripeMock(t)
+	for _, d := range openapi.Documents() {
+		t.Run(d.Version, func(t *testing.T) {
+			t.Parallel()
+			expectSameRetrieval(t, d)
+		})
+	}
+}
+
+func expectSameRetrieval(t *testing.T, d openapi.Document) {
+	t.Helper()
+	s, mock := New(fixed()), stripeMock(t, d)
 	n := 0
-	for path, target := range lists(s) {
-		route, _ := s.model.match(splitPath(path))
+	for path, target := range listsIn(s, d.Version) {
+		route, _ := s.modelOf(d.Version).match(splitPath(path))
 		if isSDK(path) || route.route.search {
 			continue
 		}
-		p := fetch[page](t, s, target)
+		p := fetch[page](t, s, target, versionHeader, d.Version)
 		if len(p.Data) == 0 {
 			continue
 		}
 		listPath, _, _ := strings.Cut(target, "?")
 		one := listPath + "/" + url.PathEscape(idOf(t, p.Data[0]))
-		ours, theirs := call(t, s, one), call(t, mock, one)
+		ours, theirs := call(t, s, one, versionHeader, d.Version), call(t, mock, one, versionHeader, d.Version)
 		if ours.Code == 404 && theirs.Code == 200 && strings.Contains(ours.Body.String(), "Unrecognized") {
 			t.Errorf("GET %s: stripe-mock retrieves it, we do not", one)
 		}

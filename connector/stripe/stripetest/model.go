@@ -1,12 +1,18 @@
 package stripetest
 
-import "slices"
+import (
+	"slices"
 
-// model is what all accounts of a simulated Stripe share: the kinds, their shapes, and the endpoints.
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
+
+// model is what all accounts of a simulated Stripe share: the kinds, their shapes in a version of the API, and its endpoints.
 type model struct {
 	seed      uint64
+	edition   schema.Edition
 	kinds     []kind
 	shapes    map[string]*shape
+	numbered  []*shape // by the number of the kind
 	byObject  map[string]string
 	routes    []route
 	endpoints map[int][]endpoint
@@ -21,19 +27,52 @@ type endpoint struct {
 	single bool
 }
 
+// newModel returns the model of the oldest version, with the endpoints of all versions.
 func newModel(seed uint64, clocks float64) *model {
-	m := &model{seed: mix(seed + 1), kinds: kinds(), shapes: map[string]*shape{}, byObject: map[string]string{}, routes: routes(),
-		endpoints: map[int][]endpoint{}}
+	m := &model{seed: mix(seed + 1), edition: schema.Oldest(), kinds: kinds()}
+	m.fill(nil, routes())
 	for i := range m.kinds {
 		k := &m.kinds[i]
-		m.shapes[k.name] = &shape{model: m, kind: k, number: i}
 		if r := k.relation("test_clock"); r != nil && k.name == "customer" {
 			r.odds = int(100 * clocks)
 		}
+	}
+	return m
+}
+
+// in returns the model of an edition, with the same objects as m, the model of the oldest.
+func (m *model) in(e schema.Edition) *model {
+	other := &model{seed: m.seed, edition: e, kinds: m.kinds}
+	routes := slices.DeleteFunc(routes(), func(r route) bool { return !r.isIn(e) })
+	if e.Version == m.edition.Version {
+		other.shapes, other.numbered, other.byObject = m.shapes, m.numbered, m.byObject
+		other.addEndpoints(routes)
+		return other
+	}
+	other.fill(m, routes)
+	return other
+}
+
+// fill makes the shapes and endpoints. If base is not nil, it decides the variants.
+func (m *model) fill(base *model, routes []route) {
+	m.shapes, m.byObject = map[string]*shape{}, map[string]string{}
+	for i := range m.kinds {
+		k := &m.kinds[i]
+		s := &shape{model: m, kind: k, number: i}
+		if base != nil {
+			s.base = base.shapes[k.name]
+		}
+		m.shapes[k.name] = s
+		m.numbered = append(m.numbered, s)
 		if m.byObject[k.object] == "" && !k.hidden {
 			m.byObject[k.object] = k.name
 		}
 	}
+	m.addEndpoints(routes)
+}
+
+func (m *model) addEndpoints(routes []route) {
+	m.routes, m.endpoints = routes, map[int][]endpoint{}
 	for i := range m.routes {
 		r := &m.routes[i]
 		m.add(endpoint{pattern: r.path, route: r})
@@ -41,7 +80,6 @@ func newModel(seed uint64, clocks float64) *model {
 			m.add(endpoint{pattern: r.path + "/{id}", route: r, single: true})
 		}
 	}
-	return m
 }
 
 func (m *model) add(e endpoint) {

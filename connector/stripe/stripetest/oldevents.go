@@ -7,7 +7,7 @@ type OldShape struct {
 	Share float64
 	// Version is the events' api_version.
 	Version string
-	// Edits are the differences of the payloads from those of APIVersion, by object type. If nil, payloads have the renamed
+	// Edits are the differences of the payloads from those of the account's version, by object type. If nil, payloads have the renamed
 	// and missing properties of 2018.
 	//
 	//	{"invoice": {{Property: "lines", JSON: `{"invoiceitems":[],"prorations":[],"subscriptions":[]}`}}} // before 2012-10-26
@@ -22,7 +22,7 @@ func (s *Stripe) SetOldEvents(shape OldShape) {
 	s.oldShapes = append(s.oldShapes, shape)
 }
 
-// oldShape returns the index of a new event's shape, or -1 for that of APIVersion.
+// oldShape returns the index of a new event's shape, or -1 for that of the account's version.
 func (s *Stripe) oldShape(chance uint64) int {
 	last := len(s.oldShapes) - 1
 	if float64(chance>>11)/(1<<53) < s.oldShapes[last].Share {
@@ -34,6 +34,9 @@ func (s *Stripe) oldShape(chance uint64) int {
 // payload renders the object that an event is about.
 func (r *renderer) payload(e *event, level int) {
 	shapes := e.object.store.account.stripe.oldShapes
+	of := r.model
+	defer func() { r.model = of }()
+	r.model = e.object.store.account.stripe.modelOf(e.object.store.account.stripe.versions[e.version])
 	if e.old < 0 || shapes[e.old].Edits == nil {
 		r.object(e.object, e.revision, nil, level, e.old >= 0)
 		return

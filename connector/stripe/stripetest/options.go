@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// APIVersion is the simulated version of Stripe's API, which is the version that stripe-go v76 pins.
+// APIVersion is the version of Stripe's API that accounts use by default, which is the version that stripe-go v76 pins.
 const APIVersion = "2023-10-16"
 
 // Retention is how long Stripe keeps events (https://docs.stripe.com/api/events).
@@ -40,11 +40,13 @@ type Options struct {
 	// a negative number means none.
 	Accounts int
 
-	// AccountVersion is the account's default API version. Responses to requests that name no version show it in their
-	// header. The default is APIVersion. The responses have the shape of APIVersion in any case.
+	// AccountVersion is the account's default API version: that of requests that name none, and of events. The default is
+	// APIVersion. See SetAccountVersion.
 	AccountVersion string
 	// Livemode is the value of the livemode property in Truth. A response shows the mode of the request's key instead.
 	Livemode bool
+	// Secrets includes the client_secret of payment intents and other objects in responses, as Stripe does. Truth never has it.
+	Secrets bool
 	// Keys are the accepted API keys. If empty, any well-formed secret or restricted key is accepted. See SetKey.
 	Keys map[string]Key
 	// TestClocks is the share of customers, from 0 to 1, that belong to a test clock, along with their subscriptions and
@@ -61,7 +63,7 @@ type Options struct {
 	RetrieveDelay time.Duration
 	// ShuffleTies lists the events of the same second in arbitrary order, as Stripe does, instead of the order of occurrence.
 	ShuffleTies bool
-	// OldEvents is the share of events, from 0 to 1, whose payload has the shape of OldVersion instead of APIVersion.
+	// OldEvents is the share of events, from 0 to 1, whose payload has the shape of OldVersion instead of the account's version.
 	OldEvents float64
 	// OldVersion is the API version of such events. The default is "2018-02-28". For other shapes, see SetOldEvents.
 	OldVersion string

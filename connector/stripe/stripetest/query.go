@@ -35,7 +35,7 @@ func unbounded() bounds { return bounds{0, 1<<62 - 1} }
 func (b bounds) contain(at int64) bool { return b.from <= at && at <= b.to }
 
 // parseQuery parses the parameters of a list, and rejects the same ones as Stripe.
-func (a *Account) parseQuery(r *route, values url.Values) (*query, *apiError) {
+func (a *Account) parseQuery(m *model, r *route, values url.Values) (*query, *apiError) {
 	q := &query{route: r, limit: 10, created: unbounded()}
 	if err := r.checkNames(values); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (a *Account) parseQuery(r *route, values url.Values) (*query, *apiError) {
 	if q.created, err = parseRange("created", values); err != nil {
 		return nil, err
 	}
-	q.expand, err = a.stripe.model.parseExpansion(array(values, "expand"), a.stripe.model.objects(r), true)
+	q.expand, err = m.parseExpansion(array(values, "expand"), m.objects(r), true)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,9 @@ func (r *route) checkNames(values url.Values) *apiError {
 		known = append(known, "limit", "page")
 	case !r.unpaged:
 		known = append(known, "limit", "starting_after", "ending_before")
+	}
+	if r.forward {
+		known = slices.DeleteFunc(known, func(name string) bool { return name == "ending_before" })
 	}
 	if r.created {
 		known = append(known, "created")

@@ -13,6 +13,10 @@ type renderer struct {
 	live bool
 	// nesting is the current depth of objects within objects.
 	nesting int
+	// model has the shapes of the response's version.
+	model *model
+	// secrets includes client_secrets.
+	secrets bool
 	// released, if set, is a relation to show as null.
 	released string
 }
@@ -28,11 +32,11 @@ func (r *renderer) object(t ref, revision int32, e expansion, level int, old boo
 	}
 	r.nesting++
 	start := len(r.buf)
-	steps := t.store.shape.templates(level, old)[t.store.variant(t.ordinal, revision)]
+	steps := r.model.numbered[t.store.shape.number].templates(level, old)[t.store.variant(t.ordinal, revision)]
 	for i := 0; i < len(steps); i++ {
 		step := &steps[i]
 		if step.skip > 0 {
-			if !step.wanted(t, e) {
+			if !r.wants(step, t, e) {
 				i += step.skip
 			}
 			continue
@@ -48,8 +52,11 @@ func (r *renderer) object(t ref, revision int32, e expansion, level int, old boo
 	r.nesting--
 }
 
-// wanted reports whether an object includes the steps that s guards.
-func (s *step) wanted(t ref, e expansion) bool {
+// wants reports whether an object includes the steps that s guards.
+func (r *renderer) wants(s *step, t ref, e expansion) bool {
+	if s.guard == secret {
+		return r.secrets
+	}
 	if s.needs != nil {
 		_, ok := t.store.resolve(t.ordinal, s.needs)
 		return ok

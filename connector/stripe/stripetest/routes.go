@@ -1,6 +1,10 @@
 package stripetest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
 
 // route is a list endpoint of Stripe, along with the endpoint below it that returns one object by id.
 type route struct {
@@ -22,8 +26,12 @@ type route struct {
 	inline bool
 	// unpaged lists take no limit or cursor and are always complete.
 	unpaged bool
+	// forward lists have no ending_before.
+	forward bool
 	// search lists take a query and a page instead of cursors.
 	search bool
+	// since is the first version with the endpoint and until the first without it; empty for no bound.
+	since, until string
 	// permission is the permission that a restricted key needs, without "rak_" and "_read".
 	permission string
 	// product is the product that the account must be set up for: "issuing", "treasury" or "".
@@ -45,7 +53,7 @@ type param struct {
 
 // row returns a route. Each word in params is a parameter or a flag. Parameters look like "customer", "active:bool",
 // "status:open|paid" or "scope:object/type!" (required, as is its member type). Flags are "created", "once" (no retrieval by
-// id), "one", "inline", "unpaged" and "search"; "by=" and "permission=" set those fields.
+// id), "one", "inline", "unpaged", "forward" and "search"; "by=", "permission=", "since=" and "until=" set those fields.
 func row(path, kinds, params string) route {
 	r := route{path: path, kinds: strings.Split(kinds, "|"), by: "^", retrievable: true, segments: segments(path)}
 	for word := range strings.FieldsSeq(params) {
@@ -58,10 +66,16 @@ func row(path, kinds, params string) route {
 			r.one, r.unpaged, r.retrievable = true, true, false
 		case word == "inline":
 			r.inline, r.retrievable = true, false
+		case word == "forward":
+			r.forward = true
 		case word == "unpaged":
 			r.unpaged = true
 		case word == "search":
 			r.search, r.retrievable = true, false
+		case strings.HasPrefix(word, "since="):
+			r.since = word[len("since="):]
+		case strings.HasPrefix(word, "until="):
+			r.until = word[len("until="):]
 		case strings.HasPrefix(word, "by="):
 			r.by = word[len("by="):]
 		case strings.HasPrefix(word, "permission="):
@@ -104,6 +118,11 @@ func productOf(path string) string {
 		}
 	}
 	return ""
+}
+
+// isIn reports whether an edition of the API has the endpoint.
+func (r *route) isIn(e schema.Edition) bool {
+	return r.since <= e.Version && (r.until == "" || e.Version < r.until)
 }
 
 func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }

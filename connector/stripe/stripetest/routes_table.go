@@ -1,9 +1,10 @@
 package stripetest
 
-// routes returns every list endpoint of API version 2023-10-16, plus those that only stripe-go v76.25.0 has.
+// routes returns every list endpoint of the API versions that the OpenAPI documents describe, plus those that only stripe-go
+// v76.25.0 has.
 func routes() []route {
 	groups := [][]route{coreRoutes(), billingRoutes(), customerRoutes(), connectRoutes(), otherRoutes(), issuingRoutes(), treasuryRoutes(),
-		searchRoutes(), sdkRoutes(), soleRoutes(), inlineRoutes()}
+		searchRoutes(), sdkRoutes(), soleRoutes(), inlineRoutes(), routes2026()}
 	var all []route
 	for _, group := range groups {
 		all = append(all, group...)
@@ -49,14 +50,13 @@ func billingRoutes() []route {
 	return []route{
 		row("/v1/credit_notes", "credit_note", "created customer invoice"),
 		row("/v1/credit_notes/{credit_note}/lines", "credit_note_line_item", "once permission=credit_note"),
-		row("/v1/credit_notes/preview/lines", "credit_note_line_item", "once amount:integer credit_amount:integer effective_at:integer invoice! lines:array "+
-			"memo metadata:object out_of_band_amount:integer reason:duplicate|fraudulent|order_change|product_unsatisfactory refund "+
-			"refund_amount:integer shipping_cost:object permission=credit_note"),
+		row("/v1/credit_notes/preview/lines", "credit_note_line_item", previewParams+" refund until="+dahlia),
+		row("/v1/credit_notes/preview/lines", "credit_note_line_item", previewParams+" email_type refunds:array since="+dahlia),
 		row("/v1/invoiceitems", "invoiceitem", "created customer invoice pending:bool permission=invoice"),
 		row("/v1/invoices", "invoice", "created collection_method:charge_automatically|send_invoice customer due_date:range "+
 			"status:draft|open|paid|uncollectible|void subscription"),
 		row("/v1/invoices/{invoice}/lines", "line_item", "once permission=invoice"),
-		row("/v1/invoices/upcoming/lines", "line_item", "once permission=invoice automatic_tax:object/enabled coupon currency customer customer_details:object "+
+		row("/v1/invoices/upcoming/lines", "line_item", "once until="+dahlia+" permission=invoice automatic_tax:object/enabled coupon currency customer customer_details:object "+
 			"discounts:array invoice_items:array issuer:object/type on_behalf_of schedule subscription "+
 			"subscription_billing_cycle_anchor subscription_cancel_at subscription_cancel_at_period_end:bool "+
 			"subscription_cancel_now:bool subscription_default_tax_rates:array subscription_items:array "+
@@ -66,7 +66,7 @@ func billingRoutes() []route {
 		row("/v1/quotes/{quote}/line_items", "quote_item", "once permission=quote"),
 		row("/v1/quotes/{quote}/computed_upfront_line_items", "quote_upfront_item", "once permission=quote"),
 		row("/v1/subscription_items", "subscription_item", "subscription! permission=subscription"),
-		row("/v1/subscription_items/{subscription_item}/usage_record_summaries", "usage_record_summary", "once permission=usage_record"),
+		row("/v1/subscription_items/{subscription_item}/usage_record_summaries", "usage_record_summary", "once permission=usage_record until="+dahlia),
 		row("/v1/subscription_schedules", "subscription_schedule", "created canceled_at:range completed_at:range customer released_at:range "+
 			"scheduled:bool permission=subscription"),
 		row("/v1/subscriptions", "subscription", "created automatic_tax:object/enabled collection_method:charge_automatically|send_invoice "+
@@ -75,10 +75,15 @@ func billingRoutes() []route {
 	}
 }
 
+const previewParams = "once amount:integer credit_amount:integer effective_at:integer invoice! lines:array memo metadata:object " +
+	"out_of_band_amount:integer reason:duplicate|fraudulent|order_change|product_unsatisfactory refund_amount:integer " +
+	"shipping_cost:object permission=credit_note"
+
 func customerRoutes() []route {
 	return []route{
 		row("/v1/customers", "customer", "created email test_clock"),
-		row("/v1/customers/{customer}/balance_transactions", "customer_balance_transaction", "permission=customer"),
+		row("/v1/customers/{customer}/balance_transactions", "customer_balance_transaction", "permission=customer until="+dahlia),
+		row("/v1/customers/{customer}/balance_transactions", "customer_balance_transaction", "created invoice permission=customer since="+dahlia),
 		row("/v1/customers/{customer}/bank_accounts", "customer_bank_account", "permission=source"),
 		row("/v1/customers/{customer}/cards", "customer_card", "permission=source"),
 		row("/v1/customers/{customer}/cash_balance_transactions", "customer_cash_balance_transaction", "permission=customer"),
@@ -129,7 +134,8 @@ func otherRoutes() []route {
 		row("/v1/identity/verification_reports", "identity.verification_report", "created client_reference_id type:document|id_number verification_session"),
 		row("/v1/identity/verification_sessions", "identity.verification_session", "created client_reference_id "+
 			"status:canceled|processing|requires_input|verified"),
-		row("/v1/payment_method_configurations", "payment_method_configuration", "unpaged application"),
+		row("/v1/payment_method_configurations", "payment_method_configuration", "unpaged application until="+dahlia),
+		row("/v1/payment_method_configurations", "payment_method_configuration", "active:bool application since="+dahlia),
 		row("/v1/payment_method_domains", "payment_method_domain", "domain_name enabled:bool"),
 		row("/v1/radar/early_fraud_warnings", "radar.early_fraud_warning", "created charge payment_intent"),
 		row("/v1/radar/value_list_items", "radar.value_list_item", "created value value_list! permission=radar_value_list"),
@@ -160,7 +166,7 @@ func issuingRoutes() []route {
 		row("/v1/issuing/personalization_designs", "issuing.personalization_design", "lookup_keys:array preferences:object "+
 			"status:active|inactive|rejected|review"),
 		row("/v1/issuing/physical_bundles", "issuing.physical_bundle", "status:active|inactive|review type:custom|standard"),
-		row("/v1/issuing/settlements", "issuing.settlement", "created"),
+		row("/v1/issuing/settlements", "issuing.settlement", "created until="+dahlia),
 		row("/v1/issuing/tokens", "issuing.token", "created card! status:active|deleted|requested|suspended"),
 		row("/v1/issuing/transactions", "issuing.transaction", "created card cardholder type:capture|refund"),
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // Stripe is a simulated Stripe: an http.Handler, with the data of the platform's Account embedded. All methods are safe for
@@ -13,7 +15,8 @@ import (
 type Stripe struct {
 	*Account
 	options  Options
-	model    *model
+	model    *model    // of the oldest version, with the endpoints of all
+	editions []edition // of the API, oldest first
 	started  time.Time
 	accounts map[string]*Account
 	faults   faults
@@ -28,6 +31,8 @@ type Stripe struct {
 	delays Delays
 	// oldShapes holds the payload shapes of other API versions; the last one is in force.
 	oldShapes []OldShape
+	// versions holds the account's default versions; the last one is in force.
+	versions []string
 	// closed is closed to end hanging requests.
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -37,6 +42,10 @@ type Stripe struct {
 // New returns a simulated Stripe with its initial data.
 func New(options Options) *Stripe {
 	s := &Stripe{options: options.withDefaults(), model: newModel(options.Seed, options.TestClocks), accounts: map[string]*Account{}, closed: make(chan struct{})}
+	for _, e := range schema.Editions() {
+		s.editions = append(s.editions, edition{e, sync.OnceValue(func() *model { return s.model.in(e) })})
+	}
+	s.versions = []string{s.options.AccountVersion}
 	s.started = s.options.Now()
 	s.faults.seed = mix(options.Seed ^ 0xfa17)
 	s.limits.limits = s.options.Limits
@@ -53,6 +62,12 @@ func New(options Options) *Stripe {
 		s.accounts[id] = newAccount(s, id, mix(options.Seed^saltOf(id)), 0)
 	}
 	return s
+}
+
+// edition is an edition of the API and its model, which is made on first use.
+type edition struct {
+	schema.Edition
+	model func() *model
 }
 
 // Close ends requests that hang because of a fault. It is needed only if the Stripe serves requests.
@@ -73,7 +88,7 @@ func (s *Stripe) ConnectedAccounts() []string {
 
 func (s *Stripe) renderer(live bool) *renderer {
 	r := s.buffers.Get().(*renderer)
-	r.buf, r.now, r.live, r.nesting = r.buf[:0], s.now(), live, 0
+	r.buf, r.now, r.live, r.nesting, r.model, r.secrets = r.buf[:0], s.now(), live, 0, s.model, s.options.Secrets
 	return r
 }
 

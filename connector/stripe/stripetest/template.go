@@ -29,11 +29,13 @@ type step struct {
 
 type template []step
 
-// shape is the appearance of a kind's objects. All accounts share it.
+// shape is the appearance of a kind's objects in an API version. All accounts share it.
 type shape struct {
 	model  *model
 	kind   *kind
 	number int
+	// base is the shape that decides the variants: that of the oldest version. It is nil for the base itself.
+	base *shape
 
 	once    sync.Once
 	schema  *node
@@ -48,14 +50,20 @@ func (s *shape) build() {
 	s.once.Do(func() {
 		if s.kind.name == "event" {
 			s.current = []variant{newVariant(eventValue())}
-			s.schema = load("event")
+			s.schema = load(s.model.edition, "event")
 			return
 		}
-		s.schema = load(s.kind.object)
+		s.schema = load(s.model.edition, s.kind.object)
+		if s.base != nil {
+			s.base.build()
+		}
 		for i := range variantCount {
 			for _, old := range []bool{false, true} {
 				seed := draw(s.model.seed, int32(i), saltOf(s.kind.name))
 				b := builder{model: s.model, kind: s.kind, variant: i, rand: rand.New(rand.NewPCG(seed, 1)), old: old}
+				if s.base != nil {
+					b.base = &s.base.current[i]
+				}
 				v := newVariant(b.begin(s.schema))
 				if old {
 					s.old = append(s.old, v)

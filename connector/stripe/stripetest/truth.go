@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
 // Truth returns every object that a complete read of a list should find now, by id, as compact JSON, in list order. It includes
 // canceled subscriptions, inactive prices and everything else that lists hide by default. It also includes objects that are
-// unreadable now; see Unreadable.
+// unreadable now; see Unreadable. It has no client_secrets.
 //
 // The path is that of a list: "/v1/charges", "/v1/invoices/in_…/lines" for the lines of one invoice, or
 // "/v1/invoices/{invoice}/lines" for those of all living invoices. Lists whose parent is a parameter, such as
@@ -18,8 +19,14 @@ import (
 //
 // Truth panics if the path is not that of a list, or if an argument cannot be expanded. The loop body must not change the data.
 func (a *Account) Truth(path string, expand ...string) iter.Seq2[string, json.RawMessage] {
+	return a.TruthIn(APIVersion, path, expand...)
+}
+
+// TruthIn is like Truth, with the objects as they look in an API version.
+func (a *Account) TruthIn(version, path string, expand ...string) iter.Seq2[string, json.RawMessage] {
+	m := a.stripe.modelOf(version)
 	r, ids := a.listRoute(path)
-	e, err := a.stripe.model.parseExpansion(expand, a.stripe.model.objects(r), false)
+	e, err := m.parseExpansion(expand, m.objects(r), false)
 	if err != nil {
 		panic("stripetest: " + err.message)
 	}
@@ -27,7 +34,7 @@ func (a *Account) Truth(path string, expand ...string) iter.Seq2[string, json.Ra
 		a.stripe.lock.RLock()
 		defer a.stripe.lock.RUnlock()
 		a.walk(r, ids, func(t ref, _ *ref) bool {
-			r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode}
+			r := &renderer{now: a.stripe.now(), live: a.stripe.options.Livemode, model: m}
 			r.object(t, t.store.revision(t.ordinal), e, -1, false)
 			return yield(t.store.id(t.ordinal), r.buf)
 		})
@@ -127,7 +134,7 @@ func (a *Account) Paths() []string {
 	var paths []string
 	for i := range a.stripe.model.routes {
 		r := &a.stripe.model.routes[i]
-		if !r.search && !strings.HasSuffix(r.path, "/upcoming/lines") && !strings.HasSuffix(r.path, "/preview/lines") {
+		if !r.search && !slices.Contains(paths, r.path) && !strings.HasSuffix(r.path, "/upcoming/lines") && !strings.HasSuffix(r.path, "/preview/lines") {
 			paths = append(paths, r.path)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stripe/stripe-mock/embedded"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/openapi"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 // notStreams lists the list endpoints that are not streams, with the reasons.
@@ -36,7 +37,7 @@ var notStreams = map[string]string{
 	"/v1/tax/transactions/{}/line_items": "Stripe doesn't list the tax transactions that have these items",
 }
 
-// newerThanDocument lists the list endpoints of stripe-go v76.25.0 that are not in the OpenAPI document yet.
+// newerThanDocument lists the list endpoints of stripe-go v76.25.0 that are not in the oldest OpenAPI document yet.
 var newerThanDocument = []string{
 	"/v1/billing/meters", "/v1/billing/meters/{}/event_summaries", "/v1/entitlements/active_entitlements",
 	"/v1/entitlements/features", "/v1/forwarding/requests",
@@ -44,15 +45,26 @@ var newerThanDocument = []string{
 
 var pathParameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// document is the part of Stripe's OpenAPI document that these tests read.
+// document is the part of an OpenAPI document of Stripe's that these tests read.
 type document struct {
-	Paths map[string]struct {
+	version string
+	edition schema.Edition
+	Paths   map[string]struct {
 		Get struct {
 			Parameters []struct{ Name string }
 			Responses  map[string]struct {
 				Content map[string]struct {
 					Schema struct {
 						Properties map[string]json.RawMessage
+					}
+				}
+			}
+		}
+		Post struct {
+			RequestBody struct {
+				Content map[string]struct {
+					Schema struct {
+						Properties map[string]struct{ Items struct{ Enum []string } }
 					}
 				}
 			}
@@ -65,13 +77,23 @@ type document struct {
 	}
 }
 
-func openAPI(t *testing.T) document {
+// eachDocument runs a test for the streams and the OpenAPI document of each edition.
+func eachDocument(t *testing.T, test func(t *testing.T, streams Table, d document)) {
 	t.Helper()
-	var d document
-	if err := json.Unmarshal(embedded.OpenAPISpec, &d); err != nil {
-		t.Fatal(err)
+	for _, source := range openapi.Documents() {
+		t.Run(source.Version, func(t *testing.T) {
+			d := document{version: source.Version}
+			if err := json.Unmarshal(source.Spec, &d); err != nil {
+				t.Fatal(err)
+			}
+			edition, ok := schema.Of(source.Version)
+			if !ok {
+				t.Fatalf("no edition has the version %s", source.Version)
+			}
+			d.edition = edition
+			test(t, Streams(edition), d)
+		})
 	}
-	return d
 }
 
 // lists returns the document's list endpoints, with each path parameter replaced by {}.
@@ -86,31 +108,39 @@ func (d document) lists() []string {
 	return paths
 }
 
-// TestEveryListEndpointIsAStream takes the list endpoints from the OpenAPI document. Each must have a row, or a reason for not
+// TestEveryListEndpointIsAStream takes the list endpoints from the OpenAPI documents. Each must have a row, or a reason for not
 // having one.
 func TestEveryListEndpointIsAStream(t *testing.T) {
-	lists := openAPI(t).lists()
-	if len(lists) != 119 {
-		t.Errorf("the document has %d list endpoints, want 119", len(lists))
-	}
-	rows := map[string]bool{}
-	for _, row := range Streams() {
-		if !row.Single && !row.Inline {
-			rows[pathParameter.ReplaceAllString(row.Path, "{}")] = true
+	count := map[string]int{"2023-10-16": 119, "2026-08-26.dahlia": 131}
+	known := map[string]bool{}
+	eachDocument(t, func(t *testing.T, streams Table, d document) {
+		lists := d.lists()
+		if len(lists) != count[d.version] {
+			t.Errorf("the document has %d list endpoints, want %d", len(lists), count[d.version])
 		}
-	}
-	for _, path := range append(lists, newerThanDocument...) {
-		reason := notStreams[path]
-		if rows[path] == (reason != "") {
-			t.Errorf("%s: row %v, reason %q; want exactly one of them", path, rows[path], reason)
+		if d.edition.Version == schema.Oldest().Version {
+			lists = append(lists, newerThanDocument...)
 		}
-		delete(rows, path)
-	}
-	for path := range rows {
-		t.Errorf("%s is not a list endpoint", path)
-	}
+		rows := map[string]bool{}
+		for _, row := range streams {
+			if !row.Single && !row.Inline {
+				rows[pathParameter.ReplaceAllString(row.Path, "{}")] = true
+			}
+		}
+		for _, path := range lists {
+			known[path] = true
+			reason := notStreams[path]
+			if rows[path] == (reason != "") {
+				t.Errorf("%s: row %v, reason %q; want exactly one of them", path, rows[path], reason)
+			}
+			delete(rows, path)
+		}
+		for path := range rows {
+			t.Errorf("%s is not a list endpoint", path)
+		}
+	})
 	for path := range notStreams {
-		if !slices.Contains(lists, path) {
+		if !known[path] {
 			t.Errorf("there is a reason for %s, which is not a list endpoint", path)
 		}
 	}
@@ -119,90 +149,115 @@ func TestEveryListEndpointIsAStream(t *testing.T) {
 // TestObjectsOutsideOfLists checks that the endpoints of a single object are in the document, and that objects without a list
 // endpoint have listed parents.
 func TestObjectsOutsideOfLists(t *testing.T) {
-	d, streams := openAPI(t), Streams()
-	known := map[string]bool{}
-	for path, operations := range d.Paths {
-		known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
-	}
-	for _, row := range streams {
-		switch {
-		case row.Single && !known[pathParameter.ReplaceAllString(row.Path, "{}")]:
-			t.Errorf("%s: there is no endpoint %s", row.Name, row.Path)
-		case row.Inline && (row.Embedded == "" || row.Path != streams.Find(row.Parent).Path):
-			t.Errorf("%s is not in the objects of %s", row.Name, row.Path)
+	eachDocument(t, func(t *testing.T, streams Table, d document) {
+		known := map[string]bool{}
+		for path, operations := range d.Paths {
+			known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
 		}
-	}
+		for _, row := range streams {
+			switch {
+			case row.Single && !known[pathParameter.ReplaceAllString(row.Path, "{}")]:
+				t.Errorf("%s: there is no endpoint %s", row.Name, row.Path)
+			case row.Inline && (row.Embedded == "" || row.Path != streams.Find(row.Parent).Path):
+				t.Errorf("%s is not in the objects of %s", row.Name, row.Path)
+			}
+		}
+	})
 }
 
-// TestCursorsAreFilters compares Stream.Cursor with the created filters in the document.
+// TestCursorsAreFilters compares Stream.Cursor and Stream.Unpaged with the parameters in the documents.
 func TestCursorsAreFilters(t *testing.T) {
-	d := openAPI(t)
-	for _, row := range Streams() {
-		operations, ok := d.Paths[row.Path]
-		if row.Parent != "" || row.Single || !ok {
-			continue
+	eachDocument(t, func(t *testing.T, streams Table, d document) {
+		for _, row := range streams {
+			operations, ok := d.Paths[row.Path]
+			if row.Parent != "" || row.Single || !ok {
+				continue
+			}
+			filtered := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "created" })
+			limited := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "limit" })
+			if filtered != (row.Cursor != "") || limited == row.Unpaged {
+				t.Errorf("%s: the document has a created filter: %v, a limit: %v", row.Name, filtered, limited)
+			}
 		}
-		filtered := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "created" })
-		limited := slices.ContainsFunc(operations.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "limit" })
-		if filtered != (row.Cursor != "") || limited == row.Unpaged {
-			t.Errorf("%s: the document has a created filter: %v, a limit: %v", row.Name, filtered, limited)
+	})
+}
+
+// TestEditionsHaveDocuments checks that there is a document for each edition, and none without one.
+func TestEditionsHaveDocuments(t *testing.T) {
+	var documents []string
+	for _, d := range openapi.Documents() {
+		documents = append(documents, d.Version)
+	}
+	for i, e := range schema.Editions() {
+		if i >= len(documents) || documents[i] != e.Version {
+			t.Fatalf("the editions are %v, the documents %v", schema.Editions(), documents)
+		}
+	}
+	if len(documents) != len(schema.Editions()) {
+		t.Errorf("the editions are %v, the documents %v", schema.Editions(), documents)
+	}
+}
+
+// TestBoundsAreEditions checks that rows change only where an edition begins.
+func TestBoundsAreEditions(t *testing.T) {
+	begins := func(version string) bool {
+		return slices.ContainsFunc(schema.Editions(), func(e schema.Edition) bool { return e.Version == version })
+	}
+	for _, row := range rows() {
+		for _, version := range []string{row.Since, row.Until} {
+			if version != "" && !begins(version) {
+				t.Errorf("%s: no edition begins with %s", row.Name, version)
+			}
+		}
+		for _, r := range row.Revised {
+			if !begins(r.Since) {
+				t.Errorf("%s: no edition begins with %s", row.Name, r.Since)
+			}
 		}
 	}
 }
 
-// eventsOfNoStream lists the event types whose objects no endpoint lists.
-var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|billing_portal\.session|cash_balance|mandate|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
+// eventsOfNoStream lists the event types whose objects no endpoint lists, and those that announce no change of a row: that an
+// alert was triggered, for example.
+var eventsOfNoStream = regexp.MustCompile(`^(account\.application|balance|balance_settings|billing\.alert|billing_portal\.session|cash_balance|financial_connections\.authorization|mandate|reserve\.[a-z]+|tax\.settings)\.[a-z_]+$|^source\.mandate_notification$`)
 
-// TestEveryEventIsOfAStream compares Stream.Events and Stream.Deleted with the event types in the document.
+// TestEveryEventIsOfAStream compares Stream.Events and Stream.Deleted with the event types in the documents.
 func TestEveryEventIsOfAStream(t *testing.T) {
-	types := documentedEvents(t)
-	used := map[string]bool{}
-	for _, row := range Streams() {
-		for _, pattern := range append(slices.Clone(row.Events), row.Deleted...) {
-			matched := false
-			for _, name := range types {
-				if matchEvent(pattern, name) {
-					matched, used[name] = true, true
-				}
-			}
-			undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"} // one newer and one older than the document
-			if !matched && !slices.Contains(undocumented, pattern) {
-				t.Errorf("%s: no event type matches %q", row.Name, pattern)
-			}
-		}
-		for _, pattern := range row.Deleted {
-			if !strings.HasSuffix(pattern, ".deleted") && pattern != "payment_method.detached" {
-				t.Errorf("%s: %q doesn't look like a deletion", row.Name, pattern)
-			}
-		}
-	}
-	for _, name := range types {
-		if used[name] == eventsOfNoStream.MatchString(name) {
-			t.Errorf("%s: of a stream %v, of none %v; want exactly one of them", name, used[name], !used[name])
-		}
-	}
-}
-
-// documentedEvents returns all event types, namely those that webhook endpoints can subscribe to.
-func documentedEvents(t *testing.T) []string {
-	t.Helper()
-	var d struct {
-		Paths map[string]struct {
-			Post struct {
-				RequestBody struct {
-					Content map[string]struct {
-						Schema struct {
-							Properties map[string]struct{ Items struct{ Enum []string } }
-						}
+	eachDocument(t, func(t *testing.T, streams Table, d document) {
+		types := d.events(t)
+		// Older and newer than the oldest document.
+		undocumented := []string{"entitlements.active_entitlement_summary.updated", "invoiceitem.updated"}
+		used := map[string]bool{}
+		for _, row := range streams {
+			for _, pattern := range append(slices.Clone(row.Events), row.Deleted...) {
+				matched := false
+				for _, name := range types {
+					if matchEvent(pattern, name) {
+						matched, used[name] = true, true
 					}
 				}
+				if !matched && !slices.Contains(undocumented, pattern) {
+					t.Errorf("%s: no event type matches %q", row.Name, pattern)
+				}
+			}
+			for _, pattern := range row.Deleted {
+				if !strings.HasSuffix(pattern, ".deleted") && pattern != "payment_method.detached" {
+					t.Errorf("%s: %q doesn't look like a deletion", row.Name, pattern)
+				}
 			}
 		}
-	}
-	if err := json.Unmarshal(embedded.OpenAPISpec, &d); err != nil {
-		t.Fatal(err)
-	}
-	types := d.Paths["/v1/webhook_endpoints"].Post.RequestBody.Content["application/x-www-form-urlencoded"].Schema.Properties["enabled_events"].Items.Enum
+		for _, name := range types {
+			if used[name] == eventsOfNoStream.MatchString(name) {
+				t.Errorf("%s: of a stream %v, of none %v; want exactly one of them", name, used[name], !used[name])
+			}
+		}
+	})
+}
+
+// events returns all event types, namely those that webhook endpoints can subscribe to.
+func (d document) events(t *testing.T) []string {
+	t.Helper()
+	types := slices.Clone(d.Paths["/v1/webhook_endpoints"].Post.RequestBody.Content["application/x-www-form-urlencoded"].Schema.Properties["enabled_events"].Items.Enum)
 	types = slices.DeleteFunc(types, func(name string) bool { return name == "*" })
 	if len(types) < 200 {
 		t.Fatalf("the document has %d event types", len(types))
@@ -228,7 +283,7 @@ func TestMatchEvent(t *testing.T) {
 }
 
 func TestIDsAreEscaped(t *testing.T) {
-	streams := Streams()
+	streams := Streams(schema.Newest())
 	at := Place{}
 	at.Parent.ID, at.Parent.Raw = "a b/c?d", `{"id":"a b/c?d"}`
 	path, _ := streams.Find("invoice_line_items").List(at)

@@ -1,8 +1,46 @@
 package table
 
-// EventTypes returns the event types of the pinned API version, sorted (https://docs.stripe.com/api/events/types). Events of
-// other types are reported, since this release may not apply them.
-func EventTypes() []string {
+import (
+	"slices"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+)
+
+// EventTypes returns the event types of an edition, sorted (https://docs.stripe.com/api/events/types). Events of other types are
+// reported, since this release may not apply them.
+func EventTypes(e schema.Edition) []string {
+	types := eventTypes2023()
+	if e.Version >= dahlia {
+		types = append(types, eventTypesSince2023()...)
+	}
+	slices.Sort(types)
+	return types
+}
+
+// eventTypesSince2023 returns the event types that later versions added. None was removed.
+func eventTypesSince2023() []string {
+	return []string{
+		"balance_settings.updated", "billing.alert.triggered", "billing.credit_balance_transaction.created",
+		"billing.credit_grant.created", "billing.credit_grant.updated", "billing.meter.created",
+		"billing.meter.deactivated", "billing.meter.reactivated", "billing.meter.updated",
+		"entitlements.active_entitlement_summary.updated", "financial_connections.account.account_numbers_updated",
+		"financial_connections.account.expected_deactivation_date_updated",
+		"financial_connections.account.supported_payment_method_types_updated",
+		"financial_connections.account.upcoming_account_number_expiry",
+		"financial_connections.account.upcoming_deactivation",
+		"financial_connections.authorization.expected_deactivation_date_updated",
+		"financial_connections.authorization.upcoming_deactivation", "invoice.overdue", "invoice.overpaid",
+		"invoice.payment_attempt_required", "invoice.will_be_due", "invoice_payment.paid",
+		"issuing_dispute.funds_rescinded", "issuing_personalization_design.activated",
+		"issuing_personalization_design.deactivated", "issuing_personalization_design.rejected",
+		"issuing_personalization_design.updated", "issuing_transaction.purchase_details_receipt_updated", "refund.failed",
+		"reserve.hold.created", "reserve.hold.updated", "reserve.plan.created", "reserve.plan.disabled",
+		"reserve.plan.expired", "reserve.plan.updated", "reserve.release.created", "terminal.reader.action_updated",
+		"treasury.outbound_payment.tracking_details_updated", "treasury.outbound_transfer.tracking_details_updated",
+	}
+}
+
+func eventTypes2023() []string {
 	return []string{
 		"account.application.authorized", "account.application.deauthorized", "account.external_account.created",
 		"account.external_account.deleted", "account.external_account.updated", "account.updated",

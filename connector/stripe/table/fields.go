@@ -102,7 +102,7 @@ func (w *walk) step() (known bool, problem string) {
 		}
 	}
 	if objects := slices.Concat(w.at.Expandable, w.at.Objects); len(objects) > 0 {
-		if w.at, known = schemaWith(objects, w.names[w.depth]); !known {
+		if w.at, known = schemaWith(w.row.edition, objects, w.names[w.depth]); !known {
 			return false, ""
 		}
 	}
@@ -138,11 +138,11 @@ func (w *walk) tooDeep() string {
 
 // schemaWith returns the schema of the first of the object types that has the named property, or else that of the first type.
 // It reports false if none of them has a schema.
-func schemaWith(objects []string, name string) (property, bool) {
+func schemaWith(e schema.Edition, objects []string, name string) (property, bool) {
 	var first property
 	found := false
 	for _, object := range objects {
-		shape, ok := schema.Lookup(object)
+		shape, ok := e.Lookup(object)
 		if !ok {
 			continue
 		}

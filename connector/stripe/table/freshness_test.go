@@ -7,10 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
 func TestFreshness(t *testing.T) {
-	streams := Streams()
+	streams := Streams(schema.Oldest())
 	for name, want := range map[string]connector.Freshness{
 		"charges":                       connector.ByEvents,
 		"events":                        connector.ByEvents,
@@ -34,32 +35,35 @@ func TestFreshness(t *testing.T) {
 
 // TestSweptStreamsCanBeReread checks that the object of every event, or its children, can be requested.
 func TestSweptStreamsCanBeReread(t *testing.T) {
-	streams, d := Streams(), openAPI(t)
-	known := map[string]bool{}
-	for path, operations := range d.Paths {
-		known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
-	}
-	for i := range streams {
-		row := &streams[i]
-		if !streams.Swept(row) || row.AppendOnly() {
-			continue
+	eachDocument(t, func(t *testing.T, streams Table, d document) {
+		known := map[string]bool{}
+		for path, operations := range d.Paths {
+			known[pathParameter.ReplaceAllString(path, "{}")] = operations.Get.Responses != nil
 		}
-		if row.Parent != "" {
-			if row.ParentRef() == "" {
-				t.Errorf("%s: no field names the parent", row.Name)
+		for i := range streams {
+			row := &streams[i]
+			if !streams.Swept(row) || row.AppendOnly() {
+				continue
 			}
-			continue
+			if row.Parent != "" {
+				if row.ParentRef() == "" {
+					t.Errorf("%s: no field names the parent", row.Name)
+				}
+				continue
+			}
+			if path := pathParameter.ReplaceAllString(row.Path, "{}") + "/{}"; !known[path] && len(row.Events) > 0 {
+				t.Errorf("%s: there is no %s", row.Name, path)
+			}
 		}
-		if path := pathParameter.ReplaceAllString(row.Path, "{}") + "/{}"; !known[path] && len(row.Events) > 0 {
-			t.Errorf("%s: there is no %s", row.Name, path)
-		}
-	}
+	})
 }
 
 func TestEventTypesAreTheDocuments(t *testing.T) {
-	want := documentedEvents(t)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, EventTypes()); diff != "" {
-		t.Error(diff)
-	}
+	eachDocument(t, func(t *testing.T, _ Table, d document) {
+		want := d.events(t)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, EventTypes(d.edition)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -10,7 +10,13 @@ import (
 )
 
 func TestEveryRowIsComplete(t *testing.T) {
-	streams := Streams()
+	for _, e := range schema.Editions() {
+		t.Run(e.Version, func(t *testing.T) { expectComplete(t, e, Streams(e)) })
+	}
+}
+
+func expectComplete(t *testing.T, e schema.Edition, streams Table) {
+	t.Helper()
 	seen := map[string]bool{}
 	for i, row := range streams {
 		if seen[row.Name] {
@@ -20,7 +26,7 @@ func TestEveryRowIsComplete(t *testing.T) {
 		if i > 0 && streams[i-1].Name > row.Name {
 			t.Errorf("%s is not in alphabetical order", row.Name)
 		}
-		if _, ok := schema.Lookup(row.Object); !ok {
+		if _, ok := e.Lookup(row.Object); !ok {
 			t.Errorf("%s: no schema for %q", row.Name, row.Object)
 		}
 		if row.Doc == "" {
@@ -75,7 +81,7 @@ func TestFieldsProblem(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			streams := Streams()
+			streams := Streams(schema.Oldest())
 			row := streams.Find(test.stream)
 			got := streams.Fields(row).Problem(test.path)
 			if test.problem == "" && got != "" || !strings.Contains(got, test.problem) {
@@ -109,7 +115,7 @@ func TestColumns(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			streams := Streams()
+			streams := Streams(schema.Oldest())
 			column, problem := streams.Fields(streams.Find(test.stream)).Column(test.path)
 			if test.problem != "" || problem != "" {
 				if test.problem == "" || !strings.Contains(problem, test.problem) {
@@ -130,8 +136,8 @@ func TestColumns(t *testing.T) {
 
 // TestNoSecretIsIncludable checks that no includable field looks like a secret.
 func TestNoSecretIsIncludable(t *testing.T) {
-	for _, row := range Streams() {
-		offered := columns(Streams().Fields(&row).root, "")
+	for _, row := range Known() {
+		offered := columns(Known().Fields(&row).root, "")
 		for _, word := range []string{"secret", "payload", "cvc", "`number`"} {
 			if strings.Contains(offered, word) {
 				t.Errorf("%s offers %s", row.Name, offered)
@@ -139,6 +145,20 @@ func TestNoSecretIsIncludable(t *testing.T) {
 		}
 		if strings.HasPrefix(row.Name, "identity_") && (strings.Contains(offered, "by default") || strings.Contains(offered, "on request")) {
 			t.Errorf("%s offers personal data otherwise than by name: %s", row.Name, offered)
+		}
+	}
+}
+
+// TestNoSecretIsInASchema checks that no schema has a property that holds a secret.
+func TestNoSecretIsInASchema(t *testing.T) {
+	for _, e := range schema.Editions() {
+		for _, object := range e.Objects() {
+			s, _ := e.Lookup(object)
+			for _, name := range []string{"client_secret", "confirmation_secret"} {
+				if strings.Contains(string(s.JSON), `"`+name+`"`) {
+					t.Errorf("%s: %s has a %s", e.Version, object, name)
+				}
+			}
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 
 // Shape returns the schema of a stream's records: the schema of its objects plus the ids added to them.
 func (t Table) Shape(row *Stream) schema.Schema {
-	shape, ok := schema.Lookup(row.Object)
+	shape, ok := row.edition.Lookup(row.Object)
 	if !ok {
-		panic(fmt.Sprintf("no schema of %q", row.Object)) // a test looks up every row
+		panic(fmt.Sprintf("no schema of %q in version %s", row.Object, row.edition.Version)) // a test looks up every row
 	}
 	if row.RowSchema != nil {
 		shape = row.RowSchema(shape)

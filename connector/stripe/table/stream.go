@@ -87,10 +87,18 @@ type Stream struct {
 	// change without an event. Such objects are re-listed until they are older than PendingDays; zero means no limit.
 	PendingField, PendingValue string
 	PendingDays                int
+	// Since is the first version of a schema.Edition that has the stream, and Until the first that no longer has it. Empty means
+	// that there is no such bound.
+	Since, Until string
+	// Revised says what else differs between versions, oldest first.
+	Revised []Revision
+
 	// Permission is what a restricted key needs, as named in Stripe's errors; empty if not known for certain.
 	Permission string
 	// Doc is the object's page in Stripe's documentation, relative to https://docs.stripe.com/api/.
 	Doc string
+
+	edition schema.Edition // set by Streams
 }
 
 // Table is the list of streams, in catalog order.

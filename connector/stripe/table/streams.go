@@ -2,8 +2,12 @@ package table
 
 import "net/url"
 
-// Streams returns the one table of streams, in alphabetical order. To add a stream, add a row.
-func Streams() Table {
+// dahlia is the version of the newest edition.
+const dahlia = "2026-08-26.dahlia"
+
+// rows returns the one table of streams, in alphabetical order, as of the oldest version that has each. To add a stream, add a
+// row. What differs between versions is said in the row.
+func rows() Table {
 	return Table{
 		// The account being read: the key's own or the connected account. Stripe does not send an account events about itself.
 		{Name: "account", Object: "account", Path: "/v1/account", Single: true, Unannounced: true,
@@ -27,19 +31,34 @@ func Streams() Table {
 		// One row per kind of funds and currency. A record's as_of is the time at which it was read.
 		{Name: "balance", Object: "balance", Path: "/v1/balance", Key: []string{"kind", "currency"}, Single: true, Rows: balanceRows, RowSchema: balanceRowSchema, Unannounced: true,
 			Doc: "balance"},
+		{Name: "balance_settings", Object: "balance_settings", Path: "/v1/balance_settings", Since: dahlia, Key: []string{"object"}, Single: true, Unannounced: true,
+			Doc: "balance-settings"},
 		{Name: "balance_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Cursor: "created", NewUnannounced: true, PendingField: "status", PendingValue: "pending",
 			Permission: "rak_balance_transaction_source_read", Doc: "balance_transactions"},
 		{Name: "bank_accounts", Object: "bank_account", Path: "/v1/customers/{parent}/sources",
 			Parent: "customers", Embedded: "sources", Expand: true, ParentField: "customer",
 			Events: []string{"customer.source.created", "customer.source.deleted", "customer.source.updated"}, Deleted: []string{"customer.source.deleted"},
 			Doc: "customer_bank_accounts"},
+		// Events announce only that an alert was triggered.
+		{Name: "billing_alerts", Object: "billing.alert", Path: "/v1/billing/alerts", Since: dahlia,
+			Doc: "billing/alert"},
+		// Transactions never change.
+		{Name: "billing_credit_balance_transactions", Object: "billing.credit_balance_transaction", Path: "/v1/billing/credit_balance_transactions", Since: dahlia,
+			Events: []string{"billing.credit_balance_transaction.created"},
+			Doc:    "billing/credit-balance-transaction"},
+		{Name: "billing_credit_grants", Object: "billing.credit_grant", Path: "/v1/billing/credit_grants", Since: dahlia,
+			Events: []string{"billing.credit_grant.*"},
+			Doc:    "billing/credit-grant"},
+		{Name: "billing_feedback_options", Object: "billing.feedback_option", Path: "/v1/billing/feedback_options", Since: dahlia,
+			Doc: "billing/feedback-option"},
 		// Daily totals per customer and meter.
 		{Name: "billing_meter_event_summaries", Object: "billing.meter_event_summary", Path: "/v1/billing/meters/{across}/event_summaries", Key: []string{"meter", "customer", "start_time"}, Params: url.Values{"value_grouping_window": {"day"}}, Unannounced: true,
 			Parent: "customers", ParentParams: map[string]string{"customer": "id"}, ParentField: "customer",
 			Across: "billing_meters", AcrossField: "meter", RangeParams: []string{"start_time", "end_time"},
 			Doc: "billing/meter-event-summary"},
 		{Name: "billing_meters", Object: "billing.meter", Path: "/v1/billing/meters",
-			Doc: "billing/meter"},
+			Revised: []Revision{{dahlia, func(s *Stream) { s.Events = []string{"billing.meter.*"} }}},
+			Doc:     "billing/meter"},
 		{Name: "billing_portal_configurations", Object: "billing_portal.configuration", Path: "/v1/billing_portal/configurations",
 			Events: []string{"billing_portal.configuration.*"},
 			Doc:    "customer_portal/configurations"},
@@ -164,6 +183,12 @@ func Streams() Table {
 		{Name: "invoice_line_items", Object: "line_item", Path: "/v1/invoices/{parent}/lines", Key: []string{"invoice", "id"},
 			Parent: "invoices", Embedded: "lines", ParentField: "invoice",
 			Permission: "rak_invoice_read", Doc: "invoice-line-item"},
+		// Each payment is open, then paid or canceled. An event announces only that it was paid.
+		{Name: "invoice_payments", Object: "invoice_payment", Path: "/v1/invoice_payments", Since: dahlia, Cursor: "created", NewUnannounced: true,
+			Events: []string{"invoice_payment.*"}, PendingField: "status", PendingValue: "open", PendingDays: 90,
+			Permission: "rak_invoice_read", Doc: "invoice-payment"},
+		{Name: "invoice_rendering_templates", Object: "invoice_rendering_template", Path: "/v1/invoice_rendering_templates", Since: dahlia,
+			Doc: "invoice-rendering-template"},
 		{Name: "invoices", Object: "invoice", Path: "/v1/invoices", Cursor: "created",
 			Events: []string{"invoice.*"}, Deleted: []string{"invoice.deleted"},
 			Permission: "rak_invoice_read", Doc: "invoices"},
@@ -180,10 +205,11 @@ func Streams() Table {
 			Events: []string{"issuing_dispute.*"},
 			Doc:    "issuing/disputes"},
 		{Name: "issuing_personalization_designs", Object: "issuing.personalization_design", Path: "/v1/issuing/personalization_designs",
-			Doc: "issuing/personalization_designs"},
+			Revised: []Revision{{dahlia, func(s *Stream) { s.Events = []string{"issuing_personalization_design.*"} }}},
+			Doc:     "issuing/personalization_designs"},
 		{Name: "issuing_physical_bundles", Object: "issuing.physical_bundle", Path: "/v1/issuing/physical_bundles",
 			Doc: "issuing/physical_bundles"},
-		{Name: "issuing_settlements", Object: "issuing.settlement", Path: "/v1/issuing/settlements", Cursor: "created",
+		{Name: "issuing_settlements", Object: "issuing.settlement", Path: "/v1/issuing/settlements", Until: dahlia, Cursor: "created",
 			Doc: "issuing/settlements"},
 		{Name: "issuing_tokens", Object: "issuing.token", Path: "/v1/issuing/tokens",
 			Parent: "issuing_cards", ParentParams: map[string]string{"card": "id"}, ParentField: "card",
@@ -192,6 +218,12 @@ func Streams() Table {
 		{Name: "issuing_transactions", Object: "issuing.transaction", Path: "/v1/issuing/transactions", Cursor: "created",
 			Events: []string{"issuing_transaction.*"},
 			Doc:    "issuing/transactions"},
+		{Name: "payment_attempt_records", Object: "payment_attempt_record", Path: "/v1/payment_attempt_records", Since: dahlia,
+			Parent: "payment_records", ParentParams: map[string]string{"payment_record": "id"}, ParentField: "payment_record",
+			Doc: "payment-attempt-record"},
+		{Name: "payment_intent_line_items", Object: "payment_intent_amount_details_line_item", Path: "/v1/payment_intents/{parent}/amount_details_line_items", Since: dahlia, Key: []string{"payment_intent", "id"},
+			Parent: "payment_intents", Embedded: "amount_details.line_items", Expand: true, ParentField: "payment_intent",
+			Permission: "rak_payment_intent_read", Doc: "payment-intents/amount-details-line-items"},
 		{Name: "payment_intents", Object: "payment_intent", Path: "/v1/payment_intents", Cursor: "created",
 			Events:     []string{"payment_intent.*"},
 			Permission: "rak_payment_intent_read", Doc: "payment_intents"},
@@ -202,13 +234,17 @@ func Streams() Table {
 			Events: []string{"payment_link.*"},
 			Doc:    "payment-link"},
 		{Name: "payment_method_configurations", Object: "payment_method_configuration", Path: "/v1/payment_method_configurations", Unpaged: true,
-			Doc: "payment_method_configurations"},
+			Revised: []Revision{{dahlia, func(s *Stream) { s.Unpaged = false }}},
+			Doc:     "payment_method_configurations"},
 		{Name: "payment_method_domains", Object: "payment_method_domain", Path: "/v1/payment_method_domains",
 			Doc: "payment_method_domains"},
 		// Only those for Treasury. Others are listed by customer: https://docs.stripe.com/api/payment_methods/list.
 		{Name: "payment_methods", Object: "payment_method", Path: "/v1/payment_methods", Unannounced: true,
 			Events:     []string{"payment_method.*"},
 			Permission: "rak_payment_method_read", Doc: "payment_methods"},
+		// Payments outside of Stripe that were reported to it. The list is filtered by created_after, unlike others.
+		{Name: "payment_records", Object: "payment_record", Path: "/v1/payment_records", Since: dahlia,
+			Doc: "payment-record"},
 		// A balance transaction does not name its payout, and Stripe lists only those of automatic payouts. The list is
 		// complete when the payout's reconciliation_status is "completed": https://docs.stripe.com/payouts/reconciliation.
 		{Name: "payout_transactions", Object: "balance_transaction", Path: "/v1/balance_transactions", Key: []string{"payout", "id"},
@@ -229,6 +265,10 @@ func Streams() Table {
 		{Name: "prices", Object: "price", Path: "/v1/prices", Cursor: "created",
 			Events: []string{"price.*"}, Deleted: []string{"price.deleted"},
 			Permission: "rak_plan_read", Doc: "prices"},
+		// No event announces that a feature was attached to a product or detached.
+		{Name: "product_features", Object: "product_feature", Path: "/v1/products/{parent}/features", Since: dahlia,
+			Parent: "products", ParentField: "product", Unannounced: true,
+			Permission: "rak_product_read", Doc: "product-feature"},
 		{Name: "products", Object: "product", Path: "/v1/products", Cursor: "created",
 			Events: []string{"product.*"}, Deleted: []string{"product.deleted"},
 			Permission: "rak_product_read", Doc: "products"},
@@ -286,7 +326,8 @@ func Streams() Table {
 			Doc: "sources"},
 		{Name: "subscription_discounts", Object: "discount", Path: "/v1/subscriptions", Key: []string{"subscription", "id"}, Inline: true,
 			Parent: "subscriptions", Embedded: "discount", ParentField: "subscription",
-			Events: []string{"customer.discount.*"}, FollowsParent: true,
+			Revised: []Revision{{dahlia, func(s *Stream) { s.Embedded, s.Expand = "discounts", true }}},
+			Events:  []string{"customer.discount.*"}, FollowsParent: true,
 			Permission: "rak_subscription_read", Doc: "discounts"},
 		{Name: "subscription_items", Object: "subscription_item", Path: "/v1/subscription_items",
 			Parent: "subscriptions", Embedded: "items", ParentParams: map[string]string{"subscription": "id"}, ParentField: "subscription",
@@ -368,7 +409,7 @@ func Streams() Table {
 			Parent: "treasury_financial_accounts", ParentParams: map[string]string{"financial_account": "id"}, ParentField: "financial_account",
 			Doc: "treasury/transactions"},
 		// Includes items whose price is not metered, because it may have been metered before.
-		{Name: "usage_record_summaries", Object: "usage_record_summary", Path: "/v1/subscription_items/{parent}/usage_record_summaries", Unannounced: true,
+		{Name: "usage_record_summaries", Object: "usage_record_summary", Path: "/v1/subscription_items/{parent}/usage_record_summaries", Until: dahlia, Unannounced: true,
 			Parent: "subscription_items", ParentField: "subscription_item",
 			Doc: "usage-record-summary"},
 		{Name: "webhook_endpoints", Object: "webhook_endpoint", Path: "/v1/webhook_endpoints",

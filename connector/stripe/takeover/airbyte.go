@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 )
 
 // Airbyte knows what the users of Airbyte's source-stripe (versions 4 to 6) have.
@@ -124,7 +124,7 @@ const none = "-"
 // airbyteStreams returns all streams, in the order of the one table.
 var airbyteStreams = sync.OnceValue(func() []AirbyteStream {
 	known := different()
-	rows := table.Streams()
+	rows := streamsOf(config.DefaultVersion)
 	all := make([]AirbyteStream, len(rows))
 	for i := range rows {
 		s, row := AirbyteStream{Source: rows[i].Name}, &rows[i]

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -106,7 +107,7 @@ func properties(streams table.Table, row *table.Stream) map[string]property {
 // Fields returns the fields to select for columns. Columns that Stripe includes only when it is asked to are left out: they would
 // cost a request for each change.
 func (a *Airbyte) Fields(stream string, columns []string) []string {
-	streams := table.Streams()
+	streams := streamsOf(config.DefaultVersion)
 	row, s := streams.Find(stream), a.streams[stream]
 	if row == nil {
 		return nil

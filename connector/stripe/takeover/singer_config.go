@@ -12,7 +12,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 )
 
 // settings are what a run needs to know of the tap's configuration, besides what the source does.
@@ -40,7 +40,7 @@ func NewSinger(raw []byte, now time.Time) (*Singer, connector.Config, error) {
 			Field: "config", Description: `must be a JSON object, such as {"client_secret": "rk_live_…", "start_date": "2024-01-31T00:00:00Z"}.`,
 		})
 	}
-	s := &Singer{table: table.Streams(), now: clock.Of(now)}
+	s := &Singer{table: streamsOf(config.DefaultVersion), now: clock.Of(now)}
 	s.streams = singerStreams(s.table)
 	s.settings = settings{
 		account:   p.account(),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
@@ -87,7 +88,8 @@ func (c *converter) embed(s *shape, object string) {
 	if slices.Contains(c.inside, object) || len(c.inside) == maxInside {
 		return
 	}
-	found, ok := schema.Lookup(object)
+	edition, _ := schema.Of(config.DefaultVersion)
+	found, ok := edition.Lookup(object)
 	if !ok {
 		return
 	}

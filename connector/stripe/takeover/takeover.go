@@ -9,6 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -34,7 +35,10 @@ func State(raw connector.Config, stream string, fields []string, until, now time
 	if err != nil {
 		return nil, err
 	}
-	streams := table.Streams()
+	if c.APIVersion == config.VersionOfAccount {
+		c.APIVersion = config.DefaultVersion // the account's isn't known here; if it is another, the Read migrates to it
+	}
+	streams := streamsOf(c.APIVersion)
 	row := streams.Find(stream)
 	if row == nil {
 		return nil, fmt.Errorf("is for %s, which is no stream", stream)
@@ -44,7 +48,7 @@ func State(raw connector.Config, stream string, fields []string, until, now time
 		Version: state.Version, Mode: c.Mode(), Generation: state.FirstGeneration,
 		From: min(clock.Of(c.Start), to), To: to, Windows: []state.Window{},
 		Pass:     state.PassID{ID: "takeover", Streams: 1},
-		Expanded: expanded(streams.Fields(row), fields),
+		Expanded: expanded(streams.Fields(row), fields), APIVersion: c.APIVersion,
 	}
 	if row.PendingField != "" && row.Cursor != "" {
 		s.Pending = max(to-pendingMargin, s.From, 1)
@@ -53,6 +57,12 @@ func State(raw connector.Config, stream string, fields []string, until, now time
 		s.Changes = state.ChangesFrom(to)
 	}
 	return json.Marshal(s)
+}
+
+// streamsOf returns the streams of an API version.
+func streamsOf(version string) table.Table {
+	edition, _ := schema.Of(version)
+	return table.Streams(edition)
 }
 
 // parse parses a configuration that is allowed to name any API address.

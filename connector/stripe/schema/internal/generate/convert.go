@@ -36,9 +36,7 @@ func (c *converter) schema(object string) (*node, error) {
 		n.Required = []string{"id"}
 	}
 	c.markAbsent(object, source, n)
-	if err := c.markIncludable(object, n); err != nil {
-		return nil, err
-	}
+	c.markIncludable(object, n)
 	if id := n.Properties["id"]; id != nil {
 		// Only an upcoming invoice has no id, and no list returns one: https://docs.stripe.com/api/invoices/upcoming.
 		id.Optional = false
@@ -60,28 +58,29 @@ func (c *converter) markAbsent(object string, source *component, n *node) {
 	}
 }
 
-// markIncludable marks the fields that are absent unless expanded, and removes those that are never to be requested.
-func (c *converter) markIncludable(object string, n *node) error {
+// markIncludable marks the fields that are absent unless expanded, and removes those that are never to be requested. A version
+// may lack some of the fields.
+func (c *converter) markIncludable(object string, n *node) {
 	for path, offer := range c.includable[object] {
 		names := strings.Split(path, ".")
-		at := n
+		above := n
 		for _, name := range names[:len(names)-1] {
-			if at = at.Properties[name]; at == nil {
-				return fmt.Errorf("includable.json: no %s.%s", object, path)
+			if above != nil {
+				above = above.Properties[name]
 			}
 		}
 		last := names[len(names)-1]
-		property := at.Properties[last]
-		switch {
-		case property == nil:
-			return fmt.Errorf("includable.json: no %s.%s", object, path)
-		case offer == "never":
-			delete(at.Properties, last)
-		default:
-			property.Optional, property.Includable = true, offer
+		if above == nil || above.Properties[last] == nil {
+			continue
 		}
+		c.used["includable "+object+"."+path] = true
+		if offer == "never" {
+			delete(above.Properties, last)
+			continue
+		}
+		property := above.Properties[last]
+		property.Optional, property.Includable = true, offer
 	}
-	return nil
 }
 
 // convert returns the schema of any component.
@@ -147,6 +146,9 @@ func (c *converter) convertRef(source *component) (*node, error) {
 func (c *converter) properties(name string, source *component) (*node, error) {
 	n := &node{Type: types{"object"}}
 	for property, value := range source.Properties {
+		if slices.Contains(secrets, property) {
+			continue
+		}
 		p, err := c.convert(value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", property, err)
@@ -163,7 +165,7 @@ func (c *converter) properties(name string, source *component) (*node, error) {
 		}
 		n.set(property, p)
 	}
-	if source.AdditionalProperties == nil {
+	if source.AdditionalProperties == nil || source.AdditionalProperties.anything {
 		return n, nil
 	}
 	values, err := c.convert(source.AdditionalProperties)
@@ -181,10 +183,10 @@ func instant(property string) bool {
 // refer sets the object type whose id a plain string property holds, if references.json has it.
 func (c *converter) refer(name, property string, p *node) error {
 	object, ok := c.references[name][property]
-	if !ok {
+	if !ok || p.Expandable != nil { // a later version may have made it expandable
 		return nil
 	}
-	if p.Type[0] != "string" || p.Expandable != nil {
+	if p.Type[0] != "string" {
 		return fmt.Errorf("references.json: %s.%s is not a plain string", name, property)
 	}
 	p.References = []string{object}

@@ -17,7 +17,7 @@ const testComponents = `{
 		"x": {"type": "string", "enum": ["1"]}, "y": {"type": "integer"}}},
 	"b": {"type": "object", "required": ["x"], "properties": {
 		"x": {"type": "string", "enum": ["1", "2"], "nullable": true}, "z": {"type": "boolean"}}},
-	"c": {"type": "object", "properties": {"x": {"type": "integer"}}},
+	"c": {"type": "object", "properties": {"x": {"type": "array", "items": {"type": "string"}}}},
 	"loop": {"type": "object", "properties": {"again": {"$ref": "#/components/schemas/loop"}}}
 }`
 
@@ -35,13 +35,15 @@ func TestConvert(t *testing.T) {
 		"expandable":  {`{"x-expansionResources": {"oneOf": [{"$ref": "#/components/schemas/customer"}, {"$ref": "#/components/schemas/deleted_customer"}]}}`, `{"type":["string","object"],"x-expandable":["customer"]}`},
 		"any source":  {`{"x-expansionResources": {"oneOf": [{"$ref": "#/components/schemas/payment_source"}]}, "nullable": true}`, `{"type":["string","object","null"],"x-expandable":["card","customer"]}`},
 		"no object":   {`{"x-expansionResources": {"oneOf": [{"$ref": "#/components/schemas/rule"}]}}`, `{"type":["string","object"],"x-expandable":["rule"]}`},
-		"inlined":     {`{"$ref": "#/components/schemas/c"}`, `{"type":"object","properties":{"x":{"type":"integer","x-optional":true}}}`},
+		"inlined":     {`{"$ref": "#/components/schemas/c"}`, `{"type":"object","properties":{"x":{"type":"array","x-optional":true,"items":{"type":"string"}}}}`},
 		"merged":      {`{"anyOf": [{"$ref": "#/components/schemas/a"}, {"$ref": "#/components/schemas/b"}]}`, `{"type":"object","properties":{"x":{"type":["string","null"],"examples":["1","2"]},"y":{"type":"integer","x-optional":true},"z":{"type":"boolean","x-optional":true}}}`},
 		"list":        {`{"type": "object", "properties": {"l": {"type": "object", "nullable": true, "properties": {"object": {"type": "string", "enum": ["list"]}}}}}`, `{"type":"object","properties":{"l":{"type":["object","null"],"x-optional":true,"properties":{"object":{"type":"string","const":"list","x-optional":true}}}}}`},
 		"instant":     {`{"type": "object", "required": ["created"], "properties": {"created": {"type": "integer"}}}`, `{"type":"object","properties":{"created":{"type":"integer","format":"unix-time"}}}`},
 		"contradict":  {`{"anyOf": [{"$ref": "#/components/schemas/a"}, {"$ref": "#/components/schemas/c"}]}`, `error: x: union of`},
 		"mixed":       {`{"anyOf": [{"$ref": "#/components/schemas/a"}, {"$ref": "#/components/schemas/card"}]}`, `error: union of objects with and without`},
-		"scalars":     {`{"anyOf": [{"type": "string"}, {"type": "integer"}]}`, `error: union of something else`},
+		"scalars":     {`{"anyOf": [{"type": "string", "nullable": true}, {"type": "integer", "format": "unix-time"}]}`, `{"type":["string","integer","null"]}`},
+		"strings":     {`{"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["b"]}]}`, `{"type":"string","examples":["a","b"]}`},
+		"of arrays":   {`{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`, `error: union of something else`},
 		"recursion":   {`{"$ref": "#/components/schemas/loop"}`, `error: again: recursion: loop, loop`},
 		"unknown ref": {`{"$ref": "#/components/schemas/nothing"}`, `error: unknown $ref`},
 		"no type":     {`{}`, `error: component without a type`},

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stripe/stripe-mock/embedded"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/openapi"
 )
 
 //go:embed supplement.json
@@ -20,8 +20,9 @@ var referencesJSON []byte
 //go:embed includable.json
 var includableJSON []byte
 
-// inputs is everything that the output depends on.
+// inputs is everything that the output for one API version depends on.
 type inputs struct {
+	version    string
 	components map[string]*component
 	// listed holds the object types that lists return. Each has its own schema, which other schemas refer to.
 	listed map[string]bool
@@ -36,7 +37,11 @@ type inputs struct {
 
 // unlisted are the object types of streams that no list returns: objects of which an account has only one, and objects embedded
 // in others. They have their own schemas, but are also inlined in the schemas of the objects that embed them.
-var unlisted = []string{"balance", "cash_balance", "discount", "tax.settings"}
+var unlisted = []string{"balance", "balance_settings", "cash_balance", "discount", "tax.settings"}
+
+// secrets are the properties whose values are secrets wherever they occur: whoever has a client_secret can complete the payment.
+// They are in no schema and in no record.
+var secrets = []string{"client_secret"}
 
 // component is a schema in the document (OpenAPI 3.0), with the keywords needed here.
 type component struct {
@@ -54,6 +59,17 @@ type component struct {
 	Expansion            *struct {
 		OneOf []*component `json:"oneOf"`
 	} `json:"x-expansionResources"`
+	anything bool // the schema is just true
+}
+
+// UnmarshalJSON accepts a schema that is an object, or true or false.
+func (c *component) UnmarshalJSON(text []byte) error {
+	if text[0] == 't' || text[0] == 'f' {
+		c.anything = true
+		return nil
+	}
+	type plain component
+	return json.Unmarshal(text, (*plain)(c))
 }
 
 // object returns the fixed value of the component's object property, such as "charge" or "list", or "".
@@ -84,19 +100,32 @@ type openAPI struct {
 	} `json:"paths"`
 }
 
-func load() (*inputs, error) {
+// loadAll returns the inputs for each version, oldest first.
+func loadAll() ([]*inputs, error) {
+	var all []*inputs
+	for _, d := range openapi.Documents() {
+		in, err := load(d)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Version, err)
+		}
+		all = append(all, in)
+	}
+	return all, nil
+}
+
+func load(d openapi.Document) (*inputs, error) {
 	var document, supplement openAPI
 	var examples struct {
 		Resources map[string]map[string]json.RawMessage `json:"resources"`
 	}
-	in := &inputs{listed: map[string]bool{}}
+	in := &inputs{version: d.Version, listed: map[string]bool{}}
 	for _, source := range []struct {
 		name string
 		json []byte
 		into any
 	}{
-		{"document", embedded.OpenAPISpec, &document},
-		{"fixtures", embedded.OpenAPIFixtures, &examples},
+		{"document", d.Spec, &document},
+		{"fixtures", d.Fixtures, &examples},
 		{"supplement.json", supplementJSON, &supplement},
 		{"references.json", referencesJSON, &in.references},
 		{"includable.json", includableJSON, &in.includable},
@@ -110,7 +139,8 @@ func load() (*inputs, error) {
 	if err := in.addListed(&document); err != nil {
 		return nil, err
 	}
-	return in, in.addSupplement(&supplement)
+	in.addSupplement(&supplement)
+	return in, nil
 }
 
 // decode decodes JSON. It rejects trailing data but allows unknown fields.
@@ -150,18 +180,17 @@ func (in *inputs) addListed(document *openAPI) error {
 	return nil
 }
 
-// addSupplement adds the components of the supplement. Those with an x-resourceId are listed.
-func (in *inputs) addSupplement(supplement *openAPI) error {
+// addSupplement adds the components of the supplement that the document lacks. Those with an x-resourceId are listed.
+func (in *inputs) addSupplement(supplement *openAPI) {
 	for name, c := range supplement.Components.Schemas {
 		if in.components[name] != nil {
-			return fmt.Errorf("supplement.json: the document has %q by now: remove it", name)
+			continue
 		}
 		in.components[name] = c
 		if c.ResourceID != "" {
 			in.listed[c.ResourceID] = true
 		}
 	}
-	return nil
 }
 
 // resolve returns the component that a $ref points to, or the component itself if it has none.

@@ -1,10 +1,9 @@
-// Command generate writes the JSON Schemas of package schema from Stripe's OpenAPI document.
+// Command generate writes the JSON Schemas of package schema from Stripe's OpenAPI documents, one for each API version.
 //
-// The document is that of API version 2023-10-16, as embedded in stripe-mock (https://github.com/stripe/stripe-mock). Three small
-// files in this folder add what it lacks:
+// The documents are those of package openapi. Three small files in this folder add what they lack:
 //
-//   - supplement.json describes, in the document's format, the objects that stripe-go v76.25.0 has and the older document lacks.
-//   - references.json names the plain string properties that hold the id of another object, which the document says only in
+//   - supplement.json describes, in the documents' format, the objects that stripe-go v76.25.0 has and an older document lacks.
+//   - references.json names the plain string properties that hold the id of another object, which the documents say only in
 //     prose.
 //   - includable.json says when a field that is absent unless expanded is requested, if at all.
 //
@@ -28,11 +27,11 @@ func main() {
 }
 
 func run(dir string) error {
-	in, err := load()
+	all, err := loadAll()
 	if err != nil {
 		return fmt.Errorf("load the inputs: %w", err)
 	}
-	files, err := generate(in)
+	files, err := generate(all)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
@@ -45,11 +44,11 @@ func replace(dir string, files map[string][]byte) error {
 		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
-			return err
-		}
 	}
 	for path, content := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o755); err != nil {
+			return err
+		}
 		if err := os.WriteFile(filepath.Join(dir, path), content, 0o644); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (c *converter) convertUnion(alternatives []*component) (*node, error) {
 			merged = n
 			continue
 		}
-		if n.Type[0] != "object" {
+		if n.Type[0] != "object" && !(n.scalar() && merged.scalar()) {
 			return nil, fmt.Errorf("union of something else than objects: %q", refName(a))
 		}
 		if (merged.Object == nil) != (n.Object == nil) {
@@ -34,6 +34,10 @@ func (c *converter) convertUnion(alternatives []*component) (*node, error) {
 
 // merge makes n accept whatever either schema accepts. A property that only one of them has becomes optional.
 func (n *node) merge(other *node) error {
+	if n.scalar() && other.scalar() && n.Const == other.Const {
+		n.mergeScalars(other)
+		return nil
+	}
 	if n.Type[0] != other.Type[0] || n.Format != other.Format || n.Const != other.Const {
 		return fmt.Errorf("union of %v %s %v and %v %s %v", n.Type, n.Format, n.Const, other.Type, other.Format, other.Const)
 	}
@@ -48,6 +52,28 @@ func (n *node) merge(other *node) error {
 	n.Examples = union(n.Examples, other.Examples)
 	n.Examples = n.Examples[:min(len(n.Examples), maxExamples)]
 	return n.mergeProperties(other)
+}
+
+// scalar reports whether the node accepts only plain values.
+func (n *node) scalar() bool {
+	return n.Items == nil && n.AdditionalProperties == nil && n.Properties == nil && n.Expandable == nil && n.References == nil && n.Object == nil &&
+		!slices.Contains(n.Type, "object") && !slices.Contains(n.Type, "array")
+}
+
+// mergeScalars merges plain values, which may be of different types: a date that is an integer in one object is a string in another.
+func (n *node) mergeScalars(other *node) {
+	isNull := func(name string) bool { return name == "null" }
+	nullable := slices.ContainsFunc(slices.Concat(n.Type, other.Type), isNull)
+	n.Type = slices.DeleteFunc(union(slices.Clone(n.Type), other.Type), isNull)
+	if nullable {
+		n.nullable()
+	}
+	if n.Format != other.Format {
+		n.Format = ""
+	}
+	n.Optional = n.Optional || other.Optional
+	n.Examples = union(n.Examples, other.Examples)
+	n.Examples = n.Examples[:min(len(n.Examples), maxExamples)]
 }
 
 func (n *node) mergeProperties(other *node) error {
