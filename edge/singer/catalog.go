@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -13,11 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// catalog is a Singer catalog.
-type catalog struct {
-	Streams []catalogStream `json:"streams"`
-}
-
+// catalogStream is a stream in a catalog that is printed.
 type catalogStream struct {
 	ID       string          `json:"tap_stream_id"`
 	Name     string          `json:"stream"`
@@ -49,7 +44,7 @@ const (
 	unsupported = "unsupported"
 )
 
-// discover prints the catalog. Streams that the key may not read are marked as unsupported.
+// discover prints the catalog, a stream per line. Streams that the key may not read are marked as unsupported.
 func (r *Runner) discover(ctx context.Context, config connector.Config) error {
 	if _, err := r.Source.Discover(ctx, connector.DiscoverRequest{Config: config}); err != nil { // refuses an invalid configuration
 		return err
@@ -58,20 +53,17 @@ func (r *Runner) discover(ctx context.Context, config connector.Config) error {
 	if err != nil {
 		return err
 	}
-	var c catalog
-	for _, s := range r.Streams {
-		c.Streams = append(c.Streams, describe(s, refused[s.Source]))
-	}
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("write the catalog: %w", err)
-	}
 	var out bytes.Buffer
-	if err := json.Indent(&out, text, "", "  "); err != nil {
-		return fmt.Errorf("write the catalog: %w", err)
+	for i, s := range r.Streams {
+		text, err := json.Marshal(describe(s, refused[s.Source]))
+		if err != nil {
+			return fmt.Errorf("write the catalog: %w", err)
+		}
+		out.WriteString([]string{`{"streams": [`, ","}[min(i, 1)] + "\n")
+		out.Write(text)
 	}
-	out.WriteByte('\n')
-	if _, err := io.Copy(r.Stdout, &out); err != nil {
+	out.WriteString("\n]}\n")
+	if _, err := r.Stdout.Write(out.Bytes()); err != nil {
 		return &OutputError{err}
 	}
 	return nil

@@ -50,11 +50,19 @@ func TestTables(t *testing.T) {
 func (w *world) change(t *testing.T, seed uint64, n int) {
 	t.Helper()
 	traffic := w.stripe.Traffic(seed, "/v1/charges", "/v1/customers", "/v1/plans", "/v1/payment_intents", "/v1/invoices", "/v1/invoiceitems",
-		"/v1/transfers", "/v1/coupons", "/v1/subscriptions", "/v1/payouts", "/v1/disputes", "/v1/products")
-	for range n {
+		"/v1/transfers", "/v1/coupons", "/v1/subscriptions", "/v1/disputes", "/v1/products")
+	for i := range n {
 		w.wait(3 * time.Second)
 		if _, err := traffic.Change(); err != nil {
 			t.Fatal(err)
+		}
+		if i%20 != 10 {
+			continue
+		}
+		for _, path := range []string{"/v1/payouts", "/v1/balance_transactions"} {
+			if _, err := w.stripe.Create(path); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -43,8 +43,11 @@ const (
 	eventsName    = "updates_created"
 )
 
-// mostAway is the age of changes, from which on they can't be taken from the events: Stripe keeps those for 30 days.
-const mostAway = 29 * clock.Day
+// The source reads a stream again if its changes are older than mostAway, because Stripe keeps events for 30 days.
+const (
+	mostAway    = 29 * clock.Day
+	tooLongAway = 31 * clock.Day
+)
 
 // Resume takes over a Singer state for some streams. The keys of fields are the tap's names of the streams, the values the fields
 // that are requested of the source. Resume returns the states for the source, and messages about streams that can't continue where
@@ -152,13 +155,15 @@ func (s *Singer) takeOver(stream *singerStream, at marks, fields []string) (cont
 		at.Events = given.To
 		if stream.row.PendingField != "" {
 			given.Pending = max(1, given.To-pendingMargin)
+			if known := s.pendingOf(stream); known > 0 {
+				given.Pending = min(given.Pending, known)
+			}
 		}
-	case at.Events < s.now-mostAway:
-		warning = fmt.Sprintf("The tap's state of %s has changes until %s, and Stripe keeps events for 30 days. The stream is read again from the beginning.", stream.name, at.Events)
-		if at.Events == 0 {
-			warning = fmt.Sprintf("The tap's state of %s doesn't say until when changes were read. The stream is read again from the beginning.", stream.name)
-		}
-		at.Events = min(at.Events, s.now-mostAway-clock.Day)
+	case at.Events == 0:
+		warning = fmt.Sprintf("The tap's state of %s doesn't say until when changes were read, so it counts as one of %d days ago.", stream.name, tooLongAway/clock.Day)
+		at.Events = s.now - tooLongAway
+		given.To = at.Events
+	case at.Events < s.now-mostAway: // the source says so, and reads everything again
 		given.To = max(0, at.Events)
 	default:
 		given.To = at.Events
@@ -176,6 +181,17 @@ func (s *Singer) takeOver(stream *singerStream, at marks, fields []string) (cont
 		return nil, "", wrongState("state.bookmarks."+stream.name, err.Error())
 	}
 	return content, warning, nil
+}
+
+// pendingOf returns the creation time of the oldest object that was pending when we last read the stream; zero if there was none.
+func (s *Singer) pendingOf(stream *singerStream) clock.Second {
+	var own struct {
+		Pending clock.Second `json:"pending"`
+	}
+	if json.Unmarshal(s.state.ours[stream.name].State, &own) != nil {
+		return 0
+	}
+	return own.Pending
 }
 
 // lateEvents is how long before the tap's bookmark the events begin that are read, as some become visible late.
