@@ -9,7 +9,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 go -C tools/deploy build -o "$work/" helm.sh/helm/v4/cmd/helm ./manifests
-go run ./cmd/stripe-connector serve --help >"$work/help"
+for command in serve sync; do
+	go run ./cmd/stripe-connector "$command" --help >"$work/$command.help"
+done
 
 for values in "$chart"/ci/*.yaml; do
 	name=$(basename "$values" -values.yaml)
@@ -17,10 +19,12 @@ for values in "$chart"/ci/*.yaml; do
 	"$work/helm" lint --strict --quiet "$chart" --values "$values"
 	"$work/helm" template release "$chart" --values "$values" >"$work/$name.yaml"
 	"$work/manifests" <"$work/$name.yaml"
-	grep -oE '^ +- "?--[a-z-]+' "$work/$name.yaml" | grep -oE -e '--[a-z-]+' | sort -u | while read -r flag; do
-		grep -qE -e "^ +$flag " "$work/help" && continue
-		echo "serve has no flag $flag" >&2
-		exit 1
+	# The arguments of each command, which is the first of them.
+	sed -nE 's/^ +- "?(serve|sync|--[a-z-]+).*/\1/p' "$work/$name.yaml" | while read -r word; do
+		case $word in
+		--*) grep -qE -e "^ +$word " "$work/$command.help" || { echo "$command has no flag $word" >&2; exit 1; } ;;
+		*) command=$word ;;
+		esac
 	done
 done
 
@@ -43,6 +47,14 @@ has openshift 'value: "1449551462"'
 lacks openshift runAsUser
 has openshift 'runAsNonRoot: true'
 lacks bare NetworkPolicy
+has secured 'name: stripe-acme'
+has secured 'timeZone: Europe/Zurich'
+has secured '--select=charges,invoice*'
+has secured --token-file=/etc/stripe-connector/token/token
+has bare --plaintext
+has watched 'kind: PrometheusRule'
+has watched 'grafana_dashboard: "1"'
+has watched '{{ $labels.job }}' # an alert's text, which Helm must not evaluate
 
 # refuses checks that the chart fails with a message, for values that are otherwise good.
 refuses() {
@@ -72,8 +84,16 @@ refuses 'may not hold --insecure' "${tls[@]}" --set 'extraArgs={--insecure}'
 refuses 'may not hold --listen' "${tls[@]}" --set 'extraArgs={--listen=0.0.0.0:1}'
 refuses 'a variable twice' "${tls[@]}" --set env[0].name=A,env[1].name=A
 refuses 'a variable twice' "${tls[@]}" --set tracing.endpoint=http://a --set env[0].name=OTEL_EXPORTER_OTLP_ENDPOINT
+pipeline=(--set pipelines.acme.schedule=@hourly,pipelines.acme.configSecretName=acme,pipelines.acme.destination=jsonl:/data)
+full=(--set pipelineDefaults.image.repository=full,pipelineDefaults.image.tag=v1)
+refuses 'with database drivers' "${tls[@]}" "${pipeline[@]}"
+refuses 'would refuse the pipelines' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --set auth.tokensSecretName=tokens
+refuses 'have no effect' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --set pipelineDefaults.tokenSecretName=token
+refuses 'more than 52 characters' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --set fullnameOverride=stripe-connector-of-the-department-of-statistics
+refuses 'has a password' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --set pipelines.acme.destination=postgres://me:pw@db/x
 refuses 'the chart sets it' "${tls[@]}" --set 'podLabels.app\.kubernetes\.io/name=x'
 for nonsense in replicas=many image.digest=latest tls.secret=x service.port=0 tls.secretName=Not_A_Name resources.limits.memory=lots \
+	pipelines.Acme.schedule=@hourly pipelines.acme.every=1h \
 	resources.limit.memory=1Gi networkPolicy.callers[0].pod=x env[0].Name=x podDisruptionBudget.maxUnavailable=some; do
 	refuses 'values don' "${tls[@]}" --set "$nonsense"
 done

@@ -26,6 +26,7 @@ const shutdownTime = 5 * time.Second
 // call holds the flags of commands that call the service.
 type call struct {
 	target, configPath string
+	plaintext          bool
 	dial               client.Options
 }
 
@@ -33,6 +34,7 @@ func (c *call) addTarget(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.target, "target", "",
 		"`host:port` of a running service; in plaintext on this machine, over TLS elsewhere (default: run it in-process)")
 	flags := cmd.Flags()
+	flags.BoolVar(&c.plaintext, "plaintext", false, "with --target: no TLS, where a service mesh encrypts the connection")
 	flags.StringVar(&c.dial.CAFile, "ca-file", "", "PEM `file` of the authorities that the service's certificate is trusted from")
 	flags.StringVar(&c.dial.CertFile, "cert-file", "", "PEM `file` of a certificate to show to the service, with --key-file")
 	flags.StringVar(&c.dial.KeyFile, "key-file", "", "PEM `file` of that certificate's key")
@@ -58,6 +60,9 @@ func (c *call) with(ctx context.Context, a *app, do func(*client.Client, *struct
 func (c *call) connected(a *app, ctx context.Context, config *structpb.Struct, do func(*client.Client) error) error {
 	if c.target == "" {
 		return a.inProcess(ctx, apiBase(config), do)
+	}
+	if c.plaintext {
+		c.dial.Credentials = insecure.NewCredentials()
 	}
 	service, err := client.Dial(c.target, c.dial)
 	if err != nil {

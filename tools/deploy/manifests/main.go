@@ -1,5 +1,5 @@
 // Command manifests reads Kubernetes manifests from stdin and validates them like the API server: each field must exist in
-// the type of its kind. It also checks that the pods of Deployments are restricted. It fails on unknown kinds.
+// the type of its kind. It also checks that the pods of Deployments and CronJobs are restricted. It fails on unknown kinds.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -27,10 +28,14 @@ func empty(kind metav1.TypeMeta) any {
 	switch kind.APIVersion + " " + kind.Kind {
 	case "v1 Service":
 		return new(corev1.Service)
+	case "v1 ConfigMap":
+		return new(corev1.ConfigMap)
 	case "v1 ServiceAccount":
 		return new(corev1.ServiceAccount)
 	case "apps/v1 Deployment":
 		return new(appsv1.Deployment)
+	case "batch/v1 CronJob":
+		return new(batchv1.CronJob)
 	case "autoscaling/v2 HorizontalPodAutoscaler":
 		return new(autoscalingv2.HorizontalPodAutoscaler)
 	case "networking.k8s.io/v1 NetworkPolicy":
@@ -39,6 +44,8 @@ func empty(kind metav1.TypeMeta) any {
 		return new(policyv1.PodDisruptionBudget)
 	case "monitoring.coreos.com/v1 ServiceMonitor":
 		return new(monitoringv1.ServiceMonitor)
+	case "monitoring.coreos.com/v1 PrometheusRule":
+		return new(monitoringv1.PrometheusRule)
 	}
 	return nil
 }
@@ -84,12 +91,23 @@ func check(in io.Reader) (int, error) {
 		if err := decode(document, object); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", where, err))
 		}
-		if deployment, ok := object.(*appsv1.Deployment); ok {
-			if err := restricted(deployment.Spec.Template.Spec); err != nil {
+		if pod := podOf(object); pod != nil {
+			if err := restricted(*pod); err != nil {
 				wrong = append(wrong, fmt.Errorf("%s: %w", where, err))
 			}
 		}
 	}
+}
+
+// podOf returns the pod that an object makes, or nil.
+func podOf(object any) *corev1.PodSpec {
+	switch object := object.(type) {
+	case *appsv1.Deployment:
+		return &object.Spec.Template.Spec
+	case *batchv1.CronJob:
+		return &object.Spec.JobTemplate.Spec.Template.Spec
+	}
+	return nil
 }
 
 // decode decodes a manifest as strictly as the API server. It fails on unknown fields, and field names are case-sensitive.

@@ -60,3 +60,48 @@ secrets: {{ . }}
 {{- mulf (float64 $number) (index $units $unit) 0.9 | int64 }}
 {{- end }}
 {{- end }}
+
+{{- /* The arguments of a pipeline's sync. */ -}}
+{{- define "stripe-connector.sync" -}}
+{{- $root := index . 0 }}{{ $pipeline := index . 1 }}{{ $defaults := $root.Values.pipelineDefaults -}}
+- sync
+- --config=/etc/stripe-connector/config/config.json
+- {{ printf "--to=%s" $pipeline.destination | quote }}
+- --target=dns:///{{ include "stripe-connector.name" $root }}-headless.{{ $root.Release.Namespace }}.svc:{{ $root.Values.service.port }}
+{{- if $root.Values.tls.secretName }}
+- --ca-file=/etc/stripe-connector/ca/ca.crt
+{{- else }}
+- --plaintext
+{{- end }}
+{{- if $defaults.clientSecretName }}
+- --cert-file=/etc/stripe-connector/client/tls.crt
+- --key-file=/etc/stripe-connector/client/tls.key
+{{- end }}
+{{- if $defaults.tokenSecretName }}
+- --token-file=/etc/stripe-connector/token/token
+{{- end }}
+{{- with $pipeline.select }}
+- {{ printf "--select=%s" (join "," .) | quote }}
+{{- end }}
+{{- with $pipeline.exclude }}
+- {{ printf "--exclude=%s" (join "," .) | quote }}
+{{- end }}
+{{- if $pipeline.reconcile }}
+- --reconcile
+{{- end }}
+{{- end }}
+
+{{- /* The Secrets that a pipeline mounts: a map of folders to names. */ -}}
+{{- define "stripe-connector.syncFolders" -}}
+{{- $root := index . 0 }}{{ $pipeline := index . 1 }}{{ $defaults := $root.Values.pipelineDefaults -}}
+config: {{ $pipeline.configSecretName }}
+{{- with $root.Values.tls.secretName }}
+ca: {{ $defaults.caSecretName | default . }}
+{{- end }}
+{{- with $defaults.clientSecretName }}
+client: {{ . }}
+{{- end }}
+{{- with $defaults.tokenSecretName }}
+token: {{ . }}
+{{- end }}
+{{- end }}

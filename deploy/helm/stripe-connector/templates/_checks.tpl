@@ -51,6 +51,29 @@
 {{- if ne (len $names) (len (uniq $names)) }}
 {{- fail "env names a variable twice, or OTEL_EXPORTER_OTLP_ENDPOINT besides tracing.endpoint." }}
 {{- end }}
+{{- $pipelines := .Values.pipelineDefaults }}
+{{- if .Values.pipelines }}
+{{- if not $pipelines.image.repository }}
+{{- fail "Pipelines need an image with database drivers: set pipelineDefaults.image.repository (make image PROGRAM=stripe-connector)." }}
+{{- end }}
+{{- if and (not $pipelines.image.tag) (not $pipelines.image.digest) (eq .Chart.AppVersion "dev") }}
+{{- fail "This chart was not released with an image of its own: set pipelineDefaults.image.tag or pipelineDefaults.image.digest." }}
+{{- end }}
+{{- if and $authenticated (not $pipelines.tokenSecretName) (not $pipelines.clientSecretName) }}
+{{- fail "The service would refuse the pipelines: set pipelineDefaults.tokenSecretName or pipelineDefaults.clientSecretName." }}
+{{- end }}
+{{- if and (not $authenticated) (or $pipelines.tokenSecretName $pipelines.clientSecretName) }}
+{{- fail "pipelineDefaults.tokenSecretName and clientSecretName have no effect: set auth.tokensSecretName or tls.clientCASecretName." }}
+{{- end }}
+{{- end }}
+{{- range $name, $pipeline := .Values.pipelines }}
+{{- if gt (len (printf "%s-%s" (include "stripe-connector.name" $) $name)) 52 }}
+{{- fail (printf "The CronJob of pipeline %s would have a name of more than 52 characters: shorten the pipeline's name or set fullnameOverride." $name) }}
+{{- end }}
+{{- if regexMatch "^postgres(ql)?://[^/]*:[^/]*@" $pipeline.destination }}
+{{- fail (printf "The destination of pipeline %s has a password, which anyone who may read CronJobs can see: set PGPASSWORD in its env." $name) }}
+{{- end }}
+{{- end }}
 {{- range $name, $_ := .Values.podLabels }}
 {{- if hasPrefix "app.kubernetes.io/" $name }}
 {{- fail (printf "podLabels may not hold %s: the chart sets it." $name) }}
