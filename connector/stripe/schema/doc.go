@@ -7,11 +7,11 @@
 // one property per line, so the changes made by a new document can be reviewed. A schema that is the same in two editions is
 // stored once:
 //
-//	go generate ./connector/stripe/schema          writes objects/*/*.json and relations/*/*.txt
+//	go generate ./connector/stripe/schema          writes objects/*/*.json, relations/*/*.txt and schemas.json.zst
 //	go test ./connector/stripe/schema/...          checks them against the document and Stripe's own examples
 //	go test -bench . ./connector/stripe/schema     measures the cost of reading them
 //
-// Only the output, about a megabyte, is embedded here. The documents are used only by the generator and the
+// Only the output is embedded here, compressed, in schemas.json.zst. The documents are used only by the generator and the
 // tests. Nothing is decoded until it is looked up.
 //
 // # What a schema promises

@@ -53,17 +53,14 @@ func Versions() []string {
 	return all
 }
 
-// Lookup returns the schema of an object type, and reports whether it exists. It parses the embedded text on each call, and is
+// Lookup returns the schema of an object type, and reports whether it exists. It parses the text on each call, and is
 // safe for concurrent use.
 func (e Edition) Lookup(object string) (Schema, bool) {
 	folder, ok := e.folders()[object]
 	if !ok {
 		return Schema{}, false
 	}
-	text, err := files.ReadFile("objects/" + folder + "/" + object + ".json")
-	if err != nil {
-		return Schema{}, false
-	}
+	text := files()["objects/"+folder+"/"+object+".json"]
 	return Schema{Object: object, JSON: minify(text), Relations: relations(folder, object)}, true
 }
 
@@ -80,12 +77,8 @@ func (e Edition) Objects() []string {
 // folders returns the folder with the schema of each object type, according to the edition's index. Types whose schemas are the
 // same in several editions are in the folder of the oldest.
 func (e Edition) folders() map[string]string {
-	text, err := files.ReadFile("objects/" + e.Version + "/index.txt")
-	if err != nil {
-		return nil
-	}
 	folders := map[string]string{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(files()["objects/"+e.Version+"/index.txt"]) {
 		object, folder, _ := strings.Cut(strings.TrimSpace(line), " ")
 		folders[object] = folder
 	}

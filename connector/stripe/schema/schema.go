@@ -1,15 +1,37 @@
 package schema
 
 import (
-	"embed"
+	_ "embed"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zstd" // linked in anyway, for gRPC; a tenth of the size of the text
 )
 
 //go:generate go run ./internal/generate
 
-//go:embed objects relations
-var files embed.FS
+//go:embed schemas.json.zst
+var packed []byte
+
+// files returns the generated files by path: "objects/2023-10-16/charge.json". They are decompressed on first use.
+var files = sync.OnceValue(func() map[string]string {
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		panic(fmt.Sprintf("schema: %v", err))
+	}
+	defer decoder.Close()
+	text, err := decoder.DecodeAll(packed, nil)
+	if err != nil {
+		panic(fmt.Sprintf("schema: schemas.json.zst is damaged: %v", err)) // generated, and tested
+	}
+	var files map[string]string
+	if err := json.Unmarshal(text, &files); err != nil {
+		panic(fmt.Sprintf("schema: schemas.json.zst is damaged: %v", err))
+	}
+	return files
+})
 
 // Schema describes one Stripe object type.
 type Schema struct {
@@ -37,10 +59,10 @@ type Relation struct {
 
 // minify removes line breaks and the tabs that follow them. The generator writes no other white space outside strings, and its
 // strings contain neither.
-func minify(text []byte) json.RawMessage {
+func minify(text string) json.RawMessage {
 	out := make(json.RawMessage, 0, len(text))
-	for _, c := range text {
-		if c != '\n' && c != '\t' {
+	for i := range len(text) {
+		if c := text[i]; c != '\n' && c != '\t' {
 			out = append(out, c)
 		}
 	}
@@ -49,12 +71,8 @@ func minify(text []byte) json.RawMessage {
 
 // relations parses lines of a field and its object types. An object type without relations has no file.
 func relations(folder, object string) []Relation {
-	text, err := files.ReadFile("relations/" + folder + "/" + object + ".txt")
-	if err != nil {
-		return nil
-	}
 	var relations []Relation
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(files()["relations/"+folder+"/"+object+".txt"]) {
 		words := strings.Fields(line)
 		relations = append(relations, Relation{Field: words[0], Objects: words[1:]})
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The output folders, which package schema embeds. Each has a folder for each version.
+// The output folders. Each has a folder for each version.
 const (
 	objectsFolder   = "objects"
 	relationsFolder = "relations"

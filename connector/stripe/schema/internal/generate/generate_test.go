@@ -40,6 +40,13 @@ func TestCommittedOutputIsCurrent(t *testing.T) {
 			t.Errorf("%s is not what the generator writes: run go generate ./connector/stripe/schema", path)
 		}
 	}
+	content, err := archived(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if committed, err := readArchive(filepath.Join(packageFolder, archiveFile)); err != nil || !bytes.Equal(committed, content) {
+		t.Errorf("%s is not what the generator writes: run go generate ./connector/stripe/schema: %v", archiveFile, err)
+	}
 	for _, folder := range []string{objectsFolder, relationsFolder} {
 		committed, err := filepath.Glob(filepath.Join(packageFolder, folder, "*", "*"))
 		if err != nil || len(committed) == 0 {

@@ -38,7 +38,7 @@ func run(dir string) error {
 	return replace(dir, files)
 }
 
-// replace rewrites the output folders, so that files of removed objects do not remain.
+// replace rewrites the output folders and the archive, so that files of removed objects do not remain.
 func replace(dir string, files map[string][]byte) error {
 	for _, folder := range []string{objectsFolder, relationsFolder} {
 		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
@@ -53,5 +53,5 @@ func replace(dir string, files map[string][]byte) error {
 			return err
 		}
 	}
-	return nil
+	return writeArchive(filepath.Join(dir, archiveFile), files)
 }
