@@ -20,7 +20,7 @@ type iterator interface {
 	Err() error
 }
 
-func afternoon(ctx context.Context, c chore) (measurement, error) {
+func afternoon(ctx context.Context, c readJob) (measurement, error) {
 	backend := stripego.GetBackendWithConfig(stripego.APIBackend, &stripego.BackendConfig{URL: stripego.String(c.APIBase)})
 	api := client.New(c.Key, &stripego.Backends{API: backend, Connect: backend, Uploads: backend})
 	records, bytes := 0, 0

@@ -81,7 +81,7 @@ func TestTogether(t *testing.T) {
 		answered(500, 200, "early", time.Second, 10*time.Second),
 		answered(500, 200, "late", time.Second, 10*time.Second),
 	)
-	shares, refused, span := together(log, []string{"early", "late"})
+	shares, refused, span := concurrentShares(log, []string{"early", "late"})
 	if span < 7*time.Second || span > 8*time.Second {
 		t.Errorf("both read for %s", span)
 	}

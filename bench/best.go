@@ -27,25 +27,25 @@ func newBestReader(stripe *stripetest.Stripe, now int64) *bestReader {
 	return &bestReader{stripe: stripe, from: until, until: until, seen: map[string]bool{}, read: map[string]int64{}}
 }
 
-// leastTail is the minimum number of seconds of settled events to list at a time. Events have settled when their
+// minTail is the minimum number of seconds of settled events to list at a time. Events have settled when their
 // overlap has passed.
-const leastTail = int64(busyOverlap/time.Second) / 10
+const minTail = int64(busyOverlap/time.Second) / 10
 
 // sweep lists the new events, and lists settled events for the last time.
 func (r *bestReader) sweep(ctx context.Context, now int64) error {
 	until, passed := now-int64(busySettling/time.Second), now-int64(busyOverlap/time.Second)
 	sweep := &bestSweep{bestReader: r, now: now, newest: map[string]*bestChange{}}
 	if r.until <= passed {
-		if err := sweep.look(ctx, r.from, until); err != nil {
+		if err := sweep.list(ctx, r.from, until); err != nil {
 			return err
 		}
 		r.from = passed
 	} else {
-		if err := sweep.look(ctx, r.until, until); err != nil {
+		if err := sweep.list(ctx, r.until, until); err != nil {
 			return err
 		}
-		if tail := min(passed, r.until); tail-r.from >= leastTail {
-			if err := sweep.look(ctx, r.from, tail); err != nil {
+		if tail := min(passed, r.until); tail-r.from >= minTail {
+			if err := sweep.list(ctx, r.from, tail); err != nil {
 				return err
 			}
 			r.from = tail
@@ -85,8 +85,8 @@ type bestEvent struct {
 	} `json:"data"`
 }
 
-// look lists the events in a period.
-func (s *bestSweep) look(ctx context.Context, from, until int64) error {
+// list lists the events in a period.
+func (s *bestSweep) list(ctx context.Context, from, until int64) error {
 	after := ""
 	for {
 		s.events++
@@ -102,7 +102,7 @@ func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 			return fmt.Errorf("the best reader got %d: %w", recorder.Code, err)
 		}
 		for i := range page.Data {
-			s.take(&page.Data[i])
+			s.record(&page.Data[i])
 		}
 		if !page.HasMore {
 			return nil
@@ -111,8 +111,8 @@ func (s *bestSweep) look(ctx context.Context, from, until int64) error {
 	}
 }
 
-// take records an event, unless it is known or the object was re-read since.
-func (s *bestSweep) take(e *bestEvent) {
+// record records an event, unless it is known or the object was re-read since.
+func (s *bestSweep) record(e *bestEvent) {
 	id := e.Data.Object.ID
 	if s.seen[e.ID] || e.Created < s.read[id] {
 		return

@@ -56,11 +56,11 @@ func busy(ctx context.Context, b *bench) (section, error) {
 				if old > 0 {
 					name += ", events of another version"
 				}
-				each := ratio(float64(got.took.all()), float64(got.least.all()))
+				each := ratio(float64(got.made.all()), float64(got.minimum.all()))
 				worst = max(worst, each)
 				per1000 := func(n int64) string { return fmt.Sprintf("%.1f", 1000*float64(n)/float64(got.changes)) }
-				t.add(name, fmt.Sprint(perSecond), fmt.Sprint(got.changes), per1000(got.took.all()), per1000(got.least.all()),
-					per1000(got.took.events), per1000(got.least.events), per1000(got.took.objects), per1000(got.least.objects), times(each))
+				t.add(name, fmt.Sprint(perSecond), fmt.Sprint(got.changes), per1000(got.made.all()), per1000(got.minimum.all()),
+					per1000(got.made.events), per1000(got.minimum.events), per1000(got.made.objects), per1000(got.minimum.objects), times(each))
 			}
 		}
 	}
@@ -78,8 +78,8 @@ func busy(ctx context.Context, b *bench) (section, error) {
 // busyCount has the number of changes to an account, and the numbers of requests that the source made and that were
 // necessary.
 type busyCount struct {
-	changes     int
-	took, least requestsOf
+	changes       int
+	made, minimum requestsOf
 }
 
 // requestsOf counts requests for events and requests for objects.

@@ -41,10 +41,10 @@ func changes(ctx context.Context, _ *bench) (section, error) {
 		if err != nil {
 			return section{}, fmt.Errorf("%s: %w", c.name, err)
 		}
-		least := c.expected((c.changes+99)/100, objects)
-		each := ratio(float64(took), float64(least))
+		minimum := c.expected((c.changes+99)/100, objects)
+		each := ratio(float64(took), float64(minimum))
 		worst = max(worst, each)
-		t.add(c.name, fmt.Sprint(took), fmt.Sprint(least), times(each))
+		t.add(c.name, fmt.Sprint(took), fmt.Sprint(minimum), times(each))
 	}
 	return section{
 		setting: "The account's API version is " + newest + ". Everything is read once. Then one object changes in each second of the clock that the simulated Stripe and the source share, taken from each list in turn. Then everything is read incrementally.",

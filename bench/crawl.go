@@ -21,8 +21,8 @@ type crawl struct {
 // listed is the content of a list, or of a child list of all parents. least is the minimum number of requests to read
 // it once the parents' objects are known.
 type listed struct {
-	objects []object
-	least   int
+	objects     []object
+	minRequests int
 }
 
 type object map[string]json.RawMessage
@@ -59,27 +59,27 @@ func (c *crawl) path(stream string) string {
 // minimum returns the minimum number of requests to read one stream: those of its own list and of its ancestors'.
 func (c *crawl) minimum(ctx context.Context, stream string) (int, error) {
 	lists := map[string]int{}
-	err := c.need(ctx, stream, lists)
+	err := c.addLists(ctx, stream, lists)
 	return total(lists), err
 }
 
-// need adds the lists from which a stream is read, with the minimum number of requests for each.
-func (c *crawl) need(ctx context.Context, stream string, lists map[string]int) error {
+// addLists adds the lists from which a stream is read, with the minimum number of requests for each.
+func (c *crawl) addLists(ctx context.Context, stream string, lists map[string]int) error {
 	found, err := c.stream(ctx, stream)
 	if err != nil {
 		return err
 	}
-	lists[c.path(stream)] = found.least
+	lists[c.path(stream)] = found.minRequests
 	child, ok := c.children[stream]
 	if !ok {
 		return nil
 	}
 	if child.across != "" {
-		if err := c.need(ctx, child.across, lists); err != nil {
+		if err := c.addLists(ctx, child.across, lists); err != nil {
 			return err
 		}
 	}
-	return c.need(ctx, child.parent, lists)
+	return c.addLists(ctx, child.parent, lists)
 }
 
 func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
@@ -110,7 +110,7 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 	result := &listed{}
 	for _, parent := range parents.objects {
 		for _, id := range across {
-			if err := c.below(ctx, child, parent, id, result); err != nil {
+			if err := c.addChildren(ctx, child, parent, id, result); err != nil {
 				return nil, err
 			}
 		}
@@ -118,9 +118,9 @@ func (c *crawl) read(ctx context.Context, stream string) (*listed, error) {
 	return result, nil
 }
 
-// below adds the children of one parent. Embedded children cost nothing. A parent that embeds none costs at least one
+// addChildren adds the children of one parent. Embedded children cost nothing. A parent that embeds none costs at least one
 // request.
-func (c *crawl) below(ctx context.Context, child childList, parent object, across string, result *listed) error {
+func (c *crawl) addChildren(ctx context.Context, child childList, parent object, across string, result *listed) error {
 	if value, ok := parent[child.needs]; child.needs != "" && (!ok || string(value) == "null" || string(value) == "false") {
 		return nil
 	}
@@ -146,11 +146,11 @@ func (c *crawl) below(ctx context.Context, child childList, parent object, acros
 	case err != nil:
 		return err
 	case known:
-		result.least += pagesAfter(len(objects), len(first.Data))
+		result.minRequests += pagesAfter(len(objects), len(first.Data))
 	case unpaged:
-		result.least++
+		result.minRequests++
 	default:
-		result.least += minPages(len(objects))
+		result.minRequests += minPages(len(objects))
 	}
 	result.objects = append(result.objects, objects...)
 	return nil

@@ -19,9 +19,9 @@ func streamOf(path string) string { return strings.TrimPrefix(path, "/v1/") }
 // dataset is the number of objects in each of some lists. All other lists of the simulated Stripe have a few objects.
 type dataset map[string]int
 
-// evenly returns a dataset with the same number of objects in each of the five lists, which then take the same time
+// evenData returns a dataset with the same number of objects in each of the five lists, which then take the same time
 // under the limits.
-func evenly(each int) dataset {
+func evenData(each int) dataset {
 	d := dataset{}
 	for _, path := range mainLists() {
 		d[path] = each
@@ -29,14 +29,14 @@ func evenly(each int) dataset {
 	return d
 }
 
-// typically returns the dataset of an account with mostly charges.
-func typically(n int) dataset {
-	d := evenly(n / 10)
+// typicalData returns the dataset of an account with mostly charges.
+func typicalData(n int) dataset {
+	d := evenData(n / 10)
 	d["/v1/charges"] = n - 4*(n/10)
 	return d
 }
 
-func onlyCharges(n int) dataset { return dataset{"/v1/charges": n} }
+func chargeData(n int) dataset { return dataset{"/v1/charges": n} }
 
 func (d dataset) paths() []string { return slices.Sorted(maps.Keys(d)) }
 

@@ -26,15 +26,15 @@ func distant(ctx context.Context, to string, roundTrip time.Duration) (address s
 				_ = near.Close()
 				continue
 			}
-			go late(far, near, roundTrip/2)
-			go late(near, far, roundTrip/2)
+			go copyDelayed(far, near, roundTrip/2)
+			go copyDelayed(near, far, roundTrip/2)
 		}
 	}()
 	return listener.Addr().String(), func() { _ = listener.Close() }, nil
 }
 
-// late copies from one connection to the other and delays each piece. Many pieces can be in flight.
-func late(to, from net.Conn, delay time.Duration) {
+// copyDelayed copies from one connection to the other and delays each piece. Many pieces can be in flight.
+func copyDelayed(to, from net.Conn, delay time.Duration) {
 	type piece struct {
 		due     time.Time
 		content []byte

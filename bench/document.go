@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-const preface = `# Benchmarks
+const introduction = `# Benchmarks
 
 Written by ` + "`%s`" + `; do not edit. Each section names the command that reproduces it.
 
@@ -33,7 +33,7 @@ func document(s settings, sections []section) string {
 		flags = " --quick"
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, preface, "go run ./bench"+flags+" --markdown "+s.markdown)
+	fmt.Fprintf(&text, introduction, "go run ./bench"+flags+" --markdown "+s.markdown)
 	verdicts := table{head: []string{"scenario", "target", "reached", "to reach", ""}}
 	for _, found := range sections {
 		for _, t := range found.targets {

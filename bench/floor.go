@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// chore is the task of the floor or the afternoon solution.
-type chore struct {
+// readJob is the task of the floor or the afternoon solution.
+type readJob struct {
 	APIBase string
 	Key     string
 	// Pages are the paths and queries of the pages to request, for the floor. SideBySide is the number of concurrent
@@ -27,12 +27,12 @@ type chore struct {
 	AtMost time.Duration
 }
 
-func (c chore) expired(began time.Time) bool { return c.AtMost > 0 && time.Since(began) >= c.AtMost }
+func (c readJob) expired(began time.Time) bool { return c.AtMost > 0 && time.Since(began) >= c.AtMost }
 
 // newFloorWorker returns a reader that requests pages and discards them.
 func newFloorWorker() worker { return worker{"read": handler(discard)} }
 
-func discard(ctx context.Context, c chore) (measurement, error) {
+func discard(ctx context.Context, c readJob) (measurement, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: c.SideBySide}
 	defer transport.CloseIdleConnections()
 	httpClient := &http.Client{Transport: transport}

@@ -9,8 +9,8 @@ import (
 // roundTrip is the response time of the simulated Stripe in scenarios with latency.
 const roundTrip = 100 * time.Millisecond
 
-// terms describe a Read under Stripe's limits.
-type terms struct {
+// limitedRun describes a Read under Stripe's limits.
+type limitedRun struct {
 	data        func(each int) dataset
 	full, quick int // number of objects in each list
 	density     string
@@ -20,24 +20,24 @@ type terms struct {
 }
 
 var (
-	fiveEndpoints = terms{data: evenly, full: 40_000, quick: 8_000, targets: func(o outcome) []target {
+	fiveEndpoints = limitedRun{data: evenData, full: 40_000, quick: 8_000, targets: func(o outcome) []target {
 		return []target{
 			atLeast("share of the allowed request rate sustained, five endpoints", o.share, 0.92, percent),
 			atMost("share of requests answered 429", o.refused, 0.02, percent),
 			atMost("requests, against the minimum number of pages", o.overhead, 1.08, times),
 		}
 	}}
-	oneEndpoint = terms{data: onlyCharges, full: 30_000, quick: 7_500, targets: func(o outcome) []target {
+	oneEndpoint = limitedRun{data: chargeData, full: 30_000, quick: 7_500, targets: func(o outcome) []target {
 		return []target{atLeast("share of its own limit sustained, a single endpoint", o.share, 0.92, percent)}
 	}}
-	bursts = terms{data: evenly, full: 20_000, quick: 5_000, density: "bursty", targets: func(o outcome) []target {
+	bursts = limitedRun{data: evenData, full: 20_000, quick: 5_000, density: "bursty", targets: func(o outcome) []target {
 		return []target{
 			atLeast("share of the allowed request rate sustained, bursty", o.share, 0.92, percent),
 			atMost("share of requests answered 429, bursty", o.refused, 0.02, percent),
 			atMost("requests, against the minimum number of pages, bursty", o.overhead, 1.08, times),
 		}
 	}}
-	oneSecond = terms{data: evenly, full: 6_000, quick: 2_500, density: "second", chained: true, targets: func(o outcome) []target {
+	oneSecond = limitedRun{data: evenData, full: 6_000, quick: 2_500, density: "second", chained: true, targets: func(o outcome) []target {
 		return []target{atMost("requests, against the minimum number of pages, one second", o.overhead, 1.08, times)}
 	}}
 )
@@ -76,7 +76,7 @@ func judge(log []request, minimum map[string]int, wall time.Duration) outcome {
 }
 
 // limited returns a scenario that reads under Stripe's limits.
-func limited(t terms) func(context.Context, *bench) (section, error) {
+func limited(t limitedRun) func(context.Context, *bench) (section, error) {
 	return func(ctx context.Context, b *bench) (section, error) {
 		each := b.size(t.full, t.quick)
 		data := t.data(each)
@@ -85,7 +85,7 @@ func limited(t terms) func(context.Context, *bench) (section, error) {
 			return section{}, err
 		}
 		defer stripe.stop()
-		got, err := b.readWith(ctx, order{APIBase: stripe.url, Key: liveKey, Streams: data.streams()}, "")
+		got, err := b.readWith(ctx, readOrder{APIBase: stripe.url, Key: liveKey, Streams: data.streams()}, "")
 		if err != nil {
 			return section{}, err
 		}
@@ -108,7 +108,7 @@ func lists(n int) string {
 	return fmt.Sprintf("%d lists of the same length", n)
 }
 
-func (t terms) section(data dataset, got delivery, o outcome) section {
+func (t limitedRun) section(data dataset, got delivery, o outcome) section {
 	result := table{head: []string{"", "ours"}}
 	result.add("records per second", whole(got.rate()))
 	result.add("time", seconds(o.wall.Seconds()))

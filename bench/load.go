@@ -16,9 +16,9 @@ const (
 	slowBytes = 100 << 20
 )
 
-// shipment says what a client loads, and where to.
-type shipment struct {
-	order
+// loadJob says what a client loads, and where to.
+type loadJob struct {
+	readOrder
 	Destination string
 	SlowDisk    bool
 }
@@ -27,7 +27,7 @@ type shipment struct {
 func newLoadWorker() worker { return worker{"load": handler(load)} }
 
 // load syncs into a destination and returns the number of rows stored.
-func load(ctx context.Context, s shipment) (got delivery, err error) {
+func load(ctx context.Context, s loadJob) (got delivery, err error) {
 	service, err := client.Dial(s.Target, client.Options{})
 	if err != nil {
 		return delivery{}, err

@@ -12,8 +12,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
 )
 
-// farAway is the round-trip time to a distant database.
-const farAway = 50 * time.Millisecond
+// distantRoundTrip is the round-trip time to a distant database.
+const distantRoundTrip = 50 * time.Millisecond
 
 // warehouse is a destination to load into.
 type warehouse struct {
@@ -49,7 +49,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 			"allow from one second after the first request, when the windows are known, to the last one. Processor time is that of the client per "+
 			"record, as a ratio to a client that stores nothing. The slow disk takes %d ms for each commit and writes %d MiB/s; the round trip to the "+
 			"distant database takes %d ms.",
-			total(data), lists(len(data)), slowSync.Milliseconds(), slowBytes>>20, farAway.Milliseconds()),
+			total(data), lists(len(data)), slowSync.Milliseconds(), slowBytes>>20, distantRoundTrip.Milliseconds()),
 		remarks: []string{"The simulated Stripe, the service, the client and the database share this computer. If they keep it busy, a share below " +
 			"that of reading alone is due to a lack of processors, not to commits that delay reading."},
 	}
@@ -60,7 +60,7 @@ func loading(ctx context.Context, b *bench) (section, error) {
 		if err != nil {
 			return section{}, fmt.Errorf("%s: %w", w.name, err)
 		}
-		share, perSecond := pace(log, len(data))
+		share, perSecond := shareUsed(log, len(data))
 		if w.destination == "" {
 			alone, most = got, share
 		}
@@ -85,11 +85,11 @@ func (b *bench) loadInto(ctx context.Context, stripe *simulated, w warehouse, da
 		return delivery{}, nil, err
 	}
 	defer ours.stop()
-	o := order{Target: ours.address, APIBase: stripe.url, Key: liveKey, Streams: data.streams()}
+	o := readOrder{Target: ours.address, APIBase: stripe.url, Key: liveKey, Streams: data.streams()}
 	if w.destination == "" {
 		err = b.once(ctx, "read", "read", o, &got)
 	} else {
-		err = b.once(ctx, "load", "load", shipment{o, w.destination, w.slowDisk}, &got)
+		err = b.once(ctx, "load", "load", loadJob{o, w.destination, w.slowDisk}, &got)
 	}
 	if err == nil {
 		err = got.complete(data)
@@ -119,7 +119,7 @@ func warehousesIn(ctx context.Context, folder string) (all []warehouse, stop fun
 		return nil, nil, err
 	}
 	server := strings.TrimSuffix(strings.TrimPrefix(address, "postgres://tester@"), "/postgres")
-	proxy, hangUp, err := distant(ctx, server, farAway)
+	proxy, hangUp, err := distant(ctx, server, distantRoundTrip)
 	if err != nil {
 		end()
 		return nil, nil, err
@@ -133,9 +133,9 @@ func warehousesIn(ctx context.Context, folder string) (all []warehouse, stop fun
 // rampUp is how long it takes to determine the windows that are read concurrently.
 const rampUp = time.Second
 
-// pace returns the share of the limits of some endpoints that was used from the end of the ramp-up to the last
+// shareUsed returns the share of the limits of some endpoints that was used from the end of the ramp-up to the last
 // request, and the number of requests in each second.
-func pace(log []request, endpoints int) (share float64, perSecond []string) {
+func shareUsed(log []request, endpoints int) (share float64, perSecond []string) {
 	good, last := 0, time.Duration(0)
 	var counts []int
 	for _, r := range log {

@@ -19,7 +19,7 @@ type settings struct {
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == childArgument {
-		os.Exit(beChild(os.Args[2], os.Stdin, os.Stdout))
+		os.Exit(runChild(os.Args[2], os.Stdin, os.Stdout))
 	}
 	var s settings
 	flag.BoolVar(&s.quick, "quick", false, "read less and measure once")

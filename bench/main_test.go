@@ -9,7 +9,7 @@ import (
 // TestMain runs the tests or, in a child process, the child's commands.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childArgument {
-		os.Exit(beChild(os.Args[2], os.Stdin, os.Stdout))
+		os.Exit(runChild(os.Args[2], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }
@@ -26,7 +26,7 @@ func testBench(t *testing.T) *bench {
 // TestReaders reads a few hundred objects with each reader.
 func TestReaders(t *testing.T) {
 	b := testBench(t)
-	c, err := b.contestOn(t.Context(), evenly(250), world{})
+	c, err := b.newContest(t.Context(), evenData(250), world{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,19 +72,19 @@ func TestRequestsOfLists(t *testing.T) {
 		"invoice_line_items":            2 + 120,
 		"customer_balance_transactions": 2 + 101,
 	} {
-		least, err := c.minimum(t.Context(), stream)
+		minimum, err := c.minimum(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if least != want {
-			t.Errorf("%s takes at least %d requests, the crawl says %d", stream, want, least)
+		if minimum != want {
+			t.Errorf("%s takes at least %d requests, the crawl says %d", stream, want, minimum)
 		}
 		took, skipped, err := count(t.Context(), stripe, ours, []string{stream})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took < least || skipped {
-			t.Errorf("%s took %d requests and needs %d; skipped: %t", stream, took, least, skipped)
+		if took < minimum || skipped {
+			t.Errorf("%s took %d requests and needs %d; skipped: %t", stream, took, minimum, skipped)
 		}
 	}
 }

@@ -24,9 +24,9 @@ func modes() map[string]func() worker {
 	}
 }
 
-// beChild executes the commands from in, one after another, until in ends. It returns the exit code. The process must
+// runChild executes the commands from in, one after another, until in ends. It returns the exit code. The process must
 // then exit, even if work is still in progress.
-func beChild(mode string, in io.Reader, out io.Writer) int {
+func runChild(mode string, in io.Reader, out io.Writer) int {
 	newWorker, ok := modes()[mode]
 	if !ok {
 		return 2
@@ -40,7 +40,7 @@ func beChild(mode string, in io.Reader, out io.Writer) int {
 		w := newWorker()
 		w["usage"] = func(context.Context, json.RawMessage) (any, error) { return usageNow() }
 		for c := range queue {
-			if answers.Encode(w.carryOut(ctx, c)) != nil {
+			if answers.Encode(w.execute(ctx, c)) != nil {
 				cancel()
 			}
 		}
@@ -55,7 +55,7 @@ func beChild(mode string, in io.Reader, out io.Writer) int {
 	return 1
 }
 
-func (w worker) carryOut(ctx context.Context, c call) answer {
+func (w worker) execute(ctx context.Context, c call) answer {
 	command, ok := w[c.Command]
 	if !ok {
 		return answer{Error: fmt.Sprintf("no command %q", c.Command)}

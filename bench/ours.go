@@ -29,7 +29,7 @@ func (b *bench) serve(ctx context.Context, apiBase string) (*service, error) {
 
 // read reads with a client in another process. It returns what the client received, with the processor time and
 // memory of the service. If name is not empty and profiles were requested, read writes a profile of the service.
-func (s *service) read(ctx context.Context, o order, name string) (delivery, error) {
+func (s *service) read(ctx context.Context, o readOrder, name string) (delivery, error) {
 	o.Target = s.address
 	profiling := s.bench.profile != "" && name != ""
 	if profiling {
@@ -58,7 +58,7 @@ func (s *service) read(ctx context.Context, o order, name string) (delivery, err
 }
 
 // readWith starts a service for a single Read.
-func (b *bench) readWith(ctx context.Context, o order, name string) (delivery, error) {
+func (b *bench) readWith(ctx context.Context, o readOrder, name string) (delivery, error) {
 	s, err := b.serve(ctx, o.APIBase)
 	if err != nil {
 		return delivery{}, err

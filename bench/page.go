@@ -34,12 +34,12 @@ type cutter struct {
 
 // cut cuts a copy of the page, since rawjson overwrites its input.
 func (c *cutter) cut(page []byte) (int, error) {
-	err := c.CutList(&c.list, c.led(page))
+	err := c.CutList(&c.list, c.withHeadroom(page))
 	return len(c.list.Objects), err
 }
 
-// led copies a page, with the lead bytes that the cutter requires.
-func (c *cutter) led(page []byte) []byte {
+// withHeadroom copies a page, with the lead bytes that the cutter requires.
+func (c *cutter) withHeadroom(page []byte) []byte {
 	c.body.Reset()
 	c.body.Grow(rawjson.Headroom + len(page) + bytes.MinRead)
 	c.body.Write(make([]byte, rawjson.Headroom))
@@ -101,7 +101,7 @@ func selectWithMaps(objects []rawjson.Object, paths []string) error {
 		}
 		chosen := map[string]any{}
 		for _, path := range paths {
-			choose(chosen, all, strings.Split(path, "."))
+			copyField(chosen, all, strings.Split(path, "."))
 		}
 		if _, err := json.Marshal(chosen); err != nil {
 			return err
@@ -110,7 +110,7 @@ func selectWithMaps(objects []rawjson.Object, paths []string) error {
 	return nil
 }
 
-func choose(into, from map[string]any, path []string) {
+func copyField(into, from map[string]any, path []string) {
 	value, ok := from[path[0]]
 	if !ok {
 		return
@@ -125,7 +125,7 @@ func choose(into, from map[string]any, path []string) {
 		next = map[string]any{}
 		into[path[0]] = next
 	}
-	choose(next, inner, path[1:])
+	copyField(next, inner, path[1:])
 }
 
 // effort is the mean cost of one run.
@@ -168,7 +168,7 @@ func measurePage(_ context.Context, each time.Duration) (pageEfforts, error) {
 	result := pageEfforts{Bytes: len(hundred)}
 	var ours, small cutter
 	var list rawjson.List
-	if err := ours.CutList(&list, ours.led(hundred)); err != nil {
+	if err := ours.CutList(&list, ours.withHeadroom(hundred)); err != nil {
 		return result, err
 	}
 	fields := selector{selection: rawjson.Select(someFields()...)}

@@ -36,7 +36,7 @@ func BenchmarkCompact(b *testing.B) {
 		b.SetBytes(int64(len(page)))
 		var c cutter
 		for b.Loop() {
-			if _, err := c.Compact(c.led(page)); err != nil {
+			if _, err := c.Compact(c.withHeadroom(page)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -109,7 +109,7 @@ func TestSameWork(t *testing.T) {
 		}
 		chosen := map[string]any{}
 		for _, path := range someFields() {
-			choose(chosen, whole, strings.Split(path, "."))
+			copyField(chosen, whole, strings.Split(path, "."))
 		}
 		if a, b := encoded(t, selected), encoded(t, chosen); !slices.Equal(a, b) {
 			t.Errorf("selected\n%s\nand with maps\n%s", a, b)

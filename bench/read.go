@@ -11,8 +11,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// order says what a client reads.
-type order struct {
+// readOrder says what a client reads.
+type readOrder struct {
 	Target  string
 	APIBase string // empty in the wire scenario, whose source needs no configuration
 	Key     string
@@ -31,7 +31,7 @@ type delivery struct {
 // newReadWorker returns a client that counts and discards records.
 func newReadWorker() worker { return worker{"read": handler(drain)} }
 
-func drain(ctx context.Context, o order) (delivery, error) {
+func drain(ctx context.Context, o readOrder) (delivery, error) {
 	service, err := client.Dial(o.Target, client.Options{})
 	if err != nil {
 		return delivery{}, err
@@ -75,7 +75,7 @@ func drain(ctx context.Context, o order) (delivery, error) {
 // unlimited is the highest rate that the service accepts. It exceeds the rate of every reader here.
 const unlimited = 10_000
 
-func (o order) request(ctx context.Context, service *client.Client) (*connectorv1.ReadRequest, error) {
+func (o readOrder) request(ctx context.Context, service *client.Client) (*connectorv1.ReadRequest, error) {
 	request := &connectorv1.ReadRequest{}
 	for _, name := range o.Streams {
 		request.Streams = append(request.Streams, &connectorv1.ConfiguredStream{Stream: name})

@@ -15,7 +15,7 @@ const settling = 2 * time.Second
 
 // replicas reads one account with two services at the same time, neither of which knows of the other.
 func replicas(ctx context.Context, b *bench) (section, error) {
-	data := evenly(b.size(16_000, 6_000))
+	data := evenData(b.size(16_000, 6_000))
 	stripe, err := b.simulateData(ctx, data, world{Latency: roundTrip, Limits: true})
 	if err != nil {
 		return section{}, err
@@ -25,7 +25,7 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 	both, bothCtx := errgroup.WithContext(ctx)
 	for _, key := range keys {
 		both.Go(func() error {
-			got, err := b.readWith(bothCtx, order{APIBase: stripe.url, Key: key, Streams: data.streams()}, "")
+			got, err := b.readWith(bothCtx, readOrder{APIBase: stripe.url, Key: key, Streams: data.streams()}, "")
 			if err != nil {
 				return err
 			}
@@ -39,12 +39,12 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 	if err != nil {
 		return section{}, err
 	}
-	shares, refused, span := together(log, keys)
+	shares, refused, span := concurrentShares(log, keys)
 	result := table{head: []string{"", "share of the account's limit"}}
-	sum, least := 0.0, shares[keys[0]]
+	sum, minimum := 0.0, shares[keys[0]]
 	for i, key := range keys {
 		result.add(fmt.Sprintf("replica %d", i+1), percent(shares[key]))
-		sum, least = sum+shares[key], min(least, shares[key])
+		sum, minimum = sum+shares[key], min(minimum, shares[key])
 	}
 	result.add("together", percent(sum))
 	return section{
@@ -54,14 +54,14 @@ func replicas(ctx context.Context, b *bench) (section, error) {
 		remarks: []string{fmt.Sprintf("Of all requests in that time, %s got status 429.", percent(refused))},
 		targets: []target{
 			atLeast("share of the limit, two replicas together", sum, 0.85, percent),
-			atLeast("share of the limit, the slower of two replicas", least, 1.0/3, percent),
+			atLeast("share of the limit, the slower of two replicas", minimum, 1.0/3, percent),
 		},
 	}, nil
 }
 
-// together returns each key's share of the account's limit while all keys are in use, the share of requests that were
+// concurrentShares returns each key's share of the account's limit while all keys are in use, the share of requests that were
 // refused in that time, and the length of that time.
-func together(log []request, keys []string) (shares map[string]float64, refused float64, span time.Duration) {
+func concurrentShares(log []request, keys []string) (shares map[string]float64, refused float64, span time.Duration) {
 	first, last := map[string]time.Duration{}, map[string]time.Duration{}
 	for _, r := range log {
 		if at, known := first[r.Key]; !known || r.At < at {

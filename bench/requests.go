@@ -26,9 +26,9 @@ const identify = 1
 
 // used is the number of requests with which a stream was read alone.
 type used struct {
-	stream         string
-	child          bool
-	requests, took int
+	stream                string
+	child                 bool
+	requests, minRequests int
 }
 
 // requests counts the requests for each stream alone, and for all streams together, and compares them with the
@@ -61,15 +61,15 @@ func requests(ctx context.Context, b *bench) (section, error) {
 		if skipped { // it exists in test mode only
 			continue
 		}
-		least, err := c.minimum(ctx, stream.GetName())
+		minimum, err := c.minimum(ctx, stream.GetName())
 		if err == nil {
-			err = c.need(ctx, stream.GetName(), lists)
+			err = c.addLists(ctx, stream.GetName(), lists)
 		}
 		if err != nil {
 			return section{}, err
 		}
 		readable = append(readable, stream.GetName())
-		each = append(each, used{stream.GetName(), stream.GetParent() != "", took, least + identify})
+		each = append(each, used{stream.GetName(), stream.GetParent() != "", took, minimum + identify})
 	}
 	together, _, err := count(ctx, stripe, ours, readable)
 	if err != nil {
@@ -99,7 +99,7 @@ func count(ctx context.Context, stripe *simulated, ours *service, streams []stri
 	if err := stripe.reset(); err != nil {
 		return 0, false, err
 	}
-	got, err := ours.read(ctx, order{APIBase: stripe.url, Key: liveKey, Streams: streams, Unlimited: true}, "")
+	got, err := ours.read(ctx, readOrder{APIBase: stripe.url, Key: liveKey, Streams: streams, Unlimited: true}, "")
 	if err != nil {
 		return 0, false, fmt.Errorf("%v: %w", streams, err)
 	}
@@ -107,20 +107,20 @@ func count(ctx context.Context, stripe *simulated, ours *service, streams []stri
 	return len(log), len(got.Skipped) > 0, err
 }
 
-func requestsSection(each []used, together, least int) section {
-	slices.SortStableFunc(each, func(a, b used) int { return b.took - a.took })
+func requestsSection(each []used, together, minimum int) section {
+	slices.SortStableFunc(each, func(a, b used) int { return b.minRequests - a.minRequests })
 	t := table{head: []string{"stream, read alone", "requests", "minimum", "ratio"}}
 	worst, plain := 0.0, 0
 	for _, u := range each {
-		worst = max(worst, ratio(float64(u.requests), float64(u.took)))
-		if !u.child && u.requests == u.took {
+		worst = max(worst, ratio(float64(u.requests), float64(u.minRequests)))
+		if !u.child && u.requests == u.minRequests {
 			plain++
 			continue
 		}
-		t.add(u.stream, fmt.Sprint(u.requests), fmt.Sprint(u.took), times(ratio(float64(u.requests), float64(u.took))))
+		t.add(u.stream, fmt.Sprint(u.requests), fmt.Sprint(u.minRequests), times(ratio(float64(u.requests), float64(u.minRequests))))
 	}
-	all := ratio(float64(together), float64(least))
-	t.add("all together", fmt.Sprint(together), fmt.Sprint(least), times(all))
+	all := ratio(float64(together), float64(minimum))
+	t.add("all together", fmt.Sprint(together), fmt.Sprint(minimum), times(all))
 	return section{
 		setting: fmt.Sprintf("%d streams of an account with many children: invoices with twelve lines each, customers with sources and payment methods, "+
 			"subscriptions with items, and so on. Every stream is read alone, then all are read together.", len(each)),

@@ -82,10 +82,10 @@ func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
 // ServeHTTP logs a request and responds to it. The log entry is complete before the response is, since a client that
 // has read the response may look at the log, or reset it, before ServeHTTP returns.
 func (p *stripeProcess) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.stripe.ServeHTTP(&notingWriter{w, p, p.note(r)}, r)
+	p.stripe.ServeHTTP(&statusRecorder{w, p, p.logRequest(r)}, r)
 }
 
-func (p *stripeProcess) note(r *http.Request) *request {
+func (p *stripeProcess) logRequest(r *http.Request) *request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	note := &request{
@@ -95,16 +95,16 @@ func (p *stripeProcess) note(r *http.Request) *request {
 	return note
 }
 
-// notingWriter is a ResponseWriter that records the status.
-type notingWriter struct {
+// statusRecorder is a ResponseWriter that records the status.
+type statusRecorder struct {
 	http.ResponseWriter
 	process *stripeProcess
-	note    *request
+	entry   *request
 }
 
-func (w *notingWriter) WriteHeader(status int) {
+func (w *statusRecorder) WriteHeader(status int) {
 	w.process.mu.Lock()
-	w.note.Status = status
+	w.entry.Status = status
 	w.process.mu.Unlock()
 	w.ResponseWriter.WriteHeader(status)
 }

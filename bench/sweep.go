@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// oneEach is a message size that is too small for two records.
-const oneEach = 1
+// oneRecord is a message size that is too small for two records.
+const oneRecord = 1
 
 // chosenSize is the message size that the service uses.
 const chosenSize = 256 << 10
 
-// cliff is the lowest acceptable ratio of the speed at one message size to that at a smaller size. With gRPC's own
+// minSpeedRatio is the lowest acceptable ratio of the speed at one message size to that at a smaller size. With gRPC's own
 // buffer pool, one step would have a ratio of a third.
-const cliff = 0.67
+const minSpeedRatio = 0.67
 
 // messageSizes returns the sizes to compare. They are close together around the steps of buffer pools.
 func messageSizes() []int {
-	sizes := []int{oneEach}
+	sizes := []int{oneRecord}
 	for _, kib := range []int{8, 16, 24, 30, 34, 40, 48, 64, 96, 128, 256, 512, 1024} {
 		sizes = append(sizes, kib<<10)
 	}
@@ -61,7 +61,7 @@ func (b *bench) transfer(ctx context.Context, sender *child, address string) (se
 		return sent, got, err
 	}
 	var d delivery
-	if err := b.once(ctx, "read", "read", order{Target: address, Streams: []string{"charges"}}, &d); err != nil {
+	if err := b.once(ctx, "read", "read", readOrder{Target: address, Streams: []string{"charges"}}, &d); err != nil {
 		return sent, got, err
 	}
 	err = sender.do("usage", struct{}{}, &after)
@@ -74,19 +74,19 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 	t := table{head: []string{"maximum message size", "records/s", "processor time", "of the server", "of the client"}}
 	worst, best := 1.0, 0.0
 	for _, size := range setup.Sizes {
-		speed := sums[size].against(sums[oneEach], measurement.rate)
-		if size != oneEach {
+		speed := sums[size].against(sums[oneRecord], measurement.rate)
+		if size != oneRecord {
 			worst, best = min(worst, ratio(speed, best)), max(best, speed)
 		}
 		if best == 0 { // the first size has no smaller one
 			best = speed
 		}
 		name := kibibytes(size)
-		if size == oneEach {
+		if size == oneRecord {
 			name = "one record"
 		}
-		t.add(name, times(speed), times(sums[size].against(sums[oneEach], measurement.cost)),
-			times(servers[size].against(servers[oneEach], measurement.cost)), times(clients[size].against(clients[oneEach], measurement.cost)))
+		t.add(name, times(speed), times(sums[size].against(sums[oneRecord], measurement.cost)),
+			times(servers[size].against(servers[oneRecord], measurement.cost)), times(clients[size].against(clients[oneRecord], measurement.cost)))
 	}
 	return section{
 		setting: fmt.Sprintf("%d charges and invoices of %d bytes on average, packed by the service and sent over loopback TCP to a client with "+
@@ -96,10 +96,10 @@ func wireSection(setup wireSetup, ready wireReady, servers, clients, sums map[in
 		remarks: []string{"The service sends messages of " + kibibytes(chosenSize) + ". With gRPC's own buffer pool, the speed would drop sharply above 32 KiB."},
 		targets: []target{
 			atLeast("records per second with "+kibibytes(chosenSize)+", against one record per message",
-				sums[chosenSize].against(sums[oneEach], measurement.rate), 1.8, times),
+				sums[chosenSize].against(sums[oneRecord], measurement.rate), 1.8, times),
 			atMost("processor time per record with "+kibibytes(chosenSize)+", against one record per message",
-				sums[chosenSize].against(sums[oneEach], measurement.cost), 0.55, times),
-			atLeast("records per second of any size, against the best of the smaller sizes", worst, cliff, times),
+				sums[chosenSize].against(sums[oneRecord], measurement.cost), 0.55, times),
+			atLeast("records per second of any size, against the best of the smaller sizes", worst, minSpeedRatio, times),
 		},
 	}
 }

@@ -19,8 +19,8 @@ func atLeast(what string, value, limit float64, show func(float64) string) targe
 	return target{what, value, false, limit, show}
 }
 
-// kept reports whether the target was reached. Without a figure, it was not.
-func (t target) kept() bool {
+// isReached reports whether the target was reached. Without a figure, it was not.
+func (t target) isReached() bool {
 	if t.atMost {
 		return t.value <= t.limit
 	}
@@ -28,7 +28,7 @@ func (t target) kept() bool {
 }
 
 func (t target) verdict() string {
-	if t.kept() {
+	if t.isReached() {
 		return "PASS"
 	}
 	return "MISS"
@@ -45,7 +45,7 @@ func (t target) bound() string {
 func (s section) missed() int {
 	n := 0
 	for _, t := range s.targets {
-		if !t.kept() {
+		if !t.isReached() {
 			n++
 		}
 	}

@@ -26,8 +26,8 @@ type contest struct {
 	results    map[string]rounds
 }
 
-// contestOn prepares a comparison. The caller must stop the simulated Stripe.
-func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest, error) {
+// newContest prepares a comparison. The caller must stop the simulated Stripe.
+func (b *bench) newContest(ctx context.Context, data dataset, w world) (*contest, error) {
 	stripe, err := b.simulateData(ctx, data, w)
 	if err != nil {
 		return nil, err
@@ -43,13 +43,13 @@ func (b *bench) contestOn(ctx context.Context, data dataset, w world) (*contest,
 // round reads once with each reader. The afternoon solution reads only in the first round: it takes long, and is so
 // far behind that one measurement is enough.
 func (c *contest) round(ctx context.Context, name string) error {
-	work := chore{APIBase: c.stripe.url, Key: liveKey, Pages: c.pages, Objects: total(c.data), Lists: c.data.paths()}
+	work := readJob{APIBase: c.stripe.url, Key: liveKey, Pages: c.pages, Objects: total(c.data), Lists: c.data.paths()}
 	sequential, parallel := work, work
 	sequential.SideBySide, sequential.AtMost = 1, c.atMost
 	parallel.SideBySide = c.sideBySide
 	for _, other := range []struct {
 		name, mode string
-		work       chore
+		work       readJob
 	}{
 		{sequentialName, "floor", sequential}, {floorName, "floor", parallel}, {afternoonName, "afternoon", sequential},
 	} {
@@ -62,7 +62,7 @@ func (c *contest) round(ctx context.Context, name string) error {
 		}
 		c.results[other.name] = append(c.results[other.name], m)
 	}
-	got, err := c.bench.readWith(ctx, order{
+	got, err := c.bench.readWith(ctx, readOrder{
 		APIBase: c.stripe.url, Key: liveKey, Streams: c.data.streams(), Unlimited: c.unlimited,
 	}, name)
 	if err == nil {
@@ -97,7 +97,7 @@ const afternoonOnce = "The afternoon solution reads only in the first round."
 
 // cpu compares the cost per record when nothing slows the readers down.
 func cpu(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "cpu", world{}, b.size(240_000, 10_000)) // enough objects to make a process's startup negligible
+	c, err := b.unthrottled(ctx, "cpu", world{}, b.size(240_000, 10_000)) // enough objects to make a process's startup negligible
 	if err != nil {
 		return section{}, err
 	}
@@ -115,7 +115,7 @@ func cpu(ctx context.Context, b *bench) (section, error) {
 
 // compressed is like cpu, with compressed responses.
 func compressed(ctx context.Context, b *bench) (section, error) {
-	c, err := b.unhurried(ctx, "gzip", world{Gzip: true}, b.size(60_000, 10_000))
+	c, err := b.unthrottled(ctx, "gzip", world{Gzip: true}, b.size(60_000, 10_000))
 	if err != nil {
 		return section{}, err
 	}
@@ -127,9 +127,9 @@ func compressed(ctx context.Context, b *bench) (section, error) {
 	}, nil
 }
 
-// unhurried reads a typical account with all readers, without latency or limits.
-func (b *bench) unhurried(ctx context.Context, name string, w world, objects int) (*contest, error) {
-	c, err := b.contestOn(ctx, typically(objects), w)
+// unthrottled reads a typical account with all readers, without latency or limits.
+func (b *bench) unthrottled(ctx context.Context, name string, w world, objects int) (*contest, error) {
+	c, err := b.newContest(ctx, typicalData(objects), w)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (b *bench) unhurried(ctx context.Context, name string, w world, objects int
 
 // latency compares the readers with a delay for each response, as over the internet.
 func latency(ctx context.Context, b *bench) (section, error) {
-	c, err := b.contestOn(ctx, evenly(b.size(20_000, 3_000)), world{Latency: roundTrip})
+	c, err := b.newContest(ctx, evenData(b.size(20_000, 3_000)), world{Latency: roundTrip})
 	if err != nil {
 		return section{}, err
 	}
