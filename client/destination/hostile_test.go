@@ -103,9 +103,9 @@ func TestJSONLStaysInItsFolder(t *testing.T) {
 	}
 }
 
-// TestAddressesKeepTheirSecret puts a password with each special character into valid and broken addresses of every form, and
+// TestAddressesHideTheirSecret puts a password with each special character into valid and broken addresses of every form, and
 // checks that no message contains it.
-func TestAddressesKeepTheirSecret(t *testing.T) {
+func TestAddressesHideTheirSecret(t *testing.T) {
 	forms := []string{
 		"postgres://user:PW@127.0.0.1:1/db", "postgresql://user:PW@127.0.0.1:1/db?sslmode=disable", "postgres://user:PW@127.0.0.1:x/db",
 		"postgres://user:PW@[::1/db", "postgres://127.0.0.1:1/db?user=u&password=PW", "postgres://user:PW@127.0.0.1:1/db?schema=x&mode=y",
@@ -127,25 +127,25 @@ func TestAddressesKeepTheirSecret(t *testing.T) {
 
 func keepsSecret(t *testing.T, what, name string, secret string) {
 	t.Helper()
-	said := []string{destination.Redacted(name)}
-	if err := all.Kinds().Known(name); err != nil {
-		said = append(said, err.Error())
+	shown := []string{destination.Redacted(name)}
+	if err := all.Kinds().Validate(name); err != nil {
+		shown = append(shown, err.Error())
 	}
 	d, err := all.Kinds().Open(t.Context(), name)
 	if err == nil {
 		_ = d.Close()
 		t.Errorf("%s was opened", what)
 	} else {
-		said = append(said, err.Error())
+		shown = append(shown, err.Error())
 	}
 	if findings, err := all.Kinds().Check(t.Context(), name, nil); err != nil {
-		said = append(said, err.Error())
+		shown = append(shown, err.Error())
 	} else {
 		for _, f := range findings {
-			said = append(said, f.Message)
+			shown = append(shown, f.Message)
 		}
 	}
-	for _, text := range said {
+	for _, text := range shown {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s: %s", what, text)
 			return

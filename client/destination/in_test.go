@@ -6,7 +6,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/all"
 )
 
-func TestIn(t *testing.T) {
+func TestResolve(t *testing.T) {
 	for name, want := range map[string]string{
 		"sqlite:stripe.db":     "sqlite:/etc/p/stripe.db",
 		"sqlite:../s.db?x=y":   "sqlite:/etc/s.db?x=y",
@@ -16,7 +16,7 @@ func TestIn(t *testing.T) {
 		"postgres://u@host/db": "postgres://u@host/db",
 		"stripe.db":            "stripe.db",
 	} {
-		if got := all.Kinds().In("/etc/p", name); got != want {
+		if got := all.Kinds().Resolve("/etc/p", name); got != want {
 			t.Errorf("In(%q) = %q, want %q", name, got, want)
 		}
 	}

@@ -89,14 +89,14 @@ func (k Kinds) Check(ctx context.Context, name string, streams []*connectorv1.St
 	return findings, nil
 }
 
-// Known returns an error unless name is a valid name for one of these kinds. It doesn't access the destination.
-func (k Kinds) Known(name string) error {
+// Validate returns an error unless name is a valid name for one of these kinds. It doesn't access the destination.
+func (k Kinds) Validate(name string) error {
 	_, _, _, err := k.parse(name)
 	return err
 }
 
-// In returns name with any relative path in it resolved against folder. Names without a path are returned unchanged.
-func (k Kinds) In(folder, name string) string {
+// Resolve returns name with any relative path in it resolved against folder. Names without a path are returned unchanged.
+func (k Kinds) Resolve(folder, name string) string {
 	kind, path, found := strings.Cut(name, ":")
 	i := k.index(kind)
 	if !found || path == "" || i < 0 || !k[i].Files || filepath.IsAbs(path) || strings.HasPrefix(path, "/") {

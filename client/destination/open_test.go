@@ -75,8 +75,8 @@ func TestPasswordsStayOut(t *testing.T) {
 	}
 }
 
-// TestPasswordsStayOutWhateverTheyHold tries each special character at each place in a password.
-func TestPasswordsStayOutWhateverTheyHold(t *testing.T) {
+// TestPasswordsWithAnyContentStayOut tries each special character at each place in a password.
+func TestPasswordsWithAnyContentStayOut(t *testing.T) {
 	const secret = "SECRET"
 	for _, special := range []string{"", "@", ":", "/", "?", "#", "%", "%zz", "&", "=", " ", "12/", "1?", "1#", "+", "?x=", "/?schema="} {
 		for _, form := range []string{

@@ -34,7 +34,7 @@ func parseOptions(path string) (string, *Options, error) {
 func (o *Options) Text(name string) string {
 	value := o.values.Get(name)
 	if len(o.values[name]) > 1 {
-		o.complain("option %s is set %d times: set it once", name, len(o.values[name]))
+		o.addProblem("option %s is set %d times: set it once", name, len(o.values[name]))
 	}
 	delete(o.values, name)
 	return value
@@ -44,7 +44,7 @@ func (o *Options) Text(name string) string {
 func (o *Options) Choice(name, first, second string) bool {
 	value := o.Text(name)
 	if value != "" && value != first && value != second {
-		o.complain("option %s must be %s or %s, got %q", name, first, second, value)
+		o.addProblem("option %s must be %s or %s, got %q", name, first, second, value)
 	}
 	return value == second
 }
@@ -57,7 +57,7 @@ func (o *Options) Size(name string) int64 {
 	}
 	size, err := humanize.ParseBytes(value)
 	if err != nil || size == 0 || size > 1<<60 {
-		o.complain("option %s must be a size such as 64MB, got %q", name, value)
+		o.addProblem("option %s must be a size such as 64MB, got %q", name, value)
 	}
 	return int64(size)
 }
@@ -70,7 +70,7 @@ func (o *Options) Rest(address string) string {
 	return address + "?" + strings.ReplaceAll(o.values.Encode(), "+", "%20") // drivers don't decode + as a space
 }
 
-func (o *Options) complain(format string, args ...any) {
+func (o *Options) addProblem(format string, args ...any) {
 	o.problems = append(o.problems, fmt.Errorf(format, args...))
 }
 
@@ -80,7 +80,7 @@ func (o *Options) Err() error { return errors.Join(o.problems...) }
 // Done is like Err, and also reports the options that were not taken.
 func (o *Options) Done() error {
 	for _, name := range slices.Sorted(maps.Keys(o.values)) {
-		o.complain("unknown option %q for this kind of destination", name)
+		o.addProblem("unknown option %q for this kind of destination", name)
 	}
 	return o.Err()
 }

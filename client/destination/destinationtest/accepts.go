@@ -11,8 +11,8 @@ import (
 type accepts []connectorv1.Operation
 
 // takes reports whether the service sends such a step to the destination.
-func (a accepts) takes(w what) bool {
-	operation, sent := map[what]connectorv1.Operation{
+func (a accepts) takes(w stepKind) bool {
+	operation, sent := map[stepKind]connectorv1.Operation{
 		upsert:  connectorv1.Operation_OPERATION_UPSERT,
 		remove:  connectorv1.Operation_OPERATION_DELETE,
 		replace: connectorv1.Operation_OPERATION_DELETE_MATCHING,

@@ -29,10 +29,10 @@ type row struct {
 	generation int64
 }
 
-func (s *simple) Begin(context.Context, []*connectorv1.Stream) (client.Beginning, error) {
+func (s *simple) Begin(context.Context, []*connectorv1.Stream) (client.BeginResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	begun := client.Beginning{AcceptedOperations: s.accepts}
+	begun := client.BeginResult{AcceptedOperations: s.accepts}
 	for _, state := range s.states {
 		begun.States = append(begun.States, state)
 	}

@@ -97,15 +97,15 @@ func Data(id, parent string, version int) string {
 
 // step is one message of a stream.
 type step struct {
-	what       what
+	kind       stepKind
 	id, parent string
 	generation int64
 }
 
-type what int
+type stepKind int
 
 const (
-	upsert what = iota
+	upsert stepKind = iota
 	remove
 	replace  // all earlier rows of the parent are gone
 	complete // the end of the generation
@@ -127,7 +127,7 @@ func Run(t *testing.T, s Subject) {
 	for _, mode := range s.Modes {
 		t.Run("cut off anywhere, "+string(mode), func(t *testing.T) {
 			t.Parallel() // it waits for the disk
-			rapid.Check(t, func(rt *rapid.T) { cutOff(rt, s, s.New(t), mode) })
+			rapid.Check(t, func(rt *rapid.T) { interrupt(rt, s, s.New(t), mode) })
 		})
 	}
 	for _, mode := range s.Modes {
@@ -173,7 +173,7 @@ func Run(t *testing.T, s Subject) {
 	})
 }
 
-func cutOff(t *rapid.T, s Subject, place string, mode Mode) {
+func interrupt(t *rapid.T, s Subject, place string, mode Mode) {
 	lanes := drawLanes(t)
 	d := begin(t, s, place, mode, lanes)
 	for range rapid.IntRange(0, 12).Draw(t, "actions") {
@@ -230,7 +230,7 @@ func drawLanes(t *rapid.T) []*lane {
 			steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 				drawn := rapid.IntRange(0, 11).Draw(t, "what")
 				return step{
-					what:   map[int]what{0: remove, 1: remove, 10: replace, 11: replace}[drawn], // upsert otherwise
+					kind:   map[int]stepKind{0: remove, 1: remove, 10: replace, 11: replace}[drawn], // upsert otherwise
 					id:     "id_" + strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
 					parent: "parent_" + strconv.Itoa(rapid.IntRange(0, 1).Draw(t, "parent")),
 					// Temporarily, 1 means the end of a generation, and 2 a new generation without the end of the last.
@@ -240,7 +240,7 @@ func drawLanes(t *rapid.T) []*lane {
 			for i := range steps {
 				switch steps[i].generation {
 				case 1:
-					steps[i].what, steps[i].generation = complete, generation
+					steps[i].kind, steps[i].generation = complete, generation
 					generation++
 					continue
 				case 2:
@@ -296,14 +296,14 @@ func send(t *rapid.T, d client.Destination, lanes []*lane, count int, state bool
 		var batch *connectorv1.RecordBatch
 		for range min(count, len(l.steps)-l.next) {
 			s := l.steps[l.next]
-			if s.what == complete {
+			if s.kind == complete {
 				if state {
 					c.Completed = append(c.Completed, client.Completion{Stream: l.stream, Account: l.account, Generation: s.generation})
 					l.next++
 				}
 				break
 			}
-			if !l.accepts.takes(s.what) { // the service doesn't send it
+			if !l.accepts.takes(s.kind) { // the service doesn't send it
 				l.next++
 				continue
 			}
@@ -337,7 +337,7 @@ func (l *lane) record() *connectorv1.Record {
 		Data:      Data(s.id, s.parent, l.next),
 		AsOf:      timestamppb.New(time.Unix(int64(l.next), 0)),
 	}
-	switch s.what {
+	switch s.kind {
 	case remove:
 		r.Operation, r.Data = connectorv1.Operation_OPERATION_DELETE, fmt.Sprintf(`{"id":%q}`, s.id)
 	case replace:
@@ -378,7 +378,7 @@ func want(lanes []*lane, mode Mode) map[string][]string {
 		replaced := map[string]int{} // the last such step, by parent
 		for i, s := range l.steps {
 			key := Key(l.stream, l.account, s.id)
-			what := s.what
+			what := s.kind
 			if !l.accepts.takes(what) {
 				what = withheld
 			}

@@ -68,7 +68,7 @@ type history struct {
 	mode  Mode
 	place string
 	d     client.Destination
-	begun client.Beginning
+	begun client.BeginResult
 	// refused, if set, is called for each record set aside.
 	refused func(client.Refusal)
 }
@@ -135,7 +135,7 @@ func (h *history) wantLost() {
 
 // step returns the step that sends object i.
 func (h *history) step(i int, generation int64) step {
-	return step{what: upsert, id: "id_" + string(rune('a'+i)), parent: "p", generation: generation}
+	return step{kind: upsert, id: "id_" + string(rune('a'+i)), parent: "p", generation: generation}
 }
 
 // try commits objects from up to, but not including, to of a generation, with a state and the end of the generation.

@@ -11,8 +11,8 @@ import (
 
 // parents sends OPERATION_DELETE_MATCHING among other records, in one commit and in many.
 func parents(t *testing.T, s Subject, mode Mode) {
-	put := func(id, parent string) step { return step{what: upsert, id: id, parent: parent, generation: 1} }
-	all := func(parent string) step { return step{what: replace, parent: parent, generation: 1} }
+	put := func(id, parent string) step { return step{kind: upsert, id: id, parent: parent, generation: 1} }
+	all := func(parent string) step { return step{kind: replace, parent: parent, generation: 1} }
 	a, b, other := put("a", "p"), put("b", "p"), put("c", "q")
 	tests := map[string]struct {
 		steps []step
@@ -25,8 +25,8 @@ func parents(t *testing.T, s Subject, mode Mode) {
 		"moved away before": {[]step{a, b, put("a", "q"), all("p")}, []string{"a"}},
 		"moved there":       {[]step{put("a", "q"), a, b, all("p")}, nil},
 		"moved away after":  {[]step{a, b, all("p"), put("a", "q"), all("q"), b}, []string{"b"}},
-		"then deleted":      {[]step{a, b, all("p"), a, b, {what: remove, id: "a", generation: 1}}, []string{"b"}},
-		"deleted before":    {[]step{a, b, {what: remove, id: "a", generation: 1}, all("p"), b}, []string{"b"}},
+		"then deleted":      {[]step{a, b, all("p"), a, b, {kind: remove, id: "a", generation: 1}}, []string{"b"}},
+		"deleted before":    {[]step{a, b, {kind: remove, id: "a", generation: 1}, all("p"), b}, []string{"b"}},
 		"nothing there":     {[]step{all("p"), other}, []string{"c"}},
 		"odd parents":       {[]step{put("a", `it's "p"`), put("b", ""), other, all(`it's "p"`), all("")}, []string{"c"}},
 	}

@@ -70,7 +70,7 @@ func setAside(t *testing.T, s Subject, mode Mode) {
 	}
 }
 
-func wantRefused(t *testing.T, begun client.Beginning, want []string) {
+func wantRefused(t *testing.T, begun client.BeginResult, want []string) {
 	t.Helper()
 	var got []string
 	for _, r := range begun.Refused {

@@ -17,14 +17,14 @@ import (
 
 // Begin truncates the files of the streams to the sizes recorded with their states, and returns the states. If a stream's
 // files aren't those that its state was stored with, it has no state and continues in a new file.
-func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
+func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (begun client.BeginResult, err error) {
 	if d.ledger, err = readLedger(d.ledger.path); err != nil { // discard what a failed commit changed in memory
 		return begun, explain(d.folder, err)
 	}
 	d.begun, d.sizes, d.dirty = map[string]bool{}, map[key]int64{}, map[key]bool{}
 	for _, stream := range streams {
 		d.begun[stream.GetName()] = true
-		told := false
+		noticed := false
 		for _, e := range d.ledger.Entries {
 			if e.Stream != stream.GetName() {
 				continue
@@ -33,8 +33,8 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 			if err != nil {
 				return begun, explain(d.folder, err)
 			}
-			if reason != "" && !told {
-				told = true
+			if reason != "" && !noticed {
+				noticed = true
 				begun.Notices = append(begun.Notices, client.Notice{Stream: e.Stream, Message: reason})
 			}
 			if e.State == nil {
@@ -72,7 +72,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 	if strings.HasSuffix(e.File, ".jsonl"+d.suffix) {
 		return reason, nil
 	}
-	if err := d.follow(e); err != nil { // it has another compression
+	if err := d.startFile(e); err != nil { // it has another compression
 		return "", err
 	}
 	return reason, d.ledger.write()
@@ -86,39 +86,39 @@ func (d *Destination) truncate(name string, size int64) error {
 	return errors.Join(file.Truncate(size), file.Close())
 }
 
-// follow starts a new file after the last one of an entry. The caller writes the ledger before the first line goes to the
+// startFile starts a new file after the last one of an entry. The caller writes the ledger before the first line goes to the
 // file, so that a file from elsewhere is never mistaken for one of the sync's and truncated.
-func (d *Destination) follow(e *entry) error {
-	e.Full = append(e.Full, full{e.File, e.Size, e.Tail})
-	return d.another(e)
+func (d *Destination) startFile(e *entry) error {
+	e.Full = append(e.Full, fullFile{e.File, e.Size, e.Tail})
+	return d.nextFile(e)
 }
 
-// another moves an entry on to its next file.
-func (d *Destination) another(e *entry) error {
+// nextFile moves an entry on to its next file.
+func (d *Destination) nextFile(e *entry) error {
 	k := key{e.Stream, e.Account}
 	e.Part++
 	e.File, e.Size, e.Tail = k.path(e.Part, d.suffix), 0, ""
 	d.sizes[k] = 0
-	return d.vacant(e.File)
+	return d.checkVacant(e.File)
 }
 
-// ready adds an entry for the files of k unless the ledger has one, and reports whether it did.
-func (d *Destination) ready(k key) (added bool, err error) {
+// ensureEntry adds an entry for the files of k unless the ledger has one, and reports whether it did.
+func (d *Destination) ensureEntry(k key) (added bool, err error) {
 	if !d.begun[k.stream] {
 		return false, fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", k.stream)
 	}
 	if d.ledger.find(k) != nil {
 		return false, nil
 	}
-	if err := d.vacant(k.path(0, d.suffix)); err != nil {
+	if err := d.checkVacant(k.path(0, d.suffix)); err != nil {
 		return false, err
 	}
 	e := d.ledger.add(k, d.suffix)
 	return true, d.root.MkdirAll(filepath.Dir(e.File), 0o700)
 }
 
-// vacant returns an error if a file with content exists already.
-func (d *Destination) vacant(file string) error {
+// checkVacant returns an error if a file with content exists already.
+func (d *Destination) checkVacant(file string) error {
 	path := filepath.Join(d.folder, file)
 	if info, err := d.root.Stat(file); err == nil && info.Size() > 0 {
 		return fmt.Errorf("%s exists and was not written by a sync: move it away, or choose another folder", path)

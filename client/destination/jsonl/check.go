@@ -29,7 +29,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 	}
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 		parent := filepath.Dir(folder)
-		for !isThere(parent) && parent != filepath.Dir(parent) {
+		for !pathExists(parent) && parent != filepath.Dir(parent) {
 			parent = filepath.Dir(parent)
 		}
 		if found("write to folder "+parent, disk.Writable(parent)) {
@@ -50,7 +50,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 		return findings, ctx.Err()
 	}
 	for _, e := range l.Entries {
-		for _, f := range append(e.Full, full{File: e.File, Size: e.Size}) {
+		for _, f := range append(e.Full, fullFile{File: e.File, Size: e.Size}) {
 			info, err := os.Stat(filepath.Join(folder, f.File))
 			if f.Size > 0 && (err != nil || info.Size() < f.Size) {
 				findings = append(findings, client.Finding{Subject: "file " + f.File, Verdict: client.FindingNote,
@@ -61,7 +61,7 @@ func Check(ctx context.Context, folder string, opts Options) ([]client.Finding, 
 	return findings, ctx.Err()
 }
 
-func isThere(path string) bool {
+func pathExists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }

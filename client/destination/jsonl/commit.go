@@ -100,7 +100,7 @@ func (d *Destination) commit(c client.Commit) error {
 	if len(covered) == 0 {
 		return nil
 	}
-	if err := d.note(covered); err != nil {
+	if err := d.flush(covered); err != nil {
 		return err
 	}
 	return d.ledger.write()
@@ -120,7 +120,7 @@ func (d *Destination) prepare(c client.Commit) error {
 	}
 	changed := false
 	for k := range keys {
-		added, err := d.ready(k)
+		added, err := d.ensureEntry(k)
 		if err != nil {
 			return err
 		}
@@ -174,14 +174,14 @@ func (d *Destination) open(k key) (*os.File, error) {
 	return file, nil
 }
 
-// syncs is the number of files flushed to disk at once.
-const syncs = 8
+// maxFlushes is the number of files flushed to disk at once.
+const maxFlushes = 8
 
-// note flushes files to disk, then enters their sizes in the ledger. Files that have reached the rotation size are
+// flush flushes files to disk, then enters their sizes in the ledger. Files that have reached the rotation size are
 // followed by new ones.
-func (d *Destination) note(covered map[key]bool) error {
+func (d *Destination) flush(covered map[key]bool) error {
 	var all errgroup.Group
-	all.SetLimit(syncs)
+	all.SetLimit(maxFlushes)
 	for k := range covered {
 		if !d.dirty[k] {
 			continue
@@ -208,7 +208,7 @@ func (d *Destination) note(covered map[key]bool) error {
 	for k := range covered {
 		delete(d.dirty, k)
 		if e := d.ledger.find(k); d.rotate > 0 && e.Size >= d.rotate {
-			if err := d.follow(e); err != nil {
+			if err := d.startFile(e); err != nil {
 				return err
 			}
 		}

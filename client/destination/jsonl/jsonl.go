@@ -87,7 +87,7 @@ func (d *Destination) Close() error { return errors.Join(d.lock.Release(), d.roo
 // lead out of the folder or to another file are escaped. The files of a stream sort in the order of writing: "part" sorts
 // after "jsonl".
 func (k key) path(part int, suffix string) string {
-	name := safe(k.stream)
+	name := escapeName(k.stream)
 	if part > 0 {
 		name += fmt.Sprintf(".part%09d", part)
 	}
@@ -95,12 +95,12 @@ func (k key) path(part int, suffix string) string {
 	if k.account == "" {
 		return name
 	}
-	return filepath.Join(safe(k.account), name)
+	return filepath.Join(escapeName(k.account), name)
 }
 
-// safe escapes a name so that it is a single path element that doesn't begin with an underscore, like the sync's own
+// escapeName escapes a name so that it is a single path element that doesn't begin with an underscore, like the sync's own
 // files.
-func safe(name string) string {
+func escapeName(name string) string {
 	name = url.PathEscape(name)
 	name = strings.NewReplacer(":", "%3A", ".", "%2E").Replace(name) // dots separate the part number
 	if name == "" || name[0] == '_' {

@@ -26,7 +26,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-func TestKeepsThePromise(t *testing.T) {
+func TestContract(t *testing.T) {
 	for name, options := range map[string]jsonl.Options{
 		"one file": {}, "gzip": {Compression: jsonl.Gzip}, "zstd, rotated": {Compression: jsonl.Zstd, Rotate: 300},
 	} {
@@ -261,7 +261,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestBeginTakesAwayWhatNoStateCovers(t *testing.T) {
+func TestBeginRemovesUncoveredLines(t *testing.T) {
 	folder := t.TempDir()
 	d := begun(t, folder, "charges")
 	rows := []*connectorv1.RecordBatch{{Stream: "charges", Records: []*connectorv1.Record{
@@ -281,7 +281,7 @@ func TestBeginTakesAwayWhatNoStateCovers(t *testing.T) {
 	}
 }
 
-func TestNamesStayInTheFolder(t *testing.T) {
+func TestFilesStayInTheFolder(t *testing.T) {
 	for _, stream := range []string{"../up", "..", "a/b", `a\b`, "_state.json", "", "C:x"} {
 		t.Run(stream, func(t *testing.T) {
 			outer := t.TempDir()

@@ -29,14 +29,14 @@ type entry struct {
 	Part    int             `json:"part,omitempty"`  // its number
 	Size    int64           `json:"size"`            // of that file when the state was stored
 	Tail    string          `json:"tail,omitempty"`  // a hash of the end of that file, to recognize it
-	Full    []full          `json:"full,omitempty"`  // the files before it
+	Full    []fullFile      `json:"full,omitempty"`  // the files before it
 	State   json.RawMessage `json:"state,omitempty"` // absent before the first state, and after files were lost
 	// Completed is the last generation that was read to its end.
 	Completed int64 `json:"completed,omitempty"`
 }
 
-// full is a file that is followed by another one.
-type full struct {
+// fullFile is a file that is followed by another one.
+type fullFile struct {
 	File string `json:"file"`
 	Size int64  `json:"size"`
 	Tail string `json:"tail,omitempty"`

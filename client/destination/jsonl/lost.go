@@ -17,33 +17,33 @@ const tailBytes = 4096
 // lost returns a sentence about files of a stream that are missing or aren't those that its state was stored with, or ""
 // if all are there. Changed files are renamed, since readers may fail on a partial line in them.
 func (d *Destination) lost(e *entry) (reason string, err error) {
-	whole := make([]full, 0, len(e.Full))
+	intact := make([]fullFile, 0, len(e.Full))
 	for _, f := range e.Full {
-		what, err := d.compare(f.File, f.Size, f.Size, f.Tail)
+		what, err := d.verify(f.File, f.Size, f.Size, f.Tail)
 		if err != nil {
 			return "", err
 		}
 		if what == "" {
-			whole = append(whole, f)
+			intact = append(intact, f)
 		} else if reason == "" {
 			reason = what
 		}
 	}
-	e.Full = whole
-	what, err := d.compare(e.File, e.Size, -1, e.Tail)
+	e.Full = intact
+	what, err := d.verify(e.File, e.Size, -1, e.Tail)
 	if err != nil || what == "" {
 		return reason, err
 	}
-	return what, d.another(e)
+	return what, d.nextFile(e)
 }
 
-// compare checks that a file has at least least bytes, at most most bytes unless most is negative, and the given tail
+// verify checks that a file has at least minSize bytes, at most maxSize bytes unless maxSize is negative, and the given tail
 // unless that is empty. If not, it renames a changed file and returns a sentence about what happened.
-func (d *Destination) compare(name string, least, most int64, tail string) (reason string, err error) {
+func (d *Destination) verify(name string, minSize, maxSize int64, tail string) (reason string, err error) {
 	path := filepath.Join(d.folder, name)
 	file, err := d.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if least == 0 {
+		if minSize == 0 {
 			return "", nil // not written yet
 		}
 		return fmt.Sprintf("File %s is gone: something else removed or renamed it.", path), nil
@@ -52,10 +52,10 @@ func (d *Destination) compare(name string, least, most int64, tail string) (reas
 		return "", err
 	}
 	info, err := file.Stat()
-	same := err == nil && info.Size() >= least && (most < 0 || info.Size() <= most)
+	same := err == nil && info.Size() >= minSize && (maxSize < 0 || info.Size() <= maxSize)
 	if same && tail != "" {
 		var now string
-		now, err = tailOf(file, least)
+		now, err = tailOf(file, minSize)
 		same = now == tail
 	}
 	if err := errors.Join(err, file.Close()); err != nil || same {

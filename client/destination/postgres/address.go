@@ -23,12 +23,12 @@ const connectTimeout = 20 * time.Second
 var errUnparsable = errors.New("the database address is malformed: write it as " +
 	"postgres://user@host:5432/database, with the characters @ : / ? # % and space in a password escaped as %40 %3A %2F %3F %23 %25 %20")
 
-// withoutEffect lists parameters of libpq that are ignored here, so that an address that works in psql works as it is.
-var withoutEffect = []string{"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+// ignoredParameters lists parameters of libpq that are ignored here, so that an address that works in psql works as it is.
+var ignoredParameters = []string{"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 	"fallback_application_name", "load_balance_hosts", "sslcompression", "client_encoding"}
 
-// foreign maps parameters of other drivers to what to write instead.
-var foreign = map[string]string{
+// unsupportedParameters maps parameters of other drivers to what to write instead.
+var unsupportedParameters = map[string]string{
 	"pgbouncer": "used only by Prisma", "connection_limit": "used only by Prisma", "pool_timeout": "used only by Prisma",
 	"socket_timeout": "used only by Prisma", "statement_cache_size": "used only by Prisma",
 	"currentSchema": "used only by JDBC; use schema=NAME instead", "currentschema": "used only by JDBC; use schema=NAME instead",
@@ -44,7 +44,7 @@ var foreign = map[string]string{
 	"mode":             "put it at the end instead, as in postgres:service=NAME?mode=append",
 }
 
-var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+var parameterPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 // parse parses an address: a URL, or settings in libpq's "keyword=value" form. Either may follow "postgres:". Errors quote
 // only parts that can't be secret.
@@ -54,12 +54,12 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	if found && !isURL && (scheme == "postgres" || scheme == "postgresql") {
 		address = rest // without this, the scheme would become part of the first keyword
 	}
-	if isURL && stranded(rest[2:]) {
+	if isURL && hasStrayAt(rest[2:]) {
 		return nil, errUnparsable
 	}
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, wrongSetting(err)
+		return nil, settingError(err)
 	}
 	hosts := map[string]bool{config.Host: true}
 	for _, fallback := range config.Fallbacks {
@@ -74,17 +74,17 @@ func parse(address string) (*pgx.ConnConfig, error) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	}
 	for name, value := range config.RuntimeParams {
-		if !parameter.MatchString(name) {
+		if !parameterPattern.MatchString(name) {
 			return nil, errUnparsable
 		}
-		if slices.Contains(withoutEffect, name) || (name == "gssencmode" && value != "require") {
+		if slices.Contains(ignoredParameters, name) || (name == "gssencmode" && value != "require") {
 			delete(config.RuntimeParams, name)
 			continue
 		}
 		if name == "gssencmode" {
 			return nil, errors.New("gssencmode=require in the address is not supported: remove it, and use TLS")
 		}
-		if why, ok := foreign[name]; ok {
+		if why, ok := unsupportedParameters[name]; ok {
 			return nil, fmt.Errorf("the address has the parameter %s: remove it (%s)", name, why)
 		}
 	}
@@ -98,9 +98,9 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// stranded reports whether a URL, its scheme cut off, contains an @ in an unexpected place. What precedes the @ is then
+// hasStrayAt reports whether a URL, its scheme cut off, contains an @ in an unexpected place. What precedes the @ is then
 // most likely the rest of a password with an unescaped / ? or #, and would be shown as the database's name.
-func stranded(rest string) bool {
+func hasStrayAt(rest string) bool {
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		return false
@@ -118,26 +118,26 @@ func stranded(rest string) bool {
 	return false
 }
 
-// wrongSetting returns the error for an address that the driver rejects. The driver's own error repeats the address.
-func wrongSetting(err error) error {
+// settingError returns the error for an address that the driver rejects. The driver's own error repeats the address.
+func settingError(err error) error {
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("the file %s, named by sslrootcert, sslcert, sslkey or passfile, can't be read: check its path and "+
 			"permissions: %w", file.Path, file.Err)
 	}
-	said := err.Error()
-	if i := strings.LastIndex(said, "`: "); i >= 0 {
-		said = said[i+len("`: "):]
+	message := err.Error()
+	if i := strings.LastIndex(message, "`: "); i >= 0 {
+		message = message[i+len("`: "):]
 	}
-	for _, w := range wrong {
-		if strings.Contains(said, w.said) {
+	for _, w := range settingErrors {
+		if strings.Contains(message, w.said) {
 			return errors.New(w.sentence)
 		}
 	}
 	return errUnparsable
 }
 
-// wrong maps the driver's errors about settings to sentences.
-var wrong = []struct{ said, sentence string }{
+// settingErrors maps the driver's errors about settings to sentences.
+var settingErrors = []struct{ said, sentence string }{
 	{"failed to parse", errUnparsable.Error()}, // first, since the rest of the driver's error is the user's text
 	{"invalid port", "the port in the address is not a number between 1 and 65535, or a : / ? # or % in the password is not escaped, " +
 		"such as %3A for :"},

@@ -13,7 +13,7 @@ import (
 
 // Begin creates the tables of the streams or migrates them to the schemas, and reads the states. In append mode it removes
 // versions that no state covers, since they will be sent again. It reconnects if the connection was lost.
-func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
+func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.BeginResult, err error) {
 	if d.conn.IsClosed() {
 		if err := d.connect(ctx); err != nil {
 			return begun, err
@@ -33,7 +33,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 		names, d.names = append(names, stream.GetName()), append(d.names, layout.Name)
 		tables = append(tables, &table{Table: layout, schema: d.schema})
 	}
-	if err := d.privileged(ctx, d.names); err != nil {
+	if err := d.checkPrivileges(ctx, d.names); err != nil {
 		return begun, err
 	}
 	if err := d.createOwn(ctx); err != nil { // again, in case something dropped them since Open
@@ -43,7 +43,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	if err != nil {
 		return begun, d.explain(ctx, err)
 	}
-	known, err := d.remembered(ctx, names)
+	known, err := d.storedIdentities(ctx, names)
 	if err != nil {
 		return begun, d.explain(ctx, err)
 	}
@@ -62,7 +62,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 
 // beginTable prepares a table for rows, given its current form and what is remembered of it. It makes only the necessary
 // changes, so that a role without the right to change tables can fill tables that are already correct.
-func (d *Destination) beginTable(ctx context.Context, t *table, now found, was *found) error {
+func (d *Destination) beginTable(ctx context.Context, t *table, now foundTable, was *foundTable) error {
 	if former := d.tables[t.Stream]; former != nil && former.staged {
 		if _, err := d.conn.Exec(ctx, "DROP TABLE IF EXISTS "+former.stage()); err != nil {
 			return err
@@ -94,22 +94,22 @@ func (d *Destination) beginTable(ctx context.Context, t *table, now found, was *
 					return err
 				}
 			}
-			return d.remember(ctx, tx, t, ours)
+			return d.storeIdentity(ctx, tx, t, ours)
 		})
 		if err != nil {
 			return err
 		}
 	} else {
-		t.known = d.known(t, now, ours)
+		t.known = d.newIdentity(t, now, ours)
 		t.known.Filled = was.Filled // as stored
 	}
 	if lost {
-		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.ReadAgain})
+		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.RereadNotice})
 	}
 	for _, field := range taken {
-		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.Taken(t.Name, field)})
+		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.TakenNotice(t.Name, field)})
 	}
-	t.names = append(t.Names(), own[:]...)
+	t.names = append(t.Names(), ownColumns[:]...)
 	if d.opts.Append {
 		t.names = append(t.names, rows.Operation)
 	}

@@ -22,29 +22,29 @@ type holder struct {
 }
 
 func (h holder) String() string {
-	said := fmt.Sprintf("pid %d", h.pid)
+	message := fmt.Sprintf("pid %d", h.pid)
 	for _, part := range []struct {
 		name  string
 		value *string
 	}{{"user", h.user}, {"application", h.application}} {
 		if part.value != nil && *part.value != "" {
-			said += fmt.Sprintf(", %s %s", part.name, *part.value)
+			message += fmt.Sprintf(", %s %s", part.name, *part.value)
 		}
 	}
 	if h.state != nil {
-		said += ", " + *h.state
+		message += ", " + *h.state
 	}
 	if h.since != nil {
-		said += fmt.Sprintf(", in its transaction for %s", h.now.Sub(*h.since).Round(time.Second))
+		message += fmt.Sprintf(", in its transaction for %s", h.now.Sub(*h.since).Round(time.Second))
 	}
 	if h.text != nil && *h.text != "" && *h.text != "<insufficient privilege>" {
 		text := strings.Join(strings.Fields(*h.text), " ")
 		if runes := []rune(text); len(runes) > shownQuery {
 			text = string(runes[:shownQuery]) + "…"
 		}
-		said += fmt.Sprintf(", query %q", text)
+		message += fmt.Sprintf(", query %q", text)
 	}
-	return said
+	return message
 }
 
 // holders returns the other sessions that hold a lock matching a condition on pg_locks, longest transaction first. It
@@ -67,10 +67,10 @@ ORDER BY a.xact_start NULLS LAST LIMIT 3`, args...)
 	return all
 }
 
-// blocked returns the error for a lock on one of these tables that another session held for too long. It names the session
+// lockError returns the error for a lock on one of these tables that another session held for too long. It names the session
 // if it still holds the lock. A change of a table is blocked by every session that uses it, a commit only by those that do
 // more than read.
-func (d *Destination) blocked(ctx context.Context, failure *pgconn.PgError, change bool, tables ...string) error {
+func (d *Destination) lockError(ctx context.Context, failure *pgconn.PgError, change bool, tables ...string) error {
 	condition := `locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	AND relation IN (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = ANY($2))`
@@ -79,12 +79,12 @@ func (d *Destination) blocked(ctx context.Context, failure *pgconn.PgError, chan
 	}
 	holders := d.holders(ctx, condition, d.schema, tables)
 	if len(holders) == 0 {
-		return fmt.Errorf("a table in %s was locked by another session, which has finished since: %s", d.where, said(failure))
+		return fmt.Errorf("a table in %s was locked by another session, which has finished since: %s", d.where, serverMessage(failure))
 	}
 	var who []string
 	for _, h := range holders {
 		who = append(who, h.String())
 	}
 	return fmt.Errorf("a table in %s is locked, blocked by %s: wait until that transaction ends, or end it with "+
-		"SELECT pg_terminate_backend(%d): %s", d.where, strings.Join(who, "; and by "), holders[0].pid, said(failure))
+		"SELECT pg_terminate_backend(%d): %s", d.where, strings.Join(who, "; and by "), holders[0].pid, serverMessage(failure))
 }

@@ -14,8 +14,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// checkup is the state of a running check.
-type checkup struct {
+// checker is the state of a running check.
+type checker struct {
 	*Destination
 	findings []client.Finding
 }
@@ -30,9 +30,9 @@ func Check(ctx context.Context, address string, opts Options, streams []*connect
 	if err != nil {
 		return []client.Finding{{Subject: "parse the destination", Verdict: client.FindingProblem, Message: err.Error()}}, nil
 	}
-	c := &checkup{Destination: d}
+	c := &checker{Destination: d}
 	err = d.connect(ctx)
-	if !c.found("connect to "+d.where, err) {
+	if !c.add("connect to "+d.where, err) {
 		return c.findings, ctx.Err()
 	}
 	defer d.Close()
@@ -44,13 +44,13 @@ func Check(ctx context.Context, address string, opts Options, streams []*connect
 		err = c.tables(ctx, streams)
 	}
 	if err != nil && ctx.Err() == nil {
-		c.found("query the catalog", d.explain(ctx, err))
+		c.add("query the catalog", d.explain(ctx, err))
 	}
 	return c.findings, ctx.Err()
 }
 
-// found adds a finding: that a sync can do something, or why it can't. It reports whether err is nil.
-func (c *checkup) found(subject string, err error, remedy ...string) bool {
+// add adds a finding: that a sync can do something, or why it can't. It reports whether err is nil.
+func (c *checker) add(subject string, err error, remedy ...string) bool {
 	f := client.Finding{Subject: subject, Verdict: client.FindingOK}
 	if err != nil {
 		f.Verdict, f.Message, f.Remedy = client.FindingProblem, err.Error(), remedy
@@ -59,14 +59,14 @@ func (c *checkup) found(subject string, err error, remedy ...string) bool {
 	return err == nil
 }
 
-func (c *checkup) note(subject, message string, remedy ...string) {
+func (c *checker) addNote(subject, message string, remedy ...string) {
 	c.findings = append(c.findings, client.Finding{Subject: subject, Verdict: client.FindingNote, Message: message, Remedy: remedy})
 }
 
 // session reports on anything between the sync and the database, and on settings of the role and the database.
-func (c *checkup) session(ctx context.Context) error {
+func (c *checker) session(ctx context.Context) error {
 	if c.backend.pooled {
-		c.note("pooler", "the connection goes through a pooler in session mode: each sync occupies one of its connections throughout")
+		c.addNote("pooler", "the connection goes through a pooler in session mode: each sync occupies one of its connections throughout")
 	}
 	answer, err := c.conn.Query(ctx, `SELECT DISTINCT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
 WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
@@ -82,7 +82,7 @@ WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
 		name, value, _ := strings.Cut(other, "=")
 		i := slices.IndexFunc(settings, func(s [2]string) bool { return strings.EqualFold(s[0], name) })
 		if i >= 0 {
-			c.note("setting "+name, fmt.Sprintf("the role or the database sets %s = %s; a sync sets %s for its own session", name, value, settings[i][1]))
+			c.addNote("setting "+name, fmt.Sprintf("the role or the database sets %s = %s; a sync sets %s for its own session", name, value, settings[i][1]))
 		}
 	}
 	var standby bool
@@ -90,39 +90,39 @@ WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
 		return err
 	}
 	if standby {
-		c.found("write", fmt.Errorf("the server of %s is a standby, which is read-only: connect to the primary", c.where))
+		c.add("write", fmt.Errorf("the server of %s is a standby, which is read-only: connect to the primary", c.where))
 	}
 	if holders := c.lockHolders(ctx); len(holders) > 0 {
-		c.note("lock", "another sync is writing to "+c.where+": it is "+holders[0].String())
+		c.addNote("lock", "another sync is writing to "+c.where+": it is "+holders[0].String())
 	}
 	return nil
 }
 
 // privileges reports the privileges that the role lacks.
-func (c *checkup) privileges(ctx context.Context, streams []*connectorv1.Stream) error {
+func (c *checker) privileges(ctx context.Context, streams []*connectorv1.Stream) error {
 	c.names = nil
 	for _, s := range streams {
 		c.names = append(c.names, rows.SafeName(s.GetName()))
 	}
 	all := append(c.names[:len(c.names):len(c.names)], rows.StateTable, rows.TablesTable, rows.RefusedTable)
-	missing, err := c.missing(ctx, all)
+	missing, err := c.missingPrivileges(ctx, all)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
 		err = fmt.Errorf("user %s lacks privileges in %s: have a superuser or the owner run these statements", c.backend.user, c.where)
 	}
-	c.found("privileges of user "+c.backend.user, err, missing...)
+	c.add("privileges of user "+c.backend.user, err, missing...)
 	return nil
 }
 
 // tables tries to create what is missing, and reports what a sync would change in existing tables.
-func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) error {
+func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) error {
 	there, err := c.find(ctx, c.conn, c.names...)
 	if err != nil {
 		return err
 	}
-	known := map[string]*found{}
+	known := map[string]*foundTable{}
 	if state, err := c.find(ctx, c.conn, rows.TablesTable); err != nil {
 		return err
 	} else if len(state) > 0 {
@@ -130,14 +130,14 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 		for _, s := range streams {
 			names = append(names, s.GetName())
 		}
-		if known, err = c.remembered(ctx, names); err != nil {
+		if known, err = c.storedIdentities(ctx, names); err != nil {
 			return err
 		}
 	}
 	var create, stage []string
 	for _, s := range streams {
 		layout, err := rows.LayOut(s, c.opts)
-		if !c.found("lay out "+s.GetName(), err) {
+		if !c.add("lay out "+s.GetName(), err) {
 			continue
 		}
 		c.findings = c.findings[:len(c.findings)-1] // with this many streams, report only problems
@@ -146,11 +146,11 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 		reason, ours := t.examine(&now, known[t.Stream])
 		statements, taken, err := c.migration(ctx, t, now, ours)
 		if err != nil {
-			c.found("table "+t.Name, err)
+			c.add("table "+t.Name, err)
 			continue
 		}
-		t.names = append(t.Names(), own[:]...)
-		if now.missing() {
+		t.names = append(t.Names(), ownColumns[:]...)
+		if now.isMissing() {
 			create = append(create, statements...)
 			if !c.opts.Append {
 				stage = append(stage, t.createStage())
@@ -158,13 +158,13 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 			continue
 		}
 		if reason != "" && known[t.Stream] != nil {
-			c.note("table "+t.Name, reason+rows.ReadAgain)
+			c.addNote("table "+t.Name, reason+rows.RereadNotice)
 		}
 		if len(statements) > 0 {
-			c.note("table "+t.Name, "a sync will change it", statements...)
+			c.addNote("table "+t.Name, "a sync will change it", statements...)
 		}
 		for _, field := range taken {
-			c.note("table "+t.Name, rows.Taken(t.Name, field))
+			c.addNote("table "+t.Name, rows.TakenNotice(t.Name, field))
 		}
 		if err := c.existing(ctx, t, now); err != nil {
 			return err
@@ -184,15 +184,15 @@ func (c *checkup) tables(ctx context.Context, streams []*connectorv1.Stream) err
 	if errors.Is(err, errRolledBack) {
 		err = nil
 	}
-	c.found(fmt.Sprintf("create missing objects in schema %s", c.schema), err)
+	c.add(fmt.Sprintf("create missing objects in schema %s", c.schema), err)
 	return nil
 }
 
 // existing checks a table with rows: whether the planner accepts the statements that fill it, and whether any of the
 // user's objects is in the way.
-func (c *checkup) existing(ctx context.Context, t *table, now found) error {
+func (c *checker) existing(ctx context.Context, t *table, now foundTable) error {
 	answer, err := c.conn.Query(ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
-	AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL($2) ORDER BY attnum`, now.oid, append(t.names, append(c.opts.Own(), rows.Arrival)...))
+	AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL($2) ORDER BY attnum`, now.oid, append(t.names, append(c.opts.OwnColumns(), rows.Arrival)...))
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (c *checkup) existing(ctx context.Context, t *table, now found) error {
 		return err
 	}
 	for _, column := range required {
-		c.found("table "+t.Name, fmt.Errorf("column %s must not be NULL, but syncs never set it: give it a default or drop NOT NULL", column),
+		c.add("table "+t.Name, fmt.Errorf("column %s must not be NULL, but syncs never set it: give it a default or drop NOT NULL", column),
 			fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT …", t.qualified(), rows.Quote(column)))
 	}
 	answer, err = c.conn.Query(ctx, `SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D'
@@ -214,7 +214,7 @@ UNION ALL SELECT 'constraint ' || conname FROM pg_constraint WHERE conrelid = $1
 		return err
 	}
 	if len(guards) > 0 {
-		c.note("table "+t.Name, "records that "+strings.Join(guards, ", ")+" rejects are set aside in "+rows.RefusedTable)
+		c.addNote("table "+t.Name, "records that "+strings.Join(guards, ", ")+" rejects are set aside in "+rows.RefusedTable)
 	}
 	return nil
 }

@@ -57,14 +57,14 @@ func TestCheck(t *testing.T) {
 				failed = failed || f.Verdict == client.FindingProblem
 				all = append(all, string(f.Verdict)+" "+f.Subject+": "+f.Message+"\n"+strings.Join(f.Remedy, "\n"))
 			}
-			said := strings.Join(all, "\n")
+			message := strings.Join(all, "\n")
 			for _, want := range test.want {
-				if !strings.Contains(strings.ReplaceAll(said, "connect to schema "+role, "connect to schema"), named(want)) {
-					t.Errorf("no finding has %q:\n%s", named(want), said)
+				if !strings.Contains(strings.ReplaceAll(message, "connect to schema "+role, "connect to schema"), named(want)) {
+					t.Errorf("no finding has %q:\n%s", named(want), message)
 				}
 			}
 			if failed != test.fails {
-				t.Errorf("a sync would fail: got %t, want %t:\n%s", failed, test.fails, said)
+				t.Errorf("a sync would fail: got %t, want %t:\n%s", failed, test.fails, message)
 			}
 			if diff := cmp.Diff(before, query(t, server, "public", everything)); diff != "" {
 				t.Errorf("the check changed something (-before +after):\n%s", diff)

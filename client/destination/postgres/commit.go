@@ -21,7 +21,7 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	}
 	touched := d.touched(c)
 	_, err := d.commit(ctx, c, touched, false)
-	if slices.ContainsFunc(touched, func(t *table) bool { return t.ofRow(err) }) {
+	if slices.ContainsFunc(touched, func(t *table) bool { return t.isRowError(err) }) {
 		var refused []refusal
 		if refused, err = d.commit(ctx, c, touched, true); err == nil && c.Refused != nil {
 			for _, r := range refused {
@@ -43,14 +43,14 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 	}
 	refilled := map[*table]bool{}
 	err = d.transaction(ctx, func(tx pgx.Tx) (err error) {
-		if err := d.undisturbed(ctx, tx, touched); err != nil {
+		if err := d.checkUnchanged(ctx, tx, touched); err != nil {
 			return err
 		}
 		var rest queue
 		for _, batches := range byStream(c.Records) {
 			t := d.tables[batches[0].GetStream()]
 			if t == nil {
-				return rows.Unasked(batches[0].GetStream())
+				return rows.UnexpectedStream(batches[0].GetStream())
 			}
 			aside, err := d.apply(ctx, tx, t, batches, careful, &rest)
 			if err != nil {
@@ -68,7 +68,7 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 				return err
 			}
 		}
-		d.refill(&rest, touched, refilled)
+		d.updateFilled(&rest, touched, refilled)
 		return rest.run(ctx, tx)
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (d *Destination) apply(
 	if !careful {
 		return nil, d.load(ctx, tx, t, batches, rest)
 	}
-	if refused, err = d.carefully(ctx, tx, t, batches); err != nil {
+	if refused, err = d.loadStorable(ctx, tx, t, batches); err != nil {
 		return nil, err
 	}
 	return refused, d.setAside(ctx, tx, t, refused)
@@ -142,7 +142,7 @@ func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*
 		if err := d.settle(ctx, tx, t, source); err != nil {
 			return err
 		}
-		return t.takeBackUnchanged(ctx, tx, before)
+		return t.removeUnchanged(ctx, tx, before)
 	}
 	source := &newest{versions: versions{d: d, t: t, batches: batches},
 		seen: map[string]connectorv1.Operation{}, replaced: map[string]any{}}
@@ -164,8 +164,8 @@ func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*
 	return nil
 }
 
-// takeBackUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
-func (t *table) takeBackUnchanged(ctx context.Context, tx pgx.Tx, arrived int64) error {
+// removeUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
+func (t *table) removeUnchanged(ctx context.Context, tx pgx.Tx, arrived int64) error {
 	lift, remove := t.Unchanged(t.qualified(), "$1")
 	if lift == "" {
 		return nil
@@ -190,7 +190,7 @@ type versions struct {
 	values  []any
 	err     error
 
-	given        int64         // the number of rows yielded
+	yielded      int64         // the number of rows yielded
 	replacements []replacement // found between the rows
 }
 
@@ -219,7 +219,7 @@ func (v *versions) Next() bool {
 		}
 		operation := v.split(batch, record)
 		v.values[len(v.values)-1] = strings.TrimPrefix(operation.String(), "OPERATION_")
-		v.given++
+		v.yielded++
 		return v.err == nil
 	}
 	return false
@@ -228,18 +228,18 @@ func (v *versions) Next() bool {
 // split sets the values of a record. The last element of values is left for the caller.
 func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
 	width := len(v.t.Columns) + rows.OwnValues
-	v.makeRoom()
+	v.allocate()
 	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:width])
 	switch record.GetOperation() {
 	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
 	default:
-		v.err = rows.Unknown(v.t.Stream, record.GetOperation())
+		v.err = rows.UnknownOperation(v.t.Stream, record.GetOperation())
 	}
 	return record.GetOperation()
 }
 
-// makeRoom allocates the values of a row, with one additional element at the end.
-func (v *versions) makeRoom() {
+// allocate allocates the values of a row, with one additional element at the end.
+func (v *versions) allocate() {
 	if v.values == nil {
 		v.values = make([]any, len(v.t.Columns)+rows.OwnValues+1)
 	}
@@ -271,7 +271,7 @@ func (n *newest) Next() bool {
 	for n.err == nil {
 		if n.marked != nil {
 			n.values[len(n.t.Columns)+rows.AsOfAt], n.marked = *n.marked, nil
-			return n.give(connectorv1.Operation_OPERATION_UPSERT)
+			return n.finish(connectorv1.Operation_OPERATION_UPSERT)
 		}
 		last := len(n.batches) - 1
 		if last < 0 {
@@ -284,15 +284,15 @@ func (n *newest) Next() bool {
 			continue
 		}
 		n.record++
-		if n.take(batch, batch.GetRecords()[left-1]) {
+		if n.convert(batch, batch.GetRecords()[left-1]) {
 			return n.err == nil
 		}
 	}
 	return false
 }
 
-// take turns a record into a row and reports whether there is one to yield.
-func (n *newest) take(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
+// convert turns a record into a row and reports whether there is one to yield.
+func (n *newest) convert(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
 	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
 		return n.replace(batch, record)
 	}
@@ -315,11 +315,11 @@ func (n *newest) take(batch *connectorv1.RecordBatch, record *connectorv1.Record
 		}
 		*asOf, operation = deletedAt, remove
 	}
-	return n.give(operation)
+	return n.finish(operation)
 }
 
-// give completes the row.
-func (n *newest) give(operation connectorv1.Operation) bool {
+// finish completes the row.
+func (n *newest) finish(operation connectorv1.Operation) bool {
 	gone := operation == connectorv1.Operation_OPERATION_DELETE
 	n.values[len(n.values)-1] = gone
 	n.deletions, n.upserts = n.deletions || gone, n.upserts || !gone
@@ -348,7 +348,7 @@ func (d *Destination) store(rest *queue, state *connectorv1.StreamState) error {
 func (d *Destination) complete(rest *queue, c client.Completion) error {
 	t := d.tables[c.Stream]
 	if t == nil {
-		return rows.Unasked(c.Stream)
+		return rows.UnexpectedStream(c.Stream)
 	}
 	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
 		return nil

@@ -25,9 +25,9 @@ const (
 	readOnlyTransaction   = "25006"
 )
 
-// said returns the server's message, to be appended to an error. It omits the message of a data exception, which quotes
+// serverMessage returns the server's message, to be appended to an error. It omits the message of a data exception, which quotes
 // the value, and the detail of any error, which may quote values. Both are customer data.
-func said(failure *pgconn.PgError) string {
+func serverMessage(failure *pgconn.PgError) string {
 	if strings.HasPrefix(failure.Code, "22") {
 		return "SQLSTATE " + failure.Code
 	}
@@ -42,29 +42,29 @@ func (d *Destination) explain(ctx context.Context, err error) error {
 		return err
 	}
 	if !ok {
-		return d.lost(ctx, err)
+		return d.connectionError(ctx, err)
 	}
 	prefix := ""
 	if outer, _, found := strings.Cut(err.Error(), ": "+failure.Error()); found {
 		prefix = outer + ": " // what the caller was doing
 	}
-	explained := d.sentence(ctx, failure)
+	explained := d.describe(ctx, failure)
 	if prefix != "" {
 		explained = fmt.Errorf("%s%w", prefix, explained)
 	}
-	if passes(failure) || gone(failure) {
+	if isTemporary(failure) || isGone(failure) {
 		return &client.Interruption{Err: explained}
 	}
 	return explained
 }
 
-// gone reports whether something was dropped or renamed during a sync. Begin restores it.
-func gone(failure *pgconn.PgError) bool {
+// isGone reports whether something was dropped or renamed during a sync. Begin restores it.
+func isGone(failure *pgconn.PgError) bool {
 	return failure.Where == "" && (failure.Code == "42P01" || failure.Code == "42703" || failure.Code == "3F000") // not in a trigger
 }
 
-// passes reports whether a retry can succeed, possibly after the session named in the error has been dealt with.
-func passes(failure *pgconn.PgError) bool {
+// isTemporary reports whether a retry can succeed, possibly after the session named in the error has been dealt with.
+func isTemporary(failure *pgconn.PgError) bool {
 	switch failure.Code {
 	case lockNotAvailable, "40001", "40P01", "53300", "25P03", "25P04": // serialization, deadlock, no slots, timeouts between statements
 		return true
@@ -72,63 +72,63 @@ func passes(failure *pgconn.PgError) bool {
 	return strings.HasPrefix(failure.Code, "08") || strings.HasPrefix(failure.Code, "57")
 }
 
-// sentence returns an error that says what an error of the server means.
-func (d *Destination) sentence(ctx context.Context, failure *pgconn.PgError) error {
-	said := said(failure)
+// describe returns an error that says what an error of the server means.
+func (d *Destination) describe(ctx context.Context, failure *pgconn.PgError) error {
+	message := serverMessage(failure)
 	switch failure.Code {
 	case insufficientPrivilege:
-		return d.lacking(ctx, failure)
+		return d.privilegeError(ctx, failure)
 	case lockNotAvailable:
-		return d.blocked(ctx, failure, false, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable, rows.RefusedTable)...)
+		return d.lockError(ctx, failure, false, append(d.names[:len(d.names):len(d.names)], rows.StateTable, rows.TablesTable, rows.RefusedTable)...)
 	case readOnlyTransaction:
 		return fmt.Errorf("the server of %s is read-only, as a standby is: connect to the primary (with several hosts in the address, "+
-			"target_session_attrs=primary finds it): %s", d.where, said)
+			"target_session_attrs=primary finds it): %s", d.where, message)
 	case "53100": // disk_full
 		return fmt.Errorf("the disk of the server of %s is full: free space there, or move the tables to another tablespace, and sync "+
-			"again: %s", d.where, said)
+			"again: %s", d.where, message)
 	case "53200": // out_of_memory
-		return fmt.Errorf("the server of %s is out of memory: lower work_mem or give it more, and sync again: %s", d.where, said)
+		return fmt.Errorf("the server of %s is out of memory: lower work_mem or give it more, and sync again: %s", d.where, message)
 	case "53300": // too_many_connections
 		return fmt.Errorf("the server of %s has no connections left: raise max_connections or the limit of user %s, or end sessions that "+
-			"are idle: %s", d.where, d.config.User, said)
+			"are idle: %s", d.where, d.config.User, message)
 	case "40001", "40P01":
-		return fmt.Errorf("another session changed the same rows of %s at the same time: %s", d.where, said)
+		return fmt.Errorf("another session changed the same rows of %s at the same time: %s", d.where, message)
 	case "42P16", "2BP01", "0A000": // for example, a view depends on a column
 		return fmt.Errorf("a table in %s can't follow its stream's changed schema; drop what depends on it, sync, and "+
-			"re-create it: %s", d.where, said)
+			"re-create it: %s", d.where, message)
 	case "23502": // not_null_violation
 		return fmt.Errorf("column %[1]s of table %[2]s in %[3]s must not be NULL, but syncs never set it: give it a default (ALTER TABLE "+
-			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, said)
+			"%[2]s ALTER COLUMN %[1]s SET DEFAULT …) or DROP NOT NULL: %[4]s", failure.ColumnName, failure.TableName, d.where, message)
 	case "57014": // query_canceled
-		return fmt.Errorf("an administrator or a timeout cancelled a statement in %s: %s", d.where, said)
+		return fmt.Errorf("an administrator or a timeout cancelled a statement in %s: %s", d.where, message)
 	case "42P01", "42703", "3F000", "42883": // undefined_table, undefined_column, invalid_schema_name, undefined_function
 		if failure.Where != "" {
-			return fmt.Errorf("a trigger on a table in %s failed: fix it, or drop it: %s: %s", d.where, origin(failure), said)
+			return fmt.Errorf("a trigger on a table in %s failed: fix it, or drop it: %s: %s", d.where, origin(failure), message)
 		}
-		return fmt.Errorf("a table, a column or the schema was dropped or renamed while a sync was writing to %s: sync again: %s", d.where, said)
+		return fmt.Errorf("a table, a column or the schema was dropped or renamed while a sync was writing to %s: sync again: %s", d.where, message)
 	case "58030", "58P01": // io_error, undefined_file
-		return fmt.Errorf("the server of %s cannot write to its disk: check the disk and the server's log: %s", d.where, said)
+		return fmt.Errorf("the server of %s cannot write to its disk: check the disk and the server's log: %s", d.where, message)
 	}
 	switch failure.Code[:min(2, len(failure.Code))] {
 	case "22": // data_exception
 		if failure.ColumnName != "" || failure.TableName != "" {
-			said += " in column " + failure.ColumnName + " of table " + failure.TableName
+			message += " in column " + failure.ColumnName + " of table " + failure.TableName
 		}
-		return fmt.Errorf("%s rejected a value: this is a bug, please report it: %s", d.where, said)
+		return fmt.Errorf("%s rejected a value: this is a bug, please report it: %s", d.where, message)
 	case "23": // integrity_constraint_violation
 		return fmt.Errorf("constraint %s of table %s in %s rejected a row: drop the constraint, or make it accept what Stripe has: %s",
-			failure.ConstraintName, failure.TableName, d.where, said)
+			failure.ConstraintName, failure.TableName, d.where, message)
 	case "53": // insufficient_resources
-		return fmt.Errorf("the server of %s has no space left: free some, then sync again: %s", d.where, said)
+		return fmt.Errorf("the server of %s has no space left: free some, then sync again: %s", d.where, message)
 	case "54": // program_limit_exceeded
 		return fmt.Errorf("a row is too large for table %s in %s or one of its indexes: drop any index that a sync didn't create: %s",
-			failure.TableName, d.where, said)
+			failure.TableName, d.where, message)
 	case "57": // operator_intervention
-		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one stopped: %s", d.where, said)
+		return fmt.Errorf("the server of %s shut down, restarted, or ended the session; the next sync resumes where this one stopped: %s", d.where, message)
 	case "P0": // raise_exception: its message is written by the user, and may contain values
 		return fmt.Errorf("a trigger on a table in %s rejected a row: change the trigger: %s (SQLSTATE %s)", d.where, origin(failure), failure.Code)
 	}
-	return fmt.Errorf("%s: %s", d.where, said)
+	return fmt.Errorf("%s: %s", d.where, message)
 }
 
 // origin names the function that raised an error.
@@ -137,8 +137,8 @@ func origin(failure *pgconn.PgError) string {
 	return first
 }
 
-// lost explains an error that didn't come from the server. If the connection is gone, it is an interruption.
-func (d *Destination) lost(ctx context.Context, err error) error {
+// connectionError explains an error that didn't come from the server. If the connection is gone, it is an interruption.
+func (d *Destination) connectionError(ctx context.Context, err error) error {
 	if ctx.Err() != nil || d.conn == nil || !d.conn.IsClosed() {
 		return err
 	}
@@ -152,16 +152,16 @@ func (d *Destination) lost(ctx context.Context, err error) error {
 func unreachable(config *pgx.ConnConfig, err error) error {
 	where := fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		explained := denied(config, where, failure)
-		if passes(failure) {
+		explained := accessError(config, where, failure)
+		if isTemporary(failure) {
 			return &client.Interruption{Err: explained}
 		}
 		return explained
 	}
-	if sentence := security(config, err); sentence != "" {
+	if sentence := tlsProblem(config, err); sentence != "" {
 		return fmt.Errorf("%s: %s: %w", where, sentence, innermost(err))
 	}
-	if said := err.Error(); strings.Contains(said, "body length") || strings.Contains(said, "unexpected message") {
+	if message := err.Error(); strings.Contains(message, "body length") || strings.Contains(message, "unexpected message") {
 		return fmt.Errorf("the server at %s:%d does not speak PostgreSQL's protocol: check host and port: %w", config.Host, config.Port, innermost(err))
 	}
 	explained := fmt.Errorf("%s can't be reached: check that it is running and that host and port are correct: %w", where, innermost(err))
@@ -171,42 +171,42 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 	return &client.Interruption{Err: explained}
 }
 
-// denied explains the server's refusal of a connection.
-func denied(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
-	said := said(failure)
+// accessError explains the server's refusal of a connection.
+func accessError(config *pgx.ConnConfig, where string, failure *pgconn.PgError) error {
+	message := serverMessage(failure)
 	switch failure.Code {
 	case "28P01": // invalid_password
 		return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass): %s",
-			where, config.User, said)
+			where, config.User, message)
 	case "28000": // invalid_authorization_specification
 		return fmt.Errorf("%s refuses user %s: check the user and the password (in the address, PGPASSWORD or ~/.pgpass), that the role "+
-			"has LOGIN, and that pg_hba.conf admits it from here, with or without TLS: %s", where, config.User, said)
+			"has LOGIN, and that pg_hba.conf admits it from here, with or without TLS: %s", where, config.User, message)
 	case "3D000": // invalid_catalog_name
-		return fmt.Errorf("%s doesn't exist: create it, or choose another: %s", where, said)
+		return fmt.Errorf("%s doesn't exist: create it, or choose another: %s", where, message)
 	case "53300": // too_many_connections
 		return fmt.Errorf("%s has no connections left: raise max_connections or the limit of user %s, or end sessions that are idle: %s",
-			where, config.User, said)
+			where, config.User, message)
 	case "57P03": // cannot_connect_now
-		return fmt.Errorf("%s is starting up or shutting down: try again in a moment: %s", where, said)
+		return fmt.Errorf("%s is starting up or shutting down: try again in a moment: %s", where, message)
 	case "42704", "22023", "55P02", "42602": // a parameter that is unknown, has an invalid value, or can't be set
-		return fmt.Errorf("%s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, said)
+		return fmt.Errorf("%s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, message)
 	case insufficientPrivilege:
 		return fmt.Errorf("%s does not admit user %s: have its owner run GRANT CONNECT ON DATABASE %q TO %q, and remove parameters from "+
-			"the address that only a superuser may set: %s", where, config.User, config.Database, config.User, said)
+			"the address that only a superuser may set: %s", where, config.User, config.Database, config.User, message)
 	}
 	if strings.HasPrefix(failure.Code, "08") {
 		if strings.Contains(failure.Message, "startup parameter") {
-			return fmt.Errorf("the pooler of %s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, said)
+			return fmt.Errorf("the pooler of %s rejects a parameter in the address or in PGOPTIONS: remove it: %s", where, message)
 		}
 		if strings.Contains(failure.Message, "no such database") {
-			return fmt.Errorf("%s doesn't exist: choose another, or add it to the pooler: %s", where, said)
+			return fmt.Errorf("%s doesn't exist: choose another, or add it to the pooler: %s", where, message)
 		}
 	}
-	return fmt.Errorf("%s refuses the connection: %s", where, said)
+	return fmt.Errorf("%s refuses the connection: %s", where, message)
 }
 
-// security describes the problem with TLS, or returns "" if the error has another cause.
-func security(config *pgx.ConnConfig, err error) string {
+// tlsProblem describes the problem with TLS, or returns "" if the error has another cause.
+func tlsProblem(config *pgx.ConnConfig, err error) string {
 	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return fmt.Sprintf("its certificate is not for %s: use the name in the certificate, or sslmode=verify-ca", config.Host)
@@ -217,13 +217,13 @@ func security(config *pgx.ConnConfig, err error) string {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || (isUnknown && unknown.Cert != nil) {
 		return "its certificate is signed by an untrusted authority: name that authority's certificate with sslrootcert=FILE"
 	}
-	said := err.Error()
+	message := err.Error()
 	switch {
-	case strings.Contains(said, "server refused TLS"):
+	case strings.Contains(message, "server refused TLS"):
 		return "the server does not offer TLS, which sslmode requires: turn on ssl in postgresql.conf, or use sslmode=disable if the network is trusted"
-	case strings.Contains(said, "certificate required"), strings.Contains(said, "remote error: tls"):
+	case strings.Contains(message, "certificate required"), strings.Contains(message, "remote error: tls"):
 		return "the server refuses the TLS connection: it may ask for a client certificate (sslcert=FILE and sslkey=FILE)"
-	case strings.Contains(said, "first record does not look like a TLS handshake"):
+	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "the server does not speak TLS: check host and port, or use sslmode=disable if the network is trusted"
 	}
 	return ""

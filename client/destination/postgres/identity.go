@@ -22,8 +22,8 @@ type column struct {
 	generated bool   // computed by the database, so it can't be written
 }
 
-// found describes a table as it is in the database.
-type found struct {
+// foundTable describes a table as it is in the database.
+type foundTable struct {
 	rows.Identity
 	oid     uint32  // 0 if the table doesn't exist
 	numbers []int16 // the columns' attribute numbers; a column that was dropped and re-created has a new one
@@ -38,8 +38,8 @@ type found struct {
 // commentedID matches the ID in a table's comment.
 var commentedID = regexp.MustCompile(`stripe-connector table (\w+)`)
 
-// look is the query for tables with their columns and indexes.
-const look = `SELECT c.relname, c.oid, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner)::text,
+// tablesQuery is the query for tables with their columns and indexes.
+const tablesQuery = `SELECT c.relname, c.oid, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner)::text,
 	pg_has_role(c.relowner, 'USAGE'),
 	ARRAY(SELECT (i.indisprimary::int || ' ' || (SELECT string_agg(k.attname, ', ' ORDER BY place)
 		FROM unnest(i.indkey) WITH ORDINALITY AS p (number, place) JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = p.number))
@@ -51,11 +51,11 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attr
 WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
 GROUP BY c.oid, c.relname, c.relowner`
 
-// collect reads the result of look.
-func collect(answer pgx.Rows) (map[string]found, error) {
-	all := map[string]found{}
+// collectTables reads the result of tablesQuery.
+func collectTables(answer pgx.Rows) (map[string]foundTable, error) {
+	all := map[string]foundTable{}
 	_, err := pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
-		var f found
+		var f foundTable
 		var name string
 		var types, indexes []string
 		var generated []bool
@@ -87,18 +87,18 @@ type connection interface {
 }
 
 // find looks up tables by name. Tables that don't exist are zero.
-func (d *Destination) find(ctx context.Context, on connection, names ...string) (map[string]found, error) {
-	answer, err := on.Query(ctx, look, d.schema, names)
+func (d *Destination) find(ctx context.Context, on connection, names ...string) (map[string]foundTable, error) {
+	answer, err := on.Query(ctx, tablesQuery, d.schema, names)
 	if err != nil {
 		return nil, err
 	}
-	all, err := collect(answer)
+	all, err := collectTables(answer)
 	if err != nil || len(all) == 0 {
 		return all, err
 	}
 	there := slices.Collect(maps.Keys(all))
 	var filled []bool
-	if err := on.QueryRow(ctx, d.filled(there)).Scan(&filled); err != nil {
+	if err := on.QueryRow(ctx, d.filledQuery(there)).Scan(&filled); err != nil {
 		return nil, err
 	}
 	for i, name := range there {
@@ -109,8 +109,8 @@ func (d *Destination) find(ctx context.Context, on connection, names ...string) 
 	return all, nil
 }
 
-// filled returns a query that reports whether each of these tables has rows.
-func (d *Destination) filled(names []string) string {
+// filledQuery returns a query that reports whether each of these tables has rows.
+func (d *Destination) filledQuery(names []string) string {
 	var each []string
 	for _, name := range names {
 		each = append(each, "EXISTS (SELECT FROM "+d.qualified(name)+")")
@@ -118,17 +118,17 @@ func (d *Destination) filled(names []string) string {
 	return "SELECT ARRAY[" + strings.Join(each, ", ") + "]::boolean[]"
 }
 
-func (f found) missing() bool { return f.oid == 0 }
+func (f foundTable) isMissing() bool { return f.oid == 0 }
 
-// lost compares now with the table that f describes. It returns a sentence that says what happened to the table, or "" if
+// lossReason compares now with the table that f describes. It returns a sentence that says what happened to the table, or "" if
 // it is still the same one. A table with the same oid is the same table, whatever its comment. A table that was dumped and
 // restored has a new oid and is recognized by its comment.
-func (f found) lost(t *table, now found) string {
+func (f foundTable) lossReason(t *table, now foundTable) string {
 	if now.oid != f.oid {
-		return f.Lost(t.Name, now.Identity, now.missing())
+		return f.LossReason(t.Name, now.Identity, now.isMissing())
 	}
 	now.ID = f.ID
-	if sentence := f.Lost(t.Name, now.Identity, now.missing()); sentence != "" {
+	if sentence := f.LossReason(t.Name, now.Identity, now.isMissing()); sentence != "" {
 		return sentence
 	}
 	for i, name := range f.Columns {
@@ -140,17 +140,17 @@ func (f found) lost(t *table, now found) string {
 	return ""
 }
 
-// remembered returns the stored identities of the tables of these streams.
-func (d *Destination) remembered(ctx context.Context, streams []string) (map[string]*found, error) {
+// storedIdentities returns the stored identities of the tables of these streams.
+func (d *Destination) storedIdentities(ctx context.Context, streams []string) (map[string]*foundTable, error) {
 	answer, err := d.conn.Query(ctx, "SELECT stream, oid, id, columns, numbers, filled FROM "+d.qualified(rows.TablesTable)+
 		" WHERE stream = ANY($1)", streams)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]*found{}
+	all := map[string]*foundTable{}
 	_, err = pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
 		var stream string
-		var f found
+		var f foundTable
 		err := row.Scan(&stream, &f.oid, &f.ID, &f.Columns, &f.numbers, &f.Filled)
 		all[stream] = &f
 		return struct{}{}, err
@@ -160,38 +160,38 @@ func (d *Destination) remembered(ctx context.Context, streams []string) (map[str
 
 // examine compares a table with what is remembered of it, which may be nil. It returns why the table was lost, or "", and
 // the table as syncs created it. If ours is nil, the columns that syncs created are those that the stream defines.
-func (t *table) examine(now *found, was *found) (reason string, ours *found) {
+func (t *table) examine(now *foundTable, was *foundTable) (reason string, ours *foundTable) {
 	switch {
 	case was != nil:
-		reason = was.lost(t, *now)
+		reason = was.lossReason(t, *now)
 		if was.oid == now.oid {
 			now.ID = was.ID
 		}
-	case now.missing():
-		reason = rows.Identity{}.Lost(t.Name, now.Identity, true)
+	case now.isMissing():
+		reason = rows.Identity{}.LossReason(t.Name, now.Identity, true)
 	}
-	if now.missing() || was != nil && was.ID != now.ID {
+	if now.isMissing() || was != nil && was.ID != now.ID {
 		return reason, nil
 	}
 	return reason, was
 }
 
 // forget clears the states of a lost table and reports whether there were any.
-func (d *Destination) forget(ctx context.Context, tx pgx.Tx, t *table, now found) (bool, error) {
+func (d *Destination) forget(ctx context.Context, tx pgx.Tx, t *table, now foundTable) (bool, error) {
 	arrived := "0"
-	if d.opts.Append && !now.missing() && has(now.columns, rows.Arrival) { // existing versions stay
+	if d.opts.Append && !now.isMissing() && hasColumn(now.columns, rows.Arrival) { // existing versions stay
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
 	forgotten, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET state = '', arrived = "+arrived+" WHERE stream = $1 AND state <> ''", t.Stream)
 	return forgotten.RowsAffected() > 0, err
 }
 
-// known returns the identity of a table to remember, with only the columns that syncs created.
-func (d *Destination) known(t *table, now found, ours *found) found {
+// newIdentity returns the identity of a table to remember, with only the columns that syncs created.
+func (d *Destination) newIdentity(t *table, now foundTable, ours *foundTable) foundTable {
 	known := now
 	known.Columns, known.numbers = nil, nil
 	for i, name := range now.Columns {
-		made := slices.Contains(t.Names(), name) || name[0] == '_' && slices.Contains(append(d.opts.Own(), rows.Arrival), name) ||
+		made := slices.Contains(t.Names(), name) || name[0] == '_' && slices.Contains(append(d.opts.OwnColumns(), rows.Arrival), name) ||
 			name == rows.DeletedAt && t.marked
 		if made || ours != nil && slices.Contains(ours.Columns, name) {
 			known.Columns, known.numbers = append(known.Columns, name), append(known.numbers, now.numbers[i])
@@ -200,8 +200,8 @@ func (d *Destination) known(t *table, now found, ours *found) found {
 	return known
 }
 
-// remember stores the identity of a table after its migration.
-func (d *Destination) remember(ctx context.Context, tx pgx.Tx, t *table, ours *found) error {
+// storeIdentity stores the identity of a table after its migration.
+func (d *Destination) storeIdentity(ctx context.Context, tx pgx.Tx, t *table, ours *foundTable) error {
 	all, err := d.find(ctx, tx, t.Name)
 	if err != nil {
 		return err
@@ -219,17 +219,17 @@ func (d *Destination) remember(ctx context.Context, tx pgx.Tx, t *table, ours *f
 			return err
 		}
 	}
-	t.known = d.known(t, now, ours)
+	t.known = d.newIdentity(t, now, ours)
 	_, err = tx.Exec(ctx, "INSERT INTO "+d.qualified(rows.TablesTable)+` (stream, oid, id, columns, numbers, filled) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns = excluded.columns, numbers = excluded.numbers, filled = excluded.filled`,
 		t.Stream, now.oid, now.ID, t.known.Columns, t.known.numbers, now.Filled)
 	return err
 }
 
-// undisturbed returns an interruption if anything else has changed one of the touched tables since Begin, so that the
+// checkUnchanged returns an interruption if anything else has changed one of the touched tables since Begin, so that the
 // states must be re-read. It is called in the transaction of the commit and locks the tables against changes until the
 // transaction ends. It also stages the tables.
-func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*table) error {
+func (d *Destination) checkUnchanged(ctx context.Context, tx pgx.Tx, touched []*table) error {
 	if len(touched) == 0 {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*tab
 	for _, t := range touched {
 		names = append(names, t.Name)
 	}
-	var all map[string]found
+	var all map[string]foundTable
 	var filled []bool
 	var looking queue
 	for _, t := range touched {
@@ -245,9 +245,9 @@ func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*tab
 		d.stage(&looking, t)
 	}
 	looking.query(func(answer pgx.Rows) (err error) {
-		all, err = collect(answer)
+		all, err = collectTables(answer)
 		return err
-	}, look, d.schema, names)
+	}, tablesQuery, d.schema, names)
 	for _, t := range touched {
 		looking.boolean(func(is bool) { filled = append(filled, is) }, "SELECT EXISTS (SELECT FROM "+t.qualified()+")")
 	}
@@ -257,7 +257,7 @@ func (d *Destination) undisturbed(ctx context.Context, tx pgx.Tx, touched []*tab
 	for i, t := range touched {
 		now := all[t.Name]
 		now.Filled = filled[i]
-		if reason := t.known.lost(t, now); reason != "" {
+		if reason := t.known.lossReason(t, now); reason != "" {
 			return &client.Interruption{Err: errors.New(reason)}
 		}
 	}
@@ -272,9 +272,9 @@ func (d *Destination) stage(looking *queue, t *table) {
 	}
 }
 
-// refill adds the statements that record whether the tables of a commit now have rows. Tables for which that has changed
+// updateFilled adds the statements that record whether the tables of a commit now have rows. Tables for which that has changed
 // are added to changed.
-func (d *Destination) refill(rest *queue, touched []*table, changed map[*table]bool) {
+func (d *Destination) updateFilled(rest *queue, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
 		rest.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+
 			" AS t SET filled = now.filled FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+

@@ -40,8 +40,8 @@ UNION ALL
 )
 SELECT statement FROM needs ORDER BY place, statement`
 
-// missing returns the statements that grant the privileges the role lacks to sync these tables.
-func (d *Destination) missing(ctx context.Context, tables []string) ([]string, error) {
+// missingPrivileges returns the statements that grant the privileges the role lacks to sync these tables.
+func (d *Destination) missingPrivileges(ctx context.Context, tables []string) ([]string, error) {
 	found, err := d.conn.Query(ctx, privileges, d.schema, tables)
 	if err != nil {
 		return nil, err
@@ -49,10 +49,10 @@ func (d *Destination) missing(ctx context.Context, tables []string) ([]string, e
 	return pgx.CollectRows(found, pgx.RowTo[string])
 }
 
-// privileged returns an error that lists every privilege the role lacks to sync these tables. It is called before anything
+// checkPrivileges returns an error that lists every privilege the role lacks to sync these tables. It is called before anything
 // changes.
-func (d *Destination) privileged(ctx context.Context, tables []string) error {
-	statements, err := d.missing(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable, rows.RefusedTable))
+func (d *Destination) checkPrivileges(ctx context.Context, tables []string) error {
+	statements, err := d.missingPrivileges(ctx, append(tables[:len(tables):len(tables)], rows.StateTable, rows.TablesTable, rows.RefusedTable))
 	if err != nil || len(statements) == 0 {
 		return d.explain(ctx, err)
 	}
@@ -60,16 +60,16 @@ func (d *Destination) privileged(ctx context.Context, tables []string) error {
 		d.backend.user, d.where, strings.Join(statements, "; "))
 }
 
-// lacking returns the error for a missing privilege that only a failed statement revealed.
-func (d *Destination) lacking(ctx context.Context, failure *pgconn.PgError) error {
-	if err := d.privileged(ctx, d.names); err != nil {
-		return fmt.Errorf("%w: %s", err, said(failure))
+// privilegeError returns the error for a missing privilege that only a failed statement revealed.
+func (d *Destination) privilegeError(ctx context.Context, failure *pgconn.PgError) error {
+	if err := d.checkPrivileges(ctx, d.names); err != nil {
+		return fmt.Errorf("%w: %s", err, serverMessage(failure))
 	}
-	return fmt.Errorf("user %s lacks a privilege that syncs need in %s; grant what the server names: %s", d.backend.user, d.where, said(failure))
+	return fmt.Errorf("user %s lacks a privilege that syncs need in %s; grant what the server names: %s", d.backend.user, d.where, serverMessage(failure))
 }
 
-// notOwned returns the error for a change to a table that another role owns.
-func (d *Destination) notOwned(t *table, owner string, statements []string) error {
+// ownerError returns the error for a change to a table that another role owns.
+func (d *Destination) ownerError(t *table, owner string, statements []string) error {
 	return fmt.Errorf("table %s in %s must follow its stream's changed schema, but only its owner may change it: have %s run: %s; "+
 		"or run ALTER TABLE %s OWNER TO %s", t.Name, d.where, owner, strings.Join(statements, "; "), t.qualified(), rows.Quote(d.backend.user))
 }

@@ -25,7 +25,7 @@ func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 	if _, ok := n.replaced[string(n.key)]; ok {
 		return false
 	}
-	n.makeRoom()
+	n.allocate()
 	clear(n.values)
 	n.values[n.t.Parent] = parent
 	own := n.values[len(n.t.Columns):]
@@ -71,7 +71,7 @@ type replacement struct {
 func (v *versions) note(batch *connectorv1.RecordBatch, record *connectorv1.Record) {
 	parent, err := v.d.splitter.Parent(v.t.Table, record)
 	v.err = err
-	v.replacements = append(v.replacements, replacement{batch.GetAccount(), parent, batch, record, v.given})
+	v.replacements = append(v.replacements, replacement{batch.GetAccount(), parent, batch, record, v.yielded})
 }
 
 // settle appends, in append mode, a DELETE for each object of a replaced parent that did not come back in this commit.
@@ -92,7 +92,7 @@ func (d *Destination) settle(ctx context.Context, tx pgx.Tx, t *table, v *versio
 		}
 		known[key] = true
 		accounts, parents = append(accounts, r.account), append(parents, fmt.Sprint(r.parent))
-		generations, after = append(generations, r.batch.GetGeneration()), append(after, v.given-r.before)
+		generations, after = append(generations, r.batch.GetGeneration()), append(after, v.yielded-r.before)
 		var at *time.Time
 		if r.record.GetAsOf() != nil {
 			instant := r.record.GetAsOf().AsTime()
@@ -133,7 +133,7 @@ WHERE version._operation = 'UPSERT' AND version._arrival <= (SELECT max(_arrival
 }
 
 // indexParent returns the statement that creates the index for finding the rows of a parent, unless it exists.
-func (t *table) indexParent(opts rows.Options, now found) []string {
+func (t *table) indexParent(opts rows.Options, now foundTable) []string {
 	_, columns := t.ParentIndex(opts)
 	if columns == nil || slices.Contains(now.indexes, strings.Join(columns, ", ")) {
 		return nil

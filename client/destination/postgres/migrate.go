@@ -12,8 +12,8 @@ import (
 // migration returns the statements that create the table, or add missing columns and widen narrow ones. Taken lists the
 // fields without a column because the user has a column of that name. Ours describes the columns that syncs created; it is
 // nil if that isn't known.
-func (d *Destination) migration(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
-	if now.missing() {
+func (d *Destination) migration(ctx context.Context, t *table, now foundTable, ours *foundTable) (statements, taken []string, err error) {
+	if now.isMissing() {
 		t.marked = d.opts.SoftDeletes
 		statements = []string{t.create(d.opts)}
 		if d.opts.Append && t.Keys > 0 {
@@ -22,9 +22,9 @@ func (d *Destination) migration(ctx context.Context, t *table, now found, ours *
 		return append(statements, t.indexParent(d.opts, now)...), nil, nil
 	}
 	if ours != nil {
-		for _, name := range d.opts.Own() { // dropped by something else
-			if !has(now.columns, name) && slices.Contains(ours.Columns, name) {
-				statements = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(name))
+		for _, name := range d.opts.OwnColumns() { // dropped by something else
+			if !hasColumn(now.columns, name) && slices.Contains(ours.Columns, name) {
+				statements = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+columnDDL(name))
 				now.columns = append(now.columns, column{Column: rows.Column{Name: name}, declared: "timestamp with time zone"})
 			}
 		}
@@ -41,22 +41,22 @@ func (d *Destination) migration(ctx context.Context, t *table, now found, ours *
 		return append(statements, t.indexParent(d.opts, now)...), taken, nil
 	}
 	if len(statements) > 0 {
-		return nil, nil, d.notOwned(t, now.owner, statements)
+		return nil, nil, d.ownerError(t, now.owner, statements)
 	}
 	return nil, taken, nil
 }
 
 // changes returns the statements that adapt the table to its stream.
-func (d *Destination) changes(ctx context.Context, t *table, now found, ours *found) (statements, taken []string, err error) {
+func (d *Destination) changes(ctx context.Context, t *table, now foundTable, ours *foundTable) (statements, taken []string, err error) {
 	t.marked = slices.ContainsFunc(now.columns, func(c column) bool {
 		return c.Name == rows.DeletedAt && c.declared == "timestamp with time zone" && !c.generated
 	})
 	if d.opts.SoftDeletes && !t.marked {
-		if has(now.columns, rows.DeletedAt) {
+		if hasColumn(now.columns, rows.DeletedAt) {
 			return nil, nil, fmt.Errorf("column %s of table %s in %s was not created by a sync: rename it, or remove deletes=soft",
 				rows.DeletedAt, t.Name, d.where)
 		}
-		statements, t.marked = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+declare(rows.DeletedAt)), true
+		statements, t.marked = append(statements, "ALTER TABLE "+t.qualified()+" ADD COLUMN "+columnDDL(rows.DeletedAt)), true
 	}
 	var identity *rows.Identity
 	if ours != nil {
@@ -74,7 +74,7 @@ func (d *Destination) changes(ctx context.Context, t *table, now found, ours *fo
 				"double precision, boolean, text or jsonb, or rename it", c.Name, t.Name, d.where, c.declared)
 		}
 	}
-	add, widen, taken, err := t.Meet(have, identity, func(column string) (rounded bool, err error) {
+	add, widen, taken, err := t.Adapt(have, identity, func(column string) (rounded bool, err error) {
 		err = d.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
 			t.qualified(), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
 		return rounded, err
@@ -126,9 +126,9 @@ WHERE CASE WHEN json_typeof(%[6]s) IN (%[7]s) AND _extra::text !~* '\\u(0000|d[8
 }
 
 // recognize returns an error unless the table was created by a sync with the same options.
-func (d *Destination) recognize(t *table, now found) error {
-	for _, name := range append(own[:], rows.SyncedAt) {
-		if !has(now.columns, name) {
+func (d *Destination) recognize(t *table, now foundTable) error {
+	for _, name := range append(ownColumns[:], rows.SyncedAt) {
+		if !hasColumn(now.columns, name) {
 			return fmt.Errorf("table %s in %s was not created by a sync: rename it, or choose another schema", t.Name, d.where)
 		}
 	}
@@ -142,6 +142,6 @@ func (d *Destination) recognize(t *table, now found) error {
 	return nil
 }
 
-func has(have []column, name string) bool {
+func hasColumn(have []column, name string) bool {
 	return slices.ContainsFunc(have, func(c column) bool { return c.Name == name })
 }

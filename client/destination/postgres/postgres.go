@@ -61,7 +61,7 @@ func Open(ctx context.Context, address string, opts Options) (*Destination, erro
 		return nil, err
 	}
 	if err = d.lock(ctx); err == nil {
-		err = d.privileged(ctx, nil)
+		err = d.checkPrivileges(ctx, nil)
 	}
 	if err == nil {
 		err = d.createOwn(ctx)

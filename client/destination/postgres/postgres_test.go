@@ -22,7 +22,7 @@ import (
 
 const upsert = connectorv1.Operation_OPERATION_UPSERT
 
-func TestKeepsThePromise(t *testing.T) {
+func TestContract(t *testing.T) {
 	server := postgrestest.Start(t)
 	var places atomic.Int64
 	destinationtest.Run(t, destinationtest.Subject{

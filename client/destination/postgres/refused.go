@@ -34,9 +34,9 @@ type refusal struct {
 	client.Refusal
 }
 
-// ofRow reports whether an error concerns a single record, rejected by the database or by a user's constraint or trigger.
-func (t *table) ofRow(err error) bool {
-	if _, misfit := errors.AsType[*rows.Misfit](err); misfit {
+// isRowError reports whether an error concerns a single record, rejected by the database or by a user's constraint or trigger.
+func (t *table) isRowError(err error) bool {
+	if _, misfit := errors.AsType[*rows.InvalidKeyError](err); misfit {
 		return true
 	}
 	failure, ok := errors.AsType[*pgconn.PgError](err)
@@ -52,8 +52,8 @@ func (t *table) ofRow(err error) bool {
 	return false
 }
 
-// carefully loads the records of a stream, except those that can't be stored, which it returns.
-func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) ([]refusal, error) {
+// loadStorable loads the records of a stream, except those that can't be stored, which it returns.
+func (d *Destination) loadStorable(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) ([]refusal, error) {
 	var first queue
 	d.stage(&first, t) // before the savepoints
 	if err := first.run(ctx, tx); err != nil {
@@ -68,7 +68,7 @@ func (d *Destination) carefully(ctx context.Context, tx pgx.Tx, t *table, batche
 	var refused []refusal
 	for {
 		err := d.try(ctx, tx, t, items, true)
-		if err == nil || !t.ofRow(err) {
+		if err == nil || !t.isRowError(err) {
 			return refused, err
 		}
 		if len(refused) == maxRefused {
@@ -100,7 +100,7 @@ func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []
 		switch {
 		case err == nil:
 			low = middle
-		case t.ofRow(err):
+		case t.isRowError(err):
 			high, cause = middle, err
 		default:
 			return 0, nil, err
@@ -156,9 +156,9 @@ func (d *Destination) keyOf(t *table, i item) string {
 // reason explains why a record can't be stored. The text contains none of the record's values.
 func (d *Destination) reason(ctx context.Context, err error) string {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return d.sentence(ctx, failure).Error()
+		return d.describe(ctx, failure).Error()
 	}
-	if misfit, ok := errors.AsType[*rows.Misfit](err); ok {
+	if misfit, ok := errors.AsType[*rows.InvalidKeyError](err); ok {
 		return misfit.Error()
 	}
 	return err.Error()
@@ -243,7 +243,7 @@ func (d *Destination) retry(ctx context.Context, streams []string) ([]client.Ref
 			if _, err := tx.Exec(ctx, "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1", t.Stream); err != nil {
 				return err
 			}
-			refused, err := d.carefully(ctx, tx, t, of)
+			refused, err := d.loadStorable(ctx, tx, t, of)
 			if err != nil {
 				return err
 			}

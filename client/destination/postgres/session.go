@@ -89,7 +89,7 @@ func (d *Destination) prepare(ctx context.Context, former backend) error {
 			return err
 		}
 	}
-	if err := d.set(ctx); err != nil {
+	if err := d.applySettings(ctx); err != nil {
 		return d.explain(ctx, err)
 	}
 	if former.pid == 0 {
@@ -100,8 +100,8 @@ WHERE pid = $1 AND backend_start = $2 AND usename = current_user AND pid <> pg_b
 	return d.explain(ctx, err)
 }
 
-// set applies the settings that a sync relies on, then determines the session's user.
-func (d *Destination) set(ctx context.Context) error {
+// applySettings applies the settings that a sync relies on, then determines the session's user.
+func (d *Destination) applySettings(ctx context.Context) error {
 	var values []string
 	for _, s := range settings {
 		values = append(values, fmt.Sprintf("(%s, %s)", literal(strings.ToLower(s[0])), literal(s[1])))
@@ -131,11 +131,11 @@ func (d *Destination) lock(ctx context.Context) error {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != lockNotAvailable {
 		return d.explain(ctx, err)
 	}
-	said := fmt.Sprintf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
+	message := fmt.Sprintf("another sync is writing to %s: wait until it ends, or choose another schema", d.where)
 	if holders := d.lockHolders(ctx); len(holders) > 0 {
-		said += fmt.Sprintf("; it is %s; if it is dead, end it with SELECT pg_terminate_backend(%d)", holders[0], holders[0].pid)
+		message += fmt.Sprintf("; it is %s; if it is dead, end it with SELECT pg_terminate_backend(%d)", holders[0], holders[0].pid)
 	}
-	return errors.New(said)
+	return errors.New(message)
 }
 
 // lockHolders returns the other sessions that hold the lock.
@@ -176,7 +176,7 @@ func (d *Destination) change(ctx context.Context, table string, f func(pgx.Tx) e
 		return f(tx)
 	})
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == lockNotAvailable {
-		return &client.Interruption{Err: d.blocked(ctx, failure, true, table)}
+		return &client.Interruption{Err: d.lockError(ctx, failure, true, table)}
 	}
 	return d.explain(ctx, err)
 }

@@ -12,18 +12,18 @@ import (
 type table struct {
 	*rows.Table
 	schema  string
-	known   found    // as of the last commit, with the columns that syncs created
-	marked  bool     // it has a _deleted_at column
-	staged  bool     // its staging table exists
-	refused bool     // records of it were set aside and may still be
-	names   []string // of the columns, in the order of a row's values
+	known   foundTable // as of the last commit, with the columns that syncs created
+	marked  bool       // it has a _deleted_at column
+	staged  bool       // its staging table exists
+	refused bool       // records of it were set aside and may still be
+	names   []string   // of the columns, in the order of a row's values
 }
 
-// own are the sync's own columns in the order of their values: see rows.AccountAt.
-var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
+// ownColumns are the sync's own columns in the order of their values: see rows.AccountAt.
+var ownColumns = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
 
-// declare returns the DDL of one of the sync's own columns.
-func declare(name string) string {
+// columnDDL returns the DDL of one of the sync's own columns.
+func columnDDL(name string) string {
 	switch name {
 	case rows.Account:
 		return name + " text NOT NULL DEFAULT ''"
@@ -57,7 +57,7 @@ func kindOf(name string) (rows.Kind, bool) {
 // create returns the statement that creates the table.
 func (t *table) create(opts rows.Options) string {
 	arrival := rows.Arrival + " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-	return t.Create(t.qualified(), opts, arrival, func(k rows.Kind) string { return types[k] }, declare)
+	return t.Create(t.qualified(), opts, arrival, func(k rows.Kind) string { return types[k] }, columnDDL)
 }
 
 // qualified returns the table's name, with its schema, for use in a statement.

@@ -12,7 +12,7 @@ import (
 
 // Begin creates the tables of the streams or migrates them to the schemas, and reads the states. In append mode it removes
 // versions that no state covers, since they will be sent again.
-func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.Beginning, err error) {
+func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) (begun client.BeginResult, err error) {
 	d.notices = nil
 	if err := d.reopen(ctx); err != nil {
 		return begun, explain(d.path, err)
@@ -45,7 +45,7 @@ func (d *Destination) beginTable(ctx context.Context, stream *connectorv1.Stream
 	}
 	marked := false
 	if err := d.transaction(ctx, func() (err error) {
-		marked, err = d.arrange(ctx, t)
+		marked, err = d.adapt(ctx, t)
 		return err
 	}); err != nil {
 		return err
@@ -72,8 +72,8 @@ func layOut(stream *connectorv1.Stream, opts Options) (*table, error) {
 	return &table{Table: layout}, nil
 }
 
-// arrange adapts the table in the database to the layout, in a transaction. It reports whether the table has _deleted_at.
-func (d *Destination) arrange(ctx context.Context, t *table) (marked bool, err error) {
+// adapt adapts the table in the database to the layout, in a transaction. It reports whether the table has _deleted_at.
+func (d *Destination) adapt(ctx context.Context, t *table) (marked bool, err error) {
 	now, err := d.find(ctx, t.Name)
 	if err != nil {
 		return false, err
@@ -89,15 +89,15 @@ func (d *Destination) arrange(ctx context.Context, t *table) (marked bool, err e
 		return false, err
 	}
 	if d.opts.Append {
-		if err := d.forgetUncovered(ctx, t); err != nil {
+		if err := d.removeUncovered(ctx, t); err != nil {
 			return false, err
 		}
 	}
-	return marked, d.remember(ctx, t, was)
+	return marked, d.storeIdentity(ctx, t, was)
 }
 
-// forgetUncovered deletes the versions that no state covers.
-func (d *Destination) forgetUncovered(ctx context.Context, t *table) error {
+// removeUncovered deletes the versions that no state covers.
+func (d *Destination) removeUncovered(ctx context.Context, t *table) error {
 	_, err := d.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
 		"(SELECT arrived FROM %s AS s WHERE s.stream = ? AND s.account = t._account), 0)",
 		rows.Quote(t.Name), rows.StateTable), t.Stream)
@@ -105,8 +105,8 @@ func (d *Destination) forgetUncovered(ctx context.Context, t *table) error {
 }
 
 // migrate creates the table, or adds missing columns and widens narrow ones. It reports whether the table has _deleted_at.
-func (d *Destination) migrate(ctx context.Context, t *table, now found, was *rows.Identity) (marked bool, err error) {
-	if now.missing() {
+func (d *Destination) migrate(ctx context.Context, t *table, now foundTable, was *rows.Identity) (marked bool, err error) {
+	if now.isMissing() {
 		_, err := d.conn.ExecContext(ctx, create(t.Table, d.opts, rows.NewID()))
 		return d.opts.SoftDeletes, err
 	}
@@ -117,10 +117,10 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 		return false, err
 	}
 	have := now.columns
-	marked = has(have, rows.DeletedAt)
+	marked = hasColumn(have, rows.DeletedAt)
 	if d.opts.SoftDeletes && !marked {
 		marked = true
-		if _, err := d.conn.ExecContext(ctx, "ALTER TABLE "+rows.Quote(t.Name)+" ADD COLUMN "+declare(rows.DeletedAt)); err != nil {
+		if _, err := d.conn.ExecContext(ctx, "ALTER TABLE "+rows.Quote(t.Name)+" ADD COLUMN "+columnDDL(rows.DeletedAt)); err != nil {
 			return false, err
 		}
 	}
@@ -129,7 +129,7 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 	for _, c := range have {
 		former[c.Name] = c.Kind
 	}
-	add, widen, taken, err := t.Meet(have, was, func(column string) (rounded bool, err error) {
+	add, widen, taken, err := t.Adapt(have, was, func(column string) (rounded bool, err error) {
 		err = d.conn.QueryRowContext(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE abs(%s) > %d)",
 			rows.Quote(t.Name), rows.Quote(column), int64(rows.Exact))).Scan(&rounded)
 		return rounded, err
@@ -138,7 +138,7 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 		return false, err
 	}
 	for _, field := range taken {
-		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.Taken(t.Name, field)})
+		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.TakenNotice(t.Name, field)})
 	}
 	for _, c := range add {
 		if err := d.addColumn(ctx, t.Name, c); err != nil {
@@ -162,15 +162,15 @@ func (d *Destination) migrate(ctx context.Context, t *table, now found, was *row
 }
 
 // restoreOwn restores those of the sync's own columns that something else dropped.
-func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was *rows.Identity) error {
+func (d *Destination) restoreOwn(ctx context.Context, t *table, now *foundTable, was *rows.Identity) error {
 	if was == nil {
 		return nil
 	}
-	for _, name := range d.opts.Own() {
-		if has(now.columns, name) || !slices.Contains(was.Columns, name) {
+	for _, name := range d.opts.OwnColumns() {
+		if hasColumn(now.columns, name) || !slices.Contains(was.Columns, name) {
 			continue
 		}
-		if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s", rows.Quote(t.Name), declare(name)); err != nil {
+		if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s", rows.Quote(t.Name), columnDDL(name)); err != nil {
 			return err
 		}
 		now.columns = append(now.columns, rows.Column{Path: name, Name: name, Kind: rows.Text})
@@ -181,11 +181,11 @@ func (d *Destination) restoreOwn(ctx context.Context, t *table, now *found, was 
 // recognize returns an error unless the table was created by a sync with the same options.
 func (d *Destination) recognize(t *table, have []rows.Column, key []string) error {
 	for _, name := range []string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt} {
-		if !has(have, name) {
+		if !hasColumn(have, name) {
 			return fmt.Errorf("table %s was not created by a sync: rename it, or choose another file", t.Name)
 		}
 	}
-	if has(have, rows.Arrival) != d.opts.Append {
+	if hasColumn(have, rows.Arrival) != d.opts.Append {
 		return fmt.Errorf("table %s was created %s mode=append: use the same mode, rename the table, or choose another file",
 			t.Name, map[bool]string{true: "without", false: "with"}[d.opts.Append])
 	}
@@ -195,7 +195,7 @@ func (d *Destination) recognize(t *table, have []rows.Column, key []string) erro
 	return nil
 }
 
-func has(have []rows.Column, name string) bool {
+func hasColumn(have []rows.Column, name string) bool {
 	return slices.ContainsFunc(have, func(c rows.Column) bool { return c.Name == name })
 }
 

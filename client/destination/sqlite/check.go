@@ -55,7 +55,7 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 		for _, stream := range streams {
 			t, err := layOut(stream, opts)
 			if err == nil {
-				_, err = d.arrange(ctx, t)
+				_, err = d.adapt(ctx, t)
 			}
 			if err != nil {
 				found("table of "+stream.GetName(), err)

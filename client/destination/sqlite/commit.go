@@ -17,13 +17,13 @@ const asOfLayout = "2006-01-02T15:04:05.000Z"
 
 // Commit stores records and states, and removes rows that no longer exist at the source, in one transaction.
 func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
-	if err := d.there(); err != nil {
+	if err := d.checkFile(); err != nil {
 		return err
 	}
 	if err := d.commit(ctx, c); err != nil {
 		return explain(d.path, err)
 	}
-	return d.there()
+	return d.checkFile()
 }
 
 func (d *Destination) commit(ctx context.Context, c client.Commit) (err error) {
@@ -58,7 +58,7 @@ func (d *Destination) commit(ctx context.Context, c client.Commit) (err error) {
 func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*table]bool, err error) {
 	now := d.now().UTC().Format(asOfLayout)
 	d.replacements = d.replacements[:0]
-	if err := d.undisturbed(ctx, c); err != nil {
+	if err := d.checkUnchanged(ctx, c); err != nil {
 		return nil, err
 	}
 	before, err := d.arrivals(ctx, c)
@@ -74,7 +74,7 @@ func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*
 		return nil, err
 	}
 	for t, arrived := range before {
-		if err := d.takeBackUnchanged(ctx, t, arrived); err != nil {
+		if err := d.removeUnchanged(ctx, t, arrived); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +88,7 @@ func (d *Destination) fill(ctx context.Context, c client.Commit) (refilled map[*
 			return nil, err
 		}
 	}
-	return d.refill(ctx, c)
+	return d.updateFilled(ctx, c)
 }
 
 // arrivals returns, in append mode, the highest arrival number of each table that the commit adds to.
@@ -110,8 +110,8 @@ func (d *Destination) arrivals(ctx context.Context, c client.Commit) (map[*table
 	return last, nil
 }
 
-// takeBackUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
-func (d *Destination) takeBackUnchanged(ctx context.Context, t *table, arrived int64) error {
+// removeUnchanged removes the versions with arrival numbers above arrived that equal the version before them.
+func (d *Destination) removeUnchanged(ctx context.Context, t *table, arrived int64) error {
 	lift, remove := t.Unchanged(rows.Quote(t.Name), "?")
 	if lift == "" {
 		return nil
@@ -137,7 +137,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 	}
 	t := d.tables[batch.GetStream()]
 	if t == nil {
-		return rows.Unasked(batch.GetStream())
+		return rows.UnexpectedStream(batch.GetStream())
 	}
 	ctx = context.WithoutCancel(ctx)
 	for _, record := range batch.GetRecords() {
@@ -173,7 +173,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 		var err error
 		switch operation := record.GetOperation(); {
 		case operation != connectorv1.Operation_OPERATION_UPSERT && operation != connectorv1.Operation_OPERATION_DELETE:
-			err = rows.Unknown(t.Stream, operation)
+			err = rows.UnknownOperation(t.Stream, operation)
 		case d.opts.Append:
 			own[rows.OwnValues+1] = strings.TrimPrefix(operation.String(), "OPERATION_")
 			_, err = t.insert.ExecContext(ctx, t.values...)
@@ -197,7 +197,7 @@ func (d *Destination) apply(ctx context.Context, batch *connectorv1.RecordBatch,
 func (d *Destination) complete(ctx context.Context, c client.Completion, now string) error {
 	t := d.tables[c.Stream]
 	if t == nil {
-		return rows.Unasked(c.Stream)
+		return rows.UnexpectedStream(c.Stream)
 	}
 	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
 		return nil

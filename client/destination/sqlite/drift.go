@@ -10,7 +10,7 @@ import (
 
 // addColumn adds a column and moves its values there from _extra.
 func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column) error {
-	if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s %s", rows.Quote(table), rows.Quote(c.Name), declared(c.Kind)); err != nil {
+	if err := d.exec(ctx, "ALTER TABLE %s ADD COLUMN %s %s", rows.Quote(table), rows.Quote(c.Name), typeDDL(c.Kind)); err != nil {
 		return err
 	}
 	return d.gather(ctx, table, c)
@@ -20,7 +20,7 @@ func (d *Destination) addColumn(ctx context.Context, table string, c rows.Column
 // from _extra.
 func (d *Destination) widen(ctx context.Context, table string, c rows.Column, former rows.Kind) error {
 	name, next := rows.Quote(c.Name), rows.Quote("_wider_"+c.Name)
-	value := "CAST(" + name + " AS " + declared(c.Kind) + ")"
+	value := "CAST(" + name + " AS " + typeDDL(c.Kind) + ")"
 	if former == rows.Boolean { // spelled as in JSON
 		value = "CASE " + name + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
 	}
@@ -29,7 +29,7 @@ func (d *Destination) widen(ctx context.Context, table string, c rows.Column, fo
 		"ALTER TABLE %[1]s DROP COLUMN %[2]s", "ALTER TABLE %[1]s RENAME COLUMN %[3]s TO %[2]s",
 	} {
 		statement = strings.ReplaceAll(statement, "%[1]s", rows.Quote(table))
-		statement = strings.NewReplacer("%[2]s", name, "%[3]s", next, "%[4]s", declared(c.Kind), "%[5]s", value).Replace(statement)
+		statement = strings.NewReplacer("%[2]s", name, "%[3]s", next, "%[4]s", typeDDL(c.Kind), "%[5]s", value).Replace(statement)
 		if err := d.exec(ctx, "%s", statement); err != nil {
 			return fmt.Errorf("widen column %s of table %s: %w", c.Name, table, err)
 		}
@@ -47,7 +47,7 @@ func (d *Destination) gather(ctx context.Context, table string, c rows.Column) e
 	%[2]s = CASE json_type(_extra, %[3]s) WHEN 'text' THEN _extra ->> %[3]s WHEN 'null' THEN NULL ELSE %[4]s END,
 	_extra = nullif(json_remove(_extra, %[3]s), '{}')
 WHERE json_type(_extra, %[3]s) IN (%[5]s)`, rows.Quote(table), rows.Quote(c.Name), path,
-		map[bool]string{true: "_extra -> ", false: "_extra ->> "}[declared(c.Kind) == "TEXT"]+path, movable(c.Kind, path))
+		map[bool]string{true: "_extra -> ", false: "_extra ->> "}[typeDDL(c.Kind) == "TEXT"]+path, movable(c.Kind, path))
 }
 
 // movable returns the SQL list of json_type results for which a column can hold the value unchanged.

@@ -53,8 +53,8 @@ func resolve(path string) string {
 	return path
 }
 
-// there returns an interruption if the path no longer leads to the open file: anything written to that file would be lost.
-func (d *Destination) there() error {
+// checkFile returns an interruption if the path no longer leads to the open file: anything written to that file would be lost.
+func (d *Destination) checkFile() error {
 	if info, err := os.Stat(d.path); err == nil && os.SameFile(info, d.file) {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (d *Destination) there() error {
 
 // reopen opens the file at the path again unless it is already open.
 func (d *Destination) reopen(ctx context.Context) error {
-	if d.there() == nil {
+	if d.checkFile() == nil {
 		return nil
 	}
 	if err := errors.Join(d.disconnect(), checkPath(d.path)); err != nil {

@@ -15,9 +15,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestTheFileIsDeleted deletes or replaces the file during a sync. No commit may succeed then, and after another Begin the
+// TestFileIsDeleted deletes or replaces the file during a sync. No commit may succeed then, and after another Begin the
 // sync continues in a new file.
-func TestTheFileIsDeleted(t *testing.T) {
+func TestFileIsDeleted(t *testing.T) {
 	tests := map[string]func(path string) error{
 		"deleted": os.Remove,
 		"moved":   func(path string) error { return os.Rename(path, path+".old") },
@@ -34,7 +34,7 @@ func TestTheFileIsDeleted(t *testing.T) {
 				t.Fatal(err)
 			}
 			streams := []*connectorv1.Stream{stream(t, "charges", `{"id":{"type":"string"}}`, "id")}
-			begin := func() client.Beginning {
+			begin := func() client.BeginResult {
 				begun, err := d.Begin(t.Context(), streams)
 				if err != nil {
 					t.Fatal(err)
@@ -76,7 +76,7 @@ func TestTheFileIsDeleted(t *testing.T) {
 	}
 }
 
-func TestTheFileIsDeletedAtTheEnd(t *testing.T) {
+func TestFileIsDeletedAtTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stripe.db")
 	d, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	if err == nil {

@@ -13,21 +13,21 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
-// found describes a table as it is in the database.
-type found struct {
+// foundTable describes a table as it is in the database.
+type foundTable struct {
 	rows.Identity
 	columns []rows.Column
 	key     []string // the names of the primary key's columns
 }
 
-func (f found) missing() bool { return len(f.columns) == 0 }
+func (f foundTable) isMissing() bool { return len(f.columns) == 0 }
 
 // declaredID matches the ID in a declaration. SQLite preserves the comment through ALTER TABLE, VACUUM and dumps.
 var declaredID = regexp.MustCompile(`/\* stripe-connector (\w+) \*/`)
 
 // find looks up a table.
-func (d *Destination) find(ctx context.Context, name string) (f found, err error) {
-	if f.columns, f.key, err = d.tableInfo(ctx, name); err != nil || f.missing() {
+func (d *Destination) find(ctx context.Context, name string) (f foundTable, err error) {
+	if f.columns, f.key, err = d.tableInfo(ctx, name); err != nil || f.isMissing() {
 		return f, err
 	}
 	for _, c := range f.columns {
@@ -40,12 +40,12 @@ func (d *Destination) find(ctx context.Context, name string) (f found, err error
 	if id := declaredID.FindStringSubmatch(declaration); id != nil {
 		f.ID = id[1]
 	}
-	f.Filled, err = d.filled(ctx, name)
+	f.Filled, err = d.hasRows(ctx, name)
 	return f, err
 }
 
-// filled reports whether a table has rows.
-func (d *Destination) filled(ctx context.Context, name string) (filled bool, err error) {
+// hasRows reports whether a table has rows.
+func (d *Destination) hasRows(ctx context.Context, name string) (filled bool, err error) {
 	err = d.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+rows.Quote(name)+")").Scan(&filled)
 	return filled, err
 }
@@ -68,14 +68,14 @@ func (d *Destination) identity(ctx context.Context, stream string) (*rows.Identi
 	return &i, nil
 }
 
-// remember stores the identity of a table after its migration.
-func (d *Destination) remember(ctx context.Context, t *table, was *rows.Identity) error {
+// storeIdentity stores the identity of a table after its migration.
+func (d *Destination) storeIdentity(ctx context.Context, t *table, was *rows.Identity) error {
 	now, err := d.find(ctx, t.Name)
 	if err != nil {
 		return err
 	}
 	now.Columns = slices.DeleteFunc(now.Columns, func(name string) bool {
-		made := slices.Contains(t.Names(), name) || name[0] == '_' && slices.Contains(append(d.opts.Own(), rows.Arrival, rows.DeletedAt), name)
+		made := slices.Contains(t.Names(), name) || name[0] == '_' && slices.Contains(append(d.opts.OwnColumns(), rows.Arrival, rows.DeletedAt), name)
 		return !made && (was == nil || !slices.Contains(was.Columns, name))
 	})
 	t.identity = now.Identity
@@ -90,7 +90,7 @@ func (d *Destination) remember(ctx context.Context, t *table, was *rows.Identity
 }
 
 // examine compares a table with its stored identity. If the table was lost, examine clears its states.
-func (d *Destination) examine(ctx context.Context, t *table, now found) (was *rows.Identity, err error) {
+func (d *Destination) examine(ctx context.Context, t *table, now foundTable) (was *rows.Identity, err error) {
 	var states int
 	err = d.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+rows.StateTable+" WHERE stream = ? AND state <> ''", t.Stream).Scan(&states)
 	if err != nil {
@@ -101,30 +101,30 @@ func (d *Destination) examine(ctx context.Context, t *table, now found) (was *ro
 	}
 	reason := ""
 	if was != nil {
-		reason = was.Lost(t.Name, now.Identity, now.missing())
-	} else if now.missing() {
-		reason = rows.Identity{}.Lost(t.Name, now.Identity, true)
+		reason = was.LossReason(t.Name, now.Identity, now.isMissing())
+	} else if now.isMissing() {
+		reason = rows.Identity{}.LossReason(t.Name, now.Identity, true)
 	}
 	if reason == "" {
 		return was, nil
 	}
-	if now.missing() || was != nil && was.ID != now.ID {
+	if now.isMissing() || was != nil && was.ID != now.ID {
 		was = nil // no sync created its columns
 	}
 	if states > 0 {
-		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.ReadAgain})
+		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.RereadNotice})
 	}
 	arrived := "0"
-	if d.opts.Append && !now.missing() { // existing versions stay
+	if d.opts.Append && !now.isMissing() { // existing versions stay
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + rows.Quote(t.Name) + ")"
 	}
 	_, err = d.conn.ExecContext(ctx, "UPDATE "+rows.StateTable+" SET state = '', arrived = "+arrived+" WHERE stream = ?", t.Stream)
 	return was, err
 }
 
-// undisturbed returns an interruption if anything else has changed a table since Begin, so that the states must be
+// checkUnchanged returns an interruption if anything else has changed a table since Begin, so that the states must be
 // re-read. It is called in the transaction of a commit.
-func (d *Destination) undisturbed(ctx context.Context, c client.Commit) error {
+func (d *Destination) checkUnchanged(ctx context.Context, c client.Commit) error {
 	version, err := d.schemaVersion(ctx)
 	if err != nil {
 		return err
@@ -137,20 +137,20 @@ func (d *Destination) undisturbed(ctx context.Context, c client.Commit) error {
 		touched[completion.Stream] = true
 	}
 	for stream, t := range d.tables {
-		now := found{Identity: t.identity}
+		now := foundTable{Identity: t.identity}
 		switch {
 		case version != d.version:
 			now, err = d.find(ctx, t.Name)
 		case touched[stream] && t.identity.Filled:
 			now.columns = []rows.Column{{}} // not missing: the schema version has not changed
-			now.Filled, err = d.filled(ctx, t.Name)
+			now.Filled, err = d.hasRows(ctx, t.Name)
 		default:
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if reason := t.identity.Lost(t.Name, now.Identity, now.missing()); reason != "" {
+		if reason := t.identity.LossReason(t.Name, now.Identity, now.isMissing()); reason != "" {
 			return &client.Interruption{Err: errors.New(reason)}
 		}
 	}
@@ -164,8 +164,8 @@ func (d *Destination) schemaVersion(ctx context.Context) (version int64, err err
 	return version, err
 }
 
-// refill records whether the tables of a commit now have rows.
-func (d *Destination) refill(ctx context.Context, c client.Commit) (changed map[*table]bool, err error) {
+// updateFilled records whether the tables of a commit now have rows.
+func (d *Destination) updateFilled(ctx context.Context, c client.Commit) (changed map[*table]bool, err error) {
 	changed = map[*table]bool{}
 	look := func(stream string) {
 		t := d.tables[stream]
@@ -176,7 +176,7 @@ func (d *Destination) refill(ctx context.Context, c client.Commit) (changed map[
 			return
 		}
 		var filled bool
-		if filled, err = d.filled(ctx, t.Name); err != nil || filled == t.identity.Filled {
+		if filled, err = d.hasRows(ctx, t.Name); err != nil || filled == t.identity.Filled {
 			return
 		}
 		changed[t] = filled

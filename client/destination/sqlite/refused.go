@@ -25,9 +25,9 @@ const maxRefused = 100
 // caused it.
 var errRolledBack = errors.New("a trigger rolled the transaction back")
 
-// ofRow reports whether an error concerns a single record: a user's constraint or trigger rejects it, or it is too large.
-func ofRow(err error) bool {
-	if _, misfit := errors.AsType[*rows.Misfit](err); misfit {
+// isRowError reports whether an error concerns a single record: a user's constraint or trigger rejects it, or it is too large.
+func isRowError(err error) bool {
+	if _, misfit := errors.AsType[*rows.InvalidKeyError](err); misfit {
 		return true
 	}
 	failure, ok := errors.AsType[*driver.Error](err)
@@ -43,7 +43,7 @@ func ofRow(err error) bool {
 
 // refuse sets aside a record that can't be stored. It returns cause if that doesn't concern the record alone.
 func (d *Destination) refuse(ctx context.Context, t *table, batch *connectorv1.RecordBatch, record *connectorv1.Record, cause error) error {
-	if !ofRow(cause) {
+	if !isRowError(cause) {
 		return cause
 	}
 	key := t.key(batch, record, &d.splitter)
@@ -122,7 +122,7 @@ func (d *Destination) supersede(ctx context.Context, t *table, batch *connectorv
 // retry retries the refused records of the streams and returns those that still can't be stored.
 func (d *Destination) retry(ctx context.Context) (still []client.Refusal, err error) {
 	for _, t := range d.tables {
-		batches, err := d.asideOf(ctx, t)
+		batches, err := d.refusedRecords(ctx, t)
 		if err != nil {
 			return nil, err
 		}
@@ -143,8 +143,8 @@ func (d *Destination) retry(ctx context.Context) (still []client.Refusal, err er
 	return still, nil
 }
 
-// asideOf reads the refused records of a stream.
-func (d *Destination) asideOf(ctx context.Context, t *table) (batches []*connectorv1.RecordBatch, err error) {
+// refusedRecords reads the refused records of a stream.
+func (d *Destination) refusedRecords(ctx context.Context, t *table) (batches []*connectorv1.RecordBatch, err error) {
 	found, err := d.conn.QueryContext(ctx, "SELECT account, operation, data, generation, coalesce(as_of, ''), event_id FROM "+
 		rows.RefusedTable+" WHERE stream = ? ORDER BY refused_at", t.Stream)
 	if err != nil {

@@ -142,7 +142,7 @@ func (d *Destination) open(ctx context.Context) (err error) {
 func (d *Destination) Close() error {
 	var gone error
 	if d.file != nil {
-		gone = d.there()
+		gone = d.checkFile()
 	}
 	return errors.Join(gone, d.disconnect(), d.lock.Release())
 }

@@ -20,7 +20,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-func TestKeepsThePromise(t *testing.T) {
+func TestContract(t *testing.T) {
 	destinationtest.Run(t, destinationtest.Subject{
 		Modes: []destinationtest.Mode{destinationtest.Replace, destinationtest.Mark, destinationtest.Keep},
 		New: func(t *testing.T) string {
@@ -285,8 +285,8 @@ func TestSchemaGrows(t *testing.T) {
 	}
 }
 
-// TestTheUsersColumnsStay adds columns to a table, one of them with the name of a field that comes later.
-func TestTheUsersColumnsStay(t *testing.T) {
+// TestUserColumnsStay adds columns to a table, one of them with the name of a field that comes later.
+func TestUserColumnsStay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stripe.db")
 	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"n":{"type":"integer"}}`, "id"), `{"id":"a","n":1}`)
 	statements("ALTER TABLE charges ADD COLUMN mine TEXT DEFAULT 'x'", "ALTER TABLE charges ADD COLUMN Risk TEXT",
@@ -302,8 +302,8 @@ func TestTheUsersColumnsStay(t *testing.T) {
 	}
 }
 
-// TestTextThatIsNone stores strings that text can't hold. They must be stored as the JSON received.
-func TestTextThatIsNone(t *testing.T) {
+// TestInvalidText stores strings that text can't hold. They must be stored as the JSON received.
+func TestInvalidText(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stripe.db")
 	load(t, path, stream(t, "charges", `{"id":{"type":"string"},"name":{"type":"string"}}`, "id"),
 		`{"id":"a","name":"\ud83d"}`, `{"id":"b","name":"\ud83d\ude00"}`, `{"id":"c","name":"x\u0000y"}`, `{"id":"d\u0000","name":"d"}`, `{"id":"\udc00","name":"e"}`)

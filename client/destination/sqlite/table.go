@@ -23,11 +23,11 @@ type table struct {
 	values   []any         // of insert; reused for each row
 }
 
-// own are the sync's own columns in the order of their values: see rows.AccountAt.
-var own = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt}
+// ownColumns are the sync's own columns in the order of their values: see rows.AccountAt.
+var ownColumns = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra, rows.SyncedAt}
 
-// declare returns the DDL of one of the sync's own columns.
-func declare(name string) string {
+// columnDDL returns the DDL of one of the sync's own columns.
+func columnDDL(name string) string {
 	switch name {
 	case rows.Account:
 		return rows.Quote(name) + " TEXT NOT NULL DEFAULT ''"
@@ -37,8 +37,8 @@ func declare(name string) string {
 	return rows.Quote(name) + " TEXT"
 }
 
-// declared returns the type of a kind in DDL.
-func declared(k rows.Kind) string {
+// typeDDL returns the type of a kind in DDL.
+func typeDDL(k rows.Kind) string {
 	switch k {
 	case rows.Integer:
 		return "INTEGER"
@@ -63,13 +63,13 @@ func kindOf(declared string) rows.Kind {
 // create returns the statement that creates a table, with its ID in a comment that SQLite preserves.
 func create(t *rows.Table, opts Options, id string) string {
 	arrival := rows.Quote(rows.Arrival) + " INTEGER PRIMARY KEY AUTOINCREMENT"
-	return t.Create(rows.Quote(t.Name)+" /* stripe-connector "+id+" */", opts, arrival, declared, declare)
+	return t.Create(rows.Quote(t.Name)+" /* stripe-connector "+id+" */", opts, arrival, typeDDL, columnDDL)
 }
 
 // prepare prepares the statements. The table in the database must have all columns. Marked reports whether it has
 // _deleted_at.
 func (t *table) prepare(ctx context.Context, conn *sql.Conn, opts Options, marked bool) (err error) {
-	name, names := rows.Quote(t.Name), append(t.Names(), own[:]...)
+	name, names := rows.Quote(t.Name), append(t.Names(), ownColumns[:]...)
 	t.values = make([]any, len(names), len(names)+1)
 	if opts.Append {
 		t.values, names = t.values[:len(names)+1], append(names, rows.Operation)

@@ -233,13 +233,13 @@ func TestPostgreSQLPrivileges(t *testing.T) {
 	}
 	server := postgrestest.Start(t)
 	cases := map[string]func(*testing.T){}
-	least := []string{"REVOKE ALL ON SCHEMA stripe FROM ROLE_NAME", "ALTER SCHEMA stripe OWNER TO tester", "GRANT USAGE ON SCHEMA stripe TO ROLE_NAME"}
+	minimal := []string{"REVOKE ALL ON SCHEMA stripe FROM ROLE_NAME", "ALTER SCHEMA stripe OWNER TO tester", "GRANT USAGE ON SCHEMA stripe TO ROLE_NAME"}
 	for _, table := range []string{"charges", "invoices", "_stripe_connector_state", "_stripe_connector_tables", "_stripe_connector_refused"} {
-		least = append(least, "ALTER TABLE stripe."+table+" OWNER TO tester", "GRANT SELECT, INSERT, UPDATE, DELETE ON stripe."+table+" TO ROLE_NAME")
+		minimal = append(minimal, "ALTER TABLE stripe."+table+" OWNER TO tester", "GRANT SELECT, INSERT, UPDATE, DELETE ON stripe."+table+" TO ROLE_NAME")
 	}
-	with := func(more ...string) []string { return append(least[:len(least):len(least)], more...) }
+	with := func(more ...string) []string { return append(minimal[:len(minimal):len(minimal)], more...) }
 	for name, c := range map[string]pgCase{
-		"usage and rows": {between: least},
+		"usage and rows": {between: minimal},
 		"no schema":      {before: []string{"DROP SCHEMA stripe"}, Case: refused("GRANT CREATE ON DATABASE ROLE_NAME TO ROLE_NAME")},
 		"no create":      {before: []string{"ALTER SCHEMA stripe OWNER TO tester", "GRANT USAGE ON SCHEMA stripe TO ROLE_NAME"}, Case: refused("GRANT CREATE ON SCHEMA stripe TO ROLE_NAME")},
 		"no usage":       {between: []string{"ALTER SCHEMA stripe OWNER TO tester"}, Case: refused("GRANT USAGE ON SCHEMA stripe TO ROLE_NAME")},

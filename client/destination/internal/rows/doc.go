@@ -44,8 +44,8 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Own returns the sync's own columns in tables with these options, except _arrival, which the database numbers.
-func (o Options) Own() []string {
+// OwnColumns returns the sync's own columns in tables with these options, except _arrival, which the database numbers.
+func (o Options) OwnColumns() []string {
 	own := []string{Account, Generation, AsOf, EventID, Extra, SyncedAt}
 	switch {
 	case o.Append:

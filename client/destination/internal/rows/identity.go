@@ -25,9 +25,9 @@ type Identity struct {
 // NewID returns an ID for a new table.
 func NewID() string { return rand.Text() }
 
-// Lost compares the table that the identity describes with the one now in the database. It returns a sentence that says what
+// LossReason compares the table that the identity describes with the one now in the database. It returns a sentence that says what
 // happened to the table, or "" if it is still the same one. Missing reports that there is no such table.
-func (i Identity) Lost(table string, now Identity, missing bool) string {
+func (i Identity) LossReason(table string, now Identity, missing bool) string {
 	switch {
 	case missing:
 		return fmt.Sprintf("Table %s is gone: something else dropped or renamed it.", table)
@@ -51,5 +51,5 @@ func (i Identity) Lost(table string, now Identity, missing bool) string {
 	return ""
 }
 
-// ReadAgain is appended to the sentence of Lost in a notice.
-const ReadAgain = " The stream will be re-read from the beginning."
+// RereadNotice is appended to the sentence of LossReason in a notice.
+const RereadNotice = " The stream will be re-read from the beginning."

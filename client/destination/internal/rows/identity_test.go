@@ -26,13 +26,13 @@ func TestLost(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := was.Lost("t", test.now, test.missing)
+			got := was.LossReason("t", test.now, test.missing)
 			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	if got := (rows.Identity{ID: "a"}).Lost("t", rows.Identity{ID: "a"}, false); got != "" {
+	if got := (rows.Identity{ID: "a"}).LossReason("t", rows.Identity{ID: "a"}, false); got != "" {
 		t.Errorf("a table that never had rows is lost: %s", got)
 	}
 }

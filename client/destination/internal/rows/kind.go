@@ -112,7 +112,7 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 		content, whole := unquote(raw)
 		return content, whole && strings.IndexByte(content, 0) < 0 // many programs end a string at a NUL, and PostgreSQL rejects it
 	case JSON:
-		return raw, (first == '{' || first == '[') && storable(raw)
+		return raw, (first == '{' || first == '[') && isStorable(raw)
 	case Boolean:
 		return first == 't', first == 't' || first == 'f'
 	case Integer:
@@ -126,10 +126,10 @@ func (k Kind) value(raw string) (stored any, fits bool) {
 	return nil, false
 }
 
-// storable reports whether PostgreSQL's jsonb can hold a JSON value. It can't hold a NUL, half of a surrogate pair, or a
+// isStorable reports whether PostgreSQL's jsonb can hold a JSON value. It can't hold a NUL, half of a surrogate pair, or a
 // number of more than a few thousand digits (https://www.postgresql.org/docs/current/datatype-json.html). For speed,
 // storable also rejects complete surrogate pairs. No source that writes UTF-8 needs to escape them.
-func storable(raw string) bool {
+func isStorable(raw string) bool {
 	quoted := false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

@@ -18,7 +18,7 @@ const (
 // names don't collide. The same goes for names that begin with a digit, with an underscore, like the sync's own columns, or
 // with sqlite_. Reserved words, such as "default", are safe when quoted.
 func SafeName(name string) string {
-	if plain(name) {
+	if isPlain(name) {
 		return name
 	}
 	var b strings.Builder
@@ -36,7 +36,7 @@ func SafeName(name string) string {
 	return folded[:min(len(folded), longest-hashed-1)] + "_" + hex.EncodeToString(sum[:])[:hashed]
 }
 
-func plain(name string) bool {
+func isPlain(name string) bool {
 	if name == "" || len(name) > longest || name[0] < 'a' || name[0] > 'z' || strings.HasPrefix(name, "sqlite_") {
 		return false
 	}

@@ -49,7 +49,7 @@ func (s *Splitter) Split(t *Table, batch *connectorv1.RecordBatch, record *conne
 	for i, c := range t.Columns[:t.Keys] {
 		if values[i] == nil {
 			if misfit == c.Path {
-				return &Misfit{t.Stream, c.Path, c.Kind}
+				return &InvalidKeyError{t.Stream, c.Path, c.Kind}
 			}
 			return fmt.Errorf("record of %s has no value for its key %q: this is a bug in the service, please report it",
 				t.Stream, c.Path)

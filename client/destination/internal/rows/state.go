@@ -36,12 +36,12 @@ func DecodeState(stream, account, content string) (*connectorv1.StreamState, err
 	return state, nil
 }
 
-// Unasked returns the error for records of a stream that was not passed to Begin.
-func Unasked(stream string) error {
+// UnexpectedStream returns the error for records of a stream that was not passed to Begin.
+func UnexpectedStream(stream string) error {
 	return fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", stream)
 }
 
-// Unknown returns the error for an operation that the protocol doesn't define.
-func Unknown(stream string, operation connectorv1.Operation) error {
+// UnknownOperation returns the error for an operation that the protocol doesn't define.
+func UnknownOperation(stream string, operation connectorv1.Operation) error {
 	return fmt.Errorf("record of %s has operation %s, which this version doesn't support: upgrade this program", stream, operation)
 }

@@ -78,7 +78,7 @@ func (t *Table) index() {
 	}
 }
 
-// Meet adapts the table to the one in the database, whose columns are have, excluding those of [Options.Own]. It returns
+// Adapt adapts the table to the one in the database, whose columns are have, excluding those of [Options.OwnColumns]. It returns
 // the columns to add and those to widen.
 //
 // Columns that syncs created but the schema no longer defines stay, and are still filled. All other columns are the user's
@@ -88,7 +88,7 @@ func (t *Table) index() {
 //
 // Rounds reports whether an integer column holds a value that a float64 would round. Such a column is widened to text
 // instead.
-func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (bool, error)) (add, widen []Column, taken []string, err error) {
+func (t *Table) Adapt(have []Column, was *Identity, rounds func(column string) (bool, error)) (add, widen []Column, taken []string, err error) {
 	inDatabase := map[string]bool{}
 	for _, c := range have {
 		inDatabase[c.Name] = true
@@ -132,8 +132,8 @@ func (t *Table) Meet(have []Column, was *Identity, rounds func(column string) (b
 	return add, widen, taken, nil
 }
 
-// Taken returns the notice about a field without a column because the user has a column of that name.
-func Taken(table, field string) string {
+// TakenNotice returns the notice about a field without a column because the user has a column of that name.
+func TakenNotice(table, field string) string {
 	return fmt.Sprintf("Column %s of table %s was not created by a sync, so syncs never write to it, and the values of field %s go to _extra. "+
 		"To give the field its own column, rename yours.", SafeName(field), table, field)
 }
@@ -165,7 +165,7 @@ func (t *Table) Create(name string, opts Options, arrival string, kind func(Kind
 		}
 		columns = append(columns, column)
 	}
-	for _, name := range opts.Own() {
+	for _, name := range opts.OwnColumns() {
 		columns = append(columns, own(name))
 	}
 	if !opts.Append {
