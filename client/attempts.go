@@ -15,8 +15,8 @@ import (
 type attempts interface {
 	// attempt does one Read of the streams that are left.
 	attempt(ctx context.Context) (outcome, error)
-	// left returns the streams for which another attempt would be useful.
-	left() []chosen
+	// remaining returns the streams for which another attempt would be useful.
+	remaining() []chosen
 	// observe passes on a message that the client created.
 	observe(ctx context.Context, m *connectorv1.ReadResponse)
 }
@@ -38,20 +38,20 @@ func resume(ctx context.Context, p *pace, n int, a attempts) error {
 		if out.over {
 			return cmp.Or(err, failed)
 		}
-		if err != nil && !passing(err) {
+		if err != nil && !isTemporary(err) {
 			if !out.orderly {
 				return err
 			}
 			failed = cmp.Or(failed, err)
 		}
-		left := a.left()
+		left := a.remaining()
 		if len(left) == 0 {
 			return failed
 		}
 		if err == nil {
 			err = workLeft(left)
 		}
-		if err := p.rest(ctx, err, out.progressed || len(left) < n, a.observe); err != nil {
+		if err := p.wait(ctx, err, out.progressed || len(left) < n, a.observe); err != nil {
 			return err
 		}
 		n = len(left)

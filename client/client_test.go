@@ -72,12 +72,12 @@ func TestReadWithoutSummaryIsAnError(t *testing.T) {
 }
 
 func TestReadEndsWithItsHandler(t *testing.T) {
-	enough := errors.New("enough")
+	sufficient := errors.New("enough")
 	f := &fakeService{streams: []string{"a"}, records: 1 << 30, page: 1}
 	_, err := connect(t, f).ReadOnce(t.Context(),
 		&connectorv1.ReadRequest{Streams: []*connectorv1.ConfiguredStream{{Stream: "a"}}},
-		func(*connectorv1.ReadResponse) error { return enough })
-	if !errors.Is(err, enough) {
+		func(*connectorv1.ReadResponse) error { return sufficient })
+	if !errors.Is(err, sufficient) {
 		t.Errorf("got %v, want the handler's error", err)
 	}
 }

@@ -36,9 +36,9 @@ func encode(t testing.TB, m proto.Message) []byte {
 	return encoded
 }
 
-// TestUsualRecordsAreDecodedHere checks that the fast path decodes the usual records, with few allocations however
+// TestTypicalRecordsAreDecodedHere checks that the fast path decodes the usual records, with few allocations however
 // many records there are.
-func TestUsualRecordsAreDecodedHere(t *testing.T) {
+func TestTypicalRecordsAreDecodedHere(t *testing.T) {
 	message := usualRecords()
 	encoded := encode(t, message)
 	batch, ok := decodeRecords(encoded)

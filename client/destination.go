@@ -17,15 +17,15 @@ import (
 type Destination interface {
 	// Begin prepares the tables of these streams and returns what is stored for them. Where possible, it removes rows
 	// that were stored without a state. It is called before each Read, and so again within a sync after a failure.
-	Begin(ctx context.Context, streams []*connectorv1.Stream) (Beginning, error)
+	Begin(ctx context.Context, streams []*connectorv1.Stream) (BeginResult, error)
 	// Commit stores all of c or nothing, except records that can't be stored at all: see Commit.Refused. It doesn't retain c.
 	Commit(ctx context.Context, c Commit) error
 	// Close releases all resources. Committed data stays.
 	Close() error
 }
 
-// Beginning is what a Destination has stored for the streams of a Read.
-type Beginning struct {
+// BeginResult is what a Destination has stored for the streams of a Read.
+type BeginResult struct {
 	// States are the stored states of the streams, for all accounts.
 	States []*connectorv1.StreamState
 	// AcceptedOperations are the operations that the destination can apply. Empty means all; otherwise they include

@@ -112,8 +112,8 @@ func Dial(target string, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// local reports whether target is known to be on this machine.
-func local(target string) bool {
+// isLocal reports whether target is known to be on this machine.
+func isLocal(target string) bool {
 	if strings.HasPrefix(target, "unix:") || strings.HasPrefix(target, "unix-abstract:") {
 		return true
 	}

@@ -10,7 +10,7 @@ func TestLocal(t *testing.T) {
 		"localhost.evil.example:1": false, "dns://127.0.0.1/connector:1": false, "": false,
 	}
 	for target, want := range tests {
-		if got := local(target); got != want {
+		if got := isLocal(target); got != want {
 			t.Errorf("local(%q) = %t, want %t", target, got, want)
 		}
 	}

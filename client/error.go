@@ -63,7 +63,7 @@ func failureOf(st *status.Status) *connectorv1.Failure {
 		Class:           classOf(st.Code()),
 		Message:         messageOf(st),
 		InternalMessage: st.Message(),
-		Retryable:       retryable(st.Code()),
+		Retryable:       isRetryable(st.Code()),
 	}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
@@ -98,9 +98,9 @@ func classOf(code codes.Code) connectorv1.FailureClass {
 	return connectorv1.FailureClass_FAILURE_CLASS_SYSTEM
 }
 
-// retryable reports whether to retry after a status without a Failure. The service always sends a Failure, so the
+// isRetryable reports whether to retry after a status without a Failure. The service always sends a Failure, so the
 // cause is between it and the client: a broken connection or a proxy, which result in one of these codes.
-func retryable(code codes.Code) bool {
+func isRetryable(code codes.Code) bool {
 	switch code {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Internal, codes.Unknown:
 		return true

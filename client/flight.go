@@ -41,7 +41,7 @@ func (l *loader) landed() error {
 	}
 	select {
 	case err := <-l.inFlight.done:
-		return l.note(err)
+		return l.handleResult(err)
 	default:
 		return nil
 	}
@@ -52,14 +52,14 @@ func (l *loader) land() error {
 	if l.inFlight == nil {
 		return nil
 	}
-	return l.note(<-l.inFlight.done)
+	return l.handleResult(<-l.inFlight.done)
 }
 
 // abandon waits for the commit in flight and ignores its result. Nothing more will be committed.
 func (l *loader) abandon() { _ = l.land() }
 
-// note handles the result of a commit.
-func (l *loader) note(err error) error {
+// handleResult handles the result of a commit.
+func (l *loader) handleResult(err error) error {
 	f := l.inFlight
 	l.inFlight = nil
 	if err != nil {

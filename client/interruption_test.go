@@ -25,9 +25,9 @@ func (a *away) reach() error {
 	return nil
 }
 
-func (a *away) Begin(ctx context.Context, streams []*connectorv1.Stream) (client.Beginning, error) {
+func (a *away) Begin(ctx context.Context, streams []*connectorv1.Stream) (client.BeginResult, error) {
 	if err := a.reach(); err != nil {
-		return client.Beginning{}, err
+		return client.BeginResult{}, err
 	}
 	return a.memory.Begin(ctx, streams)
 }

@@ -47,7 +47,7 @@ func with(state *connectorv1.StreamState, name string, value *structpb.Value) *c
 // lack a selected field or are marked for a re-read, so that those are read from the beginning, and returns a notice
 // for each.
 func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*connectorv1.StreamState, notices []Notice) {
-	told := map[string]bool{}
+	noticed := map[string]bool{}
 	for _, s := range stored {
 		at := slices.IndexFunc(selected, func(c chosen) bool { return c.stream.GetName() == s.GetStream() })
 		label := s.GetContent().GetFields()[ours].GetStructValue().GetFields()
@@ -67,8 +67,8 @@ func unlabel(stored []*connectorv1.StreamState, selected []chosen) (states []*co
 			states = append(states, &connectorv1.StreamState{Stream: s.GetStream(), Account: s.GetAccount(), Content: plain})
 			continue
 		}
-		if !told[s.GetStream()] {
-			told[s.GetStream()] = true
+		if !noticed[s.GetStream()] {
+			noticed[s.GetStream()] = true
 			notices = append(notices, Notice{s.GetStream(), reason})
 		}
 	}

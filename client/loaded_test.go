@@ -31,7 +31,7 @@ func syncFields(t *testing.T, f *fakeService, m *memory, opts client.SyncOptions
 	return from, logged
 }
 
-func TestAWidenedSelectionIsReadAgain(t *testing.T) {
+func TestWidenedSelectionIsReread(t *testing.T) {
 	tests := map[string]struct {
 		before, after []string
 		from          int
@@ -64,9 +64,9 @@ func TestAWidenedSelectionIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestANarrowedSelectionIsRemembered narrows a selection and widens it again. The rows loaded in between lack fields,
+// TestNarrowedSelectionIsRemembered narrows a selection and widens it again. The rows loaded in between lack fields,
 // so the stream must be re-read.
-func TestANarrowedSelectionIsRemembered(t *testing.T) {
+func TestNarrowedSelectionIsRemembered(t *testing.T) {
 	f, m := &fakeService{streams: []string{"a"}, records: 20, page: 10}, newMemory()
 	syncFields(t, f, m, client.SyncOptions{})
 	f.records = 30

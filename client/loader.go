@@ -101,7 +101,7 @@ func (l *loader) state(ctx context.Context, c *connectorv1.StateCheckpoint) erro
 	}
 	h := l.held(c.GetState().GetStream(), c.GetState().GetAccount())
 	if h.records != c.GetRecords() {
-		return miscounted(c, h.records)
+		return countMismatch(c, h.records)
 	}
 	h.records = 0
 	for _, b := range h.uncovered {
@@ -189,9 +189,9 @@ func (l *loader) finish(ctx context.Context, orderly bool) error {
 	return l.land()
 }
 
-// miscounted returns the error for a state that covers a different number of records than arrived. Such a state is
+// countMismatch returns the error for a state that covers a different number of records than arrived. Such a state is
 // not stored.
-func miscounted(c *connectorv1.StateCheckpoint, arrived int64) error {
+func countMismatch(c *connectorv1.StateCheckpoint, arrived int64) error {
 	return &Error{Code: codes.Internal, Failure: &connectorv1.Failure{
 		Class:  connectorv1.FailureClass_FAILURE_CLASS_SYSTEM,
 		Stream: c.GetState().GetStream(), Account: c.GetState().GetAccount(),

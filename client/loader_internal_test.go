@@ -77,10 +77,10 @@ func (g gated) wantCommit(n int, records, states []string) {
 	}
 }
 
-// TestTheReadWaitsForOneCommitOnly fills the loader while a commit is in flight. The Read must wait only for that
+// TestReadWaitsForOnlyOneCommit fills the loader while a commit is in flight. The Read must wait only for that
 // commit: the next one takes everything, covered by a state or not. If the Read also waited for the next one, this
 // test would deadlock.
-func TestTheReadWaitsForOneCommitOnly(t *testing.T) {
+func TestReadWaitsForOnlyOneCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGated(t)
 		g.rows("a", 5)
@@ -101,9 +101,9 @@ func TestTheReadWaitsForOneCommitOnly(t *testing.T) {
 	})
 }
 
-// TestAStateCoversNoRowsAfterIt sends rows after a state. They must not join the commit of that state, nor the commit
+// TestStateCoversNoLaterRows sends rows after a state. They must not join the commit of that state, nor the commit
 // of the stream's completion.
-func TestAStateCoversNoRowsAfterIt(t *testing.T) {
+func TestStateCoversNoLaterRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGated(t)
 		g.rows("a", 5)

@@ -26,7 +26,7 @@ func newMemory() *memory {
 	return &memory{rows: map[string]map[string]string{}, states: map[string]*connectorv1.StreamState{}}
 }
 
-func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) (client.Beginning, error) {
+func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) (client.BeginResult, error) {
 	var states []*connectorv1.StreamState
 	for _, s := range streams {
 		if m.rows[s.GetName()] == nil {
@@ -36,7 +36,7 @@ func (m *memory) Begin(_ context.Context, streams []*connectorv1.Stream) (client
 			states = append(states, state)
 		}
 	}
-	return client.Beginning{States: states, AcceptedOperations: m.accepts}, nil
+	return client.BeginResult{States: states, AcceptedOperations: m.accepts}, nil
 }
 
 func (m *memory) Commit(ctx context.Context, c client.Commit) error {

@@ -54,7 +54,7 @@ func padded(records int) *fakeService {
 	return &fakeService{streams: []string{"a", "b"}, records: records, page: 10, padding: 50_000}
 }
 
-func TestTheNextBatchArrivesWhileTheLastOneCommits(t *testing.T) {
+func TestBatchesArriveDuringCommits(t *testing.T) {
 	d := &slow{memory: newMemory(), t: t}
 	overlapped := 0
 	d.during = func(int) error {
@@ -76,7 +76,7 @@ func TestTheNextBatchArrivesWhileTheLastOneCommits(t *testing.T) {
 	wantRows(t, d.memory, "b", 600)
 }
 
-func TestWhatWaitsForACommitIsBounded(t *testing.T) {
+func TestRecordsWaitingForACommitAreBounded(t *testing.T) {
 	const bound = 2*32<<20 + 4<<20 // see heldBytes, plus what is in gRPC's buffers
 	d := &slow{memory: newMemory(), t: t}
 	d.during = func(n int) error {
@@ -99,9 +99,9 @@ func TestWhatWaitsForACommitIsBounded(t *testing.T) {
 	wantRows(t, d.memory, "b", 1000)
 }
 
-// TestACommitThatFailsLate makes each commit in turn fail after further records have arrived. No stored state may
+// TestCommitThatFailsLate makes each commit in turn fail after further records have arrived. No stored state may
 // cover lost rows, and resuming must store every row.
-func TestACommitThatFailsLate(t *testing.T) {
+func TestCommitThatFailsLate(t *testing.T) {
 	const records = 500
 	full := errors.New("the disk is full")
 	tests := map[string]struct {

@@ -47,8 +47,8 @@ func newPace(opts SyncOptions) *pace {
 	return p
 }
 
-// rest waits before the next Read, or gives up and returns the error. It logs the reason.
-func (p *pace) rest(ctx context.Context, cause error, progressed bool, log func(context.Context, *connectorv1.ReadResponse)) error {
+// wait waits before the next Read, or gives up and returns the error. It logs the reason.
+func (p *pace) wait(ctx context.Context, cause error, progressed bool, log func(context.Context, *connectorv1.ReadResponse)) error {
 	if progressed {
 		p.stalled, p.since = 0, time.Time{}
 		p.backoff.Reset()
@@ -85,8 +85,8 @@ func (p *pace) rest(ctx context.Context, cause error, progressed bool, log func(
 	}
 }
 
-// passing reports whether the next attempt may succeed despite err.
-func passing(err error) bool {
+// isTemporary reports whether the next attempt may succeed despite err.
+func isTemporary(err error) bool {
 	if _, interrupted := errors.AsType[*Interruption](err); interrupted {
 		return true
 	}

@@ -43,13 +43,13 @@ func (c *Client) ReadOnce(
 		}
 	}
 	if summary == nil {
-		return nil, brokenOff()
+		return nil, noSummary()
 	}
 	return summary, nil
 }
 
-// brokenOff returns the error of a Read that ended with status OK but without a summary.
-func brokenOff() *Error {
+// noSummary returns the error of a Read that ended with status OK but without a summary.
+func noSummary() *Error {
 	return &Error{Code: codes.Unavailable, Failure: &connectorv1.Failure{
 		Class:     connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT,
 		Message:   "The Read ended before its summary, so it is not complete. Resume it from the last state.",

@@ -61,16 +61,16 @@ func (r *reading) attempt(ctx context.Context) (outcome, error) {
 	r.progressed = false
 	var refused error // the error of a handler
 	summary, err := r.client.ReadOnce(ctx, r.req, func(m *connectorv1.ReadResponse) error {
-		refused = r.take(ctx, m)
+		refused = r.handle(ctx, m)
 		return refused
 	})
 	r.broken = err
 	r.add(summary)
-	return outcome{orderly: summary != nil, progressed: r.progressed, over: refused != nil || err == nil && r.limited()}, err
+	return outcome{orderly: summary != nil, progressed: r.progressed, over: refused != nil || err == nil && r.isLimited()}, err
 }
 
-// take passes one message to its handler.
-func (r *reading) take(ctx context.Context, m *connectorv1.ReadResponse) error {
+// handle passes one message to its handler.
+func (r *reading) handle(ctx context.Context, m *connectorv1.ReadResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:
 		r.tally.touch(m.Records.GetStream(), m.Records.GetAccount())
@@ -117,11 +117,13 @@ func (r *reading) observe(_ context.Context, m *connectorv1.ReadResponse) {
 	}
 }
 
-// limited reports whether the request has a limit that can end a Read with work left.
-func (r *reading) limited() bool { return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil }
+// isLimited reports whether the request has a limit that can end a Read with work left.
+func (r *reading) isLimited() bool {
+	return r.req.GetRecordLimit() > 0 || r.req.GetSoftDeadline() != nil
+}
 
-// left removes streams from the request for which another attempt would be useless, and returns the others.
-func (r *reading) left() []chosen {
+// remaining removes streams from the request for which another attempt would be useless, and returns the others.
+func (r *reading) remaining() []chosen {
 	var all []chosen
 	for _, s := range r.req.GetStreams() {
 		all = append(all, chosen{stream: &connectorv1.Stream{Name: s.GetStream()}})
@@ -130,11 +132,11 @@ func (r *reading) left() []chosen {
 	if r.req.GetFollow() {
 		rest = r.tally.followable(all)
 	}
-	asked := func(stream string) bool {
+	requested := func(stream string) bool {
 		return slices.ContainsFunc(rest, func(c chosen) bool { return c.stream.GetName() == stream })
 	}
-	r.req.Streams = slices.DeleteFunc(r.req.GetStreams(), func(s *connectorv1.ConfiguredStream) bool { return !asked(s.GetStream()) })
-	r.req.States = slices.DeleteFunc(r.req.GetStates(), func(s *connectorv1.StreamState) bool { return !asked(s.GetStream()) })
+	r.req.Streams = slices.DeleteFunc(r.req.GetStreams(), func(s *connectorv1.ConfiguredStream) bool { return !requested(s.GetStream()) })
+	r.req.States = slices.DeleteFunc(r.req.GetStates(), func(s *connectorv1.StreamState) bool { return !requested(s.GetStream()) })
 	if limit := r.req.GetSoftDeadline(); limit != nil {
 		r.req.SoftDeadline = durationpb.New(max(limit.AsDuration()-time.Since(r.begun), time.Second))
 	}

@@ -89,7 +89,7 @@ func TestReadGivesUp(t *testing.T) {
 	})
 }
 
-func TestReadEndsWithAHandler(t *testing.T) {
+func TestReadEndsIfAHandlerFails(t *testing.T) {
 	full := errors.New("the disk is full")
 	f := &fakeService{streams: []string{"a"}, records: 100, page: 10}
 	_, err := connect(t, f).Read(t.Context(), request("a"), client.Handlers{

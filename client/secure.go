@@ -21,7 +21,7 @@ func (o *Options) transport(target string) (credentials.TransportCredentials, er
 		return nil, errors.New("credentials and certificate files can't be combined: set one of them")
 	case o.Credentials != nil:
 		return o.Credentials, nil
-	case !files && o.ServerName == "" && local(target):
+	case !files && o.ServerName == "" && isLocal(target):
 		return insecure.NewCredentials(), nil
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return nil, errors.New("a certificate and its key are required together: set both files")
@@ -62,7 +62,7 @@ type bearer struct {
 // token returns the per-call credentials for target. If a token would be sent in plaintext to another machine, it
 // returns an error that says what to do, which gRPC's own error doesn't.
 func (o *Options) token(target string, creds credentials.TransportCredentials) (credentials.PerRPCCredentials, error) {
-	b := bearer{o.Token, o.TokenFile, local(target)}
+	b := bearer{o.Token, o.TokenFile, isLocal(target)}
 	if b.token != "" && b.file != "" {
 		return nil, errors.New("a token and a token file can't be combined: set one of them")
 	}

@@ -219,7 +219,7 @@ func TestReplicasAreBalanced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	until := func(want string, enough func(answers map[string]int) bool) {
+	until := func(want string, sufficient func(answers map[string]int) bool) {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 			answers := map[string]int{}
@@ -230,7 +230,7 @@ func TestReplicasAreBalanced(t *testing.T) {
 				}
 				answers[spec.GetDocumentationUrl()]++
 			}
-			if enough(answers) {
+			if sufficient(answers) {
 				return
 			}
 			if time.Now().After(deadline) {

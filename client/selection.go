@@ -66,16 +66,16 @@ func streams(all []chosen) []*connectorv1.Stream {
 // Streams returns the selected streams of a catalog, in the order in which they are read. Their schemas contain only
 // the selected fields. If the selection is invalid, the error is an [*Error] with violations.
 func (s Selection) Streams(catalog []*connectorv1.Stream) ([]*connectorv1.Stream, error) {
-	all, err := s.of(catalog)
+	all, err := s.apply(catalog)
 	if err != nil {
 		return nil, err
 	}
 	return streams(all), nil
 }
 
-// of applies the selection to a catalog. Streams are ordered by pattern, then by their order in the catalog. A
+// apply applies the selection to a catalog. Streams are ordered by pattern, then by their order in the catalog. A
 // pattern without a match is an error, since it is probably a typo.
-func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
+func (s Selection) apply(catalog []*connectorv1.Stream) ([]chosen, error) {
 	m := matcher{catalog: catalog}
 	selected := catalog
 	if len(s.Select) > 0 {
@@ -104,14 +104,14 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 			m.checkFields(at, stream, s.Fields[pattern])
 		}
 	}
-	if len(m.wrong) == 0 && len(selected) == 0 && len(catalog) > 0 {
+	if len(m.violations) == 0 && len(selected) == 0 && len(catalog) > 0 {
 		m.complain("exclude", "This leaves no stream to read. Exclude fewer streams.")
 	}
-	if len(m.wrong) > 0 {
+	if len(m.violations) > 0 {
 		return nil, &Error{Code: codes.InvalidArgument, Failure: &connectorv1.Failure{
 			Class:      connectorv1.FailureClass_FAILURE_CLASS_CONFIG,
 			Message:    "The selection of streams is invalid.",
-			Violations: m.wrong,
+			Violations: m.violations,
 		}}
 	}
 	all := make([]chosen, len(selected))
@@ -123,12 +123,12 @@ func (s Selection) of(catalog []*connectorv1.Stream) ([]chosen, error) {
 
 // matcher finds streams and collects violations.
 type matcher struct {
-	catalog []*connectorv1.Stream
-	wrong   []*connectorv1.FieldViolation
+	catalog    []*connectorv1.Stream
+	violations []*connectorv1.FieldViolation
 }
 
 func (m *matcher) complain(field, format string, args ...any) {
-	m.wrong = append(m.wrong, &connectorv1.FieldViolation{Field: field, Description: fmt.Sprintf(format, args...)})
+	m.violations = append(m.violations, &connectorv1.FieldViolation{Field: field, Description: fmt.Sprintf(format, args...)})
 }
 
 // match returns the streams whose names match.

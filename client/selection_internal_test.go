@@ -45,7 +45,7 @@ func TestSelection(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			all, err := test.selection.of(offered(t))
+			all, err := test.selection.apply(offered(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestSelectionOfFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Selection{Select: []string{"charges", "invoices"}, Fields: fields}.of(catalog)
+	all, err := Selection{Select: []string{"charges", "invoices"}, Fields: fields}.apply(catalog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestSelectionOfFields(t *testing.T) {
 			t.Errorf("%s has the properties %v", all[i].stream.GetName(), got)
 		}
 	}
-	narrow, err := Selection{Fields: map[string][]string{"charges": {"amount"}}}.of(catalog)
+	narrow, err := Selection{Fields: map[string][]string{"charges": {"amount"}}}.apply(catalog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestSelectionRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := test.selection.of(offered(t))
+			_, err := test.selection.apply(offered(t))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want something with %q", err, test.want)
 			}
@@ -126,7 +126,7 @@ func TestAllFieldsAndMore(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			all, err := Selection{Select: []string{"charges"}, Fields: map[string][]string{"charges": test.fields}}.of(offered(t))
+			all, err := Selection{Select: []string{"charges"}, Fields: map[string][]string{"charges": test.fields}}.apply(offered(t))
 			if err != nil {
 				t.Fatal(err)
 			}

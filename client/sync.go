@@ -57,11 +57,11 @@ func (c *Client) Sync(ctx context.Context, opts SyncOptions) (*Report, error) {
 	r := &run{client: c, opts: opts, tally: newTally()}
 	err := r.discover(ctx)
 	if err == nil {
-		err = r.untilDone(ctx, r.chosen)
+		err = r.readAll(ctx, r.chosen)
 	}
 	if err == nil && opts.Reconcile {
 		r.reconcile = true
-		err = r.untilDone(ctx, r.reconcilable())
+		err = r.readAll(ctx, r.reconcilable())
 	}
 	report := r.tally.report(streams(r.chosen))
 	report.Reads = r.reads
@@ -95,15 +95,15 @@ type run struct {
 	chosen     []chosen
 	tally      *tally
 	reads      int
-	rest       []chosen // streams with work left
+	unfinished []chosen // streams with work left
 	progressed bool     // whether the current Read has stored a new state
 
 	reconcile bool // whether the Read compares streams instead of reading changes
 }
 
-// untilDone reads streams until none has work left.
-func (r *run) untilDone(ctx context.Context, rest []chosen) error {
-	if r.rest = rest; len(rest) == 0 {
+// readAll reads streams until none has work left.
+func (r *run) readAll(ctx context.Context, rest []chosen) error {
+	if r.unfinished = rest; len(rest) == 0 {
 		return nil
 	}
 	return resume(ctx, newPace(r.opts), len(rest), r)
@@ -112,22 +112,22 @@ func (r *run) untilDone(ctx context.Context, rest []chosen) error {
 // reconcilable returns the streams that the source can compare.
 func (r *run) reconcilable() []chosen {
 	return slices.DeleteFunc(slices.Clone(r.chosen), func(c chosen) bool {
-		return c.stream.GetFreshness() != connectorv1.Freshness_FRESHNESS_EVENTS || !r.tally.complete(c.stream.GetName())
+		return c.stream.GetFreshness() != connectorv1.Freshness_FRESHNESS_EVENTS || !r.tally.isComplete(c.stream.GetName())
 	})
 }
 
 // attempt does one Read of the streams with work left.
 func (r *run) attempt(ctx context.Context) (outcome, error) {
-	orderly, err := r.read(ctx, r.rest)
+	orderly, err := r.read(ctx, r.unfinished)
 	if r.opts.Follow {
-		r.rest = r.tally.followable(r.rest)
+		r.unfinished = r.tally.followable(r.unfinished)
 	} else {
-		r.rest = r.tally.unfinished(r.rest)
+		r.unfinished = r.tally.unfinished(r.unfinished)
 	}
 	return outcome{orderly: orderly, progressed: r.progressed}, err
 }
 
-func (r *run) left() []chosen { return r.rest }
+func (r *run) remaining() []chosen { return r.unfinished }
 
 // discover determines the streams to read. If the service is temporarily unavailable, it retries, as for a Read.
 func (r *run) discover(ctx context.Context) error {
@@ -135,13 +135,13 @@ func (r *run) discover(ctx context.Context) error {
 	for {
 		resp, err := r.client.Discover(ctx, &connectorv1.DiscoverRequest{Config: r.opts.Config})
 		if err == nil {
-			r.chosen, err = r.opts.Selection.of(resp.GetStreams())
+			r.chosen, err = r.opts.Selection.apply(resp.GetStreams())
 			return err
 		}
-		if !passing(err) {
+		if !isTemporary(err) {
 			return err
 		}
-		if err := pace.rest(ctx, err, false, r.observe); err != nil {
+		if err := pace.wait(ctx, err, false, r.observe); err != nil {
 			return err
 		}
 	}
@@ -162,14 +162,14 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	}
 	states, notices := unlabel(begun.States, rest)
 	r.notify(ctx, notices)
-	r.tally.begun(rest, begun.Refused)
+	r.tally.setRefused(rest, begun.Refused)
 	r.reads++
 	r.progressed = false
 	load := newLoader(r.opts.Destination, states)
 	for _, c := range rest {
 		load.fields[c.stream.GetName()] = c.fields
 	}
-	load.committed, load.refused = r.tally.committed, r.tally.refuse
+	load.committed, load.refused = r.tally.addBatch, r.tally.refuse
 	load.advanced = func() { r.progressed = true }
 	defer load.abandon()
 	var refused error // the destination's error, which would recur with the same records
@@ -184,7 +184,7 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 		FollowInterval:     followInterval(r.opts),
 		Reconcile:          r.reconcile,
 	}, func(m *connectorv1.ReadResponse) error {
-		refused = r.take(ctx, load, m)
+		refused = r.handle(ctx, load, m)
 		return refused
 	})
 	if refused != nil {
@@ -194,7 +194,7 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	// Store what a state covers even if the caller has given up, to avoid re-reading it.
 	if stored := load.finish(context.WithoutCancel(ctx), summary != nil); stored != nil {
 		r.tally.reopen(rest)
-		if passing(err) { // whether to retry depends on the destination's error
+		if isTemporary(err) { // whether to retry depends on the destination's error
 			err = nil
 		}
 		return false, errors.Join(err, stored)
@@ -203,8 +203,8 @@ func (r *run) read(ctx context.Context, rest []chosen) (orderly bool, err error)
 	return summary != nil, err
 }
 
-// take handles one message.
-func (r *run) take(ctx context.Context, load *loader, m *connectorv1.ReadResponse) error {
+// handle handles one message.
+func (r *run) handle(ctx context.Context, load *loader, m *connectorv1.ReadResponse) error {
 	var err error
 	switch m := m.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:

@@ -61,7 +61,7 @@ func TestSync(t *testing.T) {
 	}
 }
 
-func TestSyncGoesOn(t *testing.T) {
+func TestSyncResumes(t *testing.T) {
 	broken := errors.New("broken") // ends the Read with code UNKNOWN and without a Failure, as a proxy may do
 	tests := map[string]func(read int, stream string, next int) error{
 		"service restarts": func(read int, _ string, next int) error {
@@ -126,7 +126,7 @@ func TestSyncReadsCompletedStreamsOnce(t *testing.T) {
 	wantRows(t, m, "b", 30)
 }
 
-func TestSyncGoesOnWithWorkThatWasLeft(t *testing.T) {
+func TestSyncResumesWithWorkLeft(t *testing.T) {
 	pages := 0
 	f := &fakeService{streams: []string{"a", "b"}, records: 100, page: 10, drains: func(int, string) bool {
 		pages++
@@ -144,7 +144,7 @@ func TestSyncGoesOnWithWorkThatWasLeft(t *testing.T) {
 	}
 }
 
-func TestSyncGivesUpOnWorkThatIsLeftForEver(t *testing.T) {
+func TestSyncGivesUpOnWorkThatNeverEnds(t *testing.T) {
 	f := &fakeService{streams: []string{"a", "b"}, records: 100, page: 10,
 		drains: func(_ int, stream string) bool { return stream == "b" }}
 	m := newMemory()
@@ -240,7 +240,7 @@ func TestSyncRefusesStateWithMissingRecords(t *testing.T) {
 	}
 }
 
-func TestSyncStoresWhatWasPaidForWhenCancelled(t *testing.T) {
+func TestCanceledSyncStoresWhatArrived(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f := &fakeService{streams: []string{"a"}, records: 1000, page: 10, before: func(_ int, _ string, next int) error {
@@ -279,11 +279,11 @@ func TestSyncWaitsAsLongAsTheServiceAsks(t *testing.T) {
 			}
 			return nil
 		}}
-		var told []string
+		var noticed []string
 		report, err := connect(t, f).Sync(t.Context(), client.SyncOptions{Destination: newMemory(),
 			Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 				if log := m.GetLog(); log != nil {
-					told = append(told, log.GetMessage())
+					noticed = append(noticed, log.GetMessage())
 				}
 			}})
 		if err != nil {
@@ -292,8 +292,8 @@ func TestSyncWaitsAsLongAsTheServiceAsks(t *testing.T) {
 		if report.Duration < time.Hour || report.Duration > time.Hour+time.Minute {
 			t.Errorf("took %s, want an hour", report.Duration)
 		}
-		if len(told) != 1 || !strings.Contains(told[0], "resumes in 1h0m0s") {
-			t.Errorf("told %q", told)
+		if len(noticed) != 1 || !strings.Contains(noticed[0], "resumes in 1h0m0s") {
+			t.Errorf("told %q", noticed)
 		}
 	})
 }

@@ -43,8 +43,8 @@ func (t *tally) status(s *connectorv1.StreamStatusChange) {
 	c.Status, c.Failure = s.GetStatus(), s.GetFailure()
 }
 
-// committed counts a stored batch.
-func (t *tally) committed(batch *connectorv1.RecordBatch) {
+// addBatch counts a stored batch.
+func (t *tally) addBatch(batch *connectorv1.RecordBatch) {
 	c := t.touch(batch.GetStream(), batch.GetAccount())
 	for _, r := range batch.GetRecords() {
 		c.Bytes += int64(len(r.GetData()))
@@ -60,10 +60,10 @@ func (t *tally) committed(batch *connectorv1.RecordBatch) {
 	}
 }
 
-// begun replaces the refused records of these streams by those that Begin returned.
-func (t *tally) begun(streams []chosen, refused []Refusal) {
+// setRefused replaces the refused records of these streams by those that Begin returned.
+func (t *tally) setRefused(streams []chosen, refused []Refusal) {
 	for _, key := range t.order {
-		if asked(streams, key.Stream) {
+		if hasStream(streams, key.Stream) {
 			t.streams[key].refused = nil
 		}
 	}
@@ -85,13 +85,13 @@ func (t *tally) refuse(r Refusal) {
 // stored.
 func (t *tally) reopen(streams []chosen) {
 	for _, key := range t.order {
-		if c := t.streams[key]; asked(streams, key.Stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
+		if c := t.streams[key]; hasStream(streams, key.Stream) && c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
 			c.Status = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE
 		}
 	}
 }
 
-func asked(streams []chosen, name string) bool {
+func hasStream(streams []chosen, name string) bool {
 	return slices.ContainsFunc(streams, func(c chosen) bool { return c.stream.GetName() == name })
 }
 
@@ -119,7 +119,7 @@ func (t *tally) unfinished(all []chosen) []chosen {
 	for _, key := range t.order {
 		c := t.streams[key]
 		before, seen := done[key.Stream]
-		done[key.Stream] = (before || !seen) && c.done()
+		done[key.Stream] = (before || !seen) && c.isDone()
 	}
 	var rest []chosen
 	for _, c := range all {
@@ -130,8 +130,8 @@ func (t *tally) unfinished(all []chosen) []chosen {
 	return rest
 }
 
-// complete reports whether a stream is complete in every account that was read.
-func (t *tally) complete(stream string) bool {
+// isComplete reports whether a stream is complete in every account that was read.
+func (t *tally) isComplete(stream string) bool {
 	seen := false
 	for _, key := range t.order {
 		if key.Stream == stream && t.streams[key].Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE {
@@ -150,15 +150,15 @@ func (t *tally) followable(all []chosen) []chosen {
 		for _, key := range t.order {
 			if s := t.streams[key]; key.Stream == c.stream.GetName() {
 				seen = true
-				done = done && s.done() && s.Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE
+				done = done && s.isDone() && s.Status != connectorv1.StreamStatus_STREAM_STATUS_COMPLETE
 			}
 		}
 		return seen && done
 	})
 }
 
-// done reports whether another Read would be useless: the stream is complete, was skipped, or failed permanently.
-func (c *count) done() bool {
+// isDone reports whether another Read would be useless: the stream is complete, was skipped, or failed permanently.
+func (c *count) isDone() bool {
 	if c.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || c.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED {
 		return true
 	}

@@ -10,9 +10,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestSyncReportsWhatIsMissing syncs in two Reads into a destination that can't delete by parent, from a service that
+// TestSyncReportsMissingObjects syncs in two Reads into a destination that can't delete by parent, from a service that
 // withholds such records and sets objects aside.
-func TestSyncReportsWhatIsMissing(t *testing.T) {
+func TestSyncReportsMissingObjects(t *testing.T) {
 	accepts := []connectorv1.Operation{connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE}
 	first := []*connectorv1.SetAside{{Key: "ch_1"}, {Key: "ch_2"}}
 	f := &fakeService{

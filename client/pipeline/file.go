@@ -89,7 +89,7 @@ func Parse(path string, content []byte) (*File, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	folder := filepath.Dir(path)
-	f := &File{Path: path, RunLog: within(folder, d.RunLog), Keep: time.Duration(cmp.Or(d.KeepDays, defaultKeepDays)) * 24 * time.Hour}
+	f := &File{Path: path, RunLog: resolvePath(folder, d.RunLog), Keep: time.Duration(cmp.Or(d.KeepDays, defaultKeepDays)) * 24 * time.Hour}
 	if d.RunLog == "" {
 		f.RunLog = strings.TrimSuffix(path, filepath.Ext(path)) + ".runs.db"
 	}
@@ -121,8 +121,8 @@ func Parse(path string, content []byte) (*File, error) {
 	return f, nil
 }
 
-// within returns path, resolved against folder if it is relative.
-func within(folder, path string) string {
+// resolvePath returns path, resolved against folder if it is relative.
+func resolvePath(folder, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}

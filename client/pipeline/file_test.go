@@ -87,7 +87,7 @@ func TestResolve(t *testing.T) {
 	if diff := cmp.Diff(want, zebra.Config.AsMap()); diff != "" || zebra.Destination != "sqlite:zebra.db" {
 		t.Errorf("%s (-want +got):\n%s", zebra.Destination, diff)
 	}
-	if got := zebra.Hide("the key rk_test_fromenv is wrong"); got != "the key [secret] is wrong" {
+	if got := zebra.Redact("the key rk_test_fromenv is wrong"); got != "the key [secret] is wrong" {
 		t.Errorf("got %q", got)
 	}
 	acme, err := f.Pipelines[1].Resolve(getenv)

@@ -42,7 +42,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 		resolved = &Resolved{}
 		err = &failure{class: "CONFIG", message: err.Error()}
 	}
-	o := &observer{run: run, log: r.Log, hide: resolved.Hide}
+	o := &observer{run: run, log: r.Log, hide: resolved.Redact}
 	syncing := ctx
 	if p.Schedule.Follows() {
 		// End the run at midnight UTC and start another, so that the log and reports cover each day separately.
@@ -66,7 +66,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 		run.Status, err = runlog.Stopped, ctx.Err()
 		o.entry(ctx, "info", "", "", "The process was asked to stop. The stored data is consistent; the next run resumes from there.")
 	case f != nil && syncing.Err() == nil:
-		f.message = resolved.Hide(f.message)
+		f.message = resolved.Redact(f.message)
 		run.Status, run.Class, run.Error = runlog.Failed, f.class, f.message
 		o.entry(ctx, "error", "", "", f.message)
 	default:
@@ -82,7 +82,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 
 // sync opens the destination and syncs into it. Its errors are of type *failure.
 func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *observer) (*client.Report, error) {
-	d, err := r.Destinations.Open(ctx, r.Destinations.In(p.folder, resolved.Destination))
+	d, err := r.Destinations.Open(ctx, r.Destinations.Resolve(p.folder, resolved.Destination))
 	if err != nil {
 		return nil, asFailure(err)
 	}

@@ -70,7 +70,7 @@ func (r *Runner) Once(ctx context.Context) error {
 	for i, p := range r.File.Pipelines {
 		p.Schedule = schedule.Schedule{} // one that doesn't follow
 		all.Go(func() error {
-			if errs[i] = r.turn(ctx, p, now); errs[i] != nil && !isContextError(errs[i]) {
+			if errs[i] = r.runSlot(ctx, p, now); errs[i] != nil && !isContextError(errs[i]) {
 				errs[i] = fmt.Errorf("pipeline %s: %w", p.Name, errs[i])
 			}
 			return nil
@@ -92,7 +92,7 @@ func (r *Runner) follow(ctx context.Context, p Pipeline) error {
 		if err := sleepUntil(ctx, slot); err != nil {
 			return err
 		}
-		if err := r.turn(ctx, p, slot); isContextError(err) {
+		if err := r.runSlot(ctx, p, slot); isContextError(err) {
 			return err
 		} else if err != nil {
 			r.notify(p, "%s", err)
@@ -116,9 +116,9 @@ func first(p Pipeline, last *runlog.Run, now time.Time) time.Time {
 	return p.Schedule.First(last.Slot, now)
 }
 
-// turn runs a pipeline for a slot, with retries if the failure may be temporary. It returns the error of the last
+// runSlot runs a pipeline for a slot, with retries if the failure may be temporary. It returns the error of the last
 // attempt.
-func (r *Runner) turn(ctx context.Context, p Pipeline, slot time.Time) (err error) {
+func (r *Runner) runSlot(ctx context.Context, p Pipeline, slot time.Time) (err error) {
 	lock, err := r.File.lock(ctx, p.Name)
 	if err != nil {
 		return err

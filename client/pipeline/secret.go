@@ -19,8 +19,8 @@ type Resolved struct {
 	secrets     []string
 }
 
-// Hide replaces the secrets in text.
-func (r *Resolved) Hide(text string) string {
+// Redact replaces the secrets in text.
+func (r *Resolved) Redact(text string) string {
 	for _, s := range r.secrets {
 		text = strings.ReplaceAll(text, s, "[secret]")
 	}
@@ -78,7 +78,7 @@ func (l *lookup) env(name, at string) string {
 }
 
 func (l *lookup) file(path, at string) string {
-	content, err := os.ReadFile(within(l.folder, path))
+	content, err := os.ReadFile(resolvePath(l.folder, path))
 	value := strings.TrimSpace(string(content))
 	if err != nil {
 		l.missing = append(l.missing, fmt.Sprintf("%s refers to a file that can't be read: %s", at, err))

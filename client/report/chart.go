@@ -45,10 +45,10 @@ type legend struct{ Class, Label string }
 
 func newChart() chart { return chart{Width: width, Height: height, Left: left, Floor: height - bottom} }
 
-// scale sets up the value axis for values up to most, and returns a function that maps a value to its height.
-func (c *chart) scale(most float64, label func(float64) string) func(float64) float64 {
-	step := niceStep(most / 4)
-	top := step * math.Max(1, math.Ceil(most/step-1e-9))
+// scale sets up the value axis for values up to maximum, and returns a function that maps a value to its height.
+func (c *chart) scale(maximum float64, label func(float64) string) func(float64) float64 {
+	step := niceStep(maximum / 4)
+	top := step * math.Max(1, math.Ceil(maximum/step-1e-9))
 	to := func(v float64) float64 { return v / top * plotHeight }
 	for v := 0.0; v <= top+step/2; v += step {
 		c.Rows = append(c.Rows, tick{c.Floor - to(v), label(v)})
@@ -70,8 +70,8 @@ func niceStep(v float64) float64 {
 	return 10 * power
 }
 
-// fewestDays is the minimum number of days in the chart of rows.
-const fewestDays = 7
+// minDays is the minimum number of days in the chart of rows.
+const minDays = 7
 
 // firstStart returns when the oldest run started.
 func firstStart(p Pipeline) time.Time {
@@ -84,7 +84,7 @@ func firstStart(p Pipeline) time.Time {
 // rowsChart draws the rows loaded per day and stream, starting at since or at the first run, whichever is later.
 func rowsChart(p Pipeline, since, until time.Time) chart {
 	c := newChart()
-	week := until.AddDate(0, 0, 1-fewestDays)
+	week := until.AddDate(0, 0, 1-minDays)
 	if first := firstStart(p); first.Before(week) {
 		week = first
 	}
@@ -111,11 +111,11 @@ func rowsChart(p Pipeline, since, until time.Time) chart {
 		c.Legend = append(c.Legend, legend{shade(shades), fmt.Sprintf("%d more", rest)})
 	}
 	dates := datesBetween(since, until)
-	most := int64(0)
+	maximum := int64(0)
 	for _, d := range p.Days {
-		most = max(most, d.total())
+		maximum = max(maximum, d.total())
 	}
-	to := c.scale(float64(max(most, 1)), short)
+	to := c.scale(float64(max(maximum, 1)), formatTick)
 	slot := plotWidth / float64(len(dates))
 	for i, date := range dates {
 		x, y := left+float64(i)*slot, c.Floor
@@ -211,8 +211,8 @@ type age struct {
 	Percent             float64
 }
 
-// mostAges is the maximum number of streams in the freshness chart.
-const mostAges = 20
+// maxAges is the maximum number of streams in the freshness chart.
+const maxAges = 20
 
 // ages returns the streams with the stalest rows, stalest first, and the number of streams that don't fit.
 func ages(p Pipeline, until time.Time) (all []age, more int) {
@@ -223,14 +223,14 @@ func ages(p Pipeline, until time.Time) (all []age, more int) {
 		}
 	}
 	slices.SortStableFunc(known, func(a, b Stream) int { return a.FreshAt.Compare(b.FreshAt) })
-	for _, s := range known[:min(mostAges, len(known))] {
+	for _, s := range known[:min(maxAges, len(known))] {
 		d := until.Sub(s.FreshAt)
 		class := "succeeded"
 		if s.Status != "complete" {
 			class = "failed"
 		}
 		oldest := max(until.Sub(known[0].FreshAt), time.Second)
-		all = append(all, age{s.Title(), ago(d), class, math.Max(0.5, 100*d.Seconds()/oldest.Seconds())})
+		all = append(all, age{s.Title(), formatAge(d), class, math.Max(0.5, 100*d.Seconds()/oldest.Seconds())})
 	}
-	return all, max(0, len(known)-mostAges)
+	return all, max(0, len(known)-maxAges)
 }

@@ -13,8 +13,8 @@ import (
 //go:embed report.html
 var pageText string
 
-// mostRuns is the maximum number of runs in the page's table.
-const mostRuns = 50
+// maxRuns is the maximum number of runs in the page's table.
+const maxRuns = 50
 
 // page is the data of the template.
 type page struct {
@@ -46,15 +46,15 @@ type problem struct {
 // WriteHTML writes the report as a self-contained HTML page.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"n": thousands, "bytes": bytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
+		"n": thousands, "bytes": formatBytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
 		"when": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"
 			}
 			return t.UTC().Format("2006-01-02 15:04")
 		},
-		"seconds": func(s float64) string { return lasted(time.Duration(s * float64(time.Second))) },
-		"took":    func(run runlog.Run) string { return lasted(run.Duration(r.Until)) },
+		"seconds": func(s float64) string { return formatDuration(time.Duration(s * float64(time.Second))) },
+		"took":    func(run runlog.Run) string { return formatDuration(run.Duration(r.Until)) },
 	}).Parse(pageText)
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -79,7 +79,7 @@ func (r *Report) section(p Pipeline) section {
 	if len(s.Ages) > 0 {
 		s.Stale = s.Ages[0].Text
 	}
-	s.Latest = p.Runs[:min(mostRuns, len(p.Runs))]
+	s.Latest = p.Runs[:min(maxRuns, len(p.Runs))]
 	s.MoreRuns = len(p.Runs) - len(s.Latest)
 	return s
 }

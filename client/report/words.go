@@ -17,8 +17,8 @@ func thousands(n int64) string {
 	return strings.Join(append([]string{digits}, groups...), ",")
 }
 
-// short formats a number for an axis label.
-func short(v float64) string {
+// formatTick formats a number for an axis label.
+func formatTick(v float64) string {
 	for _, unit := range []struct {
 		size float64
 		name string
@@ -30,8 +30,8 @@ func short(v float64) string {
 	return fmt.Sprintf("%g", v)
 }
 
-// bytes formats a size.
-func bytes(n int64) string {
+// formatBytes formats a size.
+func formatBytes(n int64) string {
 	v := float64(n)
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
 		if v < 1024 {
@@ -45,8 +45,8 @@ func bytes(n int64) string {
 	return fmt.Sprintf("%.1f TiB", v)
 }
 
-// ago formats an age.
-func ago(d time.Duration) string {
+// formatAge formats an age.
+func formatAge(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
@@ -58,8 +58,8 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// lasted formats a duration.
-func lasted(d time.Duration) string {
+// formatDuration formats a duration.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())

@@ -88,13 +88,13 @@ func Parse(s Spec) (Schedule, error) {
 		return Schedule{}, &Error{"every", "must be at least 1m"}
 	}
 	if s.Anchor == "" {
-		return Schedule{clock: interval{every}, words: "every " + written(every)}, nil
+		return Schedule{clock: interval{every}, words: "every " + formatDuration(every)}, nil
 	}
 	anchor, dated, err := parseAnchor(s.Anchor)
 	if err != nil {
 		return Schedule{}, err
 	}
-	return Schedule{clock: grid{every, anchor, dated}, words: fmt.Sprintf("every %s from %s", written(every), s.Anchor)}, nil
+	return Schedule{clock: grid{every, anchor, dated}, words: fmt.Sprintf("every %s from %s", formatDuration(every), s.Anchor)}, nil
 }
 
 // parseAnchor parses an anchor and reports whether it has a date.
@@ -122,8 +122,8 @@ func (s Schedule) Next(last, now time.Time) time.Time { return s.clock.next(last
 // String describes the schedule, such as "every 6h from 13:00".
 func (s Schedule) String() string { return s.words }
 
-// written formats a duration like its String method, but without trailing zero minutes and seconds.
-func written(d time.Duration) string {
+// formatDuration formats a duration like its String method, but without trailing zero minutes and seconds.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%dh", d/time.Hour)
