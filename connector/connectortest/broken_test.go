@@ -75,12 +75,12 @@ var brokenSources = []struct {
 		if _, ok := m.(*connector.RecordBatch); !ok {
 			return next.Send(ctx, m)
 		}
-		beside, _ := emit.NewGroup(ctx)
-		beside.Go(func() error {
+		background, _ := emit.NewGroup(ctx)
+		background.Go(func() error {
 			return next.Send(ctx, &connector.LogEntry{Level: connector.Info, Message: "Here are some records."})
 		})
-		beside.Go(func() error { return next.Send(ctx, m) })
-		return beside.Wait()
+		background.Go(func() error { return next.Send(ctx, m) })
+		return background.Wait()
 	}), nil},
 	{"one-sender", "a log entry is sent when the Read is over", func(_ *testing.T, s *changed) {
 		s.read = func(ctx context.Context, req connector.ReadRequest, sink connector.Sink, inner connector.Source) (connector.Summary, error) {
@@ -94,9 +94,9 @@ var brokenSources = []struct {
 	}, nil},
 	{"selected-streams", "records of another stream come first", messages(func(ctx context.Context, m connector.Message, next connector.Sink) error {
 		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == "orders" {
-			strange := *batch
-			strange.Stream = "strange"
-			if err := next.Send(ctx, &strange); err != nil {
+			foreign := *batch
+			foreign.Stream = "strange"
+			if err := next.Send(ctx, &foreign); err != nil {
 				return err
 			}
 		}

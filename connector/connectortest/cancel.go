@@ -65,15 +65,15 @@ func (t *trial) cancelAt(ctx context.Context, mode connector.SyncMode, k int) {
 	}
 }
 
-// together is how many Reads run concurrently.
-const together = 3
+// concurrentReads is how many Reads run concurrently.
+const concurrentReads = 3
 
-// checkSideBySide performs several Reads of one source concurrently.
-func checkSideBySide(ctx context.Context, t *trial) {
+// checkConcurrent performs several Reads of one source concurrently.
+func checkConcurrent(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
 		req := t.request(mode)
 		var reads sync.WaitGroup
-		outcomes := make([]*outcome, together)
+		outcomes := make([]*outcome, concurrentReads)
 		for i := range outcomes {
 			reads.Go(func() { outcomes[i] = t.mustRead(ctx, t.source, req, "concurrent") })
 		}
@@ -84,8 +84,8 @@ func checkSideBySide(ctx context.Context, t *trial) {
 			}
 			r := newReplica(t, false)
 			r.store(o.messages)
-			if d := r.rows().compare(t.rows.only(req)); !d.none() {
-				t.broke("concurrent", "%s", fmt.Sprintf("concurrent Read %d of %d: %s", i+1, together, d))
+			if d := r.rows().compare(t.rows.only(req)); !d.isEmpty() {
+				t.broke("concurrent", "%s", fmt.Sprintf("concurrent Read %d of %d: %s", i+1, concurrentReads, d))
 			}
 		}
 	}

@@ -129,7 +129,7 @@ func (t *trial) selectStreams(catalog connector.Catalog) {
 		}
 		schema, err := compile(s.JSONSchema)
 		if err != nil {
-			continue // said already
+			continue // reported already
 		}
 		t.streams = append(t.streams, &stream{Stream: s, schema: schema, judged: map[string]bool{}})
 	}

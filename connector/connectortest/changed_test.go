@@ -55,12 +55,12 @@ func (c *changed) Discover(ctx context.Context, req connector.DiscoverRequest) (
 }
 
 func (c *changed) Read(ctx context.Context, req connector.ReadRequest, sink connector.Sink) (connector.Summary, error) {
-	asked := req
+	requested := req
 	if c.request != nil && len(req.Streams) > 0 {
 		c.request(&req)
 	}
 	if c.sink != nil {
-		sink = c.sink(asked, sink)
+		sink = c.sink(requested, sink)
 	}
 	read := func(ctx context.Context, req connector.ReadRequest, sink connector.Sink, inner connector.Source) (connector.Summary, error) {
 		return inner.Read(ctx, req, sink)
@@ -70,7 +70,7 @@ func (c *changed) Read(ctx context.Context, req connector.ReadRequest, sink conn
 	}
 	summary, err := read(ctx, req, sink, c.Source)
 	if c.summary != nil && err == nil {
-		c.summary(asked, &summary)
+		c.summary(requested, &summary)
 	}
 	return summary, c.fail(err)
 }
@@ -369,14 +369,14 @@ func (s selecting) Read(ctx context.Context, req connector.ReadRequest, sink con
 		return connector.Summary{}, err
 	}
 	selected := map[string][]string{}
-	for _, asked := range req.Streams {
-		if slices.Contains(asked.Fields, noField) {
+	for _, requested := range req.Streams {
+		if slices.Contains(requested.Fields, noField) {
 			return connector.Summary{}, connector.Invalid(connector.Violation{Field: "streams[0].fields[0]", Description: "is not a field"})
 		}
-		i := slices.IndexFunc(catalog.Streams, func(s connector.Stream) bool { return s.Name == asked.Stream })
-		if i >= 0 && len(asked.Fields) > 0 {
+		i := slices.IndexFunc(catalog.Streams, func(s connector.Stream) bool { return s.Name == requested.Stream })
+		if i >= 0 && len(requested.Fields) > 0 {
 			always := append(slices.Clone(catalog.Streams[i].PrimaryKey), catalog.Streams[i].CursorField, catalog.Streams[i].ParentField)
-			selected[asked.Stream] = append(always, asked.Fields...)
+			selected[requested.Stream] = append(always, requested.Fields...)
 		}
 	}
 	saved := map[string]int64{}

@@ -28,8 +28,8 @@ func goroutines() map[string]string {
 	return stacks
 }
 
-// leftBehind returns the stacks of goroutines that were not there before and don't end.
-func leftBehind(before map[string]string, patience time.Duration) []string {
+// leakedGoroutines returns the stacks of goroutines that were not there before and don't end.
+func leakedGoroutines(before map[string]string, patience time.Duration) []string {
 	var left []string
 	waitUntil(min(patience, 10*time.Second), func() bool {
 		left = left[:0]

@@ -11,17 +11,17 @@ import (
 
 // checkLimits ends Reads at a limit of the request, and resumes them until nothing is left.
 func checkLimits(ctx context.Context, t *trial) {
-	if !t.can(connector.RecordLimit) && !t.can(connector.SoftDeadline) {
+	if !t.supports(connector.RecordLimit) && !t.supports(connector.SoftDeadline) {
 		t.skip("the source supports neither RECORD_LIMIT nor SOFT_DEADLINE")
 		return
 	}
 	for _, mode := range t.modes() {
-		if t.can(connector.RecordLimit) {
+		if t.supports(connector.RecordLimit) {
 			req := t.request(mode)
 			req.RecordLimit = 1
 			t.limited(ctx, req, nil, "record-limit", "with a limit of one record")
 		}
-		if t.can(connector.SoftDeadline) {
+		if t.supports(connector.SoftDeadline) {
 			req := t.request(mode)
 			req.SoftDeadline = time.Millisecond
 			t.limited(ctx, req, sleeping(t.options.Slowness), "soft-deadline", "with a soft deadline of a millisecond")
@@ -74,7 +74,7 @@ func checkDrain(ctx context.Context, t *trial) {
 			if k < 0 {
 				close(drain)
 			}
-			t.ended(ctx, req, func(ctx context.Context, n int, _ connector.Message) error {
+			t.readToEnd(ctx, req, func(ctx context.Context, n int, _ connector.Message) error {
 				if n == k {
 					close(drain)
 				}
@@ -109,24 +109,24 @@ func (t *trial) limited(ctx context.Context, req connector.ReadRequest, take tak
 	for _, of := range t.rows.only(req) {
 		all += len(of)
 	}
-	sent := t.ended(ctx, req, take, promise, how)
+	sent := t.readToEnd(ctx, req, take, promise, how)
 	if all > t.options.Page && sent >= all {
 		t.broke(promise, "%s, a Read sent all of %d rows", how, all)
 	}
 }
 
-// ended performs a Read that may end early, and further ones until there is no more. It returns how many records the
+// readToEnd performs a Read that may end early, and further ones until there is no more. It returns how many records the
 // first one sent.
-func (t *trial) ended(ctx context.Context, req connector.ReadRequest, take take, promise, how string) int {
+func (t *trial) readToEnd(ctx context.Context, req connector.ReadRequest, take take, promise, how string) int {
 	first := -1
 	r := newReplica(t, false)
-	most := 10 + 2*t.count()
+	maximum := 10 + 2*t.count()
 	for reads := 0; ; reads++ {
 		rest, more := r.resume(req, true)
 		if !more {
 			break
 		}
-		if reads > most {
+		if reads > maximum {
 			t.broke("has-more", "%s, there was still more to read after %d Reads: of %s", how, reads, jsonOf(rest.States))
 			return first
 		}
@@ -150,7 +150,7 @@ func (t *trial) ended(ctx context.Context, req connector.ReadRequest, take take,
 			take = sleepingAtFirst(t.options.Slowness)
 		}
 	}
-	t.blame(r, t.rows.only(req), how+" and resumed")
+	t.reportDifference(r, t.rows.only(req), how+" and resumed")
 	return first
 }
 

@@ -69,7 +69,7 @@ func (t *trial) decline(ctx context.Context, req connector.ReadRequest, all conn
 
 // checkFields reads one field of each stream besides its key.
 func checkFields(ctx context.Context, t *trial) {
-	if !t.can(connector.FieldSelection) {
+	if !t.supports(connector.FieldSelection) {
 		t.skip("the source does not support FIELD_SELECTION")
 		return
 	}

@@ -39,7 +39,7 @@ type Options struct {
 	// Panicking returns a source that reads the same data and panics with the text [PanicText] in one of its goroutines
 	// during each Read. Nil means that panics of workers are not judged.
 	Panicking func() connector.Source
-	// Heartbeats says that the source was told to send heartbeats every few milliseconds.
+	// Heartbeats says that the source was configured to send heartbeats every few milliseconds.
 	Heartbeats bool
 	// BadConfigs are configurations that don't work, by the path of the field that is wrong, such as "config.start_date".
 	// The suite adds some for each property of the Spec's schema.

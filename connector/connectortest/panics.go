@@ -15,7 +15,7 @@ var errPanic = errors.New(PanicText)
 // checkPanics has the sink panic, and then a worker of the source.
 func checkPanics(ctx context.Context, t *trial) {
 	for _, mode := range t.modes() {
-		for what, is := range kinds {
+		for what, is := range messageKinds {
 			t.panickingSink(ctx, mode, what, is)
 		}
 		if t.options.Panicking != nil {
@@ -42,10 +42,10 @@ func (t *trial) panickingSink(ctx context.Context, mode connector.SyncMode, what
 
 // panickingWorker reads a source that panics while it reads a healthy one.
 func (t *trial) panickingWorker(ctx context.Context, mode connector.SyncMode) {
-	var beside sync.WaitGroup
-	beside.Go(func() { t.mustRead(ctx, t.source, t.request(mode), "worker-panic") })
+	var background sync.WaitGroup
+	background.Go(func() { t.mustRead(ctx, t.source, t.request(mode), "worker-panic") })
 	o := t.read(ctx, t.options.Panicking(), t.request(mode), nil)
-	beside.Wait()
+	background.Wait()
 	if !o.hung {
 		t.judgePanic("worker-panic", "a worker panicked", o)
 	}

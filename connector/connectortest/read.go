@@ -81,7 +81,7 @@ func (s *sink) Send(ctx context.Context, m connector.Message) error {
 		}
 	}
 	s.referee.taken(m)
-	s.messages = append(s.messages, keep(m))
+	s.messages = append(s.messages, cloneMessage(m))
 	return nil
 }
 
@@ -96,8 +96,8 @@ func (s *sink) try(ctx context.Context, n int, m connector.Message) error {
 	return s.take(ctx, n, m)
 }
 
-// keep copies what the source may reuse after Send returns.
-func keep(m connector.Message) connector.Message {
+// cloneMessage copies what the source may reuse after Send returns.
+func cloneMessage(m connector.Message) connector.Message {
 	switch m := m.(type) {
 	case *connector.RecordBatch:
 		kept := *m

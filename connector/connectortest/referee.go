@@ -18,7 +18,7 @@ type referee struct {
 	req      connector.ReadRequest
 	selected map[string]connector.ConfiguredStream
 	given    map[part]json.RawMessage
-	parts    map[part]*played
+	parts    map[part]*streamLog
 	records  int64 // taken
 	progress connector.Progress
 	failed   error // of the sink
@@ -27,8 +27,8 @@ type referee struct {
 // part is a stream of an account.
 type part struct{ stream, account string }
 
-// played is what a stream has sent so far.
-type played struct {
+// streamLog is what a stream has sent so far.
+type streamLog struct {
 	status     connector.Status
 	failure    *connector.Failure
 	generation int64
@@ -41,7 +41,7 @@ type played struct {
 func newReferee(t *trial, req connector.ReadRequest) *referee {
 	r := &referee{
 		t: t, req: req,
-		selected: map[string]connector.ConfiguredStream{}, given: map[part]json.RawMessage{}, parts: map[part]*played{},
+		selected: map[string]connector.ConfiguredStream{}, given: map[part]json.RawMessage{}, parts: map[part]*streamLog{},
 	}
 	for _, s := range req.Streams {
 		r.selected[s.Stream] = s
@@ -52,10 +52,10 @@ func newReferee(t *trial, req connector.ReadRequest) *referee {
 	return r
 }
 
-func (r *referee) of(stream, account string) *played {
+func (r *referee) of(stream, account string) *streamLog {
 	p := r.parts[part{stream, account}]
 	if p == nil {
-		p = &played{asOf: map[string]time.Time{}}
+		p = &streamLog{asOf: map[string]time.Time{}}
 		r.parts[part{stream, account}] = p
 	}
 	return p
@@ -66,7 +66,7 @@ func (r *referee) offered(m connector.Message) {
 	r.t.findSecrets(m)
 	if r.failed != nil { // nothing adds up any more
 		if m, ok := m.(*connector.StateCheckpoint); ok && !isContext(r.failed) { // whose end the source may learn from Send
-			r.t.broke(r.duty(), "after the sink had failed with %q, a state of %s was sent", r.failed, m.Stream)
+			r.t.broke(r.sinkPromise(), "after the sink had failed with %q, a state of %s was sent", r.failed, m.Stream)
 		}
 		return
 	}
@@ -82,8 +82,8 @@ func (r *referee) offered(m connector.Message) {
 	}
 }
 
-// duty returns the promise that covers how the sink failed.
-func (r *referee) duty() string {
+// sinkPromise returns the promise that covers how the sink failed.
+func (r *referee) sinkPromise() string {
 	if errors.Is(r.failed, errPanic) {
 		return "sink-panic"
 	}
@@ -143,7 +143,7 @@ func (r *referee) batch(m *connector.RecordBatch) {
 	}
 }
 
-func (r *referee) record(stream string, p *played, record connector.Record) {
+func (r *referee) record(stream string, p *streamLog, record connector.Record) {
 	var compact bytes.Buffer
 	err := json.Compact(&compact, []byte(record.Data))
 	if err != nil || compact.String() != record.Data || !utf8.ValidString(record.Data) {
@@ -220,7 +220,7 @@ func (r *referee) statusOf(m *connector.StreamStatus) {
 }
 
 // generation judges the generation of a message: within a Read, it may grow when a stream is read once more.
-func (r *referee) generation(stream string, p *played, is int64) {
+func (r *referee) generation(stream string, p *streamLog, is int64) {
 	if is < p.generation {
 		r.t.broke("generation", "the generation of %s decreased from %d to %d within a Read", stream, p.generation, is)
 	}

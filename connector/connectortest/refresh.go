@@ -27,7 +27,7 @@ func checkFullRefresh(ctx context.Context, t *trial) {
 		t.broke("full-refresh", "the truth is unknown: %v", err)
 		return
 	}
-	if d := t.rows.compare(truth.only(req)); !d.none() {
+	if d := t.rows.compare(truth.only(req)); !d.isEmpty() {
 		t.broke("full-refresh", "%s", d)
 	}
 	if !t.failed() {
@@ -94,7 +94,7 @@ func checkGenerations(ctx context.Context, t *trial) {
 			return
 		}
 		r.store(o.messages)
-		if d := r.rows().compare(t.rows.only(req)); !d.none() {
+		if d := r.rows().compare(t.rows.only(req)); !d.isEmpty() {
 			t.broke("full-refresh", "a refresh %s: %s", how, d)
 		}
 		if before != nil {
@@ -165,7 +165,7 @@ func (t *trial) sync(ctx context.Context, r *replica, req connector.ReadRequest,
 		t.broke("full-refresh", "the truth is unknown: %v", err)
 		return false
 	}
-	if d := r.rows().compare(truth.only(req)); !d.none() {
+	if d := r.rows().compare(truth.only(req)); !d.isEmpty() {
 		t.broke("incremental", "%s: %s", when, d)
 		return false
 	}
@@ -225,7 +225,7 @@ func (t *trial) stopAnywhere(ctx context.Context, start *replica, req connector.
 				}
 				r.store(o.messages)
 			}
-			t.blame(r, want, fmt.Sprintf("stopped before message %d and resumed", k+1))
+			t.reportDifference(r, want, fmt.Sprintf("stopped before message %d and resumed", k+1))
 		}
 		if t.failed() {
 			return
@@ -233,12 +233,12 @@ func (t *trial) stopAnywhere(ctx context.Context, start *replica, req connector.
 	}
 }
 
-// blame compares the rows of a sync that was resumed with those wanted, and names the promise that explains the
+// reportDifference compares the rows of a sync that was resumed with those wanted, and names the promise that explains the
 // difference.
-func (t *trial) blame(r *replica, want rows, how string) {
+func (t *trial) reportDifference(r *replica, want rows, how string) {
 	d := r.rows().compare(want)
 	switch {
-	case d.none():
+	case d.isEmpty():
 	case len(d.missing) > 0 && !slices.ContainsFunc(d.missing, func(name string) bool { return !r.outdated[name] }):
 		t.broke("generation", "%s, a stream continued in a new generation without re-reading everything: %s", how, d)
 	case len(d.missing) > 0:

@@ -140,9 +140,9 @@ func (r *replica) apply(of *table, stream string) {
 // to read them again would be another refresh. So are all streams that are complete if only those are wanted that are
 // unfinished. It reports whether anything is left to read.
 func (r *replica) resume(req connector.ReadRequest, unfinished bool) (connector.ReadRequest, bool) {
-	asked := req.Streams
+	requested := req.Streams
 	req.Streams, req.States = nil, nil
-	for _, s := range asked {
+	for _, s := range requested {
 		var states []connector.StreamState
 		complete := false
 		for at, of := range r.tables {
@@ -177,7 +177,7 @@ func (r *replica) rows() rows {
 // difference lists how rows differ from those that should exist, each as "stream key".
 type difference struct{ missing, extra, changed []string }
 
-func (d difference) none() bool { return len(d.missing)+len(d.extra)+len(d.changed) == 0 }
+func (d difference) isEmpty() bool { return len(d.missing)+len(d.extra)+len(d.changed) == 0 }
 
 // String returns the difference in a few words.
 func (d difference) String() string {

@@ -122,7 +122,7 @@ func checkStreams(ctx context.Context, t *trial) {
 			req.Streams = append(req.Streams, req.Streams[0])
 			return fmt.Sprintf("streams[%d].stream", len(req.Streams)-1)
 		})
-		if t.can(connector.FieldSelection) {
+		if t.supports(connector.FieldSelection) {
 			wrong(func(req *connector.ReadRequest) string {
 				req.Streams[0].Fields = []string{"no_such_field_at_all"}
 				return "streams[0].fields[0]"
@@ -150,7 +150,7 @@ func checkStates(ctx context.Context, t *trial) {
 			req.States = more
 			t.refusedRead(ctx, req, "bad-state", field)
 		}
-		for _, text := range nonsense(last.State) {
+		for _, text := range invalidStates(last.State) {
 			with("states[0].content", connector.StreamState{Stream: last.Stream, Account: last.Account, State: json.RawMessage(text)})
 		}
 		with("states[0].stream", connector.StreamState{Stream: "no_such_stream", State: last.State})
@@ -159,8 +159,8 @@ func checkStates(ctx context.Context, t *trial) {
 	}
 }
 
-// nonsense returns texts that cannot be states of the source.
-func nonsense(good json.RawMessage) []string {
+// invalidStates returns texts that cannot be states of the source.
+func invalidStates(good json.RawMessage) []string {
 	texts := []string{`{}`, `null`, `[]`, `"x"`, `7`, `{"version":999999}`, `{`, string(good) + string(good)}
 	return append(texts, string(good[:len(good)-1]))
 }

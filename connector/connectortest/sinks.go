@@ -22,7 +22,7 @@ func checkFailingSinks(ctx context.Context, t *trial) {
 			failures = append(failures, &connector.Failure{Class: class, Message: "The sink failed as planned."})
 		}
 		for _, failure := range failures {
-			for what, is := range kinds {
+			for what, is := range messageKinds {
 				t.failAt(ctx, mode, what, is, failure)
 			}
 		}
@@ -30,8 +30,8 @@ func checkFailingSinks(ctx context.Context, t *trial) {
 	}
 }
 
-// kinds are the messages that every Read has.
-var kinds = map[string]func(connector.Message) bool{
+// messageKinds are the messages that every Read has.
+var messageKinds = map[string]func(connector.Message) bool{
 	"records": func(m connector.Message) bool { _, ok := m.(*connector.RecordBatch); return ok },
 	"state":   func(m connector.Message) bool { _, ok := m.(*connector.StateCheckpoint); return ok },
 	"status":  func(m connector.Message) bool { _, ok := m.(*connector.StreamStatus); return ok },
@@ -90,7 +90,7 @@ func (t *trial) failOneStream(ctx context.Context, mode connector.SyncMode) {
 	rest, _ := r.resume(req, false)
 	if o := t.mustRead(ctx, t.fresh(), rest, "source-data"); o != nil {
 		r.store(o.messages)
-		t.blame(r, t.rows.only(req), "after the sink could not carry some records")
+		t.reportDifference(r, t.rows.only(req), "after the sink could not carry some records")
 	}
 }
 
@@ -118,7 +118,7 @@ func checkSlowSink(ctx context.Context, t *trial) {
 		}
 		r := newReplica(t, false)
 		r.store(o.messages)
-		t.blame(r, t.rows.only(req), "with a slow sink")
+		t.reportDifference(r, t.rows.only(req), "with a slow sink")
 		beats := 0
 		for _, m := range o.messages {
 			if _, ok := m.(*connector.Progress); ok {

@@ -21,7 +21,7 @@ func Test(t *testing.T, source connector.Source, options Options) {
 		t.Run(c.name, func(t *testing.T) {
 			ran++
 			trial := s.try(t.Context(), c)
-			for _, breach := range trial.found() {
+			for _, breach := range trial.results() {
 				seen[breach.Promise.ID] = true
 				if why, known := options.Known[breach.Promise.ID]; known {
 					t.Logf("known (%s): %s", why, breach)
@@ -47,7 +47,7 @@ func Verify(ctx context.Context, source connector.Source, options Options) []Bre
 	s := newSuite(source, options)
 	var breaches []Breach
 	for _, c := range checks {
-		breaches = append(breaches, s.try(ctx, c).found()...)
+		breaches = append(breaches, s.try(ctx, c).results()...)
 	}
 	return breaches
 }
@@ -84,7 +84,7 @@ var checks = []check{
 	{"slow sink", false, checkSlowSink},
 	{"panics", false, checkPanics},
 	{"cancellation", false, checkCancellation},
-	{"concurrent Reads", false, checkSideBySide},
+	{"concurrent Reads", false, checkConcurrent},
 	{"operations", false, checkOperations},
 	{"fields", false, checkFields},
 	{"skipped streams", false, checkSkipped},
@@ -140,8 +140,8 @@ func (t *trial) broke(id, format string, args ...any) {
 	}
 }
 
-// found returns the breaches so far. A source that hangs or sends too late may add to them at any time.
-func (t *trial) found() []Breach {
+// results returns the breaches so far. A source that hangs or sends too late may add to them at any time.
+func (t *trial) results() []Breach {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.breaches)
@@ -166,7 +166,7 @@ func (s *suite) try(ctx context.Context, c check) *trial {
 	}
 	before := goroutines()
 	c.run(ctx, t)
-	if left := leftBehind(before, s.options.Patience); len(left) > 0 && !t.failed() {
+	if left := leakedGoroutines(before, s.options.Patience); len(left) > 0 && !t.failed() {
 		t.broke("no-leak", "%d goroutines are still running after all Reads have returned, such as\n%s", len(left), left[0])
 	}
 	if s.options.Logs != nil && s.options.secretIn(s.options.Logs()) != "" {
@@ -194,7 +194,7 @@ func (s *suite) request(mode connector.SyncMode) connector.ReadRequest {
 			req.Streams = append(req.Streams, connector.ConfiguredStream{Stream: stream.Name, SyncMode: mode})
 		}
 	}
-	if s.can(connector.Checkpoints) {
+	if s.supports(connector.Checkpoints) {
 		req.CheckpointPages = 1 // as many states to resume from as possible
 	}
 	return req
@@ -207,8 +207,8 @@ func (s *suite) modes() []connector.SyncMode {
 	})
 }
 
-// can reports whether the source claims a capability.
-func (s *suite) can(c connector.Capability) bool { return slices.Contains(s.spec.Capabilities, c) }
+// supports reports whether the source claims a capability.
+func (s *suite) supports(c connector.Capability) bool { return slices.Contains(s.spec.Capabilities, c) }
 
 // stream returns what is known about a stream, or nil.
 func (s *suite) stream(name string) *stream {
@@ -221,13 +221,13 @@ func (s *suite) stream(name string) *stream {
 
 // stops returns the messages of a Read of n messages before which to stop it.
 func (s *suite) stops(n int) []int {
-	most := s.options.Stops
-	if n <= most {
-		most = n
+	maximum := s.options.Stops
+	if n <= maximum {
+		maximum = n
 	}
-	stops := make([]int, 0, most)
-	for i := range most {
-		stops = append(stops, i*n/most)
+	stops := make([]int, 0, maximum)
+	for i := range maximum {
+		stops = append(stops, i*n/maximum)
 	}
 	return slices.Compact(stops)
 }

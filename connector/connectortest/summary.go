@@ -14,15 +14,15 @@ import (
 // summary compares a summary with the messages that the sink took.
 func (r *referee) summary(got connector.Summary) {
 	if errors.Is(r.failed, errPanic) {
-		return // said elsewhere
+		return // reported elsewhere
 	}
 	if r.failed != nil {
 		r.t.broke("sink-error", "the sink failed with %q, and Read returned a summary and no error", r.failed)
 		return
 	}
-	var asked, reported []string
+	var requested, reported []string
 	for _, s := range r.req.Streams {
-		asked = append(asked, s.Stream)
+		requested = append(requested, s.Stream)
 	}
 	more := false
 	for _, s := range got.Streams {
@@ -32,7 +32,7 @@ func (r *referee) summary(got connector.Summary) {
 		more = more || s.Status == connector.Incomplete
 		r.streamSummary(s)
 	}
-	if diff := cmp.Diff(asked, reported); diff != "" {
+	if diff := cmp.Diff(requested, reported); diff != "" {
 		r.t.broke("summary", "the summary's streams are not those of the request, in its order (-asked +reported):\n%s", diff)
 	}
 	if more != got.HasMore {

@@ -123,7 +123,7 @@ func (s *Stream) records(ctx context.Context, records []connector.Record) error 
 	if s.ended() || len(records) == 0 {
 		return nil
 	}
-	records, err := s.acceptable(ctx, records)
+	records, err := s.filterAccepted(ctx, records)
 	if err != nil || len(records) == 0 {
 		return err
 	}
@@ -149,7 +149,7 @@ func (s *Stream) batch(ctx context.Context, records []connector.Record) error {
 		}
 		return s.batch(ctx, records[half:])
 	case refused:
-		return s.refused(ctx, records[0], failure)
+		return s.handleRefused(ctx, records[0], failure)
 	case err != nil:
 		return err
 	}
@@ -160,8 +160,8 @@ func (s *Stream) batch(ctx context.Context, records []connector.Record) error {
 	return nil
 }
 
-// refused skips a record that the sink can't carry, or ends the stream.
-func (s *Stream) refused(ctx context.Context, record connector.Record, failure *connector.Failure) error {
+// handleRefused skips a record that the sink can't carry, or ends the stream.
+func (s *Stream) handleRefused(ctx context.Context, record connector.Record, failure *connector.Failure) error {
 	if s.Refused == nil {
 		return s.setStatus(ctx, connector.Incomplete, failure)
 	}
@@ -171,9 +171,9 @@ func (s *Stream) refused(ctx context.Context, record connector.Record, failure *
 	return s.log(ctx, connector.Warning, fmt.Sprintf("The record of %s can't be carried and was set aside. %s", shorten(record.Key), failure.Message))
 }
 
-// acceptable returns the records whose operation the caller accepts. It counts the others, and warns about them once per
+// filterAccepted returns the records whose operation the caller accepts. It counts the others, and warns about them once per
 // stream.
-func (s *Stream) acceptable(ctx context.Context, records []connector.Record) ([]connector.Record, error) {
+func (s *Stream) filterAccepted(ctx context.Context, records []connector.Record) ([]connector.Record, error) {
 	accepted := s.emitter.accepted
 	isWithheld := func(record connector.Record) bool { return !accepted[record.Operation] }
 	if accepted == nil || !slices.ContainsFunc(records, isWithheld) {

@@ -33,7 +33,7 @@ func (r *recorder) Send(ctx context.Context, m connector.Message) error {
 			return err
 		}
 	}
-	r.lines = append(r.lines, describe(m))
+	r.lines = append(r.lines, describePanic(m))
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (r *recorder) take() []string {
 	return lines
 }
 
-func describe(m connector.Message) string {
+func describePanic(m connector.Message) string {
 	switch m := m.(type) {
 	case *connector.RecordBatch:
 		return fmt.Sprintf("%s: %d records", m.Stream, len(m.Records))
@@ -468,7 +468,7 @@ func TestCanceledRead(t *testing.T) {
 func TestLastStateIsSent(t *testing.T) {
 	for status, end := range map[string]func(*emit.Stream, context.Context) error{
 		"COMPLETE":   (*emit.Stream).Complete,
-		"INCOMPLETE": (*emit.Stream).Leave,
+		"INCOMPLETE": (*emit.Stream).Stop,
 	} {
 		t.Run(status, func(t *testing.T) {
 			sink := &recorder{}

@@ -114,17 +114,17 @@ func (e *Emitter) Run(ctx context.Context, read func(ctx context.Context) error)
 }
 
 func (e *Emitter) run(ctx context.Context, read func(ctx context.Context) error) error {
-	beside, besideCtx := NewGroup(ctx)
-	reading, done := context.WithCancel(besideCtx)
+	background, backgroundCtx := NewGroup(ctx)
+	reading, done := context.WithCancel(backgroundCtx)
 	defer done()
-	readCtx, cut := context.WithCancel(besideCtx)
+	readCtx, cut := context.WithCancel(backgroundCtx)
 	defer cut()
 	e.cutShort = cut
-	beside.Go(func() error { return e.heartbeats(besideCtx, reading) })
-	beside.Go(func() error { return e.watchLimits(reading) })
+	background.Go(func() error { return e.heartbeats(backgroundCtx, reading) })
+	background.Go(func() error { return e.watchLimits(reading) })
 	err := guard(func() error { return read(readCtx) })
 	done()
-	aside := beside.Wait()
+	aside := background.Wait()
 	switch cutOff := e.Stopped() && ctx.Err() == nil && errors.Is(err, context.Canceled); {
 	case e.failed() != nil:
 		return e.failed()

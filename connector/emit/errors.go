@@ -50,14 +50,14 @@ func Final(err error) error {
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{describe(p), debug.Stack()}
+			err = &panicError{describePanic(p), debug.Stack()}
 		}
 	}()
 	return f()
 }
 
-// describe describes the value of a panic. It quotes only runtime errors, since other values could contain customer data.
-func describe(p any) string {
+// describePanic describes the value of a panic. It quotes only runtime errors, since other values could contain customer data.
+func describePanic(p any) string {
 	if err, ok := p.(runtime.Error); ok {
 		return err.Error()
 	}

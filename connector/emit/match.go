@@ -8,8 +8,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Asked is a stream of a request, with its catalog entry and the state to resume from.
-type Asked[State any] struct {
+// Matched is a stream of a request, with its catalog entry and the state to resume from.
+type Matched[State any] struct {
 	connector.Stream
 	SyncMode connector.SyncMode
 	Fields   []string
@@ -22,31 +22,31 @@ type Asked[State any] struct {
 //
 // The error is a *connector.Failure with a violation for each invalid field: a stream that isn't in the catalog or is named
 // twice, a mode that the stream doesn't support, and a state of another stream or account or one that parse rejects.
-func Match[State any](req connector.ReadRequest, catalog []connector.Stream, account string, parse func(json.RawMessage) (State, bool)) ([]Asked[State], error) {
-	var all []Asked[State]
+func Match[State any](req connector.ReadRequest, catalog []connector.Stream, account string, parse func(json.RawMessage) (State, bool)) ([]Matched[State], error) {
+	var all []Matched[State]
 	var wrong []connector.Violation
 	refuse := func(description, path string, args ...any) {
 		wrong = append(wrong, connector.Violation{Field: fmt.Sprintf(path, args...), Description: description})
 	}
 	find := func(name string) int {
-		return slices.IndexFunc(all, func(a Asked[State]) bool { return a.Name == name })
+		return slices.IndexFunc(all, func(a Matched[State]) bool { return a.Name == name })
 	}
 	if len(req.Streams) == 0 {
 		refuse("must name at least one stream", "streams")
 	}
-	for i, asked := range req.Streams {
-		at := slices.IndexFunc(catalog, func(s connector.Stream) bool { return s.Name == asked.Stream })
+	for i, requested := range req.Streams {
+		at := slices.IndexFunc(catalog, func(s connector.Stream) bool { return s.Name == requested.Stream })
 		switch {
 		case at < 0:
 			refuse("must be a stream of the catalog", "streams[%d].stream", i)
 			continue
-		case find(asked.Stream) >= 0:
+		case find(requested.Stream) >= 0:
 			refuse("must be named only once", "streams[%d].stream", i)
 			continue
-		case !slices.Contains(catalog[at].SyncModes, asked.SyncMode):
+		case !slices.Contains(catalog[at].SyncModes, requested.SyncMode):
 			refuse("must be a mode that the stream supports", "streams[%d].sync_mode", i)
 		}
-		all = append(all, Asked[State]{Stream: catalog[at], SyncMode: asked.SyncMode, Fields: asked.Fields})
+		all = append(all, Matched[State]{Stream: catalog[at], SyncMode: requested.SyncMode, Fields: requested.Fields})
 	}
 	for i, given := range req.States {
 		at := find(given.Stream)

@@ -46,7 +46,7 @@ func TestMatch(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked, err := emit.Match(connector.ReadRequest{Streams: test.streams, States: test.states}, catalog, "acct_1", func(text json.RawMessage) (n int, ok bool) {
+			requested, err := emit.Match(connector.ReadRequest{Streams: test.streams, States: test.states}, catalog, "acct_1", func(text json.RawMessage) (n int, ok bool) {
 				return n, json.Unmarshal(text, &n) == nil
 			})
 			var wrong []string
@@ -61,11 +61,11 @@ func TestMatch(t *testing.T) {
 			if test.wrong != nil {
 				return
 			}
-			want := []emit.Asked[int]{
+			want := []emit.Matched[int]{
 				{Stream: catalog[1], SyncMode: connector.FullRefresh},
 				{Stream: catalog[0], SyncMode: connector.FullRefresh, Given: json.RawMessage("7"), State: 7},
 			}
-			if diff := cmp.Diff(want, asked); diff != "" {
+			if diff := cmp.Diff(want, requested); diff != "" {
 				t.Errorf("streams (-want +got):\n%s", diff)
 			}
 		})

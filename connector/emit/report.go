@@ -19,14 +19,14 @@ func (e *Emitter) heartbeats(ctx, reading context.Context) error {
 			return nil
 		case <-ticks.C:
 		}
-		if err := e.beat(ctx, &last); err != nil {
+		if err := e.sendHeartbeat(ctx, &last); err != nil {
 			return err
 		}
 	}
 }
 
-// beat sends one heartbeat. last is the previous one.
-func (e *Emitter) beat(ctx context.Context, last *connector.Progress) error {
+// sendHeartbeat sends one heartbeat. last is the previous one.
+func (e *Emitter) sendHeartbeat(ctx context.Context, last *connector.Progress) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := e.progress()
@@ -102,7 +102,7 @@ func (e *Emitter) summary() connector.Summary {
 }
 
 func (s *Stream) summary() connector.StreamSummary {
-	aside := s.aside()
+	aside := s.setAside()
 	m := connector.StreamSummary{
 		Stream: s.Name, Account: s.emitter.account, Status: s.status, Failure: s.failure,
 		Upserts: s.counts.upserts, Deletes: s.counts.deletes, DeletesMatching: s.counts.deletesMatching,

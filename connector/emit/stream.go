@@ -134,8 +134,8 @@ func (s *Stream) Skip(ctx context.Context, failure *connector.Failure) error {
 	return s.end(ctx, status, failure)
 }
 
-// Leave ends the stream INCOMPLETE without a failure, because a limit of the request was reached.
-func (s *Stream) Leave(ctx context.Context) error {
+// Stop ends the stream INCOMPLETE without a failure, because a limit of the request was reached.
+func (s *Stream) Stop(ctx context.Context) error {
 	s.emitter.mu.Lock()
 	defer s.emitter.mu.Unlock()
 	return s.end(ctx, connector.Incomplete, nil)
@@ -208,8 +208,8 @@ func (s *Stream) end(ctx context.Context, status connector.Status, failure *conn
 // maxNamed is the most set-aside objects that a warning names.
 const maxNamed = 10
 
-// aside returns the objects that are set aside.
-func (s *Stream) aside() []connector.SetAside {
+// setAside returns the objects that are set aside.
+func (s *Stream) setAside() []connector.SetAside {
 	if s.SetAside == nil {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (s *Stream) aside() []connector.SetAside {
 
 // warn logs which objects are set aside, if they have become more since the last warning.
 func (s *Stream) warn(ctx context.Context) error {
-	all := s.aside()
+	all := s.setAside()
 	if len(all) <= s.warned {
 		s.warned = len(all)
 		return nil

@@ -60,7 +60,7 @@ func serve(t *testing.T, source connector.Source, logs *logs) *remote {
 }
 
 // TestContractOverGRPC runs the suite against the example behind the server, which knows nothing of it: so the server and the
-// client keep the contract, too. They don't carry what is told to a source rather than to a service.
+// client keep the contract, too. They don't cover what only a source receives, not a service.
 func TestContractOverGRPC(t *testing.T) {
 	s, logs := newShop(t), &logs{}
 	service, broken := serve(t, source(s), logs), serve(t, source(panicking{s}), logs)

@@ -58,14 +58,14 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 	if err != nil {
 		return connector.Summary{}, err
 	}
-	asked, err := emit.Match(req, streams, "", parseState)
+	matched, err := emit.Match(req, streams, "", parseState)
 	if err != nil {
 		return connector.Summary{}, err
 	}
 	e := emit.New(req, sink, emit.Options{Heartbeat: s.Heartbeat})
 	return e.Run(ctx, func(ctx context.Context) error {
 		group, ctx := emit.NewGroup(ctx) // a panic in it ends this Read alone
-		for _, a := range asked {
+		for _, a := range matched {
 			l := s.log(e, a, a.Permission == "token" && !trusted)
 			group.Go(func() error { return l.read(ctx) })
 		}
@@ -117,7 +117,7 @@ func parseState(text json.RawMessage) (s state, ok bool) {
 
 // log is one stream in a Read. Its state moves in the Advance of a commit, and nowhere else.
 type log struct {
-	emit.Asked[state]
+	emit.Matched[state]
 	source  *Source
 	refused bool // the stream needs the token
 	emitter *emit.Emitter
@@ -125,8 +125,8 @@ type log struct {
 }
 
 // log registers a stream and decides where it begins: at the beginning in a new generation, unless a state says otherwise.
-func (s *Source) log(e *emit.Emitter, a emit.Asked[state], refused bool) *log {
-	l := &log{Asked: a, source: s, emitter: e, refused: refused}
+func (s *Source) log(e *emit.Emitter, a emit.Matched[state], refused bool) *log {
+	l := &log{Matched: a, source: s, emitter: e, refused: refused}
 	l.out = e.Stream(emit.StreamOptions{
 		Name: l.Name, Given: l.Given, GivenGeneration: l.State.Generation,
 		Checkpoint: func() (emit.Checkpoint, error) {
@@ -173,7 +173,7 @@ func (l *log) read(ctx context.Context) error {
 			return err
 		}
 		if l.emitter.Stopped() && !l.State.Done { // after one page at least, so that every Read gets further
-			return l.out.Leave(ctx)
+			return l.out.Stop(ctx)
 		}
 	}
 	return l.out.Complete(ctx)
