@@ -425,8 +425,8 @@ func TestLongStretchesOfEvents(t *testing.T) {
 	r.stripe.ResetRequests()
 	sink, _ := r.sync()
 	r.expectTruth()
-	if n, least := r.stripe.RequestCount("/v1/events"), 50; n > least+3 {
-		t.Errorf("%d requests for events, the minimum is %d", n, least)
+	if n, minimum := r.stripe.RequestCount("/v1/events"), 50; n > minimum+3 {
+		t.Errorf("%d requests for events, the minimum is %d", n, minimum)
 	}
 	states := 0
 	for _, m := range sink.messages {

@@ -174,8 +174,8 @@ func TestOtherColumnsMeanANewGeneration(t *testing.T) {
 	}
 }
 
-// TestWhatColumnsCost holds what docs/streams.md says of requests: none while lists are read, one for each object that changed.
-func TestWhatColumnsCost(t *testing.T) {
+// TestCostOfColumns holds what docs/streams.md says of requests: none while lists are read, one for each object that changed.
+func TestCostOfColumns(t *testing.T) {
 	requests := map[bool][2]int64{}
 	for _, more := range []bool{false, true} {
 		r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 60}}, "customers")

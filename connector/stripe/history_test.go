@@ -64,8 +64,8 @@ func TestBrokenHistories(t *testing.T) {
 			h.steps = slices.Insert(h.steps, at, s)
 		}
 		read := step{verb: sync_, disturbed: quiet}
-		aWhile := step{verb: wait, wait: 25 * time.Hour}
-		h.steps = append(h.steps, read, step{verb: repair}, aWhile, read, aWhile, read)
+		longWait := step{verb: wait, wait: 25 * time.Hour}
+		h.steps = append(h.steps, read, step{verb: repair}, longWait, read, longWait, read)
 		h.play(r, streams)
 	})
 }

@@ -35,7 +35,7 @@ func (s *Source) Read(ctx context.Context, req connector.ReadRequest, sink conne
 		err := r.run(workCtx, checked)
 		cut := errors.Is(err, context.Canceled) && r.reader.Emitter.Stopped() && ctx.Err() == nil
 		if cut || errors.Is(err, emit.ErrStopped) {
-			return reconcile.Skip(ctx, r.reader, r.in(selected.Comparing))
+			return reconcile.Skip(ctx, r.reader, r.inPhase(selected.Comparing))
 		}
 		return err
 	})
@@ -90,7 +90,7 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 			return err
 		}
 	}
-	for _, s := range r.in(selected.Sweeping) { // no lists to read
+	for _, s := range r.inPhase(selected.Sweeping) { // no lists to read
 		if err := s.Begin(ctx); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (m meter) Trouble() string {
 
 // heal retries the set-aside objects that are due.
 func (r *read) heal(ctx context.Context) error {
-	tried, err := heal.Run(ctx, r.reader, r.in(selected.Listing, selected.Sweeping, selected.Current), r.config.Overlap)
+	tried, err := heal.Run(ctx, r.reader, r.inPhase(selected.Listing, selected.Sweeping, selected.Current), r.config.Overlap)
 	if err != nil {
 		return err
 	}

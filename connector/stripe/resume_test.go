@@ -520,11 +520,11 @@ func checks(t *testing.T, n string) {
 		return
 	}
 	if testing.Short() { // for example with the race detector
-		most, err := strconv.Atoi(n)
+		maximum, err := strconv.Atoi(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n = strconv.Itoa(max(most/4, 1))
+		n = strconv.Itoa(max(maximum/4, 1))
 	}
 	if err := f.Value.Set(n); err != nil {
 		t.Fatal(err)

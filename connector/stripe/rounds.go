@@ -38,7 +38,7 @@ func (r *read) rounds(ctx context.Context) error {
 		if err := r.round(ctx); err != nil {
 			return err
 		}
-		relist := r.in(selected.Outdated, selected.Stranded)
+		relist := r.inPhase(selected.Outdated, selected.Stranded)
 		if len(relist) == 0 {
 			if !r.req.Follow || r.stopped() {
 				return r.reconcile(ctx)
@@ -47,13 +47,13 @@ func (r *read) rounds(ctx context.Context) error {
 				return err
 			}
 			if r.reader.Now().Sub(relisted) >= relistInterval {
-				relisted, relist = r.reader.Now(), slices.DeleteFunc(r.in(selected.Current), r.isAnnounced)
+				relisted, relist = r.reader.Now(), slices.DeleteFunc(r.inPhase(selected.Current), r.isAnnounced)
 			}
 		}
 		if r.stopped() {
 			return emit.ErrStopped
 		}
-		r.parts = plan.Again(r.reader.Table, r.config, relist, r.reader.Now())
+		r.parts = plan.Replan(r.reader.Table, r.config, relist, r.reader.Now())
 		if err := r.addClocks(ctx); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (r *read) round(ctx context.Context) error {
 		}
 	}
 	isWaiting := func(s *selected.Stream) bool { return !s.HasLists() }
-	if r.stopped() && !slices.ContainsFunc(r.in(selected.Sweeping), isWaiting) {
+	if r.stopped() && !slices.ContainsFunc(r.inPhase(selected.Sweeping), isWaiting) {
 		return nil
 	}
 	return r.sweep(ctx)
@@ -105,7 +105,7 @@ func (r *read) listAndSweep(ctx context.Context) error {
 // sweep applies the events of all streams whose lists are complete, and reports which streams are up to date. A
 // failure is that of these streams, unless it ends the Read.
 func (r *read) sweep(ctx context.Context) error {
-	ready := r.in(selected.Sweeping, selected.Current)
+	ready := r.inPhase(selected.Sweeping, selected.Current)
 	ready = slices.DeleteFunc(ready, func(s *selected.Stream) bool { return !s.Swept })
 	if len(ready) == 0 {
 		return nil
@@ -117,7 +117,7 @@ func (r *read) sweep(ctx context.Context) error {
 	refused, isRefused := errors.AsType[changes.RefusedError](err)
 	switch {
 	case isRefused:
-		return r.withoutEvents(ctx, ready, refused.Failure)
+		return r.handleMissingEvents(ctx, ready, refused.Failure)
 	case errors.Is(err, emit.ErrStopped):
 		return nil
 	case emit.EndsRead(err):
@@ -126,16 +126,16 @@ func (r *read) sweep(ctx context.Context) error {
 		r.reader.Emitter.Stop() // the caller has to start a new Read to follow these streams again
 	}
 	for _, s := range ready {
-		if err := r.swept(ctx, s, err); err != nil {
+		if err := r.finishSweep(ctx, s, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// swept moves a stream to its next phase after a sweep. err is why its events could not be applied, if they could
+// finishSweep moves a stream to its next phase after a sweep. err is why its events could not be applied, if they could
 // not.
-func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
+func (r *read) finishSweep(ctx context.Context, s *selected.Stream, err error) error {
 	switch {
 	case err != nil:
 		return s.Out.Fail(ctx, connector.AsFailure(err))
@@ -150,9 +150,9 @@ func (r *read) swept(ctx context.Context, s *selected.Stream, err error) error {
 	return s.Out.Complete(ctx)
 }
 
-// withoutEvents handles a key that may not read events: the streams are re-listed from the beginning, unless that was
+// handleMissingEvents handles a key that may not read events: the streams are re-listed from the beginning, unless that was
 // just done.
-func (r *read) withoutEvents(ctx context.Context, ready []*selected.Stream, failure *connector.Failure) error {
+func (r *read) handleMissingEvents(ctx context.Context, ready []*selected.Stream, failure *connector.Failure) error {
 	const message = "The key may not read events, so every sync re-reads everything to find changes: grant it read access to events. "
 	for _, s := range ready {
 		if err := s.Out.LogOnce(ctx, "no events", connector.Warning, message+failure.Message); err != nil {
@@ -170,8 +170,8 @@ func (r *read) withoutEvents(ctx context.Context, ready []*selected.Stream, fail
 	return nil
 }
 
-// in returns the streams that are in one of the given phases.
-func (r *read) in(phases ...selected.Phase) []*selected.Stream {
+// inPhase returns the streams that are in one of the given phases.
+func (r *read) inPhase(phases ...selected.Phase) []*selected.Stream {
 	var streams []*selected.Stream
 	for _, s := range r.streams {
 		if slices.Contains(phases, s.Phase()) {
@@ -210,5 +210,5 @@ func (r *read) pause(ctx context.Context) error {
 func (r *read) reconcile(ctx context.Context) error {
 	o := reconcile.Options{APIVersion: r.config.APIVersion, Overlap: r.config.Overlap}
 	o.Range, o.Clamped = plan.Compared(r.req, r.config, r.reader.Now())
-	return reconcile.Run(ctx, r.reader, r.in(selected.Comparing), o)
+	return reconcile.Run(ctx, r.reader, r.inPhase(selected.Comparing), o)
 }

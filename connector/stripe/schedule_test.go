@@ -54,8 +54,8 @@ func TestWorkStealing(t *testing.T) {
 			if distinct := len(slices.Compact(slices.Clone(all))); len(all) != charges || distinct != charges {
 				t.Errorf("got %d records for %d objects", len(all), distinct)
 			}
-			if most := int64(charges / 100 * 125 / 100); summary.Requests > most {
-				t.Errorf("made %d requests, want at most %d", summary.Requests, most)
+			if maximum := int64(charges / 100 * 125 / 100); summary.Requests > maximum {
+				t.Errorf("made %d requests, want at most %d", summary.Requests, maximum)
 			}
 			if name == "one second" {
 				return // there is nothing to split

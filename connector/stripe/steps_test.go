@@ -292,9 +292,9 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 			s.stream = rapid.SampledFrom(h.pool).Draw(t, "stream")
 		case sync_:
 			s.disturbed = upsets.Draw(t, "disturbance")
-			most := max(12, s.disturbed.follow)
+			maximum := max(12, s.disturbed.follow)
 			s.during = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) during {
-				return during{request: rapid.IntRange(1, most).Draw(t, "request"), step: changing.Draw(t, "change")}
+				return during{request: rapid.IntRange(1, maximum).Draw(t, "request"), step: changing.Draw(t, "change")}
 			}), 0, 4).Draw(t, "during")
 		case turn:
 			s.wait = skews.Draw(t, "skew")

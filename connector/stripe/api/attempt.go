@@ -94,7 +94,7 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 	if res.StatusCode != http.StatusOK {
 		return c.refused(call, res, response.body())
 	}
-	err = allCutters.with(ctx, func(cutter *rawjson.Cutter) error {
+	err = allCutters.use(ctx, func(cutter *rawjson.Cutter) error {
 		return call.parse(c.clock.stripeTime(sent), cutter, response.Bytes())
 	})
 	if err != nil && ctx.Err() != nil {

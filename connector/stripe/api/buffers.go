@@ -114,8 +114,8 @@ func newCutters(n int) cutters {
 	return c
 }
 
-// with calls use with a cutter, which use must not retain.
-func (c cutters) with(ctx context.Context, use func(*rawjson.Cutter) error) error {
+// use calls use with a cutter, which use must not retain.
+func (c cutters) use(ctx context.Context, use func(*rawjson.Cutter) error) error {
 	var cutter *rawjson.Cutter
 	select {
 	case cutter = <-c:

@@ -25,7 +25,7 @@ func newCall(path string, query url.Values, parse parser) *call {
 	return &call{path: path, query: query, endpoint: limit.Endpoint(path), parse: parse}
 }
 
-func (c *call) with(options []Option) *call {
+func (c *call) apply(options []Option) *call {
 	for _, option := range options {
 		option(c)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api/limit"
 )
 
-// TestATinyCapBindsItsCallerOnly has two clients of one account, one of which asks for next to nothing.
-func TestATinyCapBindsItsCallerOnly(t *testing.T) {
+// TestLowCapAffectsOnlyItsCallers has two clients of one account, one of which asks for next to nothing.
+func TestLowCapAffectsOnlyItsCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := roundTrip(func(req *http.Request) (*http.Response, error) { return answer(req, 200, nil, list), nil })
 		limits := limit.NewRegistry()

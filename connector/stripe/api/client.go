@@ -169,7 +169,7 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, option
 		return cutter.CutList(&page.List, buf)
 	})
 	call.list = true
-	return page, c.get(ctx, call.with(options))
+	return page, c.get(ctx, call.apply(options))
 }
 
 // Single reads an endpoint that returns one object, which may have no id, as a page that holds it. The error is a
@@ -185,7 +185,7 @@ func (c *Client) Single(ctx context.Context, path string, query url.Values, opti
 		page.AsOf, page.Objects = asOf, []rawjson.Object{object}
 		return err
 	})
-	return page, c.get(ctx, call.with(options))
+	return page, c.get(ctx, call.apply(options))
 }
 
 var errNoType = errors.New("the body is not an object with a type")
@@ -203,6 +203,6 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, options
 		}
 		return err
 	})
-	err := c.get(ctx, call.with(options))
+	err := c.get(ctx, call.apply(options))
 	return object, err
 }

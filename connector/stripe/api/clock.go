@@ -65,9 +65,9 @@ func (c *Clock) update(header http.Header, sent, arrived time.Time) {
 	case !c.synced:
 		c.setBounds(bounds, arrived)
 	case known.overlaps(bounds):
-		c.setBounds(known.and(bounds), arrived)
+		c.setBounds(known.intersect(bounds), arrived)
 	case c.outlier != nil && c.outlier.overlaps(bounds):
-		c.setBounds(c.outlier.and(bounds), arrived)
+		c.setBounds(c.outlier.intersect(bounds), arrived)
 	default:
 		c.outlier = &bounds
 	}
@@ -101,7 +101,7 @@ func (o offsets) after(passed time.Duration) offsets {
 
 func (o offsets) overlaps(other offsets) bool { return o.low <= other.high && other.low <= o.high }
 
-func (o offsets) and(other offsets) offsets {
+func (o offsets) intersect(other offsets) offsets {
 	return offsets{max(o.low, other.low), min(o.high, other.high)}
 }
 
@@ -109,7 +109,7 @@ func (o offsets) and(other offsets) offsets {
 // [Client.Now] promises.
 func (o offsets) middle() offsets {
 	middle := o.low + (o.high-o.low)/2
-	return o.and(offsets{middle - time.Second/2, middle + time.Second/2})
+	return o.intersect(offsets{middle - time.Second/2, middle + time.Second/2})
 }
 
 // clamp returns the offset within the bounds that is closest to d.

@@ -71,7 +71,7 @@ func (c *Client) retry(ctx context.Context, call *call, wait *wait, attempt func
 		backoff.WithBackOff(waits),
 		backoff.WithMaxElapsedTime(0), // hintedBackOff decides when to stop
 		backoff.WithNotify(func(_ error, d time.Duration) {
-			wait.backsOff(last, d)
+			wait.backOff(last, d)
 			c.options.Observer.Waited(ctx, connector.Wait{Endpoint: call.endpoint, Cause: connector.WaitForRetry, Took: d})
 		}),
 	)

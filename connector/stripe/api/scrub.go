@@ -71,11 +71,11 @@ func (s scrubber) failure(err error) error {
 func shorten(text string) string { return cut(text, maxText) }
 
 // cut returns text, cut to a number of bytes.
-func cut(text string, most int) string {
-	if len(text) <= most {
+func cut(text string, maximum int) string {
+	if len(text) <= maximum {
 		return text
 	}
-	text = text[:most]
+	text = text[:maximum]
 	for !utf8.ValidString(text) {
 		text = text[:len(text)-1]
 	}

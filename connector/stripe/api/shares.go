@@ -12,7 +12,7 @@ type claim struct{ account, base string }
 // upstream that is slow, or never ends its answers, must not stall the Reads of others.
 type shares struct {
 	all                       chan struct{}
-	mostOfAccount, mostOfBase int
+	maxPerAccount, maxPerBase int
 
 	mu    sync.Mutex
 	lanes map[string]*lane
@@ -24,16 +24,16 @@ type lane struct {
 	users  int
 }
 
-func newShares(all, mostOfBase, mostOfAccount int) *shares {
-	return &shares{all: make(chan struct{}, all), mostOfBase: mostOfBase, mostOfAccount: mostOfAccount, lanes: map[string]*lane{}}
+func newShares(all, maxPerBase, maxPerAccount int) *shares {
+	return &shares{all: make(chan struct{}, all), maxPerBase: maxPerBase, maxPerAccount: maxPerAccount, lanes: map[string]*lane{}}
 }
 
 // enter waits for a place. The caller must leave it.
 func (s *shares) enter(ctx context.Context, c claim) error {
-	if err := s.enterLane(ctx, "account "+c.account, s.mostOfAccount); err != nil {
+	if err := s.enterLane(ctx, "account "+c.account, s.maxPerAccount); err != nil {
 		return err
 	}
-	if err := s.enterLane(ctx, "base "+c.base, s.mostOfBase); err != nil {
+	if err := s.enterLane(ctx, "base "+c.base, s.maxPerBase); err != nil {
 		s.leaveLane("account "+c.account, true)
 		return err
 	}
@@ -53,11 +53,11 @@ func (s *shares) leave(c claim) {
 	s.leaveLane("account "+c.account, true)
 }
 
-func (s *shares) enterLane(ctx context.Context, name string, most int) error {
+func (s *shares) enterLane(ctx context.Context, name string, maximum int) error {
 	s.mu.Lock()
 	l := s.lanes[name]
 	if l == nil {
-		l = &lane{places: make(chan struct{}, most)}
+		l = &lane{places: make(chan struct{}, maximum)}
 		s.lanes[name] = l
 	}
 	l.users++

@@ -107,7 +107,7 @@ func (c *Client) cause(err error) (message string, fatal bool) {
 		}
 		return fmt.Sprintf("The proxy refuses to connect to %s (%s): check HTTPS_PROXY, the proxy's allowlist and api_base.", c.host, refusal), refusal.status < 500
 	}
-	if message := c.untrusted(err); message != "" {
+	if message := c.certificateProblem(err); message != "" {
 		return message, true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
@@ -131,8 +131,8 @@ func (c *Client) cause(err error) (message string, fatal bool) {
 	return fmt.Sprintf("The connection to %s broke before a response arrived. Try again later; if the problem persists, check the network, proxies and api_base.", c.host), false
 }
 
-// untrusted explains why a certificate is not trusted, or returns "" if that isn't the problem.
-func (c *Client) untrusted(err error) string {
+// certificateProblem explains why a certificate is not trusted, or returns "" if that isn't the problem.
+func (c *Client) certificateProblem(err error) string {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
 		return ""
 	}

@@ -51,8 +51,8 @@ func (m *Meter) begin(endpoint string) *wait {
 	return w
 }
 
-// change updates a wait. Once an attempt has failed, Since remains the start of the first failed attempt.
-func (w *wait) change(cause connector.WaitCause, since, until time.Time) {
+// update updates a wait. Once an attempt has failed, Since remains the start of the first failed attempt.
+func (w *wait) update(cause connector.WaitCause, since, until time.Time) {
 	w.meter.mu.Lock()
 	defer w.meter.mu.Unlock()
 	w.Cause, w.Until = cause, until
@@ -68,17 +68,17 @@ func (w *wait) queued(d time.Duration) {
 	if d >= minWait {
 		until = now.Add(d)
 	}
-	w.change(connector.WaitForRate, now, until)
+	w.update(connector.WaitForRate, now, until)
 }
 
 // sent is called when a request is sent.
 func (w *wait) sent() {
 	w.meter.requests.Add(1)
-	w.change(WaitForResponse, time.Now(), time.Time{})
+	w.update(WaitForResponse, time.Now(), time.Time{})
 }
 
-// backsOff is called when an attempt has failed and the next one follows after d.
-func (w *wait) backsOff(failed *fault, d time.Duration) {
+// backOff is called when an attempt has failed and the next one follows after d.
+func (w *wait) backOff(failed *fault, d time.Duration) {
 	w.meter.retries.Add(1)
 	w.meter.waited.Add(int64(d))
 	w.meter.mu.Lock()

@@ -107,18 +107,18 @@ func (b *Backfill) read(ctx context.Context, p *pass, s *span) error {
 // skip sets aside the gap in a span. The span continues above and below it.
 func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 	g := b.reader.Page(p.streams, p.from, p.to)
-	if err := g.Gather(ctx, p.family, at.beside, table.Place{}, at.asOf); err != nil {
+	if err := g.Gather(ctx, p.family, at.neighbors, table.Place{}, at.asOf); err != nil {
 		return err
 	}
 	h := g.Harvest()
 	h.SetAside(p.streams, state.Item{From: at.second, To: at.second + 1}, at.cause)
 	return h.Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
-		Streams: selected.Outs(p.streams),
+		Streams: selected.EmitStreams(p.streams),
 		Advance: func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			p.id.Sequence++
-			p.notePending(at.beside)
+			p.notePending(at.neighbors)
 			p.remove(s)
 			for _, rest := range at.remaining(s.Window) {
 				p.spans = append(p.spans, newSpan(rest))
@@ -153,7 +153,7 @@ func (b *Backfill) commit(ctx context.Context, p *pass, s *span, page *api.Page,
 		}
 		part, whole := objects[done:end], end == len(objects)
 		err := g.Harvest().Commit(ctx, b.reader.Emitter, p.streams, emit.Commit{
-			Streams: selected.Outs(p.streams),
+			Streams: selected.EmitStreams(p.streams),
 			Advance: func() {
 				b.advance(p, s, part, last && whole)
 				b.markRead(p)
@@ -209,8 +209,8 @@ func (b *Backfill) advance(p *pass, s *span, objects []rawjson.Object, last bool
 	s.committed(p.root, objects[len(objects)-1])
 }
 
-// end ends a pass: its streams fail with err, or enter their next phase.
-func (b *Backfill) end(ctx context.Context, p *pass, err error) error {
+// endPass ends a pass: its streams fail with err, or enter their next phase.
+func (b *Backfill) endPass(ctx context.Context, p *pass, err error) error {
 	if err != nil {
 		for _, s := range p.streams {
 			if err := s.Out.Fail(ctx, connector.AsFailure(err)); err != nil {
@@ -220,7 +220,7 @@ func (b *Backfill) end(ctx context.Context, p *pass, err error) error {
 		return nil
 	}
 	err = b.reader.Emitter.Commit(ctx, emit.Commit{
-		Streams: selected.Outs(p.streams), States: emit.StatesNow, Advance: func() { b.markRead(p) },
+		Streams: selected.EmitStreams(p.streams), States: emit.StatesNow, Advance: func() { b.markRead(p) },
 	})
 	if err != nil {
 		return err
@@ -269,7 +269,7 @@ func ReadWindow(
 		}
 		if g, ok := errors.AsType[*gap](err); ok {
 			setAside(state.Item{From: g.second, To: g.second + 1}, g.cause)
-			if err := visit(g.beside, &api.Page{List: rawjson.List{Objects: g.beside}, AsOf: g.asOf}); err != nil {
+			if err := visit(g.neighbors, &api.Page{List: rawjson.List{Objects: g.neighbors}, AsOf: g.asOf}); err != nil {
 				return err
 			}
 			for _, rest := range g.remaining(s.Window) {

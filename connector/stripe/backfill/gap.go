@@ -17,10 +17,10 @@ import (
 // gap is a second of creation time with an object that Stripe fails to return. The other objects of that second have been
 // sent or are in beside.
 type gap struct {
-	second clock.Second
-	beside []rawjson.Object // the objects of that second that follow the one that fails
-	asOf   time.Time
-	cause  *connector.Failure
+	second    clock.Second
+	neighbors []rawjson.Object // the objects of that second that follow the one that fails
+	asOf      time.Time
+	cause     *connector.Failure
 }
 
 // Error returns the message of the cause.
@@ -93,21 +93,21 @@ func (p *pager) findGap(ctx context.Context, w state.Window, cause error) error 
 		}
 	}
 	found := &gap{second: good, cause: connector.AsFailure(cause)}
-	return p.readBeside(ctx, w, found)
+	return p.readNeighbors(ctx, w, found)
 }
 
 // maxBeside is the most bytes of objects of a gap's second that are held in memory. The rest of that second is set aside with
 // the object that fails.
 const maxBeside = 64 << 20
 
-// readBeside reads the objects of the gap's second that follow the one that fails, paging backwards from the other side.
-func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) error {
+// readNeighbors reads the objects of the gap's second that follow the one that fails, paging backwards from the other side.
+func (p *pager) readNeighbors(ctx context.Context, w state.Window, found *gap) error {
 	if found.second == w.From {
 		return found // nothing is left below to start from
 	}
 	below, err := p.list(ctx, state.Window{From: w.From, To: found.second}, family.NewPager(1))
 	if err != nil || len(below.Objects) == 0 || below.Objects[0].ID == "" {
-		return orFound(err, found)
+		return gapOr(err, found)
 	}
 	sizes := family.NewPager(p.reader.PageSize)
 	held := 0
@@ -116,10 +116,10 @@ func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) erro
 		query.Set("ending_before", before)
 		page, err := p.reader.List(ctx, path, query, sizes)
 		if err != nil || len(page.Objects) == 0 || page.Objects[0].ID == before || page.Objects[0].ID == "" {
-			return orFound(err, found)
+			return gapOr(err, found)
 		}
 		sent := slices.IndexFunc(page.Objects, func(object rawjson.Object) bool { return object.ID == w.After })
-		found.beside, found.asOf = append(page.Objects[sent+1:], found.beside...), page.AsOf
+		found.neighbors, found.asOf = append(page.Objects[sent+1:], found.neighbors...), page.AsOf
 		for _, object := range page.Objects {
 			held += len(object.Raw)
 		}
@@ -130,8 +130,8 @@ func (p *pager) readBeside(ctx context.Context, w state.Window, found *gap) erro
 	}
 }
 
-// orFound returns the gap, or err if it concerns more than the gap.
-func orFound(err error, found *gap) error {
+// gapOr returns the gap, or err if it concerns more than the gap.
+func gapOr(err error, found *gap) error {
 	if err == nil || api.IsBroken(err) || api.IsCursorGone(err) {
 		return found
 	}

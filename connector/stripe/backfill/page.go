@@ -43,7 +43,7 @@ func (p *pager) page(ctx context.Context, w state.Window) (*api.Page, error) {
 	page, err := p.list(ctx, w, p.Pager)
 	for tries := 0; tries < maxSearches && api.IsBroken(err) && !api.IsUnreachable(err) && !row.Single; tries++ {
 		if row.Cursor == "" || w.Clock != "" || w.After != "" && w.At == 0 {
-			page, err = p.insist(ctx, w)
+			page, err = p.readUnfiltered(ctx, w)
 			break
 		}
 		if err := p.findGap(ctx, w, err); err != nil {
@@ -90,9 +90,9 @@ func (p *pager) query(w state.Window) (string, url.Values) {
 
 func seconds(s clock.Second) string { return strconv.FormatInt(int64(s), 10) }
 
-// insist reads the next object of a list without a filter by creation time, where a failing object can't be skipped. It
+// readUnfiltered reads the next object of a list without a filter by creation time, where a failing object can't be skipped. It
 // retries for as long as for any request. Its error says where the list breaks off.
-func (p *pager) insist(ctx context.Context, w state.Window) (*api.Page, error) {
+func (p *pager) readUnfiltered(ctx context.Context, w state.Window) (*api.Page, error) {
 	path, query := p.query(w)
 	if query.Has("limit") {
 		query.Set("limit", "1")

@@ -93,7 +93,7 @@ func (b *Backfill) next() (*pass, *span) {
 }
 
 func (b *Backfill) assign(p *pass, s *span) (*pass, *span) {
-	s.take()
+	s.assign()
 	p.workers++
 	b.active++
 	b.assigned = true
@@ -109,14 +109,14 @@ func (b *Backfill) hasRoom(p *pass) bool {
 func (b *Backfill) victim() (*pass, *span) {
 	var from *pass
 	var busiest *span
-	most := float64(minSteal)
+	maximum := float64(minSteal)
 	for _, p := range b.passes {
 		if p.root.Cursor == "" || p.err != nil || !p.canSplit() || !b.hasRoom(p) {
 			continue
 		}
 		for _, s := range p.spans {
-			if left := s.pagesLeft(); s.taken && s.Clock == "" && left >= most && s.floor-s.From > 1 {
-				from, busiest, most = p, s, left
+			if left := s.pagesLeft(); s.taken && s.Clock == "" && left >= maximum && s.floor-s.From > 1 {
+				from, busiest, maximum = p, s, left
 			}
 		}
 	}
@@ -140,5 +140,5 @@ func (b *Backfill) finish(ctx context.Context, p *pass, err error) error {
 	case !ended:
 		return nil
 	}
-	return b.end(ctx, p, failure)
+	return b.endPass(ctx, p, failure)
 }

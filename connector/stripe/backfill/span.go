@@ -21,8 +21,8 @@ type span struct {
 
 func newSpan(w state.Window) *span { return &span{Window: w} }
 
-// take assigns the span to a worker.
-func (s *span) take() {
+// assign assigns the span to a worker.
+func (s *span) assign() {
 	s.taken, s.floor, s.arrived, s.top = true, 0, 0, s.To
 	if s.At != 0 {
 		s.top = s.At

@@ -14,7 +14,7 @@ func TestSplitPartitions(t *testing.T) {
 		for floor := clock.Second(2); floor < 200; floor++ {
 			for _, arrived := range []int{1, 100, 100_000} {
 				s := newSpan(state.Window{From: 0, To: 1000})
-				s.take()
+				s.assign()
 				s.floor, s.arrived = floor, arrived
 				older := s.split(newestFirst)
 				if older.From != 0 || older.To != s.From || s.To != 1000 {

@@ -41,7 +41,7 @@ func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	var order [4][]*change
 	lists := map[subject]*change{}
 	for _, c := range s.changes(look, events) {
-		rereads := !c.gone() && !c.carries(s.Options)
+		rereads := !c.isDeleted() && !c.canUsePayload(s.Options)
 		list, ofParent := c.siblings()
 		switch {
 		case rereads && ofParent && lists[list] != nil:
@@ -109,18 +109,18 @@ func (s *sweep) applyAll(ctx context.Context, changes []*change) error {
 	}
 	return all.Commit(ctx, s.reader.Emitter, s.streams, emit.Commit{Advance: func() {
 		for _, c := range changes {
-			c.noteReadings()
+			c.markReread()
 		}
 	}})
 }
 
-// noteReadings notes in the cursors of streams what was re-read: those records may be newer than events until now.
-func (c *change) noteReadings() {
+// markReread notes in the cursors of streams what was re-read: those records may be newer than events until now.
+func (c *change) markReread() {
 	for _, of := range c.read {
 		if of.subject.role == partOfList {
 			of.stream.MarkRead(c.readAt) // any object of the list
 		}
-		of.stream.Changes.Reread.One(of.subject.key(), c.readAt+selected.ReadMargin)
+		of.stream.Changes.Reread.MarkKey(of.subject.key(), c.readAt+selected.ReadMargin)
 	}
 }
 
@@ -161,9 +161,9 @@ func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error
 	c.readAt = clock.Of(s.reader.Now())
 	var err error
 	switch {
-	case c.gone():
+	case c.isDeleted():
 		g.Remove(c.member, e.About, asOf)
-	case !c.carries(s.Options):
+	case !c.canUsePayload(s.Options):
 		c.asked = true
 		err = s.rereadChange(ctx, g, c, e)
 	case c.role == childObject:
@@ -206,7 +206,7 @@ func (s *sweep) rereadChange(ctx context.Context, g *family.Gatherer, c *change,
 func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error {
 	asOf := s.reader.Now()
 	object, gone, err := g.Object(ctx, c.member, c.id)
-	if gone && object.ID == "" && s.stayOpen(c) {
+	if gone && object.ID == "" && s.postpone(c) {
 		return nil
 	}
 	if gone {

@@ -31,10 +31,10 @@ func (s *sweep) awaitLists() {
 // minPatience is how soon an object that is not visible yet is requested again.
 const minPatience = clock.Second(5)
 
-// stayOpen postpones a change whose object does not exist although no event says that it was deleted, because events and objects
+// postpone postpones a change whose object does not exist although no event says that it was deleted, because events and objects
 // become visible independently. A new object is requested again soon. An older one has most likely been deleted, so its change
-// waits until the overlap is over. After that the object is certainly gone, and stayOpen returns false.
-func (s *sweep) stayOpen(c *change) bool {
+// waits until the overlap is over. After that the object is certainly gone, and postpone returns false.
+func (s *sweep) postpone(c *change) bool {
 	over := c.at + s.Overlap
 	if c.readAt >= over {
 		return false
@@ -71,8 +71,8 @@ func (s *sweep) release(of readingOf) {
 	delete(s.open, of)
 }
 
-// note records w in the ledger. It must be called inside a commit.
-func (w waiting) note() {
+// record records w in the ledger. It must be called inside a commit.
+func (w waiting) record() {
 	if w.due == 0 {
 		w.stream.Changes.Events.Release(w.event)
 		return

@@ -55,7 +55,7 @@ func (s *sweep) changes(look ledger.Look, events []Event) []*change {
 			}
 		}
 	}
-	return s.settle(all, known)
+	return s.prune(all, known)
 }
 
 // observe returns the indexes of the events that are new to each stream.
@@ -100,16 +100,16 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {
 		return
 	}
-	if c.at < stream.Changes.DeletionsUntil && !deletes(c.member, e) {
+	if c.at < stream.Changes.DeletionsUntil && !isDeletion(c.member, e) {
 		return
 	}
 	c.news[stream] = true
 	reread := &stream.Changes.Reread
-	c.late = c.late || c.at < stream.Changes.Until() || reread.Since(c.key(), c.at) || reread.Since(list.key(), c.at)
+	c.late = c.late || c.at < stream.Changes.Until() || reread.MayBeNewer(c.key(), c.at) || reread.MayBeNewer(list.key(), c.at)
 }
 
-// settle removes changes that are new to no stream or that another change of the stretch includes.
-func (s *sweep) settle(all []*change, known map[subject]*change) []*change {
+// prune removes changes that are new to no stream or that another change of the stretch includes.
+func (s *sweep) prune(all []*change, known map[subject]*change) []*change {
 	return slices.DeleteFunc(all, func(c *change) bool {
 		if c.role == childObject {
 			root := known[subject{s.reader.Table.Root(c.row), ownObject, parentOf(c.row, c.newest().About)}]
@@ -146,8 +146,8 @@ func (c *change) newest() *Event {
 	return c.events[0]
 }
 
-// certain reports whether the order of the events of the newest second is known.
-func (c *change) certain() bool {
+// isOrderKnown reports whether the order of the events of the newest second is known.
+func (c *change) isOrderKnown() bool {
 	others := 0
 	for _, e := range c.events {
 		if !e.IsCreation() {
@@ -157,21 +157,21 @@ func (c *change) certain() bool {
 	return others == 1 || others == 0 && len(c.events) == 1
 }
 
-// gone reports whether the events say that the object was deleted. An object whose id the user chose can be created again in
+// isDeleted reports whether the events say that the object was deleted. An object whose id the user chose can be created again in
 // the same second.
-func (c *change) gone() bool {
+func (c *change) isDeleted() bool {
 	deleted := false
 	for _, e := range c.events {
 		if e.IsCreation() {
 			return false
 		}
-		deleted = deleted || deletes(c.member, e)
+		deleted = deleted || isDeletion(c.member, e)
 	}
 	return deleted
 }
 
-// deletes reports whether an event says that its object, which m lists, was deleted.
-func deletes(m *family.Member, e *Event) bool {
+// isDeletion reports whether an event says that its object, which m lists, was deleted.
+func isDeletion(m *family.Member, e *Event) bool {
 	for _, s := range m.Streams {
 		if s.Row.Object == e.About.Type && s.Row.AnnouncesDeletion(e.Kind) {
 			return true
@@ -180,19 +180,19 @@ func deletes(m *family.Member, e *Event) bool {
 	return m.Row.Object == e.About.Type && m.Row.AnnouncesDeletion(e.Kind)
 }
 
-// carries reports whether the payload of the newest event is complete and certain, so that nothing needs to be re-read.
-func (c *change) carries(o Options) bool {
+// canUsePayload reports whether the payload of the newest event is complete and certain, so that nothing needs to be re-read.
+func (c *change) canUsePayload(o Options) bool {
 	e := c.newest()
 	switch {
 	case c.role != ownObject && c.role != childObject || o.UpdateMode == config.UpdateReread:
 		return false
-	case deletes(c.member, e):
+	case isDeletion(c.member, e):
 		return false // created in the same second, before or after the deletion
 	case c.member.HasExpansions():
 		return false // events don't contain expanded fields
 	case o.UpdateMode == config.UpdatePayload:
 		return true
-	case c.late || !c.certain() || e.Version != o.APIVersion:
+	case c.late || !c.isOrderKnown() || e.Version != o.APIVersion:
 		return false
 	}
 	return c.role == childObject || c.member.ShowsAll(e.About)

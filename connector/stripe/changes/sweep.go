@@ -173,7 +173,7 @@ func (s *sweep) divide(ctx context.Context, stretch ledger.Range, newest []Event
 // finish applies all events of a stretch, which fill a number of pages.
 func (s *sweep) finish(ctx context.Context, stretch ledger.Range, events []Event, pages int, last bool) error {
 	s.begun = true
-	s.note(stretch, events)
+	s.recordListing(stretch, events)
 	s.grow(events, pages)
 	look := ledger.Look{Range: stretch, At: int64(s.now)}
 	if err := s.apply(ctx, look, s.usable(events)); err != nil {
@@ -208,12 +208,12 @@ func (s *sweep) commit(ctx context.Context, look ledger.Look, last bool) error {
 		states = emit.StatesNow
 	}
 	return s.reader.Emitter.Commit(ctx, emit.Commit{
-		Streams: selected.Outs(s.streams),
+		Streams: selected.EmitStreams(s.streams),
 		States:  states,
 		Advance: func() {
 			s.awaitLists()
 			for _, w := range s.waiting {
-				w.note()
+				w.record()
 			}
 			s.waiting = nil
 			for _, stream := range s.streams {
@@ -283,8 +283,8 @@ func (s *sweep) list(ctx context.Context, stretch ledger.Range) (events []Event,
 	}
 }
 
-// note passes the result of a complete listing to the cadence.
-func (s *sweep) note(stretch ledger.Range, events []Event) {
+// recordListing passes the result of a complete listing to the cadence.
+func (s *sweep) recordListing(stretch ledger.Range, events []Event) {
 	found := make([]ledger.Event, len(events))
 	for i := range events {
 		found[i] = events[i].moment()

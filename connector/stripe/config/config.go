@@ -90,7 +90,7 @@ func Parse(raw connector.Config, allowed []string, now time.Time) (Config, error
 		Overlap:    clock.Second(p.wholeNumber("events_overlap_seconds", "seconds", defaultOverlap, maxOverlap)),
 		Settling:   clock.Second(p.wholeNumber("events_settling_seconds", "seconds", defaultSettling, maxSettling)),
 	}
-	p.refuseUnknown()
+	p.rejectUnknown()
 	if len(p.violations) > 0 {
 		return Config{}, connector.Invalid(p.violations...)
 	}
@@ -171,14 +171,14 @@ func parseDate(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// wholeNumber removes and returns a number from 0 to most, or returns absent if there is none.
-func (p *parser) wholeNumber(field, unit string, absent, most int) int {
+// wholeNumber removes and returns a number from 0 to maximum, or returns absent if there is none.
+func (p *parser) wholeNumber(field, unit string, absent, maximum int) int {
 	var n float64
 	if !p.take(field, "a whole number of "+unit, &n) {
 		return absent
 	}
-	if n != float64(int(n)) || n < 0 || n > float64(most) {
-		p.wrong(field, "must be a whole number between 0 and %d, got %v.", most, n)
+	if n != float64(int(n)) || n < 0 || n > float64(maximum) {
+		p.wrong(field, "must be a whole number between 0 and %d, got %v.", maximum, n)
 		return absent
 	}
 	return int(n)
@@ -284,7 +284,7 @@ const (
 	maxRate = 10_000
 )
 
-func (p *parser) refuseUnknown() {
+func (p *parser) rejectUnknown() {
 	for _, field := range slices.Sorted(maps.Keys(p.members)) {
 		p.wrong(strings.Trim(hint.Quote(field), `"`), "is not a configuration field.%s", hint.Nearest(field, fields))
 	}

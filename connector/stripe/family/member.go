@@ -84,13 +84,13 @@ func (m *Member) All() []*selected.Stream {
 	return streams
 }
 
-// Below returns the endpoint of the children of a stream, in a family with a single path, or nil if there is none.
-func (m *Member) Below(parent *table.Stream) *Member {
+// ChildOf returns the endpoint of the children of a stream, in a family with a single path, or nil if there is none.
+func (m *Member) ChildOf(parent *table.Stream) *Member {
 	for _, child := range m.Children {
 		if m.Row.SameEndpoint(parent) {
 			return child
 		}
-		if found := child.Below(parent); found != nil {
+		if found := child.ChildOf(parent); found != nil {
 			return found
 		}
 	}

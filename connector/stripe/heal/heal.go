@@ -24,8 +24,8 @@ const (
 	parallelTrials = 4
 )
 
-// trial is an item to retry, for all streams that have set it aside.
-type trial struct {
+// attempt is an item to retry, for all streams that have set it aside.
+type attempt struct {
 	state.SetAside
 	root    *table.Stream
 	streams []*selected.Stream
@@ -62,20 +62,20 @@ func Run(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 }
 
 // due returns the items to retry, the most overdue first.
-func due(reader *family.Reader, streams []*selected.Stream) []*trial {
-	var trials []*trial
+func due(reader *family.Reader, streams []*selected.Stream) []*attempt {
+	var trials []*attempt
 	for _, s := range streams {
 		root := reader.Table.Root(s.Row)
 		for _, a := range s.Due() {
-			i := slices.IndexFunc(trials, func(t *trial) bool { return t.Item == a.Item && t.root == root && t.alike(s) })
+			i := slices.IndexFunc(trials, func(t *attempt) bool { return t.Item == a.Item && t.root == root && t.hasSameItem(s) })
 			if i < 0 {
 				i = len(trials)
-				trials = append(trials, &trial{SetAside: a, root: root})
+				trials = append(trials, &attempt{SetAside: a, root: root})
 			}
 			trials[i].streams = append(trials[i].streams, s)
 		}
 	}
-	slices.SortStableFunc(trials, func(a, b *trial) int { return cmp.Compare(a.Next, b.Next) })
+	slices.SortStableFunc(trials, func(a, b *attempt) int { return cmp.Compare(a.Next, b.Next) })
 	trials = trials[:min(len(trials), maxTrials)]
 	for _, t := range trials {
 		t.family = family.Of(reader.Table, t.root, t.streams)
@@ -83,13 +83,13 @@ func due(reader *family.Reader, streams []*selected.Stream) []*trial {
 	return trials
 }
 
-// alike reports whether the trial can also serve a stream with the same item. A window concerns all streams of a root, any other
+// hasSameItem reports whether the attempt can also serve a stream with the same item. A window concerns all streams of a root, any other
 // item those of one endpoint.
-func (t *trial) alike(s *selected.Stream) bool {
+func (t *attempt) hasSameItem(s *selected.Stream) bool {
 	return t.IsWindow() || t.streams[0].Row.SameEndpoint(s.Row)
 }
 
-func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Second) error {
+func (t *attempt) run(ctx context.Context, reader *family.Reader, overlap clock.Second) error {
 	wanted := func(s *selected.Stream) bool { return slices.Contains(t.streams, s) }
 	g := reader.Change(t.streams, family.Cause{}, wanted)
 	if t.IsWindow() {
@@ -113,7 +113,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 		h.MarkRead(t.streams, t.Item)
 	}
 	return h.Commit(ctx, reader.Emitter, t.streams, emit.Commit{
-		Streams: selected.Outs(t.streams),
+		Streams: selected.EmitStreams(t.streams),
 		States:  emit.StatesOfRecords,
 		Advance: func() {
 			for _, s := range t.streams {
@@ -124,7 +124,7 @@ func (t *trial) run(ctx context.Context, reader *family.Reader, overlap clock.Se
 }
 
 // read reads the item. A Failure says why it still can't be read.
-func (t *trial) read(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
+func (t *attempt) read(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
 	switch below := t.below(reader.Table); {
 	case t.IsWindow():
 		return t.window(ctx, reader, g)
@@ -141,7 +141,7 @@ func (t *trial) read(ctx context.Context, reader *family.Reader, g *family.Gathe
 }
 
 // below returns the endpoint that lists the item among the children of a parent, or nil if there is none.
-func (t *trial) below(streams table.Table) *family.Member {
+func (t *attempt) below(streams table.Table) *family.Member {
 	parent := streams.Find(t.streams[0].Row.Parent)
 	if t.Of != "" {
 		parent = streams.Find(t.Of)
@@ -149,10 +149,10 @@ func (t *trial) below(streams table.Table) *family.Member {
 	if parent == nil {
 		return nil
 	}
-	return t.family.Below(parent)
+	return t.family.ChildOf(parent)
 }
 
-func (t *trial) object(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
+func (t *attempt) object(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
 	asOf := reader.Now()
 	object, gone, err := g.Object(ctx, t.family, t.ID)
 	switch {
@@ -165,7 +165,7 @@ func (t *trial) object(ctx context.Context, reader *family.Reader, g *family.Gat
 	return nil, err
 }
 
-func (t *trial) window(ctx context.Context, reader *family.Reader, g *family.Gatherer) (failure *connector.Failure, err error) {
+func (t *attempt) window(ctx context.Context, reader *family.Reader, g *family.Gatherer) (failure *connector.Failure, err error) {
 	visit := func(objects []rawjson.Object, page *api.Page) error {
 		return g.Gather(ctx, t.family, objects, table.Place{}, page.AsOf)
 	}

@@ -31,10 +31,10 @@ func (b *bucket) record(listed []digest, now int64, whole bool, old *legacy) (fr
 			*b = bucket{from: b.from, until: b.until, count: len(listed), sum: sumOf(listed), sumBytes: digestBytes, exact: true, members: listed}
 			return slices.Clone(listed)
 		}
-		b.identify(without(listed, missing))
+		b.identify(difference(listed, missing))
 	}
-	fresh = old.remove(without(listed, b.members))
-	added := without(listed, b.members)
+	fresh = old.remove(difference(listed, b.members))
+	added := difference(listed, b.members)
 	for _, d := range listed {
 		if due, awaited := b.awaited[d]; awaited && due <= now {
 			delete(b.awaited, d)
@@ -91,7 +91,7 @@ func (b *bucket) await(d digest, due int64) {
 	due = max(min(due, b.from+maxWait), b.from-maxWait, 1)
 	switch {
 	case !b.exact:
-		b.due, b.awaits = sooner(b.due, due), nil
+		b.due, b.awaits = earlier(b.due, due), nil
 	case contains(b.members, d):
 		if b.awaited == nil {
 			b.awaited = map[digest]int64{}
@@ -104,13 +104,13 @@ func (b *bucket) await(d digest, due int64) {
 func (b *bucket) earliest() int64 {
 	due := b.due
 	for _, at := range b.awaited {
-		due = sooner(due, at)
+		due = earlier(due, at)
 	}
 	return due
 }
 
-// sooner returns the earlier of two times. Zero means never.
-func sooner(a, b int64) int64 {
+// earlier returns the earlier of two times. Zero means never.
+func earlier(a, b int64) int64 {
 	if a == 0 || b == 0 {
 		return a + b
 	}
@@ -134,7 +134,7 @@ func (b *bucket) merge(later *bucket) {
 			slices.Sort(b.awaits)
 			b.awaits = slices.Compact(b.awaits)
 		}
-		b.due = sooner(b.due, later.due)
+		b.due = earlier(b.due, later.due)
 	} else {
 		b.members = slices.Concat(b.members, later.members)
 		slices.SortFunc(b.members, digest.compare)
@@ -158,5 +158,5 @@ func (b *bucket) missing(listed []digest) ([]digest, bool) {
 		return subset(listed, added, b.sum.xor(sumOf(listed)), b.sumBytes)
 	}
 	members, ok := subset(listed, b.count, b.sum, b.sumBytes)
-	return without(listed, members), ok
+	return difference(listed, members), ok
 }

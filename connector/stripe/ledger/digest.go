@@ -79,8 +79,8 @@ func contains(sorted []digest, d digest) bool {
 	return found
 }
 
-// without returns the elements of a that are not in b. Both must be sorted, and the result is too.
-func without(a, b []digest) []digest {
+// difference returns the elements of a that are not in b. Both must be sorted, and the result is too.
+func difference(a, b []digest) []digest {
 	if len(b) == 0 {
 		return slices.Clone(a)
 	}

@@ -100,13 +100,13 @@ const (
 	maxText  = 5400 // if the text is longer, the sums of old seconds have minSum bytes
 )
 
-// sumSize returns how many bytes of the bucket's sum to save: at most most, unless the bucket is young.
-func (l *Ledger) sumSize(b *bucket, most int) int {
+// sumSize returns how many bytes of the bucket's sum to save: at most maximum, unless the bucket is young.
+func (l *Ledger) sumSize(b *bucket, maximum int) int {
 	size := max(minSum, (b.count+b.count/4+certainty+7)/8)
 	if l.until-b.until < youngAge {
-		most = digestBytes
+		maximum = digestBytes
 	}
-	return min(size, most, b.sumBytes)
+	return min(size, maximum, b.sumBytes)
 }
 
 func (l *Ledger) encode() []byte {

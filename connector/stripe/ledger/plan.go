@@ -54,7 +54,7 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	head := until
 	var plan []Range
 	if p.first < until {
-		head = p.boundary(p.first - p.near(until, slack))
+		head = p.boundary(p.first - p.nearSeconds(until, slack))
 		plan = append(plan, Range{head, until})
 	}
 	over := now - c.Overlap
@@ -63,7 +63,7 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	if passed > p.from && (ripe || p.pages(p.from, until) <= p.pages(head, until)) {
 		plan = append(plan, Range{p.from, passed})
 	}
-	return p.join(append(plan, p.due(now, over)...))
+	return p.join(append(plan, p.dueRanges(now, over)...))
 }
 
 // Pages returns the expected number of pages of a range.
@@ -88,9 +88,9 @@ type planner struct {
 	rate        float64
 }
 
-// due returns the ranges to list for events that are due to be applied again. To save requests, it waits until one of them
+// dueRanges returns the ranges to list for events that are due to be applied again. To save requests, it waits until one of them
 // has been due for a tenth of the overlap. Events whose overlap has passed are left to the next look at such seconds.
-func (p *planner) due(now, over int64) []Range {
+func (p *planner) dueRanges(now, over int64) []Range {
 	var due []Range
 	ripe := false
 	for _, l := range p.ledgers {
@@ -121,14 +121,14 @@ func (p *planner) recentRate() float64 {
 func (p *planner) expected(from, until int64) float64 {
 	n := p.rate * float64(max(until-max(from, p.first), 0))
 	for at := from; at < min(until, p.first); at++ {
-		n += p.in(at)
+		n += p.eventsIn(at)
 	}
 	return n
 }
 
-// in returns the estimated number of events in a second that was listed. If only the ledgers know about an event, it counts once for
+// eventsIn returns the estimated number of events in a second that was listed. If only the ledgers know about an event, it counts once for
 // each stream that it concerns.
-func (p *planner) in(at int64) float64 {
+func (p *planner) eventsIn(at int64) float64 {
 	if n, ok := p.found[at]; ok {
 		return float64(n)
 	}
@@ -146,16 +146,16 @@ func (p *planner) pages(from, until int64) int {
 	return max(1, int(math.Ceil(p.expected(from, until)/float64(p.PageSize))))
 }
 
-// near returns the number of seconds to list in addition to the new ones. It leaves some room on the pages, because the number of
+// nearSeconds returns the number of seconds to list in addition to the new ones. It leaves some room on the pages, because the number of
 // events varies.
-func (p *planner) near(until int64, slack int) int64 {
+func (p *planner) nearSeconds(until int64, slack int) int64 {
 	size := float64(p.PageSize)
 	events := p.expected(p.first, until)
 	pages := max(math.Ceil(events/size), math.Floor(events*(1+nearPast)/size), 1) + float64(slack)
 	room := pages*size - 2*math.Sqrt(pages*size)
 	at := p.first
 	for ; at > p.from; at-- {
-		if events += p.in(at - 1); events > room {
+		if events += p.eventsIn(at - 1); events > room {
 			break
 		}
 	}

@@ -95,7 +95,7 @@ func TestCadence(t *testing.T) {
 			got := simulate(a, test.interval, test.sweepsPerRead, until, func(now int64, c *ledger.Cadence, l *ledger.Ledger) []ledger.Range {
 				return c.Plan(now, 0, l)
 			})
-			least := simulate(a, test.interval, test.sweepsPerRead, until, func(now int64, _ *ledger.Cadence, l *ledger.Ledger) []ledger.Range {
+			minimum := simulate(a, test.interval, test.sweepsPerRead, until, func(now int64, _ *ledger.Cadence, l *ledger.Ledger) []ledger.Range {
 				head, tail := ledger.Range{From: l.Until(), Until: now - 2}, ledger.Range{From: l.From(), Until: min(now-300, l.Until())}
 				switch {
 				case l.Until() <= now-300:
@@ -117,12 +117,12 @@ func TestCadence(t *testing.T) {
 				}
 			}
 			t.Logf("%-28s %3d/s: %6.1f requests per 1,000 changes, least %6.1f; slowest %4d s, %4.1f %% not by the next sweep, %.3f applied again",
-				test.name, perSecond, per1000(got), per1000(least), worst, 100*float64(late)/float64(len(a.events)), float64(got.again)/float64(len(a.events)))
-			if float64(got.requests) > 1.2*float64(least.requests) {
-				t.Errorf("%s, %d/s: %d requests are more than 1.2 times %d", test.name, perSecond, got.requests, least.requests)
+				test.name, perSecond, per1000(got), per1000(minimum), worst, 100*float64(late)/float64(len(a.events)), float64(got.again)/float64(len(a.events)))
+			if float64(got.requests) > 1.2*float64(minimum.requests) {
+				t.Errorf("%s, %d/s: %d requests are more than 1.2 times %d", test.name, perSecond, got.requests, minimum.requests)
 			}
-			if most := len(a.events); got.again > most || test.sweepsPerRead > 1000 && got.again > 0 {
-				t.Errorf("%s, %d/s: %d of %d events were applied again", test.name, perSecond, got.again, most)
+			if maximum := len(a.events); got.again > maximum || test.sweepsPerRead > 1000 && got.again > 0 {
+				t.Errorf("%s, %d/s: %d of %d events were applied again", test.name, perSecond, got.again, maximum)
 			}
 			if bound := 330 + 1 + test.interval; worst > bound {
 				t.Errorf("%s, %d/s: an event was applied after %d s, want at most %d", test.name, perSecond, worst, bound)

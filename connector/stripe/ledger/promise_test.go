@@ -94,11 +94,11 @@ func TestNoEventIsMissed(t *testing.T) {
 						if exact {
 							r.Fatalf("event %d is applied again by a ledger in memory", i)
 						}
-						if slices.Equal(shown[i], a.beside(i, now)) {
+						if slices.Equal(shown[i], a.neighbors(i, now)) {
 							r.Fatalf("event %d is applied again, and nothing changed beside it", i)
 						}
 					}
-					shown[i] = a.beside(i, now)
+					shown[i] = a.neighbors(i, now)
 				}
 				l.Advance(look, overlap)
 				if rapid.IntRange(0, 3).Draw(r, "resumes") == 0 {
@@ -129,8 +129,8 @@ func TestNoEventIsMissed(t *testing.T) {
 // widest exceeds the width of all merged seconds in this test.
 const widest = 64
 
-// beside returns the visible events created within a few seconds of another event.
-func (a *account) beside(event int, now int64) []int {
+// neighbors returns the visible events created within a few seconds of another event.
+func (a *account) neighbors(event int, now int64) []int {
 	at := a.events[event].At
 	return a.list(ledger.Look{Range: ledger.Range{From: at - widest, Until: at + widest}, At: now})
 }

@@ -85,8 +85,8 @@ func (p *planner) take(req connector.ReadRequest) error {
 	return nil
 }
 
-// Again plans another round for streams of a Read, starting from their current positions.
-func Again(table table.Table, c config.Config, streams []*selected.Stream, now time.Time) []Part {
+// Replan plans another round for streams of a Read, starting from their current positions.
+func Replan(table table.Table, c config.Config, streams []*selected.Stream, now time.Time) []Part {
 	p := newPlanner(table, c, now)
 	p.selected = streams
 	for _, s := range streams {
@@ -184,7 +184,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	case s.Phase() == selected.Stranded:
 		p.restart(s)
 		return g, true
-	case s.Swept && s.Changes.From() < p.now-mostAway:
+	case s.Swept && s.Changes.From() < p.now-maxEventAge:
 		s.Notice = fmt.Sprintf("The last sync was too long ago: it applied changes until %s, and Stripe keeps events for 30 days. The stream will be re-read from the beginning.", s.Changes.Until())
 		p.restart(s)
 		return g, true
@@ -194,7 +194,7 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 		return g, true
 	case !slices.Equal(given.Expanded, s.Expanded()):
 		s.Notice = fmt.Sprintf("Stripe is now asked to expand %s, and was asked to expand %s before. The stream will be re-read from the beginning, so that all rows have the same fields.",
-			orNothing(s.Expanded()), orNothing(given.Expanded))
+			joinOrNothing(s.Expanded()), joinOrNothing(given.Expanded))
 		p.restart(s)
 		return g, true
 	case len(given.Windows) > 0:
@@ -241,8 +241,8 @@ func migration(s *selected.Stream) string {
 	return text
 }
 
-// orNothing joins the names for use in a sentence.
-func orNothing(names []string) string {
+// joinOrNothing joins the names for use in a sentence.
+func joinOrNothing(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
 	}
@@ -271,30 +271,30 @@ func (p *planner) restart(s *selected.Stream) {
 }
 
 // deletionsBack is how far back deletions are looked for when a stream is read from the beginning again. Its lists may take
-// the rest of mostAway.
-const deletionsBack = mostAway - clock.Day
+// the rest of maxEventAge.
+const deletionsBack = maxEventAge - clock.Day
 
 // catchUp moves the sweep of a stream forward if only deletions are looked for in what Stripe no longer keeps. Without that,
 // reading the lists again would have been in vain.
 func (p *planner) catchUp(s *selected.Stream) {
 	c := s.Changes
-	if c.From() < p.now-mostAway && c.DeletionsUntil >= p.now-mostAway && c.Until() == c.From() {
-		from := state.ChangesFrom(p.now - mostAway)
+	if c.From() < p.now-maxEventAge && c.DeletionsUntil >= p.now-maxEventAge && c.Until() == c.From() {
+		from := state.ChangesFrom(p.now - maxEventAge)
 		from.Reread, from.DeletionsUntil = c.Reread, c.DeletionsUntil
 		s.Changes = from
 	}
 }
 
-// mostAway is the maximum age of the oldest event that a sweep needs. Stripe keeps events for 30 days, and a sweep takes a
+// maxEventAge is the maximum age of the oldest event that a sweep needs. Stripe keeps events for 30 days, and a sweep takes a
 // while (https://docs.stripe.com/api/events).
-const mostAway = 29 * clock.Day
+const maxEventAge = 29 * clock.Day
 
 // changesOf returns where the sweep of a stream resumes. If the state has no changes, because it is from a full refresh or an
 // older version, that is the end of its range.
 func (p *planner) changesOf(given *state.State) *state.Changes {
 	if given.Changes == nil {
 		c := state.ChangesFrom(given.To - p.config.Overlap)
-		c.Reread.All(p.now + selected.ReadMargin)
+		c.Reread.MarkAll(p.now + selected.ReadMargin)
 		return c
 	}
 	return given.Changes.Clone()

@@ -13,18 +13,18 @@ import (
 
 // Compared returns the range of creation times that a Read with reconcile compares, and reports whether it starts later than
 // requested. Events reach back only some 30 days, and the events of the newest objects may not be visible yet.
-func Compared(req connector.ReadRequest, c config.Config, now time.Time) (asked state.Window, clamped bool) {
+func Compared(req connector.ReadRequest, c config.Config, now time.Time) (requested state.Window, clamped bool) {
 	at := clock.Of(now)
-	asked = state.Window{From: at - mostAway, To: at - c.Settling - c.Overlap}
+	requested = state.Window{From: at - maxEventAge, To: at - c.Settling - c.Overlap}
 	if !req.From.IsZero() {
 		from := clock.Of(req.From)
-		clamped = from < asked.From
-		asked.From = max(asked.From, from)
+		clamped = from < requested.From
+		requested.From = max(requested.From, from)
 	}
 	if !req.To.IsZero() {
-		asked.To = min(asked.To, clock.Of(req.To))
+		requested.To = min(requested.To, clock.Of(req.To))
 	}
-	return asked, clamped
+	return requested, clamped
 }
 
 // checkReconcile rejects requests to reconcile something that cannot be compared.
@@ -35,9 +35,9 @@ func (p *planner) checkReconcile(req connector.ReadRequest) {
 	if req.Follow {
 		p.wrong("reconcile", "can't be combined with follow: a comparison ends, but a Read with follow doesn't. Omit one of them.")
 	}
-	if asked, _ := Compared(req, p.config, p.now.Time()); asked.From >= asked.To && !p.timeless {
+	if requested, _ := Compared(req, p.config, p.now.Time()); requested.From >= requested.To && !p.timeless {
 		p.wrong("time_range", "leaves nothing to compare: events cover what was created from %s to %s. Choose a range that overlaps this one, or omit it.",
-			p.now-mostAway, p.now-p.config.Settling-p.config.Overlap)
+			p.now-maxEventAge, p.now-p.config.Settling-p.config.Overlap)
 	}
 	for i, configured := range req.Streams {
 		s := p.find(configured.Stream)
@@ -71,14 +71,14 @@ func incomparable(t table.Table, s *table.Stream) string {
 		return "no events announce its new objects, and each sync lists them"
 	case root.Cursor == "":
 		return fmt.Sprintf("%s can't be listed by creation time; use FULL_REFRESH to compare it", root.Path)
-	case !comesWithRoot(t, s):
+	case !changesWithRoot(t, s):
 		return "it has its own events and is listed by parent; use FULL_REFRESH to compare it"
 	}
 	return ""
 }
 
-// comesWithRoot reports whether a change of the root can be a change of s.
-func comesWithRoot(t table.Table, s *table.Stream) bool {
+// changesWithRoot reports whether a change of the root can be a change of s.
+func changesWithRoot(t table.Table, s *table.Stream) bool {
 	for s.Parent != "" {
 		if !s.Follows() {
 			return false

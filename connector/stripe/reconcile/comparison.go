@@ -56,7 +56,7 @@ const (
 	isKnown                     // it was listed or requested
 )
 
-func (t evidence) is(m marks) bool { return t.marks&m != 0 }
+func (t evidence) has(m marks) bool { return t.marks&m != 0 }
 
 // newComparison returns a comparison for a family.
 func newComparison(reader *family.Reader, f *family.Member, o Options) *comparison {
@@ -119,9 +119,9 @@ func (c *comparison) with(t evidence, e *changes.Event) evidence {
 		mark = isCreated
 	}
 	switch {
-	case t.is(mark), deletion, e.Version != c.apiVersion:
+	case t.has(mark), deletion, e.Version != c.apiVersion:
 		t.payload = 0
-	case !creation || !t.is(isChanged):
+	case !creation || !t.has(isChanged):
 		t.payload = c.fingerprint(e.About)
 	}
 	t.marks |= mark
@@ -141,15 +141,15 @@ func (c *comparison) differing(objects []rawjson.Object) (missing, stale []rawjs
 	for _, object := range objects {
 		key := c.hash(object.ID)
 		t := c.evidence[key]
-		if !c.contains(object) || t.is(isKnown) {
+		if !c.contains(object) || t.has(isKnown) {
 			continue
 		}
 		t.marks |= isKnown
 		c.evidence[key] = t
 		c.counts.Listed++
 		switch at := c.root.CreatedAt(object); {
-		case t.is(isDeleted) && t.is(isCreated): // within one second, so it may have been created again
-		case t.is(isDeleted):
+		case t.has(isDeleted) && t.has(isCreated): // within one second, so it may have been created again
+		case t.has(isDeleted):
 			missing = append(missing, object)
 		case t.at == 0:
 			sent := c.covered.From <= at && at < c.covered.To || c.link(object).at >= uint32(at)

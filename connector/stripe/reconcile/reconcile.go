@@ -75,10 +75,10 @@ func end(ctx context.Context, reader *family.Reader, streams []*selected.Stream,
 		s.Out.Reconciled(found)
 	}
 	sentNothing := found != nil && found.Missing+found.Stale+found.Extra == 0
-	err := reader.Emitter.Commit(ctx, emit.Commit{Streams: selected.Outs(streams), States: emit.StatesOfRecords, Advance: func() {
+	err := reader.Emitter.Commit(ctx, emit.Commit{Streams: selected.EmitStreams(streams), States: emit.StatesOfRecords, Advance: func() {
 		for _, s := range streams {
 			if !sentNothing {
-				s.Changes.Reread.All(clock.Of(reader.Now()) + 1)
+				s.Changes.Reread.MarkAll(clock.Of(reader.Now()) + 1)
 			}
 		}
 	}})
@@ -106,14 +106,14 @@ func compare(ctx context.Context, reader *family.Reader, all []*comparison, stre
 		}
 		return nil
 	})
-	if err := fails(err, all...); err != nil {
+	if err := storeFailure(err, all...); err != nil {
 		return err
 	}
 	lists, listsCtx := emit.NewGroup(ctx)
 	lists.SetLimit(parallelLists)
 	for _, c := range all {
 		if c.err == nil {
-			lists.Go(func() error { return fails(c.list(listsCtx), c) })
+			lists.Go(func() error { return storeFailure(c.list(listsCtx), c) })
 		}
 	}
 	if err := lists.Wait(); err != nil {
@@ -121,13 +121,13 @@ func compare(ctx context.Context, reader *family.Reader, all []*comparison, stre
 	}
 	var doubtful []*comparison
 	for _, c := range all {
-		if c.err != nil || !c.suspicious() {
+		if c.err != nil || !c.hasSuspects() {
 			continue
 		}
-		if err := fails(c.readNewEvents(ctx), c); err != nil {
+		if err := storeFailure(c.readNewEvents(ctx), c); err != nil {
 			return err
 		}
-		if c.err == nil && c.suspicious() {
+		if c.err == nil && c.hasSuspects() {
 			doubtful = append(doubtful, c)
 		}
 	}
@@ -140,17 +140,17 @@ func compare(ctx context.Context, reader *family.Reader, all []*comparison, stre
 			if c.err != nil {
 				continue
 			}
-			if err := fails(c.confirm(ctx, events), c); err != nil {
+			if err := storeFailure(c.confirm(ctx, events), c); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return fails(err, doubtful...)
+	return storeFailure(err, doubtful...)
 }
 
-// fails stores an error that concerns only these comparisons, and returns any other error.
-func fails(err error, comparisons ...*comparison) error {
+// storeFailure stores an error that concerns only these comparisons, and returns any other error.
+func storeFailure(err error, comparisons ...*comparison) error {
 	if err == nil || emit.EndsRead(err) {
 		return err
 	}

@@ -22,7 +22,7 @@ func (c *comparison) list(ctx context.Context) error {
 	err := backfill.ReadWindow(ctx, c.reader, c.family, c.Window, func(objects []rawjson.Object, page *api.Page) error {
 		missing, stale := c.differing(objects)
 		return c.repair(ctx, missing, stale, page)
-	}, c.lacks)
+	}, c.setAside)
 	if err != nil || len(c.unread) == 0 {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object
 		return err
 	}
 	young := func(object rawjson.Object) bool {
-		return c.evidence[c.hash(object.ID)].is(isYoung) || c.link(object).is(isYoung)
+		return c.evidence[c.hash(object.ID)].has(isYoung) || c.link(object).has(isYoung)
 	}
 	missing, stale = slices.DeleteFunc(missing, young), slices.DeleteFunc(stale, young)
 	g := c.gatherer()
@@ -50,8 +50,8 @@ func (c *comparison) repair(ctx context.Context, missing, stale []rawjson.Object
 	return c.send(ctx, g)
 }
 
-// lacks records an item that can't be read. It is set aside with the next records sent.
-func (c *comparison) lacks(t state.Item, failure *connector.Failure) {
+// setAside records an item that can't be read. It is set aside with the next records sent.
+func (c *comparison) setAside(t state.Item, failure *connector.Failure) {
 	c.unread = append(c.unread, selected.Attempt{Item: t, Failure: failure})
 }
 
@@ -84,13 +84,13 @@ func (c *comparison) readNewEvents(ctx context.Context) error {
 	return err
 }
 
-// suspect reports whether an object should have been listed and was not.
-func (t evidence) suspect() bool { return t.is(isDated) && !t.is(isDeleted|isYoung|isKnown) }
+// isSuspect reports whether an object should have been listed and was not.
+func (t evidence) isSuspect() bool { return t.has(isDated) && !t.has(isDeleted|isYoung|isKnown) }
 
-// suspicious reports whether there is any such object.
-func (c *comparison) suspicious() bool {
+// hasSuspects reports whether there is any such object.
+func (c *comparison) hasSuspects() bool {
 	for _, t := range c.evidence {
-		if t.suspect() {
+		if t.isSuspect() {
 			return true
 		}
 	}
@@ -103,7 +103,7 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 	var suspects []rawjson.Object
 	for _, e := range events {
 		key := c.hash(e.About.ID)
-		if t := c.evidence[key]; t.suspect() {
+		if t := c.evidence[key]; t.isSuspect() {
 			t.marks |= isKnown
 			c.evidence[key] = t
 			suspects = append(suspects, e.About)
@@ -131,7 +131,7 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 			g.Remove(c.family, object, c.reader.Now())
 		}
 		if unread[i] != nil && len(c.family.Streams) > 0 {
-			c.lacks(state.Item{ID: object.ID}, unread[i])
+			c.setAside(state.Item{ID: object.ID}, unread[i])
 		}
 	}
 	return c.send(ctx, g)

@@ -122,12 +122,12 @@ const ReadMargin = clock.Second(5 * time.Second / time.Second)
 // until then.
 func (s *Stream) MarkRead(at clock.Second) {
 	if s.Changes != nil {
-		s.Changes.Reread.All(at + ReadMargin)
+		s.Changes.Reread.MarkAll(at + ReadMargin)
 	}
 }
 
-// Outs returns the emitter's streams for these streams.
-func Outs(streams []*Stream) []*emit.Stream {
+// EmitStreams returns the emitter's streams for these streams.
+func EmitStreams(streams []*Stream) []*emit.Stream {
 	outs := make([]*emit.Stream, len(streams))
 	for i, s := range streams {
 		outs[i] = s.Out

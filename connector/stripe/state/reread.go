@@ -21,19 +21,19 @@ type Reread struct {
 	resumed rereadFilter // of the state that it resumes from
 }
 
-// All records that any object may have been read, so that it may be newer than events up to and including a second.
-func (r *Reread) All(until clock.Second) { r.all = max(r.all, until) }
+// MarkAll records that any object may have been read, so that it may be newer than events up to and including a second.
+func (r *Reread) MarkAll(until clock.Second) { r.all = max(r.all, until) }
 
-// One records that the objects with a key were read, so that they may be newer than events up to and including a second.
-func (r *Reread) One(key string, until clock.Second) {
+// MarkKey records that the objects with a key were read, so that they may be newer than events up to and including a second.
+func (r *Reread) MarkKey(key string, until clock.Second) {
 	if r.some == nil {
 		r.some = map[string]clock.Second{}
 	}
 	r.some[key] = max(r.some[key], until)
 }
 
-// Since reports whether records with a key may be newer than an event.
-func (r *Reread) Since(key string, event clock.Second) bool {
+// MayBeNewer reports whether records with a key may be newer than an event.
+func (r *Reread) MayBeNewer(key string, event clock.Second) bool {
 	return event <= r.all || event <= r.some[key] || event <= r.resumed.Until && r.resumed.has(key)
 }
 

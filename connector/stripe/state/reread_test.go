@@ -16,28 +16,28 @@ func TestRereadResumes(t *testing.T) {
 	for _, keys := range []int{0, 1, 20, 300, 20_000} {
 		t.Run(fmt.Sprint(keys), func(t *testing.T) {
 			var r state.Reread
-			r.All(at - 100)
+			r.MarkAll(at - 100)
 			for i := range keys {
-				r.One(fmt.Sprint("object ", i), at)
+				r.MarkKey(fmt.Sprint("object ", i), at)
 			}
 			resumed := resume(t, &r, most)
 			resumed = resume(t, resumed, most)
-			resumed.One("object new", at+3)
+			resumed.MarkKey("object new", at+3)
 			resumed = resume(t, resumed, most)
 			for _, key := range []string{"object new", "object 0", fmt.Sprint("object ", keys-1)} {
 				if key != "object new" && keys == 0 {
 					continue
 				}
-				if !resumed.Since(key, at) || resumed.Since(key, at+4) {
+				if !resumed.MayBeNewer(key, at) || resumed.MayBeNewer(key, at+4) {
 					t.Errorf("%q is not known, or for too long", key)
 				}
 			}
-			if !resumed.Since("anything", at-100) {
+			if !resumed.MayBeNewer("anything", at-100) {
 				t.Error("all records are no longer known")
 			}
 			others := 0
 			for i := range 1000 {
-				if resumed.Since(fmt.Sprint("other ", i), at) {
+				if resumed.MayBeNewer(fmt.Sprint("other ", i), at) {
 					others++
 				}
 			}
@@ -45,17 +45,17 @@ func TestRereadResumes(t *testing.T) {
 				t.Errorf("%d of 1000 others are taken for known", others)
 			}
 			resumed.Forget(at + 4)
-			if resumed.Since("object new", at) || !resumed.Since("anything", at-100) || resumed.Until() != at-100 {
+			if resumed.MayBeNewer("object new", at) || !resumed.MayBeNewer("anything", at-100) || resumed.Until() != at-100 {
 				t.Errorf("after forgetting, it knows events until %s", resumed.Until())
 			}
 		})
 	}
 }
 
-func resume(t *testing.T, r *state.Reread, most int) *state.Reread {
+func resume(t *testing.T, r *state.Reread, maximum int) *state.Reread {
 	t.Helper()
 	saved, err := json.Marshal(r)
-	if err != nil || len(saved) > most {
+	if err != nil || len(saved) > maximum {
 		t.Fatalf("%d bytes: %v", len(saved), err)
 	}
 	resumed := new(state.Reread)

@@ -112,9 +112,9 @@ func TestLargestState(t *testing.T) {
 	}
 	c.Events.Advance(look, seconds)
 	for i := range 20_000 {
-		c.Reread.One(fmt.Sprint("object ", i), testNow)
+		c.Reread.MarkKey(fmt.Sprint("object ", i), testNow)
 	}
-	c.Reread.All(testNow - seconds)
+	c.Reread.MarkAll(testNow - seconds)
 	long := strings.Repeat("x", 32)
 	text, err := json.Marshal(State{
 		Version: Version, Mode: "live", Generation: maxGeneration, From: testNow - 10*365*clock.Day, To: testNow, Relisting: true, Pending: testNow - clock.Day, Changes: c,

@@ -67,7 +67,7 @@ func (a *Account) parentOf(r *route, id string) (ref, *apiError) {
 		target = "customer"
 	}
 	t, ok := a.stores[target].find(id)
-	if !ok || !t.store.alive(t.ordinal) {
+	if !ok || !t.store.isAlive(t.ordinal) {
 		return ref{}, missing(http.StatusNotFound, a.stores[target].kind.object, id, segmentName(r))
 	}
 	return t, nil
@@ -120,10 +120,10 @@ func (a *Account) answerObject(x *exchange, c *caller, r *renderer, values url.V
 	switch {
 	case !ok || !t.store.retrievable(t.ordinal, r.now) || kind.name == "event" && int64(t.store.time(t.ordinal)) < r.now-int64(Retention.Seconds()):
 		return missing(http.StatusNotFound, kind.object, id, "id")
-	case !t.store.alive(t.ordinal) && kind.name == "customer":
+	case !t.store.isAlive(t.ordinal) && kind.name == "customer":
 		// https://docs.stripe.com/api/customers/retrieve
 		r.deleted(t, a.stripe.level())
-	case !t.store.alive(t.ordinal):
+	case !t.store.isAlive(t.ordinal):
 		return missing(http.StatusNotFound, kind.object, id, "id")
 	default:
 		r.object(t, t.store.revision(t.ordinal), e, a.stripe.level(), false)

@@ -18,7 +18,7 @@ func (a *Account) Update(id string, fields ...Fields) error {
 // living returns the object with the given id, unless it was deleted.
 func (a *Account) living(verb, id string) (ref, error) {
 	t, ok := a.find(id)
-	if !ok || !t.store.alive(t.ordinal) {
+	if !ok || !t.store.isAlive(t.ordinal) {
 		return ref{}, fmt.Errorf("%s: no such object: %q", verb, id)
 	}
 	return t, nil
@@ -33,11 +33,11 @@ func (a *Account) update(t ref, fields []Fields) error {
 		return fmt.Errorf("update %s: relations do not change", t.store.id(t.ordinal))
 	}
 	t.store.revise(t.ordinal, variant)
-	if variant >= 0 && t.store.kind.tied() {
+	if variant >= 0 && t.store.kind.isTied() {
 		t.store.parent.revise(t.ordinal/stride, -1)
 	}
 	now := uint32(a.stripe.now())
-	a.announceThrough(t, t.store.kind.told.updated, now)
+	a.announceThrough(t, t.store.kind.throughEvents.updated, now)
 	a.announce(t, "", now)
 	return nil
 }
@@ -92,7 +92,7 @@ func (a *Account) remove(t ref, now uint32) {
 		return
 	}
 	parent := ref{s.parent, t.ordinal / stride}
-	if !s.kind.tied() {
+	if !s.kind.isTied() {
 		s.changes.dead[t.ordinal] = 0
 		a.emit(s.kind.events.deleted, t, s.revision(t.ordinal), now)
 		return

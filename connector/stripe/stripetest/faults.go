@@ -152,7 +152,7 @@ func (f *faults) first(x *exchange, fits func(*Fault) bool) *Fault {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	for _, active := range f.list {
-		if active.inForce(x.stripe.Now()) && active.meets(x) && fits(&active.Fault) && active.happens(f.seed) {
+		if active.isInForce(x.stripe.Now()) && active.matches(x) && fits(&active.Fault) && active.fires(f.seed) {
 			fault := active.Fault
 			return &fault
 		}
@@ -160,13 +160,13 @@ func (f *faults) first(x *exchange, fits func(*Fault) bool) *Fault {
 	return nil
 }
 
-// inForce reports whether the fault can still occur.
-func (f *activeFault) inForce(now time.Time) bool {
+// isInForce reports whether the fault can still occur.
+func (f *activeFault) isInForce(now time.Time) bool {
 	return (f.Times == 0 || f.happened < f.Times) && (f.Until.IsZero() || now.Before(f.Until))
 }
 
-// meets reports whether the fault applies to a request.
-func (f *Fault) meets(x *exchange) bool {
+// matches reports whether the fault applies to a request.
+func (f *Fault) matches(x *exchange) bool {
 	if f.Path != "" && f.Path != x.pattern || f.Object != "" && !slices.Contains(x.ids, f.Object) {
 		return false
 	}
@@ -179,8 +179,8 @@ func (f *Fault) meets(x *exchange) bool {
 	return f.Account == "" || f.Account == x.stripe.accountOf(x.request)
 }
 
-// happens counts a matching request and decides whether the fault affects it.
-func (f *activeFault) happens(seed uint64) bool {
+// fires counts a matching request and decides whether the fault affects it.
+func (f *activeFault) fires(seed uint64) bool {
 	f.seen++
 	if f.seen <= f.Skip {
 		return false

@@ -45,7 +45,7 @@ func (q *query) match(f func(ref) bool) { q.matches = append(q.matches, f) }
 // point keeps objects that point to the object with the given id, which must exist.
 func (q *query) point(a *Account, k *kind, r *relation, param, id string) *apiError {
 	target, ok := a.find(id)
-	if !ok || !target.store.alive(target.ordinal) || !target.store.retrievable(target.ordinal, a.stripe.now()) {
+	if !ok || !target.store.isAlive(target.ordinal) || !target.store.retrievable(target.ordinal, a.stripe.now()) {
 		return missing(http.StatusBadRequest, strings.ReplaceAll(param, "_", " "), id, param)
 	}
 	field := r.field
@@ -141,7 +141,7 @@ func (q *query) defaults(a *Account, values url.Values) *apiError {
 	if q.route.param("test_clock") != nil && !values.Has("test_clock") {
 		q.match(func(t ref) bool {
 			clock, ok := t.store.resolve(t.ordinal, t.store.kind.relation("test_clock"))
-			return !ok || !clock.store.alive(clock.ordinal)
+			return !ok || !clock.store.isAlive(clock.ordinal)
 		})
 	}
 	switch q.route.path {

@@ -182,7 +182,7 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 		body = compressed(body)
 	}
 	x.bytes = len(body)
-	if x.broken(body) {
+	if x.sendBroken(body) {
 		return
 	}
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -36,10 +36,10 @@ type kind struct {
 	events events
 	// eventsSince is the first version of the account in which Stripe emits these events; "" means all.
 	eventsSince string
-	// through is a relation to another object, which changes with this one and whose events (the types in told) announce
+	// through is a relation to another object, which changes with this one and whose events (the types in throughEvents) announce
 	// changes of this one.
-	through string
-	told    events
+	through       string
+	throughEvents events
 	// deletable objects can be deleted for good.
 	deletable bool
 	// released is the relation shown as null in the deletion event: such objects are only detached.
@@ -93,8 +93,8 @@ type relation struct {
 // empty reports whether the relation never points to anything.
 func (r *relation) empty() bool { return r.odds == 0 && r.via == "" && r.newest == "" }
 
-// tied reports whether the objects have no events of their own, so a change of one is a change of its parent.
-func (k *kind) tied() bool { return k.parent != "" && k.events.updated == "" }
+// isTied reports whether the objects have no events of their own, so a change of one is a change of its parent.
+func (k *kind) isTied() bool { return k.parent != "" && k.events.updated == "" }
 
 // relation returns the relation of a property, or nil.
 func (k *kind) relation(field string) *relation {

@@ -77,7 +77,7 @@ func paymentKinds() []kind {
 			events: events{"", "charge.refund.updated", ""},
 			// At this API version, only refunds of cash balances have an event when they are created. All are announced by their
 			// charge: https://docs.stripe.com/api/events/types#event_types-charge.refunded.
-			through: "charge", told: events{created: "charge.refunded"}},
+			through: "charge", throughEvents: events{created: "charge.refunded"}},
 		{name: "dispute", prefix: "dp_", n: 10,
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0)},
 			events:    events{"charge.dispute.created", "charge.dispute.updated", ""}},
@@ -89,7 +89,7 @@ func paymentKinds() []kind {
 			relations: []relation{to("setup_intent", 100, "setup_intent"), via("customer", "setup_intent", 0),
 				{field: "payment_method", kinds: []string{"payment_method"}, odds: 100, always: true}},
 			// https://docs.stripe.com/api/events/types#event_types-setup_intent.setup_failed
-			through: "setup_intent", told: events{"setup_intent.setup_failed", "setup_intent.setup_failed", ""}},
+			through: "setup_intent", throughEvents: events{"setup_intent.setup_failed", "setup_intent.setup_failed", ""}},
 		{name: "review", prefix: "prv_", n: 5,
 			relations: []relation{to("charge", 100, "charge"), via("payment_intent", "charge", 0)},
 			events:    events{"review.opened", "review.closed", ""}},

@@ -23,7 +23,7 @@ func otherKinds() []kind {
 		{name: "financial_connections.transaction", prefix: "fctxn_", n: 12, timeless: true,
 			relations: []relation{to("account", 100, "financial_connections.account")},
 			// https://docs.stripe.com/api/events/types#event_types-financial_connections.account.refreshed_transactions
-			through: "account", told: events{"financial_connections.account.refreshed_transactions",
+			through: "account", throughEvents: events{"financial_connections.account.refreshed_transactions",
 				"financial_connections.account.refreshed_transactions", ""}},
 		{name: "forwarding.request", prefix: "fwdreq_", n: 5},
 		{name: "identity.verification_session", prefix: "vs_", n: 6,
@@ -31,7 +31,7 @@ func otherKinds() []kind {
 			events:    events{"identity.verification_session.created", "identity.verification_session.verified", ""}},
 		{name: "identity.verification_report", prefix: "vr_", n: 6,
 			relations: []relation{to("verification_session", 100, "identity.verification_session")},
-			through:   "verification_session", told: events{created: "identity.verification_session.verified"}},
+			through:   "verification_session", throughEvents: events{created: "identity.verification_session.verified"}},
 		{name: "payment_method_configuration", prefix: "pmc_", n: 2, timeless: true},
 		{name: "payment_method_domain", prefix: "pmd_", n: 3},
 		{name: "reporting.report_type", timeless: true, ids: []string{"balance.summary.1", "balance_change_from_activity.itemized.3",

@@ -100,7 +100,7 @@ func (a *Account) page(q *query, parent *ref) (items []ref, more bool, err *apiE
 		if q.before != "" {
 			i = low + n
 		}
-		if t := c.at(i); t.store.shows(t.ordinal, now) && q.accepts(t) {
+		if t := c.at(i); t.store.isVisible(t.ordinal, now) && q.accepts(t) {
 			if len(items) == limit {
 				more = true
 				break
@@ -114,8 +114,8 @@ func (a *Account) page(q *query, parent *ref) (items []ref, more bool, err *apiE
 	return items, more, nil
 }
 
-// shows reports whether an object is visible in lists.
-func (s *store) shows(ordinal int32, now int64) bool {
+// isVisible reports whether an object is visible in lists.
+func (s *store) isVisible(ordinal int32, now int64) bool {
 	if s.kind.name == "event" {
 		return s.account.events[ordinal].visible <= now
 	}

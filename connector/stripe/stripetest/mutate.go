@@ -108,7 +108,7 @@ func (s *store) link(ordinal int32, given map[string]ref) {
 			continue
 		}
 		target, ok := s.resolve(ordinal, r)
-		for attempt := uint64(1); ok && !target.store.alive(target.ordinal) && r.via == "" && attempt < 50; attempt++ {
+		for attempt := uint64(1); ok && !target.store.isAlive(target.ordinal) && r.via == "" && attempt < 50; attempt++ {
 			target, ok = s.pick(ordinal, r, attempt)
 		}
 		if !ok {
@@ -120,7 +120,7 @@ func (s *store) link(ordinal int32, given map[string]ref) {
 
 // addChild adds a child to a parent. A tied child becomes visible with a new revision of its parent.
 func (s *store) addChild(parent ref, now uint32) (ref, error) {
-	if parent.store != s.parent || !parent.store.alive(parent.ordinal) {
+	if parent.store != s.parent || !parent.store.isAlive(parent.ordinal) {
 		return ref{}, fmt.Errorf("no such %s", s.kind.parent)
 	}
 	since := parent.store.revision(parent.ordinal)
@@ -128,7 +128,7 @@ func (s *store) addChild(parent ref, now uint32) (ref, error) {
 	if n >= stride || s.kind.sole && len(s.children(parent.ordinal, since)) > 0 {
 		return ref{}, fmt.Errorf("%s has %d objects of type %s, the most that it can have", parent.store.id(parent.ordinal), n, s.kind.object)
 	}
-	if s.kind.tied() {
+	if s.kind.isTied() {
 		parent.store.revise(parent.ordinal, -1)
 		since++
 	}
@@ -144,8 +144,8 @@ func (a *Account) announceCreation(t ref, now uint32) {
 	a.announceReconciliation(t)
 	switch {
 	case s.kind.through != "":
-		a.announceThrough(t, s.kind.told.created, now)
-	case s.kind.tied():
+		a.announceThrough(t, s.kind.throughEvents.created, now)
+	case s.kind.isTied():
 		a.announce(ref{s.parent, t.ordinal / stride}, childEvent(s.kind.name), now)
 		a.emit(s.kind.events.created, t, s.revision(t.ordinal), now)
 	default:
@@ -159,7 +159,7 @@ func (a *Account) announceThrough(t ref, kind string, now uint32) {
 		return
 	}
 	teller, ok := t.store.resolve(t.ordinal, t.store.kind.relation(t.store.kind.through))
-	if !ok || !teller.store.alive(teller.ordinal) {
+	if !ok || !teller.store.isAlive(teller.ordinal) {
 		return
 	}
 	for i := range teller.store.kind.relations {
@@ -176,8 +176,8 @@ func (a *Account) announceThrough(t ref, kind string, now uint32) {
 		teller.store.changes.links[teller.ordinal][r.field] = t
 	}
 	teller.store.revise(teller.ordinal, -1)
-	if told := teller.store.kind.events.updated; t.scalar("status") == `"succeeded"` && strings.HasSuffix(told, ".succeeded") {
-		kind = told // for a setup attempt
+	if wantEvent := teller.store.kind.events.updated; t.scalar("status") == `"succeeded"` && strings.HasSuffix(wantEvent, ".succeeded") {
+		kind = wantEvent // for a setup attempt
 	}
 	a.emit(kind, teller, teller.store.revision(teller.ordinal), now)
 }
@@ -189,7 +189,7 @@ func childEvent(kind string) string {
 
 // announce emits an event for an object's current revision. "" means its update event. A tied child uses its parent's.
 func (a *Account) announce(t ref, kind string, now uint32) {
-	for t.store.kind.tied() {
+	for t.store.kind.isTied() {
 		t = ref{t.store.parent, t.ordinal / stride}
 	}
 	if kind == "" {
@@ -201,7 +201,7 @@ func (a *Account) announce(t ref, kind string, now uint32) {
 // revise adds a revision. If variant is negative, the object keeps its variant, or takes another one if it has no metadata in
 // which to show the change. A tied child revises its parent instead.
 func (s *store) revise(ordinal int32, variant int) {
-	if s.kind.tied() && variant < 0 {
+	if s.kind.isTied() && variant < 0 {
 		s.parent.revise(ordinal/stride, variant)
 		return
 	}
@@ -223,7 +223,7 @@ func (s *store) readFields(fields Fields) (int, map[string]ref, error) {
 		if r := s.kind.relation(name); r != nil {
 			id, _ := v.(string)
 			target, ok := s.account.find(id)
-			if !ok || !target.store.alive(target.ordinal) {
+			if !ok || !target.store.isAlive(target.ordinal) {
 				return 0, nil, fmt.Errorf("%s: no such object: %q", name, id)
 			}
 			links[name] = target

@@ -40,8 +40,8 @@ func snapshot(s *Stripe) map[string]map[string]string {
 	return all
 }
 
-// TestEventsTellEveryChange makes random changes and replays the events on a copy, which must end up equal to the truth.
-func TestEventsTellEveryChange(t *testing.T) {
+// TestEventsAnnounceEveryChange makes random changes and replays the events on a copy, which must end up equal to the truth.
+func TestEventsAnnounceEveryChange(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		c, random := newClock(), rand.New(rand.NewPCG(seed, 0))
@@ -277,7 +277,7 @@ func TestChangesAnnouncedByOthers(t *testing.T) {
 		c := newClock()
 		s := New(c.options())
 		teller := newestID(s, want.teller)
-		told := func(kind string) {
+		wantEvent := func(kind string) {
 			t.Helper()
 			text := fetch[struct {
 				Data []struct {
@@ -297,12 +297,12 @@ func TestChangesAnnouncedByOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told(want.created)
+		wantEvent(want.created)
 		c.wait(time.Second)
 		if err := s.Update(id); err != nil {
 			t.Fatal(err)
 		}
-		told(want.updated)
+		wantEvent(want.updated)
 	}
 }
 

@@ -64,8 +64,8 @@ func (f *Fault) setHeader(h http.Header) {
 	}
 }
 
-// broken sends the body truncated or slowly if the fault requires it, and reports whether it did.
-func (x *exchange) broken(body []byte) bool {
+// sendBroken sends the body truncated or slowly if the fault requires it, and reports whether it did.
+func (x *exchange) sendBroken(body []byte) bool {
 	if x.fault == nil {
 		return false
 	}

@@ -32,12 +32,12 @@ type Request struct {
 
 // observer counts requests.
 type observer struct {
-	lock                 sync.Mutex
-	counts               map[Endpoint]int
-	number               uint64
-	since                uint64 // requests up to this number are no longer counted
-	inFlight, mostFlight int
-	violations           []string
+	lock                  sync.Mutex
+	counts                map[Endpoint]int
+	number                uint64
+	since                 uint64 // requests up to this number are no longer counted
+	inFlight, maxInFlight int
+	violations            []string
 }
 
 func (o *observer) begin() uint64 {
@@ -45,7 +45,7 @@ func (o *observer) begin() uint64 {
 	defer o.lock.Unlock()
 	o.number++
 	o.inFlight++
-	o.mostFlight = max(o.mostFlight, o.inFlight)
+	o.maxInFlight = max(o.maxInFlight, o.inFlight)
 	return o.number
 }
 
@@ -114,14 +114,14 @@ func (s *Stripe) ResetRequests() {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
 	s.observer.counts, s.observer.since = map[Endpoint]int{}, s.observer.number
-	s.observer.mostFlight = s.observer.inFlight
+	s.observer.maxInFlight = s.observer.inFlight
 }
 
 // MaxInFlight returns the maximum number of requests in flight at the same time.
 func (s *Stripe) MaxInFlight() int {
 	s.observer.lock.Lock()
 	defer s.observer.lock.Unlock()
-	return s.observer.mostFlight
+	return s.observer.maxInFlight
 }
 
 // Violations returns the requests that a reader must never send: those other than GET. A test should find none.

@@ -52,7 +52,7 @@ func TestPagingIsComplete(t *testing.T) {
 	}
 }
 
-func TestTruthIsWhatTheListSays(t *testing.T) {
+func TestTruthMatchesLists(t *testing.T) {
 	s := New(fixed())
 	for _, path := range []string{"/v1/charges", "/v1/invoices", "/v1/subscriptions", "/v1/customers", "/v1/events", "/v1/coupons"} {
 		_, objects := readAll(t, s, path, map[bool]string{true: "status=all"}[path == "/v1/subscriptions"], "100")

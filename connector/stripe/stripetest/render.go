@@ -123,7 +123,7 @@ func (r *renderer) related(t ref, e expansion, level int, s *slot) {
 		r.snapshot(t, target, below, level)
 	case !expanded || target.store.kind.hidden:
 		r.id(target)
-	case !target.store.alive(target.ordinal):
+	case !target.store.isAlive(target.ordinal):
 		r.deleted(target, level)
 	default:
 		r.object(target, target.store.revision(target.ordinal), below, level, false)
@@ -155,7 +155,7 @@ func (r *renderer) embedded(t ref, revision int32, e expansion, expanded bool, l
 	items := t.store.account.embedded(t, revision, l)
 	object := func(item ref, e expansion, level int) {
 		rev := item.store.revision(item.ordinal)
-		if l.by == "^" && item.store.kind.tied() {
+		if l.by == "^" && item.store.kind.isTied() {
 			rev = revision
 		}
 		r.object(item, rev, e, level, false)

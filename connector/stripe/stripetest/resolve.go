@@ -182,12 +182,12 @@ func (s *store) pointing(field string, target ref) []int32 {
 	r := s.kind.relation(field)
 	var list []int32
 	for _, ordinal := range s.index(field).find(target) {
-		if s.alive(ordinal) {
+		if s.isAlive(ordinal) {
 			list = append(list, ordinal)
 		}
 	}
 	for _, ordinal := range s.index(field).findLater(s, r, target) {
-		if s.alive(ordinal) {
+		if s.isAlive(ordinal) {
 			list = append(list, ordinal)
 		}
 	}

@@ -8,13 +8,13 @@ func (a *Account) Silent() Silent { return Silent{a} }
 
 // Create is like [Account.Create] but emits no event.
 func (s Silent) Create(path string, fields ...Fields) (id string, err error) {
-	s.quietly(func() { id, err = s.account.createIn(path, fields) })
+	s.silently(func() { id, err = s.account.createIn(path, fields) })
 	return id, err
 }
 
 // Update is like [Account.Update] but emits no event.
 func (s Silent) Update(id string, fields ...Fields) (err error) {
-	s.quietly(func() {
+	s.silently(func() {
 		var t ref
 		if t, err = s.account.living("update", id); err == nil {
 			err = s.account.update(t, fields)
@@ -25,7 +25,7 @@ func (s Silent) Update(id string, fields ...Fields) (err error) {
 
 // Delete is like [Account.Delete] but emits no event.
 func (s Silent) Delete(id string) (err error) {
-	s.quietly(func() {
+	s.silently(func() {
 		var t ref
 		if t, err = s.account.living("delete", id); err == nil {
 			err = s.account.delete(t)
@@ -34,7 +34,7 @@ func (s Silent) Delete(id string) (err error) {
 	return err
 }
 
-func (s Silent) quietly(change func()) {
+func (s Silent) silently(change func()) {
 	s.account.stripe.lock.Lock()
 	defer s.account.stripe.lock.Unlock()
 	s.account.silent = true

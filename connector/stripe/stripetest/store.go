@@ -75,8 +75,8 @@ func (s *store) time(ordinal int32) uint32 {
 	return s.parent.time(ordinal/stride) + uint32(ordinal%stride)
 }
 
-// alive reports whether an object exists and has not been deleted.
-func (s *store) alive(ordinal int32) bool {
+// isAlive reports whether an object exists and has not been deleted.
+func (s *store) isAlive(ordinal int32) bool {
 	if _, dead := s.changes.dead[ordinal]; dead {
 		return false
 	}
@@ -84,7 +84,7 @@ func (s *store) alive(ordinal int32) bool {
 		return int(ordinal) < len(s.created)
 	}
 	parent := ordinal / stride
-	return s.parent.alive(parent) && ordinal%stride < s.count(parent, s.parent.revision(parent))
+	return s.parent.isAlive(parent) && ordinal%stride < s.count(parent, s.parent.revision(parent))
 }
 
 // count returns the number of children of a parent at a revision, including those deleted since.
@@ -106,11 +106,11 @@ func (s *store) initialCount(parent int32) int32 {
 	n := s.fixed
 	if n < 0 {
 		d := draw(s.seed, parent, 2)
-		least, most := s.kind.few[0], s.kind.few[1]
+		minimum, maximum := s.kind.few[0], s.kind.few[1]
 		if d%100 >= 85 {
-			least, most = most, s.kind.many
+			minimum, maximum = maximum, s.kind.many
 		}
-		n = least + int(d>>33)%(most-least+1)
+		n = minimum + int(d>>33)%(maximum-minimum+1)
 	}
 	return int32(n)
 }
@@ -158,7 +158,7 @@ func (s *store) all() []int32 {
 // revision returns the number of changes made to an object.
 func (s *store) revision(ordinal int32) int32 {
 	n := int32(len(s.changes.revisions[ordinal]))
-	if s.kind.tied() {
+	if s.kind.isTied() {
 		n += s.parent.revision(ordinal / stride)
 	}
 	return n

@@ -153,13 +153,13 @@ func (c *compiler) value(v value, level int) {
 func (c *compiler) object(fields []field, level int) {
 	c.text.WriteByte('{')
 	// A comma precedes each field after the first unconditional one, and follows each field before it.
-	first := slices.IndexFunc(fields, func(f field) bool { return !f.conditional() })
+	first := slices.IndexFunc(fields, func(f field) bool { return !f.isConditional() })
 	if first < 0 {
 		fields = fields[:min(len(fields), 1)]
 	}
 	for i, f := range fields {
 		start := -1
-		if f.conditional() {
+		if f.isConditional() {
 			c.flush()
 			start = len(c.template)
 			c.template = append(c.template, step{guard: f.guard, needs: f.needs})

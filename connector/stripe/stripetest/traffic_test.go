@@ -64,8 +64,8 @@ func TestTrafficRuns(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	n, err := s.Traffic(1, "/v1/charges").Run(ctx, 500)
-	if most := int(500*time.Since(begin).Seconds()) + 1; err != nil || n == 0 || n > most || s.Count("/v1/events")-before != n {
-		t.Errorf("%d changes of at most %d, %d events: %v", n, most, s.Count("/v1/events")-before, err)
+	if maximum := int(500*time.Since(begin).Seconds()) + 1; err != nil || n == 0 || n > maximum || s.Count("/v1/events")-before != n {
+		t.Errorf("%d changes of at most %d, %d events: %v", n, maximum, s.Count("/v1/events")-before, err)
 	}
 }
 

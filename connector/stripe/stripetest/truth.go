@@ -114,7 +114,7 @@ func (a *Account) Relation(id, field string) string {
 		return ""
 	}
 	target, ok := t.store.resolve(t.ordinal, r)
-	if !ok || !target.store.alive(target.ordinal) {
+	if !ok || !target.store.isAlive(target.ordinal) {
 		return ""
 	}
 	return target.store.id(target.ordinal)

@@ -9,23 +9,23 @@ import (
 // retrieval, the pages that contain them, or the lists below them fail. A test may accept that these, and only these, are
 // missing or stale. Faults that name no object do not count, nor do edits; see Distorted.
 func (a *Account) Unreadable(path string) map[string]bool {
-	faults := a.stripe.faults.naming(a.stripe.Now())
-	return a.which(path, func(r *route, t ref, parent *ref) bool {
+	faults := a.stripe.faults.about(a.stripe.Now())
+	return a.idsWhere(path, func(r *route, t ref, parent *ref) bool {
 		return slices.ContainsFunc(faults, func(f Fault) bool {
-			return f.concerns(r.path) && f.names(t) || parent != nil && (f.concerns(r.path) || !f.below(parent.store)) && f.names(*parent)
+			return f.concerns(r.path) && f.isAbout(t) || parent != nil && (f.concerns(r.path) || !f.below(parent.store)) && f.isAbout(*parent)
 		})
 	})
 }
 
 // Distorted returns the ids of the objects in Truth(path) that Distort changed, or whose parent it changed.
 func (a *Account) Distorted(path string) map[string]bool {
-	return a.which(path, func(_ *route, t ref, parent *ref) bool {
+	return a.idsWhere(path, func(_ *route, t ref, parent *ref) bool {
 		return a.edits[t] != nil || parent != nil && a.edits[*parent] != nil
 	})
 }
 
-// which returns the ids of a list's objects for which so returns true.
-func (a *Account) which(path string, so func(r *route, t ref, parent *ref) bool) map[string]bool {
+// idsWhere returns the ids of a list's objects for which so returns true.
+func (a *Account) idsWhere(path string, so func(r *route, t ref, parent *ref) bool) map[string]bool {
 	r, ids := a.listRoute(path)
 	found := map[string]bool{}
 	a.stripe.lock.RLock()
@@ -42,21 +42,21 @@ func (a *Account) which(path string, so func(r *route, t ref, parent *ref) bool)
 	return found
 }
 
-// naming returns the faults in force that name an object.
-func (f *faults) naming(now time.Time) []Fault {
+// about returns the faults in force that name an object.
+func (f *faults) about(now time.Time) []Fault {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	var list []Fault
 	for _, active := range f.list {
-		if active.inForce(now) && active.Object+active.Containing != "" {
+		if active.isInForce(now) && active.Object+active.Containing != "" {
 			list = append(list, active.Fault)
 		}
 	}
 	return list
 }
 
-// names reports whether the fault is about an object.
-func (f *Fault) names(t ref) bool {
+// isAbout reports whether the fault is about an object.
+func (f *Fault) isAbout(t ref) bool {
 	return f.Object != "" && t.named(f.Object) || f.Containing != "" && t.named(f.Containing)
 }
 

@@ -23,8 +23,8 @@ type field struct {
 	needs *relation
 }
 
-// conditional reports whether the property may be omitted.
-func (f field) conditional() bool { return f.guard != "" || f.needs != nil }
+// isConditional reports whether the property may be omitted.
+func (f field) isConditional() bool { return f.guard != "" || f.needs != nil }
 
 // slotKind is the kind of content that fills a hole.
 type slotKind uint8

@@ -24,18 +24,18 @@ func (s *Stripe) SetDelays(delays Delays) {
 // visibility holds when an object created at run time becomes visible.
 type visibility struct{ listed, retrieved int64 }
 
-// delayed returns a time between at and at + most.
-func (s *store) delayed(ordinal int32, salt uint64, at uint32, most time.Duration) int64 {
-	if most < time.Second {
+// delayed returns a time between at and at + maximum.
+func (s *store) delayed(ordinal int32, salt uint64, at uint32, maximum time.Duration) int64 {
+	if maximum < time.Second {
 		return int64(at)
 	}
-	return int64(at) + int64(draw(s.seed, ordinal, salt)%(uint64(most.Seconds())+1))
+	return int64(at) + int64(draw(s.seed, ordinal, salt)%(uint64(maximum.Seconds())+1))
 }
 
 // appear decides when a new object becomes visible. A tied child becomes visible with its parent.
 func (s *store) appear(ordinal int32, now uint32) {
 	delays := s.account.stripe.delays
-	if s.kind.tied() || delays.Lists <= 0 && delays.Retrieves <= 0 {
+	if s.kind.isTied() || delays.Lists <= 0 && delays.Retrieves <= 0 {
 		return
 	}
 	s.changes.visible[ordinal] = visibility{s.delayed(ordinal, 9, now, delays.Lists), s.delayed(ordinal, 13, now, delays.Retrieves)}

@@ -93,7 +93,7 @@ func streamsDocument(streams Table) string {
 	for i := range streams {
 		s := &streams[i]
 		fmt.Fprintf(&b, "| [%s](https://docs.stripe.com/api/%s) | %s | `%s` | %s | %s | %s | %s | %s |\n",
-			s.Name, s.Doc, inVersions(s), s.Path, strings.Join(s.PrimaryKey(), ", "), howRead(s), howFresh(streams, s), columns(streams.Fields(s).root, ""), code(s.Permission))
+			s.Name, s.Doc, inVersions(s), s.Path, strings.Join(s.PrimaryKey(), ", "), requestCost(s), changeDetection(streams, s), columns(streams.Fields(s).root, ""), code(s.Permission))
 	}
 	b.WriteString("\n## List endpoints that aren't streams\n\n| endpoint | reason |\n|---|---|\n")
 	for _, path := range slices.Sorted(maps.Keys(notStreams)) {
@@ -135,8 +135,8 @@ func columns(p property, above string) string {
 	return strings.Join(all, ", ")
 }
 
-// howFresh describes how a stream's changes arrive.
-func howFresh(streams Table, s *Stream) string {
+// changeDetection describes how a stream's changes arrive.
+func changeDetection(streams Table, s *Stream) string {
 	switch {
 	case s.AppendOnly():
 		return "new ones"
@@ -154,8 +154,8 @@ func howFresh(streams Table, s *Stream) string {
 	return "all are re-listed"
 }
 
-// howRead describes the requests that reading a stream takes.
-func howRead(s *Stream) string {
+// requestCost describes the requests that reading a stream takes.
+func requestCost(s *Stream) string {
 	switch {
 	case s.Inline && s.Expand:
 		return "with the pages of " + s.Parent + ", expanded"

@@ -97,9 +97,9 @@ func TestBucketNeverExceedsCeiling(t *testing.T) {
 			}
 			b.tokens--
 			taken = append(taken, now)
-			most := int(math.Ceil(ceiling))
-			if i := len(taken) - 1 - most; i >= 0 && now.Sub(taken[i]) < time.Second {
-				t.Fatalf("%d requests passed within %[3]v, with a ceiling of %[2]v/s", most+1, ceiling, now.Sub(taken[i]))
+			maximum := int(math.Ceil(ceiling))
+			if i := len(taken) - 1 - maximum; i >= 0 && now.Sub(taken[i]) < time.Second {
+				t.Fatalf("%d requests passed within %[3]v, with a ceiling of %[2]v/s", maximum+1, ceiling, now.Sub(taken[i]))
 			}
 		}
 	})

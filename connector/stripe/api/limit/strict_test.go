@@ -152,12 +152,12 @@ func (s *strict) counts() (passed, refused int) {
 func (s *strict) busiest() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	most, first := 0, 0
+	maximum, first := 0, 0
 	for i, at := range s.passed {
 		for at.Sub(s.passed[first]) >= time.Second {
 			first++
 		}
-		most = max(most, i-first+1)
+		maximum = max(maximum, i-first+1)
 	}
-	return most
+	return maximum
 }

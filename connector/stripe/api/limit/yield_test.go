@@ -80,8 +80,8 @@ func TestRateRecoversWhenAnotherClientStops(t *testing.T) {
 					time.Sleep(time.Minute - time.Millisecond)
 					rate := float64(one.passed.Load()) / 60
 					t.Logf("minute %d: %.1f/s", minute+1, rate)
-					if least := []float64{34, 34, 60, 92}[minute]; rate < least {
-						t.Errorf("minute %d: %.1f/s, want %.0f", minute+1, rate, least)
+					if minimum := []float64{34, 34, 60, 92}[minute]; rate < minimum {
+						t.Errorf("minute %d: %.1f/s, want %.0f", minute+1, rate, minimum)
 					}
 				}
 			})

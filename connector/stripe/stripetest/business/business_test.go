@@ -81,7 +81,7 @@ func compare(t *testing.T, b *Business) {
 	}
 }
 
-func TestTheBooksAreRight(t *testing.T) {
+func TestBooksAreCorrect(t *testing.T) {
 	b, err := New(Options{Seed: 1, Now: time.Date(2025, 6, 17, 12, 0, 0, 0, time.UTC), Options: stripetest.Options{Compact: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestTheBooksAreRight(t *testing.T) {
 	}
 }
 
-func TestTheSameSeedIsTheSameBusiness(t *testing.T) {
+func TestSeedDeterminesBusiness(t *testing.T) {
 	now := time.Date(2025, 6, 17, 12, 0, 0, 0, time.UTC)
 	var books []Books
 	for range 2 {
