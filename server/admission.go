@@ -13,7 +13,7 @@ const admissionRetryAfter = 10 * time.Second
 
 // admission limits the number of concurrent Reads. The zero value admits all.
 type admission struct {
-	most, mostOfAccount int // 0 for no limit
+	maxReads, maxPerAccount int // 0 for no limit
 
 	mu       sync.Mutex
 	running  int
@@ -25,12 +25,12 @@ type admission struct {
 func (a *admission) enter(account string) (leave func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.most > 0 && a.running >= a.most {
-		return nil, tooMany(fmt.Sprintf("This server is running %d Reads, its maximum: try again soon, or use another server.", a.most))
+	if a.maxReads > 0 && a.running >= a.maxReads {
+		return nil, tooManyReads(fmt.Sprintf("This server is running %d Reads, its maximum: try again soon, or use another server.", a.maxReads))
 	}
-	if a.mostOfAccount > 0 && a.accounts[account] >= a.mostOfAccount {
-		return nil, tooMany(fmt.Sprintf("This server is running %d Reads of this account, its maximum: try again when one of them has ended.",
-			a.mostOfAccount))
+	if a.maxPerAccount > 0 && a.accounts[account] >= a.maxPerAccount {
+		return nil, tooManyReads(fmt.Sprintf("This server is running %d Reads of this account, its maximum: try again when one of them has ended.",
+			a.maxPerAccount))
 	}
 	a.running++
 	if account != "" {
@@ -54,7 +54,7 @@ func (a *admission) leave(account string) {
 	}
 }
 
-func tooMany(message string) error {
+func tooManyReads(message string) error {
 	return refusalError{&connector.Failure{
 		Class: connector.RateLimit, Message: message, Retryable: true, RetryAfter: admissionRetryAfter,
 	}}

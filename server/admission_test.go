@@ -80,7 +80,7 @@ func TestReadsAtOnceAreBounded(t *testing.T) {
 }
 
 func TestAdmissionForgetsAccounts(t *testing.T) {
-	a := admission{mostOfAccount: 1}
+	a := admission{maxPerAccount: 1}
 	for _, account := range []string{"a", "b", ""} {
 		leave, err := a.enter(account)
 		if err != nil {

@@ -57,13 +57,13 @@ func peerOf(ctx context.Context) string {
 	return ""
 }
 
-// mayName reports whether the caller may use the named secret.
-func (c *call) mayName(name string) bool {
+// mayUse reports whether the caller may use the named secret.
+func (c *call) mayUse(name string) bool {
 	return c == nil || len(c.caller.secrets) == 0 || slices.Contains(c.caller.secrets, name)
 }
 
-// reads records the account that a call reads, as the source names it.
-func (c *call) reads(account string) {
+// setAccount records the account that a call reads, as the source names it.
+func (c *call) setAccount(account string) {
 	if c == nil {
 		return
 	}
@@ -77,9 +77,9 @@ const shownAccount = 12
 
 func shortHash(account string) string { return account[:min(len(account), shownAccount)] }
 
-// uses records that the call's configuration uses a secret. Only names of existing secrets get here, so name can be logged:
+// addSecret records that the call's configuration uses a secret. Only names of existing secrets get here, so name can be logged:
 // it is not a key in the wrong place.
-func (c *call) uses(name string) {
+func (c *call) addSecret(name string) {
 	if c == nil {
 		return
 	}

@@ -49,7 +49,7 @@ func TestCallsAreAttributed(t *testing.T) {
 // TestRefusedCallsAreLoggedSparsely checks that an unauthenticated client can't fill the disk with log lines.
 func TestRefusedCallsAreLoggedSparsely(t *testing.T) {
 	tokens, _, _ := tokensIn(t, firstToken)
-	observer := &told{}
+	observer := &recordingObserver{}
 	f := start(t, &fakeSource{}, Options{Tokens: tokens, Observer: observer})
 	const calls = 50
 	for range calls {

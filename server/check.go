@@ -11,7 +11,7 @@ import (
 // Check reports whether a configuration works. If it doesn't, the response lists the problems, and the error is nil.
 func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (resp *connectorv1.CheckResponse, err error) {
 	defer func(began time.Time) {
-		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), mostMembers)]}, err)
+		s.audit(ctx, began, &auditRecord{method: "Check", streams: req.GetStreams()[:min(len(req.GetStreams()), maxMembers)]}, err)
 	}(time.Now())
 	config, unresolved := s.resolve(ctx, req.GetConfig())
 	hidden := s.secretsOf(config)
@@ -23,7 +23,7 @@ func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (res
 	if err != nil {
 		return nil, toStatus(err, hidden)
 	}
-	callOf(ctx).reads(s.identify(check.Config))
+	callOf(ctx).setAccount(s.identify(check.Config))
 	result, err := s.source.Check(ctx, check)
 	if err != nil {
 		return nil, toStatus(err, hidden)
@@ -34,7 +34,7 @@ func (s *service) Check(ctx context.Context, req *connectorv1.CheckRequest) (res
 // parseCheck converts a request, or returns a failure that lists all violations.
 func parseCheck(req *connectorv1.CheckRequest) (connector.CheckRequest, error) {
 	var p parser
-	p.known("", req.ProtoReflect())
+	p.rejectUnknown("", req.ProtoReflect())
 	check := connector.CheckRequest{
 		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: req.GetStreams(),

@@ -13,31 +13,31 @@ type limitedListener struct {
 	net.Listener
 	most, share int
 
-	mu        sync.Mutex
-	room      *sync.Cond // signalled when a connection or the listener closes
-	closed    bool
-	open      int
-	strangers *list.List // of *limitedConn: the unauthenticated connections, oldest first
-	byPeer    map[string]*limitedConn
+	mu              sync.Mutex
+	room            *sync.Cond // signalled when a connection or the listener closes
+	closed          bool
+	open            int
+	unauthenticated *list.List // of *limitedConn: the unauthenticated connections, oldest first
+	byPeer          map[string]*limitedConn
 }
 
-// limitListener returns a listener with at most most open connections, of which at most share are unauthenticated.
-func limitListener(listener net.Listener, most, share int) *limitedListener {
-	l := &limitedListener{Listener: listener, most: most, share: max(1, share), strangers: list.New(), byPeer: map[string]*limitedConn{}}
+// limitListener returns a listener with at most maximum open connections, of which at most share are unauthenticated.
+func limitListener(listener net.Listener, maximum, share int) *limitedListener {
+	l := &limitedListener{Listener: listener, most: maximum, share: max(1, share), unauthenticated: list.New(), byPeer: map[string]*limitedConn{}}
 	l.room = sync.NewCond(&l.mu)
 	return l
 }
 
-// LimitListener returns a listener with at most most open connections. Each further one replaces the oldest, so that whoever
+// LimitListener returns a listener with at most maximum open connections. Each further one replaces the oldest, so that a client who
 // connects is served, however many connections others hold.
-func LimitListener(listener net.Listener, most int) net.Listener {
-	return limitListener(listener, most, most)
+func LimitListener(listener net.Listener, maximum int) net.Listener {
+	return limitListener(listener, maximum, maximum)
 }
 
 // Accept accepts a connection. If authenticated callers hold all connections, it waits until one closes.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	l.mu.Lock()
-	for l.open >= l.most && l.strangers.Len() == 0 && !l.closed {
+	for l.open >= l.most && l.unauthenticated.Len() == 0 && !l.closed {
 		l.room.Wait()
 	}
 	l.mu.Unlock()
@@ -48,13 +48,13 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	c := &limitedConn{Conn: conn, listener: l}
 	l.mu.Lock()
 	var cut []net.Conn
-	for l.strangers.Len() > 0 && (l.strangers.Len() >= l.share || l.open >= l.most) {
-		oldest := l.strangers.Front().Value.(*limitedConn)
+	for l.unauthenticated.Len() > 0 && (l.unauthenticated.Len() >= l.share || l.open >= l.most) {
+		oldest := l.unauthenticated.Front().Value.(*limitedConn)
 		l.remove(oldest)
 		cut = append(cut, oldest.Conn)
 	}
 	l.open++
-	c.place = l.strangers.PushBack(c)
+	c.place = l.unauthenticated.PushBack(c)
 	l.byPeer[conn.RemoteAddr().String()] = c
 	l.mu.Unlock()
 	for _, stranger := range cut {
@@ -72,12 +72,12 @@ func (l *limitedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// know marks the connection from an address as authenticated.
-func (l *limitedListener) know(peer string) {
+// markAuthenticated marks the connection from an address as authenticated.
+func (l *limitedListener) markAuthenticated(peer string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.byPeer[peer]; c != nil && c.place != nil {
-		l.strangers.Remove(c.place)
+		l.unauthenticated.Remove(c.place)
 		c.place = nil
 	}
 }
@@ -89,7 +89,7 @@ func (l *limitedListener) remove(c *limitedConn) {
 	}
 	c.gone = true
 	if c.place != nil {
-		l.strangers.Remove(c.place)
+		l.unauthenticated.Remove(c.place)
 		c.place = nil
 	}
 	if peer := c.RemoteAddr().String(); l.byPeer[peer] == c {

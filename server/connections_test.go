@@ -13,9 +13,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestStrangersDoNotFillTheConnections opens more unauthenticated connections than the server accepts, before and after a
+// TestUnauthenticatedClientsDoNotFillTheConnections opens more unauthenticated connections than the server accepts, before and after a
 // caller with a token connects.
-func TestStrangersDoNotFillTheConnections(t *testing.T) {
+func TestUnauthenticatedClientsDoNotFillTheConnections(t *testing.T) {
 	const most = 8
 	tokens, _, _ := tokensIn(t, firstToken)
 	_, address := listen(t, Options{Tokens: tokens, MaxConnections: most})
@@ -73,9 +73,9 @@ func bearing(t *testing.T, token string) context.Context {
 	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
 }
 
-// TestKnownCallersWaitForRoom checks that, when authenticated callers hold all connections, the next one waits until one
+// TestAuthenticatedCallersWaitForRoom checks that, when authenticated callers hold all connections, the next one waits until one
 // closes.
-func TestKnownCallersWaitForRoom(t *testing.T) {
+func TestAuthenticatedCallersWaitForRoom(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestKnownCallersWaitForRoom(t *testing.T) {
 			if err != nil {
 				return
 			}
-			l.know(conn.RemoteAddr().String())
+			l.markAuthenticated(conn.RemoteAddr().String())
 			accepted <- conn
 		}
 	}()
@@ -113,23 +113,23 @@ func TestKnownCallersWaitForRoom(t *testing.T) {
 	for range accepted {
 		t.Error("a connection that nobody opened")
 	}
-	if l.open != 0 || len(l.byPeer) != 0 || l.strangers.Len() != 0 {
-		t.Errorf("%d connections are counted, %d remembered, %d of them unauthenticated", l.open, len(l.byPeer), l.strangers.Len())
+	if l.open != 0 || len(l.byPeer) != 0 || l.unauthenticated.Len() != 0 {
+		t.Errorf("%d connections are counted, %d remembered, %d of them unauthenticated", l.open, len(l.byPeer), l.unauthenticated.Len())
 	}
 }
 
-func TestStrangersCallsAreBounded(t *testing.T) {
+func TestUnauthenticatedCallsAreBounded(t *testing.T) {
 	tokens, _, _ := tokensIn(t, firstToken)
 	server, _ := listen(t, Options{Tokens: tokens, Health: Open})
-	for range mostStrangersCalls {
-		if err := server.gate.admitStranger(t.Context()); err != nil {
+	for range maxUnauthenticatedCalls {
+		if err := server.gate.admitUnauthenticated(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := server.gate.admitStranger(t.Context()); err == nil {
+	if err := server.gate.admitUnauthenticated(t.Context()); err == nil {
 		t.Error("one more is admitted")
 	}
-	if n := server.gate.strangers.Load(); n != mostStrangersCalls {
+	if n := server.gate.unauthenticated.Load(); n != maxUnauthenticatedCalls {
 		t.Errorf("%d are counted", n)
 	}
 }

@@ -29,7 +29,7 @@ func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()
 	budget := elements{left: maxElements}
-	if !budget.afford(buffer.ReadOnlyData(), m.ProtoReflect().Descriptor(), maxDepth) {
+	if !budget.allow(buffer.ReadOnlyData(), m.ProtoReflect().Descriptor(), maxDepth) {
 		proto.Reset(m)
 		m.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, overflowField, protowire.VarintType), 1))
 		return nil
@@ -37,8 +37,8 @@ func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 	return proto.Unmarshal(buffer.ReadOnlyData(), m)
 }
 
-// overflows reports whether the codec refused to decode a request.
-func overflows(message any) bool {
+// exceedsBudget reports whether the codec refused to decode a request.
+func exceedsBudget(message any) bool {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return false
@@ -50,9 +50,9 @@ func overflows(message any) bool {
 // elements is the number of elements that may still be decoded.
 type elements struct{ left int }
 
-// afford reports whether the budget suffices for decoding a message with at most depth levels, and deducts the message's
+// allow reports whether the budget suffices for decoding a message with at most depth levels, and deducts the message's
 // elements. It ignores malformed input, which proto.Unmarshal will reject.
-func (e *elements) afford(encoded []byte, m protoreflect.MessageDescriptor, depth int) bool {
+func (e *elements) allow(encoded []byte, m protoreflect.MessageDescriptor, depth int) bool {
 	if depth == 0 {
 		return false
 	}
@@ -81,7 +81,7 @@ func (e *elements) afford(encoded []byte, m protoreflect.MessageDescriptor, dept
 		if field == nil || kind != protowire.BytesType || field.Message() == nil {
 			continue
 		}
-		if inner, n := protowire.ConsumeBytes(content); n > 0 && !e.afford(inner, field.Message(), depth-1) {
+		if inner, n := protowire.ConsumeBytes(content); n > 0 && !e.allow(inner, field.Message(), depth-1) {
 			return false
 		}
 	}

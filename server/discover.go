@@ -31,7 +31,7 @@ func (s *service) discover(
 	ctx context.Context, req *connectorv1.DiscoverRequest, hidden secrets,
 ) (*connectorv1.DiscoverResponse, error) {
 	var p parser
-	p.known("", req.ProtoReflect())
+	p.rejectUnknown("", req.ProtoReflect())
 	discover := connector.DiscoverRequest{
 		Config:             connector.NewConfig(p.object("config", req.GetConfig())),
 		OnlyAvailable:      req.GetOnlyAvailable(),
@@ -40,7 +40,7 @@ func (s *service) discover(
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	callOf(ctx).reads(s.identify(discover.Config))
+	callOf(ctx).setAccount(s.identify(discover.Config))
 	catalog, err := s.source.Discover(ctx, discover)
 	if err != nil {
 		return nil, err

@@ -15,31 +15,31 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// told is an Observer that records its calls as text.
-type told struct {
+// recordingObserver is an Observer that records its calls as text.
+type recordingObserver struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (o *told) add(format string, args ...any) {
+func (o *recordingObserver) add(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lines = append(o.lines, fmt.Sprintf(format, args...))
 }
 
-func (o *told) ReadBegan() { o.add("began") }
-func (o *told) ReadEnded() { o.add("ended") }
-func (o *told) RecordsSent(stream string, operation connector.Operation, sent Count) {
+func (o *recordingObserver) ReadBegan() { o.add("began") }
+func (o *recordingObserver) ReadEnded() { o.add("ended") }
+func (o *recordingObserver) RecordsSent(stream string, operation connector.Operation, sent Count) {
 	o.add("%s: %d of operation %d, %d bytes", stream, sent.Records, operation, sent.Bytes)
 }
-func (o *told) ReadFailed(class connector.Class) { o.add("failed: %s", class) }
-func (o *told) StreamSelected(string, string)    {}
-func (o *told) WatermarkReached(_, stream string, at time.Time) {
+func (o *recordingObserver) ReadFailed(class connector.Class) { o.add("failed: %s", class) }
+func (o *recordingObserver) StreamSelected(string, string)    {}
+func (o *recordingObserver) WatermarkReached(_, stream string, at time.Time) {
 	o.add("%s: up to %d", stream, at.Unix())
 }
-func (o *told) CallRefused()                 { o.add("refused") }
-func (o *told) HandshakeFailed(cause string) { o.add("handshake: %s", cause) }
-func (o *told) StreamEnded(stream string, status connector.Status, class connector.Class) {
+func (o *recordingObserver) CallRefused()                 { o.add("refused") }
+func (o *recordingObserver) HandshakeFailed(cause string) { o.add("handshake: %s", cause) }
+func (o *recordingObserver) StreamEnded(stream string, status connector.Status, class connector.Class) {
 	o.add("%s: %s %s", stream, status, class)
 }
 
@@ -140,7 +140,7 @@ func TestExtractionLog(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			observer := &told{}
+			observer := &recordingObserver{}
 			f := start(t, test.source, Options{Observer: observer})
 			_, _ = f.readAll(t, &connectorv1.ReadRequest{
 				Streams: []*connectorv1.ConfiguredStream{{Stream: "charges"}}, Config: object(t, `{"api_key": "`+secret+`"}`),

@@ -18,61 +18,61 @@ import (
 )
 
 const (
-	// mostStrangersCalls limits the calls in flight of clients without a credential, on a server that requires one for some
-	// services. mostStrangersRequests limits those whose request is being received, each of which may hold MaxRecvBytes.
-	mostStrangersCalls    = 256
-	mostStrangersRequests = 16
+	// maxUnauthenticatedCalls limits the calls in flight of clients without a credential, on a server that requires one for some
+	// services. maxUnauthenticatedRequests limits those whose request is being received, each of which may hold MaxRecvBytes.
+	maxUnauthenticatedCalls    = 256
+	maxUnauthenticatedRequests = 16
 )
 
 // gate authenticates and admits each call before its request is read, when it has cost no more than its headers.
 type gate struct {
-	opts      Options
-	running   atomic.Int64  // calls of the connector's service in flight
-	strangers atomic.Int64  // unauthenticated calls in flight
-	requests  chan struct{} // semaphore for unauthenticated requests being received
-	refusals  *sparse
+	opts            Options
+	running         atomic.Int64  // calls of the connector's service in flight
+	unauthenticated atomic.Int64  // unauthenticated calls in flight
+	requests        chan struct{} // semaphore for unauthenticated requests being received
+	refusals        *sparse
 
 	mu        sync.Mutex
 	listeners []*limitedListener
 }
 
 func newGate(opts Options) *gate {
-	return &gate{opts: opts, requests: make(chan struct{}, mostStrangersRequests), refusals: newSparse(opts.Logger)}
+	return &gate{opts: opts, requests: make(chan struct{}, maxUnauthenticatedRequests), refusals: newSparse(opts.Logger)}
 }
 
 // visit is an admitted call.
 type visit struct {
-	ctx      context.Context //nolint:containedctx // that of the call, with its caller
-	gate     *gate
-	stranger bool        // unauthenticated, on a server that requires a credential for some services
-	ours     bool        // a call of the connector's service
-	late     *time.Timer // cancels the call if its request does not arrive in time
+	ctx             context.Context //nolint:containedctx // that of the call, with its caller
+	gate            *gate
+	unauthenticated bool        // unauthenticated, on a server that requires a credential for some services
+	isConnector     bool        // a call of the connector's service
+	requestTimer    *time.Timer // cancels the call if its request does not arrive in time
 }
 
 // enter admits a call, or returns the error to respond with. If it is admitted, leave must be called at its end.
 func (g *gate) enter(ctx context.Context, fullMethod string) (*visit, error) {
 	service, _, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
-	v := &visit{ctx: ctx, gate: g, ours: service == connectorv1.ConnectorService_ServiceDesc.ServiceName}
+	v := &visit{ctx: ctx, gate: g, isConnector: service == connectorv1.ConnectorService_ServiceDesc.ServiceName}
 	caller, err := g.opts.Tokens.authenticate(ctx)
 	switch {
 	case err == nil:
-		g.know(peerOf(ctx))
+		g.markAuthenticated(peerOf(ctx))
 		v.ctx = withCall(ctx, caller)
 	case g.guards(service):
 		g.refused(ctx, fullMethod, err)
 		return nil, err
 	default:
-		v.ctx, v.stranger = withCall(ctx, principal{}), true
-		if err := g.admitStranger(ctx); err != nil {
+		v.ctx, v.unauthenticated = withCall(ctx, principal{}), true
+		if err := g.admitUnauthenticated(ctx); err != nil {
 			g.refused(ctx, fullMethod, err)
 			return nil, err
 		}
 	}
-	if v.ours {
+	if v.isConnector {
 		g.running.Add(1)
 	}
 	if line, ok := ctx.Value(lifelineKey{}).(*lifeline); ok {
-		v.late = time.AfterFunc(g.opts.HandshakeTimeout, func() { line.cut(context.DeadlineExceeded) })
+		v.requestTimer = time.AfterFunc(g.opts.HandshakeTimeout, func() { line.cut(context.DeadlineExceeded) })
 	}
 	return v, nil
 }
@@ -84,12 +84,12 @@ func (g *gate) listen(l *limitedListener) {
 	g.listeners = append(g.listeners, l)
 }
 
-// know marks the connection from peer as authenticated.
-func (g *gate) know(peer string) {
+// markAuthenticated marks the connection from peer as authenticated.
+func (g *gate) markAuthenticated(peer string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, l := range g.listeners {
-		l.know(peer)
+		l.markAuthenticated(peer)
 	}
 }
 
@@ -104,16 +104,16 @@ func (g *gate) guards(service string) bool {
 	return g.opts.Reflection == Guarded
 }
 
-// admitStranger counts an unauthenticated call. It refuses compressed requests, whose few KB may expand to MaxRecvBytes.
-func (g *gate) admitStranger(ctx context.Context) error {
+// admitUnauthenticated counts an unauthenticated call. It refuses compressed requests, whose few KB may expand to MaxRecvBytes.
+func (g *gate) admitUnauthenticated(ctx context.Context) error {
 	if stream, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); ok {
 		if name := stream.RecvCompress(); name != "" && name != encoding.Identity {
 			return refuse("This service accepts compressed requests only from callers with a credential: send the request uncompressed.")
 		}
 	}
-	if g.strangers.Add(1) > mostStrangersCalls {
-		g.strangers.Add(-1)
-		return toStatus(tooMany("This server is serving too many callers without a credential: try again soon, or send a bearer token."), secrets{})
+	if g.unauthenticated.Add(1) > maxUnauthenticatedCalls {
+		g.unauthenticated.Add(-1)
+		return toStatus(tooManyReads("This server is serving too many callers without a credential: try again soon, or send a bearer token."), secrets{})
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (g *gate) refused(ctx context.Context, fullMethod string, err error) {
 
 // receive receives and decodes the request with decode, and stops the timer once it has arrived.
 func (v *visit) receive(decode func(any) error, message any) error {
-	if v.stranger {
+	if v.unauthenticated {
 		select {
 		case v.gate.requests <- struct{}{}:
 			defer func() { <-v.gate.requests }()
@@ -138,7 +138,7 @@ func (v *visit) receive(decode func(any) error, message any) error {
 		return err
 	}
 	v.arrived()
-	if overflows(message) {
+	if exceedsBudget(message) {
 		return toStatus(&connector.Failure{
 			Class:   connector.ConfigError,
 			Message: "The request has too many parts, or is nested too deeply: name each stream once, and select fewer streams in each Read.",
@@ -148,17 +148,17 @@ func (v *visit) receive(decode func(any) error, message any) error {
 }
 
 func (v *visit) arrived() {
-	if v.late != nil {
-		v.late.Stop()
+	if v.requestTimer != nil {
+		v.requestTimer.Stop()
 	}
 }
 
 func (v *visit) leave() {
 	v.arrived()
-	if v.stranger {
-		v.gate.strangers.Add(-1)
+	if v.unauthenticated {
+		v.gate.unauthenticated.Add(-1)
 	}
-	if v.ours {
+	if v.isConnector {
 		v.gate.running.Add(-1)
 	}
 }

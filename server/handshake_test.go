@@ -54,7 +54,7 @@ func TestFailedHandshakesAreReported(t *testing.T) {
 			t.Errorf("%s isn't among the causes", cause)
 		}
 		t.Run(cause, func(t *testing.T) {
-			observer, logs := &told{}, &logs{}
+			observer, logs := &recordingObserver{}, &logs{}
 			_, address := listen(t, Options{
 				Credentials: creds, Observer: observer, Logger: slog.New(slog.NewJSONHandler(logs, nil)), HandshakeTimeout: 500 * time.Millisecond,
 			})

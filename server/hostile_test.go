@@ -198,9 +198,9 @@ func nulls() []byte {
 	return field(1, field(1, append(field(1, []byte("api_key")), field(2, list)...)))
 }
 
-// TestStrangersCostNoMemory sends requests of a few KB that decompress to 4 MiB to all services, without a token or with an
+// TestUnauthenticatedClientsCostNoMemory sends requests of a few KB that decompress to 4 MiB to all services, without a token or with an
 // invalid one.
-func TestStrangersCostNoMemory(t *testing.T) {
+func TestUnauthenticatedClientsCostNoMemory(t *testing.T) {
 	if err := gzip.SetLevel(1); err != nil { // compression takes most of the test's time
 		t.Fatal(err)
 	}

@@ -25,16 +25,16 @@ func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, 
 	how := []logging.Option{
 		logging.WithLogOnEvents(logging.StartCall, logging.FinishCall), logging.WithDisableLoggingFields("peer.address"),
 	}
-	lines, worthLogging := slogger(logger), selector.MatchFunc(logged)
+	lines, shouldLog := slogger(logger), selector.MatchFunc(logged)
 	recovered := recovery.WithRecoveryHandlerContext(recoverer(logger))
 	return []grpc.UnaryServerInterceptor{
 			trailUnary,
-			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, how...), worthLogging),
+			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, how...), shouldLog),
 			recovery.UnaryServerInterceptor(recovered),
 		}, []grpc.StreamServerInterceptor{
 			trailStream,
 			gate.stream,
-			selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, how...), worthLogging),
+			selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, how...), shouldLog),
 			recovery.StreamServerInterceptor(recovered),
 		}
 }

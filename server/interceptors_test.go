@@ -49,7 +49,7 @@ func TestPanicBecomesInternal(t *testing.T) {
 	}
 }
 
-func TestLogsTellOfCallsAndNotOfPayloads(t *testing.T) {
+func TestLogsShowCallsButNotPayloads(t *testing.T) {
 	f := start(t, reads(connector.Summary{}, sized(100, 100)), Options{})
 	req := charges()
 	req.Config = object(t, `{"start_date": "2024-05-06"}`)

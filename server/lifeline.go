@@ -24,9 +24,9 @@ type lifeline struct {
 // lifelineKey is the context key for a call's lifeline.
 type lifelineKey struct{}
 
-// giveLifeline is the tap handle that attaches a lifeline to every call. It must not create anything that outlives the
+// attachLifeline is the tap handle that attaches a lifeline to every call. It must not create anything that outlives the
 // stream, because a client may reset streams as fast as it opens them.
-func giveLifeline(ctx context.Context, _ *tap.Info) (context.Context, error) {
+func attachLifeline(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	ctx, cut := context.WithCancelCause(ctx)
 	return context.WithValue(ctx, lifelineKey{}, &lifeline{cut: cut}), nil
 }

@@ -109,8 +109,8 @@ func TestDeadlineEndsStalledRead(t *testing.T) {
 	eventually(t, "the call has ended", func() bool { return f.server.gate.running.Load() == 0 })
 }
 
-// TestRequestThatDoesNotCome has clients that send the headers of a call but no request.
-func TestRequestThatDoesNotCome(t *testing.T) {
+// TestRequestThatNeverArrives has clients that send the headers of a call but no request.
+func TestRequestThatNeverArrives(t *testing.T) {
 	_, address := listen(t, Options{HandshakeTimeout: 300 * time.Millisecond})
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

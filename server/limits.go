@@ -14,8 +14,8 @@ const (
 	maxHeaderBytes = 64 << 10
 	// strangersShare is the reciprocal of the share of connections available to clients without an authenticated call.
 	strangersShare = 4
-	// mostProbes is the maximum number of connections of a listener that serves only health.
-	mostProbes = 128
+	// maxProbes is the maximum number of connections of a listener that serves only health.
+	maxProbes = 128
 	// The flow-control windows limit how much received data the server holds for a client. Requests are small, so fixed
 	// windows of the minimum size cost no speed. They do not limit what is sent.
 	streamWindow     = 64 << 10
@@ -36,7 +36,7 @@ func serverOptions(opts Options, gate *gate) []grpc.ServerOption {
 	unary, stream := callInterceptors(opts, gate)
 	return []grpc.ServerOption{
 		grpc.Creds(opts.Credentials),
-		grpc.InTapHandle(giveLifeline),
+		grpc.InTapHandle(attachLifeline),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ChainUnaryInterceptor(unary...),

@@ -71,8 +71,8 @@ func (d *SecretsDir) read(name string) (string, error) {
 func (s *service) resolve(ctx context.Context, config *structpb.Struct) (*structpb.Struct, error) {
 	r := resolver{
 		dir:     s.opts.Secrets,
-		allowed: callOf(ctx).mayName,
-		used:    callOf(ctx).uses,
+		allowed: callOf(ctx).mayUse,
+		used:    callOf(ctx).addSecret,
 		unreadable: func(path string, err error) {
 			s.opts.Logger.ErrorContext(ctx, "cannot read a secret", "field", path, "error", err)
 		},

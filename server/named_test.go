@@ -28,19 +28,19 @@ var nameable = json.RawMessage(`{"type": "object", "properties": {
 	"nested": {"type": "object", "properties": {"token": {"writeOnly": true}, "open": {"type": "object"}}}
 }}`)
 
-// hears is a source that records the configurations it receives.
-type hears struct {
+// capturingSource is a source that records the configurations it receives.
+type capturingSource struct {
 	mu  sync.Mutex
 	got []string
 }
 
-func (h *hears) hear(config connector.Config) {
+func (h *capturingSource) hear(config connector.Config) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.got = append(h.got, string(config.JSON()))
 }
 
-func (h *hears) source() *fakeSource {
+func (h *capturingSource) source() *fakeSource {
 	return &fakeSource{
 		spec: connector.Spec{ConfigSchema: nameable},
 		check: func(_ context.Context, req connector.CheckRequest) (connector.CheckResult, error) {
@@ -72,7 +72,7 @@ func secretsIn(t *testing.T, dir string) *SecretsDir {
 // calls.
 func TestNamedSecretsReachTheSource(t *testing.T) {
 	m := newMount(t, map[string]string{"stripe-prod": " sk_live_1\n", "token": "t"})
-	h := &hears{}
+	h := &capturingSource{}
 	f := start(t, h.source(), Options{Secrets: secretsIn(t, m.dir)})
 	config := object(t, `{"api_key": {"secret": "stripe-prod"}, "start_date": "2024-01-01",
 		"nested": {"token": {"secret": "token"}, "open": {"secret": "token"}}}`)
@@ -132,7 +132,7 @@ func TestNamedSecretsRefused(t *testing.T) {
 		"number":          {`{"secret": 1}`, `{"secret": "NAME"}`},
 		"deep":            {`{"secret": {"secret": "good"}}`, `{"secret": "NAME"}`},
 	}
-	h := &hears{}
+	h := &capturingSource{}
 	f := start(t, h.source(), Options{Secrets: secretsIn(t, m.dir)})
 	none := start(t, h.source(), Options{})
 	for name, test := range tests {
@@ -180,7 +180,7 @@ func refusedEverywhere(t *testing.T, f *fixture, config *structpb.Struct, field,
 func TestNamedSecretsOfTokens(t *testing.T) {
 	m := newMount(t, map[string]string{"ours": "sk_live_ours", "theirs": "sk_live_theirs"})
 	tokens, _, _ := tokensIn(t, firstToken+"\n"+secondToken+" ours and-more\n")
-	f := start(t, (&hears{}).source(), Options{Secrets: secretsIn(t, m.dir), Tokens: tokens})
+	f := start(t, (&capturingSource{}).source(), Options{Secrets: secretsIn(t, m.dir), Tokens: tokens})
 	tests := map[string]struct {
 		token, secret string
 		want          codes.Code
@@ -204,8 +204,8 @@ func TestNamedSecretsOfTokens(t *testing.T) {
 	}
 }
 
-// TestNamedSecretsAreTakenOut has a source that leaks a secret that was referred to by name.
-func TestNamedSecretsAreTakenOut(t *testing.T) {
+// TestNamedSecretsAreRedacted has a source that leaks a secret that was referred to by name.
+func TestNamedSecretsAreRedacted(t *testing.T) {
 	m := newMount(t, map[string]string{"prod": plantedKey})
 	source := leaks("message")
 	source.spec.ConfigSchema = nameable

@@ -38,15 +38,15 @@ func (c *Count) add(other Count) {
 	c.Bytes += other.Bytes
 }
 
-// nobody is an Observer that does nothing.
-type nobody struct{}
+// noObserver is an Observer that does nothing.
+type noObserver struct{}
 
-func (nobody) ReadBegan()                                            {}
-func (nobody) ReadEnded()                                            {}
-func (nobody) RecordsSent(string, connector.Operation, Count)        {}
-func (nobody) ReadFailed(connector.Class)                            {}
-func (nobody) StreamSelected(string, string)                         {}
-func (nobody) WatermarkReached(string, string, time.Time)            {}
-func (nobody) CallRefused()                                          {}
-func (nobody) HandshakeFailed(string)                                {}
-func (nobody) StreamEnded(string, connector.Status, connector.Class) {}
+func (noObserver) ReadBegan()                                            {}
+func (noObserver) ReadEnded()                                            {}
+func (noObserver) RecordsSent(string, connector.Operation, Count)        {}
+func (noObserver) ReadFailed(connector.Class)                            {}
+func (noObserver) StreamSelected(string, string)                         {}
+func (noObserver) WatermarkReached(string, string, time.Time)            {}
+func (noObserver) CallRefused()                                          {}
+func (noObserver) HandshakeFailed(string)                                {}
+func (noObserver) StreamEnded(string, connector.Status, connector.Class) {}

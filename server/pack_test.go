@@ -176,7 +176,7 @@ func checkRecord(t *testing.T, got *connectorv1.Record, want connector.Record, f
 	}
 }
 
-func TestRecordsThatCannotBeCarried(t *testing.T) {
+func TestRecordsThatCannotBeSent(t *testing.T) {
 	const (
 		plain    = connectorv1.RecordFormat_RECORD_FORMAT_JSON
 		asStruct = connectorv1.RecordFormat_RECORD_FORMAT_STRUCT

@@ -48,10 +48,10 @@ func TestPanicInAWorkerEndsItsReadOnly(t *testing.T) {
 		})
 	}}
 	f := start(t, source, Options{})
-	beside := make(chan error, 1)
+	other := make(chan error, 1)
 	go func() {
 		_, err := f.readAll(t, charges())
-		beside <- err
+		other <- err
 	}()
 	_, err := f.readAll(t, &connectorv1.ReadRequest{Streams: []*connectorv1.ConfiguredStream{{Stream: "panics"}}})
 	close(panicked)
@@ -62,7 +62,7 @@ func TestPanicInAWorkerEndsItsReadOnly(t *testing.T) {
 	if strings.Contains(status.Convert(err).Message(), ".go") || !strings.Contains(failure.GetInternalMessage(), "panic_test.go") {
 		t.Errorf("the stack belongs into the internal message alone: %q, %q", status.Convert(err).Message(), failure.GetInternalMessage())
 	}
-	if err := <-beside; err != nil {
+	if err := <-other; err != nil {
 		t.Errorf("the Read beside it ends with %v", err)
 	}
 }

@@ -21,19 +21,19 @@ import (
 // Descriptions never quote a value, which may be a secret. The path identifies the field.
 type parser struct {
 	wrong      int                   // number of violations found
-	violations []connector.Violation // the first mostViolations of them
+	violations []connector.Violation // the first maxViolations of them
 }
 
 const (
-	// mostViolations is the maximum number of violations listed in a failure.
-	mostViolations = 20
-	// mostMembers is the maximum length of a list in a request. No source has more streams, and no object more fields.
-	mostMembers = 1000
+	// maxViolations is the maximum number of violations listed in a failure.
+	maxViolations = 20
+	// maxMembers is the maximum length of a list in a request. No source has more streams, and no object more fields.
+	maxMembers = 1000
 )
 
 // add records a violation.
 func (p *parser) add(field, description string) {
-	if p.wrong++; p.wrong <= mostViolations {
+	if p.wrong++; p.wrong <= maxViolations {
 		p.violations = append(p.violations, connector.Violation{Field: field, Description: description})
 	}
 }
@@ -50,12 +50,12 @@ func (p *parser) err() error {
 	return failure
 }
 
-// isShort reports whether a list has at most mostMembers members, and adds a violation if not.
+// isShort reports whether a list has at most maxMembers members, and adds a violation if not.
 func (p *parser) isShort(field string, length int) bool {
-	if length > mostMembers {
-		p.add(field, fmt.Sprintf("has %d members: send at most %d", length, mostMembers))
+	if length > maxMembers {
+		p.add(field, fmt.Sprintf("has %d members: send at most %d", length, maxMembers))
 	}
-	return length <= mostMembers
+	return length <= maxMembers
 }
 
 // object returns s as compact JSON, or nil if s is unset.
@@ -76,9 +76,9 @@ func (p *parser) object(field string, s *structpb.Struct) json.RawMessage {
 	return compact.Bytes()
 }
 
-// known adds a violation for each field, in m or in a message within it, that this server does not know. Options are never
+// rejectUnknown adds a violation for each field, in m or in a message within it, that this server does not know. Options are never
 // silently ignored.
-func (p *parser) known(path string, m protoreflect.Message) {
+func (p *parser) rejectUnknown(path string, m protoreflect.Message) {
 	for unknown := m.GetUnknown(); len(unknown) > 0; {
 		number, _, size := protowire.ConsumeField(unknown)
 		if size < 0 {
@@ -94,11 +94,11 @@ func (p *parser) known(path string, m protoreflect.Message) {
 		}
 		at := strings.TrimPrefix(path+"."+string(field.Name()), ".")
 		if !field.IsList() {
-			p.known(at, value.Message())
+			p.rejectUnknown(at, value.Message())
 			return true
 		}
 		for i := range value.List().Len() {
-			p.known(index(at, i), value.List().Get(i).Message())
+			p.rejectUnknown(index(at, i), value.List().Get(i).Message())
 		}
 		return true
 	})

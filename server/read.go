@@ -18,7 +18,7 @@ func (s *service) Read(
 	req *connectorv1.ReadRequest, stream grpc.ServerStreamingServer[connectorv1.ReadResponse],
 ) error {
 	ctx, began, record := stream.Context(), time.Now(), &auditRecord{method: "Read"}
-	for _, configured := range req.GetStreams()[:min(len(req.GetStreams()), mostMembers)] {
+	for _, configured := range req.GetStreams()[:min(len(req.GetStreams()), maxMembers)] {
 		record.streams = append(record.streams, configured.GetStream())
 	}
 	config, err := s.resolve(ctx, req.GetConfig())
@@ -51,7 +51,7 @@ func (s *service) read(
 	}
 	read.Drain = s.drain
 	account := s.identify(read.Config)
-	callOf(ctx).reads(account)
+	callOf(ctx).setAccount(account)
 	leave, err := s.reads.enter(account)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 // does not support according to its Spec. Options are never silently ignored.
 func parseRead(req *connectorv1.ReadRequest, spec connector.Spec) (connector.ReadRequest, error) {
 	p := &readParser{spec: spec, selected: map[string]bool{}}
-	p.known("", req.ProtoReflect())
+	p.rejectUnknown("", req.ProtoReflect())
 	read := connector.ReadRequest{
 		Config:  connector.NewConfig(p.object("config", req.GetConfig())),
 		Streams: p.streams(req.GetStreams()),
@@ -54,7 +54,7 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 		p.streamName(path+".stream", stream.GetStream(), p.selected)
 		p.require(connector.FieldSelection, len(stream.GetFields()) > 0, path+".fields", "select fields")
 		p.isShort(path+".fields", len(stream.GetFields()))
-		for j, field := range stream.GetFields()[:min(len(stream.GetFields()), mostMembers)] {
+		for j, field := range stream.GetFields()[:min(len(stream.GetFields()), maxMembers)] {
 			if field == "" {
 				p.add(index(path+".fields", j), "must be the path of a field")
 			}
@@ -68,11 +68,11 @@ func (p *readParser) streams(streams []*connectorv1.ConfiguredStream) []connecto
 	return configured
 }
 
-func (p *readParser) syncMode(field string, asked connectorv1.SyncMode) connector.SyncMode {
+func (p *readParser) syncMode(field string, requested connectorv1.SyncMode) connector.SyncMode {
 	before := p.wrong
-	p.enum(field, asked)
-	mode := connector.SyncMode(asked)
-	if asked == connectorv1.SyncMode_SYNC_MODE_UNSPECIFIED {
+	p.enum(field, requested)
+	mode := connector.SyncMode(requested)
+	if requested == connectorv1.SyncMode_SYNC_MODE_UNSPECIFIED {
 		mode = connector.FullRefresh
 	}
 	if p.wrong == before && !slices.Contains(p.spec.SyncModes, mode) {

@@ -168,7 +168,7 @@ func TestReadRequestViolations(t *testing.T) {
 	}
 }
 
-func TestOptionsThatTheSourceDoesNotHonour(t *testing.T) {
+func TestUnsupportedOptions(t *testing.T) {
 	f := start(t, &fakeSource{}, Options{})
 	_, err := f.readAll(t, everyOption(t))
 	checkViolations(t, err, []string{

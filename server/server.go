@@ -137,7 +137,7 @@ func (s *Server) Serve(listener net.Listener) error {
 // ServeHealth is like Serve, but serves only health, in clear text and without authentication, because a cluster's probes
 // have neither TLS nor a token. Use a separate listener for it.
 func (s *Server) ServeHealth(listener net.Listener) error {
-	listener = limitListener(listener, mostProbes, mostProbes) // all are unauthenticated
+	listener = limitListener(listener, maxProbes, maxProbes) // all are unauthenticated
 	if err := s.probes.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
@@ -207,7 +207,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Logger = slog.New(attributed{o.Logger.Handler()})
 	if o.Observer == nil {
-		o.Observer = nobody{}
+		o.Observer = noObserver{}
 	}
 	if o.Version == "" {
 		o.Version = "devel"

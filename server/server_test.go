@@ -166,7 +166,7 @@ func TestDrainReachesTheSource(t *testing.T) {
 	}
 }
 
-func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
+func TestShutdownCutsOffRunningCalls(t *testing.T) {
 	began := make(chan struct{})
 	f := start(t, waiting(began, nil), Options{})
 	stream, err := f.Read(t.Context(), charges())

@@ -29,7 +29,7 @@ func newService(source connector.Source, opts Options, drain <-chan struct{}) *s
 	spec := source.Spec()
 	return &service{
 		source: source, spec: spec, opts: opts, drain: drain, schema: schemaOf(spec.ConfigSchema),
-		reads: admission{most: opts.MaxReads, mostOfAccount: opts.MaxReadsPerAccount},
+		reads: admission{maxReads: opts.MaxReads, maxPerAccount: opts.MaxReadsPerAccount},
 	}
 }
 

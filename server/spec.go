@@ -10,7 +10,7 @@ import (
 // Spec returns the schema of the configuration and the capabilities of the connector.
 func (s *service) Spec(_ context.Context, req *connectorv1.SpecRequest) (*connectorv1.SpecResponse, error) {
 	var p parser
-	p.known("", req.ProtoReflect())
+	p.rejectUnknown("", req.ProtoReflect())
 	if err := p.err(); err != nil {
 		return nil, toStatus(err, secrets{})
 	}

@@ -199,8 +199,8 @@ func trusting(t *testing.T, server, issuer *authority) *tls.Config {
 	return config
 }
 
-// TestTLSFilesAreReadAgain replaces the files of a running server: its certificate, its key, and the client CAs.
-func TestTLSFilesAreReadAgain(t *testing.T) {
+// TestTLSFilesAreReloaded replaces the files of a running server: its certificate, its key, and the client CAs.
+func TestTLSFilesAreReloaded(t *testing.T) {
 	first, second, clients, others := newAuthority(t), newAuthority(t), newAuthority(t), newAuthority(t)
 	files := func(server, client *authority) map[string]string {
 		cert, key := server.issue(t, "connector")

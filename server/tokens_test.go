@@ -45,7 +45,7 @@ func askReflection(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-func TestTokensLetIn(t *testing.T) {
+func TestTokensAuthenticate(t *testing.T) {
 	tokens, path, _ := tokensIn(t, "# of the pipeline\n"+firstToken+"\n\n"+secondToken+"  stripe-prod\n")
 	_, address := listen(t, Options{Tokens: tokens})
 	as := func(authorization string) error {

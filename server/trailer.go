@@ -18,19 +18,19 @@ import (
 const (
 	// failureTrailer is the trailer with an error's serialized Failure, for clients without the google.rpc types.
 	failureTrailer = "connector-failure-bin"
-	// mostTrailer is the maximum size that an error adds to a call's trailers. gRPC for Java rejects metadata of more than
+	// maxTrailer is the maximum size that an error adds to a call's trailers. gRPC for Java rejects metadata of more than
 	// 8 KiB in total, and gRPC C-core, which Python and Ruby use, may do so.
-	mostTrailer = 7 << 10
+	maxTrailer = 7 << 10
 	// shortText is the length in bytes to which texts are cut if the trailers are too large.
 	shortText = 512
 )
 
-// fit returns the status for a failure. If its trailers would exceed mostTrailer, fit first shortens long texts and then
+// fit returns the status for a failure. If its trailers would exceed maxTrailer, fit first shortens long texts and then
 // drops violations from the end. The message still counts them; see [connector.Invalid].
 func fit(code codes.Code, f *connectorv1.Failure) *status.Status {
 	for {
 		st := failureStatus(code, f)
-		if trailerSize(st, f) <= mostTrailer {
+		if trailerSize(st, f) <= maxTrailer {
 			return st
 		}
 		switch violations := f.GetViolations(); {

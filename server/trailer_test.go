@@ -152,7 +152,7 @@ func TestRefusedBy(t *testing.T) {
 		word string
 	}{
 		"token":                   {refuse("This service asks for a token."), service, "service"},
-		"too many Reads":          {toStatus(tooMany("This server runs 3."), secrets{}), service, "service"},
+		"too many Reads":          {toStatus(tooManyReads("This server runs 3."), secrets{}), service, "service"},
 		"key":                     {toStatus(&connector.Failure{Class: connector.AuthError}, secrets{}), source, "source"},
 		"permission":              {toStatus(&connector.Failure{Class: connector.PermissionError}, secrets{}), source, "source"},
 		"the source's rate limit": {toStatus(&connector.Failure{Class: connector.RateLimit}, secrets{}), source, "source"},

@@ -80,11 +80,11 @@ func TestCheck(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var asked connector.CheckRequest
+			var requested connector.CheckRequest
 			f := start(t, &fakeSource{check: func(
 				_ context.Context, req connector.CheckRequest,
 			) (connector.CheckResult, error) {
-				asked = req
+				requested = req
 				return test.result, nil
 			}}, Options{})
 			got, err := f.Check(t.Context(), &connectorv1.CheckRequest{
@@ -97,7 +97,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("response (-want +got):\n%s", diff)
 			}
 			want := connector.CheckRequest{Config: connector.NewConfig(`{"api_key":"k"}`), Streams: []string{"charges", "refunds"}}
-			if diff := cmp.Diff(want, asked); diff != "" {
+			if diff := cmp.Diff(want, requested); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
 		})
@@ -105,11 +105,11 @@ func TestCheck(t *testing.T) {
 }
 
 func TestDiscover(t *testing.T) {
-	var asked connector.DiscoverRequest
+	var requested connector.DiscoverRequest
 	f := start(t, &fakeSource{discover: func(
 		_ context.Context, req connector.DiscoverRequest,
 	) (connector.Catalog, error) {
-		asked = req
+		requested = req
 		return connector.Catalog{Streams: []connector.Stream{
 			{
 				Name: "lines", Description: "Lines.", JSONSchema: json.RawMessage(`{"type": "object"}`),
@@ -148,7 +148,7 @@ func TestDiscover(t *testing.T) {
 		t.Errorf("response (-want +got):\n%s", diff)
 	}
 	wantAsked := connector.DiscoverRequest{Config: connector.NewConfig(`{}`), OnlyAvailable: true, IncludeUnavailable: true}
-	if diff := cmp.Diff(wantAsked, asked); diff != "" {
+	if diff := cmp.Diff(wantAsked, requested); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }

@@ -98,12 +98,12 @@ func (r *reads) RecordsSent(stream string, operation connector.Operation, sent s
 
 // WatermarkReached sets the watermark of a stream.
 func (r *reads) WatermarkReached(account, stream string, watermark time.Time) {
-	r.watermark.WithLabelValues(r.known(account), stream).Set(float64(watermark.Unix()))
+	r.watermark.WithLabelValues(r.accountLabel(account), stream).Set(float64(watermark.Unix()))
 }
 
 // StreamSelected sets the time at which a stream was last selected to the current time.
 func (r *reads) StreamSelected(account, stream string) {
-	r.selected.WithLabelValues(r.known(account), stream).SetToCurrentTime()
+	r.selected.WithLabelValues(r.accountLabel(account), stream).SetToCurrentTime()
 }
 
 // ReadFailed counts a Read that failed.
@@ -114,8 +114,8 @@ func (r *reads) ReadFailed(class connector.Class) {
 // maxAccounts is the maximum number of accounts with a label value of their own. All others share the value "other".
 const maxAccounts = 200
 
-// known returns the label value for an account.
-func (r *reads) known(account string) string {
+// accountLabel returns the label value for an account.
+func (r *reads) accountLabel(account string) string {
 	r.accounts.mu.Lock()
 	defer r.accounts.mu.Unlock()
 	if r.accounts.names[account] {

@@ -77,7 +77,7 @@ func TestSpansOfRequests(t *testing.T) {
 	}
 }
 
-func TestLogsTellTheTrace(t *testing.T) {
+func TestLogsShowTheTrace(t *testing.T) {
 	var out bytes.Buffer
 	logger := slog.New(watch.Logs(slog.NewJSONHandler(&out, nil))).With("a", 1).WithGroup("g")
 	ctx, span := sdktrace.NewTracerProvider().Tracer("test").Start(t.Context(), "call")
