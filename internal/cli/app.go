@@ -98,7 +98,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "stripe-connector",
 		Short:             "Replicate Stripe accounts over gRPC",
-		Long:              rootHelp + a.note(),
+		Long:              rootHelp + a.buildNote(),
 		Example:           a.rootExample(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,

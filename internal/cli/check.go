@@ -69,14 +69,14 @@ func (a *app) checkDestination(ctx context.Context, c *call, to string, names []
 		streams = resp.GetStreams()
 		return err
 	}); err != nil {
-		tell(a.stdout, "note     streams: unknown, so their tables were not checked: %s", err)
+		writeLine(a.stdout, "note     streams: unknown, so their tables were not checked: %s", err)
 	}
 	if len(names) > 0 {
 		streams = slices.DeleteFunc(streams, func(s *connectorv1.Stream) bool { return !slices.Contains(names, s.GetName()) })
 	}
 	findings, err := a.build.Destinations.Check(ctx, to, streams)
 	if err != nil {
-		return a.missing(err)
+		return a.explainMissing(err)
 	}
 	failed := false
 	for _, f := range findings {
@@ -85,9 +85,9 @@ func (a *app) checkDestination(ctx context.Context, c *call, to string, names []
 		if f.Message != "" {
 			line += ": " + f.Message
 		}
-		tell(a.stdout, "%-8s %s", f.Verdict, line)
+		writeLine(a.stdout, "%-8s %s", f.Verdict, line)
 		for _, remedy := range f.Remedy {
-			tell(a.stdout, "         %s;", strings.TrimSuffix(remedy, ";"))
+			writeLine(a.stdout, "         %s;", strings.TrimSuffix(remedy, ";"))
 		}
 	}
 	if failed {

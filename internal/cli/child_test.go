@@ -87,8 +87,8 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// fruit writes a file with one pipeline to a new folder.
-func fruit(t *testing.T) (path string) {
+// writePipelines writes a file with one pipeline to a new folder.
+func writePipelines(t *testing.T) (path string) {
 	t.Helper()
 	return write(t, "pipelines.yaml", `pipelines:
   fruit:
@@ -118,7 +118,7 @@ func statuses(t *testing.T, pipelines string) []runlog.Status {
 }
 
 func TestTwoProcessesRunAPipelineOnce(t *testing.T) {
-	path := fruit(t)
+	path := writePipelines(t)
 	first, firstSaid := start(t, 2*time.Second, "run", path)
 	second, secondSaid := start(t, 2*time.Second, "run", path)
 	both := func() string { return firstSaid.String() + secondSaid.String() }
@@ -141,7 +141,7 @@ func TestTwoProcessesRunAPipelineOnce(t *testing.T) {
 }
 
 func TestSIGTERMStopsARunInOrder(t *testing.T) {
-	path := fruit(t)
+	path := writePipelines(t)
 	cmd, said := start(t, time.Hour, "run", path)
 	until(t, "the run has started", func() bool { return len(statuses(t, path)) == 1 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -155,10 +155,10 @@ func TestSIGTERMStopsARunInOrder(t *testing.T) {
 	}
 }
 
-// TestKilledRunsAreLostAndTakenUp kills the process at random moments of a run. Each time, the log must show the run
+// TestKilledRunsAreLostAndResumed kills the process at random moments of a run. Each time, the log must show the run
 // as lost. A final run must resume and succeed.
-func TestKilledRunsAreLostAndTakenUp(t *testing.T) {
-	path := fruit(t)
+func TestKilledRunsAreLostAndResumed(t *testing.T) {
+	path := writePipelines(t)
 	var want []runlog.Status
 	for range *kills {
 		cmd, _ := start(t, time.Hour, "run", path)

@@ -118,7 +118,7 @@ func TestSpecCheckDiscover(t *testing.T) {
 	says(t, w.out, `"name": "pears"`)
 }
 
-func TestConfigTakesTheKeyOfTheEnvironmentOnlyIfItHasNone(t *testing.T) {
+func TestConfigUsesTheEnvironmentKeyOnlyIfItHasNone(t *testing.T) {
 	tests := map[string]struct{ config, want string }{
 		"own key":   {`{"api_key":"own"}`, "own"},
 		"empty key": {`{"api_key":""}`, plantedKey},
@@ -161,7 +161,7 @@ func TestRead(t *testing.T) {
 	says(t, w.out, `"dataStruct":{"id":"apples_0","n":0}`)
 }
 
-func TestReadTakesWhatDiscoverPrints(t *testing.T) {
+func TestReadAcceptsDiscoverOutput(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.environment["STRIPE_API_KEY"] = plantedKey
 	w.runs(t, exitOK, "discover")

@@ -15,8 +15,8 @@ func Databases(a *app) []*cobra.Command {
 	return []*cobra.Command{a.initialize(), a.runPipelines(), a.runs(), a.status(), a.logs(), a.loadingReport(), a.demo()}
 }
 
-// theFullBuild says how to install the build with databases.
-const theFullBuild = "install the full build: " + installFullBuild
+// fullBuildHint says how to install the build with databases.
+const fullBuildHint = "install the full build: " + installFullBuild
 
 const installFullBuild = "go install github.com/stripe-connector/stripe-connector/cmd/stripe-connector@latest"
 
@@ -36,27 +36,27 @@ func (a *app) databases() []*cobra.Command {
 			Hidden:             true,
 			DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error {
-				return fmt.Errorf("this build does not have the command %s: %s", name, theFullBuild)
+				return fmt.Errorf("this build does not have the command %s: %s", name, fullBuildHint)
 			},
 		})
 	}
 	return commands
 }
 
-// note returns the paragraph of help about what this build lacks, if anything.
-func (a *app) note() string {
+// buildNote returns the paragraph of help about what this build lacks, if anything.
+func (a *app) buildNote() string {
 	if a.build.Databases == nil {
-		most, last := databaseCommands[:len(databaseCommands)-1], databaseCommands[len(databaseCommands)-1]
-		return "\n\nThis build is for services. It doesn't support databases or the commands " + strings.Join(most, ", ") + " and " + last +
+		maximum, last := databaseCommands[:len(databaseCommands)-1], databaseCommands[len(databaseCommands)-1]
+		return "\n\nThis build is for services. It doesn't support databases or the commands " + strings.Join(maximum, ", ") + " and " + last +
 			". To install the full build:\n" + installFullBuild
 	}
 	return ""
 }
 
-// missing adds to an unknown-kind error how to install the full build, if this build is not the full one.
-func (a *app) missing(err error) error {
+// explainMissing adds to an unknown-kind error how to install the full build, if this build is not the full one.
+func (a *app) explainMissing(err error) error {
 	if _, ok := errors.AsType[*destination.UnknownKindError](err); ok && a.build.Databases == nil {
-		return fmt.Errorf("%w; if this build lacks that kind, %s", err, theFullBuild)
+		return fmt.Errorf("%w; if this build lacks that kind, %s", err, fullBuildHint)
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (a *app) demoTo(ctx context.Context, path string, live bool) error {
 	a.inform("Quillpost is a fictional company that sells newsletter software. A year of its data is on a simulated Stripe at %s.\n"+
 		"Syncing it into %s through the gRPC service:", company.URL, path)
 	return a.inProcess(ctx, apiBase(config), func(service *client.Client) error {
-		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config, Selection: usual(client.Selection{})}); err != nil {
+		if err := a.syncTo(ctx, service, "sqlite:"+path, "table", client.SyncOptions{Config: config, Selection: withoutCostly(client.Selection{})}); err != nil {
 			return err
 		}
 		if err := a.compareBooks(ctx, path, company); err != nil {
@@ -93,8 +93,8 @@ Next:
 	})
 }
 
-// sums are figures, in cents, that are computed from the tables and compared with the simulated company's books.
-var sums = []struct {
+// comparedSums are figures, in cents, that are computed from the tables and compared with the simulated company's books.
+var comparedSums = []struct {
 	words, sql string
 	books      func(business.Books) int64
 }{
@@ -112,7 +112,7 @@ func (a *app) compareBooks(ctx context.Context, path string, company *business.B
 	books := company.Books()
 	rows := [][]string{{"IN DOLLARS", "TABLES", "BOOKS"}}
 	var errs []error
-	for _, s := range sums {
+	for _, s := range comparedSums {
 		cents, err := number(ctx, path, s.sql)
 		if err != nil {
 			return fmt.Errorf("ask %s: %w", path, err)
@@ -159,14 +159,14 @@ func (a *app) liveDemo(ctx context.Context, service *client.Client, config *stru
 	both, ctx := errgroup.WithContext(ctx)
 	stamp := func() string { return time.Now().Format("15:04:05") }
 	both.Go(func() error {
-		return company.Live(ctx, liveInterval, func(what string) { tell(a.stdout, "%s  %s", stamp(), what) })
+		return company.Live(ctx, liveInterval, func(what string) { writeLine(a.stdout, "%s  %s", stamp(), what) })
 	})
 	both.Go(func() error {
 		var arrived arrivals
-		_, err := service.Sync(ctx, client.SyncOptions{Config: config, Destination: d, Selection: usual(client.Selection{}), Follow: true, FollowInterval: time.Second,
+		_, err := service.Sync(ctx, client.SyncOptions{Config: config, Destination: d, Selection: withoutCostly(client.Selection{}), Follow: true, FollowInterval: time.Second,
 			Observe: func(_ context.Context, m *connectorv1.ReadResponse) {
 				if line := arrived.observe(m); line != "" {
-					tell(a.stdout, "%s    %s", stamp(), line)
+					writeLine(a.stdout, "%s    %s", stamp(), line)
 				}
 			}})
 		if errors.Is(err, context.Canceled) {

@@ -57,14 +57,14 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s\nis answered with too little: %s", q.words, answer)
 		}
 	}
-	for _, s := range sums {
+	for _, s := range comparedSums {
 		says(t, w.out, "\n"+s.words+" ")
 		if cents, err := number(t.Context(), path, s.sql); err != nil || cents <= 0 {
 			t.Errorf("%s: got %d, %v", s.words, cents, err)
 		}
 	}
-	if most, lines := 90, strings.Count(w.out.String(), "\n"); lines > most {
-		t.Errorf("the demo prints %d lines, want at most %d:\n%s", lines, most, w.out)
+	if maximum, lines := 90, strings.Count(w.out.String(), "\n"); lines > maximum {
+		t.Errorf("the demo prints %d lines, want at most %d:\n%s", lines, maximum, w.out)
 	}
 	if err := claim(t.Context(), path); err != nil {
 		t.Errorf("the demo does not know its own file again: %v", err)
@@ -74,8 +74,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoFindsWhatIsWrong has tables that differ from the books.
-func TestDemoFindsWhatIsWrong(t *testing.T) {
+// TestDemoFindsDifferences has tables that differ from the books.
+func TestDemoFindsDifferences(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "demo.db")
 	w := newWorld(t, nil)
 	company, err := business.New(business.Options{Seed: 3})
@@ -114,7 +114,7 @@ func TestDemoLive(t *testing.T) {
 	}
 }
 
-func TestDemoLeavesOtherFilesAlone(t *testing.T) {
+func TestDemoKeepsOtherFiles(t *testing.T) {
 	w := newWorld(t, nil)
 	text := write(t, "stripe.db", "precious")
 	w.runs(t, exitFailure, "demo", "--to", "sqlite:"+text)

@@ -17,7 +17,7 @@ func newService(t *testing.T) *world {
 	return w
 }
 
-func TestCommandsOfDatabasesSayWhereTheyAre(t *testing.T) {
+func TestDatabaseCommandsSayWhereTheyAre(t *testing.T) {
 	for _, args := range [][]string{
 		{"init"}, {"run", "--once", "pipelines.yaml"}, {"runs"}, {"logs", "last"}, {"report", "--help"}, {"demo"},
 	} {

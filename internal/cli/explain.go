@@ -49,19 +49,19 @@ func (a *app) explain(ctx context.Context, err error) int {
 
 // complain writes an error message to stderr.
 func (a *app) complain(format string, args ...any) {
-	tell(a.stderr, "stripe-connector: "+format, args...)
+	writeLine(a.stderr, "stripe-connector: "+format, args...)
 }
 
 // inform writes a progress message to stderr, unless --quiet is set.
 func (a *app) inform(format string, args ...any) {
 	if !a.quiet {
-		tell(a.stderr, format, args...)
+		writeLine(a.stderr, format, args...)
 	}
 }
 
-// tell writes a line for the user, with control characters replaced and API keys hidden. It ignores write errors:
+// writeLine writes a line for the user, with control characters replaced and API keys hidden. It ignores write errors:
 // there is no way left to report them.
-func tell(w io.Writer, format string, args ...any) {
+func writeLine(w io.Writer, format string, args ...any) {
 	_, _ = io.WriteString(w, printable(hideKeys(fmt.Sprintf(format, args...)))+"\n")
 }
 
@@ -96,13 +96,13 @@ func headline(f *connectorv1.Failure) string {
 // internal message.
 func (a *app) details(f *connectorv1.Failure) {
 	for _, v := range f.GetViolations() {
-		tell(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())
+		writeLine(a.stderr, "  %s: %s", v.GetField(), v.GetDescription())
 	}
 	if id := f.GetRequestId(); id != "" {
-		tell(a.stderr, "  Stripe's request id, for Stripe support: %s", id)
+		writeLine(a.stderr, "  Stripe's request id, for Stripe support: %s", id)
 	}
 	if f.GetClass() == connectorv1.FailureClass_FAILURE_CLASS_SYSTEM && f.GetInternalMessage() != "" {
-		tell(a.stderr, "  Details for the bug report: %s", firstLine(f.GetInternalMessage()))
+		writeLine(a.stderr, "  Details for the bug report: %s", firstLine(f.GetInternalMessage()))
 	}
 }
 

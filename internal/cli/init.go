@@ -94,7 +94,7 @@ func (s *setup) run(ctx context.Context) error {
 	if err := writeNew(s.path, content); err != nil {
 		return fmt.Errorf("write the pipeline file: %w", err)
 	}
-	tell(s.out, "\nWrote %s. Now:\n"+
+	writeLine(s.out, "\nWrote %s. Now:\n"+
 		"  stripe-connector run --once %s   # the first sync\n"+
 		"  stripe-connector run %s          # on its schedule, until it is stopped\n"+
 		"  stripe-connector report --out report.html %s", s.path, s.path, s.path, s.path)

@@ -63,7 +63,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-func TestInitTakesTheKeyOfTheEnvironmentAndDefaults(t *testing.T) {
+func TestInitUsesTheEnvironmentKeyAndDefaults(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "p.yaml")
 	w := newWorld(t, fakeSource{})
@@ -115,8 +115,8 @@ func TestInitEndsWhenAsked(t *testing.T) {
 	_ = writer.CloseWithError(errors.New("gone")) // unblocks the read that init left behind
 }
 
-// TestInitTellsWhatARestrictedKeyMayRead runs init against a simulated Stripe.
-func TestInitTellsWhatARestrictedKeyMayRead(t *testing.T) {
+// TestInitShowsWhatARestrictedKeyMayRead runs init against a simulated Stripe.
+func TestInitShowsWhatARestrictedKeyMayRead(t *testing.T) {
 	const restricted = "rk_test_Planted4Secret"
 	stripe := stripetest.NewServer(stripetest.Options{Scale: 0.1, Accounts: -1, Keys: map[string]stripetest.Key{
 		restricted: {Permissions: []string{"rak_charge_read", "rak_customer_read"}}}})

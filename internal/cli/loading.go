@@ -41,7 +41,7 @@ func (a *app) loadingReport() *cobra.Command {
 		if end := strings.TrimPrefix(filepath.Ext(out), "."); !cmd.Flags().Changed("format") && (end == "html" || end == "json") {
 			format = end
 		}
-		return a.log(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
+		return a.withRunLog(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
 			until := time.Now().UTC()
 			since := until.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
 			runs, err := log.Runs(cmd.Context(), runlog.Filter{Pipeline: only, Since: since})
@@ -82,7 +82,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 	if err := os.WriteFile(path, content.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	tell(a.stderr, "The report is in %s.", path)
+	writeLine(a.stderr, "The report is in %s.", path)
 	return nil
 }
 

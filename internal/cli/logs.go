@@ -32,7 +32,7 @@ last. FILE is the pipeline file (default: pipelines.yaml).`,
 				}
 				filter.ID = id
 			}
-			return a.log(cmd.Context(), fileArgument(args, 1), func(log *runlog.Store) error {
+			return a.withRunLog(cmd.Context(), fileArgument(args, 1), func(log *runlog.Store) error {
 				runs, err := log.Runs(cmd.Context(), filter)
 				if err != nil {
 					return err

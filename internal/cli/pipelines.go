@@ -26,8 +26,8 @@ func fileArgument(args []string, i int) string {
 	return defaultPipelines
 }
 
-// pipelines reads the pipeline file at path.
-func (a *app) pipelines(path string) (*pipeline.File, error) {
+// readPipelines reads the pipeline file at path.
+func (a *app) readPipelines(path string) (*pipeline.File, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s doesn't exist: create it with `stripe-connector init %s`, or pass the path of your pipeline file", path, path)
@@ -38,9 +38,9 @@ func (a *app) pipelines(path string) (*pipeline.File, error) {
 	return pipeline.Parse(path, content)
 }
 
-// log opens a pipeline file's run log and calls do with it. Before that, it marks runs whose process died as lost.
-func (a *app) log(ctx context.Context, path string, do func(*runlog.Store) error) error {
-	file, err := a.pipelines(path)
+// withRunLog opens a pipeline file's run log and calls do with it. Before that, it marks runs whose process died as lost.
+func (a *app) withRunLog(ctx context.Context, path string, do func(*runlog.Store) error) error {
+	file, err := a.readPipelines(path)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRunOnceRunsLogsReport(t *testing.T) {
-	path := fruit(t)
+	path := writePipelines(t)
 	w := newWorld(t, fakeSource{})
 	w.environment["FRUIT_KEY"] = plantedKey
 	w.runs(t, exitOK, "run", "--once", path)
@@ -65,14 +65,14 @@ func TestRunOnceFails(t *testing.T) {
 func TestRunUsesTheTokenOfItsTarget(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.environment["FRUIT_KEY"] = plantedKey
-	w.runs(t, exitFailure, "run", "--once", "--target", "127.0.0.1:1", "--token-file", "missing.token", fruit(t))
+	w.runs(t, exitFailure, "run", "--once", "--target", "127.0.0.1:1", "--token-file", "missing.token", writePipelines(t))
 	says(t, w.err, "missing.token")
 }
 
 func TestRunCheck(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.environment["FRUIT_KEY"] = plantedKey
-	path := fruit(t)
+	path := writePipelines(t)
 	w.runs(t, exitOK, "run", "--check", path)
 	says(t, w.out, "fruit: 2 streams, every 1h, next at ")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(path), "fruit.db")); err == nil {
@@ -101,7 +101,7 @@ func TestRunSchemaIsJSON(t *testing.T) {
 }
 
 func TestPipelineCommandsSayWhatToDoNext(t *testing.T) {
-	fresh := fruit(t)
+	fresh := writePipelines(t)
 	tests := map[string]struct {
 		exit int
 		args []string

@@ -39,8 +39,8 @@ func costly() []string {
 	return names
 }
 
-// usual returns a selection that skips costly streams, unless streams are selected by name.
-func usual(s client.Selection) client.Selection {
+// withoutCostly returns a selection that skips costly streams, unless streams are selected by name.
+func withoutCostly(s client.Selection) client.Selection {
 	s.LeaveOut = costly()
 	return s
 }
@@ -81,7 +81,7 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 		}
 	}
 	if len(left) > 0 {
-		text += fmt.Sprintf("\n%s skipped: %s.\n", was(len(left), "stream"), some(left, 100))
+		text += fmt.Sprintf("\n%s skipped: %s.\n", countWas(len(left), "stream"), someOf(left, 100))
 	}
 	text += fmt.Sprintf("\nThe first sync takes at least %s, one for each list", count(len(lists), "request"))
 	if limit > 0 {
@@ -90,7 +90,7 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 	}
 	text += ".\n"
 	if perParent > 0 {
-		text += fmt.Sprintf("%s one request for each object of another stream, in the first sync and whenever they are re-read.\n", takes(perParent))
+		text += fmt.Sprintf("%s one request for each object of another stream, in the first sync and whenever they are re-read.\n", takeVerb(perParent))
 	}
 	text += "Stripe allows 500 read requests for each transaction of the last 30 days, and at least 10,000 a month\n" +
 		"(https://docs.stripe.com/rate-limits). Later syncs take a few requests for the events, and re-list what no event announces.\n"
@@ -98,7 +98,7 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 	return err
 }
 
-func takes(n int) string {
+func takeVerb(n int) string {
 	if n == 1 {
 		return "1 stream takes"
 	}

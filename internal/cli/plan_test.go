@@ -48,7 +48,7 @@ func TestPlan(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	path := fruit(t)
+	path := writePipelines(t)
 	w := newWorld(t, fakeSource{})
 	w.environment["FRUIT_KEY"] = plantedKey
 	w.runs(t, exitOK, "status", path)
@@ -97,8 +97,8 @@ func TestRunCheckFindsSharedTables(t *testing.T) {
 	}
 }
 
-// TestSimulateAWorldThatMoves reads the truth while it changes, and a denied stream.
-func TestSimulateAWorldThatMoves(t *testing.T) {
+// TestSimulateChanges reads the truth while it changes, and a denied stream.
+func TestSimulateChanges(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	w := newWorld(t, nil)
 	ended := make(chan int, 1)

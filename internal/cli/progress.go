@@ -35,8 +35,8 @@ func (a *app) progress(config *structpb.Struct) progress {
 // limit for the mode of its key (https://docs.stripe.com/rate-limits). It returns zero if neither is known.
 func limitOf(config *structpb.Struct) int {
 	fields := config.GetFields()
-	if most := fields["max_requests_per_second"].GetNumberValue(); most > 0 {
-		return int(most)
+	if maximum := fields["max_requests_per_second"].GetNumberValue(); maximum > 0 {
+		return int(maximum)
 	}
 	switch key := fields["api_key"].GetStringValue(); {
 	case strings.Contains(key, "_live_"):
@@ -53,8 +53,8 @@ type silent struct{}
 func (silent) observe(*connectorv1.ReadResponse) {}
 func (silent) end()                              {}
 
-// calm is the minimum time between two progress lines.
-const calm = 10 * time.Second
+// progressInterval is the minimum time between two progress lines.
+const progressInterval = 10 * time.Second
 
 // lines prints the service's log entries, and a line of progress at most every 10 seconds. With verbose, it prints each
 // heartbeat, and each stream as it ends.
@@ -73,15 +73,15 @@ func (l *lines) observe(m *connectorv1.ReadResponse) {
 		begun := s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_STARTED || s.GetStatus() == connectorv1.StreamStatus_STREAM_STATUS_RUNNING
 		if l.verbose && !begun {
 			of := l.meter.stream(s.GetStream(), s.GetAccount())
-			tell(l.out, "%s: %s, %s%s", of.key, statusWord(s.GetStatus()), records(of.records), reason(s.GetFailure()))
+			writeLine(l.out, "%s: %s, %s%s", of.key, statusWord(s.GetStatus()), records(of.records), reason(s.GetFailure()))
 		}
 	case *connectorv1.ReadResponse_Progress:
-		if now := time.Now(); l.verbose || now.Sub(l.last) >= calm {
+		if now := time.Now(); l.verbose || now.Sub(l.last) >= progressInterval {
 			l.last = now
-			tell(l.out, "%s, %s requests", l.meter.overall(now), humanize.Comma(m.Progress.GetRequests()))
+			writeLine(l.out, "%s, %s requests", l.meter.overall(now), humanize.Comma(m.Progress.GetRequests()))
 		}
 	case *connectorv1.ReadResponse_Log:
-		tell(l.out, "%s", logLine(m.Log))
+		writeLine(l.out, "%s", logLine(m.Log))
 	}
 }
 

@@ -70,7 +70,7 @@ func (p *prompt) until(
 		if p.ended {
 			return "", err
 		}
-		tell(p.out, "  %s", err)
+		writeLine(p.out, "  %s", err)
 	}
 }
 

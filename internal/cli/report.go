@@ -33,10 +33,10 @@ func reportTable(report *client.Report) string {
 	rows = append(rows, reportRow(report.Total()))
 	table := align(rows, 2)
 	if n := quiet["complete"]; n > 0 {
-		table += fmt.Sprintf("\n%s complete without changes.\n", was(n, "stream"))
+		table += fmt.Sprintf("\n%s complete without changes.\n", countWas(n, "stream"))
 	}
 	if n := quiet["skipped"]; n > 0 {
-		table += fmt.Sprintf("\n%s skipped:\n", was(n, "stream"))
+		table += fmt.Sprintf("\n%s skipped:\n", countWas(n, "stream"))
 	}
 	return table + notes.String()
 }
@@ -46,7 +46,7 @@ func isQuiet(s client.StreamReport) bool {
 	return s.Status == connectorv1.StreamStatus_STREAM_STATUS_COMPLETE || s.Status == connectorv1.StreamStatus_STREAM_STATUS_SKIPPED
 }
 
-func was(n int, thing string) string {
+func countWas(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing + " was"
 	}
@@ -75,7 +75,7 @@ func (n *notes) add(s client.StreamReport) {
 		n.note(name, s.Failure.GetMessage()+"\n")
 	}
 	if s.Withheld > 0 {
-		n.note(name, fmt.Sprintf("%s withheld because the destination can't apply them. Those rows stay.\n", was(int(s.Withheld), "deletion")))
+		n.note(name, fmt.Sprintf("%s withheld because the destination can't apply them. Those rows stay.\n", countWas(int(s.Withheld), "deletion")))
 	}
 	if s.SetAsideTotal > 0 {
 		n.note(name, setAside(s))
@@ -96,7 +96,7 @@ func (n *notes) String() string {
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(some(n.streams[text], 4) + ": " + text)
+		b.WriteString(someOf(n.streams[text], 4) + ": " + text)
 	}
 	return b.String()
 }
@@ -187,11 +187,11 @@ func align(rows [][]string, left int) string {
 // seconds formats a duration, rounded to tenths of a second.
 func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
-// some lists at most the given number of names, followed by the number of the others.
-func some(names []string, most int) string {
+// someOf lists at most the given number of names, followed by the number of the others.
+func someOf(names []string, maximum int) string {
 	names = slices.Compact(slices.Clone(names))
-	if len(names) <= most {
+	if len(names) <= maximum {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maximum], ", "), len(names)-maximum)
 }

@@ -20,7 +20,7 @@ func (a *app) reread() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reread STREAM...",
 		Short: "Re-read streams from the beginning into a destination",
-		Long:  rereadHelp + a.note(),
+		Long:  rereadHelp + a.buildNote(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reread charges --to sqlite:stripe.db
   stripe-connector reread 'invoice*' --config config.json --to 'postgres://me@db.example.com/warehouse?schema=stripe'`,
 		Args:              cobra.MinimumNArgs(1),

@@ -18,7 +18,7 @@ func (a *app) reset() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset STREAM...",
 		Short: "Make the next sync re-read streams from the beginning",
-		Long:  resetHelp + a.note(),
+		Long:  resetHelp + a.buildNote(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector reset charges --to sqlite:stripe.db
   stripe-connector reset '*' --config config.json --to jsonl:lines`,
 		Args:              cobra.MinimumNArgs(1),
@@ -27,13 +27,13 @@ func (a *app) reset() *cobra.Command {
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
 				d, err := a.build.Destinations.Open(cmd.Context(), to)
 				if err != nil {
-					return a.missing(err)
+					return a.explainMissing(err)
 				}
 				n, err := service.Forget(cmd.Context(), client.SyncOptions{Config: config, Destination: d, Selection: client.Selection{Select: args}})
 				if err := errors.Join(err, d.Close()); err != nil {
 					return err
 				}
-				tell(a.stdout, "The next sync will re-read %s from the beginning.", count(n, "stream"))
+				writeLine(a.stdout, "The next sync will re-read %s from the beginning.", count(n, "stream"))
 				return nil
 			})
 		},

@@ -43,7 +43,7 @@ func (a *app) runPipelines() *cobra.Command {
 				_, err := a.stdout.Write(pipeline.Schema())
 				return err
 			}
-			file, err := a.pipelines(fileArgument(args, 0))
+			file, err := a.readPipelines(fileArgument(args, 0))
 			if err != nil {
 				return err
 			}
@@ -51,9 +51,9 @@ func (a *app) runPipelines() *cobra.Command {
 				return err
 			}
 			for i := range file.Pipelines {
-				file.Pipelines[i].Selection = usual(file.Pipelines[i].Selection)
+				file.Pipelines[i].Selection = withoutCostly(file.Pipelines[i].Selection)
 			}
-			return a.served(cmd.Context(), &c, file, func(service *client.Client) error {
+			return a.withService(cmd.Context(), &c, file, func(service *client.Client) error {
 				if check {
 					return a.checkPipelines(cmd.Context(), service, file)
 				}
@@ -72,9 +72,9 @@ func (a *app) runPipelines() *cobra.Command {
 	return cmd
 }
 
-// served calls do with a client of the service at --target. Without --target, it runs a service in this process, which
+// withService calls do with a client of the service at --target. Without --target, it runs a service in this process, which
 // may call any api_base that the pipeline file names.
-func (a *app) served(ctx context.Context, c *call, file *pipeline.File, do func(*client.Client) error) error {
+func (a *app) withService(ctx context.Context, c *call, file *pipeline.File, do func(*client.Client) error) error {
 	if c.target != "" {
 		return c.connected(a, ctx, nil, do)
 	}
@@ -94,9 +94,9 @@ func (a *app) follow(ctx context.Context, service *client.Client, file *pipeline
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	shown := newRunsShown(a)
+	shown := newRunDisplay(a)
 	runner := pipeline.Runner{File: file, Service: service, Log: log, Destinations: a.build.Destinations, Getenv: a.getenv,
-		Reconcile: reconcile, Observe: shown.observe, Notify: shown.tell}
+		Reconcile: reconcile, Observe: shown.observe, Notify: shown.notify}
 	if !once {
 		a.inform("Running %s until SIGTERM or Ctrl-C. The run log is %s.", count(len(file.Pipelines), "pipeline"), file.RunLog)
 		return runner.Run(ctx)
@@ -142,9 +142,9 @@ func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *p
 		return "", err
 	}
 	kinds := a.build.Destinations
-	to := kinds.In(filepath.Dir(file.Path), resolved.Destination)
-	if err := kinds.Known(to); err != nil {
-		return "", a.missing(err)
+	to := kinds.Resolve(filepath.Dir(file.Path), resolved.Destination)
+	if err := kinds.Validate(to); err != nil {
+		return "", a.explainMissing(err)
 	}
 	if other, taken := tables[to]; taken {
 		return "", fmt.Errorf("it writes to the same tables as pipeline %s: give each pipeline its own destination or schema", other)

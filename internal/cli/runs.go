@@ -25,7 +25,7 @@ the last stored state.`,
   stripe-connector runs --format json pipelines.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.log(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
+			return a.withRunLog(cmd.Context(), fileArgument(args, 0), func(log *runlog.Store) error {
 				runs, err := log.Runs(cmd.Context(), filter)
 				if err != nil {
 					return err

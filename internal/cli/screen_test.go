@@ -68,7 +68,7 @@ func TestTimeLeftIsHonest(t *testing.T) {
 	}
 }
 
-func TestNothingRemainsOfTheScreen(t *testing.T) {
+func TestScreenIsErased(t *testing.T) {
 	out := &output{}
 	s := newScreen(out, func() int { return 80 }, newMeter(0))
 	for range 3 {

@@ -35,7 +35,7 @@ when they change.
 Instead of a key, a configuration may name a file in --secrets-dir: {"api_key": {"secret": "stripe-prod"}}. It may name an
 api_base other than Stripe's only if --allow-api-base allows it.
 
-` + watchingHelp + `
+` + metricsHelp + `
 
 The exit code is 0 after a signal, and 1 if it could not listen or had to cut off calls; the last line of the log says which.`
 
@@ -51,7 +51,7 @@ type serving struct {
 	allowed              []string
 	drain                time.Duration
 	limits               server.Options
-	watching             watching
+	watching             metricsFlags
 }
 
 func (a *app) serve() *cobra.Command {

@@ -38,14 +38,14 @@ func (s *setup) config() *structpb.Struct {
 func (s *setup) askKey(ctx context.Context) error {
 	s.draft.Base = s.base
 	if s.key = strings.TrimSpace(s.getenv("STRIPE_API_KEY")); s.key != "" {
-		tell(s.out, "Checking the key in STRIPE_API_KEY…")
+		writeLine(s.out, "Checking the key in STRIPE_API_KEY…")
 		return s.checkKey(ctx)
 	}
 	s.draft.KeyFile = keyFile
 	if path := filepath.Join(filepath.Dir(s.path), keyFile); exists(path) {
 		return fmt.Errorf("the key would be written to %s, which already exists: move it away, or set STRIPE_API_KEY", path)
 	}
-	tell(s.out, "A restricted key with read permissions is enough: Stripe's Dashboard, Developers, API keys.")
+	writeLine(s.out, "A restricted key with read permissions is enough: Stripe's Dashboard, Developers, API keys.")
 	_, err := s.secret(ctx, "API key (rk_… or sk_…, not shown):", func(key string) error {
 		if s.key = key; key == "" {
 			return errors.New("a key is required: paste it, or set STRIPE_API_KEY and start again")
@@ -78,12 +78,12 @@ func (s *setup) checkKey(ctx context.Context) error {
 		}
 		return fmt.Errorf("the key does not work: %s", strings.Join(problems, " "))
 	}
-	s.tellAccess(resp)
+	s.printAccess(resp)
 	return nil
 }
 
-// tellAccess prints what the key can read.
-func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
+// printAccess prints what the key can read.
+func (s *setup) printAccess(resp *connectorv1.CheckResponse) {
 	attributes := resp.GetAccountAttributes()
 	var facts []string
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
@@ -111,9 +111,9 @@ func (s *setup) tellAccess(resp *connectorv1.CheckResponse) {
 		}
 		reasons[reason] = append(reasons[reason], a.GetStream())
 	}
-	tell(s.out, "The key works%s: %d of %s can be read.", about, readable, count(len(resp.GetStreams()), "stream"))
+	writeLine(s.out, "The key works%s: %d of %s can be read.", about, readable, count(len(resp.GetStreams()), "stream"))
 	for _, reason := range order {
-		tell(s.out, "  not %s: %s", some(reasons[reason], 4), reason)
+		writeLine(s.out, "  not %s: %s", someOf(reasons[reason], 4), reason)
 	}
 }
 
@@ -139,7 +139,7 @@ func (s *setup) askStreams(ctx context.Context) error {
 		for i, stream := range selected {
 			names[i] = stream.GetName()
 		}
-		tell(s.out, "  %s: %s", count(len(names), "stream"), some(names, 8))
+		writeLine(s.out, "  %s: %s", count(len(names), "stream"), someOf(names, 8))
 		return nil
 	}
 	_, err = s.ask(ctx, "Streams to read, separated by commas; * matches any characters, such as charges,invoice*:", "*",
@@ -188,10 +188,10 @@ func (s *setup) askDestination(ctx context.Context) error {
 		func(answer string) error {
 			s.draft.Destination = answer
 			if strings.Contains(answer, "${") {
-				tell(s.out, "  The first run will look it up and open it.")
+				writeLine(s.out, "  The first run will look it up and open it.")
 				return nil
 			}
-			d, err := s.build.Destinations.Open(ctx, s.build.Destinations.In(filepath.Dir(s.path), answer))
+			d, err := s.build.Destinations.Open(ctx, s.build.Destinations.Resolve(filepath.Dir(s.path), answer))
 			if err != nil {
 				return err
 			}
@@ -209,7 +209,7 @@ func (s *setup) askSchedule(ctx context.Context) error {
 			s.draft.Schedule = readSchedule(answer)
 			parsed, err := schedule.Parse(s.draft.Schedule)
 			if err == nil {
-				tell(s.out, "  %s, first at %s", parsed, parsed.First(time.Time{}, time.Now()).UTC().Format("2006-01-02 15:04 UTC"))
+				writeLine(s.out, "  %s, first at %s", parsed, parsed.First(time.Time{}, time.Now()).UTC().Format("2006-01-02 15:04 UTC"))
 			}
 			return err
 		})

@@ -47,7 +47,7 @@ func (a *app) simulate() *cobra.Command {
 				return err
 			}
 			defer stripe.Close()
-			tell(a.stderr, "Simulated Stripe at %s until Ctrl-C. With the configuration in config.json:\n"+
+			writeLine(a.stderr, "Simulated Stripe at %s until Ctrl-C. With the configuration in config.json:\n"+
 				"  stripe-connector sync --config config.json --to %s\n"+
 				"  stripe-connector serve --allow-api-base %s", stripe.URL, a.build.Destinations.Examples()[0], stripe.URL)
 			if _, err := fmt.Fprintln(a.stdout, simulatedConfig(stripe.URL, s.limits)); err != nil {

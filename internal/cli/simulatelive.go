@@ -65,7 +65,7 @@ func (s *simulated) live(ctx context.Context, a *app, stripe *stripetest.Server)
 		if err != nil {
 			return err
 		}
-		tell(a.stderr, "The truth is at http://%s, such as http://%s/v1/charges", listener.Addr(), listener.Addr())
+		writeLine(a.stderr, "The truth is at http://%s, such as http://%s/v1/charges", listener.Addr(), listener.Addr())
 		page := &http.Server{Handler: truthOf(stripe), ReadHeaderTimeout: time.Minute}
 		running.Go(func() error {
 			if err := page.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

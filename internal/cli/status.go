@@ -46,7 +46,7 @@ rows of each stream may be. For a pipeline that follows, that is the time since 
   stripe-connector status --pipeline acme --format json pipelines.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := a.pipelines(fileArgument(args, 0))
+			file, err := a.readPipelines(fileArgument(args, 0))
 			if err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ func (a *app) sync() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Load streams into a database or files, resuming from the last sync",
-		Long:  fmt.Sprintf(syncHelp, a.destinationList()) + a.note(),
+		Long:  fmt.Sprintf(syncHelp, a.destinationList()) + a.buildNote(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector sync --to sqlite:stripe.db
   stripe-connector sync --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --exclude invoice_items
   stripe-connector sync --config config.json --to sqlite:stripe.db --fields charges=id,amount,currency,customer
@@ -80,7 +80,7 @@ func (a *app) sync() *cobra.Command {
 			if f.to == "" && !f.plan {
 				return usageError{errors.New(`required flag(s) "to" not set`), cmd.CommandPath()}
 			}
-			f.selection = usual(f.selection)
+			f.selection = withoutCostly(f.selection)
 			return f.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
 				if f.plan {
 					return a.planOf(cmd.Context(), service, config, f.selection)
@@ -153,7 +153,7 @@ func (a *app) syncTo(ctx context.Context, service *client.Client, to, format str
 func (a *app) load(ctx context.Context, service *client.Client, to string, opts client.SyncOptions) (report *client.Report, err error) {
 	d, err := a.build.Destinations.Open(ctx, to)
 	if err != nil {
-		return nil, a.missing(err)
+		return nil, a.explainMissing(err)
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	shown := a.progress(opts.Config)

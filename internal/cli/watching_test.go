@@ -13,7 +13,7 @@ import (
 // TestMetricsConnectionsAreLimited opens more silent connections to --metrics-listen than it takes. The oldest must be closed,
 // and a scrape must be answered.
 func TestMetricsConnectionsAreLimited(t *testing.T) {
-	listener, err := (&watching{listen: "127.0.0.1:0"}).open(t.Context())
+	listener, err := (&metricsFlags{listen: "127.0.0.1:0"}).open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

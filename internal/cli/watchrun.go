@@ -7,8 +7,8 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// runsShown shows the progress of run: a line for each event of a pipeline, and now and then a line of progress.
-type runsShown struct {
+// runDisplay shows the progress of run: a line for each event of a pipeline, and now and then a line of progress.
+type runDisplay struct {
 	app *app
 
 	mu     sync.Mutex
@@ -17,14 +17,14 @@ type runsShown struct {
 
 type runMeter struct {
 	*meter
-	last time.Time // when the last progress line was printed
-	told int64     // number of records in that line
+	last    time.Time // when the last progress line was printed
+	printed int64     // number of records in that line
 }
 
-func newRunsShown(a *app) *runsShown { return &runsShown{app: a, meters: map[string]*runMeter{}} }
+func newRunDisplay(a *app) *runDisplay { return &runDisplay{app: a, meters: map[string]*runMeter{}} }
 
-// tell prints a line about a pipeline.
-func (r *runsShown) tell(pipeline, message string) {
+// notify prints a line about a pipeline.
+func (r *runDisplay) notify(pipeline, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.meters, pipeline) // any event ends the progress of the previous run
@@ -32,7 +32,7 @@ func (r *runsShown) tell(pipeline, message string) {
 }
 
 // observe handles a message of a run.
-func (r *runsShown) observe(pipeline string, m *connectorv1.ReadResponse) {
+func (r *runDisplay) observe(pipeline string, m *connectorv1.ReadResponse) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -45,12 +45,12 @@ func (r *runsShown) observe(pipeline string, m *connectorv1.ReadResponse) {
 	if m.GetLog() != nil {
 		r.app.inform("%s %s: %s", now.UTC().Format(time.DateTime), pipeline, logLine(m.GetLog()))
 	}
-	if m.GetProgress() == nil || now.Sub(shown.last) < calm && !r.app.verbose {
+	if m.GetProgress() == nil || now.Sub(shown.last) < progressInterval && !r.app.verbose {
 		return
 	}
-	if shown.told == shown.total && m.GetProgress().GetWaitingUntil() == nil {
+	if shown.printed == shown.total && m.GetProgress().GetWaitingUntil() == nil {
 		return // nothing new: a pipeline that follows may be idle for hours
 	}
-	shown.last, shown.told = now, shown.total
+	shown.last, shown.printed = now, shown.total
 	r.app.inform("%s %s: %s", now.UTC().Format(time.DateTime), pipeline, shown.overall(now))
 }
