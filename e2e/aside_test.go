@@ -27,13 +27,13 @@ func TestSetAsideIsReported(t *testing.T) {
 	folder := t.TempDir()
 	run := func(args ...string) string {
 		t.Helper()
-		var said, printed strings.Builder
+		var output, printed strings.Builder
 		cmd := command(t, args...)
-		cmd.Stderr, cmd.Stdout = &said, &printed
+		cmd.Stderr, cmd.Stdout = &output, &printed
 		if err := cmd.Run(); err != nil {
-			t.Fatalf("%v: %v\n%s%s", args, err, &said, &printed)
+			t.Fatalf("%v: %v\n%s%s", args, err, &output, &printed)
 		}
-		return printed.String() + said.String()
+		return printed.String() + output.String()
 	}
 	config := writeConfig(t, stripe.URL)
 	out := run("sync", "--config", config, "--select", "coupons", "--to", "jsonl:"+filepath.Join(folder, "lines"))

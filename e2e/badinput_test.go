@@ -536,10 +536,10 @@ func TestBadInputFromStripe(t *testing.T) {
 	const odd = "cus a/b?c=d%20#e"
 	customer := `{"id":"` + odd + `","object":"customer","created":` + fmt.Sprint(time.Now().Unix()-86400) + `,"never_seen":{"deep":[1.50,null,"\u00e9"]},"big":123456789012345678901234567890}`
 	var mu sync.Mutex
-	asked := map[string]int{}
+	requested := map[string]int{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
-		asked[r.URL.Path]++
+		requested[r.URL.Path]++
 		mu.Unlock()
 		list := map[string]string{
 			"/v1/customers": customer + `,{"id":"ch_1","object":"charge"},{"object":"customer"},{}`,
@@ -564,9 +564,9 @@ func TestBadInputFromStripe(t *testing.T) {
 		t.Errorf("the charges are %v", got)
 	}
 	if got := all.records("customer_balance_transactions"); len(got) != 1 {
-		t.Errorf("the balance transactions are %v; asked were %v", got, asked)
+		t.Errorf("the balance transactions are %v; asked were %v", got, requested)
 	}
-	if n := asked["/v1/customers"]; n != 1 {
+	if n := requested["/v1/customers"]; n != 1 {
 		t.Errorf("the customers were listed %d times for two streams", n)
 	}
 	warned := slices.ContainsFunc(all.messages, func(m *connectorv1.ReadResponse) bool {

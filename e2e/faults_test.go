@@ -106,8 +106,8 @@ var troubles = map[string]struct {
 	"silence":           {stripetest.Hanging, codes.Unavailable, "TRANSIENT"},
 }
 
-// TestFaultsForAWhile injects each fault temporarily. The rows must match the truth, and the summary must count the retries.
-func TestFaultsForAWhile(t *testing.T) {
+// TestPassingFaults injects each fault temporarily. The rows must match the truth, and the summary must count the retries.
+func TestPassingFaults(t *testing.T) {
 	t.Parallel()
 	const times = 3
 	for name, trouble := range troubles {
@@ -134,9 +134,9 @@ func TestFaultsForAWhile(t *testing.T) {
 	}
 }
 
-// TestFaultsForever injects each fault permanently. The Read must fail cleanly with a valid last state. Once the fault is gone,
+// TestLastingFaults injects each fault permanently. The Read must fail cleanly with a valid last state. Once the fault is gone,
 // another Read resumes from that state, and together the two return every row.
-func TestFaultsForever(t *testing.T) {
+func TestLastingFaults(t *testing.T) {
 	t.Parallel()
 	const pages, good = 15, 12 // a state is due every ten pages
 	for name, trouble := range troubles {
@@ -251,8 +251,8 @@ func TestFaultsOfChildren(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheWay cannot reach Stripe at all, or reaches something else instead.
-func TestFaultsOfTheWay(t *testing.T) {
+// TestNetworkFaults cannot reach Stripe at all, or reaches something else instead.
+func TestNetworkFaults(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, contentType, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

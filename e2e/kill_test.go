@@ -96,8 +96,8 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 	killed, completed, crashed := 0, 0, 0
 	for killed < *kills {
 		cmd := sync(at("killed"))
-		var said strings.Builder
-		cmd.Stderr = &said
+		var output strings.Builder
+		cmd.Stderr = &output
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -107,8 +107,8 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 			crash()
 			crashed++
 			// A sync that had started reconnects. One that had not may find the server still starting.
-			if err := cmd.Wait(); err != nil && !strings.Contains(said.String(), "open destination") {
-				t.Fatalf("seed %d: a sync whose server crashed ended with %v: %s", seed, err, said.String())
+			if err := cmd.Wait(); err != nil && !strings.Contains(output.String(), "open destination") {
+				t.Fatalf("seed %d: a sync whose server crashed ended with %v: %s", seed, err, output.String())
 			}
 			continue
 		}
@@ -120,7 +120,7 @@ func killSyncs(t *testing.T, crash func(), at func(name string) place) {
 			continue
 		}
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != -1 {
-			t.Fatalf("seed %d: a sync that was not killed ended with %v: %s", seed, err, said.String())
+			t.Fatalf("seed %d: a sync that was not killed ended with %v: %s", seed, err, output.String())
 		}
 		killed++
 	}

@@ -140,9 +140,9 @@ func readTruth(
 	return int32(summary.GetRetries()), nil
 }
 
-// TestLoadLeavesNothing runs 200 concurrent Reads of four accounts with faults. No row may be lost, and no goroutine may remain
+// TestLoadLeavesNoGoroutines runs 200 concurrent Reads of four accounts with faults. No row may be lost, and no goroutine may remain
 // after the server stops.
-func TestLoadLeavesNothing(t *testing.T) {
+func TestLoadLeavesNoGoroutines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

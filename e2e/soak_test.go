@@ -238,9 +238,9 @@ func (s *soak) disturb() {
 }
 
 // pause waits for a random time, and reports whether ctx is still active afterwards.
-func pause(ctx context.Context, least, most time.Duration) bool {
+func pause(ctx context.Context, minimum, maximum time.Duration) bool {
 	select {
-	case <-time.After(least + time.Duration(rand.Int64N(int64(most-least)))):
+	case <-time.After(minimum + time.Duration(rand.Int64N(int64(maximum-minimum)))):
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
@@ -321,8 +321,8 @@ type soakSyncs struct{ killed, ended int }
 func (s *soak) syncs(ctx context.Context) (n soakSyncs, err error) {
 	for ctx.Err() == nil {
 		cmd := s.command(s.file)
-		var said strings.Builder
-		cmd.Stderr, cmd.Stdout = &said, io.Discard
+		var output strings.Builder
+		cmd.Stderr, cmd.Stdout = &output, io.Discard
 		s.lock.Lock()
 		s.client, s.killed = cmd, false
 		err := cmd.Start()
@@ -341,7 +341,7 @@ func (s *soak) syncs(ctx context.Context) (n soakSyncs, err error) {
 		case killed:
 			n.killed++
 		default:
-			return n, errors.Join(err, errors.New(said.String()))
+			return n, errors.Join(err, errors.New(output.String()))
 		}
 	}
 	return n, nil

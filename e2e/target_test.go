@@ -148,13 +148,13 @@ func (s *target) usage(t *testing.T) usage {
 }
 
 // peak returns the most that the service uses until stop is closed.
-func (s *target) peak(t *testing.T, stop <-chan struct{}) (most usage) {
+func (s *target) peak(t *testing.T, stop <-chan struct{}) (maximum usage) {
 	for {
 		u := s.usage(t)
-		most.goroutines, most.descriptors = max(most.goroutines, u.goroutines), max(most.descriptors, u.descriptors)
+		maximum.goroutines, maximum.descriptors = max(maximum.goroutines, u.goroutines), max(maximum.descriptors, u.descriptors)
 		select {
 		case <-stop:
-			return most
+			return maximum
 		case <-time.After(150 * time.Millisecond):
 		}
 	}
@@ -166,8 +166,8 @@ func (s *target) call(t *testing.T, token, method string, request []byte, calls 
 }
 
 // callFor is like call, but ends the calls after a while.
-func (s *target) callFor(t *testing.T, most time.Duration, token, method string, request []byte, calls int, options ...grpc.CallOption) map[codes.Code]int {
-	ctx, cancel := context.WithTimeout(t.Context(), most)
+func (s *target) callFor(t *testing.T, maximum time.Duration, token, method string, request []byte, calls int, options ...grpc.CallOption) map[codes.Code]int {
+	ctx, cancel := context.WithTimeout(t.Context(), maximum)
 	defer cancel()
 	if token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)

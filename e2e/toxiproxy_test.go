@@ -56,19 +56,19 @@ func startToxiproxy(t *testing.T) *toxiproxy.Client {
 	return toxiproxy.NewClient(address)
 }
 
-// way is a connection that can be disturbed.
-type way struct {
+// link is a connection that can be disturbed.
+type link struct {
 	*toxiproxy.Proxy
 	name string
 }
 
-func newWay(t *testing.T, proxies *toxiproxy.Client, name, upstream string) way {
+func newLink(t *testing.T, proxies *toxiproxy.Client, name, upstream string) link {
 	t.Helper()
 	proxy, err := proxies.CreateProxy(strings.ReplaceAll(t.Name(), "/", "-")+"-"+name, "127.0.0.1:0", upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return way{proxy, name}
+	return link{proxy, name}
 }
 
 // toxic is a kind of disturbance, as described in https://github.com/Shopify/toxiproxy#toxics.
@@ -80,7 +80,9 @@ type toxic struct {
 }
 
 // between returns a random number in [least, most).
-func between(random *rand.Rand, least, most int) int { return least + random.IntN(most-least) }
+func between(random *rand.Rand, minimum, maximum int) int {
+	return minimum + random.IntN(maximum-minimum)
+}
 
 func toxics() []toxic {
 	return []toxic{
@@ -170,10 +172,10 @@ func disturbedSync(
 	t *testing.T, proxies *toxiproxy.Client, stripe *stripetest.Server, file string, kind toxic, atStripe bool, random *rand.Rand,
 ) (times, reads int, requests int64) {
 	t.Helper()
-	toStripe := newWay(t, proxies, "stripe", strings.TrimPrefix(stripe.URL, "http://"))
+	toStripe := newLink(t, proxies, "stripe", strings.TrimPrefix(stripe.URL, "http://"))
 	base := "http://" + toStripe.Listen
 	retry := api.Retry{Initial: time.Millisecond, Max: 20 * time.Millisecond, Budget: 10 * time.Second, Attempt: 500 * time.Millisecond}
-	toService := newWay(t, proxies, "service", serve(t, base, retry, io.Discard))
+	toService := newLink(t, proxies, "service", serve(t, base, retry, io.Discard))
 	place := toService
 	if atStripe {
 		place = toStripe
@@ -213,7 +215,7 @@ func disturbedSync(
 
 // disturb adds and removes a toxic from the closing of begun until ended is closed, and returns how often it did. The pauses
 // grow, so that the sync also completes on slow machines.
-func (w way) disturb(t *testing.T, kind toxic, random *rand.Rand, begun, ended <-chan struct{}) int {
+func (w link) disturb(t *testing.T, kind toxic, random *rand.Rand, begun, ended <-chan struct{}) int {
 	select {
 	case <-begun:
 	case <-ended:
