@@ -32,13 +32,13 @@ type call struct {
 
 func (c *call) addTarget(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.target, "target", "",
-		"`host:port` of a running service; in plaintext on this machine, over TLS elsewhere (default: run it in-process)")
+		"`host:port` of a running service; plaintext on this machine, TLS elsewhere (default: run the service in-process)")
 	flags := cmd.Flags()
-	flags.BoolVar(&c.plaintext, "plaintext", false, "with --target: no TLS, where a service mesh encrypts the connection")
-	flags.StringVar(&c.dial.CAFile, "ca-file", "", "PEM `file` of the authorities that the service's certificate is trusted from")
-	flags.StringVar(&c.dial.CertFile, "cert-file", "", "PEM `file` of a certificate to show to the service, with --key-file")
-	flags.StringVar(&c.dial.KeyFile, "key-file", "", "PEM `file` of that certificate's key")
-	flags.StringVar(&c.dial.TokenFile, "token-file", "", "`file` of a token to send to the service")
+	flags.BoolVar(&c.plaintext, "plaintext", false, "with --target: connect without TLS, for example because a service mesh encrypts the connection")
+	flags.StringVar(&c.dial.CAFile, "ca-file", "", "PEM `file` of the authorities trusted to issue the service's certificate")
+	flags.StringVar(&c.dial.CertFile, "cert-file", "", "PEM `file` of a client certificate, with --key-file")
+	flags.StringVar(&c.dial.KeyFile, "key-file", "", "PEM `file` of the client certificate's key")
+	flags.StringVar(&c.dial.TokenFile, "token-file", "", "`file` with a token to send to the service")
 }
 
 func (c *call) addConfig(cmd *cobra.Command) {
