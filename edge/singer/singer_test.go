@@ -242,7 +242,7 @@ func TestNonsense(t *testing.T) {
 		"negative":       {"lookback_window", -1, "config.lookback_window: is -1"},
 		"windows":        {"date_window_size", "wide", "config.date_window_size: must be a number"},
 		"whitelist":      {"whitelist_map", "[]", "config.whitelist_map: must be an object"},
-		"malformed rate": {"max_requests_per_second", "0.001", "max_requests_per_second: is 0.001"},
+		"malformed rate": {"max_requests_per_second", "0.001", "max_requests_per_second: must be a number between 0.1 and 10000, got 0.001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := w.config[c.field]
