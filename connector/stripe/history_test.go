@@ -25,7 +25,9 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+	streamtable "github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // TestHistories changes Stripe at random before, during and after incremental Reads that are disturbed at random. The
@@ -94,6 +96,54 @@ func TestForbiddenHistories(t *testing.T) {
 		h.steps = append(h.steps, step{verb: sync_, disturbed: quiet}, step{verb: permit}, step{verb: sync_, disturbed: quiet})
 		h.play(r, streams)
 	})
+}
+
+// TestVersionHistories plays histories in which the pipeline's API version and the account's change. After each change, the rows
+// must be those of the version in force.
+func TestVersionHistories(t *testing.T) {
+	checks(t, "30")
+	streams := offered(t)
+	everything := histories(streams)
+	isElsewhere := func(name string) bool { return name != "" && len(streamtable.Editions(name)) < len(schema.Editions()) }
+	rapid.Check(t, func(r *rapid.T) {
+		h := everything.Draw(r, "history")
+		h.columns = false // the columns on request differ
+		h.pool, h.selected = slices.DeleteFunc(h.pool, isElsewhere), slices.DeleteFunc(h.selected, isElsewhere)
+		h.steps = slices.DeleteFunc(h.steps, func(s step) bool { return isElsewhere(s.stream) })
+		if len(h.selected) == 0 {
+			return
+		}
+		h.version = rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "account"}).Draw(r, "version")
+		h.accountVersion = rapid.SampledFrom([]string{stripetest.APIVersion, dahlia}).Draw(r, "account's version")
+		for range rapid.IntRange(1, 3).Draw(r, "versions") {
+			s := step{verb: adopt, stream: rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "2026-07-29.dahlia", "account"}).Draw(r, "version")}
+			if rapid.IntRange(0, 2).Draw(r, "upgrades") == 2 {
+				s = step{verb: upgrade, stream: rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "2026-07-29.dahlia"}).Draw(r, "version")}
+			}
+			h.steps = slices.Insert(h.steps, rapid.IntRange(0, len(h.steps)).Draw(r, "at"), s)
+		}
+		h.play(r, streams)
+	})
+}
+
+// version returns the API version in force.
+func (p *play) version() string {
+	if p.history.version == "account" {
+		return p.accountVersion
+	}
+	return p.history.version
+}
+
+// adopt sets the API version of the pipeline.
+func (p *play) adopt(version string) {
+	p.history.version = version
+	p.config = with(p.config, "api_version", version)
+}
+
+// upgrade sets the account's default API version.
+func (p *play) upgrade(version string) {
+	p.accountVersion = version
+	p.stripe.SetAccountVersion(version)
 }
 
 // forbid removes the key's permission to read a stream.
@@ -174,8 +224,14 @@ func (p *play) ruin(s step) {
 // offered returns the catalog by stream name.
 func offered(t *testing.T) map[string]connector.Stream {
 	t.Helper()
+	return offeredIn(t, stripetest.APIVersion)
+}
+
+// offeredIn returns the catalog of an API version by stream name.
+func offeredIn(t *testing.T, version string) map[string]connector.Stream {
+	t.Helper()
 	catalog, err := stripe.New(stripe.Options{Transport: http.DefaultTransport}).
-		Discover(t.Context(), connector.DiscoverRequest{Config: connector.NewConfig(`{"api_key":"sk_test_123"}`)})
+		Discover(t.Context(), connector.DiscoverRequest{Config: with(connector.NewConfig(`{"api_key":"sk_test_123"}`), "api_version", version)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,9 +282,25 @@ func TestEachChangeOfEachStream(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes with the race detector")
 	}
-	streams := offered(t)
+	eachChange(t, stripetest.APIVersion, offered(t))
+	added := offeredIn(t, dahlia)
+	known := offered(t)
+	for name := range added {
+		if _, old := known[name]; old && name != "subscription_discounts" && name != "billing_meters" && name != "issuing_personalization_designs" {
+			continue
+		}
+		eachChange(t, dahlia, added, name)
+	}
+}
+
+// eachChange plays each possible change of the named streams, or of all.
+func eachChange(t *testing.T, version string, streams map[string]connector.Stream, names ...string) {
+	t.Helper()
 	for name, stream := range streams {
-		h := history{seed: 1, pool: []string{name}, selected: []string{name}, updateMode: "auto", pageSize: 100}
+		if len(names) > 0 && !slices.Contains(names, name) {
+			continue
+		}
+		h := history{seed: 1, pool: []string{name}, selected: []string{name}, updateMode: "auto", pageSize: 100, version: version, accountVersion: version}
 		for ; stream.Parent != ""; stream = streams[stream.Parent] {
 			h.pool = append(h.pool, stream.Parent)
 		}
@@ -239,7 +311,7 @@ func TestEachChangeOfEachStream(t *testing.T) {
 		for _, verb := range possible(name) {
 			h.steps = append(h.steps, step{verb: verb, stream: name, n: 1}, step{verb: check})
 		}
-		t.Run(name, func(t *testing.T) { h.play(t, streams) })
+		t.Run(version+" "+name, func(t *testing.T) { h.play(t, streams) })
 	}
 }
 
@@ -294,7 +366,8 @@ func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 	p.stripe = stripetest.New(stripetest.Options{
 		Seed: h.seed, Objects: h.objects(streams), Accounts: h.accounts(), Compact: true, TestClocks: h.testClocks(),
 		Start: now.AddDate(0, 0, -40), End: now, Now: p.now,
-		EventDelay: h.eventDelay, ObjectDelay: h.objectDelay, ShuffleTies: h.shuffle, OldEvents: h.oldEvents,
+		AccountVersion: h.accountVersion,
+		EventDelay:     h.eventDelay, ObjectDelay: h.objectDelay, ShuffleTies: h.shuffle, OldEvents: h.oldEvents,
 		Observe: func(stripetest.Request) { p.observe() },
 	})
 	config := fmt.Sprintf(`{"api_key":"sk_test_123","api_base":%q,"max_requests_per_second":10000,"start_date":"2020-01-01","update_mode":%q}`,
@@ -306,6 +379,7 @@ func newPlay(t tester, h history, streams map[string]connector.Stream) *play {
 		config = rawjson.WithMember(config, "account", rawjson.Quote(id))
 	}
 	p.config = connector.NewConfig(config)
+	p.adopt(cmp.Or(h.version, stripetest.APIVersion))
 	p.copies = []*replicas{newReplicas(streams, true), newReplicas(streams, false)}
 	if h.columns {
 		for _, r := range p.copies {
@@ -401,6 +475,10 @@ func (p *play) step(s step) {
 		p.permit()
 	case turn:
 		p.turn(s.wait)
+	case adopt:
+		p.adopt(s.stream)
+	case upgrade:
+		p.upgrade(s.stream)
 	case mangle, noise:
 		do := map[verb]func(step) error{mangle: p.mangle, noise: p.noise}[s.verb]
 		if err := do(s); err != nil {
@@ -673,7 +751,7 @@ func (p *play) held(stream connector.Stream, data string) []string {
 // listed returns what a list holds of one type of object, by id.
 func (p *play) listed(path, object string, expand ...string) map[string]string {
 	found := map[string]string{}
-	for id, raw := range p.account.Truth(path, expand...) {
+	for id, raw := range p.account.TruthIn(p.version(), path, expand...) {
 		if kind, _ := rawjson.Lookup(string(raw), "object"); kind == rawjson.Quote(object) {
 			found[id] = string(raw)
 		}

@@ -23,6 +23,7 @@ type history struct {
 	oldEvents               float64
 	updateMode              string
 	pageSize                int
+	version, accountVersion string        // of the API: the pipeline's, and the account's default; empty for the oldest
 	connected               bool          // reads a connected account
 	columns                 bool          // selects the columns of onRequest
 	skew                    time.Duration // how far the local clock is ahead of Stripe's
@@ -32,8 +33,8 @@ type history struct {
 // GoString describes a history in short lines.
 func (h history) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, columns on request: %v, local clock ahead by %v\n\tselect %s",
-		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.columns, h.skew, strings.Join(h.selected, " "))
+	fmt.Fprintf(&b, "seed %d, events up to %v late, objects %v, shuffled ties: %v, old events: %v, update mode %s, pages of %d, connected: %v, columns on request: %v, local clock ahead by %v, version %s, the account's %s\n\tselect %s",
+		h.seed, h.eventDelay, h.objectDelay, h.shuffle, h.oldEvents, h.updateMode, h.pageSize, h.connected, h.columns, h.skew, h.version, h.accountVersion, strings.Join(h.selected, " "))
 	for _, s := range h.steps {
 		b.WriteString("\n\t" + s.String())
 	}
@@ -60,13 +61,15 @@ const (
 	sync_
 	check
 	choose
-	ruin   // makes an object unreadable
-	repair // makes all objects readable
-	forbid // the key loses the permission to read a stream
-	permit // the key regains all permissions
-	mangle // an object changes, but its event has a broken payload
-	noise  // an event without information
-	turn   // the local clock jumps to be ahead by wait
+	ruin    // makes an object unreadable
+	repair  // makes all objects readable
+	forbid  // the key loses the permission to read a stream
+	permit  // the key regains all permissions
+	mangle  // an object changes, but its event has a broken payload
+	noise   // an event without information
+	turn    // the local clock jumps to be ahead by wait
+	adopt   // the pipeline reads another API version
+	upgrade // the account's default API version becomes another
 )
 
 // during is a step that happens after a number of requests of a Read.
@@ -95,6 +98,10 @@ func (s step) String() string {
 		return "permit all"
 	case mangle, noise:
 		return fmt.Sprintf("%s %s %d", map[verb]string{mangle: "mangle", noise: "noise about"}[s.verb], s.stream, s.n)
+	case adopt:
+		return "read in version " + s.stream
+	case upgrade:
+		return "upgrade the account to " + s.stream
 	case turn:
 		return "set the local clock ahead by " + s.wait.String()
 	case sync_:
@@ -194,14 +201,14 @@ var deletable = []string{
 
 // immutable are the streams whose objects never change, as far as Stripe reports.
 var immutable = []string{
-	"capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "payout_transactions",
+	"billing_credit_balance_transactions", "capabilities", "events", "files", "forwarding_requests", "identity_verification_reports", "payout_transactions",
 	"sigma_scheduled_query_runs",
 	"treasury_received_debits",
 }
 
 // notCreatable are the streams whose objects come with other objects or exist from the start.
 var notCreatable = []string{
-	"account", "accounts", "balance", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs",
+	"account", "accounts", "balance", "balance_settings", "billing_meter_event_summaries", "capabilities", "climate_products", "climate_suppliers", "country_specs",
 	"customer_cash_balances", "events", "exchange_rates", "payout_transactions", "reporting_report_types", "tax_codes", "tax_settings",
 	"treasury_transaction_entries",
 }
@@ -298,7 +305,7 @@ func (h history) stepGenerator() *rapid.Generator[step] {
 			}), 0, 4).Draw(t, "during")
 		case turn:
 			s.wait = skews.Draw(t, "skew")
-		case check, ruin, repair, forbid, permit, mangle, noise:
+		case check, ruin, repair, forbid, permit, mangle, noise, adopt, upgrade:
 		}
 		return s
 	})

@@ -205,7 +205,8 @@ func rows() Table {
 			Events: []string{"issuing_dispute.*"},
 			Doc:    "issuing/disputes"},
 		{Name: "issuing_personalization_designs", Object: "issuing.personalization_design", Path: "/v1/issuing/personalization_designs",
-			Revised: []Revision{{dahlia, func(s *Stream) { s.Events = []string{"issuing_personalization_design.*"} }}},
+			// No event announces that one was created.
+			Revised: []Revision{{dahlia, func(s *Stream) { s.Events, s.Unannounced = []string{"issuing_personalization_design.*"}, true }}},
 			Doc:     "issuing/personalization_designs"},
 		{Name: "issuing_physical_bundles", Object: "issuing.physical_bundle", Path: "/v1/issuing/physical_bundles",
 			Doc: "issuing/physical_bundles"},
