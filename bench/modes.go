@@ -19,14 +19,19 @@ func modes() map[string]func() worker {
 		"load":      newLoadWorker,
 		"floor":     newFloorWorker,
 		"afternoon": newAfternoonWorker,
+		"airbyte":   newAirbyteWorker,
 		"wire":      newWireWorker,
 		"page":      newPageWorker,
 	}
 }
 
-// runChild executes the commands from in, one after another, until in ends. It returns the exit code. The process must
-// then exit, even if work is still in progress.
+// runChild executes the commands from in, one after another, until in ends. In swallowMode it discards in. It returns the
+// exit code. The process must then exit, even if work is still in progress.
 func runChild(mode string, in io.Reader, out io.Writer) int {
+	if mode == swallowMode {
+		_, _ = io.Copy(io.Discard, in)
+		return 0
+	}
 	newWorker, ok := modes()[mode]
 	if !ok {
 		return 2

@@ -60,6 +60,7 @@ func scenarios() []scenario {
 		{"requests", "Requests against the theoretical minimum", requests},
 		{"changes", "Requests of incremental reads", changes},
 		{"busy", "Requests for the changes of busy accounts", busy},
+		{"airbyte", "The Airbyte edge against gRPC", edgeCost},
 		{"wire", "The wire", wire},
 		{"page", "Cutting pages and selecting fields", page},
 	}

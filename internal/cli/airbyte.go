@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/takeover"
 	"github.com/stripe-connector/stripe-connector/edge/airbyte"
+	"github.com/stripe-connector/stripe-connector/server"
 )
 
 const airbyteHelp = `Runs the connector as an Airbyte source, in place of airbyte/source-stripe: with its configuration, its stream names, its
@@ -42,6 +44,9 @@ func (a *app) airbyte() *cobra.Command {
 		sub := &cobra.Command{
 			Use: use, Short: short, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
+				if a.getenv("GOGC") == "" {
+					debug.SetGCPercent(server.GCPercent)
+				}
 				c := a.airbyteConnector(files.config)
 				err := run(cmd, c)
 				if unread, ok := errors.AsType[*fs.PathError](err); ok {
