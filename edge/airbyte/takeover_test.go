@@ -109,6 +109,53 @@ func TestTakingOver(t *testing.T) {
 	})
 }
 
+// TestReadAgainAfterAMonth stays away for longer than Stripe keeps events. The list is read again, at the price of its pages and those of
+// the events: nothing is requested by id. What was deleted in the last 28 days is known, and an interrupted read doesn't lose that.
+func TestReadAgainAfterAMonth(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 60}})
+	found := w.discover()
+	catalog := configured(found, "incremental", "customers")
+	d := newDestination(found, true)
+	w.sync(d, catalog)
+	w.wait(25 * 24 * time.Hour)
+	ids := w.ids("customers")
+	for i, id := range ids[:50] {
+		do := func(id string) error { return w.stripe.Update(id) }
+		if i%10 == 0 {
+			do = w.stripe.Delete
+		}
+		if err := do(id); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(time.Minute)
+	}
+	w.wait(10 * 24 * time.Hour)
+	w.pageSize = 10
+	lines, err := w.read(catalog, d.state(), 25)
+	d.load(lines)
+	if !errors.Is(err, errKilled) || !strings.Contains(logged(lines, "WARN"), "too long ago") {
+		t.Fatalf("%v, %s", err, logged(lines, "WARN"))
+	}
+	w.wait(40 * time.Hour) // and again longer than the state reaches back
+	requests := len(w.requests)
+	lines = w.sync(d, catalog)
+	if pages := slices.DeleteFunc(slices.Clone(w.requests), func(request string) bool { return !strings.HasPrefix(request, "/v1/customers?") }); len(pages) > 5 {
+		t.Errorf("the list is read from the beginning: %q", pages)
+	}
+	w.expect(d, []string{"customers"}, nil)
+	for _, request := range w.requests {
+		if strings.HasPrefix(request, "/v1/customers/") {
+			t.Errorf("requested by id: %s", request)
+		}
+	}
+	if requests += len(w.requests); requests > 20 {
+		t.Errorf("%d requests", requests)
+	}
+	if n := len(slices.DeleteFunc(lines, func(l line) bool { return l.Type != "RECORD" || !strings.Contains(string(l.Record.Data), `"is_deleted":true`) })); n != 5 {
+		t.Errorf("%d deletions, want 5", n)
+	}
+}
+
 // takingOver is a history that is being played.
 type takingOver struct {
 	*incumbent

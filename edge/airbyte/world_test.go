@@ -66,6 +66,7 @@ func newWorld(t tester, o stripetest.Options) *world {
 	o.Observe = func(r stripetest.Request) {
 		w.lock.Lock()
 		w.requests = append(w.requests, r.URL)
+		w.time = w.time.Add(time.Second) // so that states are due between pages
 		do := w.during[len(w.requests)]
 		w.lock.Unlock()
 		if do != nil {
