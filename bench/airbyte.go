@@ -21,7 +21,7 @@ const swallowMode = "swallow"
 // newAirbyteWorker returns a reader that writes Airbyte's messages to another process.
 func newAirbyteWorker() worker { return worker{"read": handler(readAirbyte)} }
 
-func readAirbyte(ctx context.Context, o order) (m measurement, err error) {
+func readAirbyte(ctx context.Context, o readOrder) (m measurement, err error) {
 	debug.SetGCPercent(server.GCPercent)
 	config, err := json.Marshal(map[string]any{
 		"client_secret": o.Key, "api_base": o.APIBase, "call_rate_limit": unlimited,
@@ -68,13 +68,13 @@ func readAirbyte(ctx context.Context, o order) (m measurement, err error) {
 
 // edgeCost compares the Airbyte edge with the service for the same records.
 func edgeCost(ctx context.Context, b *bench) (section, error) {
-	data := typically(b.size(120_000, 10_000))
+	data := typicalData(b.size(120_000, 10_000))
 	stripe, err := b.simulateData(ctx, data, world{})
 	if err != nil {
 		return section{}, err
 	}
 	defer stripe.stop()
-	o := order{APIBase: stripe.url, Key: liveKey, Streams: data.streams(), Unlimited: true}
+	o := readOrder{APIBase: stripe.url, Key: liveKey, Streams: data.streams(), Unlimited: true}
 	var grpc, edge rounds
 	for i := range b.rounds() {
 		got, err := b.readWith(ctx, o, fmt.Sprintf("airbyte-%d", i+1))
