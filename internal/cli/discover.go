@@ -12,12 +12,14 @@ func (a *app) discover() *cobra.Command {
 	var c call
 	var onlyAvailable, includeUnavailable, erd bool
 	var names []string
+	var diff string
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "Print the streams, with schemas, keys and relations",
 		Long:  "Prints the catalog as JSON. All or part of it can be passed to read with --catalog.",
 		Example: `  stripe-connector discover --config config.json > catalog.json
   stripe-connector discover --config config.json --only-available | jq -r '.streams[].name'
+  stripe-connector discover --config config.json --diff catalog.json
   stripe-connector discover --config config.json --erd --streams customers,charges,invoices,invoice_line_items`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,6 +29,9 @@ func (a *app) discover() *cobra.Command {
 				})
 				if err != nil {
 					return err
+				}
+				if diff != "" {
+					return a.printDiff(diff, resp.Streams)
 				}
 				if erd {
 					return printERD(a.stdout, resp.Streams, names)
@@ -42,6 +47,8 @@ func (a *app) discover() *cobra.Command {
 		"check with Stripe, and mark streams that the key may not read, with the reason")
 	cmd.Flags().BoolVar(&erd, "erd", false, "print an entity relationship diagram in Mermaid syntax instead of JSON")
 	cmd.Flags().StringSliceVar(&names, "streams", nil, "with --erd: `names` of the streams to draw, separated by commas (default: all)")
+	cmd.Flags().StringVar(&diff, "diff", "", "print what changed since the catalog in this `file`, which an earlier discover wrote, instead of JSON")
+	cmd.MarkFlagsMutuallyExclusive("erd", "diff")
 	a.completeStreams(cmd, "streams")
 	return cmd
 }

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +31,20 @@ func Compare(name string, from, to schema.Edition) Difference {
 	var d Difference
 	d.compare("", before.Fields(old).root, after.Fields(young).root)
 	return d
+}
+
+// CompareSchemas returns what changes in the fields from one JSON Schema of a stream to another.
+func CompareSchemas(from, to []byte) (Difference, error) {
+	var before, after property
+	if err := json.Unmarshal(from, &before); err != nil {
+		return Difference{}, fmt.Errorf("decode the first schema: %w", err)
+	}
+	if err := json.Unmarshal(to, &after); err != nil {
+		return Difference{}, fmt.Errorf("decode the second schema: %w", err)
+	}
+	var d Difference
+	d.compare("", before, after)
+	return d, nil
 }
 
 func (d *Difference) compare(path string, before, after property) {
