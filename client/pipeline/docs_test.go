@@ -26,7 +26,7 @@ func TestDocumentedFiles(t *testing.T) {
 				continue
 			}
 			for _, p := range f.Pipelines {
-				if _, err := p.Resolve(func(string) string { return "x" }); err != nil && p.Name != "acme-us" { // its key is in a file
+				if _, err := p.Resolve(t.Context(), func(string) string { return "x" }); err != nil && p.Name != "acme-us" { // its key is in a file
 					t.Error(err)
 				}
 			}

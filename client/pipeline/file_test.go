@@ -79,7 +79,7 @@ func TestResolve(t *testing.T) {
 	f := parse(t, filepath.Join(folder, "pipelines.yaml"), full)
 	environment := map[string]string{"ZEBRA_KEY": " rk_test_fromenv\n", "ACME_DATABASE": "postgres://u:password@h/d"}
 	getenv := func(name string) string { return environment[name] }
-	zebra, err := f.Pipelines[0].Resolve(getenv)
+	zebra, err := f.Pipelines[0].Resolve(t.Context(), getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +90,24 @@ func TestResolve(t *testing.T) {
 	if got := zebra.Redact("the key rk_test_fromenv is wrong"); got != "the key [secret] is wrong" {
 		t.Errorf("got %q", got)
 	}
-	acme, err := f.Pipelines[1].Resolve(getenv)
+	acme, err := f.Pipelines[1].Resolve(t.Context(), getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want = map[string]any{"api_key": "rk_test_fromfile", "account": "${not a reference}"}
 	if diff := cmp.Diff(want, acme.Config.AsMap()); diff != "" || acme.Destination != "postgres://u:password@h/d" {
 		t.Errorf("%s (-want +got):\n%s", acme.Destination, diff)
+	}
+
+	commanded := parse(t, filepath.Join(folder, "pipelines.yaml"), "pipelines: {a: {config: {api_key: {command: [cat, acme.key]}}, destination: 'sqlite:a.db'}}")
+	for _, key := range []string{"rk_test_ofcommand", "rk_test_rotated"} { // the next run uses another key without a restart
+		if err := os.WriteFile(filepath.Join(folder, "acme.key"), []byte(key+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := commanded.Pipelines[0].Resolve(t.Context(), getenv)
+		if err != nil || a.Config.GetFields()["api_key"].GetStringValue() != key || a.Hide(key) != "[secret]" {
+			t.Errorf("the key was not read from the command: %v", err)
+		}
 	}
 
 	environment = nil
@@ -107,11 +118,11 @@ func TestResolve(t *testing.T) {
 		"config.api_key refers to the environment variable ZEBRA_KEY, which is not set",
 		"destination refers to the environment variable ACME_DATABASE, which is not set",
 	} {
-		if _, err := f.Pipelines[i].Resolve(getenv); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := f.Pipelines[i].Resolve(t.Context(), getenv); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
-	if _, err := f.Pipelines[1].Resolve(getenv); !strings.Contains(err.Error(), "config.api_key refers to a file that can't be read") {
+	if _, err := f.Pipelines[1].Resolve(t.Context(), getenv); !strings.Contains(err.Error(), "config.api_key refers to a file that can't be read") {
 		t.Errorf("got %v, want an error about the missing file", err)
 	}
 }
@@ -152,7 +163,7 @@ func TestParseRefuses(t *testing.T) {
 		"cut reference":      {"pipelines:\n  acme:\n    config: {api_key: \"${planted\"}\n    destination: x\n", []string{"line 3: pipelines.acme.config.api_key contains a malformed reference"}},
 		"malformed":          {"pipelines:\n  acme:\n    config: {}\n    destination: a${1x}\n", []string{"line 4: pipelines.acme.destination contains a malformed reference"}},
 		"malformed variable": {"pipelines:\n  acme:\n    config: {api_key: {env: a b}}\n    destination: x\n", []string{"line 3: pipelines.acme.config.api_key.env is not a valid name of an environment variable"}},
-		"odd destination":    {"pipelines:\n  acme:\n    config: {}\n    destination: {path: planted}\n", []string{"line 4: pipelines.acme.destination.path is not a known field: the known ones are env, file."}},
+		"odd destination":    {"pipelines:\n  acme:\n    config: {}\n    destination: {path: planted}\n", []string{"line 4: pipelines.acme.destination.path is not a known field: the known ones are command, env, file."}},
 		"both at once":       {"pipelines:\n  acme:\n    config: {}\n    destination: {env: A, file: b}\n", []string{"line 4: pipelines.acme.destination must have exactly one member."}},
 	}
 	for name, test := range tests {

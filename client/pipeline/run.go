@@ -37,7 +37,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	if err := r.Log.Begin(logging, run); err != nil {
 		return err
 	}
-	resolved, err := p.Resolve(r.Getenv)
+	resolved, err := p.Resolve(ctx, r.Getenv)
 	if err != nil {
 		resolved = &Resolved{}
 		err = &failure{class: "CONFIG", message: err.Error()}

@@ -56,9 +56,9 @@ needs, with the statements that grant the missing ones, and how a pooler, the ro
 // checkDestination tests a destination and prints the findings. names are the streams that a sync would load; empty means
 // all. If they can't be discovered, for example without a configuration, their tables are not checked.
 func (a *app) checkDestination(ctx context.Context, c *call, to string, names []string) error {
-	config, err := a.config(c.configPath)
+	config, err := c.config(ctx, a)
 	if err != nil {
-		if c.configPath != "" {
+		if c.configPath != "" || c.keyPath != "" {
 			return err
 		}
 		config = &structpb.Struct{}

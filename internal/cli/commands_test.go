@@ -77,7 +77,7 @@ func TestFailures(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"no configuration": {"", []string{"discover"}, "name a file with --config, or set STRIPE_API_KEY"},
+		"no configuration": {"", []string{"discover"}, "name a file with --config, or the key with --api-key-file or STRIPE_API_KEY"},
 		"no such file":     {"", []string{"discover", "--config", "/nowhere/config.json"}, "read the configuration: open /nowhere"},
 		"not JSON":         {"{\n\"api_key\": " + plantedKey + "}", []string{"discover", "--config", "-"}, "is not valid JSON at line 2, column 12"},
 		"not an object":    {`["` + plantedKey + `"]`, []string{"discover", "--config", "-"}, `is not a JSON object: write it as {"api_key"`},
@@ -118,19 +118,49 @@ func TestSpecCheckDiscover(t *testing.T) {
 	says(t, w.out, `"name": "pears"`)
 }
 
-func TestConfigUsesTheEnvironmentKeyOnlyIfItHasNone(t *testing.T) {
-	tests := map[string]struct{ config, want string }{
-		"own key":   {`{"api_key":"own"}`, "own"},
-		"empty key": {`{"api_key":""}`, plantedKey},
-		"no key":    {`{"start_date":"2024-01-31"}`, plantedKey},
+// TestKeyOfTheConfiguration checks where the key is taken from: the configuration, which may refer to a file, a command or a
+// variable, --api-key-file, and the environment, in this order.
+func TestKeyOfTheConfiguration(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "stripe.key"), []byte("of a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flag := write(t, "another.key", "of the flag\n")
+	tests := map[string]struct{ config, file, want string }{
+		"own key":             {`{"api_key":"own"}`, flag, "own"},
+		"empty key":           {`{"api_key":""}`, "", plantedKey},
+		"no key":              {`{"start_date":"2024-01-31"}`, "", plantedKey},
+		"no configuration":    {``, "", plantedKey},
+		"flag":                {`{"start_date":"2024-01-31"}`, flag, "of the flag"},
+		"flag alone":          {``, flag, "of the flag"},
+		"file":                {`{"api_key":{"file":"stripe.key"}}`, flag, "of a file"},
+		"command":             {`{"api_key":{"command":["cat","stripe.key"]}}`, flag, "of a file"},
+		"variable":            {`{"api_key":{"env":"ANOTHER_KEY"}}`, flag, "of a variable"},
+		"no file":             {`{"api_key":{"file":"nothing.key"}}`, "", "config.api_key refers to a file that can't be read"},
+		"no file of the flag": {``, "/nowhere/stripe.key", "--api-key-file refers to a file that can't be read"},
+		"empty file":          {``, os.DevNull, "--api-key-file refers to the file " + os.DevNull + ", which is empty"},
+		"failing command":     {`{"api_key":{"command":["cat","nothing", "secret argument"]}}`, "", "config.api_key refers to the command cat, which failed (exit status 1): run it by hand"},
+		"no command":          {`{"api_key":{"command":["/nowhere/command"]}}`, "", "config.api_key refers to the command /nowhere/command, which failed"},
+		"silent command":      {`{"api_key":{"command":["true"]}}`, "", "which printed nothing"},
+		"no variable":         {`{"api_key":{"env":"NONE"}}`, "", "config.api_key refers to the environment variable NONE, which is not set"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, fakeSource{})
-			w.environment["STRIPE_API_KEY"] = plantedKey
-			config, err := w.config(write(t, "config.json", test.config))
+			w.environment["STRIPE_API_KEY"], w.environment["ANOTHER_KEY"] = plantedKey, "of a variable"
+			c := call{keyPath: test.file}
+			if test.config != "" {
+				c.configPath = filepath.Join(folder, "config.json")
+				if err := os.WriteFile(c.configPath, []byte(test.config), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			config, err := c.config(t.Context(), w.app)
 			if err != nil {
-				t.Fatal(err)
+				if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+				return
 			}
 			if got := config.GetFields()["api_key"].GetStringValue(); got != test.want {
 				t.Errorf("got another key than wanted")

@@ -2,14 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/stripe-connector/stripe-connector/client/reference"
 )
 
 // readFile reads a file, or stdin if path is "-".
@@ -20,24 +24,42 @@ func (a *app) readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// config reads the configuration from the file at path, if path is not empty. If the configuration has no API key,
-// the key is taken from STRIPE_API_KEY. Errors never quote the file's content, which may be secret.
-func (a *app) config(path string) (*structpb.Struct, error) {
+// config reads the configuration from the file that the flags name, if any, and resolves its references to files, commands and
+// environment variables. If it has no API key, the key is taken from --api-key-file or else from STRIPE_API_KEY. Errors never
+// quote the file's content, which may be secret.
+func (c *call) config(ctx context.Context, a *app) (*structpb.Struct, error) {
 	fields := map[string]any{}
-	if path != "" {
-		content, err := a.readFile(path)
+	r := reference.Resolver{Getenv: a.getenv}
+	if c.configPath != "" {
+		content, err := a.readFile(c.configPath)
 		if err != nil {
 			return nil, fmt.Errorf("read the configuration: %w", err)
 		}
 		if err := decodeConfig(content, &fields); err != nil {
-			return nil, fmt.Errorf("the configuration in %s %w", path, err)
+			return nil, fmt.Errorf("the configuration in %s %w", c.configPath, err)
+		}
+		if c.configPath != "-" {
+			r.Folder = filepath.Dir(c.configPath)
+		}
+		for name, value := range fields {
+			if object, ok := value.(map[string]any); ok {
+				fields[name] = r.Resolve(ctx, object, "config."+name)
+			}
 		}
 	}
-	if key := strings.TrimSpace(a.getenv("STRIPE_API_KEY")); key != "" && (fields["api_key"] == nil || fields["api_key"] == "") {
-		fields["api_key"] = key
+	if fields["api_key"] == nil || fields["api_key"] == "" {
+		r.Folder = ""
+		if key := strings.TrimSpace(a.getenv("STRIPE_API_KEY")); c.keyPath != "" {
+			fields["api_key"] = r.Read(ctx, reference.File, []string{c.keyPath}, "--api-key-file")
+		} else if key != "" {
+			fields["api_key"] = key
+		}
 	}
-	if path == "" && fields["api_key"] == nil {
-		return nil, errors.New("no configuration: name a file with --config, or set STRIPE_API_KEY")
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if c.configPath == "" && fields["api_key"] == nil {
+		return nil, errors.New("no configuration: name a file with --config, or the key with --api-key-file or STRIPE_API_KEY")
 	}
 	return structpb.NewStruct(fields)
 }

@@ -80,7 +80,7 @@ func (a *app) withService(ctx context.Context, c *call, file *pipeline.File, do 
 	}
 	var bases []string
 	for _, p := range file.Pipelines {
-		if resolved, err := p.Resolve(a.getenv); err == nil { // otherwise, the pipeline's run reports the error
+		if resolved, err := p.Resolve(ctx, a.getenv); err == nil { // otherwise, the pipeline's run reports the error
 			bases = append(bases, apiBase(resolved.Config)...)
 		}
 	}
@@ -137,7 +137,7 @@ func (a *app) checkPipelines(ctx context.Context, service *client.Client, file *
 // streams, its schedule, and its next run. tables maps each destination to its pipeline, since two pipelines must not
 // share one.
 func (a *app) checkPipeline(ctx context.Context, service *client.Client, file *pipeline.File, p pipeline.Pipeline, tables map[string]string) (string, error) {
-	resolved, err := p.Resolve(a.getenv)
+	resolved, err := p.Resolve(ctx, a.getenv)
 	if err != nil {
 		return "", err
 	}

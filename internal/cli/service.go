@@ -25,9 +25,9 @@ const shutdownTime = 5 * time.Second
 
 // call holds the flags of commands that call the service.
 type call struct {
-	target, configPath string
-	plaintext          bool
-	dial               client.Options
+	target, configPath, keyPath string
+	plaintext                   bool
+	dial                        client.Options
 }
 
 func (c *call) addTarget(cmd *cobra.Command) {
@@ -44,11 +44,12 @@ func (c *call) addTarget(cmd *cobra.Command) {
 func (c *call) addConfig(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.configPath, "config", "",
 		"JSON `file` with the configuration, or - for stdin (default: the key in STRIPE_API_KEY)")
+	cmd.Flags().StringVar(&c.keyPath, "api-key-file", "", "`file` with the API key, if the configuration has none")
 }
 
 // with reads the configuration, and calls do with it and a client of the service.
 func (c *call) with(ctx context.Context, a *app, do func(*client.Client, *structpb.Struct) error) error {
-	config, err := a.config(c.configPath)
+	config, err := c.config(ctx, a)
 	if err != nil {
 		return err
 	}
