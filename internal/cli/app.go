@@ -111,6 +111,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print each event on a line of its own")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(a.databases()...)
+	root.AddCommand(a.verify())
 	root.AddCommand(a.serve(), a.airbyte(), a.singer(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.healthcheck(), a.versions(), a.version())
 	return root
 }

@@ -141,6 +141,7 @@ func Run(t *testing.T, s Subject) {
 	for _, mode := range s.Modes {
 		t.Run("lost, "+string(mode), func(t *testing.T) { lost(t, s, mode) })
 		t.Run("altered, "+string(mode), func(t *testing.T) { altered(t, s, mode) })
+		t.Run("compare, "+string(mode), func(t *testing.T) { compare(t, s, mode) })
 	}
 	t.Run("unchanged, keep", func(t *testing.T) {
 		if !slices.Contains(s.Modes, Keep) {

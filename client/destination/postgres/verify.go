@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
+)
+
+var _ client.Verifier = (*Destination)(nil)
+
+// exists returns the condition for rows whose object exists at the source. In append mode, a row is a version, so there is none.
+func (d *Destination) exists() (string, error) {
+	switch {
+	case d.opts.Append:
+		return "", errors.New("with mode=append, a table has all versions of an object, which can't be compared with the source")
+	case d.opts.SoftDeletes:
+		return "_deleted_at IS NULL", nil
+	}
+	return "true", nil
+}
+
+// Compare implements [client.Verifier]. It takes one round trip.
+func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatch) ([]client.Comparison, error) {
+	t := d.tables[batch.GetStream()]
+	if t == nil {
+		return nil, rows.Unasked(batch.GetStream())
+	}
+	exists, err := d.exists()
+	if err != nil {
+		return nil, err
+	}
+	query, at := t.Table.Compare(t.qualified(), exists, rows.Dialect{
+		Parameter: "$%d", Same: "IS NOT DISTINCT FROM", Cast: func(value string, kind rows.Kind) string { return value + "::" + types[kind] },
+	})
+	var queries pgx.Batch
+	compared := make([]client.Comparison, len(batch.GetRecords()))
+	for i, record := range batch.GetRecords() {
+		values, parameters := t.Values(), make([]any, len(at))
+		if err := d.splitter.Split(t.Table, batch, record, values); err != nil {
+			return nil, err
+		}
+		for n, v := range at {
+			parameters[n] = values[v]
+		}
+		compared[i] = client.Comparison{Key: t.ShownKey(values), Match: client.Missing}
+		queries.Queue(query, parameters...).Query(func(found pgx.Rows) error {
+			for found.Next() {
+				var same bool
+				if err := found.Scan(&same); err != nil {
+					return err
+				}
+				if compared[i].Match = client.Different; same {
+					compared[i].Match = client.Same
+				}
+			}
+			return found.Err()
+		})
+	}
+	return compared, d.explain(ctx, d.conn.SendBatch(ctx, &queries).Close())
+}
+
+// Count implements [client.Verifier].
+func (d *Destination) Count(ctx context.Context, stream string) (n int64, err error) {
+	t := d.tables[stream]
+	if t == nil {
+		return 0, rows.Unasked(stream)
+	}
+	exists, err := d.exists()
+	if err != nil {
+		return 0, err
+	}
+	err = d.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", t.qualified(), exists)).Scan(&n)
+	return n, d.explain(ctx, err)
+}
