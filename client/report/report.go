@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 )
 
@@ -86,7 +87,7 @@ func New(runs []runlog.Run, since, until time.Time) *Report {
 
 func newPipeline(name string, runs []runlog.Run) Pipeline {
 	p := Pipeline{Name: name, Runs: runs}
-	streams := map[[2]string]*Stream{}
+	streams := map[client.StreamKey]*Stream{}
 	days := map[string]map[string]int64{}
 	for _, run := range runs {
 		switch run.Status {
@@ -112,7 +113,7 @@ func newPipeline(name string, runs []runlog.Run) Pipeline {
 			if s.Loaded > 0 {
 				days[date][s.Stream] += s.Loaded
 			}
-			key := [2]string{s.Stream, s.Account}
+			key := client.StreamKey{Stream: s.Stream, Account: s.Account}
 			if streams[key] == nil {
 				streams[key] = &Stream{Stream: s.Stream, Account: s.Account, Status: s.Status, Error: s.Error, SetAside: s.SetAside}
 				p.SetAside += s.SetAside

@@ -21,7 +21,7 @@ func (d *Destination) Begin(_ context.Context, streams []*connectorv1.Stream) (b
 	if d.ledger, err = readLedger(d.ledger.path); err != nil { // discard what a failed commit changed in memory
 		return begun, explain(d.folder, err)
 	}
-	d.begun, d.sizes, d.dirty = map[string]bool{}, map[key]int64{}, map[key]bool{}
+	d.begun, d.sizes, d.dirty = map[string]bool{}, map[client.StreamKey]int64{}, map[client.StreamKey]bool{}
 	for _, stream := range streams {
 		d.begun[stream.GetName()] = true
 		noticed := false
@@ -64,7 +64,7 @@ func (d *Destination) resume(e *entry) (reason string, err error) {
 			return "", err
 		}
 	}
-	d.sizes[key{e.Stream, e.Account}] = e.Size
+	d.sizes[client.StreamKey{Stream: e.Stream, Account: e.Account}] = e.Size
 	err = d.truncate(e.File, e.Size)
 	if err != nil && (!os.IsNotExist(err) || e.Size > 0) {
 		return "", err
@@ -95,22 +95,22 @@ func (d *Destination) startFile(e *entry) error {
 
 // nextFile moves an entry on to its next file.
 func (d *Destination) nextFile(e *entry) error {
-	k := key{e.Stream, e.Account}
+	k := client.StreamKey{Stream: e.Stream, Account: e.Account}
 	e.Part++
-	e.File, e.Size, e.Tail = k.path(e.Part, d.suffix), 0, ""
+	e.File, e.Size, e.Tail = pathOf(k, e.Part, d.suffix), 0, ""
 	d.sizes[k] = 0
 	return d.checkVacant(e.File)
 }
 
 // ensureEntry adds an entry for the files of k unless the ledger has one, and reports whether it did.
-func (d *Destination) ensureEntry(k key) (added bool, err error) {
-	if !d.begun[k.stream] {
-		return false, fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", k.stream)
+func (d *Destination) ensureEntry(k client.StreamKey) (added bool, err error) {
+	if !d.begun[k.Stream] {
+		return false, fmt.Errorf("the service sent records of %q, which was not requested: this is a bug, please report it", k.Stream)
 	}
 	if d.ledger.find(k) != nil {
 		return false, nil
 	}
-	if err := d.checkVacant(k.path(0, d.suffix)); err != nil {
+	if err := d.checkVacant(pathOf(k, 0, d.suffix)); err != nil {
 		return false, err
 	}
 	e := d.ledger.add(k, d.suffix)

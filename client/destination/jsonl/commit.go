@@ -34,7 +34,7 @@ func (d *Destination) Commit(_ context.Context, c client.Commit) error {
 }
 
 // undo removes what a failed commit wrote. It is best effort: Begin removes the rest.
-func (d *Destination) undo(before map[key]int64) {
+func (d *Destination) undo(before map[client.StreamKey]int64) {
 	for k := range d.dirty {
 		e := d.ledger.find(k)
 		if e == nil {
@@ -57,7 +57,7 @@ func (d *Destination) commit(c client.Commit) error {
 		return err
 	}
 	for _, batch := range c.Records {
-		k := key{batch.GetStream(), batch.GetAccount()}
+		k := client.StreamKey{Stream: batch.GetStream(), Account: batch.GetAccount()}
 		for _, record := range batch.GetRecords() {
 			var err error
 			if d.lines[k], err = appendLine(d.lines[k], batch, record); err != nil {
@@ -72,9 +72,9 @@ func (d *Destination) commit(c client.Commit) error {
 			d.lines[k] = d.lines[k][:0]
 		}
 	}
-	covered := map[key]bool{} // by a state
+	covered := map[client.StreamKey]bool{} // by a state
 	for _, completion := range c.Completed {
-		k := key{completion.Stream, completion.Account}
+		k := client.StreamKey{Stream: completion.Stream, Account: completion.Account}
 		if e := d.ledger.find(k); completion.Generation > e.Completed {
 			d.lines[k] = fmt.Appendf(d.lines[k], "{\"operation\":\"COMPLETE\",\"generation\":%d}\n", completion.Generation)
 			e.Completed = completion.Generation
@@ -82,10 +82,10 @@ func (d *Destination) commit(c client.Commit) error {
 		}
 	}
 	for _, state := range c.States {
-		k := key{state.GetStream(), state.GetAccount()}
+		k := client.StreamKey{Stream: state.GetStream(), Account: state.GetAccount()}
 		content, err := protojson.Marshal(state.GetContent())
 		if err != nil {
-			return fmt.Errorf("encode the state of %s: %w", k.stream, err)
+			return fmt.Errorf("encode the state of %s: %w", k.Stream, err)
 		}
 		d.ledger.find(k).State = content
 		covered[k] = true
@@ -108,15 +108,15 @@ func (d *Destination) commit(c client.Commit) error {
 
 // prepare adds every file that the commit writes to to the ledger, and writes the ledger if it changed.
 func (d *Destination) prepare(c client.Commit) error {
-	keys := map[key]bool{}
+	keys := map[client.StreamKey]bool{}
 	for _, batch := range c.Records {
-		keys[key{batch.GetStream(), batch.GetAccount()}] = true
+		keys[client.StreamKey{Stream: batch.GetStream(), Account: batch.GetAccount()}] = true
 	}
 	for _, completion := range c.Completed {
-		keys[key{completion.Stream, completion.Account}] = true
+		keys[client.StreamKey{Stream: completion.Stream, Account: completion.Account}] = true
 	}
 	for _, state := range c.States {
-		keys[key{state.GetStream(), state.GetAccount()}] = true
+		keys[client.StreamKey{Stream: state.GetStream(), Account: state.GetAccount()}] = true
 	}
 	changed := false
 	for k := range keys {
@@ -133,10 +133,10 @@ func (d *Destination) prepare(c client.Commit) error {
 }
 
 // write appends lines to the last file of k.
-func (d *Destination) write(k key, lines []byte) error {
+func (d *Destination) write(k client.StreamKey, lines []byte) error {
 	packed, err := d.packer.pack(lines)
 	if err != nil {
-		return fmt.Errorf("compress lines of %s: %w", k.stream, err)
+		return fmt.Errorf("compress lines of %s: %w", k.Stream, err)
 	}
 	file, err := d.open(k)
 	if err != nil {
@@ -149,7 +149,7 @@ func (d *Destination) write(k key, lines []byte) error {
 }
 
 // open opens the last file of k. It returns an interruption if the file's size has changed since the last write.
-func (d *Destination) open(k key) (*os.File, error) {
+func (d *Destination) open(k client.StreamKey) (*os.File, error) {
 	name := d.ledger.find(k).File
 	path := filepath.Join(d.folder, name)
 	flags := os.O_RDWR
@@ -179,7 +179,7 @@ const maxFlushes = 8
 
 // flush flushes files to disk, then enters their sizes in the ledger. Files that have reached the rotation size are
 // followed by new ones.
-func (d *Destination) flush(covered map[key]bool) error {
+func (d *Destination) flush(covered map[client.StreamKey]bool) error {
 	var all errgroup.Group
 	all.SetLimit(maxFlushes)
 	for k := range covered {

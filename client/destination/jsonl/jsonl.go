@@ -31,14 +31,11 @@ type Destination struct {
 	packer packer
 	lock   *filelock.Lock
 	ledger *ledger
-	begun  map[string]bool // the streams passed to Begin
-	sizes  map[key]int64   // of the last files, including lines that no state covers
-	dirty  map[key]bool    // whether the file has more than the ledger records
-	lines  map[key][]byte  // of the current commit; their memory is reused
+	begun  map[string]bool             // the streams passed to Begin
+	sizes  map[client.StreamKey]int64  // of the last files, including lines that no state covers
+	dirty  map[client.StreamKey]bool   // whether the file has more than the ledger records
+	lines  map[client.StreamKey][]byte // of the current commit; their memory is reused
 }
-
-// key identifies the files of a stream of one account.
-type key struct{ stream, account string }
 
 // Open opens the directory, creating it if it doesn't exist. It fails if another sync has it open.
 func Open(folder string, opts Options) (*Destination, error) {
@@ -63,7 +60,7 @@ func Open(folder string, opts Options) (*Destination, error) {
 	}
 	d := &Destination{
 		folder: folder, root: root, rotate: opts.Rotate, suffix: suffix, packer: packer{compression: opts.Compression},
-		lock: lock, lines: map[key][]byte{},
+		lock: lock, lines: map[client.StreamKey][]byte{},
 	}
 	if d.ledger, err = readLedger(filepath.Join(folder, "_state.json")); err != nil {
 		_ = d.Close()
@@ -83,19 +80,19 @@ func checkFolder(folder string) error {
 // Close releases the directory for other syncs. No file stays open between commits, so there can be any number of streams.
 func (d *Destination) Close() error { return errors.Join(d.lock.Release(), d.root.Close()) }
 
-// path returns the path of a stream's file, relative to the folder. Names come from the service, so characters that could
+// pathOf returns the path of a stream's file, relative to the folder. Names come from the service, so characters that could
 // lead out of the folder or to another file are escaped. The files of a stream sort in the order of writing: "part" sorts
 // after "jsonl".
-func (k key) path(part int, suffix string) string {
-	name := escapeName(k.stream)
+func pathOf(k client.StreamKey, part int, suffix string) string {
+	name := escapeName(k.Stream)
 	if part > 0 {
 		name += fmt.Sprintf(".part%09d", part)
 	}
 	name += ".jsonl" + suffix
-	if k.account == "" {
+	if k.Account == "" {
 		return name
 	}
-	return filepath.Join(escapeName(k.account), name)
+	return filepath.Join(escapeName(k.Account), name)
 }
 
 // escapeName escapes a name so that it is a single path element that doesn't begin with an underscore, like the sync's own

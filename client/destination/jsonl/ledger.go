@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	"github.com/stripe-connector/stripe-connector/client"
 )
 
 // ledgerVersion is the version of the format of _state.json.
@@ -63,8 +65,8 @@ func readLedger(path string) (*ledger, error) {
 }
 
 // find returns the entry of a stream, or nil if there is none.
-func (l *ledger) find(k key) *entry {
-	i := slices.IndexFunc(l.Entries, func(e *entry) bool { return e.Stream == k.stream && e.Account == k.account })
+func (l *ledger) find(k client.StreamKey) *entry {
+	i := slices.IndexFunc(l.Entries, func(e *entry) bool { return e.Stream == k.Stream && e.Account == k.Account })
 	if i < 0 {
 		return nil
 	}
@@ -72,8 +74,8 @@ func (l *ledger) find(k key) *entry {
 }
 
 // add adds an entry for an empty file.
-func (l *ledger) add(k key, suffix string) *entry {
-	e := &entry{Stream: k.stream, Account: k.account, File: k.path(0, suffix)}
+func (l *ledger) add(k client.StreamKey, suffix string) *entry {
+	e := &entry{Stream: k.Stream, Account: k.Account, File: pathOf(k, 0, suffix)}
 	l.Entries = append(l.Entries, e)
 	return e
 }

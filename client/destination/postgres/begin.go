@@ -128,7 +128,7 @@ func (d *Destination) states(ctx context.Context, streams []string) ([]*connecto
 	var stream, account, content string
 	var completed int64
 	_, err = pgx.ForEachRow(found, []any{&stream, &account, &content, &completed}, func() error {
-		d.completed[lane{stream, account}] = completed
+		d.completed[client.StreamKey{Stream: stream, Account: account}] = completed
 		if content == "" { // cleared because the table was lost
 			return nil
 		}

@@ -81,7 +81,7 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 		t.known.Filled = filled
 	}
 	for _, completion := range c.Completed {
-		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+		d.completed[client.StreamKey{Stream: completion.Stream, Account: completion.Account}] = completion.Generation
 	}
 	return refused, nil
 }
@@ -350,7 +350,7 @@ func (d *Destination) complete(rest *queue, c client.Completion) error {
 	if t == nil {
 		return rows.UnexpectedStream(c.Stream)
 	}
-	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
+	if c.Generation <= d.completed[client.StreamKey{Stream: c.Stream, Account: c.Account}] {
 		return nil
 	}
 	if t.Keys > 0 {

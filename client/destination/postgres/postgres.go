@@ -39,16 +39,13 @@ type Destination struct {
 	config    *pgx.ConnConfig
 	lockWait  time.Duration
 	conn      *pgx.Conn
-	backend   backend           // of conn
-	tables    map[string]*table // of the streams passed to Begin, by stream
-	names     []string          // of their tables, including those that Begin has yet to prepare
-	completed map[lane]int64    // the last completed generation
+	backend   backend                    // of conn
+	tables    map[string]*table          // of the streams passed to Begin, by stream
+	names     []string                   // of their tables, including those that Begin has yet to prepare
+	completed map[client.StreamKey]int64 // the last completed generation
 	splitter  rows.Splitter
 	notices   []client.Notice // of the current Begin
 }
-
-// lane is a stream of one account.
-type lane struct{ stream, account string }
 
 // Open connects to the database at address: a URL such as postgres://user@host/database, or settings such as
 // "host=… dbname=…". It fails if another sync has the schema open.
@@ -88,7 +85,7 @@ func newDestination(address string, opts Options) (*Destination, error) {
 	}
 	d := &Destination{
 		opts: kept, schema: opts.Schema, config: config, lockWait: opts.LockWait,
-		tables: map[string]*table{}, completed: map[lane]int64{},
+		tables: map[string]*table{}, completed: map[client.StreamKey]int64{},
 	}
 	if d.schema == "" {
 		d.schema = "public"

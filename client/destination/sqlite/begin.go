@@ -239,7 +239,7 @@ func (d *Destination) states(ctx context.Context, stream string) ([]*connectorv1
 		if err := found.Scan(&account, &content, &completed); err != nil {
 			return nil, err
 		}
-		d.completed[lane{stream, account}] = completed
+		d.completed[client.StreamKey{Stream: stream, Account: account}] = completed
 		if content == "" { // cleared because the table was lost
 			continue
 		}

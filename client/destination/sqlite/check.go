@@ -43,7 +43,7 @@ func Check(ctx context.Context, path string, opts Options, streams []*connectorv
 	if !found("lock "+path, err) {
 		return findings, ctx.Err()
 	}
-	d := &Destination{path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[lane]int64{}}
+	d := &Destination{path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[client.StreamKey]int64{}}
 	defer d.Close()
 	if !found("open "+path, d.open(ctx)) {
 		return findings, ctx.Err()

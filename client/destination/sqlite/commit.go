@@ -42,7 +42,7 @@ func (d *Destination) commit(ctx context.Context, c client.Commit) (err error) {
 		t.identity.Filled = filled
 	}
 	for _, completion := range c.Completed {
-		d.completed[lane{completion.Stream, completion.Account}] = completion.Generation
+		d.completed[client.StreamKey{Stream: completion.Stream, Account: completion.Account}] = completion.Generation
 	}
 	for _, refused := range d.refused {
 		for _, r := range refused {
@@ -199,7 +199,7 @@ func (d *Destination) complete(ctx context.Context, c client.Completion, now str
 	if t == nil {
 		return rows.UnexpectedStream(c.Stream)
 	}
-	if c.Generation <= d.completed[lane{c.Stream, c.Account}] {
+	if c.Generation <= d.completed[client.StreamKey{Stream: c.Stream, Account: c.Account}] {
 		return nil
 	}
 	if t.aside {

@@ -72,8 +72,8 @@ type Destination struct {
 	db        *sql.DB
 	conn      *sql.Conn // the only connection, so that statements stay prepared
 	state     *sql.Stmt
-	tables    map[string]*table // of the streams passed to Begin, by stream
-	completed map[lane]int64    // the last completed generation
+	tables    map[string]*table          // of the streams passed to Begin, by stream
+	completed map[client.StreamKey]int64 // the last completed generation
 	splitter  rows.Splitter
 	version   int64           // the schema version when the tables were last examined
 	notices   []client.Notice // of the current Begin
@@ -82,9 +82,6 @@ type Destination struct {
 	replacements []replacement // in append mode
 	refused      map[*table]map[*connectorv1.Record]client.Refusal
 }
-
-// lane is a stream of one account.
-type lane struct{ stream, account string }
 
 // Open opens the database file at path, creating it if it doesn't exist. It fails if another sync has it open.
 func Open(ctx context.Context, path string, opts Options) (*Destination, error) {
@@ -100,7 +97,7 @@ func Open(ctx context.Context, path string, opts Options) (*Destination, error) 
 		return nil, explain(path, err)
 	}
 	d := &Destination{
-		path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[lane]int64{},
+		path: path, opts: opts, now: time.Now, lock: lock, tables: map[string]*table{}, completed: map[client.StreamKey]int64{},
 	}
 	if err := d.connect(ctx); err != nil {
 		_ = d.Close()
