@@ -96,9 +96,9 @@ func loadingTable(r *report.Report) string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s since %s: %s, %d succeeded, %d failed; %s requests, %s retried, %.1f s waited\n\n", p.Name,
-			r.Since.Format(time.DateOnly), count(len(p.Runs), "run"), p.Succeeded, p.Failed, humanize.Comma(p.Requests), humanize.Comma(p.Retries), p.Waited)
-		rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "SECONDS", "FRESH AT"}}
+		b.WriteString(fold(fmt.Sprintf("%s since %s: %s, %d succeeded, %d failed; %s, %s requests, %s retried, %.1f s waited\n", p.Name,
+			r.Since.Format(time.DateOnly), count(len(p.Runs), "run"), p.Succeeded, p.Failed, humanize.Bytes(uint64(p.Bytes)), humanize.Comma(p.Requests), humanize.Comma(p.Retries), p.Waited)) + "\n")
+		rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "FRESH AT"}}
 		errs := map[string]bool{}
 		var reasons []string
 		add := func(who, message string) {
@@ -112,13 +112,13 @@ func loadingTable(r *report.Report) string {
 		}
 		for _, s := range p.Streams {
 			rows = append(rows, []string{s.Title(), s.Status, humanize.Comma(s.Extracted), humanize.Comma(s.Loaded), humanize.Comma(s.Deleted),
-				humanize.Comma(s.Bytes), fmt.Sprintf("%.1f", s.Seconds), instant(s.FreshAt)})
+				instant(s.FreshAt)})
 			add(s.Title(), s.Error)
 		}
-		rows = append(rows, []string{"total", "", humanize.Comma(p.Extracted), humanize.Comma(p.Loaded), humanize.Comma(p.Deleted), humanize.Comma(p.Bytes), "", ""})
+		rows = append(rows, []string{"total", "", humanize.Comma(p.Extracted), humanize.Comma(p.Loaded), humanize.Comma(p.Deleted), ""})
 		b.WriteString(align(rows, 2))
 		if len(reasons) > 0 {
-			b.WriteString("\n" + strings.Join(reasons, ""))
+			b.WriteString("\n" + fold(strings.Join(reasons, "")))
 		}
 	}
 	return b.String()

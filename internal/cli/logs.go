@@ -71,18 +71,18 @@ func logText(r runlog.Run, entries []runlog.Entry, now time.Time) string {
 	if len(r.Streams) == 0 {
 		return b.String()
 	}
-	rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "SECONDS", "WATERMARK"}}
+	rows := [][]string{{"STREAM", "STATUS", "EXTRACTED", "LOADED", "DELETED", "FRESH AT"}}
 	var reasons []string
 	for _, s := range r.Streams {
 		rows = append(rows, []string{streamName(s.Stream, s.Account), s.Status, humanize.Comma(s.Extracted), humanize.Comma(s.Loaded),
-			humanize.Comma(s.Deleted), humanize.Comma(s.Bytes), fmt.Sprintf("%.1f", s.Duration.Seconds()), instant(s.Watermark)})
+			humanize.Comma(s.Deleted), instant(s.Watermark)})
 		if s.Error != "" {
 			reasons = append(reasons, streamName(s.Stream, s.Account)+": "+s.Error+"\n")
 		}
 	}
 	b.WriteString("\n" + align(rows, 2))
 	if len(reasons) > 0 {
-		b.WriteString("\n" + strings.Join(reasons, ""))
+		b.WriteString("\n" + fold(strings.Join(reasons, "")))
 	}
 	return b.String()
 }
@@ -92,5 +92,5 @@ func instant(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02 15:04:05")
+	return t.UTC().Format("2006-01-02 15:04")
 }

@@ -20,9 +20,9 @@ func TestRunOnceRunsLogsReport(t *testing.T) {
 		want []string
 	}{
 		{[]string{"runs", path}, []string{"RUN  PIPELINE  STARTED", "succeeded", "  6        0"}},
-		{[]string{"logs", "last", path}, []string{"warning: apples: Re-read.", "apples  complete          3       3        0     69", "in 1 Read."}},
+		{[]string{"logs", "last", path}, []string{"warning: apples: Re-read.", "apples  complete          3       3        0", "in 1 Read."}},
 		{[]string{"logs", "1", path}, []string{"info: Attempt 1 of at most 3"}},
-		{[]string{"report", path}, []string{"1 run, 1 succeeded, 0 failed", "pears   complete          3       3        0", "total                     6       6        0    135"}},
+		{[]string{"report", path}, []string{"1 run, 1 succeeded, 0 failed", "pears   complete          3       3        0", "total                     6       6        0\n"}},
 		{[]string{"report", "--format", "html", path}, []string{"<!doctype html>", "<b>6</b><span class=\"soft\">rows loaded</span>"}},
 	} {
 		w.out.buffer.Reset()

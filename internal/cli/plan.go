@@ -19,9 +19,7 @@ func costOf(s *table.Stream) string {
 	case s.Parent == "" || s.Inline || s.Single || s.Expand || s.Embedded != "":
 		return ""
 	case s.Across != "":
-		return s.Parent + " and " + s.Across
-	case s.Needs != "":
-		return s.Parent + " that has " + s.Needs
+		return s.Parent + " × " + s.Across
 	}
 	return s.Parent
 }
@@ -61,7 +59,7 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 		case row == nil:
 			requests = "unknown"
 		case costOf(row) != "":
-			requests = "1 for each of " + costOf(row)
+			requests = "1 per " + costOf(row)
 			perParent++
 		case row.Parent != "":
 			requests = "with " + row.Parent
@@ -73,7 +71,8 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 		}
 		rows = append(rows, []string{s.GetName(), requests, changesWord(s.GetFreshness())})
 	}
-	text := align(rows, 3)
+	list := align(rows, 3)
+	text := ""
 	var left []string
 	for _, s := range catalog {
 		if !chosen[s.GetName()] {
@@ -92,9 +91,9 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 	if perParent > 0 {
 		text += fmt.Sprintf("%s one request for each object of another stream, in the first sync and whenever they are re-read.\n", takeVerb(perParent))
 	}
-	text += "Stripe allows 500 read requests for each transaction of the last 30 days, and at least 10,000 a month\n" +
+	text += "Stripe allows 500 read requests for each transaction of the last 30 days, and at least 10,000 a month " +
 		"(https://docs.stripe.com/rate-limits). Later syncs take a few requests for the events, and re-list what no event announces.\n"
-	_, err := fmt.Fprint(a.stdout, text)
+	_, err := fmt.Fprint(a.stdout, list+fold(text))
 	return err
 }
 

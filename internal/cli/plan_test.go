@@ -37,7 +37,7 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	w.runs(t, exitOK, "sync", "--plan", "--select", "billing_meter_event_summaries")
-	says(t, w.out, "1 for each of customers and billing_meters")
+	says(t, w.out, "1 per customers × billing_meters")
 	w.runs(t, exitUsage, "sync")
 	says(t, w.err, `required flag(s) "to" not set`)
 	for _, cheap := range []string{"charges", "invoice_line_items", "subscription_items", "balance"} {

@@ -38,7 +38,7 @@ func reportTable(report *client.Report) string {
 	if n := quiet["skipped"]; n > 0 {
 		table += fmt.Sprintf("\n%s skipped:\n", countWas(n, "stream"))
 	}
-	return table + notes.String()
+	return table + fold(notes.String())
 }
 
 // isQuiet reports whether a stream without records can be omitted from the table.
@@ -157,21 +157,34 @@ func statusWord(s connectorv1.StreamStatus) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "STREAM_STATUS_"))
 }
 
-// align formats rows as a table. The first left columns are aligned left, the others right.
+// align formats rows as a table. The first left columns are aligned left, the others right. If the table is wider than textWidth,
+// the widest names on the left are abridged.
 func align(rows [][]string, left int) string {
 	if len(rows) == 0 {
 		return ""
 	}
 	widths := make([]int, len(rows[0]))
+	total := -2
 	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+	wide := 0 // the widest of the left columns
+	for i, width := range widths {
+		total += width + 2
+		if i < left && width > widths[wide] {
+			wide = i
+		}
+	}
+	if total > textWidth {
+		widths[wide] = max(widths[wide]-(total-textWidth), 1)
+	}
 	var b strings.Builder
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
+			cell = abridge(cell, widths[i])
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			if i < left {
 				line.WriteString(cell + padding + "  ")
@@ -180,6 +193,48 @@ func align(rows [][]string, left int) string {
 			}
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return b.String()
+}
+
+// abridge returns text with at most the given number of characters, without those in its middle.
+func abridge(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most/2]) + "…" + string(runes[len(runes)-(most-most/2-1):])
+}
+
+// textWidth is the maximum width of printed text.
+const textWidth = 80
+
+// fold breaks lines that are longer than textWidth at spaces, and indents what follows. A longer word stays whole.
+func fold(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		content := strings.TrimSuffix(line, "\n")
+		indent := content[:len(content)-len(strings.TrimLeft(content, " "))]
+		for utf8.RuneCountInString(content) > textWidth {
+			runes := []rune(content)
+			at := strings.LastIndex(strings.TrimRight(string(runes[:textWidth+1]), " "), " ")
+			if utf8.RuneCountInString(content) > textWidth && string(runes[textWidth]) == " " {
+				at = len(string(runes[:textWidth]))
+			}
+			if at <= len(indent)+2 {
+				next := strings.Index(content[len(indent)+2:], " ")
+				if next < 0 {
+					break
+				}
+				at = next + len(indent) + 2
+			}
+			b.WriteString(strings.TrimRight(content[:at], " ") + "\n")
+			content = indent + "  " + strings.TrimLeft(content[at:], " ")
+		}
+		b.WriteString(content)
+		if strings.HasSuffix(line, "\n") {
+			b.WriteByte('\n')
+		}
 	}
 	return b.String()
 }

@@ -22,10 +22,10 @@ func TestReportNotes(t *testing.T) {
 	}}
 	got := reportTable(report)
 	for _, want := range []string{
-		"\ncharges: 1,234 deletions were withheld because the destination can't apply them. Those rows stay.\n",
+		"\ncharges: 1,234 deletions were withheld because the destination can't apply them.\n  Those rows stay.\n",
 		"\ninvoices: 2 objects could not be read and will be retried by later syncs.\n  lines of in_1: Stripe answers 500 for it.\n",
-		"\nrefunds: 1 record could not be stored, and is set aside: re_1 (the trigger refuses it)\n",
-		"\npayouts: compared 40 records with Stripe and repaired 1 missing, 2 stale and 0 extra.\n",
+		"\nrefunds: 1 record could not be stored, and is set aside: re_1 (the trigger\n  refuses it)\n",
+		"\npayouts: compared 40 records with Stripe and repaired 1 missing, 2 stale and 0\n  extra.\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant it with %q", got, want)

@@ -46,22 +46,19 @@ the last stored state.`,
 
 // runsTable formats runs as an aligned table, followed by their errors.
 func runsTable(runs []runlog.Run, now time.Time) string {
-	rows := [][]string{{"RUN", "PIPELINE", "STARTED", "STATUS", "SECONDS", "EXTRACTED", "LOADED", "DELETED", "BYTES", "REQUESTS",
-		"RETRIES", "WAITED", "ATTEMPT"}}
+	rows := [][]string{{"RUN", "PIPELINE", "STARTED", "STATUS", "SECONDS", "LOADED", "DELETED", "REQUESTS"}}
 	var errs []string
 	for _, r := range runs {
 		total := r.Total()
-		rows = append(rows, []string{fmt.Sprint(r.ID), r.Pipeline, r.Started.UTC().Format("2006-01-02 15:04:05"), string(r.Status),
-			fmt.Sprintf("%.1f", r.Duration(now).Seconds()), humanize.Comma(total.Extracted), humanize.Comma(total.Loaded),
-			humanize.Comma(total.Deleted), humanize.Comma(total.Bytes), humanize.Comma(r.Requests), humanize.Comma(r.Retries),
-			fmt.Sprintf("%.1f", r.Waited.Seconds()), fmt.Sprint(r.Attempt)})
+		rows = append(rows, []string{fmt.Sprint(r.ID), r.Pipeline, instant(r.Started), string(r.Status), fmt.Sprintf("%.1f", r.Duration(now).Seconds()),
+			humanize.Comma(total.Loaded), humanize.Comma(total.Deleted), humanize.Comma(r.Requests)})
 		if r.Error != "" {
 			errs = append(errs, fmt.Sprintf("run %d: %s\n", r.ID, r.Error))
 		}
 	}
 	table := align(rows, 4)
 	if len(errs) > 0 {
-		table += "\n" + strings.Join(errs, "")
+		table += "\n" + fold(strings.Join(errs, ""))
 	}
 	return table
 }

@@ -137,14 +137,14 @@ func statusText(all []pipelineStatus, now time.Time) string {
 		if i > 0 {
 			text += "\n"
 		}
-		text += fmt.Sprintf("%s, %s: last run %s", p.Pipeline, p.Schedule, p.Last)
+		head := fmt.Sprintf("%s, %s: last run %s", p.Pipeline, p.Schedule, p.Last)
 		if !p.LastSuccess.IsZero() {
-			text += ", last success " + humanize.RelTime(p.LastSuccess, now, "ago", "from now")
+			head += ", last success " + humanize.RelTime(p.LastSuccess, now, "ago", "from now")
 		}
 		if !p.Next.IsZero() && p.Last != "never ran" {
-			text += ", next run at " + p.Next.UTC().Format("2006-01-02 15:04:05 UTC")
+			head += ", next run at " + p.Next.UTC().Format("2006-01-02 15:04:05 UTC")
 		}
-		text += "\n"
+		text += fold(head + "\n")
 		if len(p.Streams) == 0 {
 			continue
 		}
@@ -161,7 +161,7 @@ func statusText(all []pipelineStatus, now time.Time) string {
 				reasons.note(name, s.Error+"\n")
 			}
 		}
-		text += "\n" + align(rows, 2) + reasons.String()
+		text += "\n" + align(rows, 2) + fold(reasons.String())
 	}
 	return text
 }
