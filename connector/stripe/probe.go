@@ -21,10 +21,18 @@ const parallelProbes = 8
 // reached.
 var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 8 * time.Second, Attempt: 9 * time.Second}
 
+// probeRetry returns the retries of a probe: those of Reads, if these give up even sooner.
+func (s *Source) probeRetry() api.Retry {
+	if budget := s.options.Retry.Budget; budget != 0 && budget < probeRetry.Budget {
+		return s.options.Retry
+	}
+	return probeRetry
+}
+
 // probe requests one object from each endpoint that the streams need, several at a time. An error of a single
 // endpoint determines the availability of its streams; an error that affects the key or the connection is returned.
 func (s *Source) probe(ctx context.Context, c config.Config, streams table.Table, names []string) ([]connector.StreamAvailability, error) {
-	client := s.client(c, probeRetry)
+	client := s.client(c, s.probeRetry())
 	var mu sync.Mutex
 	answers := map[string]error{} // by path, since several streams can share an endpoint
 	answered := false             // Stripe has answered, so later failures are those of an endpoint

@@ -51,6 +51,6 @@ func invalidVersion(description string) error {
 // accountVersion returns the account's default API version, in which Stripe writes its events; empty if Stripe doesn't say. A
 // refusal names it, too, so the version may be known although there is an error.
 func (s *Source) accountVersion(ctx context.Context, c config.Config) (version string, err error) {
-	_, err = s.client(c, probeRetry).Single(ctx, accountPath, nil, api.AccountVersion(&version))
+	_, err = s.client(c, s.probeRetry()).Single(ctx, accountPath, nil, api.AccountVersion(&version))
 	return version, err
 }

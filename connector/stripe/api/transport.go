@@ -16,8 +16,14 @@ const readBuffer = 16 << 10
 const connectTimeout = 7 * time.Second
 
 // NewTransport returns a transport that keeps enough connections to use Stripe's full rate, speaks HTTP/2 where offered,
-// and rejects every method but GET. A process should create one and share it.
-func NewTransport() http.RoundTripper { return ReadOnly(newTransport()) }
+// and rejects every method but GET. A process should create one and share it. Each change is applied to it first.
+func NewTransport(changes ...func(*http.Transport)) http.RoundTripper {
+	transport := newTransport()
+	for _, change := range changes {
+		change(transport)
+	}
+	return ReadOnly(transport)
+}
 
 func newTransport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
