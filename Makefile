@@ -84,6 +84,16 @@ image-size: ## Check that the image's binary is below 25 MB and has no database 
 	@bytes=$$(wc -c <bin/stripe-connector-service); echo "the binary of the image has $$bytes bytes"; \
 	[ "$$bytes" -lt 25000000 ] || { echo "image-size: FAILED: the limit is 25000000: find what grew with 'go version -m' and 'go tool nm -size -sort size'" >&2; exit 1; }
 
+.PHONY: reproducible
+reproducible: ## Check that the image's program has the same bytes if it is built from another directory, and that archives do
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	git ls-files -z | tar -cf - --null -T - | tar -xf - -C "$$copy" && \
+	for folder in . "$$copy"; do \
+		(cd "$$folder" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS) -buildid=' -o "$$copy/built-$${#folder}" ./cmd/stripe-connector-service) || exit 1; \
+	done && \
+	cmp "$$copy"/built-* && echo "two builds in different directories have the same bytes" || { echo "reproducible: FAILED" >&2; exit 1; }
+	@go -C tools test ./release
+
 .PHONY: try-containers
 try-containers: ## Build the image and run it, if there is a container engine
 	deploy/try-containers.sh
