@@ -61,6 +61,7 @@ func scenarios() []scenario {
 		{"changes", "Requests of incremental reads", changes},
 		{"busy", "Requests for the changes of busy accounts", busy},
 		{"airbyte", "The Airbyte edge against gRPC", edgeCost},
+		{"follow", "Following changes into a database", follow},
 		{"wire", "The wire", wire},
 		{"page", "Cutting pages and selecting fields", page},
 	}

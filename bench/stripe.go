@@ -42,11 +42,12 @@ type stripeProcess struct {
 func newStripeWorker() worker {
 	p := &stripeProcess{}
 	return worker{
-		"start": handler(p.start),
-		"reset": handler(p.reset),
-		"log":   handler(p.requests),
-		"count": handler(p.count),
-		"pages": handler(p.pages),
+		"start":  handler(p.start),
+		"reset":  handler(p.reset),
+		"log":    handler(p.requests),
+		"count":  handler(p.count),
+		"pages":  handler(p.pages),
+		"create": handler(func(_ context.Context, list string) (string, error) { return p.stripe.Create(list) }),
 	}
 }
 
