@@ -105,7 +105,7 @@ func TestResolve(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, err := commanded.Pipelines[0].Resolve(t.Context(), getenv)
-		if err != nil || a.Config.GetFields()["api_key"].GetStringValue() != key || a.Hide(key) != "[secret]" {
+		if err != nil || a.Config.GetFields()["api_key"].GetStringValue() != key || a.Redact(key) != "[secret]" {
 			t.Errorf("the key was not read from the command: %v", err)
 		}
 	}

@@ -35,7 +35,7 @@ func (a *app) verify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare a synced database with Stripe",
-		Long:  verifyHelp + a.note(),
+		Long:  verifyHelp + a.buildNote(),
 		Example: `  STRIPE_API_KEY=rk_live_… stripe-connector verify --to sqlite:stripe.db
   stripe-connector verify --config config.json --to sqlite:stripe.db --select 'charges,invoice*' --all`,
 		Args: cobra.NoArgs,
@@ -50,7 +50,7 @@ func (a *app) verify() *cobra.Command {
 			if all {
 				opts.Sample = 0
 			}
-			opts.Sync.Selection = usual(opts.Sync.Selection)
+			opts.Sync.Selection = withoutCostly(opts.Sync.Selection)
 			return c.with(cmd.Context(), a, func(service *client.Client, config *structpb.Struct) error {
 				opts.Sync.Config = config
 				return a.verifyIn(cmd.Context(), service, to, format, opts)
@@ -78,13 +78,13 @@ func (a *app) verify() *cobra.Command {
 func (a *app) verifyIn(ctx context.Context, service *client.Client, to, format string, opts client.VerifyOptions) (err error) {
 	d, err := a.build.Destinations.Open(ctx, to)
 	if err != nil {
-		return a.missing(err)
+		return a.explainMissing(err)
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	opts.Sync.Destination = d
 	opts.Observe = func(v client.Verification) {
 		if a.verbose {
-			tell(a.stderr, "%s: compared %s", v.Stream, count(int(v.Objects), "object"))
+			writeLine(a.stderr, "%s: compared %s", v.Stream, count(int(v.Objects), "object"))
 		}
 	}
 	all, err := service.Verify(ctx, opts)
@@ -101,7 +101,7 @@ func (a *app) verifyIn(ctx context.Context, service *client.Client, to, format s
 		for i, v := range wrong {
 			names[i] = v.Stream
 		}
-		wrong := fmt.Errorf("these streams differ from Stripe, or could not be compared: %s", some(names, 10))
+		wrong := fmt.Errorf("these streams differ from Stripe, or could not be compared: %s", someOf(names, 10))
 		a.complain("%s", wrong)
 		err = errors.Join(err, failedError{wrong})
 	}
@@ -143,10 +143,10 @@ func verificationTable(all []client.Verification) string {
 		case len(v.Missing)+len(v.Different) > 0:
 			text := ""
 			if len(v.Missing) > 0 {
-				text += "missing " + some(v.Missing, shownKeys)
+				text += "missing " + someOf(v.Missing, shownKeys)
 			}
 			if len(v.Different) > 0 {
-				text += prefixed(text, "different ") + some(v.Different, shownKeys)
+				text += prefixed(text, "different ") + someOf(v.Different, shownKeys)
 			}
 			notes.note(v.Stream, text+".\n")
 		case !agrees(v) && extra > 0:
@@ -163,7 +163,7 @@ func verificationTable(all []client.Verification) string {
 	}
 	text += fmt.Sprintf("%d of %s %s with Stripe.\n", fine, count(len(all)-unsynced, "stream"), verb)
 	if unsynced > 0 {
-		text += was(unsynced, "stream") + " never synced.\n"
+		text += countWas(unsynced, "stream") + " never synced.\n"
 	}
 	return text + fold(notes.String())
 }

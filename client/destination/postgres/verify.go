@@ -29,7 +29,7 @@ func (d *Destination) exists() (string, error) {
 func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatch) ([]client.Comparison, error) {
 	t := d.tables[batch.GetStream()]
 	if t == nil {
-		return nil, rows.Unasked(batch.GetStream())
+		return nil, rows.UnexpectedStream(batch.GetStream())
 	}
 	exists, err := d.exists()
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatc
 func (d *Destination) Count(ctx context.Context, stream string) (n int64, err error) {
 	t := d.tables[stream]
 	if t == nil {
-		return 0, rows.Unasked(stream)
+		return 0, rows.UnexpectedStream(stream)
 	}
 	exists, err := d.exists()
 	if err != nil {
