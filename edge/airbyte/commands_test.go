@@ -19,7 +19,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/edge/airbyte"
 )
 
-// run runs a command, all lines of whose output must be messages.
+// run runs a command. All lines of its output must be messages.
 func run(t *testing.T, w *world, command func(*airbyte.Connector) error) ([]line, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -139,8 +139,8 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
-// TestStateFiles gives files of every kind for --state. What is nonsense is a config_error, never a stream that is read as if it
-// was new.
+// TestStateFiles passes files of every kind to --state. An invalid one must result in a config_error, never in a stream that is read
+// as if it were new.
 func TestStateFiles(t *testing.T) {
 	of := func(state string) string {
 		return `[{"type":"STREAM","stream":{"stream_descriptor":{"name":"coupons"},"stream_state":` + state + `}}]`

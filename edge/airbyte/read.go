@@ -88,7 +88,7 @@ func (r *reading) prepare(config, catalog, state json.RawMessage) error {
 	}
 	var configured configuredCatalog
 	if err := json.Unmarshal(catalog, &configured); err != nil {
-		return connector.Invalid(connector.Violation{Field: "catalog", Description: "is no configured catalog: " + err.Error()})
+		return connector.Invalid(connector.Violation{Field: "catalog", Description: "is not a configured catalog: " + err.Error()})
 	}
 	if len(configured.Streams) == 0 {
 		return connector.Invalid(connector.Violation{Field: "catalog.streams", Description: "is empty: select at least one stream"})
@@ -128,7 +128,7 @@ func (r *reading) add(configured *configuredStream, states map[string]json.RawMe
 	case incremental:
 		s.mode = connector.Incremental
 	default:
-		return r.fail(s, invalid("The sync mode of the stream %s is %.40q: choose full_refresh or incremental.", name, configured.SyncMode))
+		return r.fail(s, invalid("The sync mode of the stream %s must be full_refresh or incremental, got %.40q.", name, configured.SyncMode))
 	}
 	if columns := configured.columns(); columns != nil {
 		s.fields = r.dialect.Fields(s.Source, columns)

@@ -104,7 +104,7 @@ func TestKilledAtEachLine(t *testing.T) {
 			t.Fatalf("after line %d: %v", n, err)
 		}
 		if d.states["coupons"] == nil {
-			d.rows["coupons"] = map[string]kept{} // nothing tells the next read that they were sent
+			d.rows["coupons"] = map[string]kept{} // the next read has no record that they were sent
 		}
 		w.change(n)
 		w.wait(time.Minute)
@@ -113,7 +113,7 @@ func TestKilledAtEachLine(t *testing.T) {
 		w.wait(time.Hour)
 		w.sync(d, catalog)
 		w.wait(time.Hour)
-		w.sync(d, catalog) // lists that were interrupted twice are read again
+		w.sync(d, catalog) // lists that were interrupted twice are re-read
 		w.expect(d, names, nil)
 		if n > 400 {
 			t.Fatal("the read doesn't end")

@@ -48,7 +48,7 @@ func parseStates(content []byte) (map[string]json.RawMessage, error) {
 	case '[':
 		var messages []json.RawMessage
 		if err := json.Unmarshal(content, &messages); err != nil {
-			return nil, fmt.Errorf("is no JSON: %w", err)
+			return nil, fmt.Errorf("is not JSON: %w", err)
 		}
 		for i, m := range messages {
 			if err := addState(states, m); err != nil {
@@ -75,7 +75,7 @@ func addState(states map[string]json.RawMessage, text json.RawMessage) error {
 	}
 	err := json.Unmarshal(text, &m)
 	if isType := new(json.UnmarshalTypeError); err != nil && !errors.As(err, &isType) {
-		return fmt.Errorf("is no JSON: %w", err)
+		return fmt.Errorf("is not JSON: %w", err)
 	}
 	switch m.Type {
 	case "STREAM":
@@ -113,7 +113,7 @@ func addState(states map[string]json.RawMessage, text json.RawMessage) error {
 		maps.Copy(states, old)
 		return nil
 	}
-	return fmt.Errorf("is no state message: its type is %.40q and its content doesn't fit", m.Type)
+	return fmt.Errorf("is not a state message: its type is %.40q and its content doesn't fit", m.Type)
 }
 
 func addStream(states map[string]json.RawMessage, text json.RawMessage) error {

@@ -101,7 +101,7 @@ func TestTakingOver(t *testing.T) {
 			r.Fatalf("away for %v, without a warning", away)
 		}
 		h.wait(time.Minute)
-		for range 2 { // lists that were interrupted are read again
+		for range 2 { // lists that were interrupted are re-read
 			h.take(h.sync(h.destination, h.catalog))
 			h.wait(10 * time.Minute)
 		}

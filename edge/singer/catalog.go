@@ -167,10 +167,10 @@ func (r *Runner) parseCatalog(text []byte) ([]*output, error) {
 		n := slices.IndexFunc(r.Streams, func(s Stream) bool { return s.Name == name })
 		switch {
 		case n < 0:
-			wrong = append(wrong, connector.Violation{Field: at, Description: fmt.Sprintf("is %q, which is no stream. --discover lists them all.", shorten(name))})
+			wrong = append(wrong, connector.Violation{Field: at, Description: fmt.Sprintf("is %q, which is not a stream. --discover lists all streams.", shorten(name))})
 			continue
 		case slices.ContainsFunc(selected, func(o *output) bool { return o.Name == name }):
-			wrong = append(wrong, connector.Violation{Field: at, Description: fmt.Sprintf("names %q a second time: name each stream once.", name)})
+			wrong = append(wrong, connector.Violation{Field: at, Description: fmt.Sprintf("names %q more than once: name each stream once.", name)})
 			continue
 		}
 		o := &output{Stream: r.Streams[n]}

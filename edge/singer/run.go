@@ -115,7 +115,7 @@ func (r *Runner) outcome(ctx context.Context, summary connector.Summary) error {
 	nothing := !slices.ContainsFunc(summary.Streams, read)
 	for _, s := range summary.Streams {
 		if s.SetAsideTotal > 0 {
-			r.Log.Warn(fmt.Sprintf("%d objects of %s could not be read. Later runs try them again.", s.SetAsideTotal, s.Stream))
+			r.Log.Warn(fmt.Sprintf("%d objects of %s could not be read. Later runs retry them.", s.SetAsideTotal, s.Stream))
 		}
 	}
 	for _, s := range summary.Streams {

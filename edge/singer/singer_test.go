@@ -223,9 +223,9 @@ func TestNonsense(t *testing.T) {
 		"":              "catalog: must be an object",
 		"{}":            "catalog: must be an object",
 		`{"streams":3}`: "catalog: must be an object",
-		`{"streams":[{"tap_stream_id":"charge","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]}]}`:                                                                                          `is "charge", which is no stream`,
+		`{"streams":[{"tap_stream_id":"charge","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]}]}`:                                                                                          `is "charge", which is not a stream`,
 		`{"streams":[{"tap_stream_id":"charges","metadata":[{"breadcrumb":[],"metadata":{"selected":"yes"}}]}]}`:                                                                                        "must be true or false",
-		`{"streams":[{"tap_stream_id":"charges","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]},{"tap_stream_id":"charges","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]}]}`: "a second time",
+		`{"streams":[{"tap_stream_id":"charges","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]},{"tap_stream_id":"charges","metadata":[{"breadcrumb":[],"metadata":{"selected":true}}]}]}`: "more than once",
 	} {
 		w.fails(t, singer.Call{Catalog: []byte(catalog)}, want)
 	}
@@ -236,10 +236,10 @@ func TestNonsense(t *testing.T) {
 	}{
 		"no key":         {"client_secret", nil, "config.client_secret: is missing"},
 		"no start":       {"start_date", "", "config.start_date: is missing"},
-		"not a start":    {"start_date", "soon", "config.start_date: is no time"},
-		"future":         {"start_date", "2094-01-01", "in the future"},
+		"not a start":    {"start_date", "soon", "config.start_date: must be a time"},
+		"future":         {"start_date", "2094-01-01", "must be in the past"},
 		"lookback":       {"lookback_window", "a while", "config.lookback_window: must be a number"},
-		"negative":       {"lookback_window", -1, "config.lookback_window: is -1"},
+		"negative":       {"lookback_window", -1, "config.lookback_window: must be a non-negative number of seconds, got -1"},
 		"windows":        {"date_window_size", "wide", "config.date_window_size: must be a number"},
 		"whitelist":      {"whitelist_map", "[]", "config.whitelist_map: must be an object"},
 		"malformed rate": {"max_requests_per_second", "0.001", "max_requests_per_second: must be a number between 0.1 and 10000, got 0.001"},

@@ -185,7 +185,7 @@ func (w *world) declareAll(t *testing.T, into *target) {
 	}
 }
 
-// trailing are the lists whose newest objects are read again, as these change without an event.
+// trailing are the lists whose newest objects are re-read, as these change without an event.
 var trailing = []string{"/v1/events", "/v1/balance_transactions", "/v1/payouts"}
 
 // lists are the requests that read a whole table, and that a young state makes unnecessary.
@@ -220,7 +220,7 @@ func (w *world) recent(differences []string) []string {
 }
 
 // TestTakeOver plays random histories in which the incumbent and this tap take turns, each from the state that the other left, with
-// changes in between. After each run, the tables must be the truth, and a run that continues from a young state lists nothing anew.
+// changes in between. After each run, the tables must be the truth, and a run that continues from a recent state re-lists nothing.
 func TestTakeOver(t *testing.T) {
 	histories := uint64(14)
 	if testing.Short() {
@@ -282,7 +282,7 @@ func TestOldStates(t *testing.T) {
 	today := now.Unix()
 	tests := map[string]struct {
 		stream, state string
-		full          bool   // everything is read again
+		full          bool   // everything is re-read
 		warning       string // that is logged
 	}{
 		"none":      {"charges", `{}`, true, ""},
@@ -320,7 +320,7 @@ func TestOldStates(t *testing.T) {
 }
 
 // TestBalanceTransactionsContinue checks that balance transactions and events continue from their bookmark less the lookback, and
-// that the pending ones are read again.
+// that the pending ones are re-read.
 func TestBalanceTransactionsContinue(t *testing.T) {
 	w, into := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/balance_transactions": 400, "/v1/charges": 100}}, "balance_transactions", "events"), newTarget()
 	w.config["lookback_window"] = "3600"

@@ -19,7 +19,7 @@ import (
 )
 
 const singerHelp = `Runs as a Singer tap, in place of tap-stripe: with its configuration, its catalog, and its state, from which it continues. It
-prints SCHEMA, RECORD and STATE messages to stdout, and logs and metrics to stderr. docs/singer.md tells how to switch.`
+prints SCHEMA, RECORD and STATE messages to stdout, and logs and metrics to stderr. docs/singer.md explains how to switch.`
 
 func (a *app) singer() *cobra.Command {
 	var configPath, catalogPath, propertiesPath, statePath string

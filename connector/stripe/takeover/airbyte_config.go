@@ -92,7 +92,7 @@ func (p *airbyteConfig) check() {
 	}
 	var days float64
 	if raw, ok := p.given["lookback_window_days"]; ok && json.Unmarshal(raw, &days) == nil && days > maxLookback {
-		p.notes = append(p.notes, fmt.Sprintf("lookback_window_days is %v, and %d is the most that counts.", days, maxLookback))
+		p.notes = append(p.notes, fmt.Sprintf("lookback_window_days is %v, but at most %d days are used.", days, maxLookback))
 		p.fields["lookback_days"] = maxLookback
 	}
 	for field, least := range map[string]float64{"slice_range": 1, "num_workers": 1, "call_rate_limit": 1} {

@@ -104,7 +104,7 @@ func properties(streams table.Table, row *table.Stream) map[string]property {
 	return s.Properties
 }
 
-// Fields returns the fields to select for columns. Columns that Stripe includes only when it is asked to are left out: they would
+// Fields returns the fields to select for columns. Columns that Stripe includes only on request are omitted: they would
 // cost a request for each change.
 func (a *Airbyte) Fields(stream string, columns []string) []string {
 	streams := streamsOf(config.DefaultVersion)

@@ -166,7 +166,7 @@ func second(value json.RawMessage) (clock.Second, error) {
 	text := strings.Trim(string(value), `"`)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || n != math.Trunc(n) || n < 0 || n > maxCursor {
-		return 0, fmt.Errorf("%.40s, which is no time in Unix seconds", value)
+		return 0, fmt.Errorf("%.40s, which is not a time in Unix seconds", value)
 	}
 	return clock.Second(n), nil
 }

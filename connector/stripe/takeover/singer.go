@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Singer takes over from Singer's tap-stripe: it reads the tap's configuration and state, and gives records the shape of the
+// Singer takes over from Singer's tap-stripe: it reads the tap's configuration and state, and converts records to the shape of the
 // tap's tables. It is for one run and not safe for concurrent use.
 type Singer struct {
 	settings settings

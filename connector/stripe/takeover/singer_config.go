@@ -122,7 +122,7 @@ func (p *singerConfig) key() string {
 		key = p.text("api_key")
 	}
 	if key == "" {
-		p.wrong("client_secret", "is missing: make a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
+		p.wrong("client_secret", "is missing: create a restricted key with read permissions in Stripe's Dashboard (Developers, API keys).")
 	}
 	p.out["api_key"] = key
 	return key
@@ -145,7 +145,7 @@ var startLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:
 func (p *singerConfig) start(now time.Time) clock.Second {
 	text := p.text("start_date")
 	if text == "" {
-		p.wrong("start_date", "is missing: objects created before it are not read. Write a time such as 2024-01-31T00:00:00Z.")
+		p.wrong("start_date", "is missing: objects created before it are not read. Set a time such as 2024-01-31T00:00:00Z.")
 		return 0
 	}
 	for _, layout := range startLayouts {
@@ -154,12 +154,12 @@ func (p *singerConfig) start(now time.Time) clock.Second {
 			continue
 		}
 		if start.After(now) {
-			p.wrong("start_date", "is %s, in the future: choose a date that has passed.", text)
+			p.wrong("start_date", "must be in the past, got %s.", text)
 		}
 		p.out["start_date"] = start.UTC().Format(time.RFC3339)
 		return max(0, clock.Of(start))
 	}
-	p.wrong("start_date", "is no time: write one such as 2024-01-31T00:00:00Z.")
+	p.wrong("start_date", "must be a time such as 2024-01-31T00:00:00Z.")
 	return 0
 }
 
@@ -170,7 +170,7 @@ func (p *singerConfig) lookback() clock.Second {
 	case !ok:
 		return defaultLookback
 	case n < 0 || n > math.MaxInt32:
-		p.wrong("lookback_window", "is %v: choose a number of seconds from 0.", n)
+		p.wrong("lookback_window", "must be a non-negative number of seconds, got %v.", n)
 	}
 	return clock.Second(n)
 }

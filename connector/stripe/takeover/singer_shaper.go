@@ -31,7 +31,7 @@ func (w *shaper) flush(to int) {
 	w.from = to
 }
 
-// skip leaves out the text up to an index.
+// skip omits the text up to an index.
 func (w *shaper) skip(from, to int) {
 	w.flush(from)
 	w.from = to
@@ -140,7 +140,7 @@ func (w *shaper) object(s *shape, i int) int {
 	}
 }
 
-// drop leaves out a member or element, with the comma before it if something was kept before, or else the comma after it.
+// drop omits a member or element, with the comma before it if something was kept before, or else the comma after it.
 func (w *shaper) drop(begin, end int, kept bool) {
 	switch {
 	case kept:

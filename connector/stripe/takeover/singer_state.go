@@ -87,14 +87,14 @@ func parseSingerState(raw []byte) (singerState, []connector.Violation) {
 	}
 	if trimmed := bytes.TrimSpace(raw); !bytes.Equal(trimmed, []byte("null")) {
 		if len(trimmed) == 0 || trimmed[0] != '{' || json.Unmarshal(trimmed, &s.members) != nil {
-			return s, wrongState("state", `must be a JSON object, the value of the last STATE message. To read everything again, leave it out.`)
+			return s, wrongState("state", `must be a JSON object, the value of the last STATE message. To re-read everything, omit it.`)
 		}
 	}
 	_, hasBookmarks := s.members[bookmarksName]
 	_, hasOurs := s.members[ownName]
 	for name := range s.members {
 		if !hasBookmarks && !hasOurs && name != "currently_syncing" {
-			return s, wrongState("state", `has no "bookmarks": it must be the value of the last STATE message. To read everything again, leave it out.`)
+			return s, wrongState("state", `has no "bookmarks": it must be the value of the last STATE message. To re-read everything, omit it.`)
 		}
 	}
 	if hasBookmarks && json.Unmarshal(s.members[bookmarksName], &s.bookmarks) != nil {
@@ -230,7 +230,7 @@ func (s *Singer) marksOf(stream *singerStream) (m marks, wrong []connector.Viola
 	return m, wrong
 }
 
-// parseMark parses a bookmark: Unix seconds, also as a string, or the ISO time that the tap wrote when it began anew.
+// parseMark parses a bookmark: Unix seconds, also as a string, or the ISO time that the tap wrote when it started from the beginning.
 func parseMark(raw json.RawMessage) (clock.Second, bool) {
 	text := string(raw)
 	if unquoted := new(string); json.Unmarshal(raw, unquoted) == nil {

@@ -41,7 +41,7 @@ func State(raw connector.Config, stream string, fields []string, until, now time
 	streams := streamsOf(c.APIVersion)
 	row := streams.Find(stream)
 	if row == nil {
-		return nil, fmt.Errorf("is for %s, which is no stream", stream)
+		return nil, fmt.Errorf("is for %s, which is not a stream", stream)
 	}
 	to := max(clock.Of(until)-margin, 0)
 	s := state.State{
