@@ -18,7 +18,7 @@ func TestErrors(t *testing.T) {
 	detailed, err := status.New(codes.ResourceExhausted, "slow down").WithDetails(
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)},
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
-			{Field: "config.x", Description: "Leave it out."}}})
+			{Field: "config.x", Description: "Omit it."}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestErrors(t *testing.T) {
 	}{
 		"the service's own": {statusOf(codes.Unauthenticated, own), "The key was refused.",
 			connectorv1.FailureClass_FAILURE_CLASS_AUTH, false, 0},
-		"standard details": {detailed.Err(), "A limit was reached: slow down.; config.x: Leave it out.",
+		"standard details": {detailed.Err(), "A limit was reached: slow down.; config.x: Omit it.",
 			connectorv1.FailureClass_FAILURE_CLASS_RATE_LIMIT, true, 3 * time.Second},
 		"unreachable": {status.Error(codes.Unavailable, "refused"),
 			"The service cannot be reached (refused). Check that it is running and that the target is correct.",

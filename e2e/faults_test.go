@@ -423,5 +423,5 @@ func waitFor(t *testing.T, what string, so func() bool) {
 			return
 		}
 	}
-	t.Fatalf("waited in vain until %s", what)
+	t.Fatalf("gave up waiting until %s", what)
 }

@@ -149,7 +149,7 @@ func stillAnswers(t *testing.T, address string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := dial(t, address).Spec(ctx, &connectorv1.SpecRequest{}, grpc.WaitForReady(true)); err != nil {
-		t.Errorf("the service does not answer any more: %v", err)
+		t.Errorf("the service no longer responds: %v", err)
 	}
 }
 

@@ -194,7 +194,7 @@ func (s *soak) command(file string) *exec.Cmd {
 func (s *soak) sync(file string) {
 	s.Helper()
 	if out, err := s.command(file).CombinedOutput(); err != nil {
-		s.Fatalf("a sync that nobody disturbed: %v\n%s", err, out)
+		s.Fatalf("an undisturbed sync: %v\n%s", err, out)
 	}
 }
 

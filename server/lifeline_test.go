@@ -24,7 +24,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatalf("in vain: %s", what)
+			t.Fatalf("gave up waiting: %s", what)
 		}
 	}
 }

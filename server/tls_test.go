@@ -220,7 +220,7 @@ func TestTLSFilesAreReloaded(t *testing.T) {
 	refused := func(when string, err error) {
 		t.Helper()
 		if status.Code(err) != codes.Unavailable {
-			t.Errorf("%s: %v, want that no connection comes about", when, err)
+			t.Errorf("%s: %v, want no connection", when, err)
 		}
 	}
 	if err := try(first, clients); err != nil {

@@ -168,7 +168,7 @@ var brokenSources = []struct {
 	{"incremental", "a new row is missing", without(func(req connector.ReadRequest, stream string, r connector.Record) bool {
 		return req.Streams[0].SyncMode == connector.Incremental && done(req, stream) && strings.HasPrefix(r.Key, `"n`)
 	}), nil},
-	{"incremental", "everything is read again", requests(func(req *connector.ReadRequest) {
+	{"incremental", "everything is re-read", requests(func(req *connector.ReadRequest) {
 		trusted := string(req.Config.JSON()) != "{}"
 		all := !slices.ContainsFunc(req.Streams, func(s connector.ConfiguredStream) bool { return !done(*req, s.Stream) })
 		if req.Streams[0].SyncMode == connector.Incremental && all && trusted {

@@ -48,7 +48,7 @@ type Options struct {
 	Logs func() string
 
 	// Known are promises that the source is known to break, by id, with where that is being repaired. Test logs their
-	// breaches, and fails once they don't show any more, so that the list does not outlive its reasons.
+	// breaches, and fails once they no longer occur, so that the list does not outlive its reasons.
 	Known map[string]string
 	// Slowness is how long a slow sink takes for a message. It is far more than the time between two heartbeats. Zero means 20
 	// milliseconds.

@@ -64,7 +64,7 @@ func (r *referee) of(stream, account string) *streamLog {
 // offered judges a message before the sink takes or refuses it.
 func (r *referee) offered(m connector.Message) {
 	r.t.findSecrets(m)
-	if r.failed != nil { // nothing adds up any more
+	if r.failed != nil { // nothing adds up anymore
 		if m, ok := m.(*connector.StateCheckpoint); ok && !isContext(r.failed) { // whose end the source may learn from Send
 			r.t.broke(r.sinkPromise(), "after the sink had failed with %q, a state of %s was sent", r.failed, m.Stream)
 		}

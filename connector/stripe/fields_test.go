@@ -167,10 +167,10 @@ func TestOtherColumnsMeanANewGeneration(t *testing.T) {
 		t.Errorf("%d of 12 customers were read with the new column", n)
 	}
 	if n := len(sink.records("prices")); n != 0 {
-		t.Errorf("%d prices were read again", n)
+		t.Errorf("%d prices were re-read", n)
 	}
 	if !sink.hasLog("Stripe is now asked to expand tax, and was asked to expand nothing before") {
-		t.Error("nothing says why the customers are read again")
+		t.Error("no log entry says why the customers are re-read")
 	}
 }
 

@@ -48,7 +48,7 @@ func TestHistories(t *testing.T) {
 }
 
 // TestBrokenHistories plays histories in which some objects can't be read for a while: pages that contain them, requests
-// for them and requests for their children fail. Once they can be read again and have been retried, the rows must be
+// for them and requests for their children fail. Once they are readable and have been retried, the rows must be
 // correct.
 func TestBrokenHistories(t *testing.T) {
 	checks(t, "30")

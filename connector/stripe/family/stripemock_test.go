@@ -254,7 +254,7 @@ func (v version) expectExpanded(t *testing.T) {
 			names := strings.Split(e.Path(), ".")
 			above, _ := rawjson.Lookup(page.Objects[0].Raw, names[:len(names)-1]...)
 			if _, shown := rawjson.Lookup(page.Objects[0].Raw, names...); !shown && strings.HasPrefix(above, "{") {
-				t.Errorf("%s has no %s, although it is asked for", row.Name, e.Path())
+				t.Errorf("%s has no %s, although it was requested", row.Name, e.Path())
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func TestObserve(t *testing.T) {
 			before: [][]ledger.Event{events("a", second, 100)}, after: [][]ledger.Event{events("late", second, 30), events("a", second, 100)},
 			want: [][]ledger.Event{events("late", second, 30)}, exact: [][]ledger.Event{events("late", second, 30)},
 		},
-		"one is not listed any more: all again": {
+		"one is no longer listed: all again": {
 			before: [][]ledger.Event{events("a", second, 10)}, after: [][]ledger.Event{events("a", second, 9)},
 			want: [][]ledger.Event{events("a", second, 9)},
 		},

@@ -218,7 +218,7 @@ const mostNamed = 12
 
 // migration describes what changes in the rows of a stream whose state is of another API version.
 func migration(s *selected.Stream) string {
-	text := fmt.Sprintf("The API version is %s now, and was %s: the stream is read again from the beginning, so that all rows have the same shape.",
+	text := fmt.Sprintf("The API version is %s now, and was %s: the stream will be re-read from the beginning, so that all rows have the same shape.",
 		s.APIVersion, s.Given.APIVersion)
 	from, knowsOld := schema.Of(s.Given.APIVersion)
 	to, knowsNew := schema.Of(s.APIVersion)
@@ -275,7 +275,7 @@ func (p *planner) restart(s *selected.Stream) {
 const deletionsBack = maxEventAge - clock.Day
 
 // catchUp moves the sweep of a stream forward if only deletions are looked for in what Stripe no longer keeps. Without that,
-// reading the lists again would have been in vain.
+// re-reading the lists would have been useless.
 func (p *planner) catchUp(s *selected.Stream) {
 	c := s.Changes
 	if c.From() < p.now-maxEventAge && c.DeletionsUntil >= p.now-maxEventAge && c.Until() == c.From() {

@@ -55,7 +55,7 @@ func (p *planner) noStream(name string) string {
 	for i, e := range editions {
 		versions[i] = e.Version
 	}
-	return fmt.Sprintf("which API version %s doesn't have: leave it out, or set api_version to %s.", p.config.APIVersion, strings.Join(versions, " or "))
+	return fmt.Sprintf("which API version %s doesn't have: omit it, or set api_version to %s.", p.config.APIVersion, strings.Join(versions, " or "))
 }
 
 // selectFields returns a stream's field selection, nil meaning all fields, and the expansions it requires.

@@ -50,7 +50,7 @@ type Options struct {
 	// Keys are the accepted API keys. If empty, any well-formed secret or restricted key is accepted. See SetKey.
 	Keys map[string]Key
 	// TestClocks is the share of customers, from 0 to 1, that belong to a test clock, along with their subscriptions and
-	// quotes (https://docs.stripe.com/billing/testing/test-clocks). Lists omit them unless asked for those of one clock.
+	// quotes (https://docs.stripe.com/billing/testing/test-clocks). Lists omit them unless those of one clock are requested.
 	TestClocks float64
 	// NotEnabled lists the products that the account is not set up for: "issuing" and "treasury". See SetNotEnabled.
 	NotEnabled []string

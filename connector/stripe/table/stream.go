@@ -38,7 +38,7 @@ type Stream struct {
 	// RowSchema returns the schema of a row, given that of the object.
 	Rows      func(rawjson.Object) []rawjson.Object
 	RowSchema func(schema.Schema) schema.Schema
-	// Clocked means that in test mode, the list hides the objects of test clocks unless asked for those of one clock
+	// Clocked means that in test mode, the list hides the objects of test clocks unless those of one clock are requested
 	// (https://docs.stripe.com/billing/testing/test-clocks).
 	Clocked bool
 	// TestOnly means that the endpoint exists only in test mode.

@@ -324,7 +324,7 @@ type ReadRequest struct {
 	// The last state received of each stream and account. A stream without one is read from the beginning. A state of a
 	// stream that isn't configured, or one that this server doesn't understand, is rejected: it never means a silent full
 	// read. Keep the states of streams that you deselect, and don't send them. When selected again, a stream resumes from
-	// its state, or is read again in a new generation if the source no longer has the changes since then.
+	// its state, or is re-read in a new generation if the source no longer has the changes since then.
 	States []*StreamState `protobuf:"bytes,3,rep,name=states,proto3" json:"states,omitempty"`
 	// The operations that the caller can apply. Empty means all; otherwise it must contain OPERATION_UPSERT. Records with
 	// another operation are not sent. StreamSummary.withheld counts them, and a log entry warns once per stream that rows

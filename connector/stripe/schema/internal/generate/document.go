@@ -39,7 +39,7 @@ type inputs struct {
 // in others. They have their own schemas, but are also inlined in the schemas of the objects that embed them.
 var unlisted = []string{"balance", "balance_settings", "cash_balance", "discount", "tax.settings"}
 
-// secrets are the properties whose values are secrets wherever they occur: whoever has a client_secret can complete the payment.
+// secrets are the properties whose values are secrets wherever they occur: a client_secret is enough to complete the payment.
 // They are in no schema and in no record.
 var secrets = []string{"client_secret"}
 

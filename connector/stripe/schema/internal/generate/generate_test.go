@@ -54,7 +54,7 @@ func TestCommittedOutputIsCurrent(t *testing.T) {
 		}
 		for _, path := range committed {
 			if path = strings.TrimPrefix(filepath.ToSlash(path), packageFolder+"/"); want[path] == nil {
-				t.Errorf("%s is not generated any more: run go generate ./connector/stripe/schema", path)
+				t.Errorf("%s is no longer generated: run go generate ./connector/stripe/schema", path)
 			}
 		}
 	}
