@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,23 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 			return err
 		}
 	}
-	return r.rounds(ctx)
+	err = r.rounds(ctx)
+	if err == nil || errors.Is(err, emit.ErrStopped) {
+		err = cmp.Or(r.reportDrift(ctx), err)
+	}
+	return err
+}
+
+// reportDrift logs, for each stream, how its records differ from its schema.
+func (r *read) reportDrift(ctx context.Context) error {
+	for _, s := range r.streams {
+		if message := s.Drift.Report(s.Row.Name, r.config.APIVersion); message != "" {
+			if err := r.reader.Emitter.Log(ctx, connector.Info, message); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // clocksStream is the stream of test clocks.

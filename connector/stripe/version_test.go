@@ -234,3 +234,37 @@ func TestPayloadsOfTheVersionAreTrusted(t *testing.T) {
 		})
 	}
 }
+
+// TestNewFieldsAreReported adds fields that the schema doesn't have to some objects. They must be in the records and, once for each
+// Read, in the log.
+func TestNewFieldsAreReported(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 30, "/v1/coupons": 5}})
+	n := 0
+	for id := range w.truth(t, "/v1/charges") {
+		if n++; n <= 3 {
+			_, err := w.Distort(id, stripetest.Edit{Property: "hologram", JSON: `{"a":1}`}, stripetest.Edit{Property: "billing_details.planet", JSON: "null"})
+			ok(t, err)
+		}
+	}
+	sink, _ := w.read(t, connector.ReadRequest{Streams: selected("charges", "coupons")})
+	carried := 0
+	for _, record := range sink.records("charges") {
+		if _, has := rawjson.Lookup(record.Data, "hologram"); has {
+			carried++
+		}
+	}
+	if carried != 3 {
+		t.Errorf("%d records have the new field, want 3", carried)
+	}
+	var reported []string
+	for _, m := range sink.messages {
+		if entry, is := m.(*connector.LogEntry); is && strings.Contains(entry.Message, "differs from its schema") {
+			reported = append(reported, entry.Message)
+		}
+	}
+	want := "charges differs from its schema of API version 2023-10-16 in the 30 records examined. " +
+		"New fields, which the schema doesn't describe: billing_details.planet (3), hologram (3)."
+	if len(reported) != 1 || reported[0] != want {
+		t.Errorf("got %q, want %q", reported, want)
+	}
+}

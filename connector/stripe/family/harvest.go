@@ -154,7 +154,9 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		h.records[s] = slices.Grow(h.records[s], len(objects))
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
-				h.Add(s, connector.Record{Data: m.Normalize(object.Raw, at, s), Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
+				data := m.Normalize(object.Raw, at, s)
+				s.Drift.Note(data)
+				h.Add(s, connector.Record{Data: data, Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
 			}
 		}
 	}
@@ -167,6 +169,9 @@ const secret = "client_secret"
 // Add adds a record to a stream, without secrets.
 func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
 	record.Data, record.Last = rawjson.WithoutAll(record.Data, secret), rawjson.WithoutAll(record.Last, secret)
+	for i := range record.Rows {
+		record.Rows[i].Last = rawjson.WithoutAll(record.Rows[i].Last, secret)
+	}
 	record.EventID, record.EventType = h.cause.EventID, h.cause.EventType
 	h.bytes += len(record.Data) + len(record.Last)
 	h.records[s] = append(h.records[s], record)

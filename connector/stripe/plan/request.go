@@ -40,7 +40,9 @@ func (p *planner) selectStreams(configured []connector.ConfiguredStream) {
 			p.wrong(fmt.Sprintf("streams[%d].sync_mode", i), "can't be INCREMENTAL in a request with a time_range: omit one of them. An incremental read covers everything that changed since its state.")
 		}
 		s := &selected.Stream{Row: row, APIVersion: p.config.APIVersion, Incremental: incremental, Swept: incremental && p.table.Swept(row)}
-		s.Selection, s.Expansions = p.selectFields(row, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental)
+		known := p.table.Fields(row)
+		s.Drift = selected.NewDrift(known)
+		s.Selection, s.Expansions = p.selectFields(row, known, fmt.Sprintf("streams[%d]", i), stream.Fields, incremental)
 		p.selected = append(p.selected, s)
 	}
 }
@@ -59,8 +61,7 @@ func (p *planner) noStream(name string) string {
 }
 
 // selectFields returns a stream's field selection, nil meaning all fields, and the expansions it requires.
-func (p *planner) selectFields(row *table.Stream, at string, fields []string, incremental bool) (*rawjson.Selection, []table.Expansion) {
-	known := p.table.Fields(row)
+func (p *planner) selectFields(row *table.Stream, known table.Fields, at string, fields []string, incremental bool) (*rawjson.Selection, []table.Expansion) {
 	if len(fields) == 0 {
 		return nil, known.Defaults()
 	}

@@ -22,6 +22,7 @@ type Stream struct {
 	Selection   *rawjson.Selection // nil means all fields
 	Expansions  []table.Expansion  // the columns that Stripe includes only on request
 	APIVersion  string             // in which its objects are read
+	Drift       *Drift             // how the records differ from the schema; nil if nobody asks
 	Incremental bool
 	Swept       bool         // incremental, and its changes are announced by events
 	Out         *emit.Stream // where its records and states go

@@ -20,6 +20,7 @@ type property struct {
 	Expandable           []string            `json:"x-expandable"`
 	Objects              []string            `json:"x-object"`
 	Includable           string              `json:"x-includable"`
+	Optional             bool                `json:"x-optional"`
 }
 
 // types is the value of a JSON Schema's type keyword: one name or several.
