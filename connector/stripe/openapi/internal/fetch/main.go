@@ -120,5 +120,5 @@ func write(path string, text []byte) error {
 		return err
 	}
 	defer encoder.Close()
-	return os.WriteFile(path, encoder.EncodeAll(text, nil), fs.FileMode(0o644))
+	return os.WriteFile(path, encoder.EncodeAll(text, nil), fs.FileMode(0o644)) //nolint:gosec // the path is made of an argument of go generate
 }

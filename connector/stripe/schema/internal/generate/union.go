@@ -19,7 +19,7 @@ func (c *converter) convertUnion(alternatives []*component) (*node, error) {
 			merged = n
 			continue
 		}
-		if n.Type[0] != "object" && !(n.scalar() && merged.scalar()) {
+		if n.Type[0] != "object" && (!n.scalar() || !merged.scalar()) {
 			return nil, fmt.Errorf("union of something else than objects: %q", refName(a))
 		}
 		if (merged.Object == nil) != (n.Object == nil) {
