@@ -151,7 +151,9 @@ func TestReadAgainAfterAMonth(t *testing.T) {
 	if requests += len(w.requests); requests > 20 {
 		t.Errorf("%d requests", requests)
 	}
-	if n := len(slices.DeleteFunc(lines, func(l line) bool { return l.Type != "RECORD" || !strings.Contains(string(l.Record.Data), `"is_deleted":true`) })); n != 5 {
+	if n := len(slices.DeleteFunc(lines, func(l line) bool {
+		return l.Type != "RECORD" || !strings.Contains(string(l.Record.Data), `"is_deleted":true`)
+	})); n != 5 {
 		t.Errorf("%d deletions, want 5", n)
 	}
 }
