@@ -397,3 +397,74 @@ func TestGoingBack(t *testing.T) {
 		t.Errorf("%d records after one change", n)
 	}
 }
+
+// TestVanishedChildren removes a line of an invoice, and an invoice with its lines. Where events show the lines, each has a record
+// that says that it is gone. Where they don't, that is logged.
+func TestVanishedChildren(t *testing.T) {
+	names := []string{"invoices", "invoice_line_items"}
+	for name, test := range map[string]struct {
+		previous func(line string) []stripetest.Edit
+		known    bool
+	}{
+		"shown": {func(line string) []stripetest.Edit {
+			return []stripetest.Edit{{Property: "data.previous_attributes", JSON: `{"lines":{"data":[` + line + `]}}`}}
+		}, true},
+		"unchanged": {func(string) []stripetest.Edit {
+			return []stripetest.Edit{{Property: "data.previous_attributes", JSON: `{"amount_due":1}`}}
+		}, false},
+		"not shown": {func(string) []stripetest.Edit { return nil }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 2, "/v1/invoices": 4, "/v1/invoices/{invoice}/lines": 3}})
+			found := w.discover()
+			catalog := configured(found, "incremental", names...)
+			d := newDestination(found, false)
+			w.sync(d, catalog)
+			w.wait(time.Hour)
+			var id, invoice, text string
+			for id, text = range w.lines() {
+				invoice = w.stripe.Relation(id, "invoice")
+				break
+			}
+			if err := w.stripe.Silent().Delete(id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.stripe.Emit("invoice.updated", invoice, test.previous(text)...); err != nil {
+				t.Fatal(err)
+			}
+			w.wait(time.Hour)
+			lines := w.sync(d, catalog)
+			if row := d.rows["invoice_line_items"][id]; row.deleted != test.known {
+				t.Errorf("is_deleted of the line is %v: %s", row.deleted, row.data)
+			}
+			if told := strings.Contains(logged(lines, "INFO"), "rows that vanished"); told != (name == "not shown") {
+				t.Errorf("logged %q", logged(lines, "INFO"))
+			}
+			if name != "shown" {
+				return
+			}
+			for _, other := range w.ids("invoices") {
+				if other != invoice {
+					if err := w.stripe.Delete(other); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			w.wait(time.Hour)
+			w.sync(d, catalog)
+			w.expect(d, names, nil)
+			if deleted := len(d.rows["invoice_line_items"]) - len(w.lines()); deleted < 4 {
+				t.Errorf("%d lines are deleted", deleted)
+			}
+		})
+	}
+}
+
+// lines returns the line items of all invoices, by id.
+func (w *world) lines() map[string]string {
+	all := map[string]string{}
+	for id, raw := range w.stripe.Truth("/v1/invoices/{invoice}/lines") {
+		all[id] = string(raw)
+	}
+	return all
+}

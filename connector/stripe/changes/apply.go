@@ -157,6 +157,7 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 func (s *sweep) applyOne(ctx context.Context, c *change) (*family.Harvest, error) {
 	e := c.newest()
 	g := s.reader.Change(s.streams, e.cause(), func(stream *selected.Stream) bool { return c.news[stream] })
+	g.Before(c.childrenBefore)
 	asOf := c.at.Time()
 	c.readAt = clock.Of(s.reader.Now())
 	var err error

@@ -16,6 +16,7 @@ type change struct {
 	member *family.Member
 	at     clock.Second
 	events []*Event                  // of that second
+	all    []*Event                  // of the stretch, newest first
 	news   map[*selected.Stream]bool // the streams to which it was not applied yet
 	late   bool                      // some of their records were read more recently, so the events may be older
 
@@ -49,6 +50,9 @@ func (s *sweep) changes(look ledger.Look, events []Event) []*change {
 				c = &change{subject: key, member: t.asked, at: e.At(), news: map[*selected.Stream]bool{}}
 				known[key] = c
 				all = append(all, c)
+			}
+			if n := len(c.all); n == 0 || c.all[n-1] != e {
+				c.all = append(c.all, e)
 			}
 			if e.At() == c.at {
 				s.add(c, e, t.stream, list, news[t.stream][i])

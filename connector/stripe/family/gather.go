@@ -25,10 +25,17 @@ type Gatherer struct {
 	from, to clock.Second // for table.Stream.RangeParams
 	change   bool         // the objects changed: only children with Follows are gathered, and they replace those sent before
 
+	// before returns the children that a changed parent had; see [Gatherer.Before].
+	before func(child *Member, parent string) rawjson.List
+
 	mu      sync.Mutex
 	harvest *Harvest
 	listed  []Listed
 }
+
+// Before makes the Gatherer say which children a changed parent had, as far as before knows. The list has HasMore set if there
+// may have been others. It must be called first.
+func (g *Gatherer) Before(before func(child *Member, parent string) rawjson.List) { g.before = before }
 
 // Listed records that the children of a parent were listed for a stream.
 type Listed struct {
@@ -79,7 +86,11 @@ func (g *Gatherer) Listed() []Listed { return g.listed }
 func (g *Gatherer) replace(m *Member, parent string, asOf time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.harvest.Replace(m, parent, asOf)
+	before := rawjson.List{HasMore: true}
+	if g.before != nil {
+		before = g.before(m, parent)
+	}
+	g.harvest.replace(m, parent, asOf, before)
 }
 
 // noteListed records that the children of a parent were listed because of a change.
