@@ -15,6 +15,7 @@ type draft struct {
 	Name        string
 	KeyFile     string // empty if the key is in STRIPE_API_KEY
 	Base        string
+	Version     string // of Stripe's API; empty for the default
 	Start       string
 	Select      []string
 	Exclude     []string
@@ -54,6 +55,9 @@ pipelines:
 {{- end}}
 {{- if .Base}}
       api_base: {{literal .Base}}
+{{- end}}
+{{- if .Version}}
+      api_version: {{quote .Version}}
 {{- end}}
 {{- if .Start}}
       start_date: {{literal .Start}}

@@ -137,6 +137,20 @@ func TestInitShowsWhatARestrictedKeyMayRead(t *testing.T) {
 	}
 }
 
+// TestInitChoosesTheVersion checks that a new pipeline reads in the account's API version, or the newest if that isn't known.
+func TestInitChoosesTheVersion(t *testing.T) {
+	for account, want := range map[string]string{"2026-03-25.dahlia": "2026-03-25.dahlia", "2019-02-19": "2026-08-26.dahlia"} {
+		stripe := stripetest.NewServer(stripetest.Options{Scale: 0.1, Accounts: -1, AccountVersion: account})
+		defer stripe.Close()
+		path := filepath.Join(t.TempDir(), "p.yaml")
+		w := newWorld(t, nil)
+		w.environment["STRIPE_API_KEY"] = plantedKey
+		w.stdin = strings.NewReader("charges,invoice_payments\n")
+		w.runs(t, exitOK, "init", "--api-base", stripe.URL, path)
+		contains(t, path, `api_version: "`+want+`"`)
+	}
+}
+
 func TestDraftSurvivesAnyText(t *testing.T) {
 	for _, text := range []string{`a"b`, "a: b # c", "é\\x", "${", "'", "{}", "- x"} {
 		d := draft{Name: "a", KeyFile: text, Base: text, Start: text, Select: []string{text}, Destination: "sqlite:" + strings.ReplaceAll(text, "${", "")}

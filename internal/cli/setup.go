@@ -16,6 +16,8 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/schedule"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
@@ -27,6 +29,9 @@ func (s *setup) config() *structpb.Struct {
 	fields := map[string]*structpb.Value{"api_key": structpb.NewStringValue(s.key)}
 	if s.base != "" {
 		fields["api_base"] = structpb.NewStringValue(s.base)
+	}
+	if s.draft.Version != "" {
+		fields["api_version"] = structpb.NewStringValue(s.draft.Version)
 	}
 	if s.draft.Start != "" {
 		fields["start_date"] = structpb.NewStringValue(s.draft.Start)
@@ -79,7 +84,17 @@ func (s *setup) checkKey(ctx context.Context) error {
 		return fmt.Errorf("the key does not work: %s", strings.Join(problems, " "))
 	}
 	s.printAccess(resp)
+	s.draft.Version = versionFor(resp.GetAccountAttributes()["account_api_version"])
 	return nil
+}
+
+// versionFor returns the API version for a new pipeline of an account with a default version: the same if it is known, since Stripe
+// writes events in it, and otherwise the newest. It returns "" if the account's isn't known.
+func versionFor(account string) string {
+	if account == "" || config.VersionProblem(account) == "" {
+		return account
+	}
+	return schema.Newest().Version
 }
 
 // printAccess prints what the key can read.

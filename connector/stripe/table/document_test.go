@@ -49,7 +49,7 @@ The configuration's ` + "`api_version`" + ` says in which version of Stripe's AP
   requests. With another version, each changed object is re-read: the same changes cost 610.
 
 Without ` + "`api_version`" + `, it is 2023-10-16, so a pipeline never changes its columns by itself. For a new pipeline, choose the version
-that the account uses, which ` + "`check`" + ` shows, or the newest.
+that the account uses, which ` + "`check`" + ` shows, or the newest. ` + "`init`" + ` does so.
 
 A different ` + "`api_version`" + ` is a migration. The next Read notices it in the state, logs what changes, and re-reads each stream in a
 new generation into the same table: new columns are added, and columns that Stripe no longer fills become empty.
