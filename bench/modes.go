@@ -22,6 +22,7 @@ func modes() map[string]func() worker {
 		"airbyte":   newAirbyteWorker,
 		"wire":      newWireWorker,
 		"page":      newPageWorker,
+		"singer":    newSingerWorker,
 	}
 }
 

@@ -63,6 +63,7 @@ func scenarios() []scenario {
 		{"airbyte", "The Airbyte edge against gRPC", edgeCost},
 		{"follow", "Following changes into a database", follow},
 		{"wire", "The wire", wire},
+		{"singer", "As a Singer tap", asTap},
 		{"page", "Cutting pages and selecting fields", page},
 	}
 }

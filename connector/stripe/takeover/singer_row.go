@@ -94,7 +94,9 @@ func (s *Singer) shape(stream *singerStream, selected map[string]bool) ([]string
 		}
 		chosen, said := selected[column]
 		switch byDefault := !stream.tapped || stream.has(column); {
-		case slices.Contains(stream.key, column), said && chosen, !said && byDefault:
+		case slices.Contains(stream.key, column):
+			all.named[name].key = true
+		case said && chosen, !said && byDefault:
 		case byDefault:
 			all.named[name].drop = true // the schema goes on declaring it
 		default:
@@ -151,20 +153,18 @@ type rows struct {
 // append is a [RowFunc].
 func (r *rows) append(dst []byte, record *connector.Record) (row []byte, misfit string, err error) {
 	data := record.Data
-	if record.Operation == connector.Delete && record.Last != "" {
+	if record.Operation == connector.Delete && strings.HasPrefix(record.Last, "{") {
 		data = record.Last
-	}
-	for _, name := range r.stream.key {
-		if value, ok := rawjson.Lookup(record.Data, r.stream.source(name)); !ok || value == "null" {
-			return dst, "", &connector.Failure{
-				Class: connector.SourceData, Stream: r.stream.row.Name,
-				Message: fmt.Sprintf("The object %s of stream %s has no %s, which is part of the table's key.", record.Key, r.stream.name, name),
-			}
-		}
 	}
 	begin := len(dst)
 	w := shaper{text: data, dst: dst}
 	end := w.object(r.shape, 0)
+	if w.keys < len(r.stream.key) {
+		return dst, "", &connector.Failure{
+			Class: connector.SourceData, Stream: r.stream.row.Name,
+			Message: fmt.Sprintf("The object %s of stream %s lacks the table's key (%s).", record.Key, r.stream.name, strings.Join(r.stream.key, ", ")),
+		}
+	}
 	w.flush(end - 1)
 	dst = w.dst
 	if w.misfit {

@@ -66,6 +66,7 @@ type field struct {
 	shape  *shape
 	column []byte // the quoted name under which it is sent, if that differs
 	drop   bool
+	key    bool // part of the table's key
 }
 
 // add adds or replaces a field. Call order afterwards.

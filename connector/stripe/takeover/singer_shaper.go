@@ -16,6 +16,7 @@ type shaper struct {
 	dst    []byte
 	from   int // text from here on isn't in dst yet
 	misfit bool
+	keys   int // fields of the key that aren't null
 }
 
 // shapeValue appends value, made to fit s, to dst. It reports whether a part of it didn't fit and became null.
@@ -70,7 +71,7 @@ func (w *shaper) scalar(s *shape, i int) int {
 	end := rawjson.Skip(w.text, i)
 	value := w.text[i:end]
 	isNumber := value[0] == '-' || value[0] >= '0' && value[0] <= '9'
-	if isNumber && (s.kinds&aNumber != 0 || s.kinds&anInteger != 0 && strings.IndexAny(value, ".eE") < 0) {
+	if isNumber && (s.kinds&aNumber != 0 || s.kinds&anInteger != 0 && !strings.ContainsAny(value, ".eE")) {
 		return end
 	}
 	w.skip(i, end)
@@ -125,6 +126,9 @@ func (w *shaper) object(s *shape, i int) int {
 			if f == nil {
 				i = w.plain(colon + 1)
 			} else {
+				if f.key && w.text[colon+1] != 'n' {
+					w.keys++
+				}
 				if f.column != nil {
 					w.skip(begin, colon)
 					w.dst = append(w.dst, f.column...)
@@ -266,7 +270,23 @@ func appendTime(dst []byte, value string) ([]byte, bool) {
 	if err != nil || n < 0 || n > lastSecond {
 		return dst, false
 	}
-	return time.Unix(int64(n), 0).UTC().AppendFormat(dst, timeLayout), true
+	return appendSecond(dst, int64(n)), true
+}
+
+// appendSecond appends Unix seconds in timeLayout. It takes a fifth of the time of AppendFormat.
+func appendSecond(dst []byte, n int64) []byte {
+	t := time.Unix(n, 0).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	two := func(n int, after byte) { dst = append(dst, byte('0'+n/10), byte('0'+n%10), after) }
+	dst = append(dst, '"', byte('0'+year/1000), byte('0'+year/100%10))
+	two(year%100, '-')
+	two(int(month), '-')
+	two(day, 'T')
+	two(hour, ':')
+	two(minute, ':')
+	two(second, '.')
+	return append(dst, `000000Z"`...)
 }
 
 // appendIDs appends the ids of an array or embedded list of objects, or null if it is empty.
