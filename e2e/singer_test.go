@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -144,5 +146,47 @@ func TestSingerProcess(t *testing.T) {
 				t.Errorf("the key was printed: %.500s", out)
 			}
 		})
+	}
+}
+
+// TestSingerStops sends SIGTERM to a run. It ends with a STATE, from which the next run continues.
+func TestSingerStops(t *testing.T) {
+	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 3000}, Latency: func(string) time.Duration { return 20 * time.Millisecond }})
+	folder := singerFolder(t, stripe)
+	run := func(stop bool, args ...string) (records int, last []byte) {
+		cmd := command(t, append([]string{"singer", "-c", "config.json", "--catalog", "catalog.json"}, args...)...)
+		cmd.Dir = folder
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 1<<22)
+		for lines.Scan() {
+			if last = bytes.Clone(lines.Bytes()); bytes.HasPrefix(last, []byte(`{"type":"RECORD"`)) {
+				if records++; stop && records == 1 {
+					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); (code == 1) != stop || code > 1 || !bytes.HasPrefix(last, []byte(`{"type":"STATE"`)) {
+			t.Fatalf("exited with %d after %d records and %.100s", code, records, last)
+		}
+		return records, last
+	}
+	first, state := run(true)
+	value := bytes.TrimSuffix(bytes.TrimPrefix(state, []byte(`{"type":"STATE","value":`)), []byte("}"))
+	if err := os.WriteFile(filepath.Join(folder, "state.json"), value, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := run(false, "--state", "state.json")
+	if first == 0 || second == 0 || first+second < 3000 || first+second > 3600 {
+		t.Errorf("the runs sent %d and %d records", first, second)
 	}
 }

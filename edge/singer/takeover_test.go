@@ -394,3 +394,20 @@ func TestTheKeyIsNowhere(t *testing.T) {
 		t.Error("the key was printed")
 	}
 }
+
+// TestNewerBookmarksCount checks that after the incumbent has run again, its bookmarks count and not our older state.
+func TestNewerBookmarksCount(t *testing.T) {
+	w, into := newWorld(t, stripetest.Options{Scale: 0.1}), newTarget()
+	w.run(t, into)
+	for range 2 {
+		w.wait(20 * 24 * time.Hour)
+		incumbent{world: w, into: into}.run(false)
+	}
+	w.wait(time.Hour)
+	w.stripe.ResetRequests()
+	w.run(t, into)
+	into.check(t)
+	if lists := w.lists(); lists != nil {
+		t.Errorf("it made %v\n%s", lists, warnings(w.log.String()))
+	}
+}

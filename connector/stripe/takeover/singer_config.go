@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,10 +71,14 @@ func (s *Singer) APIBases() []string {
 	return []string{s.settings.apiBase}
 }
 
-// Explain returns a message of the source about its configuration with the tap's names of fields.
+// Explain returns a message of the source with the tap's names of what it is about.
 func (*Singer) Explain(message string) string {
-	return strings.NewReplacer("config.api_key", "config.client_secret", "config.account:", "config.account_id:").Replace(message)
+	message = strings.NewReplacer("config.api_key", "config.client_secret", "config.account:", "config.account_id:").Replace(message)
+	return ownStatePath.ReplaceAllString(message, "state."+ownName)
 }
+
+// ownStatePath is how the source names a state.
+var ownStatePath = regexp.MustCompile(`\bstates\[\d+\]\.content`)
 
 // singerConfig parses a configuration of the tap.
 type singerConfig struct {
