@@ -222,9 +222,9 @@ func (w *world) recent(differences []string) []string {
 // TestTakeOver plays random histories in which the incumbent and this tap take turns, each from the state that the other left, with
 // changes in between. After each run, the tables must be the truth, and a run that continues from a recent state re-lists nothing.
 func TestTakeOver(t *testing.T) {
-	histories := uint64(14)
+	histories := uint64(12)
 	if testing.Short() {
-		histories = 3
+		histories = 2
 	}
 	for seed := range histories {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { playTakeOver(t, seed) })
