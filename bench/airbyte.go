@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -43,6 +44,14 @@ func readAirbyte(ctx context.Context, o readOrder) (m measurement, err error) {
 	if err != nil {
 		return m, err
 	}
+	return piped(ctx, func(out io.Writer) error {
+		c.Out = out
+		return c.Read(ctx, config, catalog, nil)
+	})
+}
+
+// piped measures work that writes to another process, which discards it.
+func piped(ctx context.Context, work func(out io.Writer) error) (m measurement, err error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return m, err
@@ -55,10 +64,7 @@ func readAirbyte(ctx context.Context, o readOrder) (m measurement, err error) {
 	if err := swallow.Start(); err != nil {
 		return m, err
 	}
-	m, err = measured(func() error {
-		c.Out = out
-		return c.Read(ctx, config, catalog, nil)
-	})
+	m, err = measured(func() error { return work(out) })
 	_ = out.Close()
 	if ended := swallow.Wait(); err == nil {
 		err = ended
@@ -66,8 +72,12 @@ func readAirbyte(ctx context.Context, o readOrder) (m measurement, err error) {
 	return m, err
 }
 
-// edgeCost compares the Airbyte edge with the service for the same records.
-func edgeCost(ctx context.Context, b *bench) (section, error) {
+// edgeCost compares an edge with the service for the same records. mode is that of the child process which runs the edge.
+func edgeCost(edgeName, mode string) func(context.Context, *bench) (section, error) {
+	return func(ctx context.Context, b *bench) (section, error) { return b.edgeCost(ctx, edgeName, mode) }
+}
+
+func (b *bench) edgeCost(ctx context.Context, edgeName, mode string) (section, error) {
 	data := typicalData(b.size(120_000, 10_000))
 	stripe, err := b.simulateData(ctx, data, world{})
 	if err != nil {
@@ -77,7 +87,7 @@ func edgeCost(ctx context.Context, b *bench) (section, error) {
 	o := readOrder{APIBase: stripe.url, Key: liveKey, Streams: data.streams(), Unlimited: true}
 	var grpc, edge rounds
 	for i := range b.rounds() {
-		got, err := b.readWith(ctx, o, fmt.Sprintf("airbyte-%d", i+1))
+		got, err := b.readWith(ctx, o, fmt.Sprintf("%s-%d", mode, i+1))
 		if err == nil {
 			err = got.complete(data)
 		}
@@ -85,7 +95,7 @@ func edgeCost(ctx context.Context, b *bench) (section, error) {
 			return section{}, err
 		}
 		var m measurement
-		if err := b.once(ctx, "airbyte", "read", o, &m); err != nil {
+		if err := b.once(ctx, mode, "read", o, &m); err != nil {
 			return section{}, err
 		}
 		m.Records = got.Records // the same objects
@@ -95,7 +105,7 @@ func edgeCost(ctx context.Context, b *bench) (section, error) {
 	for _, row := range []struct {
 		name string
 		r    rounds
-	}{{"gRPC, the service alone", grpc}, {"Airbyte", edge}} {
+	}{{"gRPC, the service alone", grpc}, {edgeName, edge}} {
 		t.add(row.name, times(row.r.against(grpc, measurement.rate)), times(row.r.against(grpc, measurement.cost)),
 			mebibytes(int64(row.r.median(func(m measurement) float64 { return float64(m.Peak) }))))
 	}
@@ -104,7 +114,7 @@ func edgeCost(ctx context.Context, b *bench) (section, error) {
 			"Ratios to the service.", total(data), len(data)),
 		tables: []table{t},
 		targets: []target{
-			atMost("processor time of the Airbyte edge per record, against the service", edge.against(grpc, measurement.cost), 1.3, times),
+			atMost("processor time of the "+edgeName+" edge per record, against the service", edge.against(grpc, measurement.cost), 1.3, times),
 		},
 	}, nil
 }

@@ -60,10 +60,10 @@ func scenarios() []scenario {
 		{"requests", "Requests against the theoretical minimum", requests},
 		{"changes", "Requests of incremental reads", changes},
 		{"busy", "Requests for the changes of busy accounts", busy},
-		{"airbyte", "The Airbyte edge against gRPC", edgeCost},
+		{"airbyte", "The Airbyte edge against gRPC", edgeCost("Airbyte", "airbyte")},
+		{"singer", "The Singer edge against gRPC", edgeCost("Singer", "singer")},
 		{"follow", "Following changes into a database", follow},
 		{"wire", "The wire", wire},
-		{"singer", "As a Singer tap", asTap},
 		{"page", "Cutting pages and selecting fields", page},
 	}
 }
