@@ -112,7 +112,7 @@ var commandLine = regexp.MustCompile(`(?m)(?:^|[ $;&|]) *(?:[A-Z_]+=\S+ +)*strip
 // wrongCommands parses the command lines in a text. It returns an error message for each one that doesn't parse, and
 // the number of command lines.
 func wrongCommands(root *cobra.Command, text string) (wrong []string, n int) {
-	text = strings.ReplaceAll(text, "\\\n", " ")
+	text = strings.NewReplacer("\\\n", " ", `"$@"`, "").Replace(text) // scripts pass their arguments on
 	for _, m := range commandLine.FindAllStringSubmatch(text, -1) {
 		args := shellWords(m[1])
 		if len(args) > 0 && args[0] == "help" {
