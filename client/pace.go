@@ -19,7 +19,7 @@ const (
 	defaultPatience = 5 * time.Minute
 )
 
-// pace decides whether and when to read again after a Read that ended early.
+// pace decides whether and when to start another Read after a Read that ended early.
 type pace struct {
 	backoff  *backoff.ExponentialBackOff
 	attempts int

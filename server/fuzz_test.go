@@ -112,7 +112,7 @@ func FuzzTokens(f *testing.F) {
 		if len(parsed) != len(words) {
 			t.Fatalf("%d tokens, want %d", len(parsed), len(words))
 		}
-		later := time.Now().Add(time.Hour) // the files are not read again
+		later := time.Now().Add(time.Hour) // the files are not re-read
 		tokens := &Tokens{&reloaded[[]token]{value: parsed, looked: later, good: later}}
 		caller, err := tokens.authenticate(metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", authorization)))
 		scheme, sent, _ := strings.Cut(authorization, " ")

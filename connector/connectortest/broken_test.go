@@ -95,7 +95,7 @@ var brokenSources = []struct {
 	{"selected-streams", "records of another stream come first", messages(func(ctx context.Context, m connector.Message, next connector.Sink) error {
 		if batch, ok := m.(*connector.RecordBatch); ok && batch.Stream == "orders" {
 			foreign := *batch
-			foreign.Stream = "strange"
+			foreign.Stream = "foreign"
 			if err := next.Send(ctx, &foreign); err != nil {
 				return err
 			}

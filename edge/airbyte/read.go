@@ -105,7 +105,7 @@ func (r *reading) prepare(config, catalog, state json.RawMessage) error {
 	return nil
 }
 
-// add adds a stream of the catalog. A stream that can't be read fails, and the others go on. The error is the output's.
+// add adds a stream of the catalog. A stream that can't be read fails, and the others continue. The error is the output's.
 func (r *reading) add(configured *configuredStream, states map[string]json.RawMessage) error {
 	name := configured.Stream.Name
 	switch {

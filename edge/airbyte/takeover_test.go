@@ -109,7 +109,7 @@ func TestTakingOver(t *testing.T) {
 	})
 }
 
-// TestReadAgainAfterAMonth stays away for longer than Stripe keeps events. The list is read again, at the price of its pages and those of
+// TestReadAgainAfterAMonth stays away for longer than Stripe keeps events. The list is re-read, at the price of its pages and those of
 // the events: nothing is requested by id. What was deleted in the last 28 days is known, and an interrupted read doesn't lose that.
 func TestReadAgainAfterAMonth(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 60}})

@@ -344,7 +344,7 @@ func TestBalanceTransactionsContinue(t *testing.T) {
 	}
 }
 
-// TestUnselectedStreamsKeepTheirBookmarks checks that a state goes on naming streams that a run doesn't select.
+// TestUnselectedStreamsKeepTheirBookmarks checks that a state still names streams that a run doesn't select.
 func TestUnselectedStreamsKeepTheirBookmarks(t *testing.T) {
 	w, into := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0}}, "charges"), newTarget()
 	w.state = fmt.Appendf(nil, `{"bookmarks":{"coupons":{"created":%d},"later":{"x":1}},"other":7}`, now.Unix())

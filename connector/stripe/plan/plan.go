@@ -213,8 +213,8 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	return g, g.trail < p.now || g.from < g.covered
 }
 
-// mostNamed is the most fields that a message names.
-const mostNamed = 12
+// maxNamed is the most fields that a message names.
+const maxNamed = 12
 
 // migration describes what changes in the rows of a stream whose state is of another API version.
 func migration(s *selected.Stream) string {
@@ -231,8 +231,8 @@ func migration(s *selected.Stream) string {
 		paths []string
 	}{{"No longer filled", d.Gone}, {"New", d.New}, {"Of another type", d.Changed}} {
 		paths := part.paths
-		if len(paths) > mostNamed {
-			paths = append(slices.Clone(paths[:mostNamed]), fmt.Sprintf("and %d more", len(paths)-mostNamed))
+		if len(paths) > maxNamed {
+			paths = append(slices.Clone(paths[:maxNamed]), fmt.Sprintf("and %d more", len(paths)-maxNamed))
 		}
 		if len(paths) > 0 {
 			text += " " + part.name + ": " + strings.Join(paths, ", ") + "."

@@ -98,7 +98,7 @@ func (s *Singer) shape(stream *singerStream, selected map[string]bool) ([]string
 			all.named[name].key = true
 		case said && chosen, !said && byDefault:
 		case byDefault:
-			all.named[name].drop = true // the schema goes on declaring it
+			all.named[name].drop = true // the schema still declares it
 		default:
 			delete(all.named, name)
 		}

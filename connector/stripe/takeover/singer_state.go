@@ -43,9 +43,9 @@ const (
 	eventsName    = "updates_created"
 )
 
-// The source reads a stream again if its changes are older than mostAway, because Stripe keeps events for 30 days.
+// The source reads a stream again if its changes are older than maxAge, because Stripe keeps events for 30 days.
 const (
-	mostAway    = 29 * clock.Day
+	maxAge      = 29 * clock.Day
 	tooLongAway = 31 * clock.Day
 )
 
@@ -163,7 +163,7 @@ func (s *Singer) takeOver(stream *singerStream, at marks, fields []string) (cont
 		warning = fmt.Sprintf("The tap's state of %s doesn't say until when changes were read, so it counts as one of %d days ago.", stream.name, tooLongAway/clock.Day)
 		at.Events = s.now - tooLongAway
 		given.To = at.Events
-	case at.Events < s.now-mostAway: // the source says so, and reads everything again
+	case at.Events < s.now-maxAge: // the source says so, and re-reads everything
 		given.To = max(0, at.Events)
 	default:
 		given.To = at.Events
