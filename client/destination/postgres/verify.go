@@ -35,7 +35,7 @@ func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatc
 	if err != nil {
 		return nil, err
 	}
-	query, at := t.Table.Compare(t.qualified(), exists, rows.Dialect{
+	query, at := t.Compare(t.qualified(), exists, rows.Dialect{
 		Parameter: "$%d", Same: "IS NOT DISTINCT FROM", Cast: func(value string, kind rows.Kind) string { return value + "::" + types[kind] },
 	})
 	var queries pgx.Batch

@@ -34,7 +34,7 @@ func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatc
 	if err != nil {
 		return nil, err
 	}
-	query, at := t.Table.Compare(rows.Quote(t.Name), exists, rows.Dialect{
+	query, at := t.Compare(rows.Quote(t.Name), exists, rows.Dialect{
 		Parameter: "?%d", Same: "IS", Cast: func(value string, _ rows.Kind) string { return value },
 	})
 	statement, err := d.conn.PrepareContext(ctx, query)
