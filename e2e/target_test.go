@@ -114,6 +114,16 @@ func (s *target) pace(t *testing.T) time.Duration {
 	return time.Since(began)
 }
 
+// paceOf returns the pace of a Read as a share of the pace of a Read of another target at the same time.
+func (s *target) paceOf(t *testing.T, other *target) float64 {
+	var mine, theirs time.Duration
+	var both sync.WaitGroup
+	both.Go(func() { mine = s.pace(t) })
+	both.Go(func() { theirs = other.pace(t) })
+	both.Wait()
+	return theirs.Seconds() / mine.Seconds()
+}
+
 // usage is what the service uses.
 type usage struct{ memory, goroutines, descriptors int }
 
@@ -388,7 +398,7 @@ func hostileUpstream(t *testing.T) string {
 			select {
 			case <-r.Context().Done():
 				return
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(200 * time.Millisecond):
 			}
 		}
 	}))

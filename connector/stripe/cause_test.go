@@ -86,7 +86,7 @@ func TestFirstMessageNamesTheCause(t *testing.T) {
 		"no answer": {plain(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(base string, transport *http.Transport) string {
 			transport.ResponseHeaderTimeout = 50 * time.Millisecond
 			return base
-		}), "did not answer in time"},
+		}), "did not respond in time"},
 		"no proxy":              {proxied(0), "The proxy cannot be reached: check HTTPS_PROXY"},
 		"a proxy that refuses":  {proxied(403), "The proxy refuses to connect to stripe.invalid (403 Forbidden)"},
 		"a proxy with a login":  {proxied(407), "The proxy requires a login (407"},
