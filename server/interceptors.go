@@ -28,15 +28,15 @@ func callInterceptors(opts Options, gate *gate) ([]grpc.UnaryServerInterceptor, 
 	lines, shouldLog := slogger(logger), selector.MatchFunc(logged)
 	recovered := recovery.WithRecoveryHandlerContext(recoverer(logger))
 	return []grpc.UnaryServerInterceptor{
-			trailUnary,
-			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, how...), shouldLog),
-			recovery.UnaryServerInterceptor(recovered),
-		}, []grpc.StreamServerInterceptor{
-			trailStream,
-			gate.stream,
-			selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, how...), shouldLog),
-			recovery.StreamServerInterceptor(recovered),
-		}
+		trailUnary,
+		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(lines, how...), shouldLog),
+		recovery.UnaryServerInterceptor(recovered),
+	}, []grpc.StreamServerInterceptor{
+		trailStream,
+		gate.stream,
+		selector.StreamServerInterceptor(logging.StreamServerInterceptor(lines, how...), shouldLog),
+		recovery.StreamServerInterceptor(recovered),
+	}
 }
 
 // logged reports whether to log a call. It skips calls refused by the gate, which logs them itself, and health checks, which

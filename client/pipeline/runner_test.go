@@ -86,15 +86,15 @@ func (f *fixture) runner(s pipeline.Syncer, lines string) (*pipeline.Runner, fun
 		f.t.Fatal(err)
 	}
 	return &pipeline.Runner{File: file, Service: s, Log: log, Destinations: all.Kinds(), Getenv: func(string) string { return key },
-			Notify: func(name, message string) {
-				f.mu.Lock()
-				defer f.mu.Unlock()
-				f.notices = append(f.notices, name+": "+message)
-			}}, func() {
-			if err := log.Close(); err != nil {
-				f.t.Error(err)
-			}
+		Notify: func(name, message string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.notices = append(f.notices, name+": "+message)
+		}}, func() {
+		if err := log.Close(); err != nil {
+			f.t.Error(err)
 		}
+	}
 }
 
 // follow runs the runner for d and returns the runs, oldest first.
