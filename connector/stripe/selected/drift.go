@@ -60,8 +60,8 @@ func (d *Drift) Note(record string) {
 	}
 }
 
-// mostNamed is the most fields that a message names.
-const mostNamed = 12
+// maxNamed is the most fields that a message names.
+const maxNamed = 12
 
 // Report describes how the records differ from the schema, or returns "" if they don't.
 func (d *Drift) Report(stream, version string) string {
@@ -90,8 +90,8 @@ func (d *Drift) Report(stream, version string) string {
 
 // some joins the first names.
 func some(names []string) string {
-	if len(names) > mostNamed {
-		names = append(names[:mostNamed], fmt.Sprintf("and %d more", len(names)-mostNamed))
+	if len(names) > maxNamed {
+		names = append(names[:maxNamed], fmt.Sprintf("and %d more", len(names)-maxNamed))
 	}
 	return strings.Join(names, ", ")
 }
