@@ -45,31 +45,38 @@ func TestCheckReportsVersions(t *testing.T) {
 func TestVersionOfAccount(t *testing.T) {
 	var lock sync.Mutex
 	asked := map[string]int{}
-	var w *world
-	w = newWorld(t, stripetest.Options{
+	var upgrade func(version string)
+	w := newWorld(t, stripetest.Options{
 		Objects: map[string]int{"*": 3}, AccountVersion: dahlia,
 		Observe: func(r stripetest.Request) {
 			lock.Lock()
 			defer lock.Unlock()
 			asked[r.Version]++
 			if r.Path == "/v1/charges" {
-				w.SetAccountVersion(stripetest.APIVersion)
+				upgrade(stripetest.APIVersion)
 			}
 		},
 	})
+	lock.Lock()
+	upgrade = w.SetAccountVersion
+	lock.Unlock()
 	w.config = with(w.config, "api_version", "account")
 	for _, stream := range w.catalog(t) {
 		if version, _ := rawjson.Lookup(string(stream.JSONSchema), "x-api-version"); version != rawjson.Quote(dahlia) {
 			t.Fatalf("%s is said to be of version %s", stream.Name, version)
 		}
 	}
+	lock.Lock()
 	clear(asked)
+	lock.Unlock()
 	sink, _ := w.read(t, connector.ReadRequest{Streams: selected("charges", "invoices", "invoice_payments")})
 	for _, record := range sink.records("invoices") {
 		if _, old := rawjson.Lookup(record.Data, "charge"); old {
 			t.Fatalf("the record has the shape of an old version: %s", record.Data)
 		}
 	}
+	lock.Lock()
+	defer lock.Unlock()
 	if asked[""] != 1 || len(asked) != 2 || asked[dahlia] == 0 {
 		t.Errorf("the requests name these versions: %v; want one without a version", asked)
 	}
