@@ -468,3 +468,18 @@ func (w *world) lines() map[string]string {
 	}
 	return all
 }
+
+// TestLaterVersion checks that a later API version brings the stream that needs it, and that without it that stream fails alone.
+func TestLaterVersion(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 1}})
+	w.config["api_version"] = "2026-08-26.dahlia"
+	if !slices.ContainsFunc(w.discover(), func(s catalogStream) bool { return s.Name == "invoice_payments" }) {
+		t.Error("invoice_payments isn't offered")
+	}
+	delete(w.config, "api_version")
+	found := append(w.discover(), catalogStream{Name: "invoice_payments", JSONSchema: json.RawMessage("{}"), Modes: []string{"incremental"}})
+	lines, err := w.read(configured(found, "incremental", "customers", "invoice_payments"), nil, -1)
+	if got := fmt.Sprint(failures(lines), ends(lines)["customers"]); err == nil || got != "[invoice_payments config_error]COMPLETE" {
+		t.Errorf("%v, %s", err, got)
+	}
+}

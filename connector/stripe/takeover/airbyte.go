@@ -8,6 +8,8 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
 // Airbyte knows what the users of Airbyte's source-stripe (versions 4 to 6) have.
@@ -15,11 +17,12 @@ type Airbyte struct {
 	now     func() time.Time
 	all     []AirbyteStream
 	streams map[string]*AirbyteStream // by our name
+	version string                    // the API version of the configuration; set by Config
 }
 
 // NewAirbyte returns an Airbyte with the given clock.
 func NewAirbyte(now func() time.Time) *Airbyte {
-	a := &Airbyte{now: now, all: airbyteStreams(), streams: map[string]*AirbyteStream{}}
+	a := &Airbyte{now: now, version: config.DefaultVersion, all: airbyteStreams(), streams: map[string]*AirbyteStream{}}
 	for i := range a.all {
 		a.streams[a.all[i].Source] = &a.all[i]
 	}
@@ -79,8 +82,7 @@ const (
 // ownsCursor reports whether the cursor is a column that is added to the records.
 func (s *AirbyteStream) ownsCursor() bool { return s.Cursor != "" && s.Cursor != created }
 
-// different lists the streams of source-stripe 6.1 that differ from ours in more than the columns updated and is_deleted. Only
-// invoice_payments is missing: it needs a later API version.
+// different lists the streams of source-stripe 6.1 that differ from ours in more than the columns updated and is_deleted.
 func different() []AirbyteStream {
 	ofInvoice := []AirbyteCopy{{"invoice_id", "invoice", "string"}}
 	ofSession := []AirbyteCopy{{"checkout_session_id", "checkout_session", "string"}}
@@ -121,41 +123,50 @@ func different() []AirbyteStream {
 // none stands for a cursor or a key that doesn't exist.
 const none = "-"
 
-// airbyteStreams returns all streams, in the order of the one table.
+// airbyteStreams returns the streams of all API versions, in the order of the one table; those of later versions last.
 var airbyteStreams = sync.OnceValue(func() []AirbyteStream {
-	known := different()
-	rows := streamsOf(config.DefaultVersion)
-	all := make([]AirbyteStream, len(rows))
-	for i := range rows {
-		s, row := AirbyteStream{Source: rows[i].Name}, &rows[i]
-		if at := slices.IndexFunc(known, func(k AirbyteStream) bool { return k.Source == row.Name }); at >= 0 {
-			s = known[at]
+	var all []AirbyteStream
+	for _, version := range append([]string{config.DefaultVersion}, schema.Versions()...) {
+		rows := streamsOf(version)
+		for i := range rows {
+			if !slices.ContainsFunc(all, func(s AirbyteStream) bool { return s.Source == rows[i].Name }) {
+				all = append(all, airbyteStream(rows, &rows[i]))
+			}
 		}
-		if s.Name == "" {
-			s.Name = row.Name
-		}
-		switch {
-		case s.Key == nil:
-			s.Key = row.PrimaryKey()
-		case s.Key[0] == none:
-			s.Key = nil
-		}
-		switch s.Cursor {
-		case "":
-			s.Cursor = updated
-		case none:
-			s.Cursor = ""
-		}
-		if row.Cursor == created || row.Cursor == "" {
-			s.Created = created
-		}
-		_, s.replacesCursor = properties(rows, row)[s.Cursor]
-		s.replacesCursor = s.replacesCursor && s.ownsCursor()
-		s.Deletable = s.Deletable || s.EndsBy != "" || len(row.Deleted) > 0 || rows.Swept(row) && !row.AppendOnly()
-		all[i] = s
 	}
 	return all
 })
+
+// airbyteStream returns a row of the table as a stream of Airbyte.
+func airbyteStream(rows table.Table, row *table.Stream) AirbyteStream {
+	s := AirbyteStream{Source: row.Name}
+	known := different()
+	if at := slices.IndexFunc(known, func(k AirbyteStream) bool { return k.Source == row.Name }); at >= 0 {
+		s = known[at]
+	}
+	if s.Name == "" {
+		s.Name = row.Name
+	}
+	switch {
+	case s.Key == nil:
+		s.Key = row.PrimaryKey()
+	case s.Key[0] == none:
+		s.Key = nil
+	}
+	switch s.Cursor {
+	case "":
+		s.Cursor = updated
+	case none:
+		s.Cursor = ""
+	}
+	if row.Cursor == created || row.Cursor == "" {
+		s.Created = created
+	}
+	_, s.replacesCursor = properties(rows, row)[s.Cursor]
+	s.replacesCursor = s.replacesCursor && s.ownsCursor()
+	s.Deletable = s.Deletable || s.EndsBy != "" || len(row.Deleted) > 0 || rows.Swept(row) && !row.AppendOnly()
+	return s
+}
 
 // Resume returns a state of ours for a stream that source-stripe has read up to a position.
 func (a *Airbyte) Resume(c connector.Config, stream string, fields []string, from time.Time) (json.RawMessage, error) {

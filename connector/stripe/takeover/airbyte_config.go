@@ -26,6 +26,7 @@ var ours = map[string]string{
 	"lookback_window_days": "lookback_days",
 	"call_rate_limit":      "max_requests_per_second",
 
+	"api_version":             "api_version",
 	"update_mode":             "update_mode",
 	"events_overlap_seconds":  "events_overlap_seconds",
 	"events_settling_seconds": "events_settling_seconds",
@@ -65,6 +66,7 @@ func (a *Airbyte) Config(given json.RawMessage) (c connector.Config, account str
 	} else if err != nil {
 		return c, "", nil, err
 	}
+	a.version = parsed.APIVersion
 	if len(p.violations) > 0 {
 		return connector.Config{}, "", nil, connector.Invalid(p.violations...)
 	}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -107,7 +106,7 @@ func properties(streams table.Table, row *table.Stream) map[string]property {
 // Fields returns the fields to select for columns. Columns that Stripe includes only on request are omitted: they would
 // cost a request for each change.
 func (a *Airbyte) Fields(stream string, columns []string) []string {
-	streams := streamsOf(config.DefaultVersion)
+	streams := streamsOf(a.version) // none if it is the account's, which isn't known here
 	row, s := streams.Find(stream), a.streams[stream]
 	if row == nil {
 		return nil
