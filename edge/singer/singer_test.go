@@ -247,6 +247,7 @@ func TestNonsense(t *testing.T) {
 		"lookback":       {"lookback_window", "a while", "config.lookback_window: must be a number"},
 		"negative":       {"lookback_window", -1, "config.lookback_window: must be a non-negative number of seconds, got -1"},
 		"windows":        {"date_window_size", "wide", "config.date_window_size: must be a number"},
+		"API version":    {"api_version", "2026-07-29.dahlia", "config.api_version: is"},
 		"whitelist":      {"whitelist_map", "[]", "config.whitelist_map: must be an object"},
 		"malformed rate": {"max_requests_per_second", "0.001", "max_requests_per_second: must be a number between 0.1 and 10000, got 0.001"},
 	} {

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
 // settings are what a run needs to know of the tap's configuration, besides what the source does.
@@ -219,6 +221,9 @@ var (
 
 // pass passes the source's own fields on.
 func (p *singerConfig) pass() {
+	if version := p.text("api_version"); version != "" && version != api.DefaultVersion {
+		p.wrong("api_version", "is %s, and the tap's tables have the shape of %s: leave it out.", hint.Quote(version), api.DefaultVersion)
+	}
 	for _, field := range slices.Concat(ourTexts, ourNumbers) {
 		if _, ok := p.members[field]; !ok {
 			continue
