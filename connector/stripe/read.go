@@ -82,14 +82,14 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 		return err
 	}
 	r.streams, r.parts = planned.Streams, planned.Parts
-	if err := r.addClocks(ctx); err != nil {
-		return err
-	}
 	for _, s := range r.streams {
 		s.Owner = owner
 		if err := s.Register(r.reader.Emitter, r.reader.Now); err != nil {
 			return err
 		}
+	}
+	if err := r.addClocks(ctx); err != nil {
+		return err
 	}
 	for _, s := range r.inPhase(selected.Sweeping) { // no lists to read
 		if err := s.Begin(ctx); err != nil {
@@ -130,14 +130,38 @@ func (r *read) addClocks(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		message := "The test clocks can't be listed, so their objects are not read until they change. "
-		return r.reader.Emitter.Log(ctx, connector.Warning, message+connector.AsFailure(err).Message)
+		return r.continueWithoutClocks(ctx, connector.AsFailure(err))
 	}
 	for i := range r.parts {
 		if r.parts[i].HidesClocks() {
 			r.parts[i].AddClocks(ids)
 		}
 	}
+	return nil
+}
+
+// continueWithoutClocks handles test clocks that can't be listed. If the key may not list them, their objects are left out. If Stripe
+// fails, the streams that have such objects fail too: the next Read retries.
+func (r *read) continueWithoutClocks(ctx context.Context, failure *connector.Failure) error {
+	const message = "The test clocks can't be listed, so their objects are not read until they change. "
+	if failure.Class == connector.PermissionError || failure.Class == connector.ConfigError {
+		return r.reader.Emitter.Log(ctx, connector.Warning, message+failure.Message)
+	}
+	failed := *failure
+	failed.Message = "Stripe can't list the test clocks, whose objects it lists separately. " + failure.Message
+	var left []plan.Part
+	for _, p := range r.parts {
+		if !p.HidesClocks() {
+			left = append(left, p)
+			continue
+		}
+		for _, s := range p.Streams {
+			if err := s.Out.Fail(ctx, &failed); err != nil {
+				return err
+			}
+		}
+	}
+	r.parts = left
 	return nil
 }
 

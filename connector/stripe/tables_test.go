@@ -122,6 +122,29 @@ func TestObjectsOfTestClocks(t *testing.T) {
 	r.expectTruth()
 }
 
+// TestUnreadableTestClock has Stripe fail to show a test clock. The streams with objects of test clocks are INCOMPLETE, not complete
+// without these objects, and the others are read.
+func TestUnreadableTestClock(t *testing.T) {
+	r := newReplica(t, stripetest.Options{
+		Objects: map[string]int{"*": 0, "/v1/customers": 40, "/v1/coupons": 5, "/v1/test_helpers/test_clocks": 3}, TestClocks: 0.6,
+	}, "customers", "bank_accounts", "coupons")
+	repair := r.stripe.Break(r.ids("/v1/test_helpers/test_clocks")[1], stripetest.ServerError)
+	_, summary := r.sync()
+	for _, s := range summary.Streams {
+		want := connector.Incomplete
+		if s.Stream == "coupons" {
+			want = connector.Complete
+		}
+		if s.Status != want || want == connector.Incomplete && !strings.Contains(s.Failure.Message, "can't list the test clocks") {
+			t.Errorf("%s is %s: %v", s.Stream, s.Status, s.Failure)
+		}
+	}
+	repair()
+	_, summary = r.sync()
+	r.expectComplete(summary)
+	r.expectTruth()
+}
+
 // TestRefusedDiscountsAreSkipped uses a key that may not read a stream whose objects only exist inside other objects.
 func TestRefusedDiscountsAreSkipped(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 10, "/v1/invoices": 40}}, "invoices", "invoice_discounts", "invoice_line_items")
