@@ -32,3 +32,17 @@ func TestDeletionsShowTheObject(t *testing.T) {
 	}
 	t.Error("no record was sent")
 }
+
+// TestDeletedAndCreatedAgain deletes objects, and creates one of them again with the same id, while a caller is away that keeps the rows
+// of earlier generations. The lists show the object, so its deletion doesn't count.
+func TestDeletedAndCreatedAgain(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/coupons": 10, "/v1/customers": 10}}, "coupons", "customers")
+	r.sync()
+	ids := r.ids("/v1/coupons")
+	r.clock = r.clock.Add(20 * 24 * time.Hour)
+	must[string](t)(r.stripe.Emit("coupon.deleted", ids[0])) // its creation comes in a later part of the sweep
+	ok(t, r.stripe.Delete(ids[1]))
+	r.clock = r.clock.Add(12 * 24 * time.Hour)
+	r.sync(func(req *connector.ReadRequest) { req.KeepsGenerations = true })
+	r.expectTruth()
+}

@@ -19,6 +19,7 @@ type change struct {
 	all    []*Event                  // of the stretch, newest first
 	news   map[*selected.Stream]bool // the streams to which it was not applied yet
 	late   bool                      // some of their records were read more recently, so the events may be older
+	reused bool                      // the object may have been created again since: a later creation is skipped
 
 	readAt clock.Second // when it was applied
 	asked  bool         // it was re-read then
@@ -108,6 +109,7 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 		return
 	}
 	c.news[stream] = true
+	c.reused = c.reused || c.at < stream.Changes.DeletionsUntil && c.member.Row.ChosenIDs
 	reread := &stream.Changes.Reread
 	c.late = c.late || c.at < stream.Changes.Until() || reread.MayBeNewer(c.key(), c.at) || reread.MayBeNewer(list.key(), c.at)
 }
@@ -161,9 +163,12 @@ func (c *change) isOrderKnown() bool {
 	return others == 1 || others == 0 && len(c.events) == 1
 }
 
-// isDeleted reports whether the events say that the object was deleted. An object whose id the user chose can be created again in
-// the same second.
+// isDeleted reports whether the events say that the object was deleted. An object whose id the user chose can be created again, in
+// the same second or before the lists are read.
 func (c *change) isDeleted() bool {
+	if c.reused {
+		return false
+	}
 	deleted := false
 	for _, e := range c.events {
 		if e.IsCreation() {

@@ -75,6 +75,9 @@ type Stream struct {
 	Events []string
 	// Deleted are those of Events that mean an object is gone.
 	Deleted []string
+	// ChosenIDs means that users can choose the ids of objects, so a deleted object can be created again
+	// (https://docs.stripe.com/api/coupons/create#create_coupon-id).
+	ChosenIDs bool
 	// Via maps event types about another object to the list parameter that selects that object's rows.
 	Via map[string]string
 	// FollowsParent means that a change of the parent can also be a change of these, although they have events of their own.
