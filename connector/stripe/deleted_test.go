@@ -20,17 +20,17 @@ func TestDeletionsShowTheObject(t *testing.T) {
 	}
 	r.clock = r.clock.Add(time.Minute)
 	sink, _ := r.sync()
-	for _, record := range sink.records("customers") {
-		var last struct{ ID, Object string }
-		if err := json.Unmarshal([]byte(record.Last), &last); err != nil {
-			t.Fatalf("%v in %q", err, record.Last)
-		}
-		if record.Operation != connector.Delete || record.EventType != "customer.deleted" || last.ID != id || last.Object != "customer" {
-			t.Errorf("got %v because of %s, of %+v", record.Operation, record.EventType, last)
-		}
-		return
+	records := sink.records("customers")
+	if len(records) == 0 {
+		t.Fatal("no record was sent")
 	}
-	t.Error("no record was sent")
+	var last struct{ ID, Object string }
+	if err := json.Unmarshal([]byte(records[0].Last), &last); err != nil {
+		t.Fatalf("%v in %q", err, records[0].Last)
+	}
+	if r := records[0]; r.Operation != connector.Delete || r.EventType != "customer.deleted" || last.ID != id || last.Object != "customer" {
+		t.Errorf("got %v because of %s, of %+v", r.Operation, r.EventType, last)
+	}
 }
 
 // TestDeletedAndCreatedAgain deletes objects, and creates one of them again with the same id, while a caller is away that keeps the rows

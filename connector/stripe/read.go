@@ -140,7 +140,7 @@ func (r *read) addClocks(ctx context.Context) error {
 	return nil
 }
 
-// continueWithoutClocks handles test clocks that can't be listed. If the key may not list them, their objects are left out. If Stripe
+// continueWithoutClocks handles test clocks that can't be listed. If the key may not list them, their objects are skipped. If Stripe
 // fails, the streams that have such objects fail too: the next Read retries.
 func (r *read) continueWithoutClocks(ctx context.Context, failure *connector.Failure) error {
 	const message = "The test clocks can't be listed, so their objects are not read until they change. "

@@ -222,7 +222,7 @@ var (
 // pass passes the source's own fields on.
 func (p *singerConfig) pass() {
 	if version := p.text("api_version"); version != "" && version != api.DefaultVersion {
-		p.wrong("api_version", "is %s, and the tap's tables have the shape of %s: leave it out.", hint.Quote(version), api.DefaultVersion)
+		p.wrong("api_version", "is %s, and the tap's tables have the shape of %s: omit it.", hint.Quote(version), api.DefaultVersion)
 	}
 	for _, field := range slices.Concat(ourTexts, ourNumbers) {
 		if _, ok := p.members[field]; !ok {
