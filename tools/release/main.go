@@ -1,5 +1,5 @@
 // Command release builds the files of a release: for each platform, an archive with the program, the license, and the
-// documentation, and a software bill of materials; and the checksums of all files. Builds are reproducible: the same commit
+// documentation, and a software bill of materials; the checksums of all files; and their provenance. Builds are reproducible: the same commit
 // and Go version produce the same bytes on any machine.
 //
 //	go -C tools run ./release VERSION FOLDER
@@ -54,10 +54,11 @@ func main() {
 }
 
 func run(version, folder string, only []string) error {
-	commit, err := output("git", "-C", repository, "rev-parse", "--short=12", "HEAD")
+	revision, err := output("git", "-C", repository, "rev-parse", "HEAD")
 	if err != nil {
 		return err
 	}
+	commit := revision[:12]
 	seconds, err := output("git", "-C", repository, "log", "-1", "--format=%ct")
 	if err != nil {
 		return err
@@ -94,7 +95,16 @@ func run(version, folder string, only []string) error {
 		}
 	}
 	slices.SortFunc(sums, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
-	return os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(strings.Join(sums, "")), 0o644)
+	goVersion, err := output("go", "env", "GOVERSION")
+	if err != nil {
+		return err
+	}
+	statement, err := provenance(version, revision, goVersion, only, sums)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(strings.Join(sums, "")), 0o644),
+		os.WriteFile(filepath.Join(folder, "provenance.json"), append(statement, '\n'), 0o644))
 }
 
 // build builds the program for a platform and returns the path of the binary.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,5 +36,37 @@ func TestArchivesAreReproducible(t *testing.T) {
 		if !bytes.Equal(archives[0], archives[1]) {
 			t.Errorf("%s: two archives of the same binary differ", system)
 		}
+	}
+}
+
+// TestProvenance checks that the statement names each file with its checksum, the whole commit, and the version of Go.
+func TestProvenance(t *testing.T) {
+	sums := []string{strings.Repeat("0a", 32) + "  a.tar.gz\n", strings.Repeat("1b", 32) + "  a.spdx.json\n"}
+	commit := strings.Repeat("c", 40)
+	text, err := provenance("v1.2.3", commit, "go1.27.3", []string{"linux/arm64"}, sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement struct {
+		Type    string `json:"_type"`
+		Subject []struct {
+			Name   string
+			Digest map[string]string
+		}
+	}
+	if err := json.Unmarshal(text, &statement); err != nil {
+		t.Fatal(err)
+	}
+	if statement.Type != "https://in-toto.io/Statement/v1" || len(statement.Subject) != 2 || statement.Subject[1].Name != "a.spdx.json" ||
+		statement.Subject[1].Digest["sha256"] != strings.Repeat("1b", 32) {
+		t.Errorf("got %s", text)
+	}
+	for _, part := range []string{`"gitCommit": "` + commit + `"`, "toolchain@go1.27.3", `"version": "v1.2.3"`, "linux/arm64"} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("nothing says %s in %s", part, text)
+		}
+	}
+	if _, err := provenance("v1", commit, "go1", nil, []string{"nonsense"}); err == nil {
+		t.Error("a line without a checksum is accepted")
 	}
 }
