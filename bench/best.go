@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +53,8 @@ func (r *bestReader) sweep(ctx context.Context, now int64) error {
 			r.from = tail
 		}
 	}
+	sweep.applyAll()
 	r.until = until
-	sweep.apply()
 	return nil
 }
 
@@ -61,6 +63,7 @@ type bestSweep struct {
 	*bestReader
 
 	now    int64
+	found  []bestEvent            // what the sweep has listed
 	newest map[string]*bestChange // by object id
 }
 
@@ -101,13 +104,30 @@ func (s *bestSweep) list(ctx context.Context, from, until int64) error {
 		if err := json.Unmarshal(recorder.Body.Bytes(), &page); err != nil || recorder.Code != http.StatusOK {
 			return fmt.Errorf("the best reader got %d: %w", recorder.Code, err)
 		}
-		for i := range page.Data {
-			s.record(&page.Data[i])
-		}
+		s.found = append(s.found, page.Data...)
 		if !page.HasMore {
 			return nil
 		}
 		after = "&starting_after=" + page.Data[len(page.Data)-1].ID
+	}
+}
+
+// bestPart is the number of events after which a state is due. Events of one second stay together.
+const bestPart = 50 * perPage
+
+// applyAll applies what was listed, oldest first. A state after a part covers its events, so these can't wait for later ones.
+func (s *bestSweep) applyAll() {
+	slices.SortStableFunc(s.found, func(a, b bestEvent) int { return cmp.Compare(a.Created, b.Created) })
+	for len(s.found) > 0 {
+		end := min(bestPart, len(s.found))
+		for end < len(s.found) && s.found[end].Created == s.found[end-1].Created {
+			end++
+		}
+		for i := range s.found[:end] {
+			s.record(&s.found[i])
+		}
+		s.apply()
+		s.found, s.newest = s.found[end:], map[string]*bestChange{}
 	}
 }
 

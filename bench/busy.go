@@ -68,8 +68,8 @@ func busy(ctx context.Context, b *bench) (section, error) {
 		setting: "Objects of three streams are created, changed and deleted at random. One in ten of their events becomes visible up to 20 seconds late, one " +
 			"in a hundred up to 300 seconds. The rows have no columns that events omit. The simulated Stripe, the source and the schedule share a clock that runs as fast as the machine allows.",
 		tables: []table{t},
-		remarks: []string{"The minimum is the number of requests of a reader that keeps the same promise with unlimited memory. It lists each second of events twice: when it is new, and when all of " +
-			"its events have become visible, in periods of at least 30 seconds. It re-reads an object, once per sweep, if its newest event has another version, came late, or " +
+		remarks: []string{"The minimum is the number of requests of a reader that keeps the same promises and remembers every event and every reading. It lists each second of events twice: when it is new, and when all of " +
+			"its events have become visible, in periods of at least 30 seconds. It applies events in parts of 50 pages, after which a state is due, and re-reads an object, once per sweep, if its newest event in a part has another version, came late, or " +
 			"is not the only one of its second, unless the object has been read since."},
 		targets: []target{atMost("requests for the changes of a busy account, against the minimum: the worst", worst, 1.2, times)},
 	}, nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
@@ -22,10 +23,11 @@ import (
 // each of which a state is sent: the first ones are short, so that a Read that is killed soon makes progress, and the later ones
 // are long, so that fewer objects are re-read more than once. A single second can't be divided.
 const (
-	firstPages = 16       // of the first part of a sweep
-	maxPages   = 64       // of the parts, which double until they have as many
-	maxHeld    = 32 << 20 // bytes of the events of a part; see Event.weight
-	maxGrowth  = 4        // of the width from one part to the next, because the newest events may be denser than the others
+	firstPages = 16              // of the first part of a sweep
+	maxPages   = 40              // of the parts, which double until they have as many; with what isTooLong tolerates, a state is due then
+	maxTime    = 5 * time.Second // for a part, after which a state is due too
+	maxHeld    = 32 << 20        // bytes of the events of a part; see Event.weight
+	maxGrowth  = 4               // of the width from one part to the next, because the newest events may be denser than the others
 )
 
 // isTooLong reports whether a number of pages, estimated or actual, is too much for a part of about fair pages.
@@ -97,6 +99,7 @@ type sweep struct {
 	fair        float64 // the number of pages of the next part
 	holding     bool    // the newest events of a stretch wait until those before them are applied
 	crowded     int     // number of seconds with more events than fit in memory
+	partBegan   time.Time
 	begun       bool
 }
 
@@ -111,6 +114,7 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		listed:      map[readingOf]clock.Second{},
 		odd:         oddities{unknown: map[string]int{}, nameless: map[string]int{}},
 		fair:        firstPages,
+		partBegan:   time.Now(),
 	}
 	ledgers := make([]*ledger.Ledger, len(streams))
 	for i, stream := range streams {
@@ -174,12 +178,17 @@ func (s *sweep) divide(ctx context.Context, stretch ledger.Range, newest []Event
 func (s *sweep) finish(ctx context.Context, stretch ledger.Range, events []Event, pages int, last bool) error {
 	s.begun = true
 	s.recordListing(stretch, events)
-	s.grow(events, pages)
 	look := ledger.Look{Range: stretch, At: int64(s.now)}
 	if err := s.apply(ctx, look, s.usable(events)); err != nil {
 		return err
 	}
-	return s.commit(ctx, look, last)
+	if err := s.commit(ctx, look, last); err != nil {
+		return err
+	}
+	now := time.Now()
+	s.grow(events, pages, now.Sub(s.partBegan))
+	s.partBegan = now
+	return nil
 }
 
 // parts applies the events of a stretch of time in parts, oldest first. The first part covers width seconds, and each other part
@@ -292,10 +301,11 @@ func (s *sweep) recordListing(stretch ledger.Range, events []Event) {
 	s.cadence.Listed(ledger.Look{Range: stretch, At: int64(s.now)}, found)
 }
 
-// grow chooses the number of pages of the next part from the events of this one.
-func (s *sweep) grow(events []Event, pages int) {
-	fits := float64(maxHeld) * float64(pages) / float64(max(weight(events), 1))
-	s.fair = max(1, min(2*s.fair, maxPages, fits))
+// grow chooses the number of pages of the next part from the events of this one, and from how long it took.
+func (s *sweep) grow(events []Event, pages int, took time.Duration) {
+	fits := float64(maxHeld) / float64(max(weight(events), 1)) * float64(pages)
+	inTime := max(firstPages, float64(maxTime)/float64(max(took, 1))*float64(pages))
+	s.fair = max(1, min(2*s.fair, maxPages, fits, inTime))
 }
 
 // fairWidth returns the number of seconds of a stretch to list at once, based on the density of its newest events, the bytes that
