@@ -30,7 +30,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* The mounted Secrets: a map of folders to names. */ -}}
+{{- /* The mounted Secrets, as a map from directory to name. */ -}}
 {{- define "stripe-connector.folders" -}}
 {{- with .Values.tls.secretName }}
 tls: {{ . }}
@@ -46,7 +46,7 @@ secrets: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- /* 90 % of a memory limit, in bytes, as Go wants it; empty without a limit. */ -}}
+{{- /* 90 % of a memory limit in bytes, the unit that GOMEMLIMIT expects; empty without a limit. */ -}}
 {{- define "stripe-connector.memory" -}}
 {{- with ((.Values.resources).limits).memory }}
 {{- $text := toString . }}
@@ -91,7 +91,7 @@ secrets: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- /* The Secrets that a pipeline mounts: a map of folders to names. */ -}}
+{{- /* The Secrets that a pipeline mounts, as a map from directory to name. */ -}}
 {{- define "stripe-connector.syncFolders" -}}
 {{- $root := index . 0 }}{{ $pipeline := index . 1 }}{{ $defaults := $root.Values.pipelineDefaults -}}
 config: {{ $pipeline.configSecretName }}

@@ -1,4 +1,4 @@
-{{- /* Fails for values that contradict each other. Above all, a value that asks for safety takes effect or fails. */ -}}
+{{- /* Fails for values that contradict each other. Above all, a value that asks for protection either takes effect or fails. */ -}}
 {{- define "stripe-connector.checks" -}}
 {{- $tls := .Values.tls.secretName }}
 {{- $authenticated := or .Values.tls.clientCASecretName .Values.auth.tokensSecretName }}

@@ -22,7 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ include "stripe-connector.imageOf" (list . .Values.image) }}
 {{- end }}
 
-{{- /* The labels of a pipeline. They differ from the service's, whose Services and policies must not select its pods. */ -}}
+{{- /* The labels of a pipeline. They differ from the service's, so that its Services and policies don't select pipeline pods. */ -}}
 {{- define "stripe-connector.pipeline" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Chart.Name }}-pipeline
