@@ -78,7 +78,7 @@ func (s *Stream) fraction() float64 {
 	switch {
 	case s.ended():
 		return 1
-	case s.Fraction == nil:
+	case s.Fraction == nil || s.status == 0: // unknown, or not started
 		return 0
 	}
 	return s.Fraction()

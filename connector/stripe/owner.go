@@ -44,7 +44,9 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 	}
 	known, err := r.requestAccount(ctx)
 	own.Account = cmp.Or(known, own.Account)
-	if emit.EndsRead(err) || unverified && err != nil && !isRefusal(err) {
+	if isTemporary := err != nil && !isRefusal(err); isTemporary && !r.reader.Client.IsSynced() {
+		return own, err // by the local clock, states could be from the future, and would be rejected later
+	} else if emit.EndsRead(err) || isTemporary && unverified {
 		return own, err // the account is unknown for now: retry later rather than reject the states
 	}
 	var violations []connector.Violation

@@ -143,7 +143,8 @@ func (r *read) addClocks(ctx context.Context) error {
 // continueWithoutClocks handles test clocks that can't be listed. If the key may not list them, their objects are skipped. If Stripe
 // fails, the streams that have such objects fail too: the next Read retries.
 func (r *read) continueWithoutClocks(ctx context.Context, failure *connector.Failure) error {
-	const message = "The test clocks can't be listed, so their objects are not read until they change. "
+	const message = "The test clocks can't be listed, so their objects are not read until they change: once they can be listed, read the streams " +
+		"that have such objects from the beginning. "
 	if failure.Class == connector.PermissionError || failure.Class == connector.ConfigError {
 		return r.reader.Emitter.Log(ctx, connector.Warning, message+failure.Message)
 	}
