@@ -33,8 +33,8 @@ type readParser struct {
 	selected map[string]bool // the streams of the request
 }
 
-// require adds a violation if an option is used that the source does not support. The description says that the source does
-// not do what does says.
+// require adds a violation if an option is used that the source does not support. does is a verb phrase that completes "this build
+// does not".
 func (p *readParser) require(capability connector.Capability, used bool, field, does string) {
 	if used && !slices.Contains(p.spec.Capabilities, capability) {
 		p.add(field, "this build does not "+does+": leave it unset")

@@ -1,5 +1,5 @@
-// Package reference resolves references to environment variables, files and commands in settings, so that files of settings
-// need no secrets in them.
+// Package reference resolves references to environment variables, files and commands in settings, so that settings files need not
+// contain secrets.
 //
 // In a string, ${NAME} stands for an environment variable, and $${ for a literal ${. Instead of a string, an object names where
 // to read it: {"env": NAME}, {"file": PATH}, or {"command": [NAME, ARGUMENT…]}, whose output is the value. White space around
@@ -53,7 +53,7 @@ var (
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// IsName reports whether an environment variable can have a name.
+// IsName reports whether name is a valid name of an environment variable.
 func IsName(name string) bool { return variableName.MatchString(name) }
 
 // IsWellFormed reports whether all references in a string are well-formed.
@@ -66,7 +66,7 @@ func IsWellFormed(text string) bool {
 	return true
 }
 
-// Resolver resolves references, and collects the values and what is wrong.
+// Resolver resolves references, and collects their values and any problems.
 type Resolver struct {
 	Getenv func(string) string
 	// Folder is the directory that paths are relative to, and in which commands run. Empty means the current one.
@@ -168,7 +168,7 @@ func (r *Resolver) file(path, at string) string {
 	return r.found(value)
 }
 
-// commandTime is how long a command may take, since it may ask a person.
+// commandTime is the time limit of a command. It leaves time for a person to answer a prompt.
 const commandTime = time.Minute
 
 // command returns the output of a command. It is run without a shell. Errors name only the program, because its arguments and its

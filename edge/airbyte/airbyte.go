@@ -17,8 +17,8 @@ const protocolVersion = "0.18.0"
 // ErrReported is returned by a command that failed and has reported why on its output.
 var ErrReported = errors.New("the command failed, as its output says")
 
-// Connector runs the commands of an Airbyte source. A command writes its messages to Out and returns an error if the process
-// must end with another exit code than 0: [ErrReported], or the error of Out.
+// Connector runs the commands of an Airbyte source. A command writes its messages to Out. It returns an error if the process must
+// exit with a code other than 0: [ErrReported], or an error from writing to Out.
 type Connector struct {
 	Source  connector.Source
 	Dialect Dialect
@@ -39,7 +39,7 @@ func (c *Connector) output() *output {
 	return &output{to: c.Out, now: now}
 }
 
-// Spec prints which configuration the connector takes.
+// Spec prints the schema of the configuration.
 func (c *Connector) Spec() error {
 	return c.output().write(message{Type: "SPEC", Spec: &specBody{
 		ProtocolVersion: protocolVersion, DocumentationURL: c.Source.Spec().DocumentationURL, SupportsIncremental: true,
@@ -47,8 +47,8 @@ func (c *Connector) Spec() error {
 	}})
 }
 
-// Check prints whether a configuration works. It logs which streams the key can't read: they are no reason to fail as long
-// as there are others.
+// Check prints whether a configuration works. It logs the streams that the key can't read. They aren't failures, as long as the key
+// can read others.
 func (c *Connector) Check(ctx context.Context, config json.RawMessage) error {
 	out := c.output()
 	result, err := c.check(ctx, out, config)
@@ -134,7 +134,7 @@ func (c *Connector) Fail(err error) error {
 	return reported(err, c.output().failure("", invalid("%v", err)))
 }
 
-// nameOf returns the name in Airbyte of a stream of the source, and whether it is offered.
+// nameOf returns Airbyte's name for a stream of the source, and reports whether the stream is offered.
 func (c *Connector) nameOf(source string) (string, bool) {
 	i := slices.IndexFunc(c.Streams, func(s Stream) bool { return s.Source == source })
 	if i < 0 {
@@ -156,7 +156,7 @@ func interrupted() *connector.Failure {
 	return &connector.Failure{Class: connector.Transient, Retryable: true, Message: "The sync was asked to end before it was complete. The next one resumes from the last state."}
 }
 
-// reported returns the error of a command that failed with err, after reporting it.
+// reported returns the error for a command that failed with err. written is the error of reporting err on the output.
 func reported(err, written error) error {
 	if written != nil {
 		return written

@@ -47,7 +47,7 @@ type configuredStream struct {
 	MinimumGeneration int64 `json:"minimum_generation_id"`
 }
 
-// columns returns the names of the columns that are selected; nil means all.
+// columns returns the names of the selected columns; nil means all.
 func (c *configuredStream) columns() []string {
 	var schema struct {
 		Properties map[string]json.RawMessage `json:"properties"`
@@ -81,7 +81,7 @@ func describe(as Stream, of connector.Stream) (catalogStream, error) {
 	return described, nil
 }
 
-// withColumns returns a JSON Schema in the draft that Airbyte knows, with more columns.
+// withColumns returns schema with columns added, in the draft of JSON Schema that Airbyte supports.
 func withColumns(schema json.RawMessage, columns []Column) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(schema, &members); err != nil {

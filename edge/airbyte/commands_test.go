@@ -270,7 +270,7 @@ func (s script) Read(_ context.Context, _ connector.ReadRequest, sink connector.
 }
 
 // TestHeartbeats checks what a source's heartbeats become: reasons for waiting, estimates, and states that keep the platform from
-// giving up. No state comes again with records in between.
+// giving up. No state is repeated once records have been sent after it.
 func TestHeartbeats(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0}})
 	send := func(sink connector.Sink) error {
@@ -324,7 +324,7 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
-// TestBrokenConnector checks that a bug is reported as one, for check without a status.
+// TestBrokenConnector checks that a bug is reported as one. For check, that means no CONNECTION_STATUS.
 func TestBrokenConnector(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0}})
 	send := func(sink connector.Sink) error {

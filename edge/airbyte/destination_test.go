@@ -10,7 +10,7 @@ import (
 // cursor and, among equals, the one that was emitted last.
 type destination struct {
 	streams map[string]catalogStream
-	// lossy means that records are only kept with a state after them.
+	// lossy means that records are kept only if a state follows them.
 	lossy  bool
 	rows   map[string]map[string]kept // by stream and key
 	states map[string]json.RawMessage

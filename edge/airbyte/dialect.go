@@ -7,8 +7,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Dialect knows what the users of an existing Airbyte connector have: configurations, states and columns. Streams are named as
-// the source names them.
+// Dialect translates the configurations, states and columns of an existing Airbyte connector. Its methods use the source's names
+// for streams.
 type Dialect interface {
 	// ConfigSchema returns the JSON Schema (draft-07) of the configuration.
 	ConfigSchema() json.RawMessage
@@ -28,7 +28,8 @@ type Dialect interface {
 	Position(stream string, state json.RawMessage) (time.Time, error)
 	// Resume returns a state of the source that continues from a position.
 	Resume(c connector.Config, stream string, fields []string, from time.Time) (json.RawMessage, error)
-	// State returns a state from which the existing connector continues, if it can resume a stream. It is a JSON object.
+	// State returns a state, a JSON object, from which the existing connector can continue a stream. It returns nil if the
+	// connector can't resume the stream.
 	State(stream string, until time.Time) json.RawMessage
 }
 
@@ -44,5 +45,5 @@ type Stream struct {
 // Column is a column that is added to the source's records.
 type Column struct {
 	Name string
-	Type string // a type of JSON Schema
+	Type string // a JSON Schema type
 }

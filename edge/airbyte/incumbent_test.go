@@ -23,10 +23,10 @@ var parents = map[string]string{
 	"payout_balance_transactions": "payouts", "checkout_sessions_line_items": "checkout_sessions",
 }
 
-// always are the children that are never followed by events of their own.
+// always lists the child streams that source-stripe never updates from events of their own.
 var always = []string{"customer_balance_transactions", "payout_balance_transactions", "transfer_reversals", "checkout_sessions_line_items", "setup_attempts"}
 
-// load makes the rows of a destination those that Stripe has now, with the states that belong to them.
+// load updates the rows of a destination to what Stripe has now, and sets the states that belong to them.
 func (i *incumbent) load(d *destination) {
 	for _, name := range i.selected {
 		truth := i.truth(name)

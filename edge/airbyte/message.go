@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// message is any message but a RECORD. Exactly one body is set.
+// message is any message except a RECORD. Exactly one body is set.
 type message struct {
 	Type             string            `json:"type"`
 	Log              *logBody          `json:"log,omitempty"`

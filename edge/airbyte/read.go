@@ -69,7 +69,7 @@ type stream struct {
 	retains    bool // the destination keeps rows that were read before its state was cleared
 	first      bool // it is read from the beginning, and the destination has no rows
 	newest     int64
-	other      json.RawMessage // what the next state says to the other connector
+	other      json.RawMessage // the other connector's members of the next state
 	until      int64           // the position in it
 	sinceState int64
 	last       json.RawMessage // the last state that was sent
@@ -141,7 +141,7 @@ func (r *reading) add(configured *configuredStream, states map[string]json.RawMe
 	return nil
 }
 
-// resume decides from where a stream is read.
+// resume decides where reading of a stream starts.
 func (r *reading) resume(s *stream) *connector.Failure {
 	from, err := r.dialect.resume(s.Source, s.given)
 	if err != nil {

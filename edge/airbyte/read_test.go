@@ -34,7 +34,7 @@ func comparable(catalog []catalogStream) (names []string) {
 }
 
 // TestEveryStream reads every stream in both modes: each line is a message, each record has the types of the catalog, and the
-// rows are the truth.
+// rows match the truth.
 func TestEveryStream(t *testing.T) {
 	for _, mode := range []string{"full_refresh", "incremental"} {
 		w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 4}, Accounts: 2})
@@ -80,8 +80,8 @@ func TestEveryStream(t *testing.T) {
 	}
 }
 
-// TestKilledAtEachLine closes the output after each line, and resumes from the last state. The rows are the truth at last,
-// whether the destination keeps records without a state or not.
+// TestKilledAtEachLine closes the output after each line, and resumes from the last state. In the end, the rows match the truth,
+// whether or not the destination keeps records that no state follows.
 func TestKilledAtEachLine(t *testing.T) {
 	names := []string{"customers", "invoices", "invoice_line_items", "payment_methods", "coupons", "balance_transactions"}
 	var found []catalogStream

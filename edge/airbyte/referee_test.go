@@ -127,8 +127,8 @@ type judged struct {
 
 var withPoint = regexp.MustCompile(`^\d+\.\d+$`)
 
-// judge returns the rules that the output of a read breaks, other than those that the schema of the messages has. whole means
-// that the read ended by itself.
+// judge returns the rules that the output of a read breaks, other than those in the messages' schema. whole means that the read
+// wasn't interrupted.
 func judge(lines []line, selected []string, whole bool) (problems []string) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	streams := map[string]*judged{}

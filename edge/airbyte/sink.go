@@ -13,7 +13,7 @@ import (
 
 var _ connector.Sink = (*reading)(nil)
 
-// sent says what was sent so far.
+// sent records what has been sent so far.
 type sent struct {
 	messages int       // of the source
 	beat     time.Time // when the last RECORD or STATE was sent
@@ -101,7 +101,7 @@ func (r *reading) record(s *stream, record *connector.Record, at int64) {
 	s.bytes += int64(len(r.line) - began)
 }
 
-// repeats finds out whether a batch has an earlier version of an object. Only changes repeat one: a list has each object once.
+// repeats finds objects of which a batch has several versions. Only changes repeat an object: a list has each one once.
 type repeats struct{ keys map[string]bool }
 
 func (k *repeats) has(record *connector.Record) bool {
@@ -178,8 +178,8 @@ func (r *reading) streamStatus(s *stream, m *connector.StreamStatus) error {
 	return r.end(s, failure)
 }
 
-// end ends a stream. One that the key may not read ends COMPLETE with its old state if it is incremental, as users of the
-// existing connector expect. In a full refresh that would remove the rows at the destination.
+// end ends a stream. An incremental stream that the key may not read ends COMPLETE with its old state, as users of the existing
+// connector expect. In a full refresh, COMPLETE would remove the rows from the destination.
 func (r *reading) end(s *stream, failure *connector.Failure) error {
 	if s.status == "" {
 		if err := r.setStatus(s, started); err != nil {
@@ -213,7 +213,7 @@ func (r *reading) end(s *stream, failure *connector.Failure) error {
 
 // How often progress is reported.
 const (
-	beatInterval     = 10 * time.Minute // the platform ends a sync without a RECORD or STATE for hours
+	beatInterval     = 10 * time.Minute // the platform cancels a sync that sends no RECORD or STATE for hours
 	progressInterval = time.Minute
 	limitedInterval  = 30 * time.Second
 	minLimited       = time.Second // the shortest wait to report

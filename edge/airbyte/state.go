@@ -24,7 +24,7 @@ type ownState struct {
 	Newest int64 `json:"newest,omitempty"`
 	// State is the state of the source; empty before the first one.
 	State json.RawMessage `json:"state,omitempty"`
-	// Repeated makes a state differ from the previous one although the source's is the same.
+	// Repeated makes a state differ from the previous one even though the source's is the same.
 	Repeated int64 `json:"repeated,omitempty"`
 }
 
@@ -33,7 +33,7 @@ type resumption struct {
 	other json.RawMessage // the members of the other connector, as a JSON object; nil if there are none
 	until time.Time       // what they say; zero if nothing
 	own   ownState
-	isOwn bool // own is what counts
+	isOwn bool // own takes precedence over other
 }
 
 // parseStates returns the states in the content of the file that --state names, by stream. It accepts a list of states, an

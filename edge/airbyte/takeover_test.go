@@ -17,7 +17,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/takeover"
 )
 
-// related are streams that change each other, by their names in Airbyte, with the lists that they need.
+// related are streams that affect each other, by their names in Airbyte, with the lists that they need.
 var related = [][]string{
 	{"customers", "bank_accounts", "payment_methods", "customer_balance_transactions"},
 	{"invoices", "invoice_line_items", "invoice_items"},
@@ -55,8 +55,8 @@ func checks(t *testing.T, n string) {
 }
 
 // TestTakingOver plays random histories: changes at Stripe, source-stripe until a random moment, more changes, and then this
-// connector with its states, killed at a random line. The rows must be the truth, no stream may be read in full whose position is
-// younger than Stripe's events, and a stream that is must say so.
+// connector with its states, killed at a random line. The rows must match the truth. A stream may be read in full only if its position
+// is older than Stripe's events, and must say so.
 func TestTakingOver(t *testing.T) {
 	checks(t, "40")
 	found := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0}, Accounts: 2}).discover()
@@ -109,8 +109,8 @@ func TestTakingOver(t *testing.T) {
 	})
 }
 
-// TestReadAgainAfterAMonth stays away for longer than Stripe keeps events. The list is re-read, at the price of its pages and those of
-// the events: nothing is requested by id. What was deleted in the last 28 days is known, and an interrupted read doesn't lose that.
+// TestReadAgainAfterAMonth pauses for longer than Stripe keeps events. Re-reading costs only the pages of the list and of the events:
+// nothing is requested by id. Deletions of the last 28 days are applied, even if the read is interrupted.
 func TestReadAgainAfterAMonth(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/customers": 60}})
 	found := w.discover()
@@ -240,8 +240,8 @@ func (h *takingOver) take(lines []line) {
 	h.told += logged(lines, "INFO") + "\n" + logged(lines, "WARN") + "\n"
 }
 
-// spared reports whether a row may remain although its object is gone: nothing says that it is, or the connector has said that it
-// can't know.
+// spared reports whether a row may remain although its object is gone: either nothing says that it is gone, or the connector has
+// logged that it can't know.
 func (h *takingOver) spared(stream, id string) bool {
 	long := !h.deleted[id].IsZero() && h.began.Sub(h.deleted[id]) > 27*24*time.Hour
 	reread := parents[stream] != "" && strings.Contains(h.told, stream+": The last sync was too long ago")

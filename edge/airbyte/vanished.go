@@ -6,14 +6,14 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// vanished are the rows of a stream that vanish with the next state unless they are sent before it. Airbyte has no message
-// that removes all rows of a parent, so each row needs a record of its own.
+// vanished holds the rows of a stream that are removed at the next state unless they are sent again before it. Airbyte has no
+// message that removes all rows of a parent, so each row needs a record of its own.
 type vanished struct {
 	rows []connector.Record
 	told bool // it was logged that some keys are unknown
 }
 
-// sent removes a row that still exists.
+// sent notes that a row still exists, so that it isn't removed.
 func (v *vanished) sent(key string) {
 	if len(v.rows) > 0 {
 		v.rows = slices.DeleteFunc(v.rows, func(row connector.Record) bool { return row.Key == key })

@@ -254,7 +254,8 @@ func (w *world) truth(name string) map[string]map[string]any {
 	return rows
 }
 
-// difference returns how the rows of streams differ from the truth. Rows that exist no longer may remain if spared reports so.
+// difference returns how the rows of streams differ from the truth. Rows of objects that no longer exist may remain if spared
+// returns true.
 func (w *world) difference(d *destination, names []string, spared func(stream, id string) bool) (wrong []string) {
 	wrong = append(wrong, d.wrong...)
 	for _, name := range names {

@@ -21,7 +21,7 @@ type catalogStream struct {
 	Metadata []metadata      `json:"metadata"`
 }
 
-// metadata is about a stream, if the breadcrumb is empty, or about a column: ["properties", "amount"].
+// metadata describes a stream if the breadcrumb is empty, and otherwise a column, as in ["properties", "amount"].
 type metadata struct {
 	Breadcrumb []string      `json:"breadcrumb"`
 	Metadata   metadataWords `json:"metadata"`
@@ -44,7 +44,7 @@ const (
 	unsupported = "unsupported"
 )
 
-// discover prints the catalog, a stream per line. Streams that the key may not read are marked as unsupported.
+// discover prints the catalog, one stream per line. Streams that the key may not read are marked as unsupported.
 func (r *Runner) discover(ctx context.Context, config connector.Config) error {
 	if _, err := r.Source.Discover(ctx, connector.DiscoverRequest{Config: config}); err != nil { // refuses an invalid configuration
 		return err
@@ -69,7 +69,7 @@ func (r *Runner) discover(ctx context.Context, config connector.Config) error {
 	return nil
 }
 
-// refused returns which of the default streams the key may not read. A key that is refused altogether is an error.
+// refused returns the default streams that the key may not read. If Stripe refuses the key itself, that is an error.
 func (r *Runner) refused(ctx context.Context, config connector.Config) (map[string]bool, error) {
 	var names []string
 	for _, s := range r.Streams {
@@ -83,7 +83,7 @@ func (r *Runner) refused(ctx context.Context, config connector.Config) (map[stri
 	}
 	for _, problem := range result.Problems {
 		if problem.Class == connector.PermissionError {
-			continue // of each stream
+			continue // reported below, for each stream
 		}
 		if problem.Class == connector.RateLimit || problem.Class == connector.Transient {
 			r.Log.Warn("It is not known which streams the key may read. " + problem.Message)
@@ -183,7 +183,7 @@ func (r *Runner) parseCatalog(text []byte) ([]*output, error) {
 	return selected, nil
 }
 
-// shorten cuts off what is too long for a message.
+// shorten truncates a name that is too long for a message.
 func shorten(name string) string {
 	if len(name) > 100 {
 		return strings.ToValidUTF8(name[:100], "") + "…"

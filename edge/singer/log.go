@@ -31,7 +31,7 @@ func (l *Log) Warn(message string) { l.line("WARNING", message) }
 // Fail logs why the run failed.
 func (l *Log) Fail(message string) { l.line("CRITICAL", message) }
 
-// line writes a line. A log that can't be written is no reason to stop.
+// line writes a line. It ignores errors, because a run shouldn't fail if only its log can't be written.
 func (l *Log) line(level, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +54,7 @@ func (l *Log) metric(m metric) {
 	l.Info("METRIC: " + string(text))
 }
 
-// records logs that a stream sent further records.
+// records logs how many more records a stream has sent.
 func (l *Log) records(stream string, n int64) {
 	l.metric(metric{Type: "counter", Name: "record_count", Value: float64(n), Tags: map[string]any{"endpoint": stream}})
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 )
 
-// Tap keeps the state of a run in the form of the tap whose place the edge takes.
+// Tap keeps the state of a run in the form used by the tap that is being replaced.
 type Tap interface {
-	// Resume parses a state, the value of a STATE message; nil if there is none. The keys of fields are the names of the selected
-	// streams, the values what is requested of the source. Resume returns the source's states, and warnings about streams that
-	// can't continue where the tap stopped. An error about an invalid state is a *connector.Failure.
+	// Resume parses a state, the value of a STATE message; nil if there is none. fields maps the name of each selected stream to
+	// the fields to request from the source. Resume returns the source's states, and warnings about streams that can't continue
+	// where the tap stopped. An error about an invalid state is a *connector.Failure.
 	Resume(state []byte, fields map[string][]string) ([]connector.StreamState, []string, error)
-	// Set records a state of the source. The stream is named as the source does.
+	// Set records a state of the source. stream is the source's name.
 	Set(stream string, state json.RawMessage)
 	// State returns the value of a STATE message that covers everything that was set.
 	State() ([]byte, error)
@@ -30,18 +30,18 @@ type Stream struct {
 	Key         []string
 	Replication []string // the columns that order the records
 	Default     bool     // it is selected if a catalog doesn't say otherwise
-	// Columns returns the JSON Schema of a record with all columns, and which of them come by default.
+	// Columns returns the JSON Schema of a record with all columns, and which of them are included by default.
 	Columns func() (schema []byte, isDefault map[string]bool)
-	// Shape returns how to read the stream. Selected has the columns, and the paths in nested objects, that the catalog mentions.
-	// Fields are to be requested from the source, and schema is that of the rows.
+	// Shape returns how to read the stream. The keys of selected are the columns, and the paths in nested objects, that the catalog
+	// mentions. fields are what to request from the source, and schema describes the rows.
 	Shape func(selected map[string]bool) (fields []string, schema []byte, row RowFunc)
 }
 
-// RowFunc appends the row of a record, as a JSON object, to dst. Misfit names a column in which a value doesn't fit its type and
-// became null; it is empty if all fit. An error of class SourceData means that the record can't be sent.
+// RowFunc appends the row of a record, as a JSON object, to dst. misfit names a column whose value didn't fit its type and became
+// null; it is empty if all fit. An error of class SourceData means that the record can't be sent.
 type RowFunc = func(dst []byte, r *connector.Record) (row []byte, misfit string, err error)
 
-// Call is one call of the tap. The files' contents are nil if they aren't given.
+// Call is one call of the tap. The content of a file is nil if the file isn't given.
 type Call struct {
 	Config         connector.Config // the source's
 	Catalog, State []byte
@@ -109,7 +109,7 @@ func (r *Runner) read(ctx context.Context, call Call, selected []*output) error 
 }
 
 // outcome returns the error of a run that ended with a summary: that of the first stream that failed. Streams that the key may not
-// read are no failure, unless these are all.
+// read don't count as failed, unless the key may read none of them.
 func (r *Runner) outcome(ctx context.Context, summary connector.Summary) error {
 	read := func(s connector.StreamSummary) bool { return s.Status != connector.Skipped }
 	nothing := !slices.ContainsFunc(summary.Streams, read)

@@ -206,7 +206,7 @@ func TestClosedOutput(t *testing.T) {
 	}
 }
 
-// TestNonsense checks that nonsense is an error that says what is wrong, and not a silent full read.
+// TestNonsense checks that nonsense causes an error that says what is wrong, not a silent full read.
 func TestNonsense(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 3}}, "charges")
 	for state, want := range map[string]string{
@@ -277,7 +277,7 @@ func TestNothingSelected(t *testing.T) {
 	}
 }
 
-// TestDiscoverWithRestrictedKey checks that a key that may read little gets a catalog, in which what it may not read is marked.
+// TestDiscoverWithRestrictedKey checks that a key with few permissions gets a catalog that marks the streams it may not read.
 func TestDiscoverWithRestrictedKey(t *testing.T) {
 	for name, permissions := range map[string][]string{"charges only": {"rak_charge_read"}, "nothing": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -309,7 +309,7 @@ func TestDiscoverWithRestrictedKey(t *testing.T) {
 	w.fails(t, singer.Call{Discover: true}, "key")
 }
 
-// TestColumns checks the selection of columns, nested ones too.
+// TestColumns checks the selection of columns, including nested ones.
 func TestColumns(t *testing.T) {
 	w, into := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 20}}), newTarget()
 	choose := func(selected bool, breadcrumb ...string) meta {

@@ -17,9 +17,9 @@ type output struct {
 	row    RowFunc
 	prefix []byte // of a RECORD message, before the row
 
-	records, counted int64           // sent, and of these the ones in a metric
+	records, counted int64           // sent, and of these already reported in a metric
 	misfits          map[string]bool // the columns that were warned about
-	vanishing        bool            // it was said that rows may vanish
+	vanishing        bool            // it was logged that rows may vanish
 }
 
 // flushBytes is how much is written at once, unless a STATE or a heartbeat comes first.
@@ -92,7 +92,7 @@ func (s *sink) schema(o *output) {
 	s.buffer = append(s.buffer, "]}\n"...)
 }
 
-// batch writes records, or none if one of them can't be carried.
+// batch writes the records of a batch, or none of them if one can't be sent.
 func (s *sink) batch(b *connector.RecordBatch) error {
 	o := s.outputs[b.Stream]
 	if o == nil {
@@ -133,7 +133,7 @@ func (s *sink) tail(asOf time.Time) []byte {
 	return s.extracted
 }
 
-// vanish says once that Singer has no message for rows that vanish with their parent.
+// vanish logs, once for each stream, that Singer has no message for rows that vanish with their parent.
 func (s *sink) vanish(o *output) {
 	if o.vanishing {
 		return

@@ -188,7 +188,7 @@ func (w *world) declareAll(t *testing.T, into *target) {
 // trailing are the lists whose newest objects are re-read, as these change without an event.
 var trailing = []string{"/v1/events", "/v1/balance_transactions", "/v1/payouts"}
 
-// lists are the requests that read a whole table, and that a young state makes unnecessary.
+// lists are the requests that read a whole table and that a recent state makes unnecessary.
 func (w *world) lists() (all []string) {
 	for _, s := range tapStreams {
 		if s.parent == "" && !slices.Contains(trailing, s.path) && w.stripe.RequestCount(s.path) > 0 {
@@ -220,7 +220,7 @@ func (w *world) recent(differences []string) []string {
 }
 
 // TestTakeOver plays random histories in which the incumbent and this tap take turns, each from the state that the other left, with
-// changes in between. After each run, the tables must be the truth, and a run that continues from a recent state re-lists nothing.
+// changes in between. After each run, the tables must match the truth, and a run that continues from a recent state re-lists nothing.
 func TestTakeOver(t *testing.T) {
 	histories := uint64(12)
 	if testing.Short() {
@@ -276,7 +276,7 @@ func playTakeOver(t *testing.T, seed uint64) {
 	}
 }
 
-// TestOldStates checks the states that can't be continued, and those that older versions of the tap left.
+// TestOldStates checks states that are too old to resume from, and states that older versions of the tap wrote.
 func TestOldStates(t *testing.T) {
 	day := int64(24 * 60 * 60)
 	today := now.Unix()
@@ -395,7 +395,7 @@ func TestTheKeyIsNowhere(t *testing.T) {
 	}
 }
 
-// TestNewerBookmarksCount checks that after the incumbent has run again, its bookmarks count and not our older state.
+// TestNewerBookmarksCount checks that once the incumbent has run again, its bookmarks take precedence over our older state.
 func TestNewerBookmarksCount(t *testing.T) {
 	w, into := newWorld(t, stripetest.Options{Scale: 0.1}), newTarget()
 	w.run(t, into)

@@ -113,7 +113,7 @@ func readJSON(path string) (json.RawMessage, error) {
 	return os.ReadFile(path)
 }
 
-// airbyteConnector returns the connector for a command. It may call the api_base of the configuration, which is the user's own.
+// airbyteConnector returns the connector for a command. It may call the configuration's api_base, since that is the user's choice.
 func (a *app) airbyteConnector(configPath string) *airbyte.Connector {
 	var allowed []string
 	if content, err := readJSON(configPath); err == nil {

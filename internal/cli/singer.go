@@ -52,7 +52,7 @@ func (a *app) singer() *cobra.Command {
 	flags.BoolVarP(&discover, "discover", "d", false, "print the catalog")
 	cmd.MarkFlagsMutuallyExclusive("catalog", "properties")
 	if err := cmd.MarkFlagRequired("config"); err != nil {
-		panic(err) // the flag is above
+		panic(err) // can't happen: the flag is defined above
 	}
 	return cmd
 }
@@ -97,7 +97,7 @@ func (a *app) runSinger(ctx context.Context, log *singer.Log, c singerCall) erro
 	return explained(runner.Run(ctx, call), tap)
 }
 
-// explained returns err with a message for the user: that of the failure in it, with the tap's names of fields.
+// explained returns an error with a message for the user: the message of the failure in err, with the tap's names of fields.
 func explained(err error, tap *takeover.Singer) error {
 	failure, ok := connector.FailureIn(err)
 	if !ok {

@@ -108,7 +108,7 @@ func (a *app) verifyIn(ctx context.Context, service *client.Client, to, format s
 	return err
 }
 
-// agrees reports whether a stream agrees with Stripe. Stripe deletes some objects after a while, whose rows stay.
+// agrees reports whether a stream agrees with Stripe. It accepts rows of objects that Stripe has deleted because of their age.
 func agrees(v client.Verification) bool {
 	if row := table.Known().Find(v.Stream); row != nil && row.RetentionDays > 0 && v.Rows > v.Objects {
 		v.Complete = false

@@ -115,8 +115,8 @@ func TestVerify(t *testing.T) {
 	says(t, w.err, "can't be compared")
 }
 
-// TestSyncReconciles changes objects at Stripe without an event. A sync doesn't notice, and one with --reconcile repairs the rows
-// and reports it.
+// TestSyncReconciles changes objects at Stripe without an event. A plain sync doesn't notice, but one with --reconcile repairs the
+// rows and reports it.
 func TestSyncReconciles(t *testing.T) {
 	w, server, clock, flags, path := synced(t, "charges", map[string]int{"*": 0, "/v1/charges": 60})
 	id := newest(t, path, "charges", 20)[19]

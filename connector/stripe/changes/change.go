@@ -17,7 +17,7 @@ type change struct {
 	at     clock.Second
 	events []*Event                  // of that second
 	all    []*Event                  // of the stretch, newest first
-	news   map[*selected.Stream]bool // the streams to which it was not applied yet
+	news   map[*selected.Stream]bool // the streams to which it has not been applied yet
 	late   bool                      // some of their records were read more recently, so the events may be older
 	reused bool                      // the object may have been created again since: a later creation is skipped
 

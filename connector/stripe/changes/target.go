@@ -51,7 +51,7 @@ type readingOf struct {
 	subject subject
 }
 
-// reading says when that was, and what it yielded.
+// reading records when a subject was re-read, and what that yielded.
 type reading struct {
 	at  clock.Second
 	sum uint64 // hash of the records that a list yielded

@@ -19,8 +19,8 @@ import (
 // errPassed stops backfill.ReadWindow after the first page.
 var errPassed = errors.New("one page was read")
 
-// pass is next for a page that Stripe can't return. It finds the event that Stripe can't return and returns the events of the
-// same second that follow it. The listing then continues with the second before.
+// pass does the work of next for a page that Stripe can't return. It finds the event responsible, and returns the events of the same
+// second that follow it. The listing then continues with the second before.
 func (l *listing) pass(ctx context.Context) (events []Event, more bool, err error) {
 	var cause *connector.Failure
 	var second clock.Second

@@ -10,8 +10,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// Difference is what changes in the fields of a stream from one edition to another. Fields below one that is gone or new aren't
-// listed.
+// Difference lists how the fields of a stream change from one edition to another. It doesn't list the fields below one that is gone
+// or new.
 type Difference struct {
 	Gone, New []string // paths, sorted; [] after a name means the items of an array
 	Changed   []string // paths of fields of another type
@@ -20,8 +20,8 @@ type Difference struct {
 // IsEmpty reports whether nothing changes.
 func (d Difference) IsEmpty() bool { return len(d.Gone)+len(d.New)+len(d.Changed) == 0 }
 
-// Compare returns what changes in the fields of a stream from one edition to another. If one of them lacks the stream, nothing
-// does.
+// Compare returns how the fields of a stream change from one edition to another. If one of them lacks the stream, the Difference is
+// empty.
 func Compare(name string, from, to schema.Edition) Difference {
 	before, after := Streams(from), Streams(to)
 	old, young := before.Find(name), after.Find(name)
@@ -33,7 +33,7 @@ func Compare(name string, from, to schema.Edition) Difference {
 	return d
 }
 
-// CompareSchemas returns what changes in the fields from one JSON Schema of a stream to another.
+// CompareSchemas returns how the fields change from one JSON Schema of a stream to another.
 func CompareSchemas(from, to []byte) (Difference, error) {
 	var before, after property
 	if err := json.Unmarshal(from, &before); err != nil {

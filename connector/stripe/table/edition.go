@@ -7,7 +7,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 )
 
-// Revision is a difference of a row from a version on.
+// Revision is a change of a row that applies from a version on.
 type Revision struct {
 	Since string // the version of a schema.Edition
 	Apply func(*Stream)

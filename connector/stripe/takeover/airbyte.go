@@ -12,7 +12,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// Airbyte knows what the users of Airbyte's source-stripe (versions 4 to 6) have.
+// Airbyte translates the configurations, states and columns of Airbyte's source-stripe (versions 4 to 6).
 type Airbyte struct {
 	now     func() time.Time
 	all     []AirbyteStream
@@ -42,10 +42,10 @@ type AirbyteStream struct {
 	Parent string
 	// Copies are columns that repeat other fields of the record.
 	Copies []AirbyteCopy
-	// FromParent are columns with fields of the parent's object. They are absent if that wasn't at hand.
+	// FromParent are columns with fields of the parent's object. They are absent if the parent's object isn't available.
 	FromParent []AirbyteCopy
-	// Created is the field that holds the cursor of a row that is read for the first time; empty if the time of reading does.
-	// OfParent means that it is a field of the parent's.
+	// Created is the field with the cursor of a row that is read for the first time. If it is empty, the cursor is the time of
+	// reading. OfParent means that the field is one of the parent's object.
 	Created  string
 	OfParent bool
 	// EndsBy is the value of status of an object that counts as deleted although Stripe still lists it.

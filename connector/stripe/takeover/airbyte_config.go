@@ -36,7 +36,7 @@ var ours = map[string]string{
 // airbyteStart is the start date of configurations without one.
 const airbyteStart = "2017-01-25T00:00:00Z"
 
-// maxLookback is the most days that we look back.
+// maxLookback is the maximum lookback, in days.
 const maxLookback = 600
 
 var startPattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
@@ -85,7 +85,7 @@ func (p *airbyteConfig) wrong(field, format string, args ...any) {
 	p.violations = append(p.violations, connector.Violation{Field: "config." + field, Description: fmt.Sprintf(format, args...)})
 }
 
-// check checks what only source-stripe demands.
+// check validates the fields that follow source-stripe's own rules.
 func (p *airbyteConfig) check() {
 	var start string
 	if raw, ok := p.given["start_date"]; ok && string(raw) != "null" && (json.Unmarshal(raw, &start) != nil || !startPattern.MatchString(start)) {

@@ -11,8 +11,8 @@ import (
 )
 
 // AppendRow appends a record with the columns that source-stripe adds. cursor is the time of this version in Unix seconds.
-// In the first version of an object it is the time of its creation, as with source-stripe: all later versions have a greater
-// one.
+// In the first version of an object, the cursor column has the time of creation, as in source-stripe. All later versions have
+// greater values.
 func (a *Airbyte) AppendRow(dst []byte, stream string, r *connector.Record, cursor int64, first bool) []byte {
 	s := a.streams[stream]
 	data, deleted := r.Data, r.Operation == connector.Delete
@@ -50,7 +50,7 @@ func (a *Airbyte) AppendRow(dst []byte, stream string, r *connector.Record, curs
 }
 
 // firstCursor returns the cursor of an object that is read for the first time: its own, or when it or its parent was created.
-// Without these it is the given time.
+// If none of these is known, firstCursor returns at.
 func (s *AirbyteStream) firstCursor(data, parent string, at int64) int64 {
 	if s.replacesCursor {
 		value, _ := rawjson.Lookup(data, s.Cursor)
@@ -72,7 +72,7 @@ func (s *AirbyteStream) firstCursor(data, parent string, at int64) int64 {
 	return at
 }
 
-// row is a JSON object that isn't closed yet.
+// row is a JSON object without its closing brace.
 type row []byte
 
 func rowOf(dst []byte, data string) row { return append(dst, data[:len(data)-1]...) }

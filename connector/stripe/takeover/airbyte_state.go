@@ -21,8 +21,8 @@ import (
 //	{"use_global_cursor": false, "states": [{"partition": {…}, "cursor": {"created": "N"}}], …}     one for each parent
 //	{"state_type": "date-range", "slices": [{"start": "N", "end": "N", "most_recent_cursor_value": "N"}]}
 //
-// A cursor is the greatest one of a record that was sent, up to the first gap. A child that is followed by its parent's events
-// has a newer cursor at the top, besides those of its first read.
+// A cursor is the greatest one among the records sent so far, up to the first gap. A child stream that is updated from its parent's
+// events has a newer cursor at the top, in addition to those of its first read.
 type cursorState struct {
 	State    map[string]json.RawMessage            `json:"state"`
 	Lookback json.RawMessage                       `json:"lookback_window"` // in seconds, to subtract
@@ -121,7 +121,7 @@ func (s *cursorState) position(names []string) (at clock.Second, known bool, err
 	return max(at, 0), true, nil
 }
 
-// slice returns where the first slice ends, or what it has read if it says so.
+// slice returns how far the first slice has been read, if it says so, or else where it ends.
 func (s *cursorState) slice() (at clock.Second, known bool, err error) {
 	first := s.Slices[0]
 	value := first.Most
@@ -158,7 +158,7 @@ func onlyCursor(members map[string]json.RawMessage, names []string) (at clock.Se
 	return at, known, err
 }
 
-// maxCursor is a time in the year 2200: any later one is in another unit.
+// maxCursor is a time in the year 2200: anything greater is in another unit.
 const maxCursor = 7_258_118_400
 
 // second parses a time in Unix seconds, a number or a string. The error is the rest of a sentence.
@@ -172,7 +172,7 @@ func second(value json.RawMessage) (clock.Second, error) {
 }
 
 // State returns a state from which source-stripe continues, or nil if it has none for the stream. Its position is a few
-// minutes before the given time, since it doesn't look again for events that become visible late.
+// minutes before the given time, since source-stripe doesn't look again for events that become visible late.
 func (a *Airbyte) State(stream string, until time.Time) json.RawMessage {
 	s := a.streams[stream]
 	if s == nil || s.Cursor == "" {

@@ -23,8 +23,8 @@ func airbyte() *takeover.Airbyte { return takeover.NewAirbyte(func() time.Time {
 //go:embed testdata/source-stripe.tsv
 var sourceStripe string
 
-// TestAirbyteStreams checks that tables continue: each stream of source-stripe has its name, key, cursor and columns. No stream of
-// ours has the name of another one there.
+// TestAirbyteStreams checks that tables continue: each stream of source-stripe has its name, key, cursor and columns. None of our
+// streams has the name of a different stream there.
 func TestAirbyteStreams(t *testing.T) {
 	byName := map[string]takeover.AirbyteStream{}
 	for _, s := range airbyte().Streams() {
@@ -105,7 +105,7 @@ func TestPosition(t *testing.T) {
 	}
 }
 
-// TestNonsenseIsNoPosition checks that what source-stripe never wrote is refused, not taken for a stream that was never read.
+// TestNonsenseIsNoPosition checks that a state that source-stripe never writes is refused, not mistaken for one of a new stream.
 func TestNonsenseIsNoPosition(t *testing.T) {
 	a := airbyte()
 	for _, text := range []string{
@@ -148,7 +148,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestStatesForSourceStripe checks that what is written for source-stripe has the position that was meant.
+// TestStatesForSourceStripe checks that the states written for source-stripe have the intended position.
 func TestStatesForSourceStripe(t *testing.T) {
 	a := airbyte()
 	for _, s := range a.Streams() {
@@ -169,7 +169,7 @@ func TestStatesForSourceStripe(t *testing.T) {
 	}
 }
 
-// TestAirbyteConfig checks which configurations of source-stripe are taken, and how.
+// TestAirbyteConfig checks which configurations of source-stripe are accepted, and how they are translated.
 func TestAirbyteConfig(t *testing.T) {
 	tests := map[string]struct{ given, want, wrong string }{
 		"least":                 {`{"client_secret":"sk_test_1"}`, `{"api_key":"sk_test_1","start_date":"2017-01-25T00:00:00Z"}`, ""},

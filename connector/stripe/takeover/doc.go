@@ -1,3 +1,3 @@
-// Package takeover holds what is Stripe's in replacing another connector: the names, columns and states of those that users
-// switch from. The protocols themselves are spoken by the packages below edge.
+// Package takeover holds the Stripe-specific part of replacing another connector: the names, columns and states of the connectors
+// that users switch from. The packages below edge implement the protocols themselves.
 package takeover

@@ -127,13 +127,13 @@ type SingerStream struct {
 	// Columns returns the JSON Schema (draft 4) of a record with all columns, and reports for each whether the tap has it.
 	Columns func() (schema []byte, isDefault map[string]bool)
 	// Shape returns how to read the stream with the selected columns. The keys of selected are columns and paths in nested
-	// objects, such as "source.owner"; the value says whether it is selected. Columns that aren't in it come if the tap has them.
-	// Fields are to be requested from the source, and schema is the JSON Schema of the rows.
+	// objects, such as "source.owner"; the values say whether they are selected. Columns that aren't in it are included if the
+	// tap has them. fields are what to request from the source, and schema is the JSON Schema of the rows.
 	Shape func(selected map[string]bool) (fields []string, schema []byte, row RowFunc)
 }
 
-// RowFunc appends the row of a record, as a JSON object, to dst. Misfit names a column in which a value doesn't fit its type
-// and became null; it is empty if all fit. The error is a *connector.Failure of class SourceData: the row has no key. It must not
+// RowFunc appends the row of a record, as a JSON object, to dst. misfit names a column whose value didn't fit its type and
+// became null; it is empty if all fit. The error is a *connector.Failure of class SourceData: the row has no key. It must not
 // be called concurrently.
 type RowFunc = func(dst []byte, r *connector.Record) (row []byte, misfit string, err error)
 

@@ -9,7 +9,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/takeover"
 )
 
-// BenchmarkSingerRow measures what it costs to give a charge the shape of the tap's table.
+// BenchmarkSingerRow measures the cost of converting a charge to the shape of the tap's table.
 func BenchmarkSingerRow(b *testing.B) {
 	tap, _, err := takeover.NewSinger([]byte(`{"client_secret":"sk_test_1","start_date":"2020-01-01"}`), now)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 )
 
-// settings are what a run needs to know of the tap's configuration, besides what the source does.
+// settings are what a run needs from the tap's configuration, besides the source's configuration.
 type settings struct {
 	account   string
 	apiBase   string
@@ -28,14 +28,14 @@ type settings struct {
 	eventData []string     // paths below the data of events to keep; empty means all
 }
 
-// defaultLookback is the tap's lookback_window: the tap reads so much before its bookmarks.
+// defaultLookback is the default of lookback_window: how far before its bookmarks the tap starts to read.
 const defaultLookback = clock.Second(600)
 
 // NewSinger parses a configuration of tap-stripe, and returns it with the source's configuration. now is the time. The error is a
 // *connector.Failure that names every invalid field.
 //
 // Numbers may be strings, as Singer's tools write them. Fields of the source, such as api_base and max_requests_per_second, may
-// stand beside those of the tap. Other fields are ignored.
+// appear among those of the tap. Other fields are ignored.
 func NewSinger(raw []byte, now time.Time) (*Singer, connector.Config, error) {
 	p := &singerConfig{out: map[string]any{}}
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' || json.Unmarshal(trimmed, &p.members) != nil {
@@ -65,7 +65,7 @@ func NewSinger(raw []byte, now time.Time) (*Singer, connector.Config, error) {
 	return s, connector.NewConfig(out), nil
 }
 
-// APIBases returns the address of Stripe that the configuration names, if it names one.
+// APIBases returns the base URL of Stripe's API that the configuration names, if any.
 func (s *Singer) APIBases() []string {
 	if s.settings.apiBase == "" {
 		return nil
@@ -73,7 +73,7 @@ func (s *Singer) APIBases() []string {
 	return []string{s.settings.apiBase}
 }
 
-// Explain returns a message of the source with the tap's names of what it is about.
+// Explain returns a message of the source with the source's names of fields replaced by the tap's.
 func (*Singer) Explain(message string) string {
 	message = strings.NewReplacer("config.api_key", "config.client_secret", "config.account:", "config.account_id:").Replace(message)
 	return ownStatePath.ReplaceAllString(message, "state."+ownName)
@@ -146,7 +146,7 @@ func (p *singerConfig) account() string {
 	return account
 }
 
-// startLayouts are the forms of start_date. The tap takes any ISO time; one without a zone is UTC.
+// startLayouts are the forms of start_date. The tap accepts any ISO time; one without a zone is UTC.
 var startLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04Z07:00", time.DateOnly}
 
 func (p *singerConfig) start(now time.Time) clock.Second {
@@ -213,13 +213,13 @@ func (p *singerConfig) eventData() []string {
 	return paths
 }
 
-// ourFields are the fields of the source's configuration that may stand beside those of the tap.
+// ourFields are the fields of the source's configuration that may appear among those of the tap.
 var (
 	ourTexts   = []string{"api_base", "update_mode"}
 	ourNumbers = []string{"max_requests_per_second", "events_overlap_seconds", "events_settling_seconds", "lookback_days"}
 )
 
-// pass passes the source's own fields on.
+// pass copies the source's own fields to its configuration.
 func (p *singerConfig) pass() {
 	if version := p.text("api_version"); version != "" && version != api.DefaultVersion {
 		p.wrong("api_version", "is %s, and the tap's tables have the shape of %s: omit it.", hint.Quote(version), api.DefaultVersion)

@@ -126,7 +126,7 @@ func (s *Singer) shape(stream *singerStream, selected map[string]bool) ([]string
 	return fields(all, known), schema, r.append
 }
 
-// fields returns the fields to request: everything, and the columns that Stripe shows only if they are asked for.
+// fields returns the fields to request: all default fields, and the columns that Stripe includes only on request.
 func fields(all *shape, known *described) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(all.named)) {
@@ -187,7 +187,7 @@ func (r *rows) append(dst []byte, record *connector.Record) (row []byte, misfit 
 	return append(dst, '}'), misfit, nil
 }
 
-// name appends the name of a further member of the object that begins at an index.
+// name appends the name of the next member of the object that begins at an index.
 func (*rows) name(dst []byte, begin int, name string) []byte {
 	if len(dst) > begin+1 {
 		dst = append(dst, ',')

@@ -48,14 +48,14 @@ func (p *described) isList() bool {
 	return object != nil && object.Const == "list" && p.Properties["data"] != nil
 }
 
-// converter makes shapes of schemas.
+// converter converts schemas to shapes.
 type converter struct {
 	times bool // times become text
 
-	inside []string // the typeNames of the embedded objects around
+	inside []string // the types of the enclosing embedded objects
 }
 
-// maxInside is how deeply embedded objects are described.
+// maxInside is the number of levels of embedded objects that are described.
 const maxInside = 3
 
 // shape returns the shape of the values that p describes.

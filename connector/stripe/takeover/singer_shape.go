@@ -24,7 +24,7 @@ const (
 // kindNames are the names of the types, in the order of the bits.
 var kindNames = [...]string{"string", "integer", "number", "boolean", "object", "array"}
 
-// kindsOf returns the set of some names.
+// kindsOf returns the set of the named types.
 func kindsOf(names ...string) (all kinds) {
 	for _, name := range names {
 		if i := slices.Index(kindNames[:], name); i >= 0 {
@@ -48,11 +48,11 @@ const (
 // formatNames are the formats that schemas name.
 var formatNames = map[format]string{asTime: "date-time", asDecimal: "singer.decimal"}
 
-// shape is the type of a value, and how a value is made to fit it. A nil shape is any value.
+// shape is the type of a value, and how a value is made to fit it. A nil shape fits any value.
 type shape struct {
 	kinds  kinds
 	format format
-	only   *rawjson.Selection // of a value that is sent in part
+	only   *rawjson.Selection // the part of the value to send; nil means all of it
 	fields []*field           // in the usual order of Stripe's objects
 	named  map[string]*field
 	items  *shape
@@ -96,7 +96,7 @@ func (s *shape) order() {
 	s.items.order()
 }
 
-// find returns the field of a name, or nil. at is the index of the field that is expected next, and is advanced.
+// find returns the field with a name, or nil. at is the index of the field that is expected next, and is advanced.
 func (s *shape) find(name string, at *int) *field {
 	if *at < len(s.fields) && s.fields[*at].name == name {
 		*at++
@@ -132,7 +132,7 @@ func (s *shape) at(path string) *shape {
 	return s
 }
 
-// dropAt makes the values at a path disappear. Arrays are transparent.
+// dropAt drops the values at a path. Arrays along the path are transparent.
 func (s *shape) dropAt(path []string) {
 	for s != nil && s.items != nil && s.named == nil {
 		s = s.items

@@ -10,7 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 )
 
-// shaper makes one JSON value fit a shape, in a single pass: what stays as it is is copied in long stretches.
+// shaper makes one JSON value fit a shape, in a single pass. It copies unchanged text in long stretches.
 type shaper struct {
 	text   string // the value, compact
 	dst    []byte

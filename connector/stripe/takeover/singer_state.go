@@ -16,15 +16,15 @@ import (
 )
 
 // singerState is a Singer state: the tap's bookmarks, which say how far each stream was read, and our own states beside them. The
-// bookmarks move along, so that the tap can take over again.
+// bookmarks are kept up to date, so that the tap can take over again.
 type singerState struct {
 	members   map[string]json.RawMessage // other members, which are kept
 	bookmarks map[string]json.RawMessage
 	ours      map[string]ownState
 }
 
-// ownState is our state of a stream, with the bookmarks that were written with it. If the bookmarks are others now, the tap has
-// run since.
+// ownState is our state of a stream, with the bookmarks that were written with it. If the bookmarks have changed, the tap has run
+// since.
 type ownState struct {
 	State json.RawMessage `json:"state"`
 	marks
@@ -38,20 +38,20 @@ type marks struct {
 
 const (
 	bookmarksName = "bookmarks"
-	ownName       = "stripe_connector" // of our states in a Singer state
+	ownName       = "stripe_connector" // the member of a Singer state with our states
 	eventsSuffix  = "_events"
 	eventsName    = "updates_created"
 )
 
-// The source reads a stream again if its changes are older than maxAge, because Stripe keeps events for 30 days.
+// The source re-reads a stream if its changes are older than maxAge, because Stripe keeps events for 30 days.
 const (
 	maxAge      = 29 * clock.Day
 	tooLongAway = 31 * clock.Day
 )
 
-// Resume takes over a Singer state for some streams. The keys of fields are the tap's names of the streams, the values the fields
-// that are requested of the source. Resume returns the states for the source, and messages about streams that can't continue where
-// the tap stopped. An empty state has no bookmarks. The error is a *connector.Failure that says what is wrong with the state.
+// Resume converts a Singer state to states of the source. fields maps the tap's name of each stream to the fields to request from
+// the source. Resume also returns messages about streams that can't continue where the tap stopped. An empty state has no
+// bookmarks. The error is a *connector.Failure that says what is wrong with the state.
 func (s *Singer) Resume(raw []byte, fields map[string][]string) ([]connector.StreamState, []string, error) {
 	var wrong []connector.Violation
 	if s.state, wrong = parseSingerState(raw); wrong != nil {
@@ -194,7 +194,7 @@ func (s *Singer) pendingOf(stream *singerStream) clock.Second {
 	return own.Pending
 }
 
-// lateEvents is how long before the tap's bookmark the events begin that are read, as some become visible late.
+// lateEvents is how far before the tap's bookmark to start reading events, since some become visible late.
 const lateEvents = clock.Second(300)
 
 // marksOf returns the tap's bookmarks of a stream.
@@ -248,7 +248,7 @@ func parseMark(raw json.RawMessage) (clock.Second, bool) {
 	return clock.Second(n), true
 }
 
-// Set records a state of the source, whose name of the stream is given. Where the stream is complete, the tap's bookmarks follow.
+// Set records the state of a stream under the source's name. If the state is complete, the tap's bookmarks advance with it.
 func (s *Singer) Set(source string, content json.RawMessage) {
 	i := slices.IndexFunc(s.streams, func(stream *singerStream) bool { return stream.row.Name == source })
 	if i < 0 {
@@ -268,7 +268,7 @@ func (s *Singer) Set(source string, content json.RawMessage) {
 	s.state.ours[stream.name] = own
 }
 
-// covers returns the bookmarks that correspond to a state of the source; zero if lists are left to read.
+// covers returns the bookmarks that correspond to a state of the source; zero if parts of lists are left to read.
 func covers(stream *singerStream, content json.RawMessage) marks {
 	var at struct {
 		To      clock.Second      `json:"to"`
@@ -299,7 +299,7 @@ func (s *Singer) mark(name, key string, at clock.Second) {
 	}
 	marks := map[string]json.RawMessage{}
 	if raw, ok := s.state.bookmarks[name]; ok && string(raw) != "null" {
-		if err := json.Unmarshal(raw, &marks); err != nil { // of a stream that isn't read, so that it wasn't looked at before
+		if err := json.Unmarshal(raw, &marks); err != nil { // the stream isn't being read, so its bookmark hasn't been checked
 			marks = map[string]json.RawMessage{}
 		}
 	}

@@ -31,7 +31,7 @@ func singerShape(t testing.TB, stream string, selected map[string]bool) ([]byte,
 	return nil, nil
 }
 
-// TestSingerRows checks how values get the types of their columns.
+// TestSingerRows checks how values are converted to the types of their columns.
 func TestSingerRows(t *testing.T) {
 	const end = `,"updated":"2026-03-01T12:00:00.000000Z","updated_by_event_type":null}`
 	tests := map[string]struct {

@@ -14,19 +14,20 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// margin is how long before a position a stream continues. An object may have changed while the other connector was reading the
-// lists, which takes hours at first, and it may have missed events that became visible late. A day of events costs few requests.
+// margin is how far before the other connector's position a stream resumes. An object may have changed while that connector was
+// reading the lists, which takes hours at first, or the connector may have missed events that became visible late. A day of events
+// costs few requests.
 const margin = clock.Day
 
-// pendingMargin is how long before a position to look for objects that change without an event, such as balance transactions
+// pendingMargin is how far before a position to look for objects that change without an event, such as balance transactions
 // that become available (https://docs.stripe.com/payouts#payout-speed).
 const pendingMargin = 8 * clock.Day
 
-// skew is the largest difference between clocks that a position in the future may be due to.
+// skew is how far in the future a position may be because of different clocks.
 const skew = 10 * time.Minute
 
-// State returns a state for a stream whose changes up to a time another connector has sent. The fields are those that the
-// stream is read with. The error describes what is wrong with the time, as the rest of a sentence.
+// State returns a state for a stream that another connector has read up to a time. fields are the fields that the stream is read
+// with. The error describes what is wrong with the time, as the rest of a sentence.
 func State(raw connector.Config, stream string, fields []string, until, now time.Time) (json.RawMessage, error) {
 	if until.After(now.Add(skew)) {
 		return nil, fmt.Errorf("is from the future: it says that everything until %s was read", until.UTC().Format(time.RFC3339))
