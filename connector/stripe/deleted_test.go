@@ -33,8 +33,8 @@ func TestDeletionsShowTheObject(t *testing.T) {
 	}
 }
 
-// TestDeletedAndCreatedAgain deletes objects, and creates one of them again with the same id, while a caller is away that keeps the rows
-// of earlier generations. The lists show the object, so its deletion doesn't count.
+// TestDeletedAndCreatedAgain deletes objects and creates one of them again with the same id, while a caller that keeps the rows of
+// earlier generations is away. The lists show the object, so its deletion doesn't count.
 func TestDeletedAndCreatedAgain(t *testing.T) {
 	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 0, "/v1/coupons": 10, "/v1/customers": 10}}, "coupons", "customers")
 	r.sync()

@@ -17,7 +17,7 @@ import (
 // dahlia is the newest version of the API.
 const dahlia = "2026-08-26.dahlia"
 
-// TestCheckReportsVersions holds that Check reports the account's default API version, even if the key may not read the account.
+// TestCheckReportsVersions checks that Check reports the account's default API version, even if the key may not read the account.
 func TestCheckReportsVersions(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 1}, AccountVersion: dahlia})
 	for name, refused := range map[string]bool{"a key that may read the account": false, "one that may not": true} {
@@ -82,7 +82,7 @@ func TestVersionOfAccount(t *testing.T) {
 	}
 }
 
-// TestVersionsThatAreNotKnown checks that an account with an unknown version is a clear error of the configuration.
+// TestVersionsThatAreNotKnown checks that an account with an unknown version results in a clear configuration error.
 func TestVersionsThatAreNotKnown(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 1}, AccountVersion: "2019-02-19"})
 	w.config = with(w.config, "api_version", "account")
@@ -142,7 +142,7 @@ func TestMigration(t *testing.T) {
 		for _, s := range summary.Streams {
 			migrates := round > 0 && version != dahlia || round == 1
 			if s.Stream == "events" {
-				migrates = false // its rows show what was true once
+				migrates = false // its rows keep the shape in which the events happened
 			}
 			if s.Status != connector.Complete || round > 0 && (s.Generation > generations[s.Stream]) != migrates {
 				t.Errorf("%s in %s, round %d: %v, generation %d after %d", s.Stream, version, round, s.Status, s.Generation, generations[s.Stream])
@@ -208,7 +208,7 @@ func TestMigrationNamesFields(t *testing.T) {
 	}
 }
 
-// TestPayloadsOfTheVersionAreTrusted counts the requests for changes whose events have the version that is read, and another one.
+// TestPayloadsOfTheVersionAreTrusted counts the requests for changes whose events have the configured version or another one.
 func TestPayloadsOfTheVersionAreTrusted(t *testing.T) {
 	for version, want := range map[string]int{dahlia: 1, "account": 2, stripetest.APIVersion: 11} {
 		t.Run(version, func(t *testing.T) {

@@ -24,8 +24,8 @@ import (
 // are long, so that fewer objects are re-read more than once. A single second can't be divided.
 const (
 	firstPages = 16              // of the first part of a sweep
-	maxPages   = 40              // of the parts, which double until they have as many; with what isTooLong tolerates, a state is due then
-	maxTime    = 5 * time.Second // for a part, after which a state is due too
+	maxPages   = 40              // of a part, a limit that parts reach by doubling; with the tolerance of isTooLong, a state is due by then
+	maxTime    = 5 * time.Second // for a part; then a state is due, too
 	maxHeld    = 32 << 20        // bytes of the events of a part; see Event.weight
 	maxGrowth  = 4               // of the width from one part to the next, because the newest events may be denser than the others
 )

@@ -33,8 +33,8 @@ type Gatherer struct {
 	listed  []Listed
 }
 
-// Before makes the Gatherer say which children a changed parent had, as far as before knows. The list has HasMore set if there
-// may have been others. It must be called first.
+// Before makes the Gatherer record which children a changed parent had, according to before. The list that before returns has HasMore
+// set if there may have been others. Before must be called first.
 func (g *Gatherer) Before(before func(child *Member, parent string) rawjson.List) { g.before = before }
 
 // Listed records that the children of a parent were listed for a stream.

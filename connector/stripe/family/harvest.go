@@ -17,7 +17,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
 
-// maxHarvest is the most bytes of records that are held until their page is complete.
+// maxHarvest is the maximum number of bytes of records that are held until their page is complete.
 const maxHarvest = 4 << 20
 
 // Harvest holds the records of each stream that a page or a change has yielded so far.
@@ -78,7 +78,7 @@ func (h *Harvest) Replace(m *Member, parent string, asOf time.Time) {
 	h.replace(m, parent, asOf, rawjson.List{HasMore: true})
 }
 
-// replace is Replace for a parent that is known to have had some children, and more if the list says so.
+// replace is like Replace, for a parent that had the children in before, and possibly others if before.HasMore is set.
 func (h *Harvest) replace(m *Member, parent string, asOf time.Time, before rawjson.List) {
 	for _, s := range m.Streams {
 		key := s.Row.ParentRef()
@@ -134,7 +134,7 @@ func (h *Harvest) Remove(m *Member, object rawjson.Object, asOf time.Time) {
 	}
 }
 
-// gone returns the record that says that an object of a stream is gone.
+// gone returns the record of the deletion of an object of a stream.
 func gone(s *selected.Stream, object rawjson.Object, asOf time.Time) connector.Record {
 	key := rawjson.Select(s.Row.PrimaryKey()...).Append(nil, object.Raw)
 	return connector.Record{Data: string(key), Operation: connector.Delete, AsOf: asOf, Key: object.ID}

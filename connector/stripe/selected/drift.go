@@ -25,13 +25,14 @@ type Drift struct {
 	seen     map[string]bool // the names of fields that a record has
 }
 
-// The first records are examined, and then only some, because that takes as long as everything else that is done with a record.
+// All of the first records are examined, and then only some, because examining a record takes as long as everything else that is done
+// with it.
 const (
 	firstExamined = 200
 	thenEvery     = 50
 )
 
-// leastExamined is the smallest number of records from whose lack of a field something follows.
+// leastExamined is the minimum number of records to examine before fields that none of them has are reported.
 const leastExamined = 50
 
 // NewDrift returns a Drift for a stream with the given fields.
@@ -39,7 +40,7 @@ func NewDrift(fields table.Fields) *Drift {
 	return &Drift{fields: fields, unknown: map[string]int{}, seen: map[string]bool{}}
 }
 
-// Note examines a record, or not.
+// Note counts a record, and examines it if it is among the first or the next one due.
 func (d *Drift) Note(record string) {
 	if d == nil {
 		return
@@ -60,7 +61,7 @@ func (d *Drift) Note(record string) {
 	}
 }
 
-// maxNamed is the most fields that a message names.
+// maxNamed is the maximum number of fields that a message names.
 const maxNamed = 12
 
 // Report describes how the records differ from the schema, or returns "" if they don't.
