@@ -437,7 +437,7 @@ func TestVanishedChildren(t *testing.T) {
 			if row := d.rows["invoice_line_items"][id]; row.deleted != test.known {
 				t.Errorf("is_deleted of the line is %v: %s", row.deleted, row.data)
 			}
-			if told := strings.Contains(logged(lines, "INFO"), "rows that vanished"); told != (name == "not shown") {
+			if told := strings.Contains(logged(lines, "INFO"), "some rows vanished"); told != (name == "not shown") {
 				t.Errorf("logged %q", logged(lines, "INFO"))
 			}
 			if name != "shown" {

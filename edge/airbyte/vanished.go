@@ -27,7 +27,7 @@ func (r *reading) vanish(s *stream, record *connector.Record) error {
 		return nil
 	}
 	s.vanished.told = true
-	return r.note(r.out.log("INFO", s.Name+": rows that vanished with or from their parent stay in the destination where it isn't known which they were. A full refresh with overwrite removes them."))
+	return r.note(r.out.log("INFO", s.Name+": some rows vanished with or from their parent, but no event shows which. They stay until a full refresh with overwrite."))
 }
 
 // flushVanished writes the rows that have vanished.

@@ -86,7 +86,7 @@ func (r *Runner) refused(ctx context.Context, config connector.Config) (map[stri
 			continue // reported below, for each stream
 		}
 		if problem.Class == connector.RateLimit || problem.Class == connector.Transient {
-			r.Log.Warn("It is not known which streams the key may read. " + problem.Message)
+			r.Log.Warn("Can't determine which streams the key may read. " + problem.Message)
 			return nil, nil
 		}
 		return nil, problem

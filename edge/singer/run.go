@@ -74,7 +74,7 @@ func (r *Runner) Run(ctx context.Context, call Call) error {
 }
 
 // errStopped is returned if the run was asked to stop.
-var errStopped = errors.New("stopped before the end; the last STATE says where to continue")
+var errStopped = errors.New("stopped early: resume from the last STATE")
 
 // read reads the selected streams.
 func (r *Runner) read(ctx context.Context, call Call, selected []*output) error {

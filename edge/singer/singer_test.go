@@ -173,7 +173,7 @@ func TestStop(t *testing.T) {
 		return into.Write(text)
 	})
 	err := w.call(ctx, out, singer.Call{Catalog: w.catalog})
-	if err == nil || !strings.Contains(err.Error(), "the last STATE says where to continue") {
+	if err == nil || !strings.Contains(err.Error(), "resume from the last STATE") {
 		t.Errorf("got %v", err)
 	}
 	if into.last != "STATE" || len(into.tables["charges"]) == 1000 {

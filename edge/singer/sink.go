@@ -148,7 +148,7 @@ func (s *sink) misfit(o *output, column string, r *connector.Record) {
 		return
 	}
 	o.misfits[column] = true
-	s.Log.Warn(fmt.Sprintf("The column %s of %s has a value of another type than its schema, first in %s. Such values become null.", column, o.Name, r.Key))
+	s.Log.Warn(fmt.Sprintf("The column %s of %s has a value that doesn't match the type in its schema, first in %s. Such values become null.", column, o.Name, r.Key))
 }
 
 // state writes a STATE message if a state was set since the last one.

@@ -15,8 +15,8 @@ import (
 	"github.com/stripe-connector/stripe-connector/server"
 )
 
-const airbyteHelp = `Runs the connector as an Airbyte source, in place of airbyte/source-stripe: with its configuration, its stream names, its
-columns, and from its states. Messages of the Airbyte protocol are printed on stdout, one per line.
+const airbyteHelp = `Runs the connector as an Airbyte source, in place of airbyte/source-stripe. It accepts its configuration, has its stream
+names and columns, and resumes from its states. Messages of the Airbyte protocol are printed on stdout, one per line.
 
 In the container image, AIRBYTE_ENTRYPOINT names this command. docs/airbyte.md describes how to switch and how to switch back.`
 
@@ -39,7 +39,7 @@ func (a *app) airbyte() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().BoolVar(&files.debug, "debug", false, "accepted for Airbyte's sake; has no effect")
+	cmd.PersistentFlags().BoolVar(&files.debug, "debug", false, "accepted for compatibility; has no effect")
 	add := func(use, short string, run func(*cobra.Command, *airbyte.Connector) error, needs ...*string) {
 		sub := &cobra.Command{
 			Use: use, Short: short, Args: cobra.NoArgs,
@@ -72,7 +72,7 @@ func (a *app) airbyte() *cobra.Command {
 		}
 		cmd.AddCommand(sub)
 	}
-	add("spec", "Print which configuration the source takes", func(_ *cobra.Command, c *airbyte.Connector) error { return c.Spec() })
+	add("spec", "Print the schema of the configuration", func(_ *cobra.Command, c *airbyte.Connector) error { return c.Spec() })
 	add("check", "Print whether a configuration works", func(cmd *cobra.Command, c *airbyte.Connector) error {
 		config, err := readJSON(files.config)
 		if err != nil {

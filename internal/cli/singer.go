@@ -18,7 +18,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/edge/singer"
 )
 
-const singerHelp = `Runs as a Singer tap, in place of tap-stripe: with its configuration, its catalog, and its state, from which it continues. It
+const singerHelp = `Runs as a Singer tap that replaces tap-stripe: it accepts its configuration and catalog, and resumes from its state. It
 prints SCHEMA, RECORD and STATE messages to stdout, and logs and metrics to stderr. docs/singer.md explains how to switch.`
 
 func (a *app) singer() *cobra.Command {
@@ -46,9 +46,9 @@ func (a *app) singer() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&configPath, "config", "c", "", "JSON `file` with tap-stripe's configuration")
-	flags.StringVarP(&statePath, "state", "s", "", "JSON `file` with the value of the last STATE message, from tap-stripe or from here")
+	flags.StringVarP(&statePath, "state", "s", "", "JSON `file` with the value of the last STATE message, from tap-stripe or this command")
 	flags.StringVar(&catalogPath, "catalog", "", "JSON `file` with the catalog, in which streams and columns are selected")
-	flags.StringVarP(&propertiesPath, "properties", "p", "", "another name of --catalog")
+	flags.StringVarP(&propertiesPath, "properties", "p", "", "alias for --catalog")
 	flags.BoolVarP(&discover, "discover", "d", false, "print the catalog")
 	cmd.MarkFlagsMutuallyExclusive("catalog", "properties")
 	if err := cmd.MarkFlagRequired("config"); err != nil {
@@ -108,7 +108,7 @@ func explained(err error, tap *takeover.Singer) error {
 		message += " " + firstLine(failure.Internal)
 	}
 	if failure.RequestID != "" {
-		message += " Stripe's id of the request, for its support: " + failure.RequestID
+		message += " Request id for Stripe's support: " + failure.RequestID
 	}
 	return errors.New(tap.Explain(message))
 }

@@ -16,10 +16,10 @@ import (
 )
 
 const verifyHelp = `Compares the tables of a database with Stripe, stream by stream: the newest 1,000 objects of each, or --sample of them, or
---all. Where all objects of a stream were compared, the numbers of rows are compared too.
+--all. Where all objects of a stream were compared, so are the row counts.
 
 Streams that differ may have changed since the last sync, so they are synced and compared again: only what differs both times is
-reported. Give the same --select and --fields as your syncs do. To repair what is reported: stripe-connector reread STREAM.
+reported. Pass the same --select and --fields as in your syncs. To repair what is reported: stripe-connector reread STREAM.
 
 The exit code is 1 if anything differs or could not be compared.`
 
@@ -45,7 +45,7 @@ func (a *app) verify() *cobra.Command {
 				return usageError{err, cmd.CommandPath()}
 			}
 			if opts.Sample < 1 {
-				return usageError{fmt.Errorf("--sample is %d: write a number from 1, or --all", opts.Sample), cmd.CommandPath()}
+				return usageError{fmt.Errorf("--sample must be at least 1, got %d: to compare everything, use --all", opts.Sample), cmd.CommandPath()}
 			}
 			if all {
 				opts.Sample = 0
@@ -63,8 +63,8 @@ func (a *app) verify() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&opts.Sync.Selection.Select, "select", nil, "`names` of the streams to compare, as for sync (default: as for sync)")
 	flags.StringSliceVar(&opts.Sync.Selection.Exclude, "exclude", nil, "`names` of streams to exclude, in the same form")
-	flags.StringArrayVar(&fields, "fields", nil, "the fields that are synced of a stream, as `stream=field,field` (repeatable; default: all)")
-	flags.Int64Var(&opts.Sample, "sample", opts.Sample, "most `objects` of each stream to compare, the newest first")
+	flags.StringArrayVar(&fields, "fields", nil, "the fields synced for a stream, as `stream=field,field` (repeatable; default: all)")
+	flags.Int64Var(&opts.Sample, "sample", opts.Sample, "number of `objects` of each stream to compare, the newest first")
 	flags.DurationVar(&opts.Settle, "settle", 5*time.Second, "`time` to wait before streams that differ are synced and compared again")
 	flags.BoolVar(&all, "all", false, "compare all objects")
 	formatFlag(cmd, &format, "table", "json")

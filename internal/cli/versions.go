@@ -24,7 +24,7 @@ its api_version changes from the first to the second. It sends no requests.`,
   stripe-connector versions 2023-10-16 2026-08-26.dahlia --streams invoices,subscriptions`,
 		Args: cobra.MatchAll(cobra.MaximumNArgs(2), func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return fmt.Errorf("got one version: name the version to change from and the one to change to")
+				return fmt.Errorf("got one version: pass both FROM and TO")
 			}
 			return nil
 		}),
@@ -104,7 +104,7 @@ func describe(b *strings.Builder, stream string, d table.Difference) {
 	for _, part := range []struct {
 		name  string
 		paths []string
-	}{{"gone", d.Gone}, {"new", d.New}, {"of another type", d.Changed}} {
+	}{{"gone", d.Gone}, {"new", d.New}, {"type changed", d.Changed}} {
 		if len(part.paths) > 0 {
 			fmt.Fprintf(b, "  %s: %s\n", part.name, strings.Join(part.paths, ", "))
 		}

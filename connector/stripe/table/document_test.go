@@ -42,7 +42,7 @@ Discover returns the schema, keys and relations of each, and ` + "`stripe-connec
 
 ## API versions
 
-The configuration's ` + "`api_version`" + ` says in which version of Stripe's API the streams are read. It is one of:
+The configuration's ` + "`api_version`" + ` selects the version of Stripe's API in which streams are read. It is one of:
 
 - VERSIONS;
 - ` + "`account`" + `: the account's own default. Stripe writes events in that version, so their payloads can be used: 1,000 changes cost 10
@@ -55,7 +55,7 @@ A different ` + "`api_version`" + ` is a migration. The next Read notices it in 
 new generation into the same table: new columns are added, and columns that Stripe no longer fills become empty.
 ` + "`stripe-connector versions FROM TO`" + ` shows the difference beforehand.
 
-The table below describes the newest version. Its column *versions* says which have the stream.
+The table below describes the newest version. Its column *versions* says which versions have it.
 
 ## Fields
 
@@ -67,7 +67,7 @@ name:
 - a field of an object that Stripe shows as an id: ` + "`latest_charge.outcome.type`, `discounts[].coupon.name`" + `. The record then has an
   object with the id and the selected fields in place of the id, as it was when the record was read: its own later changes
   don't update the record;
-- ` + "`*`" + `, for everything that a stream has without a selection, besides others: ` + "`[\"*\", \"tax\"]`" + `.
+- ` + "`*`" + `, for everything that a stream has without a selection, in addition to others: ` + "`[\"*\", \"tax\"]`" + `.
 
 Stripe shows columns on request, and objects in place of ids, because [expand](https://docs.stripe.com/expand) asks for them. What that costs:
 
@@ -75,7 +75,7 @@ Stripe shows columns on request, and objects in place of ids, because [expand](h
   1.6 KB, tiers and currencies 0.1 KB to a price of 0.5 KB.
 - One request per changed object, because events never show expanded fields. Without them, the payload of an event is often
   enough: 1,000 changes of customers cost 10 requests, and 1,010 with ` + "`tax`" + `, if events have the pinned API version.
-- A request per parent where the column is one of embedded children and more than four levels deep, such as ` + "`price.tiers`" + ` of
+- One request per parent if the column belongs to embedded children and is more than four levels deep, such as ` + "`price.tiers`" + ` of
   subscription items, which otherwise cost nothing.
 - A refused expansion leaves the column empty, with a warning. It never costs the row.
 - A change of what is expanded re-reads the stream in a new generation.
@@ -162,13 +162,13 @@ func requestCost(s *Stream) string {
 	case s.Inline:
 		return "with the pages of " + s.Parent
 	case s.Single && s.Parent == "":
-		return "one answer"
+		return "one response"
 	case s.Single:
 		return "with the pages of " + s.Parent + ", expanded; one request for each of them if Stripe refuses that"
 	case s.Parent == "" && s.Cursor != "":
 		return "pages, by time of creation"
 	case s.Unpaged && s.Parent == "":
-		return "one answer"
+		return "one response"
 	case s.Parent == "":
 		return "pages"
 	case s.Expand:

@@ -76,7 +76,7 @@ func position(text json.RawMessage, names []string) (at clock.Second, known bool
 	}
 	var s cursorState
 	if err := json.Unmarshal(text, &s); err != nil {
-		return 0, false, fmt.Errorf("has no form that Airbyte's connector writes: %w", err)
+		return 0, false, fmt.Errorf("doesn't have a form that source-stripe writes: %w", err)
 	}
 	return s.position(names)
 }

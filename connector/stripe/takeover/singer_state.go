@@ -160,7 +160,7 @@ func (s *Singer) takeOver(stream *singerStream, at marks, fields []string) (cont
 			}
 		}
 	case at.Events == 0:
-		warning = fmt.Sprintf("The tap's state of %s doesn't say until when changes were read, so it counts as one of %d days ago.", stream.name, tooLongAway/clock.Day)
+		warning = fmt.Sprintf("The tap's state of %s doesn't say until when changes were read, so it is treated as %d days old.", stream.name, tooLongAway/clock.Day)
 		at.Events = s.now - tooLongAway
 		given.To = at.Events
 	case at.Events < s.now-maxAge: // the source says so, and re-reads everything
