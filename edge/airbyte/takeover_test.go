@@ -245,7 +245,7 @@ func (h *takingOver) take(lines []line) {
 func (h *takingOver) spared(stream, id string) bool {
 	long := !h.deleted[id].IsZero() && h.began.Sub(h.deleted[id]) > 27*24*time.Hour
 	reread := parents[stream] != "" && strings.Contains(h.told, stream+": The last sync was too long ago")
-	return long || reread || strings.Contains(h.told, stream+": rows that vanished")
+	return long || reread || strings.Contains(h.told, stream+": some rows vanished")
 }
 
 // stale reports whether the position of a stream that events announce is too old to continue from.
