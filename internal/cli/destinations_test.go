@@ -49,6 +49,7 @@ func TestDestinations(t *testing.T) {
 	w := newWorld(t, fakeSource{})
 	w.runs(t, exitOK, "destinations")
 	for _, kind := range w.build.Destinations {
+		says(t, w.out, kind.Summary) // not cut to fit
 		says(t, w.out, "\n"+kind.Name+" ")
 		says(t, w.out, kind.Example+" ")
 	}

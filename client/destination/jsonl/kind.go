@@ -18,7 +18,7 @@ func Kind() destination.Kind {
 		return opts, o.Done()
 	}
 	return destination.Kind{
-		Name: "jsonl", Example: "jsonl:folder", Summary: "a folder with files of JSON Lines for each stream", Files: true,
+		Name: "jsonl", Example: "jsonl:folder", Summary: "a folder with JSON Lines files", Files: true,
 		Open: func(_ context.Context, folder string, o *destination.Options) (client.Destination, error) {
 			opts, err := options(o)
 			if err != nil {

@@ -24,7 +24,7 @@ func Kind() destination.Kind {
 	}
 	return destination.Kind{
 		Name: "postgres", Alias: "postgresql", Example: "postgres://user@host/database",
-		Summary: "a PostgreSQL database with a table for each stream",
+		Summary: "PostgreSQL, one table per stream",
 		Open: func(ctx context.Context, address string, o *destination.Options) (client.Destination, error) {
 			address, opts, err := options(address, o)
 			if err != nil {

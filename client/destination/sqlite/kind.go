@@ -18,7 +18,7 @@ func Kind() destination.Kind {
 		return opts, o.Done()
 	}
 	return destination.Kind{
-		Name: "sqlite", Example: "sqlite:stripe.db", Summary: "a SQLite file with a table for each stream", Files: true,
+		Name: "sqlite", Example: "sqlite:stripe.db", Summary: "a SQLite file, one table per stream", Files: true,
 		Open: func(ctx context.Context, path string, o *destination.Options) (client.Destination, error) {
 			opts, err := options(o)
 			if err != nil {
