@@ -10,6 +10,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
@@ -44,9 +45,10 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 	}
 	known, err := r.requestAccount(ctx)
 	own.Account = cmp.Or(known, own.Account)
-	if isTemporary := err != nil && !isRefusal(err); isTemporary && !r.reader.Client.IsSynced() {
+	if api.IsUnreachable(err) && !r.reader.Client.IsSynced() {
 		return own, err // by the local clock, states could be from the future, and would be rejected later
-	} else if emit.EndsRead(err) || isTemporary && unverified {
+	}
+	if emit.EndsRead(err) || unverified && err != nil && !isRefusal(err) {
 		return own, err // the account is unknown for now: retry later rather than reject the states
 	}
 	var violations []connector.Violation
