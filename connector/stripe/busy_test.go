@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
-	"github.com/stripe-connector/stripe-connector/connector/stripe"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -124,26 +122,6 @@ func TestWrongClocks(t *testing.T) {
 			r.expectTruth()
 		})
 	}
-}
-
-// TestUnknownTime starts a Read by a wrong clock while a proxy responds in Stripe's place. Without Stripe's time, its states would be
-// from the future.
-func TestUnknownTime(t *testing.T) {
-	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 20}}, "charges")
-	r.skew = 3 * time.Hour
-	source := stripe.New(stripe.Options{
-		AllowedAPIBases: []string{r.stripe.URL}, Now: func() time.Time { return r.clock.Add(r.skew) }, Retry: api.Retry{Initial: time.Millisecond, Budget: 5 * time.Millisecond},
-	})
-	repair := r.stripe.Inject(stripetest.Fault{Kind: stripetest.BadGateway, Path: "/v1/account"})
-	sink := &recorder{}
-	_, err := source.Read(t.Context(), connector.ReadRequest{Config: connector.NewConfig(r.config), Streams: selected("charges")}, sink)
-	failure, ok := connector.FailureIn(err)
-	if !ok || !failure.Retryable || len(sink.messages) > 0 {
-		t.Errorf("got %v after %d messages", err, len(sink.messages))
-	}
-	repair()
-	r.sync()
-	r.expectTruth()
 }
 
 // TestStatesOfOtherAccounts reads with the state of another account, in every combination. Each is rejected, naming the

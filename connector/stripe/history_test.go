@@ -597,7 +597,6 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	switch refused := failed && failure.Class == connector.PermissionError; {
 	case err == nil || errors.Is(err, errKilled) || errors.Is(err, context.Canceled):
 	case refused && p.isForbidden(): // everything is forbidden
-	case failed && failure.Retryable && d.fault.Times > 0: // the first request failed
 	default:
 		p.Fatalf("Read: %v", err)
 	}

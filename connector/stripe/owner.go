@@ -10,7 +10,6 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
@@ -45,9 +44,6 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 	}
 	known, err := r.requestAccount(ctx)
 	own.Account = cmp.Or(known, own.Account)
-	if api.IsUnreachable(err) && !r.reader.Client.IsSynced() {
-		return own, err // by the local clock, states could be from the future, and would be rejected later
-	}
 	if emit.EndsRead(err) || unverified && err != nil && !isRefusal(err) {
 		return own, err // the account is unknown for now: retry later rather than reject the states
 	}
