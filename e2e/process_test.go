@@ -168,7 +168,7 @@ func TestMemoryOfStalledReaders(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	const most, readers = 300, 200
+	const most, readers = 208, 200
 	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/charges": 20_000, "*": 10}})
 	p := startProcess(t, stripe.URL)
 	before := p.memory(t, "VmRSS")

@@ -52,7 +52,9 @@ func (d *Drift) Note(record string) {
 	defer d.mu.Unlock()
 	d.examined++
 	for name := range rawjson.Members(record) {
-		d.seen[name] = true
+		if !d.seen[name] {
+			d.seen[strings.Clone(name)] = true // a substring would keep the whole page in memory
+		}
 	}
 	found := map[string]bool{}
 	d.fields.Unknown(record, func(path string) { found[path] = true })

@@ -25,7 +25,7 @@ func Streams(e schema.Edition) Table {
 				r.Apply(&row)
 			}
 		}
-		row.edition = e
+		row.edition, row.parsed = e, new(parsedFields)
 		streams = append(streams, row)
 	}
 	return streams

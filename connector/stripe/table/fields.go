@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
@@ -41,13 +42,20 @@ type Fields struct {
 	root property
 }
 
-// Fields returns the fields of a stream.
+// parsedFields is the schema of a stream's records, parsed on first use. Reads share it, because it takes up hundreds of kilobytes.
+type parsedFields struct {
+	once sync.Once
+	root property
+}
+
+// Fields returns the fields of a stream of t.
 func (t Table) Fields(row *Stream) Fields {
-	fields := Fields{row: row}
-	if err := json.Unmarshal(t.Shape(row).JSON, &fields.root); err != nil {
-		panic(fmt.Sprintf("the schema of %s is not JSON: %v", row.Object, err)) // generated, and tested
-	}
-	return fields
+	row.parsed.once.Do(func() {
+		if err := json.Unmarshal(t.Shape(row).JSON, &row.parsed.root); err != nil {
+			panic(fmt.Sprintf("the schema of %s is not JSON: %v", row.Object, err)) // generated, and tested
+		}
+	})
+	return Fields{row: row, root: row.parsed.root}
 }
 
 // AllFields selects every field that a record has when no fields are selected.

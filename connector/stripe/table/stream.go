@@ -102,6 +102,7 @@ type Stream struct {
 	Doc string
 
 	edition schema.Edition // set by Streams
+	parsed  *parsedFields  // shared by the copies of a stream
 }
 
 // Table is the list of streams, in catalog order.
