@@ -33,7 +33,7 @@ func (r *recorder) Send(ctx context.Context, m connector.Message) error {
 			return err
 		}
 	}
-	r.lines = append(r.lines, describePanic(m))
+	r.lines = append(r.lines, describe(m))
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (r *recorder) take() []string {
 	return lines
 }
 
-func describePanic(m connector.Message) string {
+func describe(m connector.Message) string {
 	switch m := m.(type) {
 	case *connector.RecordBatch:
 		return fmt.Sprintf("%s: %d records", m.Stream, len(m.Records))
