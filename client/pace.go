@@ -47,7 +47,7 @@ func newPace(opts SyncOptions) *pace {
 	return p
 }
 
-// wait waits before the next Read, or gives up and returns the error. It logs the reason.
+// wait waits before the next Read and logs the reason. It returns the error if there is to be no further Read.
 func (p *pace) wait(ctx context.Context, cause error, progressed bool, log func(context.Context, *connectorv1.ReadResponse)) error {
 	if progressed {
 		p.stalled, p.since = 0, time.Time{}

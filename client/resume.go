@@ -29,7 +29,7 @@ type Handlers struct {
 
 // Read reads streams to their end, starting from the states in the request. If a Read ends early for a temporary
 // reason, or because its replica shuts down, it resumes from the last committed states. It first waits half a second,
-// doubling up to 30 s, or as long as the service requests. It gives up after five attempts in a row without a new
+// doubling up to 30 s, or as long as the service requests. It stops retrying after five attempts in a row without a new
 // committed state.
 //
 // The summary is the sum over all attempts. It is nil if no attempt was completed; the error is then an [*Error], the

@@ -24,12 +24,12 @@ type SyncOptions struct {
 	// Reread makes the sync re-read the streams from the beginning, whatever states are stored. If it is interrupted,
 	// the next sync resumes the re-read.
 	Reread bool
-	// Attempts is the number of Reads in a row without a new stored state after which Sync gives up. Zero means 5.
+	// Attempts is the number of Reads in a row without a new stored state after which Sync fails. Zero means 5.
 	Attempts int
 	// Wait is the time to wait before the first retry. It doubles up to 30 s, and is longer if the service requests
 	// it. Zero means half a second.
 	Wait time.Duration
-	// Patience is how long the destination may be unreachable, or blocked by another client, before Sync gives up.
+	// Patience is how long the destination may be unreachable, or blocked by another client, before Sync fails.
 	// Until then, Sync retries as after a Read that ended early. Zero means five minutes.
 	Patience time.Duration
 	// Reconcile makes the sync end with a comparison: each stream that has events is compared with the source, and any

@@ -22,7 +22,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// hasty gives up quickly.
+// hasty stops retrying quickly.
 var hasty = api.Retry{Initial: time.Millisecond, Max: 5 * time.Millisecond, Budget: 100 * time.Millisecond}
 
 // closed is an address at which nothing ever listens.

@@ -176,7 +176,7 @@ func troubles() map[string]trouble {
 	return all
 }
 
-// newImpatientReplica returns a replica whose Source gives up on requests quickly.
+// newImpatientReplica returns a replica whose Source stops retrying requests quickly.
 func newImpatientReplica(t *testing.T, mode string, o stripetest.Options, streams ...string) *replica {
 	t.Helper()
 	r := newReplica(t, o, streams...)

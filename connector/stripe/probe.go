@@ -17,7 +17,7 @@ import (
 // parallelProbes is the number of concurrent probes. A sandbox allows 25 requests per second.
 const parallelProbes = 8
 
-// probeRetry gives up sooner than a Read would, because a person is waiting for the answer: within ten seconds, if Stripe can't be
+// probeRetry stops retrying sooner than a Read would, because a person is waiting for the answer: within ten seconds, if Stripe can't be
 // reached.
 var probeRetry = api.Retry{Max: 4 * time.Second, Budget: 8 * time.Second, Attempt: 9 * time.Second}
 

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -14,24 +13,13 @@ import (
 
 var _ client.Verifier = (*Destination)(nil)
 
-// exists returns the condition for rows whose object exists at the source. In append mode, a row is a version, so there is none.
-func (d *Destination) exists() (string, error) {
-	switch {
-	case d.opts.Append:
-		return "", errors.New("with mode=append, a table has all versions of an object, which can't be compared with the source")
-	case d.opts.SoftDeletes:
-		return "_deleted_at IS NULL", nil
-	}
-	return "true", nil
-}
-
 // Compare implements [client.Verifier]. It takes one round trip.
 func (d *Destination) Compare(ctx context.Context, batch *connectorv1.RecordBatch) ([]client.Comparison, error) {
 	t := d.tables[batch.GetStream()]
 	if t == nil {
 		return nil, rows.UnexpectedStream(batch.GetStream())
 	}
-	exists, err := d.exists()
+	exists, err := rows.Existing(d.opts.Append, d.opts.SoftDeletes)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +59,7 @@ func (d *Destination) Count(ctx context.Context, stream string) (n int64, err er
 	if t == nil {
 		return 0, rows.UnexpectedStream(stream)
 	}
-	exists, err := d.exists()
+	exists, err := rows.Existing(d.opts.Append, d.opts.SoftDeletes)
 	if err != nil {
 		return 0, err
 	}

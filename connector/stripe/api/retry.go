@@ -114,7 +114,7 @@ func (h *hintedBackOff) NextBackOff() time.Duration {
 }
 
 // outage is a period without any response from Stripe. All requests of a Client share one budget to wait for its end, so a
-// Read gives up in time, however many requests it makes.
+// Read fails in time, however many requests it makes.
 type outage struct {
 	mu    sync.Mutex
 	began time.Time // zero if there is no outage

@@ -26,7 +26,7 @@ const (
 	firstPages = 16              // of the first part of a sweep
 	maxPages   = 40              // of a part, a limit that parts reach by doubling; with the tolerance of isTooLong, a state is due by then
 	maxTime    = 5 * time.Second // for a part; then a state is due, too
-	maxHeld    = 32 << 20        // bytes of the events of a part; see Event.weight
+	maxHeld    = 32 << 20        // bytes of the events of a part; see weight
 	maxGrowth  = 4               // of the width from one part to the next, because the newest events may be denser than the others
 )
 
@@ -88,6 +88,7 @@ func (w *Sweeper) forget(streams []*selected.Stream) {
 type sweep struct {
 	*Sweeper
 	streams     []*selected.Stream
+	ledgers     []*ledger.Ledger // those of the streams
 	families    []*family.Member
 	filter      url.Values
 	now         clock.Second
@@ -116,16 +117,15 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		fair:        firstPages,
 		partBegan:   time.Now(),
 	}
-	ledgers := make([]*ledger.Ledger, len(streams))
-	for i, stream := range streams {
-		ledgers[i] = stream.Changes.Events
+	for _, stream := range streams {
+		s.ledgers = append(s.ledgers, stream.Changes.Events)
 	}
 	s.families = family.All(w.reader.Table, streams)
 	s.filter = filter(w.reader.Table, streams)
-	plan := w.cadence.Plan(int64(s.now), 0, ledgers...)
+	plan := w.cadence.Plan(int64(s.now), 0, s.ledgers...)
 	for i, stretch := range plan {
 		width := stretch.Until - stretch.From
-		if pages := float64(w.cadence.Pages(stretch, ledgers...)); isTooLong(pages, s.fair) {
+		if pages := float64(w.cadence.Pages(stretch, s.ledgers...)); isTooLong(pages, s.fair) {
 			width = int64(float64(width) * s.fair / pages)
 		}
 		if _, err := s.parts(ctx, stretch, max(width, 1), i == len(plan)-1); err != nil {
@@ -157,7 +157,7 @@ func (s *sweep) stretch(ctx context.Context, stretch ledger.Range, last bool) (p
 // divide applies the events of a stretch that is too long, of which only the newest were listed. These are held until those before
 // them are applied, so that they need not be listed again.
 func (s *sweep) divide(ctx context.Context, stretch ledger.Range, newest []Event, pages int, width int64, last bool) (int, error) {
-	begin := s.boundaryAfter(int64(newest[len(newest)-1].At()) + 1) // the second of the oldest may not be complete
+	begin := ledger.BoundaryAfter(int64(newest[len(newest)-1].At())+1, s.ledgers...) // the second of the oldest may not be complete
 	if begin >= stretch.Until {
 		return s.parts(ctx, stretch, width, last)
 	}
@@ -196,7 +196,7 @@ func (s *sweep) finish(ctx context.Context, stretch ledger.Range, events []Event
 func (s *sweep) parts(ctx context.Context, stretch ledger.Range, width int64, last bool) (pages int, err error) {
 	for at := stretch.From; at < stretch.Until; {
 		next := min(at+width, stretch.Until)
-		if boundary := s.boundary(next); boundary > at && next < stretch.Until {
+		if boundary := ledger.Boundary(next, s.ledgers...); boundary > at && next < stretch.Until {
 			next = boundary
 		}
 		filled, err := s.stretch(ctx, ledger.Range{From: at, Until: next}, last && next == stretch.Until)
@@ -231,27 +231,6 @@ func (s *sweep) commit(ctx context.Context, look ledger.Look, last bool) error {
 			}
 		},
 	})
-}
-
-// boundary returns the latest time, at or before at, that is not within merged seconds of a ledger.
-func (s *sweep) boundary(at int64) int64 {
-	for {
-		before := at
-		for _, stream := range s.streams {
-			at = stream.Changes.Events.Boundary(at)
-		}
-		if at == before {
-			return at
-		}
-	}
-}
-
-// boundaryAfter returns the earliest time, at or after at, that is not within merged seconds of a ledger.
-func (s *sweep) boundaryAfter(at int64) int64 {
-	for s.boundary(at) != at {
-		at++
-	}
-	return at
 }
 
 // list returns the events of a stretch of time, newest first, and the number of pages that they fill. If the stretch is too long,

@@ -43,3 +43,14 @@ func Quote(text string) string {
 	}
 	return strconv.Quote(text)
 }
+
+// maxNamed is the maximum number of names that a message lists.
+const maxNamed = 12
+
+// List joins names with commas. If there are many, it lists the first ones and says how many more there are.
+func List(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:maxNamed], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}

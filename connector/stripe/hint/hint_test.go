@@ -23,3 +23,12 @@ func TestQuoteHidesKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestList(t *testing.T) {
+	if got := hint.List(strings.Split("a b c d e f g h i j k l m n", " ")); got != "a, b, c, d, e, f, g, h, i, j, k, l, and 2 more" {
+		t.Errorf("got %q", got)
+	}
+	if got := hint.List([]string{"a", "b"}); got != "a, b" {
+		t.Errorf("got %q", got)
+	}
+}

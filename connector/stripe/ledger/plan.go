@@ -54,11 +54,11 @@ func (c *Cadence) Plan(now int64, slack int, ledgers ...*Ledger) []Range {
 	head := until
 	var plan []Range
 	if p.first < until {
-		head = p.boundary(p.first - p.nearSeconds(until, slack))
+		head = Boundary(p.first-p.nearSeconds(until, slack), p.ledgers...)
 		plan = append(plan, Range{head, until})
 	}
 	over := now - c.Overlap
-	passed := p.boundary(min(over, head))
+	passed := Boundary(min(over, head), p.ledgers...)
 	ripe := p.expected(p.from, passed) >= float64(tailPages*c.PageSize) || over-p.from >= c.Overlap/tailFraction
 	if passed > p.from && (ripe || p.pages(p.from, until) <= p.pages(head, until)) {
 		plan = append(plan, Range{p.from, passed})
@@ -96,7 +96,7 @@ func (p *planner) dueRanges(now, over int64) []Range {
 	for _, l := range p.ledgers {
 		for _, r := range l.Due(now) {
 			if r.Until > over {
-				due = append(due, Range{p.boundary(r.From), p.boundaryAfter(r.Until)})
+				due = append(due, Range{Boundary(r.From, p.ledgers...), BoundaryAfter(r.Until, p.ledgers...)})
 			}
 		}
 		for _, r := range l.Due(now - p.Overlap/tailFraction) {
@@ -181,11 +181,11 @@ func (p *planner) join(plan []Range) []Range {
 	return joined
 }
 
-// boundary returns the latest time, at or before at, that is not within merged seconds of a ledger.
-func (p *planner) boundary(at int64) int64 {
+// Boundary returns the latest time, at or before at, that is not within merged seconds of any ledger.
+func Boundary(at int64, ledgers ...*Ledger) int64 {
 	for {
 		before := at
-		for _, l := range p.ledgers {
+		for _, l := range ledgers {
 			at = l.Boundary(at)
 		}
 		if at == before {
@@ -194,11 +194,11 @@ func (p *planner) boundary(at int64) int64 {
 	}
 }
 
-// boundaryAfter returns the earliest time, at or after at, that is not within merged seconds of a ledger.
-func (p *planner) boundaryAfter(at int64) int64 {
+// BoundaryAfter returns the earliest time, at or after at, that is not within merged seconds of any ledger.
+func BoundaryAfter(at int64, ledgers ...*Ledger) int64 {
 	for {
 		before := at
-		for _, l := range p.ledgers {
+		for _, l := range ledgers {
 			if b := l.find(at); b != nil && b.from < at {
 				at = b.until
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/config"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/schema"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
@@ -213,9 +214,6 @@ func (p *planner) begin(s *selected.Stream) (group, bool) {
 	return g, g.trail < p.now || g.from < g.covered
 }
 
-// maxNamed is the most fields that a message names.
-const maxNamed = 12
-
 // migration describes what changes in the rows of a stream whose state is of another API version.
 func migration(s *selected.Stream) string {
 	text := fmt.Sprintf("The API version is %s now, and was %s: the stream will be re-read from the beginning, so that all rows have the same shape.",
@@ -230,12 +228,8 @@ func migration(s *selected.Stream) string {
 		name  string
 		paths []string
 	}{{"No longer filled", d.Gone}, {"New", d.New}, {"Of another type", d.Changed}} {
-		paths := part.paths
-		if len(paths) > maxNamed {
-			paths = append(slices.Clone(paths[:maxNamed]), fmt.Sprintf("and %d more", len(paths)-maxNamed))
-		}
-		if len(paths) > 0 {
-			text += " " + part.name + ": " + strings.Join(paths, ", ") + "."
+		if len(part.paths) > 0 {
+			text += " " + part.name + ": " + hint.List(part.paths) + "."
 		}
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/stripe-connector/stripe-connector/connector/stripe/hint"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 )
@@ -63,9 +64,6 @@ func (d *Drift) Note(record string) {
 	}
 }
 
-// maxNamed is the maximum number of fields that a message names.
-const maxNamed = 12
-
 // Report describes how the records differ from the schema, or returns "" if they don't.
 func (d *Drift) Report(stream, version string) string {
 	if d == nil {
@@ -79,22 +77,14 @@ func (d *Drift) Report(stream, version string) string {
 		for _, path := range slices.Sorted(maps.Keys(d.unknown)) {
 			named = append(named, fmt.Sprintf("%s (%d)", path, d.unknown[path]))
 		}
-		parts = append(parts, "New fields, which the schema doesn't describe: "+some(named)+".")
+		parts = append(parts, "New fields, which the schema doesn't describe: "+hint.List(named)+".")
 	}
 	absent := slices.DeleteFunc(d.fields.Always(), func(name string) bool { return d.seen[name] })
 	if len(absent) > 0 && d.examined >= leastExamined {
-		parts = append(parts, "Fields of the schema that no record has: "+some(absent)+".")
+		parts = append(parts, "Fields of the schema that no record has: "+hint.List(absent)+".")
 	}
 	if parts == nil {
 		return ""
 	}
 	return fmt.Sprintf("%s differs from its schema of API version %s in the %d records examined. %s", stream, version, d.examined, strings.Join(parts, " "))
-}
-
-// some joins the first names.
-func some(names []string) string {
-	if len(names) > maxNamed {
-		names = append(names[:maxNamed], fmt.Sprintf("and %d more", len(names)-maxNamed))
-	}
-	return strings.Join(names, ", ")
 }

@@ -29,7 +29,7 @@ const (
 	Truncated
 	// Dropped is a 200 whose connection breaks in the middle of the body.
 	Dropped
-	// Hanging sends nothing until the client gives up.
+	// Hanging sends nothing until the client disconnects.
 	Hanging
 	// WrongContent is a 200 with unrelated JSON.
 	WrongContent

@@ -19,7 +19,7 @@ const (
 	Redirected
 	// Dripping is the normal response, with the body sent in ten pieces over Fault.Latency.
 	Dripping
-	// Stalled is the start of the normal response, then nothing until the client gives up.
+	// Stalled is the start of the normal response, then nothing until the client disconnects.
 	Stalled
 )
 
@@ -117,7 +117,7 @@ func (x *exchange) drip(body []byte) {
 	}
 }
 
-// hang blocks until the client gives up or the server is closed.
+// hang blocks until the client disconnects or the server is closed.
 func (x *exchange) hang() {
 	select {
 	case <-x.request.Context().Done():

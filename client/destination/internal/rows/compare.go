@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -30,6 +31,17 @@ func (t *Table) Compare(name, exists string, d Dialect) (query string, values []
 	same = append(same, condition(Extra, d.Same, JSON, len(t.Columns)+ExtraAt))
 	key = append(key, condition(Account, "=", Text, len(t.Columns)+AccountAt))
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s", strings.Join(same, " AND "), name, strings.Join(key, " AND "), exists), values
+}
+
+// Existing returns the condition for rows whose object exists at the source. In append mode, a row is a version, so there is none.
+func Existing(appends, softDeletes bool) (string, error) {
+	switch {
+	case appends:
+		return "", errors.New("with mode=append, a table has all versions of an object, which can't be compared with the source")
+	case softDeletes:
+		return "_deleted_at IS NULL", nil
+	}
+	return "true", nil
 }
 
 // ShownKey returns the key of a row with these values, for display.
