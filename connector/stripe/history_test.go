@@ -295,6 +295,25 @@ func TestEachChangeOfEachStream(t *testing.T) {
 	}
 }
 
+// TestColumnsOfChangingObjects checks that one Read picks up each possible change of objects that are shown in a column on request.
+func TestColumnsOfChangingObjects(t *testing.T) {
+	streams, all := offered(t), streamtable.Streams(schema.Oldest())
+	for name, columns := range onRequest {
+		expansions := make([]streamtable.Expansion, len(columns))
+		for i, column := range columns {
+			expansions[i] = streamtable.Expansion{Steps: []streamtable.Step{{Path: column, Includes: true}}}
+		}
+		for _, held := range all.Held(all.Find(name), expansions) {
+			h := history{seed: 1, pool: []string{name, held.Name}, selected: []string{name}, updateMode: "auto", pageSize: 100, columns: true}
+			h.steps = []step{{verb: check}}
+			for _, verb := range possible(held.Name) {
+				h.steps = append(h.steps, step{verb: verb, stream: held.Name, n: 1}, step{verb: check})
+			}
+			t.Run(held.Name+" in "+name, func(t *testing.T) { h.play(t, streams) })
+		}
+	}
+}
+
 // eachChange plays each possible change of the named streams, or of all.
 func eachChange(t *testing.T, version string, streams map[string]connector.Stream, names ...string) {
 	t.Helper()

@@ -179,7 +179,8 @@ var related = [][]string{
 // onRequest are columns that Stripe shows only if they are expanded: of objects that are listed, of children that are embedded,
 // and of children whose columns are too deep in their parents to be asked for there.
 var onRequest = map[string][]string{
-	"customers":                     {"tax", "tax_ids"},
+	"charges":                       {"refunds"},
+	"customers":                     {"cash_balance", "sources", "subscriptions", "tax", "tax_ids"},
 	"subscription_items":            {"price.tiers"},
 	"checkout_session_line_items":   {"taxes"},
 	"invoice_line_items":            {"price.tiers"},

@@ -140,7 +140,7 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 		note(list, sum)
 	}
 	for stream := range c.news {
-		of := readingOf{stream, c.subject}
+		of := readingOf{stream, c.whole()}
 		if c.due != 0 {
 			s.await(of, c.newest().moment(), c.due)
 			continue
@@ -198,7 +198,7 @@ func (s *sweep) rereadChange(ctx context.Context, g *family.Gatherer, c *change,
 			return g.Children(ctx, c.member, parent)
 		}
 		return nil
-	case ownObject:
+	case ownObject, shownObject:
 	}
 	return s.object(ctx, g, c)
 }

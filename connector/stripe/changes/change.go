@@ -99,8 +99,8 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	}
 	listed := s.reread[readingOf{stream, list}].at // zero if it was not
 	var object clock.Second
-	if c.role == ownObject {
-		object = s.reread[readingOf{stream, c.subject}].at
+	if whole := c.whole(); whole.role == ownObject {
+		object = s.reread[readingOf{stream, whole}].at
 	}
 	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {
 		return
@@ -117,12 +117,17 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 // prune removes changes that are new to no stream or that another change of the stretch includes.
 func (s *sweep) prune(all []*change, known map[subject]*change) []*change {
 	return slices.DeleteFunc(all, func(c *change) bool {
-		if c.role == childObject {
-			root := known[subject{s.reader.Table.Root(c.row), ownObject, parentOf(c.row, c.newest().About)}]
-			for stream := range c.news {
-				if root != nil && root.news[stream] {
-					delete(c.news, stream)
-				}
+		var root *change
+		switch c.role {
+		case childObject:
+			root = known[subject{s.reader.Table.Root(c.row), ownObject, parentOf(c.row, c.newest().About)}]
+		case shownObject: // whose object is never updated from payloads, because it has expanded columns
+			root = known[c.whole()]
+		case ownObject, allChildren, partOfList:
+		}
+		for stream := range c.news {
+			if root != nil && root.news[stream] {
+				delete(c.news, stream)
 			}
 		}
 		return len(c.news) == 0
@@ -136,7 +141,7 @@ func (c *change) siblings() (subject, bool) {
 		return c.subject, true
 	case childObject:
 		return siblingsOf(c.row, c.newest().About)
-	case ownObject, partOfList:
+	case ownObject, shownObject, partOfList:
 	}
 	return subject{}, false
 }

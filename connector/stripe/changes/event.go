@@ -168,6 +168,9 @@ func filter(t table.Table, streams []*selected.Stream) url.Values {
 			return nil
 		}
 		wanted = append(wanted, t.Patterns(s.Row)...)
+		for _, held := range t.Held(s.Row, s.Expansions) {
+			wanted = append(wanted, held.Events...)
+		}
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)

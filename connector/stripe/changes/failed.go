@@ -45,7 +45,7 @@ func (c *change) item(stream *selected.Stream) state.Item {
 		return state.Item{ID: c.id, Of: c.row.Parent}
 	case childObject:
 		return state.Item{ID: parentOf(c.row, c.newest().About), Of: c.row.Parent}
-	case ownObject:
+	case ownObject, shownObject:
 	}
 	if slices.Contains(c.member.Streams, stream) {
 		return state.Item{ID: c.id}

@@ -18,6 +18,7 @@ const (
 	childObject             // listed by an endpoint below a parent
 	allChildren             // a parent whose children are all re-listed
 	partOfList              // named by the column Via; a part of the root's list is re-read
+	shownObject             // shown in a column of an object of the root, which is re-read
 )
 
 // target is a stream that events of a type concern.
@@ -26,6 +27,7 @@ type target struct {
 	home   *family.Member // the endpoint of the stream
 	asked  *family.Member // the endpoint to request: home or its parent
 	role   role
+	ref    string // of a shownObject: the field that holds the id of the object that shows it
 }
 
 type targetsKey struct{ kind, object string }
@@ -39,10 +41,18 @@ type subject struct {
 
 // key returns the name of a subject in states.
 func (s subject) key() string {
-	if s.role == ownObject {
+	if s.whole().role == ownObject {
 		return "object " + s.id
 	}
 	return "list " + s.id
+}
+
+// whole returns the subject that is re-read for s: the object that shows it, if it is shown in a column.
+func (s subject) whole() subject {
+	if s.role == shownObject {
+		s.role = ownObject
+	}
+	return s
 }
 
 // readingOf is a subject that was re-read for a stream.
@@ -75,9 +85,13 @@ func (s *sweep) targetsIn(root *family.Member, key targetsKey) []target {
 	for _, stream := range root.Streams {
 		switch _, via := stream.Row.Via[key.kind]; {
 		case via:
-			found = append(found, target{stream, root, root, partOfList})
+			found = append(found, target{stream, root, root, partOfList, ""})
 		case stream.Row.Announces(key.kind) && stream.Row.Object == key.object:
-			found = append(found, target{stream, root, root, ownObject})
+			found = append(found, target{stream, root, root, ownObject, ""})
+		default:
+			if ref := s.shownBy(stream, key); ref != "" {
+				found = append(found, target{stream, root, root, shownObject, ref})
+			}
 		}
 	}
 	for _, m := range root.Children {
@@ -86,25 +100,40 @@ func (s *sweep) targetsIn(root *family.Member, key targetsKey) []target {
 		for _, stream := range m.Streams {
 			switch {
 			case ofParent && (stream.Row.Follows() || parent.AnnouncesDeletion(key.kind)):
-				found = append(found, target{stream, m, root, ownObject})
+				found = append(found, target{stream, m, root, ownObject, ""})
 			case ofParent || !stream.Row.Announces(key.kind):
 			case key.object == stream.Row.Object && !m.Row.Inline:
-				found = append(found, target{stream, m, m, childObject})
+				found = append(found, target{stream, m, m, childObject, ""})
 			case m.Row.Inline || !m.HasType(key.object):
-				found = append(found, target{stream, m, m, allChildren})
+				found = append(found, target{stream, m, m, allChildren, ""})
 			}
 		}
 	}
 	return found
 }
 
+// shownBy returns the field that holds the id of the stream's object that shows the object of an event in a column, or "" if none
+// does.
+func (s *sweep) shownBy(stream *selected.Stream, key targetsKey) string {
+	for _, held := range s.reader.Table.Held(stream.Row, stream.Expansions) {
+		if held.Announces(key.kind) {
+			return held.Ref
+		}
+	}
+	return ""
+}
+
 // subjectOf returns the id of the target's subject, and whether the event names one.
 func (t target) subjectOf(e *Event) (string, bool) {
-	if t.role == allChildren {
-		id := parentOf(t.asked.Row, e.About)
-		return id, id != ""
+	id := e.About.ID // the object of invoice.upcoming has none
+	switch t.role {
+	case allChildren:
+		id = parentOf(t.asked.Row, e.About)
+	case shownObject:
+		id = idIn(e.About, t.ref)
+	case ownObject, childObject, partOfList:
 	}
-	return e.About.ID, e.About.ID != "" // the object of invoice.upcoming has none
+	return id, id != ""
 }
 
 // list returns the list to request in order to re-read the subject of an event for the target, and whether there is one.
@@ -114,6 +143,8 @@ func (t target) list(e *Event, of subject) (subject, bool) {
 		return of, true
 	case ownObject:
 		return childrenOf(t.home.Row, of.id), t.home != t.asked
+	case shownObject:
+		return of, false
 	case childObject:
 	}
 	return siblingsOf(t.asked.Row, e.About)
@@ -130,6 +161,11 @@ func childrenOf(s *table.Stream, parent string) subject { return subject{s, allC
 
 // parentOf returns the id of the parent that an object names, or "" if it names none. It shares no memory with the object.
 func parentOf(s *table.Stream, object rawjson.Object) string {
-	value, _ := rawjson.Lookup(object.Raw, s.ParentRef())
+	return idIn(object, s.ParentRef())
+}
+
+// idIn returns the id that a field of an object holds, or "" if it holds none. It shares no memory with the object.
+func idIn(object rawjson.Object, field string) string {
+	value, _ := rawjson.Lookup(object.Raw, field)
 	return strings.Clone(rawjson.String(value))
 }
