@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
@@ -122,6 +124,31 @@ func TestWrongClocks(t *testing.T) {
 			r.expectTruth()
 		})
 	}
+}
+
+// TestUnknownTime starts a Read by a wrong clock while a proxy responds in Stripe's place. Without Stripe's time, its states would be
+// from the future.
+func TestUnknownTime(t *testing.T) {
+	r := newReplica(t, stripetest.Options{Objects: map[string]int{"*": 20}}, "charges")
+	r.skew = 3 * time.Hour
+	source := stripe.New(stripe.Options{
+		AllowedAPIBases: []string{r.stripe.URL}, Now: func() time.Time { return r.clock.Add(r.skew) }, Retry: api.Retry{Initial: time.Millisecond, Budget: 5 * time.Millisecond},
+	})
+	repair := r.stripe.Inject(stripetest.Fault{Kind: stripetest.BadGateway, Path: "/v1/account"})
+	sink := &recorder{}
+	summary, err := source.Read(t.Context(), connector.ReadRequest{Config: connector.NewConfig(r.config), Streams: selected("charges")}, sink)
+	if err != nil || summary.Streams[0].Status != connector.Incomplete || !summary.Streams[0].Failure.Retryable {
+		t.Errorf("got %+v and the error %v", summary.Streams, err)
+	}
+	for _, m := range sink.messages {
+		switch m.(type) {
+		case *connector.StateCheckpoint, *connector.RecordBatch:
+			t.Errorf("got %+v", m)
+		}
+	}
+	repair()
+	r.sync()
+	r.expectTruth()
 }
 
 // TestStatesOfOtherAccounts reads with the state of another account, in every combination. Each is rejected, naming the

@@ -20,12 +20,13 @@ const accountPath = "/v1/account"
 // ownAccount is the value of [state.Owner.Reads] if the key's own account was read rather than a connected one.
 const ownAccount = "own"
 
-// verifyOwner returns the owner of the data, and rejects states that belong to another account.
+// verifyOwner returns the owner of the data, and rejects states that belong to another account. The failure says why Stripe couldn't
+// be asked, if so.
 //
 // A state names the account it was read from and the key it was last read with. The configuration must name the same
 // account, with that key or another key of the same account. The account is requested from Stripe only if an
 // incremental stream starts without a state, or if a state can't be verified without that request.
-func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (state.Owner, error) {
+func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (owner state.Owner, failure *connector.Failure, err error) {
 	own := state.Owner{Key: hashKey(r.config.APIKey.Reveal()), Reads: cmp.Or(r.config.Account, ownAccount)}
 	hasNew, unverified := false, false
 	for _, s := range streams {
@@ -40,12 +41,15 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 		}
 	}
 	if r.reader.Client.IsSynced() && !unverified && (!hasNew || own.Account != "") {
-		return own, nil
+		return own, nil, nil
 	}
 	known, err := r.requestAccount(ctx)
 	own.Account = cmp.Or(known, own.Account)
 	if emit.EndsRead(err) || unverified && err != nil && !isRefusal(err) {
-		return own, err // the account is unknown for now: retry later rather than reject the states
+		return own, nil, err // the account is unknown for now: retry later rather than reject the states
+	}
+	if err != nil {
+		failure = connector.AsFailure(err)
 	}
 	var violations []connector.Violation
 	for _, s := range streams {
@@ -54,9 +58,9 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (sta
 		}
 	}
 	if violations != nil {
-		return own, connector.Invalid(violations...)
+		return own, nil, connector.Invalid(violations...)
 	}
-	return own, nil
+	return own, failure, nil
 }
 
 // mismatch describes why the state of s can't be resumed by own, or returns "" if it can. known is the account id

@@ -70,7 +70,7 @@ func (s *Source) newRead(c config.Config, streams table.Table, req connector.Rea
 
 // run plans the Read, then reads the lists and the events. An error ends the Read; failures of single streams do not.
 func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
-	owner, err := r.verifyOwner(ctx, checked)
+	owner, failure, err := r.verifyOwner(ctx, checked)
 	if err != nil {
 		return err
 	}
@@ -88,6 +88,9 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 			return err
 		}
 	}
+	if failure != nil && !r.reader.Client.IsSynced() {
+		return r.failAll(ctx, failure) // by the local clock, states could be from the future, and would be rejected later
+	}
 	if err := r.addClocks(ctx); err != nil {
 		return err
 	}
@@ -101,6 +104,16 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 		err = cmp.Or(r.reportDrift(ctx), err)
 	}
 	return err
+}
+
+// failAll ends all streams with a failure. The next Read resumes from the same states.
+func (r *read) failAll(ctx context.Context, failure *connector.Failure) error {
+	for _, s := range r.streams {
+		if err := s.Out.Fail(ctx, failure); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reportDrift logs, for each stream, how its records differ from its schema.
