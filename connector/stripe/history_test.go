@@ -265,6 +265,10 @@ func TestSpecialHistories(t *testing.T) {
 		}},
 		"more children than an object embeds": {selected: []string{"invoices", "invoice_line_items"}, steps: append(
 			[]step{read, pause(time.Hour)}, slices.Repeat([]step{plain(create, "invoice_line_items"), pause(time.Second)}, 15)...)},
+		"a payload without a list whose objects are not selected": {selected: []string{"invoices"}, steps: []step{
+			read, pause(time.Hour), {verb: mangle, stream: "invoices"}, read, {verb: mangle, stream: "invoices", n: 1}, read,
+			{verb: mangle, stream: "invoices", n: 2}, read, {verb: mangle, stream: "invoices", n: 3}, read, {verb: mangle, stream: "invoices", n: 4},
+		}},
 		"away after an interrupted backfill": {selected: []string{"charges", "coupons"}, pageSize: 1, steps: []step{
 			{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}, plain(update, "charges"), {verb: remove, stream: "coupons", n: 1},
 			pause(40 * 24 * time.Hour),

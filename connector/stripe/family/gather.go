@@ -153,25 +153,31 @@ func (m *Member) embedded(parent rawjson.Object) rawjson.List {
 		return unknown
 	}
 	value, ok := rawjson.Lookup(parent.Raw, m.Row.EmbeddedPath()...)
-	switch {
-	case m.Row.Inline, ok && m.Row.Single:
+	if m.Row.Inline || ok && m.Row.Single {
 		return rawjson.List{Objects: m.Row.Found(value, parent)}
-	case !ok && hasNullOn(parent.Raw, m.Row.EmbeddedPath()):
-		return rawjson.List{}
-	case !ok:
-		return unknown
 	}
-	var list rawjson.List
-	if err := rawjson.CutCompactList(&list, value); err != nil {
-		return unknown
-	}
-	if n := len(list.Objects); list.HasMore && (n == 0 || list.Objects[n-1].ID == "") {
-		return unknown
-	}
-	if more, _ := rawjson.Lookup(value, "has_more"); more != "true" && more != "false" {
+	list, ok := listAt(parent, m.Row)
+	if !ok {
 		return unknown
 	}
 	return list
+}
+
+// listAt returns the list of a stream's first objects that is embedded in their parent. It reports false if there is none that
+// says whether more objects follow.
+func listAt(parent rawjson.Object, child *table.Stream) (list rawjson.List, ok bool) {
+	value, ok := rawjson.Lookup(parent.Raw, child.EmbeddedPath()...)
+	if !ok {
+		return list, hasNullOn(parent.Raw, child.EmbeddedPath())
+	}
+	if err := rawjson.CutCompactList(&list, value); err != nil {
+		return list, false
+	}
+	if n := len(list.Objects); list.HasMore && (n == 0 || list.Objects[n-1].ID == "") {
+		return list, false
+	}
+	more, _ := rawjson.Lookup(value, "has_more")
+	return list, more == "true" || more == "false"
 }
 
 // hasNullOn reports whether an object has a null on a path. What is below it doesn't exist.

@@ -24,6 +24,7 @@ type Member struct {
 	objects      []string                          // the object types of the endpoint
 	refused      atomic.Pointer[connector.Failure] // why the key may not list the endpoint, if so
 	expansions   []*expansion                      // the expansions for its objects
+	lists        map[string][]*table.Stream        // what objects of a type always embed a list of, selected or not
 	misplaced    atomic.Int64                      // how many listed objects were skipped
 	apart        bool                              // its columns are too deeply nested in its parents to be expanded there
 	unexpanded   atomic.Pointer[connector.Failure] // why Stripe refuses to embed the objects in their parents, if so
@@ -50,7 +51,7 @@ func All(t table.Table, streams []*selected.Stream) []*Member {
 }
 
 func member(t table.Table, endpoint *table.Stream, parent *Member, streams []*selected.Stream) *Member {
-	m := &Member{Row: endpoint, parent: parent, objects: t.Objects(endpoint)}
+	m := &Member{Row: endpoint, parent: parent, objects: t.Objects(endpoint), lists: map[string][]*table.Stream{}}
 	for _, s := range streams {
 		if s.Row.SameEndpoint(endpoint) {
 			m.Streams = append(m.Streams, s)
@@ -62,6 +63,9 @@ func member(t table.Table, endpoint *table.Stream, parent *Member, streams []*se
 			continue
 		}
 		for _, below := range t.Endpoints(row.Name) {
+			if below.Embedded != "" && !below.Expand && !below.Inline && !below.Single {
+				m.lists[row.Object] = append(m.lists[row.Object], below)
+			}
 			if child := member(t, below, m, streams); child != nil {
 				child.parentObject = row.Object
 				m.Children = append(m.Children, child)
@@ -143,6 +147,11 @@ func (m *Member) Expansions() url.Values {
 func (m *Member) ShowsAll(object rawjson.Object) bool {
 	if m.HasExpansions() {
 		return false
+	}
+	for _, child := range m.lists[object.Type] {
+		if _, ok := listAt(object, child); !ok {
+			return false
+		}
 	}
 	for _, child := range m.Children {
 		if child.Row.Embedded == "" || child.Row.Expand || child.Row.Inline || child.apart || !child.Follows() {
