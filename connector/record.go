@@ -14,7 +14,7 @@ type RecordBatch struct {
 type Record struct {
 	Data      string // the object as compact, valid JSON in UTF-8
 	Operation Operation
-	AsOf      time.Time // the object is at least this recent
+	AsOf      time.Time // the object is at least this recent: never later than the source's clock was when it was requested
 	EventID   string    // the event that caused the record; empty if the record comes from a list
 	EventType string    // the type of that event, such as "charge.updated"
 	Last      string    // for Delete: the last known version of the object, in the form of Data; empty if unknown

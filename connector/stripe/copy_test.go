@@ -128,10 +128,10 @@ func (r *replicas) apply(name string, t *copyOf) {
 		switch arrived.record.Operation {
 		case connector.Upsert:
 			key := r.key(name, data)
-			if before, now := t.newest[key], revision(data); now < before {
-				r.complain("%s %s: revision %d after %d", name, key, now, before)
-			} else {
+			if before, now := t.newest[key], revision(data); now >= before {
 				t.newest[key] = now
+			} else if showsRevision(data) {
+				r.complain("%s %s: revision %d after %d", name, key, now, before)
 			}
 			at := arrived.record.AsOf.Truncate(time.Second) // the precision of events
 			if at.Before(t.asOf[key]) && name != "events" { // which never change

@@ -273,6 +273,12 @@ func TestSpecialHistories(t *testing.T) {
 			{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}, plain(update, "charges"), {verb: remove, stream: "coupons", n: 1},
 			pause(40 * 24 * time.Hour),
 		}},
+		"an older version, without metadata": {selected: []string{"checkout_session_line_items"}, version: dahlia, steps: []step{
+			plain(create, "checkout_session_line_items"), pause(time.Second), read, plain(adopt, stripetest.APIVersion), read,
+		}},
+		"a wrong clock and a slow list": {selected: []string{"terminal_configurations"}, skew: 90 * time.Second, steps: []step{
+			read, {verb: sync_, disturbed: quiet, during: []during{{request: 2, step: pause(2 * time.Second)}}},
+		}},
 	}
 	for name, h := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -598,7 +604,8 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 		defer p.stripe.Inject(d.fault)()
 	}
 	drain := make(chan struct{})
-	sink := recorder{send: func(n int, _ connector.Message) error {
+	sink := recorder{send: func(n int, m connector.Message) error {
+		p.expectPast(r, m)
 		switch {
 		case d.kill < 0 || n != d.kill:
 		case d.drain:
@@ -632,6 +639,19 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 			if s.Status != connector.Complete || summary.HasMore {
 				p.Errorf("after an undisturbed Read, %s is %v, HasMore %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)
 			}
+		}
+	}
+}
+
+// expectPast checks that no record claims to be more recent than Stripe's clock.
+func (p *play) expectPast(r *replicas, m connector.Message) {
+	batch, ok := m.(*connector.RecordBatch)
+	if !ok {
+		return
+	}
+	for _, record := range batch.Records {
+		if now := p.now(); record.AsOf.After(now) {
+			r.complain("%s %s: record as of %v, but Stripe's time is %v", batch.Stream, record.Key, record.AsOf, now)
 		}
 	}
 }

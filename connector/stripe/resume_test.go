@@ -203,6 +203,12 @@ func revision(data string) int64 {
 	return rawjson.Int(strings.Trim(value, `"`))
 }
 
+// showsRevision reports whether an object says how often it was changed. Line items do so only in newer versions of the API.
+func showsRevision(data string) bool {
+	_, ok := rawjson.Lookup(data, "metadata")
+	return ok
+}
+
 // differences compares the rows of some streams with those of an undisturbed Read.
 func (o *orchestrator) differences(undisturbed *orchestrator, names []string) []string {
 	wrong := slices.Clone(o.wrong)

@@ -55,6 +55,7 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 		return err
 	}
 	sent := c.clock.local()
+	reached := c.clock.earliest(sent)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return c.noResponse(ctx, call, err)
@@ -70,6 +71,7 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 		c.reached.Store(true)
 		c.outage.ended()
 	}
+	call.asOf = c.asOf(sent, reached)
 
 	own := claim{account: string(c.account[:]), base: c.options.Base}
 	response, err := bodies.get(ctx, own, res)
@@ -95,7 +97,7 @@ func (c *Client) attempt(ctx context.Context, permit permit, call *call, o *obse
 		return c.refused(call, res, response.body())
 	}
 	err = allCutters.use(ctx, func(cutter *rawjson.Cutter) error {
-		return call.parse(c.clock.stripeTime(sent), cutter, response.Bytes())
+		return call.parse(cutter, response.Bytes())
 	})
 	if err != nil && ctx.Err() != nil {
 		return c.noResponse(ctx, call, err)

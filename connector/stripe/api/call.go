@@ -17,6 +17,7 @@ type call struct {
 	fallback bool   // the caller has a fallback if Stripe fails to serve this
 	retries  int    // how often the call is retried before the fallback
 	parse    parser
+	asOf     time.Time // a time that Stripe's clock had reached when the last request with a response was sent
 	// version receives the API version of the response to a request that names none; nil if the request names Options.Version.
 	version *string
 }
@@ -32,9 +33,9 @@ func (c *call) apply(options []Option) *call {
 	return c
 }
 
-// parser parses a response to a request sent at asOf. buf holds [rawjson.Headroom] bytes followed by the body. It may be
-// called again for a later attempt, and must not retain any part of buf.
-type parser func(asOf time.Time, cutter *rawjson.Cutter, buf []byte) error
+// parser parses a response. buf holds [rawjson.Headroom] bytes followed by the body. It may be called again for a later
+// attempt, and must not retain any part of buf.
+type parser func(cutter *rawjson.Cutter, buf []byte) error
 
 const startingAfter = "starting_after"
 

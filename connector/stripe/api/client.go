@@ -148,6 +148,21 @@ func (c *Client) AllWorkers() int {
 // and the response. More responses narrow this down. If the local clock is within these bounds, it is used as is.
 func (c *Client) Now() time.Time { return c.clock.stripeTime(c.clock.local()) }
 
+// AsOf returns a time that Stripe's clock has reached for certain, so that an object requested now is at least this recent. The
+// times of one Client keep their order. Before the first response AsOf returns the local time, like Now.
+func (c *Client) AsOf() time.Time { return c.asOf(c.clock.local(), time.Time{}) }
+
+// asOf returns a time that Stripe's clock had reached at a local time, by what is known now and the time known then, zero if none was.
+func (c *Client) asOf(local, known time.Time) time.Time {
+	switch reached := c.clock.earliest(local); {
+	case reached.After(known):
+		return reached
+	case known.IsZero():
+		return local // no response has shown Stripe's time
+	}
+	return known
+}
+
 // Skew returns how far the local clock is ahead of Stripe's, with the accuracy of [Client.Now]. It is negative if the local
 // clock is behind, and zero before the first response.
 func (c *Client) Skew() time.Duration { return c.options.Now().Round(0).Sub(c.Now().Round(0)) }
@@ -158,34 +173,41 @@ func (c *Client) IsSynced() bool { return c.clock.isSynced() }
 // Page is a response of a list endpoint.
 type Page struct {
 	rawjson.List
-	AsOf time.Time // Stripe's time when the request was sent: the objects are at least this recent
+	AsOf time.Time // the objects are at least this recent: a time that Stripe's clock had reached when the request was sent
+}
+
+// Object is a response with one object.
+type Object struct {
+	rawjson.Object
+	AsOf time.Time // as in Page; also set if Stripe has no such object
 }
 
 // List reads one page of a list endpoint. The error is a *connector.Failure or a context error.
 func (c *Client) List(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
 	page := &Page{}
-	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, buf []byte) error {
-		page.AsOf = asOf
-		return cutter.CutList(&page.List, buf)
-	})
+	call := newCall(path, query, func(cutter *rawjson.Cutter, buf []byte) error { return cutter.CutList(&page.List, buf) })
 	call.list = true
-	return page, c.get(ctx, call.apply(options))
+	err := c.get(ctx, call.apply(options))
+	page.AsOf = call.asOf
+	return page, err
 }
 
 // Single reads an endpoint that returns one object, which may have no id, as a page that holds it. The error is a
 // *connector.Failure or a context error.
 func (c *Client) Single(ctx context.Context, path string, query url.Values, options ...Option) (*Page, error) {
 	page := &Page{}
-	call := newCall(path, query, func(asOf time.Time, cutter *rawjson.Cutter, led []byte) error {
+	call := newCall(path, query, func(cutter *rawjson.Cutter, led []byte) error {
 		compact, err := cutter.Compact(led)
 		object := rawjson.CutObject(compact)
 		if err == nil && object.Type == "" {
 			err = errNoType
 		}
-		page.AsOf, page.Objects = asOf, []rawjson.Object{object}
+		page.Objects = []rawjson.Object{object}
 		return err
 	})
-	return page, c.get(ctx, call.apply(options))
+	err := c.get(ctx, call.apply(options))
+	page.AsOf = call.asOf
+	return page, err
 }
 
 var errNoType = errors.New("the body is not an object with a type")
@@ -193,16 +215,17 @@ var errNoType = errors.New("the body is not an object with a type")
 var errNotObject = errors.New("the body is not an object with an id")
 
 // Get reads one object. The error is a *connector.Failure or a context error.
-func (c *Client) Get(ctx context.Context, path string, query url.Values, options ...Option) (rawjson.Object, error) {
-	var object rawjson.Object
-	call := newCall(path, query, func(_ time.Time, cutter *rawjson.Cutter, buf []byte) error {
+func (c *Client) Get(ctx context.Context, path string, query url.Values, options ...Option) (Object, error) {
+	var object Object
+	call := newCall(path, query, func(cutter *rawjson.Cutter, buf []byte) error {
 		compact, err := cutter.Compact(buf)
-		object = rawjson.CutObject(compact)
+		object.Object = rawjson.CutObject(compact)
 		if err == nil && object.ID == "" {
 			err = errNotObject
 		}
 		return err
 	})
 	err := c.get(ctx, call.apply(options))
+	object.AsOf = call.asOf
 	return object, err
 }

@@ -42,6 +42,17 @@ func (c *Clock) stripeTime(local time.Time) time.Time {
 	return local.Add(c.offset)
 }
 
+// earliest returns the earliest that Stripe's time can be at a local time, as far as the responses so far prove, or zero before
+// the first one. Unlike stripeTime it never goes back, unless a response contradicts the bounds.
+func (c *Clock) earliest(local time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.synced {
+		return time.Time{}
+	}
+	return local.Add(c.bounds.after(local.Sub(c.at)).low)
+}
+
 // isSynced reports whether Stripe's time is known from a response.
 func (c *Clock) isSynced() bool {
 	c.mu.Lock()

@@ -19,9 +19,12 @@ type skewed struct {
 	header   http.Header   // overrides headers of the response
 	status   int           // 200 by default
 	withhold bool          // omits Request-Id
+
+	sent time.Time // Stripe's time when the last request was sent
 }
 
 func (s *skewed) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.sent = time.Now().Add(s.ahead)
 	time.Sleep(s.way)
 	header := http.Header{
 		"Content-Type": {"application/json"},
@@ -94,6 +97,35 @@ func TestNowIsStripeTime(t *testing.T) {
 				}
 				if wrong, promise := test.wrong(c), 150*time.Millisecond+test.way; wrong > promise {
 					t.Errorf("after many responses: wrong by %v, promised %v", wrong, promise)
+				}
+			})
+		})
+	}
+}
+
+// TestAsOfIsCertain checks that no page claims to be more recent than it is, with a local clock that is up to seconds wrong, and that the
+// times of pages keep their order.
+func TestAsOfIsCertain(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 400 * time.Millisecond, -400 * time.Millisecond, -90 * time.Second, 90 * time.Second} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &skewed{ahead: ahead}
+				c := client(s)
+				var last time.Time
+				for n := range 200 {
+					s.way = time.Duration(rand.IntN(2000)>>rand.IntN(10)) * time.Millisecond
+					at := ask(t, c).AsOf
+					if early := s.sent.Sub(at); early < 0 || early > time.Second+2*s.way {
+						t.Fatalf("page %d is as of %v, but was requested at %v", n, at, s.sent)
+					}
+					if at.Before(last) || c.AsOf().Before(at) {
+						t.Fatalf("page %d is as of %v, after %v; now %v", n, at, last, c.AsOf())
+					}
+					time.Sleep(time.Duration(rand.IntN(2000)>>rand.IntN(12)) * time.Millisecond)
+					last = c.AsOf()
+				}
+				if early := time.Now().Add(s.ahead).Sub(c.AsOf()); early > 100*time.Millisecond {
+					t.Errorf("after many pages, AsOf is %v too early", early)
 				}
 			})
 		})
@@ -210,7 +242,7 @@ func TestNowWithInjectedClock(t *testing.T) {
 		if wrong := c.Now().Sub(date); wrong < 0 || wrong > time.Second {
 			t.Errorf("%v: Stripe's time is %v", local, c.Now())
 		}
-		if !page.AsOf.Equal(c.Now()) {
+		if !page.AsOf.Equal(date) {
 			t.Errorf("%v: the page is as of %v", local, page.AsOf)
 		}
 	}

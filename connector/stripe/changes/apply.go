@@ -68,7 +68,7 @@ func (s *sweep) record(ctx context.Context, look ledger.Look, events []Event) er
 		if !stream.Row.AppendOnly() {
 			continue
 		}
-		h, asOf := family.NewHarvest(family.Cause{}, nil), s.reader.Now()
+		h, asOf := family.NewHarvest(family.Cause{}, nil), s.reader.Client.AsOf()
 		moments := make([]ledger.Event, len(events))
 		for i := range events {
 			moments[i] = events[i].moment()
@@ -205,14 +205,13 @@ func (s *sweep) rereadChange(ctx context.Context, g *family.Gatherer, c *change,
 
 // object re-reads one object with the children that follow it.
 func (s *sweep) object(ctx context.Context, g *family.Gatherer, c *change) error {
-	asOf := s.reader.Now()
 	object, gone, err := g.Object(ctx, c.member, c.id)
 	if gone && object.ID == "" && s.postpone(c) {
 		return nil
 	}
 	if gone {
 		g.WantAll() // it is gone for every stream that had it
-		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: c.newest().About.Raw}, asOf)
+		g.Remove(c.member, rawjson.Object{ID: c.id, Raw: c.newest().About.Raw}, object.AsOf)
 	}
 	return err
 }

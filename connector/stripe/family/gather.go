@@ -191,8 +191,7 @@ func hasNullOn(object string, path []string) bool {
 }
 
 // Object re-reads an object, with its children that have Follows set, or reports that it is gone, as [Reader.Object] does.
-func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object rawjson.Object, gone bool, err error) {
-	asOf := g.reader.Now()
+func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object api.Object, gone bool, err error) {
 	query := m.Expansions()
 	object, gone, err = g.reader.Object(ctx, m, id, query)
 	again, refusal := g.reader.Unexpand(ctx, m, m.Row.Retrieve(table.Place{}, id), query, err)
@@ -205,7 +204,7 @@ func (g *Gatherer) Object(ctx context.Context, m *Member, id string) (object raw
 	if err != nil || gone {
 		return object, gone, err
 	}
-	return object, false, g.Gather(ctx, m, []rawjson.Object{object}, table.Place{}, asOf)
+	return object, false, g.Gather(ctx, m, []rawjson.Object{object.Object}, table.Place{}, object.AsOf)
 }
 
 // Part re-lists the part of a root's list that a parameter selects.
@@ -245,15 +244,15 @@ func (g *Gatherer) Part(ctx context.Context, m *Member, param, id string) error 
 // Children re-lists the children of a parent. If no endpoint lists them, it re-reads the parent, which contains them.
 func (g *Gatherer) Children(ctx context.Context, m *Member, parent string) error {
 	if m.Row.Inline {
-		_, gone, err := g.Object(ctx, m.parent, parent)
+		object, gone, err := g.Object(ctx, m.parent, parent)
 		if gone {
-			g.replace(m, parent, g.reader.Now())
+			g.replace(m, parent, object.AsOf)
 		}
 		return err
 	}
 	raw := rawjson.WithMember("{}", "id", rawjson.Quote(parent))
 	at := table.Place{PageSize: g.reader.PageSize, Parent: rawjson.Object{ID: parent, Raw: raw}}
-	asOf := g.reader.Now()
+	asOf := g.reader.Client.AsOf()
 	g.replace(m, parent, asOf)
 	return g.pages(ctx, m, at, rawjson.List{HasMore: true}, asOf)
 }
@@ -297,7 +296,7 @@ func (g *Gatherer) next(ctx context.Context, child *Member, at table.Place, befo
 	page, err := g.reader.Fetch(ctx, child, at, path, query, pager)
 	switch {
 	case api.IsCursorGone(err): // that child was deleted: restart the list; some children are read twice
-		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Now()}, pager.Restart(child.Row)
+		return &api.Page{List: rawjson.List{HasMore: true}, AsOf: g.reader.Client.AsOf()}, pager.Restart(child.Row)
 	case err != nil:
 		return nil, err
 	case page.HasMore && len(page.Objects) == 0:

@@ -43,7 +43,7 @@ func (r *Reader) Change(streams []*selected.Stream, cause Cause, wanted func(*se
 }
 
 // Object reads one object of m, or reports that it is gone.
-func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Values) (object rawjson.Object, gone bool, err error) {
+func (r *Reader) Object(ctx context.Context, m *Member, id string, query url.Values) (object api.Object, gone bool, err error) {
 	object, err = r.get(ctx, m, m.Row.Retrieve(table.Place{}, id), query)
 	if api.IsNotFound(err) {
 		return object, true, nil

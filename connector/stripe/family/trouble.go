@@ -63,7 +63,7 @@ var noParent = rawjson.CutObject(`{"id":"nobody"}`)
 
 // get reads one object. If Stripe fails to serve it, get retries once; if Stripe fails to serve other requests too, get
 // retries for as long as for any request.
-func (r *Reader) get(ctx context.Context, m *Member, path string, query url.Values) (rawjson.Object, error) {
+func (r *Reader) get(ctx context.Context, m *Member, path string, query url.Values) (api.Object, error) {
 	object, err := r.Client.Get(ctx, path, query, api.Expendable)
 	switch {
 	case !api.IsBroken(err):

@@ -153,13 +153,12 @@ func (t *attempt) below(streams table.Table) *family.Member {
 }
 
 func (t *attempt) object(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
-	asOf := reader.Now()
 	object, gone, err := g.Object(ctx, t.family, t.ID)
 	switch {
-	case gone && object.ID == "" && clock.Of(asOf) < t.Since+overlap:
+	case gone && object.ID == "" && clock.Of(object.AsOf) < t.Since+overlap:
 		return t.Cause.Failure(), nil
 	case gone:
-		g.Remove(t.family, rawjson.Object{ID: t.ID, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(t.ID))}, asOf)
+		g.Remove(t.family, rawjson.Object{ID: t.ID, Raw: rawjson.WithMember("{}", "id", rawjson.Quote(t.ID))}, object.AsOf)
 		return nil, nil
 	}
 	return nil, err

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
@@ -109,12 +110,15 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 			suspects = append(suspects, e.About)
 		}
 	}
-	gone, unread := make([]bool, len(suspects)), make([]*connector.Failure, len(suspects))
+	gone, unread := make([]time.Time, len(suspects)), make([]*connector.Failure, len(suspects))
 	requests, requestsCtx := emit.NewGroup(ctx)
 	requests.SetLimit(max(1, c.reader.Client.AllWorkers()))
 	for i, object := range suspects {
-		requests.Go(func() (err error) {
-			_, gone[i], err = c.reader.Object(requestsCtx, c.family, object.ID, nil)
+		requests.Go(func() error {
+			answer, isGone, err := c.reader.Object(requestsCtx, c.family, object.ID, nil)
+			if isGone {
+				gone[i] = answer.AsOf
+			}
 			if c.reader.IsIsolated(requestsCtx, c.family, err) {
 				unread[i], err = connector.AsFailure(err), nil
 			}
@@ -126,9 +130,9 @@ func (c *comparison) confirm(ctx context.Context, events []changes.Event) error 
 	}
 	g := c.gatherer()
 	for i, object := range suspects {
-		if gone[i] {
+		if !gone[i].IsZero() {
 			c.counts.Extra++
-			g.Remove(c.family, object, c.reader.Now())
+			g.Remove(c.family, object, gone[i])
 		}
 		if unread[i] != nil && len(c.family.Streams) > 0 {
 			c.setAside(state.Item{ID: object.ID}, unread[i])

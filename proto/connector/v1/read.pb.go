@@ -832,7 +832,8 @@ type Record struct {
 	DataStruct *structpb.Struct `protobuf:"bytes,2,opt,name=data_struct,json=dataStruct,proto3" json:"data_struct,omitempty"`
 	// What to do with it. Never UNSPECIFIED.
 	Operation Operation `protobuf:"varint,3,opt,name=operation,proto3,enum=connector.v1.Operation" json:"operation,omitempty"`
-	// When the source returned the object, which is at least this recent.
+	// The object is at least this recent. This is when it was requested or its event happened, by the source's clock, or
+	// slightly earlier if that clock isn't known exactly.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// The event at the source that caused this record. Empty if the record comes from a list.
 	EventId       string `protobuf:"bytes,5,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
