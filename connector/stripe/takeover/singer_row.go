@@ -178,13 +178,19 @@ func (r *rows) append(dst []byte, record *connector.Record) (row []byte, misfit 
 		switch kind := record.EventType; {
 		case record.Operation == connector.Delete && !strings.HasSuffix(kind, ".deleted"):
 			dst = append(dst, rawjson.Quote(r.stream.deleted)...)
-		case kind == "":
+		case kind == "", record.Operation != connector.Delete && r.isOfOther(kind):
 			dst = append(dst, "null"...)
 		default:
 			dst = append(dst, rawjson.Quote(kind)...)
 		}
 	}
 	return append(dst, '}'), misfit, nil
+}
+
+// isOfOther reports whether an event says that another object was deleted, which the row's object shows in a column. Those who load
+// the rows would take it for a deletion of the row.
+func (r *rows) isOfOther(kind string) bool {
+	return strings.HasSuffix(kind, ".deleted") && r.stream.row.Parent == "" && !r.stream.row.Announces(kind)
 }
 
 // name appends the name of the next member of the object that begins at an index.

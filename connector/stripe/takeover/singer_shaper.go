@@ -112,12 +112,7 @@ func (w *shaper) object(s *shape, i int) int {
 	kept, at := false, 0
 	for {
 		begin := i
-		colon := rawjson.Skip(w.text, i)
-		name := w.text[i+1 : colon-1]
-		if strings.IndexByte(name, '\\') >= 0 {
-			name = rawjson.String(w.text[i:colon])
-		}
-		f := s.find(name, &at)
+		f, colon := s.find(w.text, i, &at)
 		if f == nil && s.closed || f != nil && f.drop {
 			end := rawjson.Skip(w.text, colon+1)
 			w.drop(begin, end, kept)
