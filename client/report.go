@@ -38,6 +38,8 @@ type StreamReport struct {
 	// SetAsideTotal is the number of all. The stream can be COMPLETE without them; later syncs retry them.
 	SetAside      []*connectorv1.SetAside
 	SetAsideTotal int64
+	// Drift is how the records differ from the stream's schema, or nil if none was examined. Interrupted Reads are not included.
+	Drift *connectorv1.Drift
 	// Reconciliation has the counts of the comparison, if one was requested and the stream supports it.
 	Reconciliation *connectorv1.Reconciliation
 	// Bytes is the size of the records as JSON.

@@ -165,6 +165,7 @@ func (r *reading) add(s *connectorv1.Summary) {
 		newer.DeletesMatching += older.GetDeletesMatching()
 		newer.Withheld += older.GetWithheld()
 		newer.Bytes += older.GetBytes()
+		newer.Drift = JoinDrifts(older.GetDrift(), newer.GetDrift())
 		sum.Streams[i] = newer
 	}
 	sum.Requests += s.GetRequests()

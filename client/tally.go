@@ -110,6 +110,7 @@ func (t *tally) summary(s *connectorv1.Summary) {
 			c.Reconciliation = compared
 		}
 		c.SetAside, c.SetAsideTotal = stream.GetSetAside(), stream.GetSetAsideTotal()
+		c.Drift = JoinDrifts(c.Drift, stream.GetDrift())
 	}
 }
 

@@ -132,6 +132,23 @@ type StreamSummary struct {
 	Reconciliation  *Reconciliation // set with ReadRequest.Reconcile; nil if the comparison did not finish
 	SetAside        []SetAside      // objects that couldn't be read and are missing or stale at the receiver; at most MaxSetAside
 	SetAsideTotal   int64           // number of objects set aside, listed or not
+	Drift           *Drift          // how the records differ from the schema; nil if none was examined
+}
+
+// MaxDrift is the largest number of new fields, and of absent ones, that a Drift names.
+const MaxDrift = 50
+
+// Drift is how the records of a stream differ from its schema. It names fields and never contains their values.
+type Drift struct {
+	Examined int64      // number of records examined, which may be a sample
+	New      []NewField // fields that the schema doesn't describe, sorted by path; at most MaxDrift
+	Absent   []string   // fields at the top of the schema that no examined record has, sorted; at most MaxDrift. Ignore them if Examined is small
+}
+
+// NewField is a field that a schema doesn't describe.
+type NewField struct {
+	Path    string // names joined by dots, with [] after the name of an array whose items have the field
+	Records int64  // number of examined records that have it
 }
 
 // MaxSetAside is the largest number of set-aside objects that the summary of a stream lists.

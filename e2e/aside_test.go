@@ -2,27 +2,29 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// TestSetAsideIsReported syncs a list containing an object that cannot be read. The sync's report, the run's log and the report
-// over many runs must all name the object.
-func TestSetAsideIsReported(t *testing.T) {
+// TestOddObjectsAreReported syncs a list containing an object that cannot be read and one with a field that the schema doesn't
+// describe. The sync's report, the run's log and the report over many runs must all name the object and the field.
+func TestOddObjectsAreReported(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
 	t.Parallel()
 	stripe := simulate(t, stripetest.Options{Objects: map[string]int{"/v1/coupons": 30, "*": 0}})
-	var broken string
-	for id := range stripe.Truth("/v1/coupons") {
-		broken = id
+	ids := slices.Collect(maps.Keys(maps.Collect(stripe.Truth("/v1/coupons"))))
+	stripe.Break(ids[0], stripetest.ServerError)
+	if _, err := stripe.Distort(ids[1], stripetest.Edit{Property: "hologram", JSON: `{"name":"secret"}`}); err != nil {
+		t.Fatal(err)
 	}
-	stripe.Break(broken, stripetest.ServerError)
 
 	folder := t.TempDir()
 	run := func(args ...string) string {
@@ -37,7 +39,7 @@ func TestSetAsideIsReported(t *testing.T) {
 	}
 	config := writeConfig(t, stripe.URL)
 	out := run("sync", "--config", config, "--select", "coupons", "--to", "jsonl:"+filepath.Join(folder, "lines"))
-	for _, want := range []string{"could not be read", "coupons created at", "29"} {
+	for _, want := range []string{"could not be read", "coupons created at", "29", "New fields, which the schema doesn't describe: hologram (1)."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report of a sync lacks %q:\n%s", want, out)
 		}
@@ -60,6 +62,9 @@ func TestSetAsideIsReported(t *testing.T) {
 				Loaded   int64  `json:"loaded"`
 				SetAside int64  `json:"set_aside"`
 				Error    string `json:"error"`
+				Drift    struct {
+					NewFields []struct{ Path string } `json:"new_fields"`
+				} `json:"drift"`
 			} `json:"streams"`
 		} `json:"pipelines"`
 	}
@@ -78,7 +83,13 @@ func TestSetAsideIsReported(t *testing.T) {
 	if s := p.Streams[0]; p.SetAside != 1 || s.SetAside != 1 || s.Loaded != 29 || !strings.Contains(s.Error, "coupons created at") {
 		t.Errorf("the report is %s", printed)
 	}
-	if log := run("logs", "last", pipelines); !strings.Contains(log, "set aside") || !strings.Contains(log, "could not be read") {
+	if fields := p.Streams[0].Drift.NewFields; len(fields) != 1 || fields[0].Path != "hologram" {
+		t.Errorf("the report is %s", printed)
+	}
+	if table := run("report", pipelines); !strings.Contains(table, "coupons: new fields, which the schema doesn't describe: hologram (1)") {
+		t.Errorf("the report is %s", table)
+	}
+	if log := run("logs", "last", pipelines); !strings.Contains(log, "set aside") || !strings.Contains(log, "could not be read") || !strings.Contains(log, "hologram") {
 		t.Errorf("the log of the run is %s", log)
 	}
 }

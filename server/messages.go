@@ -102,10 +102,25 @@ func streamSummary(m connector.StreamSummary, hidden secrets) (*connectorv1.Stre
 			Key: hidden.clean(s.Key), Failure: protoFailure(s.Failure, hidden), Since: protoTime(s.Since), Attempts: s.Attempts,
 		})
 	}
+	summary.Drift = protoDrift(m.Drift, hidden)
 	if r := m.Reconciliation; r != nil {
 		summary.Reconciliation = &connectorv1.Reconciliation{
 			Listed: r.Listed, Missing: r.Missing, Stale: r.Stale, Extra: r.Extra,
 		}
 	}
 	return summary, nil
+}
+
+func protoDrift(d *connector.Drift, hidden secrets) *connectorv1.Drift {
+	if d == nil {
+		return nil
+	}
+	drift := &connectorv1.Drift{Examined: d.Examined}
+	for _, f := range d.New[:min(len(d.New), connector.MaxDrift)] {
+		drift.NewFields = append(drift.NewFields, &connectorv1.NewField{Path: hidden.clean(f.Path), Records: f.Records})
+	}
+	for _, name := range d.Absent[:min(len(d.Absent), connector.MaxDrift)] {
+		drift.AbsentFields = append(drift.AbsentFields, hidden.clean(name))
+	}
+	return drift
 }

@@ -134,7 +134,7 @@ func (o *observer) end(ctx context.Context, report *client.Report) {
 		}
 		streams = append(streams, runlog.Stream{
 			Stream: s.Stream, Account: s.Account, Status: statusWord(s.Status), Extracted: seen.Extracted,
-			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Withheld: s.Withheld, SetAside: s.SetAsideTotal, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark,
+			Loaded: s.Upserts, Deleted: s.Deletes + s.DeletesMatching, Withheld: s.Withheld, SetAside: s.SetAsideTotal, Bytes: s.Bytes, Duration: s.Duration, Watermark: seen.Watermark, Drift: s.Drift,
 			Error: o.hide(cmp.Or(s.Failure.GetMessage(), strings.TrimSpace(s.RefusedNotice()+" "+s.SetAsideNotice()))),
 		})
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -345,7 +346,8 @@ func TestCounts(t *testing.T) {
 		}
 		return &client.Report{Reads: 2, Requests: 11, Streams: []client.StreamReport{
 			{Stream: "charges", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Upserts: 6, Deletes: 2, Bytes: 90, Duration: time.Second,
-				Withheld: 4, SetAside: []*connectorv1.SetAside{{Key: "ch_1", Failure: &connectorv1.Failure{Message: "It is broken."}}}, SetAsideTotal: 7},
+				Withheld: 4, SetAside: []*connectorv1.SetAside{{Key: "ch_1", Failure: &connectorv1.Failure{Message: "It is broken."}}}, SetAsideTotal: 7,
+				Drift: &connectorv1.Drift{Examined: 5, NewFields: []*connectorv1.NewField{{Path: "hologram", Records: 2}}}},
 			{Stream: "payouts", Status: connectorv1.StreamStatus_STREAM_STATUS_SKIPPED, Failure: &connectorv1.Failure{Message: "The key may not."}},
 		}}, nil
 	}), "")
@@ -359,10 +361,11 @@ func TestCounts(t *testing.T) {
 	}
 	wantStreams := []runlog.Stream{
 		{Stream: "charges", Status: "complete", Extracted: 10, Loaded: 6, Deleted: 2, Withheld: 4, SetAside: 7, Bytes: 90, Duration: time.Second, Watermark: watermark,
+			Drift: &connectorv1.Drift{Examined: 5, NewFields: []*connectorv1.NewField{{Path: "hologram", Records: 2}}},
 			Error: "7 objects could not be read, and will be retried by later syncs: ch_1 (It is broken.), …"},
 		{Stream: "payouts", Status: "skipped", Error: "The key may not."},
 	}
-	if diff := cmp.Diff(wantStreams, run.Streams); diff != "" {
+	if diff := cmp.Diff(wantStreams, run.Streams, protocmp.Transform()); diff != "" {
 		t.Errorf("streams (-want +got):\n%s", diff)
 	}
 	entries, err := r.Log.Entries(t.Context(), run.ID)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
@@ -46,7 +47,7 @@ type problem struct {
 // WriteHTML writes the report as a self-contained HTML page.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"n": thousands, "bytes": formatBytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
+		"n": thousands, "list": func(names []string) string { return strings.Join(names, ", ") }, "bytes": formatBytes, "px": func(v float64) string { return fmt.Sprintf("%.1f", v) },
 		"when": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"

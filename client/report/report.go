@@ -2,11 +2,13 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Report summarizes what pipelines did in a period.
@@ -56,6 +58,8 @@ type Stream struct {
 	Deleted   int64 `json:"deleted"`
 	Withheld  int64 `json:"withheld"`
 	Bytes     int64 `json:"bytes"`
+	// Drift is how the records of all runs, taken together, differ from the stream's schema; nil if none was examined.
+	Drift *connectorv1.Drift `json:"drift,omitempty"`
 	// Seconds is the time that the stream took, summed over all runs.
 	Seconds float64 `json:"duration_seconds"`
 	// FreshAt is the time up to which the rows match the source: the latest watermark or, if the service reports none, the
@@ -141,6 +145,7 @@ func (s *Stream) add(run runlog.Run, of runlog.Stream) {
 	s.Deleted += of.Deleted
 	s.Withheld += of.Withheld
 	s.Bytes += of.Bytes
+	s.Drift = client.JoinDrifts(s.Drift, of.Drift)
 	s.Seconds += of.Duration.Seconds()
 	fresh := of.Watermark
 	if fresh.IsZero() && of.Status == "complete" {
@@ -157,4 +162,29 @@ func (s Stream) Title() string {
 		return s.Stream
 	}
 	return s.Stream + " of " + s.Account
+}
+
+// leastExamined is the minimum number of records to examine before fields that none of them has are reported.
+const leastExamined = 50
+
+// NewFields returns the fields that the stream's schema doesn't describe, each with the number of records that have it.
+func (s Stream) NewFields() []string {
+	var named []string
+	for _, f := range s.Drift.GetNewFields() {
+		named = append(named, fmt.Sprintf("%s (%d)", f.GetPath(), f.GetRecords()))
+	}
+	return named
+}
+
+// AbsentFields returns the fields of the stream's schema that no record has, if enough records were examined to tell.
+func (s Stream) AbsentFields() []string {
+	if s.Drift.GetExamined() < leastExamined {
+		return nil
+	}
+	return s.Drift.GetAbsentFields()
+}
+
+// Drifting returns the streams with new or absent fields.
+func (p Pipeline) Drifting() []Stream {
+	return slices.DeleteFunc(slices.Clone(p.Streams), func(s Stream) bool { return len(s.NewFields())+len(s.AbsentFields()) == 0 })
 }

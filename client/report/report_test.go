@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/stripe-connector/stripe-connector/client/report"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 var write = flag.String("write", "", "write a sample page to this `file`")
@@ -35,13 +37,16 @@ func small() []runlog.Run {
 		{ID: 2, Pipeline: "acme", Status: runlog.Failed, Started: at(31, 13), Ended: at(31, 13).Add(90 * time.Second), Attempt: 1,
 			Requests: 10, Retries: 3, Waited: 2 * time.Second, Class: "AUTH", Error: "The key <b>was</b> rejected: create a new one.",
 			Streams: []runlog.Stream{
-				{Stream: "charges", Status: "incomplete", Extracted: 8, Loaded: 5, Deleted: 1, Withheld: 1234, SetAside: 3, Bytes: 2048, Duration: time.Second, Watermark: at(31, 12)},
+				{Stream: "charges", Status: "incomplete", Extracted: 8, Loaded: 5, Deleted: 1, Withheld: 1234, SetAside: 3, Bytes: 2048, Duration: time.Second, Watermark: at(31, 12),
+					Drift: &connectorv1.Drift{Examined: 8, NewFields: []*connectorv1.NewField{{Path: "<b>", Records: 1}, {Path: "hologram", Records: 1}}, AbsentFields: []string{"aura", "halo"}}},
 				{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts."},
 			}},
 		{ID: 1, Pipeline: "acme", Status: runlog.Succeeded, Started: at(30, 13), Ended: at(30, 14), Attempt: 1, Requests: 5,
 			Streams: []runlog.Stream{
-				{Stream: "charges", Status: "complete", Extracted: 1200, Loaded: 1200, Withheld: 1, SetAside: 7, Bytes: 1 << 20, Duration: time.Minute},
-				{Stream: "payouts", Status: "complete", Extracted: 3, Loaded: 3, Bytes: 10, Duration: time.Second},
+				{Stream: "charges", Status: "complete", Extracted: 1200, Loaded: 1200, Withheld: 1, SetAside: 7, Bytes: 1 << 20, Duration: time.Minute,
+					Drift: &connectorv1.Drift{Examined: 220, NewFields: []*connectorv1.NewField{{Path: "hologram", Records: 20}}, AbsentFields: []string{"halo"}}},
+				{Stream: "payouts", Status: "complete", Extracted: 3, Loaded: 3, Bytes: 10, Duration: time.Second,
+					Drift: &connectorv1.Drift{Examined: 3, AbsentFields: []string{"scarce"}}},
 			}},
 	}
 }
@@ -58,16 +63,19 @@ func TestFigures(t *testing.T) {
 		Retries: 3, Waited: 2,
 		Streams: []report.Stream{
 			{Stream: "charges", Status: "incomplete", Extracted: 1208, Loaded: 1205, Deleted: 1, Withheld: 1235, SetAside: 3, Bytes: 1<<20 + 2048, Seconds: 61,
+				Drift: &connectorv1.Drift{Examined: 228, NewFields: []*connectorv1.NewField{{Path: "<b>", Records: 1}, {Path: "hologram", Records: 21}},
+					AbsentFields: []string{"halo"}},
 				FreshAt: time.Date(2024, 1, 31, 12, 0, 0, 0, time.UTC)}, // its watermark
 			{Stream: "payouts", Status: "skipped", Error: "The key may not read payouts.", Extracted: 3, Loaded: 3, Bytes: 10, Seconds: 1,
-				FreshAt: time.Date(2024, 1, 30, 13, 0, 0, 0, time.UTC)}, // the start of the run that completed it
+				Drift:   &connectorv1.Drift{Examined: 3, AbsentFields: []string{"scarce"}}, // too few to tell
+				FreshAt: time.Date(2024, 1, 30, 13, 0, 0, 0, time.UTC)},                    // the start of the run that completed it
 		},
 		Days: []report.Day{
 			{Date: "2024-01-30", Loaded: map[string]int64{"charges": 1200, "payouts": 3}},
 			{Date: "2024-01-31", Loaded: map[string]int64{"charges": 5}},
 		},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -105,6 +113,7 @@ func TestPage(t *testing.T) {
 		"The key &lt;b&gt;was&lt;/b&gt; rejected: create a new one.",
 		"<span>payouts</span><div class=\"failed\" style=\"width:100.0%\"></div><span>26 h 20 min</span>",
 		"<span>charges</span><div class=\"failed\" style=\"width:12.7%\"></div><span>3 h 20 min</span>",
+		"<tr><td class=\"t\">charges</td><td>&lt;b&gt; (1), hologram (21)</td><td>halo</td><td class=\"r\">228</td></tr>\n</table>",
 		"default-src 'none'",
 	} {
 		if !strings.Contains(html, want) {

@@ -76,7 +76,7 @@ waited_ms, class, error FROM runs WHERE `+strings.Join(where, " AND ")+` ORDER B
 }
 
 func (s *Store) streams(ctx context.Context, run int64) ([]Stream, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT stream, account, status, extracted, loaded, deleted, bytes, duration_ms, watermark, error, withheld, set_aside
+	rows, err := s.db.QueryContext(ctx, `SELECT stream, account, status, extracted, loaded, deleted, bytes, duration_ms, watermark, error, withheld, set_aside, drift
 FROM streams WHERE run = ? ORDER BY position`, run)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ FROM streams WHERE run = ? ORDER BY position`, run)
 		var st Stream
 		var duration int64
 		err := rows.Scan(&st.Stream, &st.Account, &st.Status, &st.Extracted, &st.Loaded, &st.Deleted, &st.Bytes, &duration,
-			instant{&st.Watermark}, &st.Error, &st.Withheld, &st.SetAside)
+			instant{&st.Watermark}, &st.Error, &st.Withheld, &st.SetAside, driftColumn{&st.Drift})
 		if err != nil {
 			return nil, err
 		}

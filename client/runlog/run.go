@@ -2,6 +2,8 @@ package runlog
 
 import (
 	"time"
+
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 // Status is the state of a run.
@@ -61,6 +63,8 @@ type Stream struct {
 	Withheld int64 `json:"withheld,omitempty"`
 	// SetAside counts the objects that could not be read by the end of the run and are therefore missing or stale.
 	SetAside int64 `json:"set_aside,omitempty"`
+	// Drift is how the records differ from the stream's schema, or nil if none was examined.
+	Drift *connectorv1.Drift `json:"drift,omitempty"`
 	// Bytes is the size of the loaded records as JSON.
 	Bytes int64 `json:"bytes"`
 	// Duration is the time from the stream's first message to its last. Streams are read concurrently.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,9 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/testing/protocmp"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/stripe-connector/stripe-connector/client/runlog"
+	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +67,8 @@ func TestSavedRunRoundTrips(t *testing.T) {
 	run.Class, run.Error = "AUTH", "The key was rejected: create a new one."
 	run.Streams = []runlog.Stream{
 		{Stream: "charges", Status: "complete", Extracted: 12, Loaded: 10, Deleted: 2, Withheld: 4, SetAside: 5, Bytes: 3000,
-			Duration: time.Second, Watermark: run.Started},
+			Duration: time.Second, Watermark: run.Started,
+			Drift: &connectorv1.Drift{Examined: 9, NewFields: []*connectorv1.NewField{{Path: "a.b", Records: 1}}, AbsentFields: []string{"c"}}},
 		{Stream: "charges", Account: "acct_1", Status: "skipped", Error: "The key may not read it."},
 	}
 	if err := s.Save(t.Context(), run); err != nil {
@@ -85,7 +89,7 @@ func TestSavedRunRoundTrips(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer viewed.Close()
-	if diff := cmp.Diff([]runlog.Run{*run}, runs(t, viewed, runlog.Filter{ID: run.ID})); diff != "" {
+	if diff := cmp.Diff([]runlog.Run{*run}, runs(t, viewed, runlog.Filter{ID: run.ID}), protocmp.Transform()); diff != "" {
 		t.Errorf("run (-want +got):\n%s", diff)
 	}
 	got, err := viewed.Entries(t.Context(), run.ID)
@@ -181,10 +185,16 @@ func TestPruneKeepsTheLastRunOfEachPipeline(t *testing.T) {
 	}
 }
 
-// TestUpgrade opens a file of version 1 several times at once. The first to open it must upgrade it and keep its runs.
+// TestUpgrade opens a file of each older version several times at once. The first to open it must upgrade it and keep its runs.
 func TestUpgrade(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		t.Run(fmt.Sprint(version), func(t *testing.T) { testUpgrade(t, version) })
+	}
+}
+
+func testUpgrade(t *testing.T, version int) {
 	path := filepath.Join(t.TempDir(), "runs.db")
-	if err := os.WriteFile(path, version1(t), 0o600); err != nil {
+	if err := os.WriteFile(path, ofVersion(t, version), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
@@ -205,17 +215,17 @@ func TestUpgrade(t *testing.T) {
 	if len(old) != 1 || len(old[0].Streams) != 1 || old[0].Streams[0].Error != "An old error." {
 		t.Fatalf("the runs are %+v", old)
 	}
-	old[0].Streams[0].Withheld, old[0].Streams[0].SetAside = 1, 2
+	old[0].Streams[0].Withheld, old[0].Streams[0].SetAside, old[0].Streams[0].Drift = 1, 2, &connectorv1.Drift{Examined: 3}
 	if err := s.Save(t.Context(), &old[0]); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(old, runs(t, s, runlog.Filter{})); diff != "" {
+	if diff := cmp.Diff(old, runs(t, s, runlog.Filter{}), protocmp.Transform()); diff != "" {
 		t.Errorf("run (-want +got):\n%s", diff)
 	}
 }
 
-// version1 returns a file as the first version of the run log created it, with one run.
-func version1(t *testing.T) []byte {
+// ofVersion returns a file as a version of the run log created it, with one run.
+func ofVersion(t *testing.T, version int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "old.db")
 	s := open(t, path)
@@ -227,7 +237,11 @@ func version1(t *testing.T) []byte {
 	}
 	db, err := sql.Open("sqlite", path)
 	if err == nil {
-		_, err = db.Exec("ALTER TABLE streams DROP COLUMN withheld; ALTER TABLE streams DROP COLUMN set_aside; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)")
+		statements := "ALTER TABLE streams DROP COLUMN drift;"
+		if version == 1 {
+			statements += "ALTER TABLE streams DROP COLUMN withheld; ALTER TABLE streams DROP COLUMN set_aside;"
+		}
+		_, err = db.Exec(fmt.Sprintf("%s PRAGMA user_version = %d; PRAGMA wal_checkpoint(TRUNCATE)", statements, version))
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

@@ -10,11 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
 // version is the version of the tables. Open upgrades an older file and refuses a newer one.
-const version = 2
+const version = 3
 
 // pragmas are set on every connection. With a write-ahead log, readers and the writer don't block each other. FULL makes each
 // commit survive a power loss; there are few commits, so it costs little.
@@ -54,6 +55,7 @@ CREATE TABLE IF NOT EXISTS streams (
 	error TEXT NOT NULL,
 	withheld INTEGER NOT NULL DEFAULT 0,
 	set_aside INTEGER NOT NULL DEFAULT 0,
+	drift TEXT, -- JSON
 	PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
@@ -66,13 +68,15 @@ CREATE TABLE IF NOT EXISTS entries (
 	message TEXT NOT NULL,
 	PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
-PRAGMA user_version = 2`
+PRAGMA user_version = 3`
 
-// upgrade upgrades the tables from version 1 to version 2.
-const upgrade = `
+// upgrades upgrade the tables, each from one version to the next.
+var upgrades = [...]string{1: `
 ALTER TABLE streams ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE streams ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 2`
+PRAGMA user_version = 2`, 2: `
+ALTER TABLE streams ADD COLUMN drift TEXT;
+PRAGMA user_version = 3`}
 
 // Store is a run log. Its methods are safe for concurrent use, and several processes may use the same file.
 type Store struct {
@@ -137,8 +141,8 @@ func (s *Store) setUp(ctx context.Context) error {
 		case err != nil || found == version:
 		case found == 0 && others == 0:
 			_, err = tx.ExecContext(ctx, tables)
-		case found == 1 && runs == 1:
-			_, err = tx.ExecContext(ctx, upgrade)
+		case 0 < found && found < version && runs == 1:
+			_, err = tx.ExecContext(ctx, strings.Join(upgrades[found:], ";"))
 		default:
 			err = fmt.Errorf("not a run log of version %d (found version %d): choose another file with run_log", version, found)
 		}

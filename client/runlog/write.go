@@ -50,9 +50,9 @@ waited_ms = ?, class = ?, error = ? WHERE id = ?`, run.Status, nullable(run.Ende
 			return err
 		}
 		for i, st := range run.Streams {
-			_, err := tx.ExecContext(ctx, "INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			_, err := tx.ExecContext(ctx, "INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 				run.ID, i, st.Stream, st.Account, st.Status, st.Extracted, st.Loaded, st.Deleted, st.Bytes,
-				st.Duration.Milliseconds(), nullable(st.Watermark), st.Error, st.Withheld, st.SetAside)
+				st.Duration.Milliseconds(), nullable(st.Watermark), st.Error, st.Withheld, st.SetAside, driftColumn{&st.Drift})
 			if err != nil {
 				return err
 			}

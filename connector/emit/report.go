@@ -111,6 +111,9 @@ func (s *Stream) summary() connector.StreamSummary {
 		SetAside:       aside[:min(len(aside), connector.MaxSetAside)],
 		SetAsideTotal:  int64(len(aside)),
 	}
+	if s.Drift != nil {
+		m.Drift = s.Drift()
+	}
 	if s.state.State != nil {
 		m.State = s.state.State
 	}

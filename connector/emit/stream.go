@@ -28,6 +28,9 @@ type StreamOptions struct {
 	Refused func(record connector.Record, failure *connector.Failure) *connector.Failure
 	// SetAside returns the objects that are set aside, for the summary. Neither it nor Refused may call the Emitter.
 	SetAside func() []connector.SetAside
+	// Drift returns how the records differ from the stream's schema, for the summary; nil if that is unknown. It must not call
+	// the Emitter.
+	Drift func() *connector.Drift
 }
 
 // Checkpoint is a state to resume from, and the time up to which it covers changes; zero if unknown.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -169,4 +170,35 @@ func createBelow(t *testing.T, server *stripetest.Stripe, parents, path, field s
 		t.Fatal(err)
 	}
 	return id
+}
+
+// TestNewFieldsUnderFollow adds fields that the schema doesn't have, one after the other. The log must name each soon, but only once.
+func TestNewFieldsUnderFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := stripetest.New(stripetest.Options{Objects: map[string]int{"*": 0, "/v1/charges": 1}, Accounts: -1})
+		defer server.Close()
+		sink := &recorder{}
+		end := follow(t, server, sink, "charges")
+		time.Sleep(time.Minute)
+		for id := range maps.Collect(server.Truth("/v1/charges")) {
+			for _, name := range []string{"hologram", "aura"} {
+				_, err := server.Distort(id, stripetest.Edit{Property: name, JSON: `1`})
+				if err := errors.Join(err, server.Update(id)); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		end()
+		var reported []string
+		for _, m := range sink.messages {
+			if entry, is := m.(*connector.LogEntry); is && strings.Contains(entry.Message, "New fields") {
+				reported = append(reported, entry.Message[strings.Index(entry.Message, "New fields"):])
+			}
+		}
+		want := []string{"New fields, which the schema doesn't describe: hologram (1).", "New fields, which the schema doesn't describe: aura (1), hologram (2)."}
+		if !slices.Equal(reported, want) {
+			t.Errorf("got %q, want %q", reported, want)
+		}
+	})
 }

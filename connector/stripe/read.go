@@ -116,7 +116,7 @@ func (r *read) failAll(ctx context.Context, failure *connector.Failure) error {
 	return nil
 }
 
-// reportDrift logs, for each stream, how its records differ from its schema.
+// reportDrift logs, for each stream, how its records differ from its schema, unless that was already logged.
 func (r *read) reportDrift(ctx context.Context) error {
 	for _, s := range r.streams {
 		if message := s.Drift.Report(s.Row.Name, r.config.APIVersion); message != "" {

@@ -43,6 +43,9 @@ func (r *read) rounds(ctx context.Context) error {
 			if !r.req.Follow || r.stopped() {
 				return r.reconcile(ctx)
 			}
+			if err := r.reportDrift(ctx); err != nil {
+				return err
+			}
 			if err := r.pause(ctx); err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
@@ -253,7 +255,7 @@ func TestNewFieldsAreReported(t *testing.T) {
 			ok(t, err)
 		}
 	}
-	sink, _ := w.read(t, connector.ReadRequest{Streams: selected("charges", "coupons")})
+	sink, summary := w.read(t, connector.ReadRequest{Streams: selected("charges", "coupons")})
 	carried := 0
 	for _, record := range sink.records("charges") {
 		if _, has := rawjson.Lookup(record.Data, "hologram"); has {
@@ -273,5 +275,9 @@ func TestNewFieldsAreReported(t *testing.T) {
 		"New fields, which the schema doesn't describe: billing_details.planet (3), hologram (3)."
 	if len(reported) != 1 || reported[0] != want {
 		t.Errorf("got %q, want %q", reported, want)
+	}
+	drift := &connector.Drift{Examined: 30, New: []connector.NewField{{Path: "billing_details.planet", Records: 3}, {Path: "hologram", Records: 3}}}
+	if diff := cmp.Diff([]*connector.Drift{drift, {Examined: 5}}, []*connector.Drift{summary.Streams[0].Drift, summary.Streams[1].Drift}); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 }

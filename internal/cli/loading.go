@@ -16,7 +16,7 @@ import (
 )
 
 const reportHelp = `Reports what the pipelines in a file (default: pipelines.yaml) have extracted and loaded recently, by pipeline and stream,
-how fresh the rows are, and what failed and how to fix it.
+how fresh the rows are, what failed and how to fix it, and new fields: those that Stripe sent and no schema describes.
 
 The HTML format is a self-contained page with charts, which needs neither a server nor the network: open it in a browser, or
 send it to someone.`
@@ -70,7 +70,7 @@ func (a *app) writeReport(r *report.Report, format, path string) error {
 		printer.stdout = &content
 		err = printer.printJSON(r)
 	default:
-		content.WriteString(loadingTable(r))
+		content.WriteString(printable(loadingTable(r)))
 	}
 	if err != nil {
 		return err
@@ -120,6 +120,25 @@ func loadingTable(r *report.Report) string {
 		if len(reasons) > 0 {
 			b.WriteString("\n" + fold(strings.Join(reasons, "")))
 		}
+		b.WriteString(fold(driftText(p)))
 	}
 	return b.String()
+}
+
+// driftText lists the streams whose records differ from their schemas. Behind each new field is the number of records that have it,
+// among those that were examined.
+func driftText(p report.Pipeline) string {
+	var b strings.Builder
+	for _, s := range p.Drifting() {
+		if fields := s.NewFields(); len(fields) > 0 {
+			fmt.Fprintf(&b, "%s: new fields, which the schema doesn't describe: %s\n", s.Title(), strings.Join(fields, ", "))
+		}
+		if fields := s.AbsentFields(); len(fields) > 0 {
+			fmt.Fprintf(&b, "%s: fields of the schema that none of %s has: %s\n", s.Title(), records(s.Drift.GetExamined()), strings.Join(fields, ", "))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n" + b.String()
 }

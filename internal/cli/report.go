@@ -132,10 +132,11 @@ func reportJSON(report *client.Report) any {
 		SetAside       int64                       `json:"set_aside,omitempty"`
 		Refused        int                         `json:"refused,omitempty"`
 		Reconciliation *connectorv1.Reconciliation `json:"reconciliation,omitempty"`
+		Drift          *connectorv1.Drift          `json:"drift,omitempty"`
 	}
 	row := func(s client.StreamReport) stream {
 		return stream{s.Stream, s.Account, statusWord(s.Status), s.Failure.GetMessage(), s.Upserts, s.Deletes + s.DeletesMatching, s.Withheld,
-			s.Bytes, s.Duration.Seconds(), s.SetAsideTotal, s.RefusedTotal, s.Reconciliation}
+			s.Bytes, s.Duration.Seconds(), s.SetAsideTotal, s.RefusedTotal, s.Reconciliation, s.Drift}
 	}
 	streams := make([]stream, 0, len(report.Streams))
 	for _, s := range report.Streams {

@@ -81,7 +81,7 @@ func (s *Stream) Fraction() float64 {
 // Register registers the stream with the Read's emitter. now is the clock.
 func (s *Stream) Register(e *emit.Emitter, now func() time.Time) error {
 	s.setAside.now = now
-	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction, Refused: s.refuse, SetAside: s.summarizeSetAside}
+	o := emit.StreamOptions{Name: s.Row.Name, Checkpoint: s.Checkpoint, Fraction: s.Fraction, Refused: s.refuse, SetAside: s.summarizeSetAside, Drift: s.Drift.Summary}
 	if s.Given != nil {
 		given, err := json.Marshal(s.Given)
 		if err != nil {

@@ -1490,6 +1490,8 @@ type StreamSummary struct {
 	SetAside []*SetAside `protobuf:"bytes,14,rep,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
 	// The number of objects that are set aside, including those that set_aside doesn't list.
 	SetAsideTotal int64 `protobuf:"varint,15,opt,name=set_aside_total,json=setAsideTotal,proto3" json:"set_aside_total,omitempty"`
+	// How the records differ from the stream's schema. Unset if no record was examined.
+	Drift         *Drift `protobuf:"bytes,16,opt,name=drift,proto3" json:"drift,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1629,6 +1631,135 @@ func (x *StreamSummary) GetSetAsideTotal() int64 {
 	return 0
 }
 
+func (x *StreamSummary) GetDrift() *Drift {
+	if x != nil {
+		return x.Drift
+	}
+	return nil
+}
+
+// Drift is how the records of a stream differ from its schema, such as by fields that the source added since the schema
+// was written. It names fields and never contains their values. Records are sampled: the first ones of a Read are all
+// examined, and then one in many.
+type Drift struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of records examined.
+	Examined int64 `protobuf:"varint,1,opt,name=examined,proto3" json:"examined,omitempty"`
+	// Fields that the schema doesn't describe, sorted by path, at most 50. Records contain them, unless fields were selected.
+	NewFields []*NewField `protobuf:"bytes,2,rep,name=new_fields,json=newFields,proto3" json:"new_fields,omitempty"`
+	// Fields at the top of the schema that none of the examined records has, sorted, at most 50. Fields that a record may lack
+	// don't count. Ignore them unless many records were examined.
+	AbsentFields  []string `protobuf:"bytes,3,rep,name=absent_fields,json=absentFields,proto3" json:"absent_fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drift) Reset() {
+	*x = Drift{}
+	mi := &file_connector_v1_read_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drift) ProtoMessage() {}
+
+func (x *Drift) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_read_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drift.ProtoReflect.Descriptor instead.
+func (*Drift) Descriptor() ([]byte, []int) {
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Drift) GetExamined() int64 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
+func (x *Drift) GetNewFields() []*NewField {
+	if x != nil {
+		return x.NewFields
+	}
+	return nil
+}
+
+func (x *Drift) GetAbsentFields() []string {
+	if x != nil {
+		return x.AbsentFields
+	}
+	return nil
+}
+
+// NewField is a field that a stream's schema doesn't describe.
+type NewField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path: names joined by dots, with [] after the name of an array whose items have the field.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The number of examined records that have the field.
+	Records       int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewField) Reset() {
+	*x = NewField{}
+	mi := &file_connector_v1_read_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewField) ProtoMessage() {}
+
+func (x *NewField) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_read_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewField.ProtoReflect.Descriptor instead.
+func (*NewField) Descriptor() ([]byte, []int) {
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *NewField) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *NewField) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
 // SetAside names an object that couldn't be read, or whose children couldn't: it is missing or stale at the receiver.
 //
 // Its stream continues without it and ends COMPLETE, with a warning in a log entry. The state remembers the object, and
@@ -1651,7 +1782,7 @@ type SetAside struct {
 
 func (x *SetAside) Reset() {
 	*x = SetAside{}
-	mi := &file_connector_v1_read_proto_msgTypes[14]
+	mi := &file_connector_v1_read_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1794,7 @@ func (x *SetAside) String() string {
 func (*SetAside) ProtoMessage() {}
 
 func (x *SetAside) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_read_proto_msgTypes[14]
+	mi := &file_connector_v1_read_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1807,7 @@ func (x *SetAside) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAside.ProtoReflect.Descriptor instead.
 func (*SetAside) Descriptor() ([]byte, []int) {
-	return file_connector_v1_read_proto_rawDescGZIP(), []int{14}
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetAside) GetKey() string {
@@ -1730,7 +1861,7 @@ type Reconciliation struct {
 
 func (x *Reconciliation) Reset() {
 	*x = Reconciliation{}
-	mi := &file_connector_v1_read_proto_msgTypes[15]
+	mi := &file_connector_v1_read_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1873,7 @@ func (x *Reconciliation) String() string {
 func (*Reconciliation) ProtoMessage() {}
 
 func (x *Reconciliation) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_read_proto_msgTypes[15]
+	mi := &file_connector_v1_read_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1886,7 @@ func (x *Reconciliation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconciliation.ProtoReflect.Descriptor instead.
 func (*Reconciliation) Descriptor() ([]byte, []int) {
-	return file_connector_v1_read_proto_rawDescGZIP(), []int{15}
+	return file_connector_v1_read_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Reconciliation) GetListed() int64 {
@@ -1877,7 +2008,7 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\aretries\x18\x03 \x01(\x03R\aretries\x121\n" +
 	"\x06waited\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06waited\x125\n" +
 	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x19\n" +
-	"\bhas_more\x18\x06 \x01(\bR\ahasMore\"\xe5\x04\n" +
+	"\bhas_more\x18\x06 \x01(\bR\ahasMore\"\x90\x05\n" +
 	"\rStreamSummary\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x122\n" +
@@ -1896,7 +2027,16 @@ const file_connector_v1_read_proto_rawDesc = "" +
 	"\twatermark\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\twatermark\x12D\n" +
 	"\x0ereconciliation\x18\r \x01(\v2\x1c.connector.v1.ReconciliationR\x0ereconciliation\x123\n" +
 	"\tset_aside\x18\x0e \x03(\v2\x16.connector.v1.SetAsideR\bsetAside\x12&\n" +
-	"\x0fset_aside_total\x18\x0f \x01(\x03R\rsetAsideTotal\"\x9b\x01\n" +
+	"\x0fset_aside_total\x18\x0f \x01(\x03R\rsetAsideTotal\x12)\n" +
+	"\x05drift\x18\x10 \x01(\v2\x13.connector.v1.DriftR\x05drift\"\x7f\n" +
+	"\x05Drift\x12\x1a\n" +
+	"\bexamined\x18\x01 \x01(\x03R\bexamined\x125\n" +
+	"\n" +
+	"new_fields\x18\x02 \x03(\v2\x16.connector.v1.NewFieldR\tnewFields\x12#\n" +
+	"\rabsent_fields\x18\x03 \x03(\tR\fabsentFields\"8\n" +
+	"\bNewField\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
+	"\arecords\x18\x02 \x01(\x03R\arecords\"\x9b\x01\n" +
 	"\bSetAside\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\afailure\x18\x02 \x01(\v2\x15.connector.v1.FailureR\afailure\x120\n" +
@@ -1945,7 +2085,7 @@ func file_connector_v1_read_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_v1_read_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_connector_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_connector_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_connector_v1_read_proto_goTypes = []any{
 	(RecordFormat)(0),             // 0: connector.v1.RecordFormat
 	(Priority)(0),                 // 1: connector.v1.Priority
@@ -1966,28 +2106,30 @@ var file_connector_v1_read_proto_goTypes = []any{
 	(*LogEntry)(nil),              // 16: connector.v1.LogEntry
 	(*Summary)(nil),               // 17: connector.v1.Summary
 	(*StreamSummary)(nil),         // 18: connector.v1.StreamSummary
-	(*SetAside)(nil),              // 19: connector.v1.SetAside
-	(*Reconciliation)(nil),        // 20: connector.v1.Reconciliation
-	(*structpb.Struct)(nil),       // 21: google.protobuf.Struct
-	(*ConfiguredStream)(nil),      // 22: connector.v1.ConfiguredStream
-	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*Failure)(nil),               // 25: connector.v1.Failure
+	(*Drift)(nil),                 // 19: connector.v1.Drift
+	(*NewField)(nil),              // 20: connector.v1.NewField
+	(*SetAside)(nil),              // 21: connector.v1.SetAside
+	(*Reconciliation)(nil),        // 22: connector.v1.Reconciliation
+	(*structpb.Struct)(nil),       // 23: google.protobuf.Struct
+	(*ConfiguredStream)(nil),      // 24: connector.v1.ConfiguredStream
+	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*Failure)(nil),               // 27: connector.v1.Failure
 }
 var file_connector_v1_read_proto_depIdxs = []int32{
-	21, // 0: connector.v1.ReadRequest.config:type_name -> google.protobuf.Struct
-	22, // 1: connector.v1.ReadRequest.streams:type_name -> connector.v1.ConfiguredStream
+	23, // 0: connector.v1.ReadRequest.config:type_name -> google.protobuf.Struct
+	24, // 1: connector.v1.ReadRequest.streams:type_name -> connector.v1.ConfiguredStream
 	11, // 2: connector.v1.ReadRequest.states:type_name -> connector.v1.StreamState
 	2,  // 3: connector.v1.ReadRequest.accepted_operations:type_name -> connector.v1.Operation
 	0,  // 4: connector.v1.ReadRequest.record_format:type_name -> connector.v1.RecordFormat
-	23, // 5: connector.v1.ReadRequest.follow_interval:type_name -> google.protobuf.Duration
+	25, // 5: connector.v1.ReadRequest.follow_interval:type_name -> google.protobuf.Duration
 	6,  // 6: connector.v1.ReadRequest.time_range:type_name -> connector.v1.TimeRange
-	23, // 7: connector.v1.ReadRequest.soft_deadline:type_name -> google.protobuf.Duration
+	25, // 7: connector.v1.ReadRequest.soft_deadline:type_name -> google.protobuf.Duration
 	1,  // 8: connector.v1.ReadRequest.priority:type_name -> connector.v1.Priority
 	7,  // 9: connector.v1.ReadRequest.checkpoint_policy:type_name -> connector.v1.CheckpointPolicy
-	24, // 10: connector.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
-	24, // 11: connector.v1.TimeRange.to:type_name -> google.protobuf.Timestamp
-	23, // 12: connector.v1.CheckpointPolicy.max_interval:type_name -> google.protobuf.Duration
+	26, // 10: connector.v1.TimeRange.from:type_name -> google.protobuf.Timestamp
+	26, // 11: connector.v1.TimeRange.to:type_name -> google.protobuf.Timestamp
+	25, // 12: connector.v1.CheckpointPolicy.max_interval:type_name -> google.protobuf.Duration
 	9,  // 13: connector.v1.ReadResponse.records:type_name -> connector.v1.RecordBatch
 	12, // 14: connector.v1.ReadResponse.checkpoint:type_name -> connector.v1.StateCheckpoint
 	13, // 15: connector.v1.ReadResponse.stream_status:type_name -> connector.v1.StreamStatusChange
@@ -1995,33 +2137,35 @@ var file_connector_v1_read_proto_depIdxs = []int32{
 	16, // 17: connector.v1.ReadResponse.log:type_name -> connector.v1.LogEntry
 	17, // 18: connector.v1.ReadResponse.summary:type_name -> connector.v1.Summary
 	10, // 19: connector.v1.RecordBatch.records:type_name -> connector.v1.Record
-	21, // 20: connector.v1.Record.data_struct:type_name -> google.protobuf.Struct
+	23, // 20: connector.v1.Record.data_struct:type_name -> google.protobuf.Struct
 	2,  // 21: connector.v1.Record.operation:type_name -> connector.v1.Operation
-	24, // 22: connector.v1.Record.as_of:type_name -> google.protobuf.Timestamp
-	21, // 23: connector.v1.StreamState.content:type_name -> google.protobuf.Struct
+	26, // 22: connector.v1.Record.as_of:type_name -> google.protobuf.Timestamp
+	23, // 23: connector.v1.StreamState.content:type_name -> google.protobuf.Struct
 	11, // 24: connector.v1.StateCheckpoint.state:type_name -> connector.v1.StreamState
 	3,  // 25: connector.v1.StreamStatusChange.status:type_name -> connector.v1.StreamStatus
-	25, // 26: connector.v1.StreamStatusChange.failure:type_name -> connector.v1.Failure
-	24, // 27: connector.v1.Progress.waiting_until:type_name -> google.protobuf.Timestamp
-	23, // 28: connector.v1.Progress.time_left:type_name -> google.protobuf.Duration
+	27, // 26: connector.v1.StreamStatusChange.failure:type_name -> connector.v1.Failure
+	26, // 27: connector.v1.Progress.waiting_until:type_name -> google.protobuf.Timestamp
+	25, // 28: connector.v1.Progress.time_left:type_name -> google.protobuf.Duration
 	15, // 29: connector.v1.Progress.streams:type_name -> connector.v1.StreamProgress
 	4,  // 30: connector.v1.LogEntry.level:type_name -> connector.v1.LogLevel
 	18, // 31: connector.v1.Summary.streams:type_name -> connector.v1.StreamSummary
-	23, // 32: connector.v1.Summary.waited:type_name -> google.protobuf.Duration
-	23, // 33: connector.v1.Summary.duration:type_name -> google.protobuf.Duration
+	25, // 32: connector.v1.Summary.waited:type_name -> google.protobuf.Duration
+	25, // 33: connector.v1.Summary.duration:type_name -> google.protobuf.Duration
 	3,  // 34: connector.v1.StreamSummary.status:type_name -> connector.v1.StreamStatus
-	25, // 35: connector.v1.StreamSummary.failure:type_name -> connector.v1.Failure
+	27, // 35: connector.v1.StreamSummary.failure:type_name -> connector.v1.Failure
 	11, // 36: connector.v1.StreamSummary.state:type_name -> connector.v1.StreamState
-	24, // 37: connector.v1.StreamSummary.watermark:type_name -> google.protobuf.Timestamp
-	20, // 38: connector.v1.StreamSummary.reconciliation:type_name -> connector.v1.Reconciliation
-	19, // 39: connector.v1.StreamSummary.set_aside:type_name -> connector.v1.SetAside
-	25, // 40: connector.v1.SetAside.failure:type_name -> connector.v1.Failure
-	24, // 41: connector.v1.SetAside.since:type_name -> google.protobuf.Timestamp
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	26, // 37: connector.v1.StreamSummary.watermark:type_name -> google.protobuf.Timestamp
+	22, // 38: connector.v1.StreamSummary.reconciliation:type_name -> connector.v1.Reconciliation
+	21, // 39: connector.v1.StreamSummary.set_aside:type_name -> connector.v1.SetAside
+	19, // 40: connector.v1.StreamSummary.drift:type_name -> connector.v1.Drift
+	20, // 41: connector.v1.Drift.new_fields:type_name -> connector.v1.NewField
+	27, // 42: connector.v1.SetAside.failure:type_name -> connector.v1.Failure
+	26, // 43: connector.v1.SetAside.since:type_name -> google.protobuf.Timestamp
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_read_proto_init() }
@@ -2045,7 +2189,7 @@ func file_connector_v1_read_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_read_proto_rawDesc), len(file_connector_v1_read_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
