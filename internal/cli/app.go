@@ -112,6 +112,6 @@ func (a *app) root() *cobra.Command {
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(a.databases()...)
 	root.AddCommand(a.verify())
-	root.AddCommand(a.serve(), a.airbyte(), a.singer(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.healthcheck(), a.versions(), a.version())
+	root.AddCommand(a.serve(), a.airbyte(), a.singer(), a.spec(), a.check(), a.discover(), a.read(), a.sync(), a.reread(), a.reset(), a.destinations(), a.simulate(), a.conformance(), a.healthcheck(), a.versions(), a.version())
 	return root
 }
