@@ -276,13 +276,18 @@ func TestSpecialHistories(t *testing.T) {
 		"an older version, without metadata": {selected: []string{"checkout_session_line_items"}, version: dahlia, steps: []step{
 			plain(create, "checkout_session_line_items"), pause(time.Second), read, plain(adopt, stripetest.APIVersion), read,
 		}},
+		"a pending object that was set aside": {seed: 9, selected: []string{"balance_transactions"}, steps: []step{
+			plain(ruin, "balance_transactions"), read, plain(repair, ""), pause(25 * time.Hour), read, pause(25 * time.Hour), read,
+		}},
+		"test clocks deleted before their customers are listed": {selected: []string{"customers", "test_helpers_test_clocks"}, pageSize: 1, steps: append(
+			[]step{{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}}, append(slices.Repeat([]step{plain(remove, "test_helpers_test_clocks")}, 3), read)...)},
 		"a wrong clock and a slow list": {selected: []string{"terminal_configurations"}, skew: 90 * time.Second, steps: []step{
 			read, {verb: sync_, disturbed: quiet, during: []during{{request: 2, step: pause(2 * time.Second)}}},
 		}},
 	}
 	for name, h := range tests {
 		t.Run(name, func(t *testing.T) {
-			h.pool, h.seed = h.selected, 1
+			h.pool, h.seed = h.selected, cmp.Or(h.seed, 1)
 			h.updateMode, h.pageSize = cmp.Or(h.updateMode, "auto"), cmp.Or(h.pageSize, 100)
 			h.play(t, streams)
 		})

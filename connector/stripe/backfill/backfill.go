@@ -118,7 +118,6 @@ func (b *Backfill) skip(ctx context.Context, p *pass, s *span, at *gap) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			p.id.Sequence++
-			p.notePending(at.neighbors)
 			p.remove(s)
 			for _, rest := range at.remaining(s.Window) {
 				p.spans = append(p.spans, newSpan(rest))
@@ -201,7 +200,6 @@ func (b *Backfill) advance(p *pass, s *span, objects []rawjson.Object, last bool
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p.id.Sequence++
-	p.notePending(objects)
 	if last {
 		p.remove(s)
 		return

@@ -7,7 +7,6 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/family"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/plan"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
@@ -21,7 +20,8 @@ type pass struct {
 	streams  []*selected.Stream
 	from, to clock.Second
 	live     bool
-	relist   bool // the lists are read a second time
+	relist   bool         // the lists are read a second time
+	pending  clock.Second // that of the state it resumes from
 	begin    sync.Once
 
 	mu      *sync.Mutex // the mutex of the Backfill; guards the fields below
@@ -29,9 +29,8 @@ type pass struct {
 	spans   []*span // what is left to read, assigned to a worker or not
 	pages   int     // number of pages that have arrived
 	splits  int
-	workers int          // number of workers reading spans of the pass
-	pending clock.Second // creation time of the oldest object seen that can still change without an event; 0 if none
-	err     error        // why the pass failed
+	workers int   // number of workers reading spans of the pass
+	err     error // why the pass failed
 }
 
 func newPass(t table.Table, part plan.Part, live bool, mu *sync.Mutex) *pass {
@@ -112,32 +111,4 @@ func (p *pass) unassigned() *span {
 		}
 	}
 	return newest
-}
-
-// notePending records the oldest object of a page that can still change without an event.
-func (p *pass) notePending(objects []rawjson.Object) {
-	for _, row := range p.pendingRows() {
-		oldest := clock.Second(0)
-		if row.PendingDays > 0 {
-			oldest = p.to - clock.Second(row.PendingDays)*clock.Day
-		}
-		for _, object := range objects {
-			value, _ := rawjson.Lookup(object.Raw, row.PendingField)
-			at := p.root.CreatedAt(object)
-			if rawjson.String(value) == row.PendingValue && at >= oldest && (p.pending == 0 || at < p.pending) {
-				p.pending = at
-			}
-		}
-	}
-}
-
-// pendingRows returns the rows of the pass's streams whose objects can change without an event.
-func (p *pass) pendingRows() []*table.Stream {
-	var rows []*table.Stream
-	for _, s := range p.streams {
-		if s.Row.PendingField != "" {
-			rows = append(rows, s.Row)
-		}
-	}
-	return rows
 }

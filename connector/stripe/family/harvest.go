@@ -11,6 +11,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/rawjson"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
@@ -28,6 +29,7 @@ type Harvest struct {
 	attempts  map[*selected.Stream][]selected.Attempt // results for items that are set aside or must be
 	sent      map[*selected.Stream]map[string]bool    // keys of the records sent for streams with set-aside items
 	misplaced map[*Member]misplaced                   // listed objects that don't belong to the endpoint
+	pending   map[*Member]clock.Second                // creation time of a root's oldest object that can still change without an event
 	bytes     int
 	cause     Cause                       // zero if the objects were listed
 	wanted    func(*selected.Stream) bool // selects the streams to keep records of; nil means all
@@ -41,7 +43,7 @@ type Cause struct{ EventID, EventType string }
 func NewHarvest(cause Cause, wanted func(*selected.Stream) bool) *Harvest {
 	return &Harvest{
 		records: map[*selected.Stream][]connector.Record{}, misplaced: map[*Member]misplaced{}, cause: cause, wanted: wanted,
-		attempts: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{},
+		attempts: map[*selected.Stream][]selected.Attempt{}, sent: map[*selected.Stream]map[string]bool{}, pending: map[*Member]clock.Second{},
 	}
 }
 
@@ -49,7 +51,7 @@ func NewHarvest(cause Cause, wanted func(*selected.Stream) bool) *Harvest {
 func (h *Harvest) next() *Harvest {
 	empty := NewHarvest(h.cause, h.wanted)
 	empty.Partial = true
-	empty.attempts, empty.sent = h.attempts, h.sent
+	empty.attempts, empty.sent, empty.pending = h.attempts, h.sent, h.pending
 	return empty
 }
 
@@ -147,6 +149,7 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 			h.misplaced[m] = misplaced{h.misplaced[m].n + 1, object.ID, object.Type}
 		}
 	}
+	h.notePending(m, objects, asOf)
 	for _, s := range m.Streams {
 		if !h.wants(s) {
 			continue
@@ -226,6 +229,11 @@ func (h *Harvest) Commit(ctx context.Context, e *emit.Emitter, streams []*select
 		}
 		for _, s := range streams {
 			s.Settle(h.attempts[s], h.sent[s])
+		}
+		for root, at := range h.pending {
+			for _, s := range root.All() {
+				s.NotePending(at)
+			}
 		}
 	}
 	return h.commit(ctx, e, streams, commit)

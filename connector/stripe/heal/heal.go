@@ -135,7 +135,7 @@ func (t *attempt) read(ctx context.Context, reader *family.Reader, g *family.Gat
 	case t.Parent != "" && below != nil:
 		return nil, g.Children(ctx, below, t.Parent)
 	case t.streams[0].Row.SameEndpoint(t.root):
-		return t.object(ctx, reader, g, overlap)
+		return t.object(ctx, g, overlap)
 	}
 	return t.Cause.Failure(), nil // its parent is unknown, or its stream no longer exists
 }
@@ -152,7 +152,7 @@ func (t *attempt) below(streams table.Table) *family.Member {
 	return t.family.ChildOf(parent)
 }
 
-func (t *attempt) object(ctx context.Context, reader *family.Reader, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
+func (t *attempt) object(ctx context.Context, g *family.Gatherer, overlap clock.Second) (*connector.Failure, error) {
 	object, gone, err := g.Object(ctx, t.family, t.ID)
 	switch {
 	case gone && object.ID == "" && clock.Of(object.AsOf) < t.Since+overlap:

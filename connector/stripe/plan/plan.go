@@ -169,7 +169,7 @@ func (p *planner) parts() []Part {
 func (p *planner) begin(s *selected.Stream) (group, bool) {
 	g := group{root: p.table.Root(s.Row), relisting: s.Phase() == selected.Outdated}
 	given := s.Given
-	s.Resumed, s.NeedsRelist = false, false
+	s.Resumed, s.NeedsRelist, s.Pending = false, false, 0
 	if given == nil {
 		p.restart(s)
 		return g, true

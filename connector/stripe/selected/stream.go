@@ -38,6 +38,7 @@ type Stream struct {
 	// The stream's cursors, which only move inside commits.
 	Changes *state.Changes // how far its changes have been applied; nil unless Swept
 	Current state.State    // the last state
+	Pending clock.Second   // state.State.Pending of what was read since the starting point
 	Owner   state.Owner
 
 	setAside setAside // items that the stream continues without
@@ -109,10 +110,22 @@ func (s *Stream) Checkpoint() (emit.Checkpoint, error) {
 	if lists := s.lists.Load(); lists != nil && s.step() == Listing {
 		s.Current = (*lists).State(s)
 	}
+	s.Current.Pending = earlier(s.Current.Pending, s.Pending)
 	s.Current.Changes, s.Current.Owner, s.Current.SetAside = s.Changes, s.Owner, s.SetAside()
 	s.Current.APIVersion, s.Current.Expanded = s.APIVersion, s.Expanded()
 	encoded, err := json.Marshal(s.Current)
 	return emit.Checkpoint{State: encoded, Watermark: s.Current.Watermark()}, err
+}
+
+// NotePending records that an object was read that can still change without an event. It must be called inside a commit.
+func (s *Stream) NotePending(created clock.Second) { s.Pending = earlier(s.Pending, created) }
+
+// earlier returns the earlier of two times, of which 0 is none.
+func earlier(a, b clock.Second) clock.Second {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // ReadMargin is the tolerated difference between the clock of event timestamps and the clock of reads. An event closer to a
