@@ -24,18 +24,18 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"backfill", "read all records of an account, and exit with 0", (*world).sync},
-		{"resume", "after a retryable failure in the middle of a Read, resume from the last states", (*world).resume},
-		{"broken-connection", "after the connection broke in the middle of a Read, resume", (*world).brokenConnection},
+		{"resume", "resume from the last states after a retryable failure in the middle of a Read", (*world).resume},
+		{"broken-connection", "resume after the connection broke in the middle of a Read", (*world).brokenConnection},
 		{"no-summary", "treat a Read without a summary as interrupted, although its status is OK", (*world).noSummary},
 		{"work-left", "call Read again if the summary says has_more", (*world).workLeft},
 		{"kill", "store rows and states together, so that a client killed at any moment loses nothing", (*world).killed},
 		{"changes", "start the next sync from the stored states, and apply changes and deletions", (*world).changes},
 		{"delete-matching", "apply OPERATION_DELETE_MATCHING to all rows of the parent, in the order received", (*world).deleteMatching},
-		{"generation", "at COMPLETE, delete the rows of older generations", (*world).generation},
-		{"failed-stream", "keep the rows of a stream that ends INCOMPLETE, read the others, and exit with another status than 0", (*world).failedStream},
+		{"generation", "delete the rows of older generations at COMPLETE", (*world).generation},
+		{"failed-stream", "keep the rows of a stream that ends INCOMPLETE, read the others, and exit with another code than 0", (*world).failedStream},
 		{"skipped-stream", "read the other streams if one is SKIPPED, and exit with 0", (*world).skippedStream},
-		{"refused", "after a failure that is not retryable, stop, and exit with another status than 0", (*world).refused},
-		{"retry", "after a retryable failure, whatever its code, wait for as long as it says, then try again", (*world).retry},
+		{"refused", "stop after a failure that is not retryable, and exit with another code than 0", (*world).refused},
+		{"retry", "retry after a retryable failure, whatever its code, but not sooner than it says", (*world).retry},
 	}
 }
 
