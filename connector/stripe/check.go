@@ -52,6 +52,9 @@ func (s *Source) Check(ctx context.Context, req connector.CheckRequest) (connect
 	if version != "" {
 		attributes["account_api_version"] = version
 	}
+	if advice := c.VersionAdvice(version); advice != "" {
+		attributes["advice"] = advice
+	}
 	return connector.CheckResult{
 		Streams:           availability,
 		AccountAttributes: attributes,

@@ -64,7 +64,7 @@ func (s *Source) newRead(c config.Config, streams table.Table, req connector.Rea
 	}
 	return &read{
 		source: s, config: c, req: req, reader: reader,
-		sweeper: changes.New(reader, changes.Options{APIVersion: c.APIVersion, UpdateMode: c.UpdateMode, Overlap: c.Overlap, Settling: c.Settling}),
+		sweeper: changes.New(reader, changes.Options{APIVersion: c.APIVersion, UpdateMode: c.UpdateMode, Advice: c.VersionAdvice, Overlap: c.Overlap, Settling: c.Settling}),
 	}
 }
 

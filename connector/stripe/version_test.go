@@ -38,6 +38,9 @@ func TestCheckReportsVersions(t *testing.T) {
 				if got := result.AccountAttributes["api_version"]; got != want {
 					t.Errorf("the connector's version is %q, want %q", got, want)
 				}
+				if got := result.AccountAttributes["advice"]; strings.Contains(got, dahlia+", and this configuration reads "+want) != (want != dahlia) {
+					t.Errorf("the advice is %q", got)
+				}
 			})
 		}
 	}
@@ -210,7 +213,8 @@ func TestMigrationNamesFields(t *testing.T) {
 	}
 }
 
-// TestPayloadsOfTheVersionAreTrusted counts the requests for changes whose events have the configured version or another one.
+// TestPayloadsOfTheVersionAreTrusted counts the requests for changes whose events have the configured version or another one. If it is
+// another one, the log must say so, once.
 func TestPayloadsOfTheVersionAreTrusted(t *testing.T) {
 	for version, want := range map[string]int{dahlia: 1, "account": 2, stripetest.APIVersion: 11} {
 		t.Run(version, func(t *testing.T) {
@@ -224,7 +228,17 @@ func TestPayloadsOfTheVersionAreTrusted(t *testing.T) {
 			}
 			r.clock = r.clock.Add(time.Minute)
 			r.stripe.ResetRequests()
-			r.sync()
+			sink, _ := r.sync()
+			var advice []string
+			for _, m := range sink.messages {
+				if entry, is := m.(*connector.LogEntry); is && strings.Contains(entry.Message, "API version") {
+					advice = append(advice, entry.Message)
+				}
+			}
+			if says := strings.Join(advice, "\n"); version != stripetest.APIVersion && says != "" || version == stripetest.APIVersion &&
+				(len(advice) != 1 || !strings.HasPrefix(says, "Objects re-read because their events have another API version: 10. ") || !strings.Contains(says, `set api_version to "account"`)) {
+				t.Errorf("the log says %q", says)
+			}
 			if got := r.stripe.RequestCount(""); got != want {
 				t.Errorf("10 changes took %d requests, want %d", got, want)
 			}

@@ -102,6 +102,9 @@ func (s *setup) printAccess(resp *connectorv1.CheckResponse) {
 	attributes := resp.GetAccountAttributes()
 	var facts []string
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if name == "advice" {
+			continue // about settings that are chosen later
+		}
 		facts = append(facts, name+": "+attributes[name])
 	}
 	if account := resp.GetAccount(); account != "" {

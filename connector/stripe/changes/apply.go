@@ -42,6 +42,9 @@ func (s *sweep) inOrder(look ledger.Look, events []Event) [4][]*change {
 	lists := map[subject]*change{}
 	for _, c := range s.changes(look, events) {
 		rereads := !c.isDeleted() && !c.canUsePayload(s.Options)
+		if rereads {
+			s.noteVersion(c)
+		}
 		list, ofParent := c.siblings()
 		switch {
 		case rereads && ofParent && lists[list] != nil:

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stripe-connector/stripe-connector/connector"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/clock"
 )
 
 // oddities counts the events of a sweep that aren't as documented, by type.
@@ -15,6 +16,10 @@ type oddities struct {
 	unknown  map[string]int // of a type that this release doesn't know
 	nameless map[string]int // that show an object without an id
 	unusable int            // without an id or a creation time of their own
+
+	reread  map[string]int // changes whose payload is unused only because of its API version, by that version
+	version string         // of the newest event
+	at      clock.Second   // of the newest event
 }
 
 // isUnusable reports whether an event can't be distinguished from others or placed in time.
@@ -34,11 +39,23 @@ func (s *sweep) usable(events []Event) []Event {
 		if _, known := slices.BinarySearch(s.types, e.Kind); !known {
 			s.odd.unknown[e.Kind]++
 		}
+		if e.At() > s.odd.at {
+			s.odd.at, s.odd.version = e.At(), strings.Clone(e.Version)
+		}
 		if e.About.ID == "" && !e.isPreview() && len(s.targetsOf(e)) > 0 {
 			s.odd.nameless[e.Kind]++
 		}
 	}
 	return events
+}
+
+// noteVersion counts a change whose object is re-read if the API version of its event is the only reason.
+func (s *sweep) noteVersion(c *change) {
+	version := c.newest().Version
+	o := s.Options
+	if o.APIVersion = version; version != s.APIVersion && c.canUsePayload(o) {
+		s.odd.reread[strings.Clone(version)]++
+	}
 }
 
 // reportOddities logs what was odd about the events of the sweep, each type once in a Read.
@@ -55,11 +72,23 @@ func (s *sweep) reportOddities(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.odd.unusable == 0 {
+	if s.odd.unusable > 0 {
+		message := fmt.Sprintf("Stripe lists %s without an id or a creation time, which can't be applied: run reconcile or a full refresh.", count(s.odd.unusable))
+		if err := s.reader.Emitter.LogOnce(ctx, "unusable events", connector.Warning, message); err != nil {
+			return err
+		}
+	}
+	return s.reportVersion(ctx)
+}
+
+// reportVersion logs, once in a Read, what it costs that events have another API version, unless the newest event has the right one.
+func (s *sweep) reportVersion(ctx context.Context) error {
+	n := s.odd.reread[s.odd.version]
+	if n == 0 || s.odd.version == s.APIVersion {
 		return nil
 	}
-	message := fmt.Sprintf("Stripe lists %s without an id or a creation time, which can't be applied: run reconcile or a full refresh.", count(s.odd.unusable))
-	return s.reader.Emitter.LogOnce(ctx, "unusable events", connector.Warning, message)
+	message := fmt.Sprintf("Objects re-read because their events have another API version: %d. %s", n, s.Advice(s.odd.version))
+	return s.reader.Emitter.LogOnce(ctx, "version of events", connector.Info, message)
 }
 
 func count(events int) string {

@@ -35,10 +35,11 @@ func isTooLong(pages, fair float64) bool { return pages > fair*1.25 }
 
 // Options say how changes are applied.
 type Options struct {
-	APIVersion string       // in which objects are read
-	UpdateMode string       // config.UpdateAuto, UpdatePayload or UpdateReread
-	Overlap    clock.Second // how long an event may take to become visible
-	Settling   clock.Second // the minimum age of events to list
+	APIVersion string                      // in which objects are read
+	UpdateMode string                      // config.UpdateAuto, UpdatePayload or UpdateReread
+	Advice     func(version string) string // describes what it costs that events have another API version, and how to save that
+	Overlap    clock.Second                // how long an event may take to become visible
+	Settling   clock.Second                // the minimum age of events to list
 }
 
 // Sweeper sweeps the events for a Read, and remembers between sweeps what was re-read. It must not be used concurrently.
@@ -113,7 +114,7 @@ func (w *Sweeper) Sweep(ctx context.Context, streams []*selected.Stream) error {
 		targets:     map[targetsKey][]target{},
 		overlapping: map[readingOf][]ledger.Event{},
 		listed:      map[readingOf]clock.Second{},
-		odd:         oddities{unknown: map[string]int{}, nameless: map[string]int{}},
+		odd:         oddities{unknown: map[string]int{}, nameless: map[string]int{}, reread: map[string]int{}},
 		fair:        firstPages,
 		partBegan:   time.Now(),
 	}

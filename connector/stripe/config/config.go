@@ -238,6 +238,20 @@ func VersionProblem(version string) string {
 		hint.Quote(version), nearest, VersionOfAccount, strings.Join(known, ", "))
 }
 
+// VersionAdvice describes what it costs that events have another API version than the one that streams are read in, and how to save
+// that. It returns "" if it costs nothing.
+func (c Config) VersionAdvice(events string) string {
+	if c.UpdateMode != UpdateAuto || events == "" || events == c.APIVersion {
+		return ""
+	}
+	cure := fmt.Sprintf("To save these requests, set api_version to %q, which re-reads every stream once.", VersionOfAccount)
+	if VersionProblem(events) != "" {
+		cure = "This release can't read in that version."
+	}
+	return fmt.Sprintf("Stripe writes the account's events in API version %s, and this configuration reads %s, so every object that changes costs a request "+
+		"instead of a hundredth of one. %s", events, c.APIVersion, cure)
+}
+
 func (p *parser) account() string {
 	account := p.text("account")
 	if account != "" && !accountPattern.MatchString(account) {

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,5 +137,28 @@ func TestVersionsOfSchemaAgree(t *testing.T) {
 	}
 	if got := config.Properties.APIVersion.Default; got != DefaultVersion {
 		t.Errorf("the schema's default is %q, want %q", got, DefaultVersion)
+	}
+}
+
+func TestVersionAdvice(t *testing.T) {
+	tests := map[string]struct {
+		config Config
+		events string
+		want   string // words of the advice; none if it is empty
+	}{
+		"same version":           {Config{APIVersion: "2023-10-16", UpdateMode: UpdateAuto}, "2023-10-16", ""},
+		"unknown":                {Config{APIVersion: "2023-10-16", UpdateMode: UpdateAuto}, "", ""},
+		"payloads are used":      {Config{APIVersion: "2023-10-16", UpdateMode: UpdatePayload}, "2026-08-26.dahlia", ""},
+		"payloads aren't used":   {Config{APIVersion: "2023-10-16", UpdateMode: UpdateReread}, "2026-08-26.dahlia", ""},
+		"another version":        {Config{APIVersion: "2023-10-16", UpdateMode: UpdateAuto}, "2026-08-26.dahlia", `set api_version to "account"`},
+		"one that can't be read": {Config{APIVersion: "2023-10-16", UpdateMode: UpdateAuto}, "2019-02-19", "can't read in that version"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := test.config.VersionAdvice(test.events)
+			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) || test.want != "" && !strings.Contains(got, test.events) {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }
