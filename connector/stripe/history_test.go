@@ -115,12 +115,12 @@ func TestVersionHistories(t *testing.T) {
 		if len(h.selected) == 0 {
 			return
 		}
-		h.version = rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "account"}).Draw(r, "version")
-		h.accountVersion = rapid.SampledFrom([]string{stripetest.APIVersion, dahlia}).Draw(r, "account's version")
+		h.version = rapid.SampledFrom([]string{oldest, stripetest.APIVersion, dahlia, "account"}).Draw(r, "version")
+		h.accountVersion = rapid.SampledFrom([]string{oldest, stripetest.APIVersion, dahlia}).Draw(r, "account's version")
 		for range rapid.IntRange(1, 3).Draw(r, "versions") {
-			s := step{verb: adopt, stream: rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "2026-07-29.dahlia", "account"}).Draw(r, "version")}
+			s := step{verb: adopt, stream: rapid.SampledFrom([]string{oldest, stripetest.APIVersion, dahlia, "2026-07-29.dahlia", "account"}).Draw(r, "version")}
 			if rapid.IntRange(0, 2).Draw(r, "upgrades") == 2 {
-				s = step{verb: upgrade, stream: rapid.SampledFrom([]string{stripetest.APIVersion, dahlia, "2026-07-29.dahlia"}).Draw(r, "version")}
+				s = step{verb: upgrade, stream: rapid.SampledFrom([]string{oldest, stripetest.APIVersion, dahlia, "2026-07-29.dahlia"}).Draw(r, "version")}
 			}
 			h.steps = slices.Insert(h.steps, rapid.IntRange(0, len(h.steps)).Draw(r, "at"), s)
 		}
@@ -312,7 +312,8 @@ func TestEachChangeOfEachStream(t *testing.T) {
 
 // TestColumnsOfChangingObjects checks that one Read picks up each possible change of objects that are shown in a column on request.
 func TestColumnsOfChangingObjects(t *testing.T) {
-	streams, all := offered(t), streamtable.Streams(schema.Oldest())
+	edition, _ := schema.Of(stripetest.APIVersion)
+	streams, all := offered(t), streamtable.Streams(edition)
 	for name, columns := range onRequest {
 		expansions := make([]streamtable.Expansion, len(columns))
 		for i, column := range columns {

@@ -16,8 +16,11 @@ import (
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
 
-// dahlia is the newest version of the API.
-const dahlia = "2026-08-26.dahlia"
+// The oldest and the newest version of the API that is known.
+const (
+	oldest = "2022-11-15"
+	dahlia = "2026-08-26.dahlia"
+)
 
 // TestCheckReportsVersions checks that Check reports the account's default API version, even if the key may not read the account.
 func TestCheckReportsVersions(t *testing.T) {
@@ -118,7 +121,7 @@ func TestVersionsThatAreNotKnown(t *testing.T) {
 func TestStreamsOfOtherVersions(t *testing.T) {
 	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 1}})
 	for stream, versions := range map[string][2]string{ // the version without it, and the one with it
-		"invoice_payments": {stripetest.APIVersion, dahlia}, "issuing_settlements": {dahlia, stripetest.APIVersion},
+		"invoice_payments": {stripetest.APIVersion, dahlia}, "issuing_settlements": {dahlia, oldest}, "climate_orders": {oldest, stripetest.APIVersion},
 	} {
 		config := with(w.config, "api_version", versions[0])
 		_, err := w.source.Read(t.Context(), connector.ReadRequest{Config: config, Streams: selected(stream)}, &recorder{})
@@ -139,7 +142,7 @@ func TestMigration(t *testing.T) {
 	}
 	latest := map[string]connector.StreamState{}
 	generations := map[string]int64{}
-	for round, version := range []string{stripetest.APIVersion, dahlia, dahlia, "2026-07-29.dahlia", stripetest.APIVersion} {
+	for round, version := range []string{stripetest.APIVersion, dahlia, dahlia, "2026-07-29.dahlia", oldest} {
 		sink, summary := w.read(t, connector.ReadRequest{Config: with(w.config, "api_version", version), Streams: streams, States: slices.Collect(maps.Values(latest))})
 		for _, s := range sink.states() {
 			latest[s.Stream] = s

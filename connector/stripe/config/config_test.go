@@ -75,7 +75,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"bad account":       {`{"api_key":"rk_test_Planted","account":"cus_1"}`, map[string]string{"config.account": "acct_"}},
 		"no rate":           {`{"api_key":"rk_test_Planted","max_requests_per_second":0}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
 		"tiny rate":         {`{"api_key":"rk_test_Planted","max_requests_per_second":1e-10}`, map[string]string{"config.max_requests_per_second": "between 0.1"}},
-		"unknown version":   {`{"api_key":"rk_test_Planted","api_version":"2026-08-26"}`, map[string]string{"config.api_version": `Did you mean "2026-08-26.dahlia"? Choose "account" for the account's own, or one of 2023-10-16, 2025-09-30.clover`}},
+		"unknown version":   {`{"api_key":"rk_test_Planted","api_version":"2026-08-26"}`, map[string]string{"config.api_version": `Did you mean "2026-08-26.dahlia"? Choose "account" for the account's own, or one of 2022-11-15, 2023-10-16, 2025-09-30.clover`}},
 		"an old version":    {`{"api_key":"rk_test_Planted","api_version":"2015-10-16"}`, map[string]string{"config.api_version": "whose shapes this release doesn't know"}},
 		"misspelt":          {`{"api_key":"rk_test_Planted","start_dat":"2024-01-31"}`, map[string]string{"config.start_dat": `Did you mean "start_date"?`}},
 		"elsewhere":         {`{"api_key":"rk_test_Planted","api_base":"https://evil.example"}`, map[string]string{"config.api_base": "--allow-api-base"}},

@@ -105,7 +105,7 @@ func (v version) expectAccepted(t *testing.T) {
 				return
 			}
 			query.Set("starting_after", "x_1")
-			if row.Cursor != "" && row.Parent == "" {
+			if row.Cursor != "" && row.Parent == "" && !v.lacksFilter(row) {
 				query.Set("created[gte]", "1")
 				query.Set("created[lt]", "2")
 			}
@@ -151,9 +151,15 @@ func (v version) expectRetrieved(t *testing.T) {
 	}
 }
 
-// lacks reports whether the stream was added by stripe-go v76.25.0, after the oldest OpenAPI document.
+// lacksFilter reports whether the version's OpenAPI document lacks the created filter of a list. Stripe accepts it in all versions, since it
+// is optional (https://docs.stripe.com/upgrades#what-changes-does-stripe-consider-to-be-backward-compatible).
+func (v version) lacksFilter(row *table.Stream) bool {
+	return v.Version == schema.Oldest().Version && slices.Contains([]string{"checkout_sessions", "credit_notes", "radar_early_fraud_warnings"}, row.Name)
+}
+
+// lacks reports whether the version's OpenAPI document lacks the stream, which stripe-go v76.25.0 has.
 func (v version) lacks(row *table.Stream) bool {
-	if v.Version != schema.Oldest().Version {
+	if v.Version == schema.Newest().Version {
 		return false
 	}
 	for _, path := range []string{"/v1/billing/meters", "/v1/entitlements/", "/v1/forwarding/"} {

@@ -2,7 +2,7 @@
 // whose shapes the connector knows (https://github.com/stripe/openapi). The generator of package schema reads them, and tests
 // compare the connector with them. The connector itself never imports this package: it would add ten megabytes.
 //
-// Stripe publishes the documents in the Go module of stripe-mock. The oldest is that of the module required by go.mod. A module
+// Stripe publishes the documents in the Go module of stripe-mock. One is that of the module required by go.mod. A module
 // can be required in one version only, so those of other versions are committed here, compressed and without what nothing here reads:
 //
 //	go generate ./connector/stripe/openapi
@@ -16,6 +16,7 @@ import (
 	"github.com/stripe/stripe-mock/embedded"
 )
 
+//go:generate go run ./internal/fetch 2022-11-15 v0.162.0
 //go:generate go run ./internal/fetch 2026-08-26.dahlia v0.203.0
 
 //go:embed *.zst
@@ -31,6 +32,7 @@ type Document struct {
 // Documents returns all documents, oldest version first.
 func Documents() []Document {
 	return []Document{
+		committed("2022-11-15"),
 		{Version: "2023-10-16", Spec: embedded.OpenAPISpec, Fixtures: embedded.OpenAPIFixtures},
 		committed("2026-08-26.dahlia"),
 	}

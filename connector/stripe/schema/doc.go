@@ -3,7 +3,7 @@
 //
 // The schemas are generated from Stripe's OpenAPI documents (https://github.com/stripe/openapi), which package openapi holds. No
 // one maintains them by hand. Each document makes an [Edition], for the API versions with its shapes. Five object types that
-// stripe-go v76.25.0 has and the oldest document lacks are described in the generator's supplement.json. The output is committed,
+// stripe-go v76.25.0 has and the older documents lack are described in the generator's supplement.json. The output is committed,
 // one property per line, so the changes made by a new document can be reviewed. A schema that is the same in two editions is
 // stored once:
 //

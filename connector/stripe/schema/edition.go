@@ -17,6 +17,7 @@ type Edition struct {
 // Editions returns all editions, oldest first.
 func Editions() []Edition {
 	return []Edition{
+		{Version: "2022-11-15"},
 		{Version: "2023-10-16"},
 		{Version: "2026-08-26.dahlia", also: []string{
 			"2025-09-30.clover", "2025-10-29.clover", "2025-11-17.clover", "2025-12-15.clover", "2026-01-28.clover", "2026-02-25.clover",

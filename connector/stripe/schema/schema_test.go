@@ -260,12 +260,14 @@ func TestVersions(t *testing.T) {
 // noticed.
 func TestShapesDiffer(t *testing.T) {
 	for path, want := range map[string]string{ // property -> the editions that have it
-		"invoice:charge":                       "2023-10-16",
+		"invoice:charge":                       "2022-11-15 2023-10-16",
+		"invoice:rendering_options":            "2022-11-15",
+		"invoice:rendering":                    "2023-10-16 2026-08-26.dahlia",
 		"invoice:parent":                       "2026-08-26.dahlia",
-		"invoice:customer":                     "2023-10-16 2026-08-26.dahlia",
-		"subscription:current_period_end":      "2023-10-16",
+		"invoice:customer":                     "2022-11-15 2023-10-16 2026-08-26.dahlia",
+		"subscription:current_period_end":      "2022-11-15 2023-10-16",
 		"subscription_item:current_period_end": "2026-08-26.dahlia",
-		"promotion_code:coupon":                "2023-10-16",
+		"promotion_code:coupon":                "2022-11-15 2023-10-16",
 		"promotion_code:promotion":             "2026-08-26.dahlia",
 	} {
 		object, property, _ := strings.Cut(path, ":")

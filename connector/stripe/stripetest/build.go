@@ -16,7 +16,7 @@ type builder struct {
 	rand    *rand.Rand
 	// old selects the shape of an old API version.
 	old bool
-	// base is the same variant in the oldest version, whose plain values the object shares; nil for that version itself.
+	// base is the same variant in APIVersion, whose plain values the object shares; nil for that version itself.
 	base *variant
 	// status and sort are the top-level status and type, which other properties must be consistent with.
 	status, sort string
@@ -45,7 +45,7 @@ func (b *builder) begin(n *node) value {
 	return v
 }
 
-// shared returns the text of a property in the oldest version, or else own.
+// shared returns the text of a property in APIVersion, or else own.
 func (b *builder) shared(name, own string) string {
 	var text string
 	if json.Unmarshal([]byte(b.base.scalars[name]), &text) != nil || text == "" {

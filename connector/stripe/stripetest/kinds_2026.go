@@ -1,7 +1,10 @@
 package stripetest
 
-// dahlia is the version since which the kinds of this file exist.
-const dahlia = "2026-08-26.dahlia"
+// The versions that added endpoints. The kinds of this file exist since dahlia.
+const (
+	autumn2023 = "2023-10-16"
+	dahlia     = "2026-08-26.dahlia"
+)
 
 // kinds2026 returns the kinds that API versions after 2023-10-16 added.
 func kinds2026() []kind {

@@ -71,6 +71,9 @@ func expectAgreement(t *testing.T, d openapi.Document) {
 			if skip(variation, unchecked) || rangeBound(route.route, variation) || ours.Code == theirs.Code && ours.Code != 200 {
 				continue
 			}
+			if d.Version < APIVersion && ours.Code == 200 {
+				continue // parameters and values that were added later are accepted in all versions
+			}
 			if notFound(ours) || strings.HasPrefix(variation, "expand") {
 				// stripe-mock has one fixture per type, and ignores unknown expansions.
 				continue

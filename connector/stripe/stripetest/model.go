@@ -27,9 +27,10 @@ type endpoint struct {
 	single bool
 }
 
-// newModel returns the model of the oldest version, with the endpoints of all versions.
+// newModel returns the model of APIVersion, with the endpoints of all versions.
 func newModel(seed uint64, clocks float64) *model {
-	m := &model{seed: mix(seed + 1), edition: schema.Oldest(), kinds: kinds()}
+	usual, _ := schema.Of(APIVersion)
+	m := &model{seed: mix(seed + 1), edition: usual, kinds: kinds()}
 	m.fill(nil, routes())
 	for i := range m.kinds {
 		k := &m.kinds[i]
@@ -40,7 +41,7 @@ func newModel(seed uint64, clocks float64) *model {
 	return m
 }
 
-// in returns the model of an edition, with the same objects as m, the model of the oldest.
+// in returns the model of an edition, with the same objects as m, the model of APIVersion.
 func (m *model) in(e schema.Edition) *model {
 	other := &model{seed: m.seed, edition: e, kinds: m.kinds}
 	routes := slices.DeleteFunc(routes(), func(r route) bool { return !r.isIn(e) })

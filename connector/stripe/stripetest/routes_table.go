@@ -93,7 +93,7 @@ func customerRoutes() []route {
 		row("/v1/customers/{customer}/tax_ids", "customer_tax_id", "permission=tax_id"),
 		row("/v1/payment_methods", "treasury_payment_method|payment_method", "permission=payment_method customer type:"+paymentMethodTypes),
 		row("/v1/sources/{source}/source_transactions", "source_transaction", "permission=source"),
-		row("/v1/tax_ids", "tax_id", "owner:object/type"),
+		row("/v1/tax_ids", "tax_id", "owner:object/type since="+autumn2023),
 	}
 }
 
@@ -117,9 +117,9 @@ func otherRoutes() []route {
 		row("/v1/apple_pay/domains", "apple_pay_domain", "domain_name"),
 		row("/v1/apps/secrets", "apps.secret", "once scope:object/type! permission=app_secret"),
 		row("/v1/billing_portal/configurations", "billing_portal.configuration", "active:bool is_default:bool permission=customer_portal"),
-		row("/v1/climate/orders", "climate.order", ""),
-		row("/v1/climate/products", "climate.product", ""),
-		row("/v1/climate/suppliers", "climate.supplier", ""),
+		row("/v1/climate/orders", "climate.order", "since="+autumn2023),
+		row("/v1/climate/products", "climate.product", "since="+autumn2023),
+		row("/v1/climate/suppliers", "climate.supplier", "since="+autumn2023),
 		row("/v1/country_specs", "country_spec", ""),
 		row("/v1/exchange_rates", "exchange_rate", ""),
 		row("/v1/file_links", "file_link", "created expired:bool file"),
@@ -128,15 +128,15 @@ func otherRoutes() []route {
 			"identity_document_downloadable|pci_document|selfie|sigma_scheduled_query|tax_document_user_upload|terminal_reader_splashscreen"),
 		row("/v1/financial_connections/accounts", "financial_connections.account", "account_holder:object session"),
 		row("/v1/financial_connections/accounts/{account}/owners", "financial_connections.account_owner", "once ownership!"),
-		row("/v1/financial_connections/transactions", "financial_connections.transaction", "account! transacted_at:range transaction_refresh:object/after"),
+		row("/v1/financial_connections/transactions", "financial_connections.transaction", "account! transacted_at:range transaction_refresh:object/after since="+autumn2023),
 		row("/v1/linked_accounts", "financial_connections.account", "account_holder:object session"),
 		row("/v1/linked_accounts/{account}/owners", "financial_connections.account_owner", "once ownership!"),
 		row("/v1/identity/verification_reports", "identity.verification_report", "created client_reference_id type:document|id_number verification_session"),
 		row("/v1/identity/verification_sessions", "identity.verification_session", "created client_reference_id "+
 			"status:canceled|processing|requires_input|verified"),
-		row("/v1/payment_method_configurations", "payment_method_configuration", "unpaged application until="+dahlia),
+		row("/v1/payment_method_configurations", "payment_method_configuration", "unpaged application since="+autumn2023+" until="+dahlia),
 		row("/v1/payment_method_configurations", "payment_method_configuration", "active:bool application since="+dahlia),
-		row("/v1/payment_method_domains", "payment_method_domain", "domain_name enabled:bool"),
+		row("/v1/payment_method_domains", "payment_method_domain", "domain_name enabled:bool since="+autumn2023),
 		row("/v1/radar/early_fraud_warnings", "radar.early_fraud_warning", "created charge payment_intent"),
 		row("/v1/radar/value_list_items", "radar.value_list_item", "created value value_list! permission=radar_value_list"),
 		row("/v1/radar/value_lists", "radar.value_list", "created alias contains"),
@@ -144,7 +144,7 @@ func otherRoutes() []route {
 		row("/v1/reporting/report_types", "reporting.report_type", "unpaged"),
 		row("/v1/sigma/scheduled_query_runs", "scheduled_query_run", ""),
 		row("/v1/tax/calculations/{calculation}/line_items", "tax.calculation_line_item", "once permission=tax_calculation"),
-		row("/v1/tax/registrations", "tax.registration", "status:active|all|expired|scheduled"),
+		row("/v1/tax/registrations", "tax.registration", "status:active|all|expired|scheduled since="+autumn2023),
 		row("/v1/tax/transactions/{transaction}/line_items", "tax.transaction_line_item", "once permission=tax_transaction"),
 		row("/v1/tax_codes", "tax_code", ""),
 		row("/v1/terminal/configurations", "terminal.configuration", "is_account_default:bool"),
@@ -164,10 +164,10 @@ func issuingRoutes() []route {
 			"status:active|canceled|inactive type:physical|virtual"),
 		row("/v1/issuing/disputes", "issuing.dispute", "created status:expired|lost|submitted|unsubmitted|won transaction"),
 		row("/v1/issuing/personalization_designs", "issuing.personalization_design", "lookup_keys:array preferences:object "+
-			"status:active|inactive|rejected|review"),
-		row("/v1/issuing/physical_bundles", "issuing.physical_bundle", "status:active|inactive|review type:custom|standard"),
+			"status:active|inactive|rejected|review since="+autumn2023),
+		row("/v1/issuing/physical_bundles", "issuing.physical_bundle", "status:active|inactive|review type:custom|standard since="+autumn2023),
 		row("/v1/issuing/settlements", "issuing.settlement", "created until="+dahlia),
-		row("/v1/issuing/tokens", "issuing.token", "created card! status:active|deleted|requested|suspended"),
+		row("/v1/issuing/tokens", "issuing.token", "created card! status:active|deleted|requested|suspended since="+autumn2023),
 		row("/v1/issuing/transactions", "issuing.transaction", "created card cardholder type:capture|refund"),
 	}
 }
@@ -223,7 +223,7 @@ func soleRoutes() []route {
 		row("/v1/account", "own_account", "one permission=accounts_kyc_basic"),
 		row("/v1/balance", "balance", "one"),
 		row("/v1/customers/{customer}/cash_balance", "cash_balance", "one permission=customer"),
-		row("/v1/tax/settings", "tax.settings", "one"),
+		row("/v1/tax/settings", "tax.settings", "one since="+autumn2023),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 type Stripe struct {
 	*Account
 	options  Options
-	model    *model    // of the oldest version, with the endpoints of all
+	model    *model    // of APIVersion, with the endpoints of all
 	editions []edition // of the API, oldest first
 	started  time.Time
 	accounts map[string]*Account

@@ -34,7 +34,7 @@ type shape struct {
 	model  *model
 	kind   *kind
 	number int
-	// base is the shape that decides the variants: that of the oldest version. It is nil for the base itself.
+	// base is the shape that decides the variants: that of APIVersion. It is nil for the base itself.
 	base *shape
 
 	once    sync.Once

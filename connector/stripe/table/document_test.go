@@ -51,6 +51,9 @@ The configuration's ` + "`api_version`" + ` selects the version of Stripe's API 
 Without ` + "`api_version`" + `, it is 2023-10-16, so a pipeline never changes its columns by itself. For a new pipeline, choose the version
 that the account uses, which ` + "`check`" + ` shows, or the newest. ` + "`init`" + ` does so.
 
+Streams, fields and event types of a version are those of Stripe's OpenAPI document of it: for 2022-11-15 one of April 2023, for
+2023-10-16 one of March 2024. Fields that Stripe has added to these versions since then are in the records, but not in the schemas.
+
 A different ` + "`api_version`" + ` is a migration. The next Read notices it in the state, logs what changes, and re-reads each stream in a
 new generation into the same table: new columns are added, and columns that Stripe no longer fills become empty.
 ` + "`stripe-connector versions FROM TO`" + ` shows the difference beforehand.

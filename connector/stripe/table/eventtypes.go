@@ -9,7 +9,12 @@ import (
 // EventTypes returns the event types of an edition, sorted (https://docs.stripe.com/api/events/types). Events of other types are
 // reported, since this release may not apply them.
 func EventTypes(e schema.Edition) []string {
-	types := eventTypes2023()
+	types := eventTypes2022()
+	if e.Version < autumn2023 {
+		types = append(types, eventTypesUntil2023()...)
+	} else {
+		types = append(types, eventTypesSince2022()...)
+	}
 	if e.Version >= dahlia {
 		types = append(types, eventTypesSince2023()...)
 	}
@@ -17,7 +22,25 @@ func EventTypes(e schema.Edition) []string {
 	return types
 }
 
-// eventTypesSince2023 returns the event types that later versions added. None was removed.
+// eventTypesUntil2023 returns the event types that 2023-10-16 removed. Most are about objects that no longer exist.
+func eventTypesUntil2023() []string {
+	return []string{
+		"invoiceitem.updated", "order.created", "recipient.created", "recipient.deleted", "recipient.updated", "sku.created",
+		"sku.deleted", "sku.updated",
+	}
+}
+
+// eventTypesSince2022 returns the event types that 2023-10-16 added.
+func eventTypesSince2022() []string {
+	return []string{
+		"climate.order.canceled", "climate.order.created", "climate.order.delayed", "climate.order.delivered",
+		"climate.order.product_substituted", "climate.product.created", "climate.product.pricing_updated",
+		"financial_connections.account.refreshed_ownership", "financial_connections.account.refreshed_transactions",
+		"issuing_token.created", "issuing_token.updated", "tax.settings.updated",
+	}
+}
+
+// eventTypesSince2023 returns the event types that versions after 2023-10-16 added. None was removed.
 func eventTypesSince2023() []string {
 	return []string{
 		"balance_settings.updated", "billing.alert.triggered", "billing.credit_balance_transaction.created",
@@ -40,7 +63,7 @@ func eventTypesSince2023() []string {
 	}
 }
 
-func eventTypes2023() []string {
+func eventTypes2022() []string {
 	return []string{
 		"account.application.authorized", "account.application.deauthorized", "account.external_account.created",
 		"account.external_account.deleted", "account.external_account.updated", "account.updated",
@@ -51,8 +74,6 @@ func eventTypes2023() []string {
 		"charge.dispute.updated", "charge.expired", "charge.failed", "charge.pending", "charge.refund.updated",
 		"charge.refunded", "charge.succeeded", "charge.updated", "checkout.session.async_payment_failed",
 		"checkout.session.async_payment_succeeded", "checkout.session.completed", "checkout.session.expired",
-		"climate.order.canceled", "climate.order.created", "climate.order.delayed", "climate.order.delivered",
-		"climate.order.product_substituted", "climate.product.created", "climate.product.pricing_updated",
 		"coupon.created", "coupon.deleted", "coupon.updated", "credit_note.created", "credit_note.updated",
 		"credit_note.voided", "customer.created", "customer.deleted", "customer.discount.created",
 		"customer.discount.deleted", "customer.discount.updated", "customer.source.created", "customer.source.deleted",
@@ -64,7 +85,6 @@ func eventTypes2023() []string {
 		"customer_cash_balance_transaction.created", "file.created", "financial_connections.account.created",
 		"financial_connections.account.deactivated", "financial_connections.account.disconnected",
 		"financial_connections.account.reactivated", "financial_connections.account.refreshed_balance",
-		"financial_connections.account.refreshed_ownership", "financial_connections.account.refreshed_transactions",
 		"identity.verification_session.canceled", "identity.verification_session.created",
 		"identity.verification_session.processing", "identity.verification_session.redacted",
 		"identity.verification_session.requires_input", "identity.verification_session.verified", "invoice.created",
@@ -75,8 +95,8 @@ func eventTypes2023() []string {
 		"issuing_authorization.updated", "issuing_card.created", "issuing_card.updated", "issuing_cardholder.created",
 		"issuing_cardholder.updated", "issuing_dispute.closed", "issuing_dispute.created",
 		"issuing_dispute.funds_reinstated", "issuing_dispute.submitted", "issuing_dispute.updated",
-		"issuing_token.created", "issuing_token.updated", "issuing_transaction.created", "issuing_transaction.updated",
-		"mandate.updated", "payment_intent.amount_capturable_updated", "payment_intent.canceled", "payment_intent.created",
+		"issuing_transaction.created", "issuing_transaction.updated", "mandate.updated",
+		"payment_intent.amount_capturable_updated", "payment_intent.canceled", "payment_intent.created",
 		"payment_intent.partially_funded", "payment_intent.payment_failed", "payment_intent.processing",
 		"payment_intent.requires_action", "payment_intent.succeeded", "payment_link.created", "payment_link.updated",
 		"payment_method.attached", "payment_method.automatically_updated", "payment_method.detached",
@@ -92,17 +112,16 @@ func eventTypes2023() []string {
 		"source.failed", "source.mandate_notification", "source.refund_attributes_required", "source.transaction.created",
 		"source.transaction.updated", "subscription_schedule.aborted", "subscription_schedule.canceled",
 		"subscription_schedule.completed", "subscription_schedule.created", "subscription_schedule.expiring",
-		"subscription_schedule.released", "subscription_schedule.updated", "tax.settings.updated", "tax_rate.created",
-		"tax_rate.updated", "terminal.reader.action_failed", "terminal.reader.action_succeeded",
-		"test_helpers.test_clock.advancing", "test_helpers.test_clock.created", "test_helpers.test_clock.deleted",
-		"test_helpers.test_clock.internal_failure", "test_helpers.test_clock.ready", "topup.canceled", "topup.created",
-		"topup.failed", "topup.reversed", "topup.succeeded", "transfer.created", "transfer.reversed", "transfer.updated",
-		"treasury.credit_reversal.created", "treasury.credit_reversal.posted", "treasury.debit_reversal.completed",
-		"treasury.debit_reversal.created", "treasury.debit_reversal.initial_credit_granted",
-		"treasury.financial_account.closed", "treasury.financial_account.created",
-		"treasury.financial_account.features_status_updated", "treasury.inbound_transfer.canceled",
-		"treasury.inbound_transfer.created", "treasury.inbound_transfer.failed", "treasury.inbound_transfer.succeeded",
-		"treasury.outbound_payment.canceled", "treasury.outbound_payment.created",
+		"subscription_schedule.released", "subscription_schedule.updated", "tax_rate.created", "tax_rate.updated",
+		"terminal.reader.action_failed", "terminal.reader.action_succeeded", "test_helpers.test_clock.advancing",
+		"test_helpers.test_clock.created", "test_helpers.test_clock.deleted", "test_helpers.test_clock.internal_failure",
+		"test_helpers.test_clock.ready", "topup.canceled", "topup.created", "topup.failed", "topup.reversed",
+		"topup.succeeded", "transfer.created", "transfer.reversed", "transfer.updated", "treasury.credit_reversal.created",
+		"treasury.credit_reversal.posted", "treasury.debit_reversal.completed", "treasury.debit_reversal.created",
+		"treasury.debit_reversal.initial_credit_granted", "treasury.financial_account.closed",
+		"treasury.financial_account.created", "treasury.financial_account.features_status_updated",
+		"treasury.inbound_transfer.canceled", "treasury.inbound_transfer.created", "treasury.inbound_transfer.failed",
+		"treasury.inbound_transfer.succeeded", "treasury.outbound_payment.canceled", "treasury.outbound_payment.created",
 		"treasury.outbound_payment.expected_arrival_date_updated", "treasury.outbound_payment.failed",
 		"treasury.outbound_payment.posted", "treasury.outbound_payment.returned", "treasury.outbound_transfer.canceled",
 		"treasury.outbound_transfer.created", "treasury.outbound_transfer.expected_arrival_date_updated",

@@ -2,8 +2,11 @@ package table
 
 import "net/url"
 
-// dahlia is the version of the newest edition.
-const dahlia = "2026-08-26.dahlia"
+// The versions of the editions after the oldest.
+const (
+	autumn2023 = "2023-10-16"
+	dahlia     = "2026-08-26.dahlia"
+)
 
 // rows returns the one table of streams, in alphabetical order, as of the oldest version that has each. To add a stream, add a
 // row. What differs between versions is said in the row.
@@ -79,13 +82,13 @@ func rows() Table {
 		{Name: "checkout_sessions", Object: "checkout.session", Path: "/v1/checkout/sessions", Cursor: "created", NewUnannounced: true,
 			Events:     []string{"checkout.session.*"},
 			Permission: "rak_checkout_session_read", Doc: "checkout/sessions"},
-		{Name: "climate_orders", Object: "climate.order", Path: "/v1/climate/orders",
+		{Name: "climate_orders", Object: "climate.order", Path: "/v1/climate/orders", Since: autumn2023,
 			Events: []string{"climate.order.*"},
 			Doc:    "climate/order"},
-		{Name: "climate_products", Object: "climate.product", Path: "/v1/climate/products", Unannounced: true,
+		{Name: "climate_products", Object: "climate.product", Path: "/v1/climate/products", Since: autumn2023, Unannounced: true,
 			Events: []string{"climate.product.*"},
 			Doc:    "climate/product"},
-		{Name: "climate_suppliers", Object: "climate.supplier", Path: "/v1/climate/suppliers",
+		{Name: "climate_suppliers", Object: "climate.supplier", Path: "/v1/climate/suppliers", Since: autumn2023,
 			Doc: "climate/supplier"},
 		{Name: "country_specs", Object: "country_spec", Path: "/v1/country_specs",
 			Doc: "country_specs"},
@@ -161,7 +164,7 @@ func rows() Table {
 		{Name: "financial_connections_accounts", Object: "financial_connections.account", Path: "/v1/financial_connections/accounts",
 			Events: []string{"financial_connections.account.*"},
 			Doc:    "financial_connections/accounts"},
-		{Name: "financial_connections_transactions", Object: "financial_connections.transaction", Path: "/v1/financial_connections/transactions",
+		{Name: "financial_connections_transactions", Object: "financial_connections.transaction", Path: "/v1/financial_connections/transactions", Since: autumn2023,
 			Parent: "financial_connections_accounts", ParentParams: map[string]string{"account": "id"}, ParentField: "account",
 			Doc: "financial_connections/transactions"},
 		{Name: "forwarding_requests", Object: "forwarding.request", Path: "/v1/forwarding/requests", Cursor: "created", NewUnannounced: true,
@@ -204,15 +207,15 @@ func rows() Table {
 		{Name: "issuing_disputes", Object: "issuing.dispute", Path: "/v1/issuing/disputes", Cursor: "created",
 			Events: []string{"issuing_dispute.*"},
 			Doc:    "issuing/disputes"},
-		{Name: "issuing_personalization_designs", Object: "issuing.personalization_design", Path: "/v1/issuing/personalization_designs",
+		{Name: "issuing_personalization_designs", Object: "issuing.personalization_design", Path: "/v1/issuing/personalization_designs", Since: autumn2023,
 			// No event announces that one was created.
 			Revised: []Revision{{dahlia, func(s *Stream) { s.Events, s.Unannounced = []string{"issuing_personalization_design.*"}, true }}},
 			Doc:     "issuing/personalization_designs"},
-		{Name: "issuing_physical_bundles", Object: "issuing.physical_bundle", Path: "/v1/issuing/physical_bundles",
+		{Name: "issuing_physical_bundles", Object: "issuing.physical_bundle", Path: "/v1/issuing/physical_bundles", Since: autumn2023,
 			Doc: "issuing/physical_bundles"},
 		{Name: "issuing_settlements", Object: "issuing.settlement", Path: "/v1/issuing/settlements", Until: dahlia, Cursor: "created",
 			Doc: "issuing/settlements"},
-		{Name: "issuing_tokens", Object: "issuing.token", Path: "/v1/issuing/tokens",
+		{Name: "issuing_tokens", Object: "issuing.token", Path: "/v1/issuing/tokens", Since: autumn2023,
 			Parent: "issuing_cards", ParentParams: map[string]string{"card": "id"}, ParentField: "card",
 			Events: []string{"issuing_token.*"},
 			Doc:    "issuing/tokens"},
@@ -234,10 +237,10 @@ func rows() Table {
 		{Name: "payment_links", Object: "payment_link", Path: "/v1/payment_links",
 			Events: []string{"payment_link.*"},
 			Doc:    "payment-link"},
-		{Name: "payment_method_configurations", Object: "payment_method_configuration", Path: "/v1/payment_method_configurations", Unpaged: true,
+		{Name: "payment_method_configurations", Object: "payment_method_configuration", Path: "/v1/payment_method_configurations", Since: autumn2023, Unpaged: true,
 			Revised: []Revision{{dahlia, func(s *Stream) { s.Unpaged = false }}},
 			Doc:     "payment_method_configurations"},
-		{Name: "payment_method_domains", Object: "payment_method_domain", Path: "/v1/payment_method_domains",
+		{Name: "payment_method_domains", Object: "payment_method_domain", Path: "/v1/payment_method_domains", Since: autumn2023,
 			Doc: "payment_method_domains"},
 		// Only those for Treasury. Others are listed by customer: https://docs.stripe.com/api/payment_methods/list.
 		{Name: "payment_methods", Object: "payment_method", Path: "/v1/payment_methods", Unannounced: true,
@@ -343,15 +346,15 @@ func rows() Table {
 		{Name: "tax_codes", Object: "tax_code", Path: "/v1/tax_codes",
 			Doc: "tax_codes"},
 		// The account's own. Those of customers are customer_tax_ids.
-		{Name: "tax_ids", Object: "tax_id", Path: "/v1/tax_ids", Unannounced: true,
+		{Name: "tax_ids", Object: "tax_id", Path: "/v1/tax_ids", Since: autumn2023, Unannounced: true,
 			Events: []string{"customer.tax_id.*"}, Deleted: []string{"customer.tax_id.deleted"},
 			Doc: "tax_ids"},
 		{Name: "tax_rates", Object: "tax_rate", Path: "/v1/tax_rates", Cursor: "created",
 			Events: []string{"tax_rate.*"},
 			Doc:    "tax_rates"},
-		{Name: "tax_registrations", Object: "tax.registration", Path: "/v1/tax/registrations", Params: url.Values{"status": {"all"}},
+		{Name: "tax_registrations", Object: "tax.registration", Path: "/v1/tax/registrations", Since: autumn2023, Params: url.Values{"status": {"all"}},
 			Doc: "tax/registrations"},
-		{Name: "tax_settings", Object: "tax.settings", Path: "/v1/tax/settings", Key: []string{"object"}, Single: true, Unannounced: true,
+		{Name: "tax_settings", Object: "tax.settings", Path: "/v1/tax/settings", Since: autumn2023, Key: []string{"object"}, Single: true, Unannounced: true,
 			Doc: "tax/settings"},
 		{Name: "terminal_configurations", Object: "terminal.configuration", Path: "/v1/terminal/configurations",
 			Doc: "terminal/configuration"},
