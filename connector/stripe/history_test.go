@@ -168,6 +168,9 @@ func (p *play) permit() {
 	p.refusals = nil
 }
 
+// forbids reports whether the key loses a permission.
+func forbids(d during) bool { return d.step.verb == forbid }
+
 // isForbidden reports whether the key lacks a permission.
 func (p *play) isForbidden() bool {
 	p.lock.Lock()
@@ -625,6 +628,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	}}
 	req := connector.ReadRequest{Config: p.config, RecordLimit: d.limit, Drain: drain, CheckpointPages: 1, Follow: d.follow > 0, FollowInterval: time.Millisecond}
 	req.Streams, req.States = r.request()
+	restricted := p.isForbidden() || slices.ContainsFunc(during, forbids)
 	source := stripe.New(stripe.Options{
 		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.ours, PageSize: p.pageSize, Retry: d.retries,
 	})
@@ -632,7 +636,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	failure, failed := connector.FailureIn(err)
 	switch refused := failed && failure.Class == connector.PermissionError; {
 	case err == nil || errors.Is(err, errKilled) || errors.Is(err, context.Canceled):
-	case refused && p.isForbidden(): // everything is forbidden
+	case refused && restricted: // everything is forbidden
 	default:
 		p.Fatalf("Read: %v", err)
 	}
@@ -640,7 +644,7 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	p.during, p.follow, p.reading = nil, 0, false
 	p.lock.Unlock()
 	r.store(sink.messages[:max(0, len(sink.messages)-d.lost)])
-	if d == quiet && len(p.repairs) == 0 && !p.isForbidden() {
+	if d == quiet && len(p.repairs) == 0 && !restricted {
 		for _, s := range summary.Streams {
 			if s.Status != connector.Complete || summary.HasMore {
 				p.Errorf("after an undisturbed Read, %s is %v, HasMore %v: %v", s.Stream, s.Status, summary.HasMore, s.Failure)

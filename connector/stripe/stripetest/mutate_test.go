@@ -212,6 +212,29 @@ func TestBalanceTransactionsSettle(t *testing.T) {
 	}
 }
 
+// TestPaidOutTransactionsAreAvailable checks that an automatic payout consists of available balance transactions.
+func TestPaidOutTransactionsAreAvailable(t *testing.T) {
+	s := New(newClock().options())
+	payout, err := s.Create("/v1/payouts", Fields{"automatic": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := s.Create("/v1/balance_transactions", Fields{"payout": payout}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed, _ := readAll(t, s, "/v1/balance_transactions", "payout="+payout, "100")
+	for _, id := range listed {
+		if transaction := fetch[struct{ Status string }](t, s, "/v1/balance_transactions/"+id); transaction.Status != "available" {
+			t.Errorf("%s is %s", id, transaction.Status)
+		}
+	}
+	if len(listed) == 0 {
+		t.Error("no transaction was paid out")
+	}
+}
+
 // TestEmbeddedBalanceTransactionsStay checks that embedded balance transactions do not change when they settle, since no event
 // announces that.
 func TestEmbeddedBalanceTransactionsStay(t *testing.T) {

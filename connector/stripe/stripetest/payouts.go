@@ -15,6 +15,13 @@ func (t ref) isAutomatic() bool { return t.scalar("automatic") == "true" }
 // isReconciled reports whether the transactions of an automatic payout are all known.
 func (t ref) isReconciled(now int64) bool { return now >= int64(t.store.time(t.ordinal))+reconciling }
 
+// isPaidOut reports whether an automatic payout has paid out a balance transaction, which must have been available
+// (https://docs.stripe.com/payouts#payout-schedule).
+func (t ref) isPaidOut(now int64) bool {
+	payout, ok := t.store.resolve(t.ordinal, t.store.kind.relation("payout"))
+	return ok && payout.isAutomatic() && now >= int64(payout.store.time(payout.ordinal))
+}
+
 // paidOut returns the known balance transactions of a payout: every other one until the payout is reconciled, and none if
 // the payout was replaced.
 func (a *Account) paidOut(payout ref) []int32 {

@@ -83,7 +83,7 @@ func (r *renderer) fill(t ref, revision int32, e expansion, level int, s *slot) 
 	case slotOwnership:
 		r.ownership(t)
 	case slotSettled:
-		if r.now >= int64(t.store.time(t.ordinal))+s.delta {
+		if r.now >= int64(t.store.time(t.ordinal))+s.delta || t.isPaidOut(r.now) {
 			r.buf = append(r.buf, `"available"`...)
 		} else {
 			r.buf = append(r.buf, `"pending"`...)

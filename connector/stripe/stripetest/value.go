@@ -45,7 +45,7 @@ const (
 	// slotSnapshot is another object in full, in its original state.
 	slotSnapshot
 	slotList
-	// slotSettled is "pending" until the creation time plus delta, then "available".
+	// slotSettled is "pending" until the creation time plus delta or until it is paid out, then "available".
 	slotSettled
 	// slotReconciled is "in_progress" until a payout's transactions are known, then "completed".
 	slotReconciled
