@@ -184,7 +184,7 @@ func TestExtremes(t *testing.T) {
 // TestUndocumentedEvents adds events of types that the pinned version does not have.
 func TestUndocumentedEvents(t *testing.T) {
 	s := New(newClock().options())
-	customer, invoice := newestID(s, "/v1/customers"), newestID(s, "/v1/invoices")
+	customer, invoice, meter := newestID(s, "/v1/customers"), newestID(s, "/v1/invoices"), newestID(s, "/v1/billing/meters")
 	type event struct {
 		ID, Type   string
 		APIVersion *string `json:"api_version"`
@@ -203,6 +203,7 @@ func TestUndocumentedEvents(t *testing.T) {
 		{"wallet.created", customer, []Edit{{"data.object", `{"id":"w_1","object":"wallet"}`}, {"api_version", "null"}}, func(e event) bool {
 			return e.Data.Object["object"] == "wallet" && e.APIVersion == nil
 		}},
+		{"billing.meter.updated", meter, []Edit{{"data.object", "{}"}}, func(e event) bool { return len(e.Data.Object) == 0 }},
 	} {
 		id, err := s.Emit(test.kind, test.id, test.edits...)
 		if err != nil {

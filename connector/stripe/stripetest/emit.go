@@ -18,14 +18,9 @@ func (a *Account) Emit(kind, id string, edits ...Edit) (event string, err error)
 	if kind == "invoice.upcoming" {
 		edits = append([]Edit{{Property: "data.object.id"}}, edits...)
 	}
-	events := a.stores["event"]
-	silent := a.silent
-	a.silent = false
-	a.emit(kind, t, t.store.revision(t.ordinal), uint32(a.stripe.now()))
-	a.silent = silent
-	added := ref{events, int32(len(a.events)) - 1}
+	added := a.addEvent(kind, t, t.store.revision(t.ordinal), uint32(a.stripe.now()))
 	if len(edits) > 0 {
 		a.distort(added, edits)
 	}
-	return events.id(added.ordinal), nil
+	return added.store.id(added.ordinal), nil
 }

@@ -50,17 +50,22 @@ func (a *Account) initialEvents() {
 	a.stores["event"].initial = int32(len(a.events))
 }
 
-// emit adds an event, unless the kind is "" or the account is silent.
+// emit adds an event, unless the kind is "", the account is silent, or its API version has no events about such objects.
 func (a *Account) emit(kind string, object ref, revision int32, at uint32) {
 	version := a.stripe.versions[len(a.stripe.versions)-1]
-	if kind == "" || a.silent || object.store.kind.eventsSince > version {
-		return
+	if kind != "" && !a.silent && object.store.kind.eventsSince <= version {
+		a.addEvent(kind, object, revision, at)
 	}
+}
+
+// addEvent adds an event and returns it.
+func (a *Account) addEvent(kind string, object ref, revision int32, at uint32) ref {
 	s := a.stores["event"]
 	ordinal := s.insert(at)
 	e := event{kind: kind, object: object, revision: revision, visible: s.delayed(ordinal, 7, at, a.stripe.delays.Events)}
 	e.old, e.version = a.stripe.oldShape(draw(s.seed, ordinal, 8)), len(a.stripe.versions)-1
 	a.events = append(a.events, e)
+	return ref{s, ordinal}
 }
 
 // eventValue returns the template of an event (https://docs.stripe.com/api/events/object).
