@@ -62,9 +62,15 @@ func (a *app) conformance() *cobra.Command {
 			f.options.Observe = func(r conformance.Result) {
 				a.inform("%s: %s after %s", r.Scenario, verdict(r), r.Took.Round(time.Millisecond))
 			}
+			if len(f.options.Only) == 0 {
+				f.options.Only = names
+			}
 			results, err := conformance.Run(cmd.Context(), conformance.Command(args[0], args[1:]...), f.options)
 			if err != nil {
 				return err
+			}
+			if skipped := len(f.options.Only) - len(results); skipped > 0 {
+				a.inform("%s not run, because the client would fail there, too.", countWas(skipped, "other scenario"))
 			}
 			return a.certify(results, f.format)
 		},
