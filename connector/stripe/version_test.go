@@ -298,3 +298,22 @@ func TestNewFieldsAreReported(t *testing.T) {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 }
+
+// TestOrdinaryRecordsMatchTheirSchema reads every stream of each version, from a Stripe that sends secrets, too. No record may have a
+// field that its schema lacks.
+func TestOrdinaryRecordsMatchTheirSchema(t *testing.T) {
+	w := newWorld(t, stripetest.Options{Objects: map[string]int{"*": 3}, Secrets: true})
+	for _, version := range []string{oldest, stripetest.APIVersion, dahlia} {
+		w.config = with(w.config, "api_version", version)
+		var names []string
+		for _, s := range w.catalog(t) {
+			names = append(names, s.Name)
+		}
+		_, summary := w.read(t, connector.ReadRequest{Streams: selected(names...)})
+		for _, s := range summary.Streams {
+			if s.Drift != nil && len(s.Drift.New)+len(s.Drift.Absent) > 0 {
+				t.Errorf("%s in %s: new fields %v, absent fields %v", s.Stream, version, s.Drift.New, s.Drift.Absent)
+			}
+		}
+	}
+}

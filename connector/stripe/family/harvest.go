@@ -158,8 +158,8 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
 				data := m.Normalize(object.Raw, at, s)
-				s.Drift.Note(data)
 				h.Add(s, connector.Record{Data: data, Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
+				s.Drift.Note(h.records[s][len(h.records[s])-1].Data) // without secrets
 			}
 		}
 	}
