@@ -284,13 +284,22 @@ func TestSpecialHistories(t *testing.T) {
 		}},
 		"test clocks deleted before their customers are listed": {selected: []string{"customers", "test_helpers_test_clocks"}, pageSize: 1, steps: append(
 			[]step{{verb: sync_, disturbed: disturbance{kill: 4, retries: quiet.retries}}}, append(slices.Repeat([]step{plain(remove, "test_helpers_test_clocks")}, 3), read)...)},
+		"objects that columns show late": {
+			selected: []string{"customers"}, pool: []string{"customers", "cards", "customer_tax_ids"}, columns: true, objectDelay: 20 * time.Second, steps: []step{
+				read, pause(time.Hour), plain(update, "customers"), plain(create, "cards"), {verb: create, stream: "cards", n: 1}, plain(create, "customer_tax_ids"),
+				{verb: create, stream: "customer_tax_ids", n: 1}, pause(3 * time.Second), read, read,
+			},
+		},
 		"a wrong clock and a slow list": {selected: []string{"terminal_configurations"}, skew: 90 * time.Second, steps: []step{
 			read, {verb: sync_, disturbed: quiet, during: []during{{request: 2, step: pause(2 * time.Second)}}},
 		}},
 	}
 	for name, h := range tests {
 		t.Run(name, func(t *testing.T) {
-			h.pool, h.seed = h.selected, cmp.Or(h.seed, 1)
+			h.seed = cmp.Or(h.seed, 1)
+			if h.pool == nil {
+				h.pool = h.selected
+			}
 			h.updateMode, h.pageSize = cmp.Or(h.updateMode, "auto"), cmp.Or(h.pageSize, 100)
 			h.play(t, streams)
 		})

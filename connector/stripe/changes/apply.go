@@ -153,6 +153,11 @@ func (s *sweep) remember(c *change, h *family.Harvest) {
 		if c.asked && !listed {
 			note(of, 0)
 		}
+		if c.asked && of.subject.role == ownObject && c.member.HasExpansions() {
+			columns := readingOf{stream, subject{c.row, shownObject, c.id}}
+			s.listed[columns] = c.readAt
+			note(columns, 0)
+		}
 	}
 }
 

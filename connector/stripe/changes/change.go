@@ -99,8 +99,8 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	}
 	listed := s.reread[readingOf{stream, list}].at // zero if it was not
 	var object clock.Second
-	if whole := c.whole(); whole.role == ownObject {
-		object = s.reread[readingOf{stream, whole}].at
+	if c.role == ownObject {
+		object = s.reread[readingOf{stream, c.subject}].at
 	}
 	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {
 		return

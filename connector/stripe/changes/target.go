@@ -139,12 +139,10 @@ func (t target) subjectOf(e *Event) (string, bool) {
 // list returns the list to request in order to re-read the subject of an event for the target, and whether there is one.
 func (t target) list(e *Event, of subject) (subject, bool) {
 	switch t.role {
-	case partOfList, allChildren:
+	case partOfList, allChildren, shownObject: // a column is a list, too
 		return of, true
 	case ownObject:
 		return childrenOf(t.home.Row, of.id), t.home != t.asked
-	case shownObject:
-		return of, false
 	case childObject:
 	}
 	return siblingsOf(t.asked.Row, e.About)
