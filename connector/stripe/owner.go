@@ -10,6 +10,7 @@ import (
 
 	"github.com/stripe-connector/stripe-connector/connector"
 	"github.com/stripe-connector/stripe-connector/connector/emit"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/selected"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/state"
 )
@@ -20,8 +21,8 @@ const accountPath = "/v1/account"
 // ownAccount is the value of [state.Owner.Reads] if the key's own account was read rather than a connected one.
 const ownAccount = "own"
 
-// verifyOwner returns the owner of the data, and rejects states that belong to another account. The failure says why Stripe couldn't
-// be asked, if so.
+// verifyOwner returns the owner of the data, and rejects states that belong to another account. If Stripe can't be reached, it also
+// returns that failure.
 //
 // A state names the account it was read from and the key it was last read with. The configuration must name the same
 // account, with that key or another key of the same account. The account is requested from Stripe only if an
@@ -48,7 +49,7 @@ func (r *read) verifyOwner(ctx context.Context, streams []*selected.Stream) (own
 	if emit.EndsRead(err) || unverified && err != nil && !isRefusal(err) {
 		return own, nil, err // the account is unknown for now: retry later rather than reject the states
 	}
-	if err != nil {
+	if api.IsUnreachable(err) {
 		failure = connector.AsFailure(err)
 	}
 	var violations []connector.Violation
