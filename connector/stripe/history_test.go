@@ -290,6 +290,9 @@ func TestSpecialHistories(t *testing.T) {
 				{verb: create, stream: "customer_tax_ids", n: 1}, pause(3 * time.Second), read, read,
 			},
 		},
+		"refunds that charges show late": {selected: []string{"charges"}, pool: []string{"charges", "refunds"}, columns: true, objectDelay: 250 * time.Second, steps: []step{
+			read, pause(time.Hour), plain(create, "refunds"), {verb: create, stream: "refunds", n: 1}, pause(3 * time.Second), read, read,
+		}},
 		"a wrong clock and a slow list": {selected: []string{"terminal_configurations"}, skew: 90 * time.Second, steps: []step{
 			read, {verb: sync_, disturbed: quiet, during: []during{{request: 2, step: pause(2 * time.Second)}}},
 		}},

@@ -99,7 +99,7 @@ func (s *sweep) add(c *change, e *Event, stream *selected.Stream, list subject, 
 	}
 	listed := s.reread[readingOf{stream, list}].at // zero if it was not
 	var object clock.Second
-	if c.role == ownObject {
+	if c.role == ownObject && !c.member.HasExpansions() {
 		object = s.reread[readingOf{stream, c.subject}].at
 	}
 	if !news || c.at < object-selected.ReadMargin || c.at < listed-s.Overlap {

@@ -142,6 +142,9 @@ func (t target) list(e *Event, of subject) (subject, bool) {
 	case partOfList, allChildren, shownObject: // a column is a list, too
 		return of, true
 	case ownObject:
+		if t.home == t.asked && t.asked.HasExpansions() { // the change may be one of a column
+			return subject{of.row, shownObject, of.id}, true
+		}
 		return childrenOf(t.home.Row, of.id), t.home != t.asked
 	case childObject:
 	}
