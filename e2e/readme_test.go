@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stripe-connector/stripe-connector/internal/freeport"
 )
 
 // step is a command in a transcript, with its expected output.
@@ -123,10 +125,9 @@ func startInBackground(t *testing.T, cmd *exec.Cmd, isStripe bool, stripe, servi
 // freeAddress returns an unused loopback address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }

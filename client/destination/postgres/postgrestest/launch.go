@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/stripe-connector/stripe-connector/internal/freeport"
 )
 
 // ErrNotInstalled is returned by Launch if PostgreSQL is not installed.
@@ -40,12 +41,11 @@ func Launch(ctx context.Context, settings ...string) (address string, stop func(
 	if err != nil {
 		return "", nil, errors.Join(fmt.Errorf("initdb: %w", err), os.RemoveAll(folder))
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listen, err := freeport.Address(ctx)
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	_, port, _ := strings.Cut(listener.Addr().String(), ":")
-	_ = listener.Close() // frees the port for the server
+	_, port, _ := strings.Cut(listen, ":")
 	args := []string{"-D", data, "-k", folder, "-p", port, "-c", "listen_addresses=127.0.0.1"}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
