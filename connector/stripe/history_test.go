@@ -641,8 +641,12 @@ func (p *play) read(r *replicas, d disturbance, during []during) {
 	req := connector.ReadRequest{Config: p.config, RecordLimit: d.limit, Drain: drain, CheckpointPages: 1, Follow: d.follow > 0, FollowInterval: time.Millisecond}
 	req.Streams, req.States = r.request()
 	restricted := p.isForbidden() || slices.ContainsFunc(during, forbids)
+	retries := d.retries
+	if len(p.repairs) > 0 { // what is broken stays broken during the Read
+		retries.Budget = min(retries.Budget, 200*time.Millisecond)
+	}
 	source := stripe.New(stripe.Options{
-		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.ours, PageSize: p.pageSize, Retry: d.retries,
+		AllowedAPIBases: []string{simulated}, Transport: inMemory{p.stripe}, Now: p.ours, PageSize: p.pageSize, Retry: retries,
 	})
 	summary, err := source.Read(ctx, req, &sink)
 	failure, failed := connector.FailureIn(err)

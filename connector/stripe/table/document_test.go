@@ -78,8 +78,9 @@ Stripe shows columns on request, and objects in place of ids, because [expand](h
   1.6 KB, tiers and currencies 0.1 KB to a price of 0.5 KB.
 - One request per changed object, because events never show expanded fields. Without them, the payload of an event is often
   enough: 1,000 changes of customers cost 10 requests, and 1,010 with ` + "`tax`" + `, if events have the pinned API version.
-- One request per change of an object in a column: the refunds of a charge, the tax IDs, sources and subscriptions of a customer, the
-  payments of an invoice. Their events re-read the object that shows them.
+- One to three requests per change of an object in a column: the refunds of a charge, the tax IDs, sources and subscriptions of a
+  customer, the payments of an invoice. Their events re-read the object that shows them, and again later, because a column may show a
+  change late, as lists do.
 - One request per parent if the column belongs to embedded children and is more than four levels deep, such as ` + "`price.tiers`" + ` of
   subscription items, which otherwise cost nothing.
 - A refused expansion leaves the column empty, with a warning. It never costs the row.
