@@ -336,13 +336,19 @@ func TestColumnsOfChangingObjects(t *testing.T) {
 		}
 		for _, held := range all.Held(all.Find(name), expansions) {
 			h := history{seed: 1, pool: []string{name, held.Name}, selected: []string{name}, updateMode: "auto", pageSize: 100, columns: true}
-			h.steps = []step{{verb: check}}
-			for _, verb := range possible(held.Name) {
-				h.steps = append(h.steps, step{verb: verb, stream: held.Name, n: 1}, step{verb: check})
-			}
+			h.steps = checkedChanges(held.Name)
 			t.Run(held.Name+" in "+name, func(t *testing.T) { h.play(t, streams) })
 		}
 	}
+}
+
+// checkedChanges returns each possible change of a stream's objects, with a check before the first and after each.
+func checkedChanges(stream string) []step {
+	steps := []step{{verb: check}}
+	for _, verb := range possible(stream) {
+		steps = append(steps, step{verb: verb, stream: stream, n: 1}, step{verb: check})
+	}
+	return steps
 }
 
 // eachChange plays each possible change of the named streams, or of all.
@@ -359,10 +365,7 @@ func eachChange(t *testing.T, version string, streams map[string]connector.Strea
 		if name == "billing_meter_event_summaries" {
 			h.pool = append(h.pool, "billing_meters")
 		}
-		h.steps = []step{{verb: check}}
-		for _, verb := range possible(name) {
-			h.steps = append(h.steps, step{verb: verb, stream: name, n: 1}, step{verb: check})
-		}
+		h.steps = checkedChanges(name)
 		t.Run(version+" "+name, func(t *testing.T) { h.play(t, streams) })
 	}
 }

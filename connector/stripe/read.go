@@ -89,7 +89,7 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 		}
 	}
 	if failure != nil && !r.reader.Client.IsSynced() {
-		return r.failAll(ctx, failure) // by the local clock, states could be from the future, and would be rejected later
+		return fail(ctx, r.streams, failure) // by the local clock, states could be from the future, and would be rejected later
 	}
 	if err := r.addClocks(ctx); err != nil {
 		return err
@@ -106,9 +106,9 @@ func (r *read) run(ctx context.Context, checked []*selected.Stream) error {
 	return err
 }
 
-// failAll ends all streams with a failure. The next Read resumes from the same states.
-func (r *read) failAll(ctx context.Context, failure *connector.Failure) error {
-	for _, s := range r.streams {
+// fail ends streams with a failure. The next Read resumes from the same states.
+func fail(ctx context.Context, streams []*selected.Stream, failure *connector.Failure) error {
+	for _, s := range streams {
 		if err := s.Out.Fail(ctx, failure); err != nil {
 			return err
 		}
@@ -169,10 +169,8 @@ func (r *read) continueWithoutClocks(ctx context.Context, failure *connector.Fai
 			left = append(left, p)
 			continue
 		}
-		for _, s := range p.Streams {
-			if err := s.Out.Fail(ctx, &failed); err != nil {
-				return err
-			}
+		if err := fail(ctx, p.Streams, &failed); err != nil {
+			return err
 		}
 	}
 	r.parts = left

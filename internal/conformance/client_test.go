@@ -24,7 +24,7 @@ type bug string
 const (
 	dropsRecords     bug = "drops the last record of each batch"
 	restarts         bug = "restarts from the beginning after an interruption"
-	givesUp          bug = "gives up if an error has no Failure"
+	givesUp          bug = "stops at an error without a Failure"
 	trustsStatus     bug = "trusts the status OK"
 	ignoresMore      bug = "ignores has_more"
 	statesFirst      bug = "stores states before rows"

@@ -158,8 +158,8 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 		for _, object := range objects {
 			if object.Type == s.Row.Object && object.ID != "" {
 				data := m.Normalize(object.Raw, at, s)
-				h.Add(s, connector.Record{Data: data, Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
-				s.Drift.Note(h.records[s][len(h.records[s])-1].Data) // without secrets
+				sent := h.Add(s, connector.Record{Data: data, Operation: connector.Upsert, AsOf: asOf, Key: object.ID, Parent: at.Parent.Raw})
+				s.Drift.Note(sent)
 			}
 		}
 	}
@@ -169,8 +169,8 @@ func (h *Harvest) Keep(m *Member, objects []rawjson.Object, at table.Place, asOf
 // (https://docs.stripe.com/api/payment_intents/object#payment_intent_object-client_secret).
 const secret = "client_secret"
 
-// Add adds a record to a stream, without secrets.
-func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
+// Add adds a record to a stream, without secrets, and returns its data as sent.
+func (h *Harvest) Add(s *selected.Stream, record connector.Record) (data string) {
 	record.Data, record.Last = rawjson.WithoutAll(record.Data, secret), rawjson.WithoutAll(record.Last, secret)
 	for i := range record.Rows {
 		record.Rows[i].Last = rawjson.WithoutAll(record.Rows[i].Last, secret)
@@ -178,6 +178,7 @@ func (h *Harvest) Add(s *selected.Stream, record connector.Record) {
 	record.EventID, record.EventType = h.cause.EventID, h.cause.EventType
 	h.bytes += len(record.Data) + len(record.Last)
 	h.records[s] = append(h.records[s], record)
+	return record.Data
 }
 
 // Hash returns a hash of the stream's records.
