@@ -28,6 +28,8 @@ type File struct {
 	Path string
 	// Pipelines are the pipelines in file order, without paused ones.
 	Pipelines []Pipeline
+	// Paused are the paused pipelines in file order.
+	Paused []Pipeline
 	// RunLog is the path of the run log.
 	RunLog string
 	// Keep is how long the run log keeps runs.
@@ -111,7 +113,9 @@ func Parse(path string, content []byte) (*File, error) {
 		}
 		problems = append(problems, tree.checkReferences(entry.Config, "pipelines", name, "config")...)
 		problems = append(problems, tree.checkReferences(entry.Destination, "pipelines", name, "destination")...)
-		if !entry.Paused {
+		if entry.Paused {
+			f.Paused = append(f.Paused, p)
+		} else {
 			f.Pipelines = append(f.Pipelines, p)
 		}
 	}

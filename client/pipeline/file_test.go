@@ -53,6 +53,9 @@ func TestParse(t *testing.T) {
 	if f.RunLog != "/etc/stripe/log/runs.db" || f.Keep != 30*24*time.Hour || len(f.Pipelines) != 2 {
 		t.Errorf("got %+v", f)
 	}
+	if len(f.Paused) != 1 || f.Paused[0].Name != "idle" {
+		t.Errorf("got %+v, want idle to be paused", f.Paused)
+	}
 	zebra, acme := f.Pipelines[0], f.Pipelines[1]
 	if zebra.Name != "zebra" || zebra.Schedule.String() != "every 6h from 13:00" || zebra.Attempts != 5 || zebra.Wait != time.Minute {
 		t.Errorf("got %+v", zebra)
