@@ -10,8 +10,7 @@
 SELECT format('CREATE ROLE %I LOGIN CONNECTION LIMIT 4', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
--- A sync connects, and stages the rows of a commit in a temporary table.
-GRANT CONNECT, TEMPORARY ON DATABASE :"database" TO :"role";
+GRANT CONNECT ON DATABASE :"database" TO :"role";
 
 -- A sync creates, alters and fills the tables of one schema.
 CREATE SCHEMA IF NOT EXISTS :"schema";

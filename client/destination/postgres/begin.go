@@ -63,12 +63,6 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 // beginTable prepares a table for rows, given its current form and what is remembered of it. It makes only the necessary
 // changes, so that a role without the right to change tables can fill tables that are already correct.
 func (d *Destination) beginTable(ctx context.Context, t *table, now foundTable, was *foundTable) error {
-	if former := d.tables[t.Stream]; former != nil && former.staged {
-		if _, err := d.conn.Exec(ctx, "DROP TABLE IF EXISTS "+former.stage()); err != nil {
-			return err
-		}
-		former.staged = false
-	}
 	reason, ours := t.examine(&now, was)
 	statements, taken, err := d.migration(ctx, t, now, ours)
 	if err != nil {
@@ -109,10 +103,7 @@ func (d *Destination) beginTable(ctx context.Context, t *table, now foundTable, 
 	for _, field := range taken {
 		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.TakenNotice(t.Name, field)})
 	}
-	t.names = append(t.Names(), ownColumns[:]...)
-	if d.opts.Append {
-		t.names = append(t.names, rows.Operation)
-	}
+	t.setNames(d.opts)
 	d.tables[t.Stream] = t
 	return nil
 }

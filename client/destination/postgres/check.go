@@ -134,7 +134,7 @@ func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) err
 			return err
 		}
 	}
-	var create, stage []string
+	var create []string
 	for _, s := range streams {
 		layout, err := rows.LayOut(s, c.opts)
 		if !c.add("lay out "+s.GetName(), err) {
@@ -149,12 +149,9 @@ func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) err
 			c.add("table "+t.Name, err)
 			continue
 		}
-		t.names = append(t.Names(), ownColumns[:]...)
+		t.setNames(c.opts)
 		if now.isMissing() {
 			create = append(create, statements...)
-			if !c.opts.Append {
-				stage = append(stage, t.createStage())
-			}
 			continue
 		}
 		if reason != "" && known[t.Stream] != nil {
@@ -174,7 +171,7 @@ func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) err
 		if err := c.createIn(ctx, tx); err != nil {
 			return err
 		}
-		for _, statement := range slices.Concat(create, stage) {
+		for _, statement := range create {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
 			}

@@ -32,32 +32,18 @@ func (d *Destination) Commit(ctx context.Context, c client.Commit) error {
 	return d.explain(ctx, err)
 }
 
-// commit makes one attempt at a commit, carefully or not. Round trips may be slow, so there are few: one to begin, one to
-// examine the tables, one per stream to copy its rows, one for everything else, and one to end.
+// commit makes one attempt at a commit, carefully or not. Round trips may be slow, so their number doesn't depend on that of
+// rows and streams: one to begin, one to examine the tables, one to store the rows, one for everything else, and one to end.
 func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*table, careful bool) (refused []refusal, err error) {
-	var staged []*table // staged by this attempt; a rollback undoes it
-	for _, t := range touched {
-		if !t.staged {
-			staged = append(staged, t)
-		}
-	}
 	refilled := map[*table]bool{}
 	err = d.transaction(ctx, func(tx pgx.Tx) (err error) {
 		if err := d.checkUnchanged(ctx, tx, touched); err != nil {
 			return err
 		}
-		var rest queue
-		for _, batches := range byStream(c.Records) {
-			t := d.tables[batches[0].GetStream()]
-			if t == nil {
-				return rows.UnexpectedStream(batches[0].GetStream())
-			}
-			aside, err := d.apply(ctx, tx, t, batches, careful, &rest)
-			if err != nil {
-				return err
-			}
-			refused = append(refused, aside...)
+		if refused, err = d.apply(ctx, tx, byStream(c.Records), careful); err != nil {
+			return err
 		}
+		var rest queue
 		for _, state := range c.States {
 			if err := d.store(&rest, state); err != nil {
 				return err
@@ -72,9 +58,6 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 		return rest.run(ctx, tx)
 	})
 	if err != nil {
-		for _, t := range staged {
-			t.staged = false
-		}
 		return nil, err
 	}
 	for t, filled := range refilled {
@@ -86,21 +69,32 @@ func (d *Destination) commit(ctx context.Context, c client.Commit, touched []*ta
 	return refused, nil
 }
 
-// apply stores the records of a stream and returns those that it set aside. Unless careful is set, it adds statements that
-// can wait to rest.
-func (d *Destination) apply(
-	ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, careful bool, rest *queue,
-) (refused []refusal, err error) {
-	if err := d.supersede(ctx, tx, t, batches); err != nil {
-		return nil, err
+// apply stores the records of streams. If careful is set, it sets aside those that can't be stored, and returns them.
+func (d *Destination) apply(ctx context.Context, tx pgx.Tx, streams [][]*connectorv1.RecordBatch, careful bool) (refused []refusal, err error) {
+	for _, batches := range streams {
+		t := d.tables[batches[0].GetStream()]
+		if t == nil {
+			return nil, rows.UnexpectedStream(batches[0].GetStream())
+		}
+		if err := d.supersede(ctx, tx, t, batches); err != nil {
+			return nil, err
+		}
+		if !careful {
+			continue
+		}
+		aside, err := d.loadStorable(ctx, tx, t, batches)
+		if err == nil {
+			err = d.setAside(ctx, tx, t, aside)
+		}
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, aside...)
 	}
-	if !careful {
-		return nil, d.load(ctx, tx, t, batches, rest)
+	if careful {
+		return refused, nil
 	}
-	if refused, err = d.loadStorable(ctx, tx, t, batches); err != nil {
-		return nil, err
-	}
-	return refused, d.setAside(ctx, tx, t, refused)
+	return nil, d.load(ctx, tx, streams)
 }
 
 // byStream groups the batches by stream. Each group keeps their order.
@@ -119,48 +113,95 @@ func byStream(batches []*connectorv1.RecordBatch) [][]*connectorv1.RecordBatch {
 	return all
 }
 
-// load sends the records of a stream to the server and adds to rest the statements that store them. The table must be
-// staged.
-func (d *Destination) load(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, rest *queue) error {
-	err := d.send(ctx, tx, t, batches, rest)
-	if err != nil {
-		return fmt.Errorf("load %s: %w", t.Stream, err)
+// load stores the records of streams.
+func (d *Destination) load(ctx context.Context, tx pgx.Tx, streams [][]*connectorv1.RecordBatch) error {
+	if d.opts.Append {
+		for _, batches := range streams {
+			if err := d.appendVersions(ctx, tx, d.tables[batches[0].GetStream()], batches); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return nil
+	return d.pipelined(ctx, func(p *pipeline) error {
+		for _, batches := range streams {
+			if err := d.sendNewest(p, d.tables[batches[0].GetStream()], batches); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-func (d *Destination) send(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch, rest *queue) error {
-	if d.opts.Append {
-		var before int64
-		if err := tx.QueryRow(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+t.qualified()).Scan(&before); err != nil {
+// sendNewest sends the statements that store the last version of each row of a stream.
+func (d *Destination) sendNewest(p *pipeline, t *table, batches []*connectorv1.RecordBatch) error {
+	if t.Parent >= 0 { // first, since it concerns rows from before this commit
+		replace := feed{pipeline: p, statement: t.replace(d.opts)}
+		if err := d.replacements(t, batches, replace.add); err != nil {
 			return err
 		}
-		source := &versions{d: d, t: t, batches: batches}
-		if err := source.copyTo(ctx, tx, pgx.Identifier{t.schema, t.Name}, t.names, source); err != nil {
+		if err := replace.flush(); err != nil {
 			return err
 		}
-		if err := d.settle(ctx, tx, t, source); err != nil {
-			return err
-		}
-		return t.removeUnchanged(ctx, tx, before)
 	}
 	source := &newest{versions: versions{d: d, t: t, batches: batches},
 		seen: map[string]connectorv1.Operation{}, replaced: map[string]any{}}
-	names := append(t.names[:len(t.names):len(t.names)], "_gone")
-	if err := source.copyTo(ctx, tx, pgx.Identifier{"pg_temp", t.stageName()}, names, source); err != nil {
+	merge := feed{pipeline: p, statement: t.merge()}
+	var gone [][]any
+	for source.next() {
+		if !source.gone {
+			if err := merge.add(source.values); err != nil {
+				return err
+			}
+			continue
+		}
+		own := source.values[len(t.Columns):]
+		gone = append(gone, append(source.values[:t.Keys:t.Keys], own[rows.AccountAt], own[rows.AsOfAt]))
+	}
+	if source.err != nil {
+		return fmt.Errorf("load %s: %w", t.Stream, source.err)
+	}
+	if err := merge.flush(); err != nil {
 		return err
 	}
+	remove := feed{pipeline: p, statement: t.remove(d.opts)} // last, since it may concern versions that merge stored
+	for _, key := range gone {
+		if err := remove.add(key); err != nil {
+			return err
+		}
+	}
+	return remove.flush()
+}
+
+// appendVersions appends every record of a stream.
+func (d *Destination) appendVersions(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
 	doing := "load " + t.Stream
-	if len(source.replaced) > 0 {
-		rest.exec(doing, t.replace(d.opts)) // first, since it concerns rows from before this commit
+	var before int64
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(_arrival), 0) FROM "+t.qualified()).Scan(&before); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
-	if source.upserts {
-		rest.exec(doing, t.merge())
+	source := &versions{d: d, t: t, batches: batches}
+	err := d.pipelined(ctx, func(p *pipeline) error {
+		insert := feed{pipeline: p, statement: t.insert()}
+		for source.next() {
+			if err := insert.add(source.values); err != nil {
+				return err
+			}
+		}
+		if source.err != nil {
+			return fmt.Errorf("%s: %w", doing, source.err)
+		}
+		return insert.flush()
+	})
+	if err != nil {
+		return err
 	}
-	if source.deletions {
-		rest.exec(doing, t.remove(d.opts))
+	if err = d.settle(ctx, tx, t, source); err == nil {
+		err = t.removeUnchanged(ctx, tx, before)
 	}
-	rest.exec(doing, "TRUNCATE "+t.stage())
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
 	return nil
 }
 
@@ -186,25 +227,16 @@ type versions struct {
 	d       *Destination
 	t       *table
 	batches []*connectorv1.RecordBatch
-	record  int // the index in batches[0] of the next record
-	values  []any
+	record  int   // the index in batches[0] of the next record
+	values  []any // of the row
 	err     error
 
 	yielded      int64         // the number of rows yielded
 	replacements []replacement // found between the rows
 }
 
-// copyTo copies rows. If reading a record failed, it returns that error instead of the server's.
-func (v *versions) copyTo(ctx context.Context, tx pgx.Tx, to pgx.Identifier, names []string, source pgx.CopyFromSource) error {
-	_, err := tx.CopyFrom(ctx, to, names, source)
-	if v.err != nil {
-		return v.err
-	}
-	return err
-}
-
-// Next implements pgx.CopyFromSource.
-func (v *versions) Next() bool {
+// next sets values to those of the next row, and reports whether there is one.
+func (v *versions) next() bool {
 	for v.err == nil && len(v.batches) > 0 {
 		batch := v.batches[0]
 		if v.record == len(batch.GetRecords()) {
@@ -225,11 +257,12 @@ func (v *versions) Next() bool {
 	return false
 }
 
-// split sets the values of a record. The last element of values is left for the caller.
+// split sets the values of a record, except for _operation.
 func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Record) connectorv1.Operation {
-	width := len(v.t.Columns) + rows.OwnValues
-	v.allocate()
-	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:width])
+	if v.values == nil {
+		v.values = make([]any, len(v.t.names))
+	}
+	v.err = v.d.splitter.Split(v.t.Table, batch, record, v.values[:len(v.t.Columns)+rows.OwnValues])
 	switch record.GetOperation() {
 	case connectorv1.Operation_OPERATION_UPSERT, connectorv1.Operation_OPERATION_DELETE:
 	default:
@@ -238,40 +271,27 @@ func (v *versions) split(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 	return record.GetOperation()
 }
 
-// allocate allocates the values of a row, with one additional element at the end.
-func (v *versions) allocate() {
-	if v.values == nil {
-		v.values = make([]any, len(v.t.Columns)+rows.OwnValues+1)
-	}
-}
-
-// Values implements pgx.CopyFromSource.
-func (v *versions) Values() ([]any, error) { return v.values, nil }
-
-// Err implements pgx.CopyFromSource.
-func (v *versions) Err() error { return v.err }
-
 // newest yields only the last version of each row, since a statement can't replace a row twice. It walks the records from
 // the end and skips keys it has already seen. With soft deletes, it yields a deletion and then the version to mark as
 // deleted.
 //
-// It yields an OPERATION_DELETE_MATCHING once for each parent, which applies to rows already in the table. Earlier records
-// of that parent in the same commit are yielded as deletions.
+// An OPERATION_DELETE_MATCHING applies to rows already in the table. Earlier records of its parent in the same commit are
+// yielded as deletions.
 type newest struct {
 	versions
-	seen               map[string]connectorv1.Operation // the operation yielded last, by key
-	replaced           map[string]any                   // the _as_of of later OPERATION_DELETE_MATCHING records, by parent
-	key                []byte
-	marked             *any // the _as_of of a version to yield after the deletion that marks it; nil if there is none
-	upserts, deletions bool
+	gone     bool                             // whether the row is a deletion
+	seen     map[string]connectorv1.Operation // the operation yielded last, by key
+	replaced map[string]any                   // the _as_of of later OPERATION_DELETE_MATCHING records, by parent
+	key      []byte
+	marked   *any // the _as_of of a version to yield after the deletion that marks it; nil if there is none
 }
 
-// Next implements pgx.CopyFromSource.
-func (n *newest) Next() bool {
+// next sets values and gone to those of the next row, and reports whether there is one.
+func (n *newest) next() bool {
 	for n.err == nil {
 		if n.marked != nil {
-			n.values[len(n.t.Columns)+rows.AsOfAt], n.marked = *n.marked, nil
-			return n.finish(connectorv1.Operation_OPERATION_UPSERT)
+			n.values[len(n.t.Columns)+rows.AsOfAt], n.marked, n.gone = *n.marked, nil, false
+			return true
 		}
 		last := len(n.batches) - 1
 		if last < 0 {
@@ -284,8 +304,11 @@ func (n *newest) Next() bool {
 			continue
 		}
 		n.record++
-		if n.convert(batch, batch.GetRecords()[left-1]) {
-			return n.err == nil
+		record := batch.GetRecords()[left-1]
+		if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
+			n.replace(batch, record)
+		} else if n.convert(batch, record) {
+			return true
 		}
 	}
 	return false
@@ -293,9 +316,6 @@ func (n *newest) Next() bool {
 
 // convert turns a record into a row and reports whether there is one to yield.
 func (n *newest) convert(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
-	if record.GetOperation() == connectorv1.Operation_OPERATION_DELETE_MATCHING {
-		return n.replace(batch, record)
-	}
 	operation := n.split(batch, record)
 	if n.err != nil {
 		return false
@@ -307,22 +327,15 @@ func (n *newest) convert(batch *connectorv1.RecordBatch, record *connectorv1.Rec
 		return false
 	}
 	n.seen[string(n.key)] = operation
+	n.gone = operation == remove
 	if deletedAt, replaced := n.replacedAt(batch); replaced && !ok && operation == upsert {
 		asOf := &n.values[len(n.t.Columns)+rows.AsOfAt]
 		if n.d.opts.SoftDeletes {
 			version := *asOf
 			n.marked = &version
 		}
-		*asOf, operation = deletedAt, remove
+		*asOf, n.gone = deletedAt, true
 	}
-	return n.finish(operation)
-}
-
-// finish completes the row.
-func (n *newest) finish(operation connectorv1.Operation) bool {
-	gone := operation == connectorv1.Operation_OPERATION_DELETE
-	n.values[len(n.values)-1] = gone
-	n.deletions, n.upserts = n.deletions || gone, n.upserts || !gone
 	return true
 }
 
@@ -336,7 +349,7 @@ func (d *Destination) store(rest *queue, state *connectorv1.StreamState) error {
 	if t := d.tables[state.GetStream()]; d.opts.Append && t != nil {
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	rest.exec("", "INSERT INTO "+d.stateTable()+" AS s (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
+	rest.exec("INSERT INTO "+d.stateTable()+" AS s (stream, account, state, stored_at, arrived) VALUES ($1, $2, $3, now(), "+
 		arrived+") ON CONFLICT (stream, account) DO UPDATE SET "+
 		"state = excluded.state, stored_at = excluded.stored_at, arrived = excluded.arrived",
 		state.GetStream(), state.GetAccount(), content)
@@ -354,17 +367,17 @@ func (d *Destination) complete(rest *queue, c client.Completion) error {
 		return nil
 	}
 	if t.Keys > 0 {
-		rest.exec("", t.complete(d.opts), c.Account, c.Generation)
+		rest.exec(t.complete(d.opts), c.Account, c.Generation)
 	}
 	if t.refused {
-		rest.exec("", "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1 AND account = $2 AND generation < $3",
+		rest.exec("DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1 AND account = $2 AND generation < $3",
 			c.Stream, c.Account, c.Generation)
 	}
 	arrived := "arrived"
 	if d.opts.Append {
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	rest.exec("", "UPDATE "+d.stateTable()+" SET completed = $1, arrived = "+arrived+
+	rest.exec("UPDATE "+d.stateTable()+" SET completed = $1, arrived = "+arrived+
 		" WHERE stream = $2 AND account = $3", c.Generation, c.Stream, c.Account)
 	return nil
 }

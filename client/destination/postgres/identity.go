@@ -228,7 +228,7 @@ ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns
 
 // checkUnchanged returns an interruption if anything else has changed one of the touched tables since Begin, so that the
 // states must be re-read. It is called in the transaction of the commit and locks the tables against changes until the
-// transaction ends. It also stages the tables.
+// transaction ends.
 func (d *Destination) checkUnchanged(ctx context.Context, tx pgx.Tx, touched []*table) error {
 	if len(touched) == 0 {
 		return nil
@@ -241,8 +241,7 @@ func (d *Destination) checkUnchanged(ctx context.Context, tx pgx.Tx, touched []*
 	var filled []bool
 	var looking queue
 	for _, t := range touched {
-		looking.exec("", "LOCK TABLE "+t.qualified()+" IN ROW EXCLUSIVE MODE")
-		d.stage(&looking, t)
+		looking.exec("LOCK TABLE " + t.qualified() + " IN ROW EXCLUSIVE MODE")
 	}
 	looking.query(func(answer pgx.Rows) (err error) {
 		all, err = collectTables(answer)
@@ -262,14 +261,6 @@ func (d *Destination) checkUnchanged(ctx context.Context, tx pgx.Tx, touched []*
 		}
 	}
 	return nil
-}
-
-// stage adds the statement that creates the staging table for the rows of a commit, unless it exists.
-func (d *Destination) stage(looking *queue, t *table) {
-	if !d.opts.Append && !t.staged {
-		looking.exec("", t.createStage())
-		t.staged = true // undone by a rollback
-	}
 }
 
 // updateFilled adds the statements that record whether the tables of a commit now have rows. Tables for which that has changed

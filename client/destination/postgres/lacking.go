@@ -23,19 +23,16 @@ const privileges = `WITH target AS (
 	SELECT 1, format('GRANT CREATE ON DATABASE %I TO %I', database, role) FROM target
 	WHERE namespace IS NULL AND NOT has_database_privilege(database, 'CREATE')
 UNION ALL
-	SELECT 2, format('GRANT TEMPORARY ON DATABASE %I TO %I', database, role) FROM target
-	WHERE NOT has_database_privilege(database, 'TEMPORARY')
-UNION ALL
-	SELECT 3, format('GRANT %s ON SCHEMA %I TO %I', privilege, schema, role)
+	SELECT 2, format('GRANT %s ON SCHEMA %I TO %I', privilege, schema, role)
 	FROM target, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
 	WHERE namespace IS NOT NULL AND NOT has_schema_privilege(namespace, privilege)
 		AND (privilege = 'USAGE' OR EXISTS (SELECT FROM wanted WHERE oid IS NULL))
 UNION ALL
-	SELECT 4, format('GRANT %s ON TABLE %I.%I TO %I', string_agg(privilege, ', ' ORDER BY place), schema, name, role)
+	SELECT 3, format('GRANT %s ON TABLE %I.%I TO %I', string_agg(privilege, ', ' ORDER BY place), schema, name, role)
 	FROM target, wanted, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS p (privilege, place)
 	WHERE oid IS NOT NULL AND NOT has_table_privilege(oid, privilege) GROUP BY schema, name, role
 UNION ALL
-	SELECT 5, format('ALTER ROLE %I BYPASSRLS', role) FROM target
+	SELECT 4, format('ALTER ROLE %I BYPASSRLS', role) FROM target
 	WHERE EXISTS (SELECT FROM wanted WHERE oid IS NOT NULL AND row_security_active(oid))
 )
 SELECT statement FROM needs ORDER BY place, statement`

@@ -13,28 +13,50 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// replace turns an OPERATION_DELETE_MATCHING into a row, unless its parent already has one. Such a row has no key, and its
-// _gone is NULL.
-func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Record) bool {
-	parent, err := n.d.splitter.Parent(n.t.Table, record)
-	if err != nil {
-		n.err = err
-		return false
+// replacements calls add for the parent of each OPERATION_DELETE_MATCHING, once per parent: with the parent, the account, and
+// the _as_of of the last one.
+func (d *Destination) replacements(t *table, batches []*connectorv1.RecordBatch, add func([]any) error) error {
+	known := map[string]bool{}
+	for _, batch := range slices.Backward(batches) {
+		for _, record := range slices.Backward(batch.GetRecords()) {
+			if record.GetOperation() != connectorv1.Operation_OPERATION_DELETE_MATCHING {
+				continue
+			}
+			parent, err := d.splitter.Parent(t.Table, record)
+			if err != nil {
+				return err
+			}
+			key := string(t.AppendParent(nil, batch.GetAccount(), parent))
+			if known[key] {
+				continue
+			}
+			known[key] = true
+			if err := add([]any{parent, batch.GetAccount(), asOf(record)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// asOf returns the record's as_of as a time.Time, or nil.
+func asOf(record *connectorv1.Record) any {
+	if at := record.GetAsOf(); at != nil {
+		return at.AsTime()
+	}
+	return nil
+}
+
+// replace notes an OPERATION_DELETE_MATCHING for the records before it.
+func (n *newest) replace(batch *connectorv1.RecordBatch, record *connectorv1.Record) {
+	var parent any
+	if parent, n.err = n.d.splitter.Parent(n.t.Table, record); n.err != nil {
+		return
 	}
 	n.key = n.t.AppendParent(n.key[:0], batch.GetAccount(), parent)
-	if _, ok := n.replaced[string(n.key)]; ok {
-		return false
+	if _, ok := n.replaced[string(n.key)]; !ok {
+		n.replaced[string(n.key)] = asOf(record)
 	}
-	n.allocate()
-	clear(n.values)
-	n.values[n.t.Parent] = parent
-	own := n.values[len(n.t.Columns):]
-	own[rows.AccountAt] = batch.GetAccount()
-	if at := record.GetAsOf(); at != nil {
-		own[rows.AsOfAt] = at.AsTime()
-	}
-	n.replaced[string(n.key)] = own[rows.AsOfAt]
-	return true
 }
 
 // replacedAt reports whether a later record replaces the rows of this record's parent, and the _as_of of that record.
@@ -46,15 +68,11 @@ func (n *newest) replacedAt(batch *connectorv1.RecordBatch) (asOf any, replaced 
 	return asOf, replaced
 }
 
-// replace returns the statement that removes or marks the rows of the parents staged for it.
-func (t *table) replace(opts rows.Options) string {
-	name := t.qualified()
-	conditions := fmt.Sprintf("s._gone IS NULL AND t.%[1]s = s.%[1]s AND t._account = s._account", rows.Quote(t.Columns[t.Parent].Name))
-	if opts.SoftDeletes {
-		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s WHERE t._deleted_at IS NULL AND %s",
-			name, t.stage(), conditions)
-	}
-	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE %s", name, t.stage(), conditions)
+// replace returns the statement that removes or marks the rows of parents, given each parent, its account, and when its
+// rows were replaced.
+func (t *table) replace(opts rows.Options) statement {
+	parent := t.Columns[t.Parent]
+	return t.removeMatching(opts, []string{parent.Name, rows.Account}, []string{types[parent.Kind], ownType(rows.Account)})
 }
 
 // replacement is an OPERATION_DELETE_MATCHING in append mode.

@@ -2,38 +2,19 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // queue collects statements and sends them in one round trip. The zero value is ready to use.
-type queue struct {
-	batch pgx.Batch
-	doing []string // the prefix for each statement's error
-	done  int      // the number of statements that succeeded
-}
+type queue struct{ batch pgx.Batch }
 
-func (q *queue) add(doing, statement string, args ...any) *pgx.QueuedQuery {
-	q.doing = append(q.doing, doing)
-	return q.batch.Queue(statement, args...)
-}
-
-// exec adds a statement without a result. Its error begins with doing, unless that is empty.
-func (q *queue) exec(doing, statement string, args ...any) {
-	q.add(doing, statement, args...).Exec(func(pgconn.CommandTag) error {
-		q.done++
-		return nil
-	})
-}
+// exec adds a statement without a result.
+func (q *queue) exec(statement string, args ...any) { q.batch.Queue(statement, args...) }
 
 // query adds a statement whose result is read by collect.
 func (q *queue) query(collect func(pgx.Rows) error, statement string, args ...any) {
-	q.add("", statement, args...).Query(func(answer pgx.Rows) error {
-		q.done++
-		return collect(answer)
-	})
+	q.batch.Queue(statement, args...).Query(collect)
 }
 
 // boolean adds a statement that returns at most one boolean.
@@ -53,9 +34,5 @@ func (q *queue) run(ctx context.Context, tx pgx.Tx) error {
 	if q.batch.Len() == 0 {
 		return nil
 	}
-	err := tx.SendBatch(ctx, &q.batch).Close()
-	if err != nil && q.done < len(q.doing) && q.doing[q.done] != "" {
-		return fmt.Errorf("%s: %w", q.doing[q.done], err)
-	}
-	return err
+	return tx.SendBatch(ctx, &q.batch).Close()
 }

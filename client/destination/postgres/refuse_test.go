@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stripe-connector/stripe-connector/client"
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres"
 	"github.com/stripe-connector/stripe-connector/client/destination/postgres/postgrestest"
@@ -128,5 +130,23 @@ func TestOddSchemas(t *testing.T) {
 		if err := load(t, server, postgres.Options{Schema: schema}, stream(t, "charges", `{"id":{"type":"string"}}`, "id")); err == nil {
 			t.Errorf("schema %q was accepted", schema)
 		}
+	}
+}
+
+// TestFormerColumnOfAnotherType changes the type of a column that the schema no longer has. Its values go to _extra.
+func TestFormerColumnOfAnotherType(t *testing.T) {
+	server := postgrestest.Start(t)
+	const id = `{"id":{"type":"string"}`
+	if err := load(t, server, postgres.Options{}, stream(t, "made", id+`,"n":{"type":"integer"}}`, "id"), `{"id":"a","n":1}`); err != nil {
+		t.Fatal(err)
+	}
+	query(t, server, "public", "ALTER TABLE made ALTER COLUMN n TYPE date USING '2024-01-31'")
+	if err := load(t, server, postgres.Options{}, stream(t, "made", id+`}`, "id"), `{"id":"b","n":2}`); err != nil {
+		t.Fatal(err)
+	}
+	got := query(t, server, "public", "SELECT id, n::text AS n, _extra::text AS extra FROM made ORDER BY id")
+	want := []map[string]any{{"id": "a", "n": "2024-01-31", "extra": nil}, {"id": "b", "n": nil, "extra": `{"n":2}`}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

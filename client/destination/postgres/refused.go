@@ -54,11 +54,6 @@ func (t *table) isRowError(err error) bool {
 
 // loadStorable loads the records of a stream, except those that can't be stored, which it returns.
 func (d *Destination) loadStorable(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) ([]refusal, error) {
-	var first queue
-	d.stage(&first, t) // before the savepoints
-	if err := first.run(ctx, tx); err != nil {
-		return nil, err
-	}
 	var items []item
 	for _, batch := range batches {
 		for _, record := range batch.GetRecords() {
@@ -67,7 +62,7 @@ func (d *Destination) loadStorable(ctx context.Context, tx pgx.Tx, t *table, bat
 	}
 	var refused []refusal
 	for {
-		err := d.try(ctx, tx, t, items, true)
+		err := d.try(ctx, tx, items, true)
 		if err == nil || !t.isRowError(err) {
 			return refused, err
 		}
@@ -96,7 +91,7 @@ func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []
 	low, high := 0, len(items)
 	for high-low > 1 {
 		middle := (low + high) / 2
-		err := d.try(ctx, tx, t, items[:middle], false)
+		err := d.try(ctx, tx, items[:middle], false)
 		switch {
 		case err == nil:
 			low = middle
@@ -110,7 +105,7 @@ func (d *Destination) culprit(ctx context.Context, tx pgx.Tx, t *table, items []
 }
 
 // try loads records after a savepoint. It rolls back to the savepoint unless keep is set and loading succeeded.
-func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item, keep bool) error {
+func (d *Destination) try(ctx context.Context, tx pgx.Tx, items []item, keep bool) error {
 	point, err := tx.Begin(ctx)
 	if err != nil {
 		return err
@@ -126,11 +121,7 @@ func (d *Destination) try(ctx context.Context, tx pgx.Tx, t *table, items []item
 		b := batches[len(batches)-1]
 		b.Records = append(b.Records, i.record)
 	}
-	var rest queue
-	if err = d.load(ctx, point, t, batches, &rest); err == nil {
-		err = rest.run(ctx, point)
-	}
-	if err == nil {
+	if err = d.load(ctx, point, byStream(batches)); err == nil {
 		_, err = point.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // deferred constraints
 	}
 	if err == nil && keep {
@@ -238,7 +229,6 @@ func (d *Destination) retry(ctx context.Context, streams []string) ([]client.Ref
 	var still []client.Refusal
 	for _, of := range byStream(batches) {
 		t := d.tables[of[0].GetStream()]
-		staged := t.staged
 		err := d.transaction(ctx, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "DELETE FROM "+d.qualified(rows.RefusedTable)+" WHERE stream = $1", t.Stream); err != nil {
 				return err
@@ -259,7 +249,6 @@ func (d *Destination) retry(ctx context.Context, streams []string) ([]client.Ref
 			return err
 		})
 		if err != nil {
-			t.staged = staged
 			return nil, err
 		}
 	}

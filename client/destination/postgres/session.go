@@ -60,7 +60,7 @@ func (d *Destination) connect(ctx context.Context) error {
 		return unreachable(d.config, err)
 	}
 	former := d.backend
-	d.conn, d.tables = conn, map[string]*table{} // staging tables ended with the old connection
+	d.conn, d.tables = conn, map[string]*table{}
 	if err := d.prepare(ctx, former); err != nil {
 		_ = d.Close()
 		return err

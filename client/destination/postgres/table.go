@@ -14,29 +14,53 @@ type table struct {
 	schema  string
 	known   foundTable // as of the last commit, with the columns that syncs created
 	marked  bool       // it has a _deleted_at column
-	staged  bool       // its staging table exists
 	refused bool       // records of it were set aside and may still be
 	names   []string   // of the columns, in the order of a row's values
+	types   []string   // of these columns
 }
 
 // ownColumns are the sync's own columns in the order of their values: see rows.AccountAt.
 var ownColumns = [...]string{rows.Account, rows.Generation, rows.AsOf, rows.EventID, rows.Extra}
 
+// ownType returns the type of one of the sync's own columns.
+func ownType(name string) string {
+	switch name {
+	case rows.Generation:
+		return "bigint"
+	case rows.AsOf, rows.DeletedAt, rows.SyncedAt:
+		return "timestamptz"
+	case rows.Extra:
+		return "json"
+	}
+	return "text"
+}
+
 // columnDDL returns the DDL of one of the sync's own columns.
 func columnDDL(name string) string {
+	declared := name + " " + ownType(name)
 	switch name {
 	case rows.Account:
-		return name + " text NOT NULL DEFAULT ''"
+		return declared + " NOT NULL DEFAULT ''"
 	case rows.Generation:
-		return name + " bigint NOT NULL DEFAULT 0"
-	case rows.AsOf, rows.DeletedAt:
-		return name + " timestamptz"
+		return declared + " NOT NULL DEFAULT 0"
 	case rows.SyncedAt:
-		return name + " timestamptz NOT NULL DEFAULT now()"
-	case rows.Extra:
-		return name + " json"
+		return declared + " NOT NULL DEFAULT now()"
 	}
-	return name + " text"
+	return declared
+}
+
+// setNames sets names and types. In append mode, the operation comes last.
+func (t *table) setNames(opts rows.Options) {
+	t.names, t.types = append(t.Names(), ownColumns[:]...), nil
+	if opts.Append {
+		t.names = append(t.names, rows.Operation)
+	}
+	for _, c := range t.Columns {
+		t.types = append(t.types, types[c.Kind])
+	}
+	for _, name := range t.names[len(t.Columns):] {
+		t.types = append(t.types, ownType(name))
+	}
 }
 
 // types maps kinds to types, as PostgreSQL's catalog spells them.
@@ -63,20 +87,14 @@ func (t *table) create(opts rows.Options) string {
 // qualified returns the table's name, with its schema, for use in a statement.
 func (t *table) qualified() string { return rows.Quote(t.schema) + "." + rows.Quote(t.Name) }
 
-// stage returns the name of the temporary table that the rows of a commit are copied to.
-func (t *table) stage() string { return "pg_temp." + rows.Quote(t.stageName()) }
-
-func (t *table) stageName() string { return rows.SafeName(t.Name + " staged") }
-
-// createStage returns the statement that creates the staging table. Its columns are those of the values, plus one that
-// reports whether the row is a deletion.
-func (t *table) createStage() string {
-	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s, false AS _gone FROM %s WITH NO DATA",
-		t.stage(), rows.QuoteAll(t.names), t.qualified())
+// insert returns the statement that appends rows, for append mode.
+func (t *table) insert() statement {
+	return statement{"load " + t.Stream, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)",
+		t.qualified(), rows.QuoteAll(t.names), arguments(len(t.names))), t.types}
 }
 
-// merge returns the statement that moves the staged rows into the table, replacing rows with the same key.
-func (t *table) merge() string {
+// merge returns the statement that stores rows, replacing those with the same key.
+func (t *table) merge() statement {
 	var sets []string
 	for _, name := range t.names {
 		if !slices.Contains(t.PrimaryKey(), name) {
@@ -87,22 +105,31 @@ func (t *table) merge() string {
 	if t.marked {
 		sets = append(sets, "_deleted_at = NULL")
 	}
-	return fmt.Sprintf("INSERT INTO %s (%[2]s) SELECT %[2]s FROM %s WHERE NOT _gone ON CONFLICT (%s) DO UPDATE SET %s",
-		t.qualified(), rows.QuoteAll(t.names), t.stage(), rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
+	s := t.insert()
+	s.text += fmt.Sprintf(" ON CONFLICT (%s) DO UPDATE SET %s", rows.QuoteAll(t.PrimaryKey()), strings.Join(sets, ", "))
+	return s
 }
 
-// remove returns the statement that removes or marks the rows named by the staged deletions.
-func (t *table) remove(opts rows.Options) string {
+// remove returns the statement that removes or marks rows, given their keys, accounts, and when they were deleted.
+func (t *table) remove(opts rows.Options) statement {
+	return t.removeMatching(opts, t.PrimaryKey(), append(t.types[:t.Keys:t.Keys], ownType(rows.Account)))
+}
+
+// removeMatching returns the statement that removes or marks the rows that equal its arguments in these columns. The last
+// argument is when they were deleted.
+func (t *table) removeMatching(opts rows.Options, names, types []string) statement {
 	var same []string
-	for _, key := range t.PrimaryKey() {
-		same = append(same, "t."+rows.Quote(key)+" = s."+rows.Quote(key))
+	for _, name := range names {
+		same = append(same, fmt.Sprintf("t.%[1]s = gone.%[1]s", rows.Quote(name)))
 	}
-	conditions := strings.Join(same, " AND ")
+	target, conditions := t.qualified(), strings.Join(same, " AND ")
+	gone := fmt.Sprintf("unnest(%s) AS gone (%s, %s)", arguments(len(names)+1), rows.QuoteAll(names), rows.AsOf)
+	text := fmt.Sprintf("DELETE FROM %s AS t USING %s WHERE %s", target, gone, conditions)
 	if opts.SoftDeletes {
-		return fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(s._as_of, now()) FROM %s AS s "+
-			"WHERE s._gone AND t._deleted_at IS NULL AND %s", t.qualified(), t.stage(), conditions)
+		text = fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(gone._as_of, now()) FROM %s WHERE t._deleted_at IS NULL AND %s",
+			target, gone, conditions)
 	}
-	return fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE s._gone AND %s", t.qualified(), t.stage(), conditions)
+	return statement{"load " + t.Stream, text, append(types, ownType(rows.AsOf))}
 }
 
 // complete returns the statement that removes or marks an account's ($1) rows of generations before $2. In append mode it

@@ -95,7 +95,7 @@ func (t *Table) Adapt(have []Column, was *Identity, rounds func(column string) (
 		i := t.find(c.Name)
 		made := was != nil && slices.Contains(was.Columns, c.Name)
 		switch {
-		case i < 0 && made:
+		case i < 0 && made && c.Kind != 0: // and of a type that can be filled
 			t.Columns = append(t.Columns, Column{c.Name, c.Name, c.Kind})
 			continue
 		case i < 0:
