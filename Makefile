@@ -7,7 +7,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X github.com/stripe-connector/stripe-connector/internal/cli.release=$(VERSION) -X github.com/stripe-connector/stripe-connector/internal/cli.commit=$(COMMIT)
 PROGRAM ?= stripe-connector-service
-IMAGE ?= stripe-connector:$(VERSION)
+MODULE ?= .
+TARGET ?=
+IMAGE ?= stripe-connector:$(VERSION:v%=%)
 FUZZTIME ?= 1m
 SOAK ?= 10m
 VULNDB ?= golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
@@ -74,7 +76,8 @@ bench: ## Run the benchmarks and write docs/benchmarks.md
 
 .PHONY: image
 image: ## Build the container image (docker, podman or buildah); with database drivers if PROGRAM=stripe-connector
-	$$(command -v docker || command -v podman || command -v buildah) build --build-arg VERSION=$(VERSION) --build-arg PROGRAM=$(PROGRAM) -t $(IMAGE) .
+	$$(command -v docker || command -v podman || command -v buildah) build $(if $(TARGET),--target $(TARGET)) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(COMMIT) \
+		--build-arg CREATED=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) --build-arg MODULE=$(MODULE) --build-arg PROGRAM=$(PROGRAM) -t $(IMAGE) .
 
 .PHONY: image-size
 image-size: ## Check that the image's binary is below 25 MB and has no database drivers
@@ -85,7 +88,7 @@ image-size: ## Check that the image's binary is below 25 MB and has no database 
 	[ "$$bytes" -lt 25000000 ] || { echo "image-size: FAILED: the limit is 25000000: find what grew with 'go version -m' and 'go tool nm -size -sort size'" >&2; exit 1; }
 
 .PHONY: reproducible
-reproducible: ## Check that the image's program has the same bytes if it is built from another directory, and that archives do
+reproducible: ## Check that the image's program has the same bytes if it is built from another directory, and test releases
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	git ls-files -z | tar -cf - --null -T - | tar -xf - -C "$$copy" && \
 	for folder in . "$$copy"; do \
@@ -118,10 +121,15 @@ sbom: build ## Write bin/stripe-connector.spdx.json, the binary's bill of materi
 	go -C tools run ./sbom ../bin/stripe-connector >bin/stripe-connector.spdx.json
 
 .PHONY: release
-release: ## Build reproducible release archives into dist, with checksums and bills of materials
+release: ## Build a release into dist: archives, images and the chart, with checksums and bills of materials
 	@rm -rf dist
 	go -C tools run ./release $(VERSION) ../dist $(PLATFORMS)
 	@cat dist/checksums.txt
+
+.PHONY: push
+push: ## Push the images and the chart in dist to REGISTRY, such as registry.example.com/team
+	@[ -n "$(REGISTRY)" ] || { echo "push: set REGISTRY, such as REGISTRY=registry.example.com/team" >&2; exit 2; }
+	go -C tools run ./release push ../dist $(REGISTRY)
 
 .PHONY: ci
 ci: ## Run all checks of continuous integration

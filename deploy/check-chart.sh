@@ -97,3 +97,6 @@ for nonsense in replicas=many image.digest=latest tls.secret=x service.port=0 tl
 	resources.limit.memory=1Gi networkPolicy.callers[0].pod=x env[0].Name=x podDisruptionBudget.maxUnavailable=some; do
 	refuses 'values don' "${tls[@]}" --set "$nonsense"
 done
+
+# The chart of a release: Helm pulls it from a registry, and its images are those of the release.
+HELM=$work/helm go -C tools test -count=1 -run '^TestPush$' ./release

@@ -1,19 +1,24 @@
-// Command release builds the files of a release: for each platform, an archive with the program, the license, and the
-// documentation, and a software bill of materials; the checksums of all files; and their provenance. Builds are reproducible: the same commit
-// and Go version produce the same bytes on any machine.
+// Command release builds the files of a release:
 //
-//	go -C tools run ./release VERSION FOLDER
+//   - for each platform, an archive with the program, the license, and the documentation;
+//   - container images, each for all Linux platforms, as archives of OCI image layouts;
+//   - the Helm chart, as the archive that helm installs and as an OCI image layout;
+//   - the protocol, for clients in other languages;
+//   - a software bill of materials for each program, the checksums of all files, and their provenance.
+//
+// Builds are reproducible: the same commit and Go version produce the same bytes on any machine.
+//
+//	go -C tools run ./release VERSION FOLDER [PLATFORM...]
+//
+// It also pushes the images and the chart of a folder to a registry, with the credentials that docker login stored:
+//
+//	go -C tools run ./release push FOLDER REGISTRY
 package main
 
 import (
-	"archive/tar"
-	"archive/zip"
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,34 +36,41 @@ const (
 
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
-// file is an entry of an archive.
-type file struct {
-	name    string
-	content []byte
-	mode    os.FileMode
+// release is a release that is being built.
+type release struct {
+	tag      string // such as v1.2.3: what the programs print
+	version  string // such as 1.2.3: the version of the chart, and in names of files and images
+	revision string // the whole hash of the commit
+	created  time.Time
+	folder   string
+	sums     []string // the lines of checksums.txt
 }
 
 func main() {
-	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: release VERSION FOLDER [PLATFORM...]")
+	args := os.Args[1:]
+	var err error
+	switch {
+	case len(args) == 3 && args[0] == "push":
+		err = push(args[1], args[2], os.Stdout)
+	case len(args) == 2:
+		err = run(args[0], args[1], platforms)
+	case len(args) > 2:
+		err = run(args[0], args[1], args[2:])
+	default:
+		fmt.Fprintln(os.Stderr, "usage: release VERSION FOLDER [PLATFORM...]\n       release push FOLDER REGISTRY")
 		os.Exit(2)
 	}
-	only := os.Args[3:]
-	if len(only) == 0 {
-		only = platforms
-	}
-	if err := run(os.Args[1], os.Args[2], only); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(version, folder string, only []string) error {
+func run(tag, folder string, platforms []string) error {
 	revision, err := output("git", "-C", repository, "rev-parse", "HEAD")
 	if err != nil {
 		return err
 	}
-	commit := revision[:12]
 	seconds, err := output("git", "-C", repository, "log", "-1", "--format=%ct")
 	if err != nil {
 		return err
@@ -70,114 +82,59 @@ func run(version, folder string, only []string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	var sums []string
-	write := func(name string, content []byte) error {
-		sums = append(sums, fmt.Sprintf("%x  %s\n", sha256.Sum256(content), name))
-		return os.WriteFile(filepath.Join(folder, name), content, 0o644)
+	r := &release{tag: tag, version: number(tag), revision: revision, created: time.Unix(stamp, 0).UTC(), folder: folder}
+	if err := errors.Join(r.archives(platforms), r.images(platforms), r.chart(), r.protocol()); err != nil {
+		return err
 	}
-	for _, platform := range only {
-		system, processor, _ := strings.Cut(platform, "/")
-		binary, err := build(version, commit, system, processor, folder)
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprintf("%s_%s_%s_%s", program, strings.TrimPrefix(version, "v"), system, processor)
-		content, end, err := pack(name, system, binary, time.Unix(stamp, 0).UTC())
-		if err != nil {
-			return err
-		}
-		bill, err := output("go", "run", "./sbom", binary)
-		if err := errors.Join(err, os.Remove(binary)); err != nil {
-			return err
-		}
-		if err := errors.Join(write(name+end, content), write(name+".spdx.json", []byte(bill+"\n"))); err != nil {
-			return err
-		}
-	}
-	slices.SortFunc(sums, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
+	slices.SortFunc(r.sums, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
 	goVersion, err := output("go", "env", "GOVERSION")
 	if err != nil {
 		return err
 	}
-	statement, err := provenance(version, revision, goVersion, only, sums)
+	roots, err := output("go", "list", "-m", "-f", "{{.Path}}@{{.Version}}", authorities)
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(strings.Join(sums, "")), 0o644),
+	statement, err := provenance(tag, revision, platforms, []string{"golang.org/toolchain@" + goVersion, roots}, r.sums)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(strings.Join(r.sums, "")), 0o644),
 		os.WriteFile(filepath.Join(folder, "provenance.json"), append(statement, '\n'), 0o644))
 }
 
-// build builds the program for a platform and returns the path of the binary.
-func build(version, commit, system, processor, folder string) (string, error) {
-	path, err := filepath.Abs(filepath.Join(folder, program+"-"+system+"-"+processor))
+// write writes a file of the release.
+func (r *release) write(name string, content []byte) error {
+	r.sums = append(r.sums, fmt.Sprintf("%x  %s\n", sha256.Sum256(content), name))
+	return os.WriteFile(filepath.Join(r.folder, name), content, 0o644)
+}
+
+// build builds a program for a platform, writes its bill of materials as name.spdx.json, and returns the program.
+func (r *release) build(module, command, platform, name string) ([]byte, error) {
+	system, processor, _ := strings.Cut(platform, "/")
+	path, err := filepath.Abs(filepath.Join(r.folder, "building"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	flags := fmt.Sprintf("-s -w -buildid= -X %s/internal/cli.release=%s -X %s/internal/cli.commit=%s", module, version, module, commit)
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", path, "./cmd/"+program)
-	cmd.Dir, cmd.Stderr = repository, os.Stderr
+	defer os.Remove(path)
+	if err := compile(r.tag, r.revision, module, command, system, processor, path); err != nil {
+		return nil, err
+	}
+	bill, err := output("go", "run", "./sbom", path)
+	if err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(path)
+	return content, errors.Join(err, r.write(name+".spdx.json", []byte(bill+"\n")))
+}
+
+// compile builds a command of a module, which is a folder of the repository, into a file.
+func compile(tag, revision, folder, command, system, processor, path string) error {
+	flags := fmt.Sprintf("-s -w -buildid= -X %s/internal/cli.release=%s -X %s/internal/cli.commit=%.12s", module, tag, module, revision)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", path, "./cmd/"+command)
+	cmd.Dir, cmd.Stderr = filepath.Join(repository, folder), os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+processor, "GOFLAGS=")
-	return path, cmd.Run()
-}
-
-// pack returns an archive of the binary and the documents, and its file name extension: a zip for Windows, a tar.gz for
-// other platforms.
-func pack(folder, system, binary string, at time.Time) (content []byte, end string, err error) {
-	executable := program
-	if system == "windows" {
-		executable += ".exe"
-	}
-	files := []file{{name: executable, mode: 0o755}, {name: "LICENSE", mode: 0o644}, {name: "README.md", mode: 0o644}, {name: "CHANGELOG.md", mode: 0o644}}
-	for i := range files {
-		path := filepath.Join(repository, files[i].name)
-		if i == 0 {
-			path = binary
-		}
-		if files[i].content, err = os.ReadFile(path); err != nil {
-			return nil, "", err
-		}
-	}
-	var b bytes.Buffer
-	if system == "windows" {
-		err = zipTo(&b, folder, files, at)
-		return b.Bytes(), ".zip", err
-	}
-	err = tarTo(&b, folder, files, at)
-	return b.Bytes(), ".tar.gz", err
-}
-
-func tarTo(w io.Writer, folder string, files []file, at time.Time) error {
-	compressed, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	archive := tar.NewWriter(compressed)
-	for _, f := range files {
-		header := &tar.Header{Name: folder + "/" + f.name, Mode: int64(f.mode), Size: int64(len(f.content)), ModTime: at, Format: tar.FormatUSTAR}
-		if err := archive.WriteHeader(header); err != nil {
-			return err
-		}
-		if _, err := archive.Write(f.content); err != nil {
-			return err
-		}
-	}
-	return errors.Join(archive.Close(), compressed.Close())
-}
-
-func zipTo(w io.Writer, folder string, files []file, at time.Time) error {
-	archive := zip.NewWriter(w)
-	for _, f := range files {
-		header := &zip.FileHeader{Name: folder + "/" + f.name, Method: zip.Deflate, Modified: at}
-		header.SetMode(f.mode)
-		entry, err := archive.CreateHeader(header)
-		if err != nil {
-			return err
-		}
-		if _, err := entry.Write(f.content); err != nil {
-			return err
-		}
-	}
-	return archive.Close()
+	return cmd.Run()
 }
 
 // output runs a command and returns its standard output without surrounding white space.

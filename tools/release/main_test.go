@@ -4,37 +4,44 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestArchivesAreReproducible packs the same binary twice, from files with different times and permissions.
-func TestArchivesAreReproducible(t *testing.T) {
-	if err := os.Chdir(".."); err != nil { // the program runs in the directory of its module
-		t.Fatal(err)
+// TestMain runs the tests in the directory of the module, like the program.
+func TestMain(m *testing.M) {
+	if err := os.Chdir(".."); err != nil {
+		panic(err)
 	}
-	stamp := time.Unix(1_700_000_000, 0).UTC()
-	for _, system := range []string{"linux", "windows"} {
+	os.Exit(m.Run())
+}
+
+// stamp is the time of the commit in tests.
+var stamp = time.Unix(1_700_000_000, 0).UTC()
+
+// TestArchivesAreReproducible packs everything twice.
+func TestArchivesAreReproducible(t *testing.T) {
+	binary := bytes.Repeat([]byte("binary "), 10_000)
+	for name, packed := range map[string]func() ([]byte, error){
+		"linux":   func() ([]byte, error) { content, _, err := pack("x_1", "linux", binary, stamp); return content, err },
+		"windows": func() ([]byte, error) { content, _, err := pack("x_1", "windows", binary, stamp); return content, err },
+		"chart":   func() ([]byte, error) { content, _, err := packChart("1.2.3", stamp); return content, err },
+		"protocol": func() ([]byte, error) {
+			return (&release{version: "1.2.3", created: stamp}).packProtocol()
+		},
+		"image": func() ([]byte, error) { return testLayout(binary) },
+	} {
 		var archives [2][]byte
 		for i := range archives {
-			binary := filepath.Join(t.TempDir(), "built")
-			if err := os.WriteFile(binary, bytes.Repeat([]byte("binary "), 10_000), os.FileMode(0o600+0o55*i)); err != nil {
-				t.Fatal(err)
-			}
-			then := time.Now().Add(-time.Duration(i) * 24 * time.Hour)
-			if err := os.Chtimes(binary, then, then); err != nil {
-				t.Fatal(err)
-			}
-			content, end, err := pack("stripe-connector_1", system, binary, stamp)
-			if err != nil || end == "" {
-				t.Fatal(end, err)
+			content, err := packed()
+			if err != nil || len(content) == 0 {
+				t.Fatal(name, len(content), err)
 			}
 			archives[i] = content
 		}
 		if !bytes.Equal(archives[0], archives[1]) {
-			t.Errorf("%s: two archives of the same binary differ", system)
+			t.Errorf("%s: two archives of the same files differ", name)
 		}
 	}
 }
@@ -43,7 +50,7 @@ func TestArchivesAreReproducible(t *testing.T) {
 func TestProvenance(t *testing.T) {
 	sums := []string{strings.Repeat("0a", 32) + "  a.tar.gz\n", strings.Repeat("1b", 32) + "  a.spdx.json\n"}
 	commit := strings.Repeat("c", 40)
-	text, err := provenance("v1.2.3", commit, "go1.27.3", []string{"linux/arm64"}, sums)
+	text, err := provenance("v1.2.3", commit, []string{"linux/arm64"}, []string{"golang.org/toolchain@go1.27.3"}, sums)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +73,18 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("nothing says %s in %s", part, text)
 		}
 	}
-	if _, err := provenance("v1", commit, "go1", nil, []string{"nonsense"}); err == nil {
+	if _, err := provenance("v1", commit, nil, nil, []string{"nonsense"}); err == nil {
 		t.Error("a line without a checksum is accepted")
+	}
+}
+
+// TestNumber checks the versions of the chart and the images.
+func TestNumber(t *testing.T) {
+	for tag, want := range map[string]string{
+		"v1.2.3": "1.2.3", "v1.2.3-5-gabc": "1.2.3-5-gabc", "1.0.0": "1.0.0", "0123abc": "0.0.0-g0123abc", "0123abc-dirty": "0.0.0-g0123abc-dirty",
+	} {
+		if got := number(tag); got != want {
+			t.Errorf("%s becomes %s, want %s", tag, got, want)
+		}
 	}
 }

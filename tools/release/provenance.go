@@ -7,9 +7,9 @@ import (
 )
 
 // provenance returns an in-toto statement with SLSA provenance (https://slsa.dev/spec/v1.0/provenance): which files were built, from
-// which commit, and with which version of Go. sums are the lines of checksums.txt. It is not signed; since builds are
-// reproducible, anyone can verify it by building the commit again.
-func provenance(version, commit, goVersion string, platforms, sums []string) ([]byte, error) {
+// which commit, and with which modules, as PATH@VERSION, that go.mod of the programs doesn't name. sums are the lines of
+// checksums.txt. It is not signed; since builds are reproducible, anyone can verify it by building the commit again.
+func provenance(version, commit string, platforms, modules, sums []string) ([]byte, error) {
 	type digest map[string]string
 	type resource struct {
 		Name   string `json:"name,omitempty"`
@@ -44,9 +44,9 @@ func provenance(version, commit, goVersion string, platforms, sums []string) ([]
 	build := &statement.Predicate.BuildDefinition
 	build.BuildType = "https://" + module + "/blob/main/CONTRIBUTING.md#cut-a-release"
 	build.ExternalParameters = map[string]any{"version": version, "platforms": platforms}
-	build.ResolvedDependencies = []resource{
-		{URI: "git+https://" + module, Digest: digest{"gitCommit": commit}},
-		{URI: "pkg:golang/golang.org/toolchain@" + goVersion},
+	build.ResolvedDependencies = []resource{{URI: "git+https://" + module, Digest: digest{"gitCommit": commit}}}
+	for _, used := range modules {
+		build.ResolvedDependencies = append(build.ResolvedDependencies, resource{URI: "pkg:golang/" + used})
 	}
 	statement.Predicate.RunDetails.Builder.ID = "https://" + module + "/tools/release"
 	return json.MarshalIndent(statement, "", "  ")
