@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
+	"flag"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -8,12 +11,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stripe-connector/stripe-connector/connector/stripe/api"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 )
+
+// scenarios are those in which examples are tested by default: the five that say most about a client. Each starts it several times.
+var scenarios = flag.String("scenarios", "resume,changes,delete-matching,generation,retry", "scenarios of conformance for the examples; empty for all")
 
 // certify runs `stripe-connector conformance` with a client.
 func certify(t *testing.T, client ...string) {
 	t.Helper()
-	if out, err := command(t, append([]string{"conformance", "--quiet", "--"}, client...)...).CombinedOutput(); err != nil {
+	args := []string{"conformance", "--quiet"}
+	if *scenarios != "" {
+		args = append(args, "--only", *scenarios)
+	}
+	if out, err := command(t, append(append(args, "--"), client...)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -56,17 +69,69 @@ func copyExample(t *testing.T, name string) (folder string) {
 	return to
 }
 
-// released returns the path of the released protocol.
-func released(t *testing.T) string {
+// blocks returns the code blocks in a section of docs/clients.md, by language: sh, yaml and the section's own.
+func blocks(t *testing.T, section string) map[string]string {
 	t.Helper()
-	path, err := filepath.Abs("../proto/released.binpb")
+	text, err := os.ReadFile("../docs/clients.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	_, rest, _ := strings.Cut(string(text), "\n## "+section+"\n")
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	found := map[string]string{}
+	for i, part := range strings.Split(rest, "\n```") {
+		if i%2 == 1 {
+			language, code, _ := strings.Cut(part, "\n")
+			found[language] = code
+		}
+	}
+	return found
 }
 
-// TestPythonExample generates the code of the example as its README says, and tests the client.
+// bufFolder returns the folder of the pinned buf.
+func bufFolder(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "-C", "..", "tool", "-modfile=tools/go.mod", "-n", "buf").Output()
+	if err != nil {
+		t.Fatalf("build buf: %v", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out)))
+}
+
+// generate generates code in a folder as docs/clients.md says, with protoc and with buf, and checks that both generate the same.
+func generate(t *testing.T, folder, output string, recipe map[string]string) {
+	t.Helper()
+	protocol, err := filepath.Abs("../proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(protocol, filepath.Join(folder, "proto")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "buf.gen.yaml"), []byte(recipe["yaml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bufFolder(t)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	run(t, folder, "buf", "generate", "proto/released.binpb")
+	run(t, folder, "mv", output, "of-buf")
+	run(t, folder, "sh", "-e", "-c", recipe["sh"])
+	run(t, folder, "diff", "-r", "of-buf", output)
+	run(t, folder, "rm", "-r", "of-buf")
+}
+
+// replace replaces each old part of a text by a new one. It fails if there is none.
+func replace(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("nothing says %s in %s", pairs[i], text)
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+// TestPythonExample generates the code as docs/clients.md says, runs the few lines there, and tests the client.
 func TestPythonExample(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts Python dozens of times")
@@ -78,27 +143,30 @@ func TestPythonExample(t *testing.T) {
 	if out, err := exec.Command(python, "-c", "import grpc, google.protobuf").CombinedOutput(); err != nil {
 		t.Skipf("needs Python with the modules grpc and google.protobuf: %v\n%s", err, out)
 	}
-	var protoc []string
-	plugin, err := exec.LookPath("grpc_python_plugin")
-	switch {
-	case exec.Command(python, "-c", "import grpc_tools.protoc").Run() == nil:
-		protoc = []string{python, "-m", "grpc_tools.protoc"}
-	case err == nil:
-		protoc = []string{"protoc", "--plugin=protoc-gen-grpc_python=" + plugin}
-	default:
-		t.Skip("needs Python's module grpc_tools, or protoc and grpc_python_plugin")
+	for _, tool := range []string{"protoc", "grpc_python_plugin"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s", tool)
+		}
 	}
-	folder := copyExample(t, "python")
-	if err := os.MkdirAll(filepath.Join(folder, "gen"), 0o700); err != nil {
+	folder, recipe := copyExample(t, "python"), blocks(t, "Python")
+	generate(t, folder, "gen", recipe)
+
+	stripe := simulate(t, stripetest.Options{})
+	fields, err := json.Marshal(simulatedConfig(stripe.URL))
+	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, folder, append(protoc, "--descriptor_set_in="+released(t), "--python_out=gen", "--grpc_python_out=gen",
-		"connector/v1/catalog.proto", "connector/v1/failure.proto", "connector/v1/read.proto", "connector/v1/service.proto")...)
+	lines := replace(t, recipe["python"], `{"api_key": "rk_live_…"}`, string(fields), "127.0.0.1:50051", serve(t, stripe.URL, api.Retry{}, io.Discard))
+	cmd := exec.Command(python, "-c", lines)
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "'object': 'charge'") {
+		t.Errorf("%v\n%.1000s", err, out)
+	}
 	certify(t, python, filepath.Join(folder, "certify.py"))
 }
 
-// TestTypeScriptExample generates and compiles the example as its README says, and tests the client. The packages must have been
-// installed in its folder.
+// TestTypeScriptExample generates the code as docs/clients.md says, compiles it together with the example and the few lines there,
+// and tests the client. The packages must have been installed in the example's folder.
 func TestTypeScriptExample(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts Node dozens of times")
@@ -109,14 +177,28 @@ func TestTypeScriptExample(t *testing.T) {
 	}
 	tools := filepath.Join(modules, ".bin")
 	if _, err := os.Stat(filepath.Join(tools, "tsc")); err != nil {
-		t.Skip("needs its packages: run npm install in examples/typescript")
+		t.Skip("needs its packages: run npm ci in examples/typescript")
 	}
-	folder := copyExample(t, "typescript")
+	if _, err := exec.LookPath("protoc"); err != nil {
+		t.Skip("needs protoc")
+	}
+	folder, recipe := copyExample(t, "typescript"), blocks(t, "TypeScript")
 	if err := os.Symlink(modules, filepath.Join(folder, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", tools+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	run(t, folder, "buf", "generate", released(t))
-	run(t, folder, "tsc")
+	own, err := os.ReadFile(filepath.Join(folder, "buf.gen.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	generate(t, folder, "src/gen", recipe)
+	for _, line := range []string{"target=ts", "import_extension=js", "out: src/gen"} {
+		if !strings.Contains(string(own), line) || !strings.Contains(recipe["yaml"], line) {
+			t.Errorf("the example and docs/clients.md don't both say %s", line)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "src/lines.ts"), []byte(recipe["ts"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, folder, filepath.Join(tools, "tsc"))
 	certify(t, "node", filepath.Join(folder, "dist", "certify.js"))
 }
