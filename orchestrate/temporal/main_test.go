@@ -9,4 +9,4 @@ import (
 // server is the Temporal server of this package's tests.
 var server temporaltest.Server
 
-func TestMain(m *testing.M) { temporaltest.Main(m, &server) }
+func TestMain(m *testing.M) { temporaltest.Main(m, "internal/temporaltest/server", &server) }

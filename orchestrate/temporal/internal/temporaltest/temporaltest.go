@@ -1,15 +1,17 @@
-// Package temporaltest runs a Temporal server in the process of a test, with its data in memory.
+// Package temporaltest runs a Temporal server for tests, with its data in memory, on the loopback interface only.
 package temporaltest
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
-	sdklog "go.temporal.io/sdk/log"
-
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/server/temporaltest" // the server's own; it listens on the loopback interface only
+	"go.temporal.io/sdk/log"
 )
 
 // Server is a running server with one namespace.
@@ -22,19 +24,60 @@ type Server struct {
 	Client client.Client
 }
 
-// Main starts a server, sets s to it, runs the tests, stops the server, and exits. Call it in TestMain.
-func Main(m *testing.M, s *Server) {
-	started := temporaltest.NewServer(temporaltest.WithBaseClientOptions(client.Options{Identity: "test", Logger: silent{}}))
-	*s = Server{started.GetFrontendHostPort(), started.GetDefaultNamespace(), started.GetDefaultClient()}
-	code := m.Run()
-	started.Stop()
+// Main builds the server in folder source, internal/temporaltest/server seen from the test's folder, and starts it, sets s to it, runs the tests, stops the server, and exits. Call it in TestMain.
+func Main(m *testing.M, source string, s *Server) {
+	code, err := run(m, source, s)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "run a Temporal server:", err)
+		code = 1
+	}
 	os.Exit(code)
+}
+
+func run(m *testing.M, source string, s *Server) (code int, err error) {
+	folder, err := os.MkdirTemp("", "temporaltest")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(folder)
+	program := filepath.Join(folder, "server")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir, build.Stderr = source, os.Stderr
+	if err := build.Run(); err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(program)
+	cmd.Stderr = os.Stderr
+	stop, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	defer func() {
+		_ = stop.Close() // it stops by itself, even if this process is killed
+		_ = cmd.Wait()
+	}()
+	if _, err := fmt.Fscanln(bufio.NewReader(out), &s.Address, &s.Namespace); err != nil {
+		return 0, fmt.Errorf("read its address: %w", err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	if s.Client, err = client.Dial(client.Options{HostPort: s.Address, Namespace: s.Namespace, Identity: "test", Logger: silent{}}); err != nil {
+		return 0, err
+	}
+	defer s.Client.Close()
+	return m.Run(), nil
 }
 
 // silent is a logger that logs errors only.
 type silent struct{}
 
-var _ sdklog.Logger = silent{}
+var _ log.Logger = silent{}
 
 func (silent) Debug(string, ...any) {}
 func (silent) Info(string, ...any)  {}

@@ -1,0 +1,20 @@
+// Command server runs a Temporal server for tests, with its data in memory, on the loopback interface only. It prints the
+// address and the namespace, and stops when its standard input ends.
+//
+// It is a module of its own, because the server needs other versions of some modules than the connector.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"go.temporal.io/server/temporaltest"
+)
+
+func main() {
+	s := temporaltest.NewServer()
+	fmt.Println(s.GetFrontendHostPort(), s.GetDefaultNamespace())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	s.Stop()
+}
