@@ -58,10 +58,16 @@ func (k Kinds) Examples() []string {
 // Options begin at the last question mark, so the name of a file that contains one must end in another. Each kind's package
 // documents its options.
 func (k Kinds) Open(ctx context.Context, name string) (client.Destination, error) {
+	return k.OpenFenced(ctx, name, nil)
+}
+
+// OpenFenced is Open for an attempt that may supersede older ones. If fence is nil, it is Open.
+func (k Kinds) OpenFenced(ctx context.Context, name string, fence *Fence) (client.Destination, error) {
 	kind, address, o, err := k.parse(name)
 	if err != nil {
 		return nil, err
 	}
+	o.Fence = fence
 	d, err := kind.Open(ctx, address, o)
 	if err != nil {
 		return nil, fmt.Errorf("open destination %q: %w", Redacted(name), err)

@@ -13,6 +13,9 @@ import (
 
 // Options are the options in the name of a destination. A kind takes the options it knows, then calls Err or Done.
 type Options struct {
+	// Fence is the one passed to [Kinds.OpenFenced], or nil. A kind that doesn't support it ignores it.
+	Fence *Fence
+
 	values   url.Values
 	problems []error
 }

@@ -12,23 +12,7 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-const (
-	day = 24 * time.Hour
-	// followInterval is the time between two checks for changes. They use a fiftieth of the requests that Stripe
-	// allows.
-	followInterval = 2 * time.Second
-)
-
-// failure is the error of a run, without secrets.
-type failure struct {
-	class, message string
-	passing        bool          // whether a retry may succeed without any change
-	after          time.Duration // the minimum time to wait before a retry
-	cause          error
-}
-
-func (f *failure) Error() string { return f.message }
-func (f *failure) Unwrap() error { return f.cause }
+const day = 24 * time.Hour
 
 // run executes one run and logs it.
 func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt int) error {
@@ -40,7 +24,7 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	resolved, err := p.Resolve(ctx, r.Getenv)
 	if err != nil {
 		resolved = &Resolved{}
-		err = &failure{class: "CONFIG", message: err.Error()}
+		err = unresolved(err)
 	}
 	o := &observer{run: run, log: r.Log, hide: resolved.Redact}
 	syncing := ctx
@@ -61,14 +45,13 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	o.end(ctx, report)
 	run.Ended = time.Now()
 	total := run.Total()
-	switch f, _ := errors.AsType[*failure](err); {
+	switch f, _ := errors.AsType[*Failure](err); {
 	case ctx.Err() != nil:
 		run.Status, err = runlog.Stopped, ctx.Err()
 		o.entry(ctx, "info", "", "", "The process was asked to stop. The stored data is consistent; the next run resumes from there.")
 	case f != nil && syncing.Err() == nil:
-		f.message = resolved.Redact(f.message)
-		run.Status, run.Class, run.Error = runlog.Failed, f.class, f.message
-		o.entry(ctx, "error", "", "", f.message)
+		run.Status, run.Class, run.Error = runlog.Failed, f.Class, f.Message
+		o.entry(ctx, "error", "", "", f.Message)
 	default:
 		run.Status, err = runlog.Succeeded, nil
 		r.notify(p, "run %d succeeded in %s: %d records extracted, %d rows loaded, %d deleted", run.ID,
@@ -80,39 +63,17 @@ func (r *Runner) run(ctx context.Context, p Pipeline, slot time.Time, attempt in
 	return err
 }
 
-// sync opens the destination and syncs into it. Its errors are of type *failure.
+// sync runs the pipeline once. Its errors are those of [Pipeline.Sync].
 func (r *Runner) sync(ctx context.Context, p Pipeline, resolved *Resolved, o *observer) (*client.Report, error) {
-	d, err := r.Destinations.Open(ctx, r.Destinations.Resolve(p.folder, resolved.Destination))
-	if err != nil {
-		return nil, asFailure(err)
-	}
-	report, err := r.Service.Sync(ctx, client.SyncOptions{
-		Config: resolved.Config, Destination: d, Selection: p.Selection, Reconcile: r.Reconcile && !p.Schedule.Follows(),
-		Follow: p.Schedule.Follows(), FollowInterval: followInterval,
+	return p.sync(ctx, Execution{
+		Service: r.Service, Destinations: r.Destinations, Reconcile: r.Reconcile,
 		Observe: func(ctx context.Context, m *connectorv1.ReadResponse) {
 			o.observe(ctx, m)
 			if r.Observe != nil {
 				r.Observe(p.Name, m)
 			}
 		},
-	})
-	if err = errors.Join(err, d.Close()); err != nil {
-		return report, asFailure(err)
-	}
-	return report, nil
-}
-
-// asFailure classifies an error of a sync. A [client.Error] comes from the service, any other error from the
-// destination.
-func asFailure(err error) *failure {
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return &failure{class: "DESTINATION", message: err.Error(), passing: true, cause: err}
-	}
-	return &failure{
-		class: strings.TrimPrefix(e.Failure.GetClass().String(), "FAILURE_CLASS_"), message: err.Error(),
-		passing: e.Retryable(), after: e.RetryAfter(), cause: err,
-	}
+	}, resolved)
 }
 
 // statusWord returns the word with which the run log describes a stream's status.

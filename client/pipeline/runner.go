@@ -137,15 +137,15 @@ func (r *Runner) runSlot(ctx context.Context, p Pipeline, slot time.Time) (err e
 	for n := 1; ; n++ {
 		begun := time.Now()
 		err := r.run(ctx, p, slot, n)
-		failed, ok := errors.AsType[*failure](err)
-		if !ok || !p.Schedule.Follows() && (!failed.passing || n >= p.Attempts) {
+		failed, ok := errors.AsType[*Failure](err)
+		if !ok || !p.Schedule.Follows() && (!failed.Retryable || n >= p.Attempts) {
 			return err
 		}
 		if time.Since(begun) > longestWait {
 			waits.Reset() // it worked for a while, so this is a new failure
 		}
-		wait := max(waits.NextBackOff(), failed.after)
-		if !failed.passing { // it won't succeed until someone fixes the cause
+		wait := max(waits.NextBackOff(), failed.RetryAfter)
+		if !failed.Retryable { // it won't succeed until someone fixes the cause
 			wait = longestWait
 		}
 		attempt := fmt.Sprintf("attempt %d", n+1)

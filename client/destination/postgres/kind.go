@@ -19,6 +19,7 @@ func Kind() destination.Kind {
 	options := func(address string, o *destination.Options) (string, Options, error) {
 		opts := Options{
 			Schema: o.Text("schema"), SoftDeletes: o.Choice("deletes", "hard", "soft"), Append: o.Choice("mode", "upsert", "append"),
+			Fence: o.Fence,
 		}
 		return o.Rest("postgres:" + address), opts, o.Err()
 	}

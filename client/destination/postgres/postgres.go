@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5" // the only pure Go client for PostgreSQL with COPY and prepared statements
 
 	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination"
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Append bool
 	// LockWait is how long to wait for another sync to end. Zero means ten seconds.
 	LockWait time.Duration
+	// Fence, if set, makes this sync supersede older attempts of the same owner.
+	Fence *destination.Fence
 }
 
 // Destination is a schema opened for one sync. It implements client.Destination.
@@ -38,6 +41,7 @@ type Destination struct {
 	where     string // host, database and schema, for errors
 	config    *pgx.ConnConfig
 	lockWait  time.Duration
+	fence     *fence // nil without Options.Fence
 	conn      *pgx.Conn
 	backend   backend                    // of conn
 	tables    map[string]*table          // of the streams passed to Begin, by stream
@@ -93,6 +97,9 @@ func newDestination(address string, opts Options) (*Destination, error) {
 	if d.lockWait <= 0 {
 		d.lockWait = defaultLockWait
 	}
+	if opts.Fence != nil {
+		d.fence = &fence{Fence: opts.Fence}
+	}
 	d.where = fmt.Sprintf("schema %s of database %s at %s", d.schema, config.Database, config.Host)
 	return d, nil
 }
@@ -104,8 +111,7 @@ func (d *Destination) createOwn(ctx context.Context) error {
 
 // createIn is createOwn within a transaction.
 func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
-	if err := createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema),
-		"CREATE SCHEMA "+rows.Quote(d.schema)); err != nil {
+	if err := d.createSchema(ctx, tx); err != nil {
 		return err
 	}
 	for _, table := range [][2]string{
@@ -144,6 +150,10 @@ func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
+}
+
+func (d *Destination) createSchema(ctx context.Context, tx pgx.Tx) error {
+	return createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema), "CREATE SCHEMA "+rows.Quote(d.schema))
 }
 
 // relation returns a query that finds a table or index of the schema.

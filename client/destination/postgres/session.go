@@ -92,6 +92,9 @@ func (d *Destination) prepare(ctx context.Context, former backend) error {
 	if err := d.applySettings(ctx); err != nil {
 		return d.explain(ctx, err)
 	}
+	if err := d.enter(ctx); err != nil { // first, since the former backend may serve a newer attempt by now, through a pooler
+		return err
+	}
 	if former.pid == 0 {
 		return nil
 	}
@@ -121,6 +124,9 @@ func (d *Destination) applySettings(ctx context.Context) error {
 
 // lock makes this the only sync of the schema.
 func (d *Destination) lock(ctx context.Context) error {
+	if err := d.evict(ctx); err != nil {
+		return err
+	}
 	err := pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", d.lockWait.Milliseconds())); err != nil {
 			return err
@@ -128,6 +134,9 @@ func (d *Destination) lock(ctx context.Context) error {
 		_, err := tx.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lockKey()) // held beyond the transaction
 		return err
 	})
+	if err == nil {
+		return d.verify(ctx)
+	}
 	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != lockNotAvailable {
 		return d.explain(ctx, err)
 	}
