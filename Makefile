@@ -74,6 +74,10 @@ soak: ## Sync a busy account for SOAK (default 10m), with late events, broken ob
 bench: ## Run the benchmarks and write docs/benchmarks.md
 	go run ./bench --markdown docs/benchmarks.md
 
+.PHONY: bench-scale
+bench-scale: ## Measure many pipelines through 1, 2 and 4 replicas, and what objects and changes cost: see docs/capacity.md
+	go run ./bench --only scale,costs
+
 .PHONY: image
 image: ## Build the container image (docker, podman or buildah); with database drivers if PROGRAM=stripe-connector
 	$$(command -v docker || command -v podman || command -v buildah) build $(if $(TARGET),--target $(TARGET)) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(COMMIT) \

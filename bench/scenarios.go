@@ -34,6 +34,7 @@ func (b *bench) size(full, quick int) int {
 type scenario struct {
 	name, title string
 	run         func(context.Context, *bench) (section, error)
+	apart       bool // whether it runs only if it is named: it isn't part of the document
 }
 
 // patience bounds the duration of a scenario, in case a reader hangs.
@@ -47,25 +48,28 @@ func (s scenario) within(ctx context.Context, b *bench) (section, error) {
 }
 
 func scenarios() []scenario {
-	return []scenario{
-		{"cpu", "No latency: what a record costs", cpu},
-		{"gzip", "No latency, compressed responses", compressed},
-		{"latency", "100 ms of latency", latency},
-		{"limits", "100 ms and Stripe's limits, five endpoints", limited(fiveEndpoints)},
-		{"single", "100 ms and Stripe's limits, one endpoint", limited(oneEndpoint)},
-		{"bursty", "100 ms and Stripe's limits, nine tenths of the objects in three bursts", limited(bursts)},
-		{"second", "100 ms and Stripe's limits, all objects in one second", limited(oneSecond)},
-		{"loading", "100 ms and Stripe's limits, loading into each destination", loading},
-		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas},
-		{"requests", "Requests against the theoretical minimum", requests},
-		{"changes", "Requests of incremental reads", changes},
-		{"busy", "Requests for the changes of busy accounts", busy},
-		{"airbyte", "The Airbyte edge against gRPC", edgeCost("Airbyte", "airbyte")},
-		{"singer", "The Singer edge against gRPC", edgeCost("Singer", "singer")},
-		{"follow", "Following changes into a database", follow},
-		{"wire", "The wire", wire},
-		{"page", "Cutting pages and selecting fields", page},
+	all := []scenario{
+		{"cpu", "No latency: what a record costs", cpu, false},
+		{"gzip", "No latency, compressed responses", compressed, false},
+		{"latency", "100 ms of latency", latency, false},
+		{"limits", "100 ms and Stripe's limits, five endpoints", limited(fiveEndpoints), false},
+		{"single", "100 ms and Stripe's limits, one endpoint", limited(oneEndpoint), false},
+		{"bursty", "100 ms and Stripe's limits, nine tenths of the objects in three bursts", limited(bursts), false},
+		{"second", "100 ms and Stripe's limits, all objects in one second", limited(oneSecond), false},
+		{"loading", "100 ms and Stripe's limits, loading into each destination", loading, false},
+		{"replicas", "100 ms and Stripe's limits, two replicas on one account", replicas, false},
+		{"requests", "Requests against the theoretical minimum", requests, false},
+		{"changes", "Requests of incremental reads", changes, false},
+		{"busy", "Requests for the changes of busy accounts", busy, false},
+		{"airbyte", "The Airbyte edge against gRPC", edgeCost("Airbyte", "airbyte"), false},
+		{"singer", "The Singer edge against gRPC", edgeCost("Singer", "singer"), false},
+		{"follow", "Following changes into a database", follow, false},
+		{"wire", "The wire", wire, false},
+		{"page", "Cutting pages and selecting fields", page, false},
 	}
+	return append(all,
+		scenario{"scale", "Many pipelines", scale, true},
+		scenario{"costs", "What objects and changes cost", costs, true})
 }
 
 func scenarioNames() string {
@@ -77,11 +81,11 @@ func scenarioNames() string {
 }
 
 // chooseScenarios returns the scenarios named in a comma-separated list, in their usual order. An empty list means
-// all.
+// all that make up the document.
 func chooseScenarios(list string) ([]scenario, error) {
 	all := scenarios()
 	if list == "" {
-		return all, nil
+		return slices.DeleteFunc(all, func(s scenario) bool { return s.apart }), nil
 	}
 	names := strings.Split(list, ",")
 	for _, name := range names {

@@ -18,7 +18,9 @@ type world struct {
 	Density string         // "" means even
 	Latency time.Duration
 	Limits  bool // whether live mode's limits apply
-	Gzip    bool // whether to compress for clients that accept it, as net/http does by default
+	// Accounts is the number of connected accounts, each with its own objects and limits. 0 means a few.
+	Accounts int
+	Gzip     bool // whether to compress for clients that accept it, as net/http does by default
 }
 
 // request is one request that the simulated Stripe received.
@@ -42,18 +44,24 @@ type stripeProcess struct {
 func newStripeWorker() worker {
 	p := &stripeProcess{}
 	return worker{
-		"start":  handler(p.start),
-		"reset":  handler(p.reset),
-		"log":    handler(p.requests),
-		"count":  handler(p.count),
-		"pages":  handler(p.pages),
+		"start":    handler(p.start),
+		"reset":    handler(p.reset),
+		"log":      handler(p.requests),
+		"count":    handler(p.count),
+		"pages":    handler(p.pages),
+		"accounts": handler(func(context.Context, struct{}) ([]string, error) { return p.stripe.ConnectedAccounts(), nil }),
+		"charge":   handler(p.charge),
+		"advance": handler(func(_ context.Context, by time.Duration) (struct{}, error) {
+			p.stripe.SetSkew(by)
+			return struct{}{}, nil
+		}),
 		"create": handler(func(_ context.Context, list string) (string, error) { return p.stripe.Create(list) }),
 	}
 }
 
 // start starts listening and returns the URL.
 func (p *stripeProcess) start(ctx context.Context, w world) (string, error) {
-	options := stripetest.Options{Objects: w.Objects, Gzip: w.Gzip, Livemode: true}
+	options := stripetest.Options{Objects: w.Objects, Accounts: w.Accounts, Gzip: w.Gzip, Livemode: true}
 	switch w.Density {
 	case "":
 	case "bursty":
@@ -116,6 +124,16 @@ func (p *stripeProcess) reset(context.Context, struct{}) (struct{}, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.began, p.log = time.Now(), nil
+	return struct{}{}, nil
+}
+
+// charge creates a charge in each connected account.
+func (p *stripeProcess) charge(context.Context, struct{}) (struct{}, error) {
+	for _, id := range p.stripe.ConnectedAccounts() {
+		if _, err := p.stripe.Connected(id).Create("/v1/charges"); err != nil {
+			return struct{}{}, err
+		}
+	}
 	return struct{}{}, nil
 }
 
