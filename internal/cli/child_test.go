@@ -77,10 +77,10 @@ func start(t *testing.T, delay time.Duration, args ...string) (*exec.Cmd, *outpu
 	return cmd, said
 }
 
-// until waits up to 30 s for is to return true.
+// until waits up to two minutes for is to return true.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("gave up waiting until %s", what)
 		}

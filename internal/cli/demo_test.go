@@ -44,6 +44,9 @@ func TestSync(t *testing.T) {
 }
 
 func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a whole company; other tests sync concurrently, too")
+	}
 	path := filepath.Join(t.TempDir(), "demo.db")
 	w := newWorld(t, nil)
 	w.runs(t, exitOK, "demo", "--to", "sqlite:"+path)

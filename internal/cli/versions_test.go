@@ -8,6 +8,9 @@ import (
 )
 
 func TestVersions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("has nothing concurrent, and is slow with the race detector")
+	}
 	w := newWorld(t, nil)
 	w.runs(t, exitOK, "versions")
 	says(t, w.out, "2023-10-16  (default)\n")
@@ -32,6 +35,9 @@ func TestVersions(t *testing.T) {
 
 // TestDiscoverDiff compares the catalogs of two API versions.
 func TestDiscoverDiff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("has nothing concurrent, and is slow with the race detector")
+	}
 	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
