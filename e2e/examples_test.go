@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"io/fs"
@@ -201,4 +202,37 @@ func TestTypeScriptExample(t *testing.T) {
 	}
 	run(t, folder, filepath.Join(tools, "tsc"))
 	certify(t, "node", filepath.Join(folder, "dist", "certify.js"))
+}
+
+// TestAirflowExample compiles the DAG, and runs its command line with another configuration and destination.
+func TestAirflowExample(t *testing.T) {
+	out, err := exec.Command("python3", "-c", `
+import ast, json, sys
+source = open(sys.argv[1]).read()
+compile(source, sys.argv[1], "exec")
+print(json.dumps(next(ast.literal_eval(node.value) for node in ast.parse(source).body
+    if isinstance(node, ast.Assign) and node.targets[0].id == "ARGUMENTS")))`, "../examples/airflow/stripe_sync.py").CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("needs python3")
+	}
+	var args []string
+	if err := errors.Join(err, json.Unmarshal(out, &args)); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	folder := t.TempDir()
+	for i, arg := range args {
+		switch name, _, _ := strings.Cut(arg, "="); name {
+		case "--config":
+			args[i] = "--config=" + writeConfig(t, simulate(t, stripetest.Options{}).URL)
+		case "--to":
+			args[i] = "--to=jsonl:" + folder
+		}
+	}
+	report, err := command(t, args...).Output()
+	if err != nil || !json.Valid(report) {
+		t.Errorf("%v: %v\n%s", args, err, report)
+	}
+	if rows, err := os.ReadFile(filepath.Join(folder, "charges.jsonl")); err != nil || len(rows) == 0 {
+		t.Errorf("%d bytes of charges, %v", len(rows), err)
+	}
 }

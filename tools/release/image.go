@@ -76,10 +76,16 @@ func (r *release) images(platforms []string) error {
 	return nil
 }
 
+// container is an image that isn't described as an artifact in an index.
+type container struct{ v1.Image }
+
+// ArtifactType returns "".
+func (container) ArtifactType() (string, error) { return "", nil }
+
 // add adds an image for a processor to an index.
 func add(index v1.ImageIndex, built v1.Image, processor string) v1.ImageIndex {
 	return mutate.AppendManifests(mutate.IndexMediaType(index, types.OCIImageIndex), mutate.IndexAddendum{
-		Add: built, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: processor}},
+		Add: container{built}, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: processor}},
 	})
 }
 

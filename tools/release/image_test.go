@@ -86,7 +86,7 @@ func TestLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if listed.Manifests[i].Platform.Architecture != processor || config.Architecture != processor || config.OS != "linux" {
+		if listed.Manifests[i].ArtifactType != "" || listed.Manifests[i].Platform.Architecture != processor || config.Architecture != processor || config.OS != "linux" {
 			t.Errorf("got %v and %s/%s, want linux/%s", listed.Manifests[i].Platform, config.OS, config.Architecture, processor)
 		}
 		if config.Config.User != "65532:65532" || !config.Created.Equal(stamp) || config.Config.Labels["org.opencontainers.image.licenses"] != "Apache-2.0" {
