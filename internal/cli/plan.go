@@ -12,34 +12,9 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// costOf returns the objects for which a stream needs one request each, such as "customers". It returns "" for
-// streams that are read in pages of a hundred, or along with another stream.
-func costOf(s *table.Stream) string {
-	switch {
-	case s.Parent == "" || s.Inline || s.Single || s.Expand || s.Embedded != "":
-		return ""
-	case s.Across != "":
-		return s.Parent + " × " + s.Across
-	}
-	return s.Parent
-}
-
-// costly returns the names of the streams that need one request for each object of another stream. They are skipped
-// unless selected by name, since each would take hours for an account with a million customers.
-func costly() []string {
-	var names []string
-	streams := table.Known()
-	for i := range streams {
-		if costOf(&streams[i]) != "" {
-			names = append(names, streams[i].Name)
-		}
-	}
-	return names
-}
-
 // withoutCostly returns a selection that skips costly streams, unless streams are selected by name.
 func withoutCostly(s client.Selection) client.Selection {
-	s.LeaveOut = costly()
+	s.LeaveOut = table.Costly()
 	return s
 }
 
@@ -58,8 +33,8 @@ func (a *app) printPlan(config *structpb.Struct, catalog, selected []*connectorv
 		switch {
 		case row == nil:
 			requests = "unknown"
-		case costOf(row) != "":
-			requests = "1 per " + costOf(row)
+		case row.CostPer() != "":
+			requests = "1 per " + row.CostPer()
 			perParent++
 		case row.Parent != "":
 			requests = "with " + row.Parent

@@ -22,7 +22,7 @@ func TestPlan(t *testing.T) {
 	says(t, w.out, "\ncharges ")
 	says(t, w.out, "with invoices")
 	says(t, w.out, " at the limit of 25 requests/s.")
-	for _, name := range costly() {
+	for _, name := range table.Costly() {
 		if table.Streams(schema.Oldest()).Find(name) == nil {
 			continue // the configured version doesn't have it
 		}
@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 		says(t, w.out, name)
 	}
 	for _, name := range []string{"customer_balance_transactions", "billing_meter_event_summaries"} {
-		if !strings.Contains(strings.Join(costly(), " "), name) {
+		if !strings.Contains(strings.Join(table.Costly(), " "), name) {
 			t.Errorf("%s is not known as costly", name)
 		}
 	}
@@ -41,7 +41,7 @@ func TestPlan(t *testing.T) {
 	w.runs(t, exitUsage, "sync")
 	says(t, w.err, `required flag(s) "to" not set`)
 	for _, cheap := range []string{"charges", "invoice_line_items", "subscription_items", "balance"} {
-		if costOf(table.Known().Find(cheap)) != "" {
+		if table.Known().Find(cheap).CostPer() != "" {
 			t.Errorf("%s is not costly", cheap)
 		}
 	}

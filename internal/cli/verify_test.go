@@ -13,6 +13,7 @@ import (
 	loads "github.com/stripe-connector/stripe-connector/client/report"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
@@ -141,7 +142,7 @@ func TestTextFits(t *testing.T) {
 	failure := &connectorv1.Failure{Message: long + "https://dashboard.stripe.com/" + strings.Repeat("x", 30)}
 	report := &client.Report{}
 	var all []client.Verification
-	for _, name := range costly() {
+	for _, name := range table.Costly() {
 		s := client.StreamReport{Stream: name, Account: "acct_1NxYzAbCdEfGhIjK", Status: complete, Upserts: 123_456_789, Deletes: 1_234_567, Bytes: 1 << 40, Duration: 99 * time.Hour}
 		report.Streams = append(report.Streams, s)
 		s.Status, s.Failure, s.SetAsideTotal = connectorv1.StreamStatus_STREAM_STATUS_INCOMPLETE, failure, 3

@@ -1,6 +1,8 @@
 package temporal_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal/internal/temporaltest"
@@ -9,4 +11,13 @@ import (
 // server is the Temporal server of this package's tests.
 var server temporaltest.Server
 
-func TestMain(m *testing.M) { temporaltest.Main(m, "internal/temporaltest/server", &server) }
+// update records histories for TestReplay.
+var update = flag.Bool("update", false, "record the histories in testdata")
+
+// TestMain runs the tests or, in a child process, a worker.
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(childSettings); settings != "" {
+		os.Exit(child(settings))
+	}
+	temporaltest.Main(m, "internal/temporaltest/server", &server)
+}

@@ -1,0 +1,83 @@
+// Package command implements the commands of stripe-connector-temporal.
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig" // the settings, and with them the security, of Temporal's own commands
+	"go.temporal.io/sdk/log"
+
+	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
+)
+
+const help = `stripe-connector-temporal runs the pipelines of a pipeline file on Temporal: a schedule and a workflow for each pipeline.
+
+The Temporal service is configured as for Temporal's own commands: by the environment variables TEMPORAL_ADDRESS,
+TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_*, or by a profile in the file that TEMPORAL_CONFIG_FILE names.`
+
+// connection holds the flags of commands that call Temporal.
+type connection struct {
+	address, namespace, taskQueue string
+}
+
+// Main runs the process's command line and returns the exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // restore the default handling, so that a second signal kills the process
+	root := Root()
+	root.SetArgs(os.Args[1:])
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return 1
+	}
+	return 0
+}
+
+// Root returns the command line.
+func Root() *cobra.Command {
+	var c connection
+	root := &cobra.Command{
+		Use: "stripe-connector-temporal", Short: "Run pipelines on Temporal", Long: help,
+		Example: `  stripe-connector-temporal worker pipelines.yaml --target connector.example.com:50051
+  stripe-connector-temporal status acme
+  stripe-connector-temporal reread acme charges 'invoice*'`,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.address, "address", "", "`host:port` of the Temporal service (default: as configured, else 127.0.0.1:7233)")
+	flags.StringVar(&c.namespace, "namespace", "", "`namespace` (default: as configured, else default)")
+	flags.StringVar(&c.taskQueue, "task-queue", temporal.TaskQueue, "`name` of the task queue")
+	root.AddCommand(c.worker(), c.pause(), c.resume(), c.sync(), c.reread(), c.status())
+	return root
+}
+
+// with calls do with a client of the Temporal service.
+func (c *connection) with(cmd *cobra.Command, logger log.Logger, do func(client.Client) error) error {
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return fmt.Errorf("read the configuration of the Temporal client: %w", err)
+	}
+	if c.address != "" {
+		options.HostPort = c.address
+	}
+	if c.namespace != "" {
+		options.Namespace = c.namespace
+	}
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	c.namespace = options.Namespace
+	options.Logger = logger
+	t, err := client.DialContext(cmd.Context(), options)
+	if err != nil {
+		return fmt.Errorf("connect to Temporal at %s: %w", options.HostPort, err)
+	}
+	defer t.Close()
+	return do(t)
+}

@@ -1,0 +1,97 @@
+package command
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	temporalclient "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/stripe-connector/stripe-connector/client"
+	"github.com/stripe-connector/stripe-connector/client/destination/all"
+	"github.com/stripe-connector/stripe-connector/client/pipeline"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
+	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
+)
+
+const workerHelp = `Runs the workflows and the syncs of the pipelines in a file (default: pipelines.yaml) until SIGTERM or SIGINT. Running syncs
+then stop at their last state, and another worker resumes them. All workers of a task queue should have the same file, and
+the environment variables and files that it refers to. Secrets stay in the worker: they are never sent to Temporal.
+
+Logs go to stderr, one JSON object per line.`
+
+func (c *connection) worker() *cobra.Command {
+	var target string
+	var plaintext bool
+	var dial client.Options
+	var o temporal.Options
+	cmd := &cobra.Command{
+		Use:   "worker [FILE]",
+		Short: "Run the pipelines in a file",
+		Long:  workerHelp,
+		Example: `  stripe-connector-temporal worker pipelines.yaml --target 127.0.0.1:50051
+  TEMPORAL_ADDRESS=temporal:7233 stripe-connector-temporal worker --target connector:50051 --plaintext`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "pipelines.yaml"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			file, err := ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if plaintext {
+				dial.Credentials = insecure.NewCredentials()
+			}
+			service, err := client.Dial(target, dial)
+			if err != nil {
+				return err
+			}
+			defer service.Close()
+			o.File, o.Service, o.Destinations, o.Getenv, o.TaskQueue = file, service, all.Kinds(), os.Getenv, c.taskQueue
+			logger := log.NewStructuredLogger(slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil)))
+			return c.with(cmd, logger, func(t temporalclient.Client) error {
+				w := temporal.NewWorker(t, c.namespace, o)
+				if err := w.Start(); err != nil {
+					return fmt.Errorf("start the worker: %w", err)
+				}
+				<-cmd.Context().Done()
+				w.Stop()
+				return nil
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&target, "target", "", "`host:port` of the connector's gRPC service; plaintext on this machine, TLS elsewhere")
+	flags.BoolVar(&plaintext, "plaintext", false, "connect to the service without TLS, for example because a service mesh encrypts the connection")
+	flags.StringVar(&dial.CAFile, "ca-file", "", "PEM `file` of the authorities trusted to issue the service's certificate")
+	flags.StringVar(&dial.CertFile, "cert-file", "", "PEM `file` of a client certificate, with --key-file")
+	flags.StringVar(&dial.KeyFile, "key-file", "", "PEM `file` of the client certificate's key")
+	flags.StringVar(&dial.TokenFile, "token-file", "", "`file` with a token to send to the service")
+	flags.IntVar(&o.Syncs, "syncs", 0, "maximum `number` of syncs at the same time, including those that follow (default 100)")
+	flags.DurationVar(&o.HeartbeatTimeout, "heartbeat-timeout", 0, "`time` after which a sync without a heartbeat is resumed by another worker (default 30s)")
+	_ = cmd.MarkFlagRequired("target") // fails only if the flag doesn't exist
+	return cmd
+}
+
+// ReadFile reads a pipeline file.
+func ReadFile(path string) (*pipeline.File, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the pipeline file: %w", err)
+	}
+	file, err := pipeline.Parse(path, content)
+	if err != nil {
+		return nil, err
+	}
+	for _, all := range [][]pipeline.Pipeline{file.Pipelines, file.Paused} {
+		for i := range all {
+			all[i].Selection.LeaveOut = table.Costly()
+		}
+	}
+	return file, nil
+}
