@@ -93,7 +93,7 @@ refuses 'more than 52 characters' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --se
 refuses 'has a password' "${tls[@]}" "${pipeline[@]}" "${full[@]}" --set pipelines.acme.destination=postgres://me:pw@db/x
 refuses 'the chart sets it' "${tls[@]}" --set 'podLabels.app\.kubernetes\.io/name=x'
 for nonsense in replicas=many image.digest=latest tls.secret=x service.port=0 tls.secretName=Not_A_Name resources.limits.memory=lots \
-	pipelines.Acme.schedule=@hourly pipelines.acme.every=1h \
+	pipelines.Acme.schedule=@hourly pipelines.acme.every=1h podLabels.team=-data- \
 	resources.limit.memory=1Gi networkPolicy.callers[0].pod=x env[0].Name=x podDisruptionBudget.maxUnavailable=some; do
 	refuses 'values don' "${tls[@]}" --set "$nonsense"
 done

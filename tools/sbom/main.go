@@ -60,6 +60,10 @@ func run(binary string) error {
 	add(document, &debug.Module{Path: "std", Version: info.GoVersion}, "BSD-3-Clause", "DEPENDS_ON")
 	var wrong []error
 	for _, module := range info.Deps {
+		if module.Replace != nil && strings.HasPrefix(module.Replace.Path, ".") { // a directory of this repository
+			add(document, module, "Apache-2.0", "DEPENDS_ON")
+			continue
+		}
 		if module.Replace != nil {
 			module = module.Replace
 		}
