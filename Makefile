@@ -109,6 +109,10 @@ try-containers: ## Build the image and run it, if there is a container engine
 chart: ## Lint and test the Helm chart
 	deploy/check-chart.sh
 
+.PHONY: validate-chart
+validate-chart: ## Validate the Helm chart with the code of the Kubernetes API server; the first build takes some minutes
+	deploy/validate-chart.sh
+
 .PHONY: vuln
 vuln: ## Check for known vulnerabilities in reachable code, with the database pinned in VULNDB
 	@database=$$(mktemp -d) && trap 'rm -rf "$$database"' EXIT && \
