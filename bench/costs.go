@@ -88,7 +88,7 @@ func costs(ctx context.Context, b *bench) (section, error) {
 	add("1,000 changes of an hour ago", settled, spent[2], 1e3/float64(changes))
 	return section{
 		setting: fmt.Sprintf("A first sync of %d objects and syncs of %d new charges, scaled to the numbers below. Processor time and memory are the "+
-			"service's. An event of the last minutes may not be the newest of its object yet, so the object is read again.", objects, changes),
+			"service's. An event of the last minutes may not be the newest of its object yet, so the object is re-read.", objects, changes),
 		tables: []table{result},
 	}, nil
 }

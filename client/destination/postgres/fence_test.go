@@ -73,7 +73,7 @@ func TestFence(t *testing.T) {
 			if !superseded(t.Context(), t, older) {
 				t.Error("the older attempt could write after the newer one had ended")
 			}
-			must(t, opened(t, a, "").Close()) // nothing holds the lock any more
+			must(t, opened(t, a, "").Close()) // nothing holds the lock anymore
 		},
 		"the newest reconnects": func(t *testing.T, a attempts) {
 			d := opened(t, a, "acme")
