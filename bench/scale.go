@@ -45,7 +45,7 @@ func scale(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	first := table{head: []string{"first syncs", "pipelines per minute", "requests per second", "of each account's limit", "processor time per pipeline", "peak memory per replica"}}
-	lag := table{head: []string{"changes, each pipeline due every " + slotInterval.String(), "requests per sync", "median lag", "p99 lag", "longest lag", "Reads resumed"}}
+	lag := table{head: []string{"changes, each pipeline due every " + slotInterval.String(), "requests per sync", "processor time per sync", "median lag", "p99 lag", "longest lag", "Reads resumed"}}
 	for _, replicas := range []int{1, 2, 4} {
 		name := fmt.Sprintf("%d replicas", replicas)
 		if replicas == 1 {
@@ -89,19 +89,27 @@ func (b *bench) scaleTo(ctx context.Context, stripe *simulated, accounts []strin
 	}
 	first.add(name, whole(float64(len(accounts))/wall.Minutes()), whole(float64(total.requests)/wall.Seconds()),
 		percent(float64(total.requests)/(accountLimit*total.syncing.Seconds())),
-		fmt.Sprintf("%.0f ms", spent.CPU.Seconds()*1000/float64(len(accounts))), mebibytes(spent.Peak))
+		perSync(spent.CPU, len(accounts)), mebibytes(spent.Peak))
 	if err := f.slot(ctx, func() {}); err != nil {
 		return err
 	}
-	lag.add(append([]string{name}, f.take().cells()...)...)
+	after, err := f.usage()
+	if err != nil {
+		return err
+	}
+	lag.add(append([]string{name}, f.take().cells(perSync(after.CPU-spent.CPU, len(accounts)))...)...)
 	if replicas == 1 {
 		return nil
 	}
 	if err := f.slot(ctx, f.kill); err != nil {
 		return err
 	}
-	lag.add(append([]string{name + ", one killed"}, f.take().cells()...)...)
+	lag.add(append([]string{name + ", one killed"}, f.take().cells("")...)...) // the killed one can't say what it used
 	return nil
+}
+
+func perSync(total time.Duration, syncs int) string {
+	return fmt.Sprintf("%.0f ms", total.Seconds()*1000/float64(syncs))
 }
 
 // fleet is a number of replicas behind a balancer, with the pipelines that use them.
@@ -130,10 +138,11 @@ type totals struct {
 	lags     []time.Duration
 }
 
-func (t totals) cells() []string {
+// cells returns the cells of a row about slots.
+func (t totals) cells(processor string) []string {
 	slices.Sort(t.lags)
 	at := func(share float64) string { return seconds(t.lags[int(share*float64(len(t.lags)-1))].Seconds()) }
-	return []string{fmt.Sprintf("%.1f", float64(t.requests)/float64(t.syncs)), at(0.5), at(0.99), at(1), fmt.Sprint(t.resumed)}
+	return []string{fmt.Sprintf("%.1f", float64(t.requests)/float64(t.syncs)), processor, at(0.5), at(0.99), at(1), fmt.Sprint(t.resumed)}
 }
 
 // newFleet starts replicas. The caller must stop the fleet.

@@ -4,7 +4,7 @@
 // nested values. The connector's own times are timestamptz. Values that jsonb and text can't hold (NUL, unpaired
 // surrogates) go to _extra, which is of type json for that reason.
 //
-// Records are merged with INSERT … SELECT FROM unnest(…) ON CONFLICT, hundreds at a time and without waiting for each
+// Records are merged with INSERT … SELECT unnest(…) ON CONFLICT, hundreds at a time and without waiting for each
 // other, which needs neither a temporary table nor a round trip per statement. BenchmarkLoad compares that with COPY and
 // with one INSERT per row. The rows, states and deletions of a commit are one transaction. The states are in the table _stripe_connector_state of the same schema. An advisory lock keeps other syncs
 // out of the schema.

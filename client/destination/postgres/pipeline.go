@@ -10,8 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// The limits of a statement that stores rows. PostgreSQL keeps each array's elements in memory up to work_mem, by default
-// 4 MB, and then in a file.
+// The limits of a statement that stores rows. More rows per statement wouldn't be faster, but take more memory.
 const (
 	statementRows  = 500
 	statementBytes = 1 << 20
@@ -34,19 +33,25 @@ func (a array) IndexType() any { return nil }
 // pipeline sends statements that store rows, without waiting for their results, so that any number of them takes one round
 // trip. The server executes a statement while the rows of the next one are split.
 type pipeline struct {
-	conn    *pgx.Conn
-	stream  *pgconn.Pipeline
-	doing   []string // the prefix for each statement's error
-	builder pgx.ExtendedQueryBuilder
+	destination *Destination
+	stream      *pgconn.Pipeline
+	doing       []string // the prefix for each error, in the order of the results
+	prepared    []string // the keys of the statements that this pipeline prepares
+	builder     pgx.ExtendedQueryBuilder
 }
 
 // pipelined calls send with a pipeline and waits for the results of the statements that it sends. Until send returns, the
 // connection can't be used otherwise. If ctx ends, the connection is lost.
 func (d *Destination) pipelined(ctx context.Context, send func(*pipeline) error) error {
-	p := &pipeline{conn: d.conn, stream: d.conn.PgConn().StartPipeline(ctx)}
+	p := &pipeline{destination: d, stream: d.conn.PgConn().StartPipeline(ctx)}
 	err := send(p)
 	if closed := p.close(); err == nil {
 		err = closed
+	}
+	if err != nil {
+		for _, key := range p.prepared { // unless the server skipped it
+			delete(d.prepared, key)
+		}
 	}
 	return err
 }
@@ -62,6 +67,21 @@ type statement struct {
 var arrayTypes = map[string]uint32{
 	"bigint": pgtype.Int8ArrayOID, "double precision": pgtype.Float8ArrayOID, "boolean": pgtype.BoolArrayOID, "text": pgtype.TextArrayOID,
 	"jsonb": pgtype.JSONBArrayOID, "json": pgtype.JSONArrayOID, "timestamptz": pgtype.TimestamptzArrayOID,
+}
+
+// prepare returns the name of a prepared statement. Planning it for each execution would take longer than the execution.
+func (p *pipeline) prepare(s statement, types []uint32) string {
+	d := p.destination
+	key := s.text + strings.Join(s.types, ",")
+	name, ok := d.prepared[key]
+	if !ok {
+		d.statements++
+		name = fmt.Sprintf("rows_%d", d.statements)
+		p.stream.SendPrepare(name, s.text, types)
+		p.doing, p.prepared = append(p.doing, s.doing), append(p.prepared, key)
+		d.prepared[key] = name
+	}
+	return name
 }
 
 // arguments returns the arguments of unnest for a statement with n of them: "$1, $2, …".
@@ -133,10 +153,10 @@ func (f *feed) flush() error {
 		args[i] = column
 	}
 	p := f.pipeline
-	if err := p.builder.Build(p.conn.TypeMap(), &described, args); err != nil {
+	if err := p.builder.Build(p.destination.conn.TypeMap(), &described, args); err != nil {
 		return fmt.Errorf("%s: %w", f.statement.doing, err)
 	}
-	p.stream.SendQueryParams(f.statement.text, p.builder.ParamValues, described.ParamOIDs, p.builder.ParamFormats, nil)
+	p.stream.SendQueryPrepared(p.prepare(f.statement, described.ParamOIDs), p.builder.ParamValues, p.builder.ParamFormats, nil)
 	p.doing = append(p.doing, f.statement.doing)
 	for i := range f.columns {
 		clear(f.columns[i])

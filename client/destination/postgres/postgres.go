@@ -36,19 +36,21 @@ type Options struct {
 
 // Destination is a schema opened for one sync. It implements client.Destination.
 type Destination struct {
-	opts      rows.Options
-	schema    string
-	where     string // host, database and schema, for errors
-	config    *pgx.ConnConfig
-	lockWait  time.Duration
-	fence     *fence // nil without Options.Fence
-	conn      *pgx.Conn
-	backend   backend                    // of conn
-	tables    map[string]*table          // of the streams passed to Begin, by stream
-	names     []string                   // of their tables, including those that Begin has yet to prepare
-	completed map[client.StreamKey]int64 // the last completed generation
-	splitter  rows.Splitter
-	notices   []client.Notice // of the current Begin
+	opts       rows.Options
+	schema     string
+	where      string // host, database and schema, for errors
+	config     *pgx.ConnConfig
+	lockWait   time.Duration
+	fence      *fence // nil without Options.Fence
+	conn       *pgx.Conn
+	backend    backend                    // of conn
+	tables     map[string]*table          // of the streams passed to Begin, by stream
+	names      []string                   // of their tables, including those that Begin has yet to prepare
+	prepared   map[string]string          // the names of conn's prepared statements that store rows
+	statements int                        // the number of statements prepared so far
+	completed  map[client.StreamKey]int64 // the last completed generation
+	splitter   rows.Splitter
+	notices    []client.Notice // of the current Begin
 }
 
 // Open connects to the database at address: a URL such as postgres://user@host/database, or settings such as

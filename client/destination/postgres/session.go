@@ -26,8 +26,9 @@ var settings = [][2]string{
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_deferrable", "off"},
-	{"row_security", "off"},              // an error instead of silently missing rows
-	{"default_toast_compression", "lz4"}, // takes a fraction of pglz's CPU time; a server built without it keeps pglz
+	{"plan_cache_mode", "force_generic_plan"}, // plans for one commit's rows suit those of the next
+	{"row_security", "off"},                   // an error instead of silently missing rows
+	{"default_toast_compression", "lz4"},      // takes a fraction of pglz's CPU time; a server built without it keeps pglz
 	// A sync waits for the source between commits, and a commit may take arbitrarily long.
 	{"statement_timeout", "0"},
 	{"idle_in_transaction_session_timeout", "0"},
@@ -60,7 +61,7 @@ func (d *Destination) connect(ctx context.Context) error {
 		return unreachable(d.config, err)
 	}
 	former := d.backend
-	d.conn, d.tables = conn, map[string]*table{}
+	d.conn, d.tables, d.prepared = conn, map[string]*table{}, map[string]string{}
 	if err := d.prepare(ctx, former); err != nil {
 		_ = d.Close()
 		return err

@@ -89,8 +89,9 @@ func (t *table) qualified() string { return rows.Quote(t.schema) + "." + rows.Qu
 
 // insert returns the statement that appends rows, for append mode.
 func (t *table) insert() statement {
-	return statement{"load " + t.Stream, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)",
-		t.qualified(), rows.QuoteAll(t.names), arguments(len(t.names))), t.types}
+	// In FROM, unnest would first store each column as a table of its own.
+	return statement{"load " + t.Stream, fmt.Sprintf("INSERT INTO %s (%s) SELECT unnest(%s)",
+		t.qualified(), rows.QuoteAll(t.names), strings.ReplaceAll(arguments(len(t.names)), ", ", "), unnest(")), t.types}
 }
 
 // merge returns the statement that stores rows, replacing those with the same key.
