@@ -58,6 +58,10 @@ check-generated: generate ## Fail if generated files are not up to date
 release-proto: ## Make the current protocol the released one, which later changes must not break
 	$(TOOL) buf build -o proto/released.binpb --exclude-source-info
 
+.PHONY: temporal
+temporal: ## Test the Temporal worker, a module of its own (building Temporal's server takes ten minutes of CPU time once)
+	cd orchestrate/temporal && go mod tidy -diff && go vet ./... && go test ./...
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (default 1m; or a count such as 100000x)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^\./(.*)/[^/]+:func (.*)|\1 \2|' | sort | \

@@ -67,7 +67,7 @@ func (a *activities) settings(ctx context.Context, name string) (Settings, error
 	return s, nil
 }
 
-// pipeline returns the pipeline with this name, even if it is paused in the file: whoever runs it wants it to run.
+// pipeline returns the pipeline with this name, even if it is paused in the file: it may be run by hand.
 func (a *activities) pipeline(name string) (*pipeline.Pipeline, error) {
 	all := slices.Concat(a.File.Pipelines, a.File.Paused)
 	i := slices.IndexFunc(all, func(p pipeline.Pipeline) bool { return p.Name == name })

@@ -99,7 +99,7 @@ func newWorld(t *testing.T, service temporal.Service, lines string, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := temporal.Options{File: file, Service: service, Destinations: all.Kinds(), TaskQueue: w.name, Identity: "test",
+	o := temporal.Options{File: file, Service: service, Destinations: all.Kinds(), TaskQueue: w.name, Identity: "test", HeartbeatTimeout: 15 * time.Second,
 		Getenv: func(string) string { return plantedKey }}
 	for _, c := range change {
 		c(&o)
@@ -203,7 +203,7 @@ func (w *world) pausedNote(handle client.ScheduleHandle) string {
 // until waits until is returns true.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.Fatalf("gave up waiting until %s", what)
 		}

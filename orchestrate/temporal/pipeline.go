@@ -65,7 +65,7 @@ func runPipeline(ctx workflow.Context, name string) (Result, error) {
 		e.end(ctx, StatusRunning)
 		canceled, err := e.sync(ctx)
 		switch {
-		case canceled && sdk.IsCanceledError(err): // for a signal
+		case canceled && ctx.Err() == nil: // for a signal
 			continue
 		case err != nil:
 			return Result{}, e.failed(ctx, err)

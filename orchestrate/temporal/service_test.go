@@ -98,7 +98,7 @@ func TestHistoriesHoldNoData(t *testing.T) {
     destination: %q
     retry: {wait: 50ms}
     select: [customers, charges]`, simulated.URL, "sqlite:"+filepath.Join(folder, "rows.db")),
-		func(o *temporal.Options) { o.HeartbeatTimeout = 4 * time.Second })
+		func(o *temporal.Options) { o.HeartbeatTimeout = 8 * time.Second })
 	due := w.start(temporal.WorkflowDue)
 	var stored strings.Builder
 	w.until("a heartbeat has counts", func() bool {

@@ -82,18 +82,19 @@ func child(settings string) int {
 func TestStalledWorker(t *testing.T) {
 	t.Parallel()
 	database := postgrestest.Start(t)
-	var slow atomic.Bool
-	slow.Store(true)
+	var stuck atomic.Bool
+	stuck.Store(true)
+	var requests atomic.Int64
 	objects := map[string]int{"/v1/customers": 3000, "/v1/charges": 3000}
 	simulated := stripetest.NewServer(stripetest.Options{Objects: objects, Latency: func(string) time.Duration {
-		if slow.Load() {
-			return 400 * time.Millisecond
+		if requests.Add(1) > 25 && stuck.Load() { // before all 60 pages are read
+			return time.Hour
 		}
 		return 0
 	}})
 	t.Cleanup(simulated.Close)
 	target := serveStripe(t, simulated)
-	lines := fmt.Sprintf("config: {api_key: \"${KEY}\", api_base: %q, max_requests_per_second: 20}\n    destination: %q\n    select: [customers, charges]",
+	lines := fmt.Sprintf("config: {api_key: \"${KEY}\", api_base: %q}\n    destination: %q\n    select: [customers, charges]",
 		simulated.URL, database.URL("schema=stalled"))
 	name := strings.ToLower(t.Name())
 	settings, err := json.Marshal(childWorker{server.Address, server.Namespace, name, target, "pipelines:\n  " + name + ":\n    " + lines + "\n"})
@@ -133,7 +134,7 @@ func TestStalledWorker(t *testing.T) {
 	}
 	w.until("the first worker has committed rows", func() bool { return ask("SELECT 'yes' FROM customers LIMIT 1") == "yes" })
 	signal(t, cmd, syscall.SIGSTOP)
-	slow.Store(false)
+	stuck.Store(false)
 	if n := ask("SELECT count(*)::text FROM customers"); n == "3000" {
 		t.Fatal("the first worker had finished already")
 	}
