@@ -38,6 +38,7 @@ race: ## Run all tests with the race detector
 .PHONY: lint
 lint: ## Check code style, prose, import rules and the protocol
 	$(TOOL) golangci-lint run ./...
+	cd orchestrate/temporal && go tool -modfile=../../tools/go.mod golangci-lint run --config ../../.golangci.yml ./...
 	go -C tools test ./prose
 	go -C tools run ./prose ..
 	$(TOOL) buf lint

@@ -40,10 +40,10 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 	close(ended)
 	beating.Wait()
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {
-		switch context.Cause(ctx) {
-		case errFollowed:
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errFollowed):
 			return countsOf(report), nil
-		case errWorkerStops:
+		case errors.Is(cause, errWorkerStops):
 			return nil, sdk.NewNonRetryableApplicationError("The worker was asked to stop. The next one resumes from the last state.", errorStopped, nil)
 		}
 	}

@@ -10,4 +10,4 @@ import (
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal/internal/command"
 )
 
-func main() { os.Exit(command.Main()) }
+func main() { os.Exit(command.Main(os.Getenv)) }

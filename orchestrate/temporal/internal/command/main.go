@@ -27,10 +27,10 @@ type connection struct {
 }
 
 // Main runs the process's command line and returns the exit code.
-func Main() int {
+func Main(getenv func(string) string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // restore the default handling, so that a second signal kills the process
-	root := Root()
+	root := Root(getenv)
 	root.SetArgs(os.Args[1:])
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -39,8 +39,8 @@ func Main() int {
 	return 0
 }
 
-// Root returns the command line.
-func Root() *cobra.Command {
+// Root returns the command line. getenv returns the value of an environment variable that a pipeline file refers to.
+func Root(getenv func(string) string) *cobra.Command {
 	var c connection
 	root := &cobra.Command{
 		Use: "stripe-connector-temporal", Short: "Run pipelines on Temporal", Long: help,
@@ -53,7 +53,7 @@ func Root() *cobra.Command {
 	flags.StringVar(&c.address, "address", "", "`host:port` of the Temporal service (default: as configured, else 127.0.0.1:7233)")
 	flags.StringVar(&c.namespace, "namespace", "", "`namespace` (default: as configured, else default)")
 	flags.StringVar(&c.taskQueue, "task-queue", temporal.TaskQueue, "`name` of the task queue")
-	root.AddCommand(c.worker(), c.pause(), c.resume(), c.sync(), c.reread(), c.status())
+	root.AddCommand(c.worker(getenv), c.pause(), c.resume(), c.sync(), c.reread(), c.status())
 	return root
 }
 

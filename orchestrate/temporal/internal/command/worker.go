@@ -23,7 +23,7 @@ the environment variables and files that it refers to. Secrets stay in the worke
 
 Logs go to stderr, one JSON object per line.`
 
-func (c *connection) worker() *cobra.Command {
+func (c *connection) worker(getenv func(string) string) *cobra.Command {
 	var target string
 	var plaintext bool
 	var dial client.Options
@@ -52,7 +52,7 @@ func (c *connection) worker() *cobra.Command {
 				return err
 			}
 			defer service.Close()
-			o.File, o.Service, o.Destinations, o.Getenv, o.TaskQueue = file, service, all.Kinds(), os.Getenv, c.taskQueue
+			o.File, o.Service, o.Destinations, o.Getenv, o.TaskQueue = file, service, all.Kinds(), getenv, c.taskQueue
 			logger := log.NewStructuredLogger(slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil)))
 			return c.with(cmd, logger, func(t temporalclient.Client) error {
 				w := temporal.NewWorker(t, c.namespace, o)

@@ -39,7 +39,7 @@ func run(m *testing.M, source string, s *Server) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	program := filepath.Join(folder, "server")
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Dir, build.Stderr = source, os.Stderr
