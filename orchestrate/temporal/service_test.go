@@ -81,7 +81,7 @@ func (w wrapped) Sync(ctx context.Context, opts connector.SyncOptions) (*connect
 func TestHistoriesHoldNoData(t *testing.T) {
 	t.Parallel()
 	past := func() time.Time { return time.Now().Add(-400 * 24 * time.Hour) } // so that times of states aren't those of events
-	simulated := stripetest.NewServer(stripetest.Options{Now: past, Objects: map[string]int{"/v1/customers": 300, "/v1/charges": 200}})
+	simulated := stripetest.NewServer(stripetest.Options{Now: past, End: past(), Objects: map[string]int{"/v1/customers": 300, "/v1/charges": 200}})
 	t.Cleanup(simulated.Close)
 	beaten := make(chan struct{})
 	service := wrapped{dialService(t, serveStripe(t, simulated)), func(err error) error {
@@ -94,7 +94,7 @@ func TestHistoriesHoldNoData(t *testing.T) {
 		}
 	}}
 	folder := t.TempDir()
-	w := newWorld(t, service, fmt.Sprintf(`config: {api_key: "${KEY}", api_base: %q}
+	w := newWorld(t, service, fmt.Sprintf(`config: {api_key: "${KEY}", api_base: %q, start_date: 2020-01-01}
     destination: %q
     retry: {wait: 50ms}
     select: [customers, charges]`, simulated.URL, "sqlite:"+filepath.Join(folder, "rows.db")),
