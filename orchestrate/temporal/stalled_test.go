@@ -117,8 +117,9 @@ func TestStalledWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	run, err := server.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: temporal.ID(name), TaskQueue: name,
-		WorkflowTaskTimeout: 2 * time.Second} // the stalled worker still receives tasks, temporal.WorkflowPipeline, name)
+	options := client.StartWorkflowOptions{ID: temporal.ID(name), TaskQueue: name,
+		WorkflowTaskTimeout: 2 * time.Second} // the stalled worker still receives tasks
+	run, err := server.Client.ExecuteWorkflow(t.Context(), options, temporal.WorkflowPipeline, name)
 	if err != nil {
 		t.Fatal(err)
 	}
