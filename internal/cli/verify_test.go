@@ -13,8 +13,8 @@ import (
 	loads "github.com/stripe-connector/stripe-connector/client/report"
 	"github.com/stripe-connector/stripe-connector/client/runlog"
 	"github.com/stripe-connector/stripe-connector/connector/stripe"
-	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
+	"github.com/stripe-connector/stripe-connector/connector/stripe/table"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 

@@ -3,6 +3,7 @@ package temporaltest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +35,7 @@ func Main(m *testing.M, source string, s *Server) {
 }
 
 func run(m *testing.M, source string, s *Server) (code int, err error) {
-	cmd := exec.Command("go", "run", ".") // it caches the program, whose linking takes longer than all tests
+	cmd := exec.CommandContext(context.Background(), "go", "run", ".") // it caches the program, whose linking takes longer than all tests
 	cmd.Dir, cmd.Stderr = source, os.Stderr
 	stop, err := cmd.StdinPipe()
 	if err != nil {
