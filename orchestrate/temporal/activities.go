@@ -72,8 +72,8 @@ func (a *activities) pipeline(name string) (*pipeline.Pipeline, error) {
 	all := slices.Concat(a.File.Pipelines, a.File.Paused)
 	i := slices.IndexFunc(all, func(p pipeline.Pipeline) bool { return p.Name == name })
 	if i < 0 {
-		return nil, sdk.NewApplicationError(fmt.Sprintf("There is no pipeline %q in the worker's file: give all workers the file "+
-			"that was applied.", name), errorUnknown)
+		return nil, sdk.NewNonRetryableApplicationError(fmt.Sprintf("There is no pipeline %q in the worker's file: give all workers the "+
+			"file that was applied.", name), errorUnknown, nil)
 	}
 	return &all[i], nil
 }

@@ -203,7 +203,7 @@ func (w *world) pausedNote(handle client.ScheduleHandle) string {
 // until waits until is returns true.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.Fatalf("gave up waiting until %s", what)
 		}
