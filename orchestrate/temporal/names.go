@@ -8,6 +8,8 @@ const (
 	WorkflowDue = "Due"
 	// WorkflowPipeline syncs a pipeline.
 	WorkflowPipeline = "Pipeline"
+	// WorkflowFanOut runs a list of pipelines as children, a limited number at the same time. Its argument is a [FanOut].
+	WorkflowFanOut = "FanOut"
 )
 
 // TaskQueue is the default task queue of workers and schedules.
@@ -36,3 +38,8 @@ const (
 	// AttributeStatus is "running", "succeeded", "paused" or the class of the failure, such as AUTH.
 	AttributeStatus = "StripeConnectorStatus"
 )
+
+// PausedByWorker begins the note of a schedule that a worker paused, because the pipeline fails until someone fixes its
+// configuration or key. The class and the message of the failure follow. Such a schedule stays paused until it is resumed or the
+// pipeline's definition changes.
+const PausedByWorker = "paused by the worker: "

@@ -202,7 +202,7 @@ func (e *execution) failed(ctx workflow.Context, err error) error {
 	e.end(ctx, failure.Type())
 	message := failure.Message()
 	if failure.Type() == "AUTH" || failure.Type() == "CONFIG" {
-		note := "Paused after a failure of class " + failure.Type() + ": " + message + " Fix the cause, then resume the pipeline."
+		note := PausedByWorker + failure.Type() + ": " + message + " Fix the cause, then resume the pipeline."
 		if err := e.pauseSchedule(ctx, note); err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func TestFailures(t *testing.T) {
 			if (note != "") != test.paused {
 				t.Errorf("the schedule is paused with the note %q, want %t", note, test.paused)
 			}
-			if test.paused && !strings.Contains(note, "class "+test.want) {
+			if test.paused && !strings.HasPrefix(note, temporal.PausedByWorker+test.want) {
 				t.Errorf("the note %q doesn't say why", note)
 			}
 			if strings.Contains(note, plantedKey) {

@@ -35,4 +35,5 @@ func NewWorker(c client.Client, namespace string, o Options) worker.Worker {
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(due, workflow.RegisterOptions{Name: WorkflowDue})
 	r.RegisterWorkflowWithOptions(runPipeline, workflow.RegisterOptions{Name: WorkflowPipeline})
+	r.RegisterWorkflowWithOptions(fanOut, workflow.RegisterOptions{Name: WorkflowFanOut})
 }

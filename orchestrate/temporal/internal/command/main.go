@@ -32,11 +32,12 @@ func Main(getenv func(string) string) int {
 	context.AfterFunc(ctx, stop) // restore the default handling, so that a second signal kills the process
 	root := Root(getenv)
 	root.SetArgs(os.Args[1:])
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	if code == 1 {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		return 1
 	}
-	return 0
+	return code
 }
 
 // Root returns the command line. getenv returns the value of an environment variable that a pipeline file refers to.
@@ -44,7 +45,8 @@ func Root(getenv func(string) string) *cobra.Command {
 	var c connection
 	root := &cobra.Command{
 		Use: "stripe-connector-temporal", Short: "Run pipelines on Temporal", Long: help,
-		Example: `  stripe-connector-temporal worker pipelines.yaml --target connector.example.com:50051
+		Example: `  stripe-connector-temporal apply pipelines.yaml
+  stripe-connector-temporal worker pipelines.yaml --target connector.example.com:50051
   stripe-connector-temporal status acme
   stripe-connector-temporal reread acme charges 'invoice*'`,
 		SilenceErrors: true, SilenceUsage: true,
@@ -53,7 +55,7 @@ func Root(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&c.address, "address", "", "`host:port` of the Temporal service (default: as configured, else 127.0.0.1:7233)")
 	flags.StringVar(&c.namespace, "namespace", "", "`namespace` (default: as configured, else default)")
 	flags.StringVar(&c.taskQueue, "task-queue", temporal.TaskQueue, "`name` of the task queue")
-	root.AddCommand(c.worker(getenv), c.pause(), c.resume(), c.sync(), c.reread(), c.status())
+	root.AddCommand(c.plan(), c.apply(), c.worker(getenv), c.pause(), c.resume(), c.sync(), c.reread(), c.status())
 	return root
 }
 
@@ -76,8 +78,8 @@ func (c *connection) with(cmd *cobra.Command, logger log.Logger, do func(client.
 	options.Logger = logger
 	t, err := client.DialContext(cmd.Context(), options)
 	if err != nil {
-		return fmt.Errorf("connect to Temporal at %s: %w", options.HostPort, err)
+		return unreachable(err, options)
 	}
 	defer t.Close()
-	return do(t)
+	return withRemedy(do(t), options.Namespace)
 }

@@ -18,7 +18,8 @@ func (c *connection) resume() *cobra.Command {
 }
 
 func (c *connection) sync() *cobra.Command {
-	return c.signal("sync NAME", "Sync a pipeline now, or once more if it is running", temporal.SignalSyncNow, "will sync", cobra.ExactArgs(1))
+	cmd := c.signal("sync NAME", "Sync a pipeline now, or once more if it is running", temporal.SignalSyncNow, "will sync", cobra.ExactArgs(1))
+	return c.orAll(cmd)
 }
 
 func (c *connection) reread() *cobra.Command {

@@ -36,11 +36,7 @@ func (c *connection) worker(getenv func(string) string) *cobra.Command {
   TEMPORAL_ADDRESS=temporal:7233 stripe-connector-temporal worker --target connector:50051 --plaintext`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := "pipelines.yaml"
-			if len(args) > 0 {
-				path = args[0]
-			}
-			file, err := ReadFile(path)
+			file, err := ReadFile(fileArgument(args))
 			if err != nil {
 				return err
 			}

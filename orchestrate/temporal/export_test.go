@@ -1,0 +1,4 @@
+package temporal
+
+// FanOutWorkflow is for tests of WorkflowFanOut with other pipelines.
+var FanOutWorkflow = fanOut
