@@ -110,11 +110,11 @@ func (a *applying) run(cmd *cobra.Command, c *connection, args []string, do func
 		if err != nil {
 			return err
 		}
-		print := plan.Print
+		write := plan.Print
 		if a.format == "json" {
-			print = plan.PrintJSON
+			write = plan.PrintJSON
 		}
-		if err := print(cmd.OutOrStdout()); err != nil {
+		if err := write(cmd.OutOrStdout()); err != nil {
 			return err
 		}
 		return do(t, plan)

@@ -1,6 +1,7 @@
 package temporaltest
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ type Times struct {
 // NewTimes builds the server in folder source and starts it to compute times until the test ends.
 func NewTimes(t *testing.T, source string) *Times {
 	t.Helper()
-	cmd := exec.Command("go", "run", ".", "times")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "go", "run", ".", "times")
 	cmd.Dir, cmd.Stderr = source, os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
