@@ -255,6 +255,35 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
+// TestFollowersStop checks that a pipeline that follows is asked to end when it is paused, deleted, or follows no longer.
+func TestFollowersStop(t *testing.T) {
+	o := options(t, "paused , schedule: follow", "gone , schedule: follow", "cron , schedule: follow", "stays , schedule: follow", "idle ")
+	applied(t, o)
+	names := []string{"paused", "gone", "cron", "stays", "idle"}
+	for _, name := range names {
+		if _, err := server.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: temporal.ID(prefix(t) + name), TaskQueue: "queue"}, temporal.WorkflowPipeline, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := options(t, "paused , schedule: follow, paused: true", "cron , schedule: {cron: '0 0 1 1 *'}", "stays , schedule: follow, retry: {attempts: 2}", "idle , paused: true")
+	eventually(t, func() bool { return len(makePlan(t, next).Changes) == 5 })
+	applied(t, next)
+	for _, name := range names {
+		events := server.Client.GetWorkflowHistory(t.Context(), temporal.ID(prefix(t)+name), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		stopped := false
+		for events.HasNext() {
+			e, err := events.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stopped = stopped || e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+		}
+		if want := name != "stays" && name != "idle"; stopped != want {
+			t.Errorf("%s: asked to stop is %t, want %t", name, stopped, want)
+		}
+	}
+}
+
 func TestImpossible(t *testing.T) {
 	_, err := apply.Make(t.Context(), server.Client, options(t, "fraction , schedule: {every: 90.5s}", "long , schedule: {every: 100000h}", "good "))
 	if err == nil || !strings.Contains(err.Error(), "fraction: the schedule \"every 1m30.5s\" has fractions") || !strings.Contains(err.Error(), "use a shorter one") {
