@@ -114,6 +114,10 @@ try-containers: ## Build the image and run it, if there is a container engine
 chart: ## Lint and test the Helm chart
 	deploy/check-chart.sh
 
+.PHONY: try-cluster
+try-cluster: ## Install the chart on a Kubernetes API server built for it; the first build takes long
+	deploy/try-cluster.sh
+
 .PHONY: validate-chart
 validate-chart: ## Validate the Helm chart with the code of the Kubernetes API server; the first build takes some minutes
 	deploy/validate-chart.sh
