@@ -6,8 +6,8 @@
 //
 // Records are merged with INSERT … SELECT unnest(…) ON CONFLICT, hundreds at a time and without waiting for each
 // other, which needs neither a temporary table nor a round trip per statement. BenchmarkLoad compares that with COPY and
-// with one INSERT per row. The rows, states and deletions of a commit are one transaction. The states are in the table _stripe_connector_state of the same schema. An advisory lock keeps other syncs
-// out of the schema.
+// with one INSERT per row. The rows, states and deletions of a commit are one transaction. The states are in the table
+// _stripe_connector_state of the same schema. An advisory lock keeps other syncs out of the schema.
 //
 // A record that the database rejects, for example because of a user's trigger, is set aside in _stripe_connector_refused.
 // A lost connection, another client's lock and a dropped table are interruptions, after which Begin restores what is

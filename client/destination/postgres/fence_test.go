@@ -152,8 +152,8 @@ func says(t *testing.T, err error, want string) {
 	}
 }
 
-// order runs attempts that an engine starts one after the other. It gives up on each at a random moment, without stopping it,
-// and the attempts go on for as long as they can. No attempt may write after a newer one has.
+// order starts attempts one after another. It abandons each at a random moment but doesn't stop it, so attempts overlap. None
+// may write after a newer one has.
 func order(t *testing.T, a attempts) {
 	var current atomic.Int64
 	var all sync.WaitGroup

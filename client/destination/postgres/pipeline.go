@@ -84,11 +84,11 @@ func (p *pipeline) prepare(s statement, types []uint32) string {
 	return name
 }
 
-// arguments returns the arguments of unnest for a statement with n of them: "$1, $2, …".
-func arguments(n int) string {
+// arguments lists n arguments of a statement, each in a format such as "$%d".
+func arguments(format string, n int) string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = fmt.Sprintf("$%d", i+1)
+		all[i] = fmt.Sprintf(format, i+1)
 	}
 	return strings.Join(all, ", ")
 }

@@ -158,10 +158,6 @@ func (d *Destination) reason(ctx context.Context, err error) string {
 // setAside stores records that could not be stored in their table, and replaces earlier ones with the same key.
 func (d *Destination) setAside(ctx context.Context, tx pgx.Tx, t *table, refused []refusal) error {
 	for _, r := range refused {
-		var asOf any
-		if at := r.record.GetAsOf(); at != nil {
-			asOf = at.AsTime()
-		}
 		var parent any
 		if t.Parent >= 0 {
 			values := t.Values()
@@ -173,7 +169,7 @@ func (d *Destination) setAside(ctx context.Context, tx pgx.Tx, t *table, refused
 			` (stream, account, key, parent, operation, data, generation, as_of, event_id, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (stream, account, key) DO UPDATE SET parent = excluded.parent, operation = excluded.operation, data = excluded.data,
 	generation = excluded.generation, as_of = excluded.as_of, event_id = excluded.event_id, reason = excluded.reason, refused_at = now()`,
-			t.Stream, r.Account, r.Key, parent, int32(r.record.GetOperation()), r.record.GetData(), r.batch.GetGeneration(), asOf,
+			t.Stream, r.Account, r.Key, parent, int32(r.record.GetOperation()), r.record.GetData(), r.batch.GetGeneration(), asOf(r.record),
 			r.record.GetEventId(), r.Reason); err != nil {
 			return err
 		}

@@ -90,8 +90,8 @@ func (t *table) qualified() string { return rows.Quote(t.schema) + "." + rows.Qu
 // insert returns the statement that appends rows, for append mode.
 func (t *table) insert() statement {
 	// In FROM, unnest would first store each column as a table of its own.
-	return statement{"load " + t.Stream, fmt.Sprintf("INSERT INTO %s (%s) SELECT unnest(%s)",
-		t.qualified(), rows.QuoteAll(t.names), strings.ReplaceAll(arguments(len(t.names)), ", ", "), unnest(")), t.types}
+	return statement{"load " + t.Stream, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s",
+		t.qualified(), rows.QuoteAll(t.names), arguments("unnest($%d)", len(t.names))), t.types}
 }
 
 // merge returns the statement that stores rows, replacing those with the same key.
@@ -124,7 +124,7 @@ func (t *table) removeMatching(opts rows.Options, names, types []string) stateme
 		same = append(same, fmt.Sprintf("t.%[1]s = gone.%[1]s", rows.Quote(name)))
 	}
 	target, conditions := t.qualified(), strings.Join(same, " AND ")
-	gone := fmt.Sprintf("unnest(%s) AS gone (%s, %s)", arguments(len(names)+1), rows.QuoteAll(names), rows.AsOf)
+	gone := fmt.Sprintf("unnest(%s) AS gone (%s, %s)", arguments("$%d", len(names)+1), rows.QuoteAll(names), rows.AsOf)
 	text := fmt.Sprintf("DELETE FROM %s AS t USING %s WHERE %s", target, gone, conditions)
 	if opts.SoftDeletes {
 		text = fmt.Sprintf("UPDATE %s AS t SET _deleted_at = coalesce(gone._as_of, now()) FROM %s WHERE t._deleted_at IS NULL AND %s",

@@ -24,7 +24,8 @@ type Server struct {
 	Client client.Client
 }
 
-// Main builds the server in folder source, internal/temporaltest/server seen from the test's folder, and starts it, sets s to it, runs the tests, stops the server, and exits. Call it in TestMain.
+// Main builds and starts the server, sets s to it, runs the tests, stops the server, and exits. Call it in TestMain. source is
+// the path of internal/temporaltest/server from the test's folder.
 func Main(m *testing.M, source string, s *Server) {
 	code, err := run(m, source, s)
 	if err != nil {
