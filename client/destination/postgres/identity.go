@@ -226,65 +226,45 @@ ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns
 	return err
 }
 
-// checkUnchanged returns an interruption if anything else has changed one of the touched tables since Begin, so that the
-// states must be re-read. It is called in the transaction of the commit and locks the tables against changes until the
-// transaction ends.
-func (d *Destination) checkUnchanged(ctx context.Context, tx pgx.Tx, touched []*table) error {
+// examineTouched adds statements that lock the touched tables against changes until the transaction ends, and look at them.
+// Once their results are there, unchanged returns an interruption if anything else has changed one of the tables since Begin,
+// so that the states must be re-read.
+func (d *Destination) examineTouched(p *pipeline, touched []*table) (unchanged func() error) {
 	if len(touched) == 0 {
-		return nil
+		return func() error { return nil }
 	}
 	var names []string
 	for _, t := range touched {
+		p.exec("LOCK TABLE " + t.qualified() + " IN ROW EXCLUSIVE MODE")
 		names = append(names, t.Name)
 	}
 	var all map[string]foundTable
-	var filled []bool
-	var looking queue
-	for _, t := range touched {
-		looking.exec("LOCK TABLE " + t.qualified() + " IN ROW EXCLUSIVE MODE")
-	}
-	looking.query(func(answer pgx.Rows) (err error) {
+	p.query(func(answer pgx.Rows) (err error) {
 		all, err = collectTables(answer)
 		return err
 	}, tablesQuery, d.schema, names)
+	var filled []bool
 	for _, t := range touched {
-		looking.boolean(func(is bool) { filled = append(filled, is) }, "SELECT EXISTS (SELECT FROM "+t.qualified()+")")
+		p.boolean(func(is bool) { filled = append(filled, is) }, "SELECT EXISTS (SELECT FROM "+t.qualified()+")")
 	}
-	if err := looking.run(ctx, tx); err != nil {
-		return err
-	}
-	for i, t := range touched {
-		now := all[t.Name]
-		now.Filled = filled[i]
-		if reason := t.known.lossReason(t, now); reason != "" {
-			return &client.Interruption{Err: errors.New(reason)}
+	return func() error {
+		for i, t := range touched {
+			now := all[t.Name]
+			now.Filled = filled[i]
+			if reason := t.known.lossReason(t, now); reason != "" {
+				return &client.Interruption{Err: errors.New(reason)}
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // updateFilled adds the statements that record whether the tables of a commit now have rows. Tables for which that has changed
 // are added to changed.
-func (d *Destination) updateFilled(rest *queue, touched []*table, changed map[*table]bool) {
+func (d *Destination) updateFilled(p *pipeline, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
-		rest.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+
+		p.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+
 			" AS t SET filled = now.filled FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+
 			" WHERE t.stream = $1 AND t.filled <> now.filled RETURNING t.filled", t.Stream)
 	}
-}
-
-// touched returns the tables that a commit changes.
-func (d *Destination) touched(c client.Commit) (tables []*table) {
-	add := func(stream string) {
-		if t := d.tables[stream]; t != nil && !slices.Contains(tables, t) {
-			tables = append(tables, t)
-		}
-	}
-	for _, batch := range c.Records {
-		add(batch.GetStream())
-	}
-	for _, completion := range c.Completed {
-		add(completion.Stream)
-	}
-	return tables
 }

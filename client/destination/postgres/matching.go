@@ -15,7 +15,7 @@ import (
 
 // replacements calls add for the parent of each OPERATION_DELETE_MATCHING, once per parent: with the parent, the account, and
 // the _as_of of the last one.
-func (d *Destination) replacements(t *table, batches []*connectorv1.RecordBatch, add func([]any) error) error {
+func (d *Destination) replacements(t *table, batches []*connectorv1.RecordBatch, add func([]any)) error {
 	known := map[string]bool{}
 	for _, batch := range slices.Backward(batches) {
 		for _, record := range slices.Backward(batch.GetRecords()) {
@@ -31,9 +31,7 @@ func (d *Destination) replacements(t *table, batches []*connectorv1.RecordBatch,
 				continue
 			}
 			known[key] = true
-			if err := add([]any{parent, batch.GetAccount(), asOf(record)}); err != nil {
-				return err
-			}
+			add([]any{parent, batch.GetAccount(), asOf(record)})
 		}
 	}
 	return nil

@@ -30,14 +30,22 @@ func (a array) Index(i int) any { return a[i] }
 // IndexType implements pgtype.ArrayGetter.
 func (a array) IndexType() any { return nil }
 
-// pipeline sends statements that store rows, without waiting for their results, so that any number of them takes one round
-// trip. The server executes a statement while the rows of the next one are split.
+// pipeline sends statements without waiting for their results, so that any number of them takes one round trip. The server
+// executes a statement while the next one is prepared. After an error, nothing more is sent.
 type pipeline struct {
 	destination *Destination
 	stream      *pgconn.Pipeline
-	doing       []string // the prefix for each error, in the order of the results
+	err         error
+	sent        []result // of the statements whose results have not been received, in order
+	requested   int      // the number of these that the server was asked for
 	prepared    []string // the keys of the statements that this pipeline prepares
 	builder     pgx.ExtendedQueryBuilder
+}
+
+// result says what to do with the result of a statement.
+type result struct {
+	doing   string               // the prefix for its error, if any
+	collect func(pgx.Rows) error // reads its rows; nil if there are none
 }
 
 // pipelined calls send with a pipeline and waits for the results of the statements that it sends. Until send returns, the
@@ -54,6 +62,94 @@ func (d *Destination) pipelined(ctx context.Context, send func(*pipeline) error)
 		}
 	}
 	return err
+}
+
+// exec adds a statement without a result.
+func (p *pipeline) exec(statement string, args ...any) { p.query(nil, statement, args...) }
+
+// query adds a statement whose rows are read by collect.
+func (p *pipeline) query(collect func(pgx.Rows) error, statement string, args ...any) {
+	if p.err != nil {
+		return
+	}
+	if p.err = p.builder.Build(p.destination.conn.TypeMap(), nil, args); p.err == nil {
+		p.stream.SendQueryParams(statement, p.builder.ParamValues, nil, p.builder.ParamFormats, nil)
+		p.sent = append(p.sent, result{collect: collect})
+	}
+}
+
+// boolean adds a statement that returns at most one boolean.
+func (p *pipeline) boolean(found func(bool), statement string, args ...any) {
+	p.query(func(answer pgx.Rows) error {
+		var value bool
+		_, err := pgx.ForEachRow(answer, []any{&value}, func() error {
+			found(value)
+			return nil
+		})
+		return err
+	}, statement, args...)
+}
+
+// flush sends the statements added so far.
+func (p *pipeline) flush() {
+	if p.err == nil {
+		p.err = p.stream.Flush()
+	}
+}
+
+// request sends the statements added so far and asks the server for their results.
+func (p *pipeline) request() {
+	if p.err == nil {
+		p.stream.SendFlushRequest()
+		p.requested = len(p.sent)
+		p.flush()
+	}
+}
+
+// receive waits for the results that were requested. It returns the first error of the pipeline.
+func (p *pipeline) receive() error {
+	for ; p.err == nil && p.requested > 0; p.requested-- {
+		next := p.sent[0]
+		p.sent = p.sent[1:]
+		if p.err = p.read(next); p.err != nil && next.doing != "" {
+			p.err = fmt.Errorf("%s: %w", next.doing, p.err)
+		}
+	}
+	return p.err
+}
+
+// read waits for the next result.
+func (p *pipeline) read(next result) error {
+	got, err := p.stream.GetResults()
+	reader, ok := got.(*pgconn.ResultReader)
+	switch {
+	case err != nil || !ok:
+		return err
+	case next.collect == nil:
+		_, err = reader.Close()
+		return err
+	}
+	answer := pgx.RowsFromResultReader(p.destination.conn.TypeMap(), reader)
+	err = next.collect(answer)
+	answer.Close()
+	if answer.Err() != nil {
+		return answer.Err()
+	}
+	return err
+}
+
+// close waits for all results. It returns the first error of the pipeline.
+func (p *pipeline) close() error {
+	synced := p.stream.Sync()
+	if p.err == nil {
+		p.err = synced
+	}
+	p.requested = len(p.sent)
+	_ = p.receive()
+	if closed := p.stream.Close(); p.err == nil {
+		p.err = closed
+	}
+	return p.err
 }
 
 // statement stores, changes or removes a row for each element of its arguments, which are arrays of these types.
@@ -78,7 +174,7 @@ func (p *pipeline) prepare(s statement, types []uint32) string {
 		d.statements++
 		name = fmt.Sprintf("rows_%d", d.statements)
 		p.stream.SendPrepare(name, s.text, types)
-		p.doing, p.prepared = append(p.doing, s.doing), append(p.prepared, key)
+		p.sent, p.prepared = append(p.sent, result{doing: s.doing}), append(p.prepared, key)
 		d.prepared[key] = name
 	}
 	return name
@@ -93,27 +189,6 @@ func arguments(format string, n int) string {
 	return strings.Join(all, ", ")
 }
 
-// close waits for the results of the statements. It returns the first error of a statement. The server skips all
-// statements after it.
-func (p *pipeline) close() error {
-	err := p.stream.Sync()
-	for i := 0; i < len(p.doing) && err == nil; i++ {
-		var result any
-		if result, err = p.stream.GetResults(); err == nil {
-			if reader, ok := result.(*pgconn.ResultReader); ok {
-				_, err = reader.Close()
-			}
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w", p.doing[i], err)
-		}
-	}
-	if closed := p.stream.Close(); err == nil {
-		err = closed
-	}
-	return err
-}
-
 // feed collects rows for a statement, and sends the statement whenever there are enough of them.
 type feed struct {
 	pipeline  *pipeline
@@ -123,7 +198,7 @@ type feed struct {
 }
 
 // add adds a row: the statement's arguments, possibly followed by other values.
-func (f *feed) add(values []any) error {
+func (f *feed) add(values []any) {
 	if f.columns == nil {
 		f.columns = make([]array, len(f.statement.types))
 	}
@@ -133,16 +208,16 @@ func (f *feed) add(values []any) error {
 			f.bytes += len(text)
 		}
 	}
-	if len(f.columns[0]) < statementRows && f.bytes < statementBytes {
-		return nil
+	if len(f.columns[0]) == statementRows || f.bytes >= statementBytes {
+		f.flush()
 	}
-	return f.flush()
 }
 
 // flush sends the statement for the rows that are left.
-func (f *feed) flush() error {
-	if f.columns == nil || len(f.columns[0]) == 0 {
-		return nil
+func (f *feed) flush() {
+	p := f.pipeline
+	if p.err != nil || f.columns == nil || len(f.columns[0]) == 0 {
+		return
 	}
 	var described pgconn.StatementDescription
 	for _, name := range f.statement.types {
@@ -152,16 +227,16 @@ func (f *feed) flush() error {
 	for i, column := range f.columns {
 		args[i] = column
 	}
-	p := f.pipeline
 	if err := p.builder.Build(p.destination.conn.TypeMap(), &described, args); err != nil {
-		return fmt.Errorf("%s: %w", f.statement.doing, err)
+		p.err = fmt.Errorf("%s: %w", f.statement.doing, err)
+		return
 	}
 	p.stream.SendQueryPrepared(p.prepare(f.statement, described.ParamOIDs), p.builder.ParamValues, p.builder.ParamFormats, nil)
-	p.doing = append(p.doing, f.statement.doing)
+	p.sent = append(p.sent, result{doing: f.statement.doing})
 	for i := range f.columns {
 		clear(f.columns[i])
 		f.columns[i] = f.columns[i][:0]
 	}
 	f.bytes = 0
-	return p.stream.Flush()
+	p.flush()
 }

@@ -150,3 +150,31 @@ func TestFormerColumnOfAnotherType(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestRefusedAtTheEnd shows that a table is not taken for one that something emptied if all its records are refused by a
+// constraint that is checked only at the end of a transaction.
+func TestRefusedAtTheEnd(t *testing.T) {
+	server := postgrestest.Start(t)
+	charges := stream(t, "charges", `{"id":{"type":"string"}}`, "id")
+	d, err := postgres.Open(t.Context(), server.URL(""), postgres.Options{})
+	must(t, err)
+	defer d.Close()
+	_, err = d.Begin(t.Context(), []*connectorv1.Stream{charges})
+	must(t, err)
+	query(t, server, "public", "CREATE TABLE allowed (id text PRIMARY KEY)")
+	query(t, server, "public", "INSERT INTO allowed VALUES ('ch_2')")
+	query(t, server, "public", "ALTER TABLE charges ADD FOREIGN KEY (id) REFERENCES allowed DEFERRABLE INITIALLY DEFERRED")
+	var refused []string
+	for _, id := range []string{"ch_1", "ch_2"} {
+		must(t, d.Commit(t.Context(), client.Commit{
+			Records: []*connectorv1.RecordBatch{{Stream: "charges", Records: []*connectorv1.Record{{Operation: upsert, Data: `{"id":"` + id + `"}`}}}},
+			Refused: func(r client.Refusal) { refused = append(refused, r.Key) },
+		}))
+	}
+	if diff := cmp.Diff([]string{"ch_1"}, refused); diff != "" {
+		t.Errorf("refused records (-want +got):\n%s", diff)
+	}
+	if rows := query(t, server, "public", "SELECT id FROM charges"); len(rows) != 1 || rows[0]["id"] != "ch_2" {
+		t.Errorf("the table has the rows %v, want ch_2", rows)
+	}
+}

@@ -121,13 +121,25 @@ func (d *Destination) try(ctx context.Context, tx pgx.Tx, items []item, keep boo
 		b := batches[len(batches)-1]
 		b.Records = append(b.Records, i.record)
 	}
-	if err = d.load(ctx, point, byStream(batches)); err == nil {
+	if err = d.load(ctx, point, batches); err == nil {
 		_, err = point.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // deferred constraints
 	}
 	if err == nil && keep {
 		return point.Commit(ctx)
 	}
 	return errors.Join(err, point.Rollback(ctx))
+}
+
+// load loads records of a stream.
+func (d *Destination) load(ctx context.Context, tx pgx.Tx, batches []*connectorv1.RecordBatch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	t := d.tables[batches[0].GetStream()]
+	if d.opts.Append {
+		return d.appendVersions(ctx, tx, t, batches)
+	}
+	return d.pipelined(ctx, func(p *pipeline) error { return d.sendNewest(p, t, batches) })
 }
 
 // keyOf identifies a record by its primary key.
@@ -178,10 +190,10 @@ ON CONFLICT (stream, account, key) DO UPDATE SET parent = excluded.parent, opera
 	return nil
 }
 
-// supersede deletes the refused records that are replaced by records of a commit.
-func (d *Destination) supersede(ctx context.Context, tx pgx.Tx, t *table, batches []*connectorv1.RecordBatch) error {
+// supersede adds the statements that delete the refused records that are replaced by records of a commit.
+func (d *Destination) supersede(p *pipeline, t *table, batches []*connectorv1.RecordBatch) {
 	if !t.refused {
-		return nil
+		return
 	}
 	for _, batch := range batches {
 		var keys, parents []string
@@ -192,12 +204,9 @@ func (d *Destination) supersede(ctx context.Context, tx pgx.Tx, t *table, batche
 				parents = append(parents, fmt.Sprint(parent))
 			}
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM "+d.qualified(rows.RefusedTable)+
-			" WHERE stream = $1 AND account = $2 AND (key = ANY($3) OR parent = ANY($4))", t.Stream, batch.GetAccount(), keys, parents); err != nil {
-			return err
-		}
+		p.exec("DELETE FROM "+d.qualified(rows.RefusedTable)+
+			" WHERE stream = $1 AND account = $2 AND (key = ANY($3) OR parent = ANY($4))", t.Stream, batch.GetAccount(), keys, parents)
 	}
-	return nil
 }
 
 // retry retries the refused records of the streams and returns those that still can't be stored.

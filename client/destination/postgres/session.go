@@ -164,16 +164,29 @@ func (d *Destination) lockKey() int64 {
 func (d *Destination) transaction(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, d.conn, func(tx pgx.Tx) error {
 		if d.backend.pooled {
-			var pid int32
-			if err := tx.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			if err := d.pipelined(ctx, d.checkBackend); err != nil {
 				return err
-			}
-			if pid != d.backend.pid {
-				return d.transactionPooling()
 			}
 		}
 		return f(tx)
 	})
+}
+
+// checkBackend returns an error if the transaction runs in another backend than the one that connect prepared.
+func (d *Destination) checkBackend(p *pipeline) error {
+	var pid int32
+	p.query(func(answer pgx.Rows) error {
+		_, err := pgx.ForEachRow(answer, []any{&pid}, func() error { return nil })
+		return err
+	}, "SELECT pg_backend_pid()")
+	p.request()
+	if err := p.receive(); err != nil {
+		return err
+	}
+	if pid != d.backend.pid {
+		return d.transactionPooling()
+	}
+	return nil
 }
 
 // change runs f in a transaction that changes one of the sync's tables. It doesn't wait long for a lock, since readers of
