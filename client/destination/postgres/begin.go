@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,6 +11,10 @@ import (
 	"github.com/stripe-connector/stripe-connector/client/destination/internal/rows"
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
+
+// createdAtOnce is the number of tables that a transaction creates. It needs about five locks for each. A server has 64 per
+// connection that it accepts.
+const createdAtOnce = 20
 
 // Begin creates the tables of the streams or migrates them to the schemas, and reads the states. In append mode it removes
 // versions that no state covers, since they will be sent again. It reconnects if the connection was lost.
@@ -39,7 +44,7 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	if err := d.createOwn(ctx); err != nil { // again, in case something dropped them since Open
 		return begun, err
 	}
-	there, err := d.find(ctx, d.conn, d.names...)
+	there, err := d.find(ctx, d.names...)
 	if err != nil {
 		return begun, d.explain(ctx, err)
 	}
@@ -47,10 +52,32 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	if err != nil {
 		return begun, d.explain(ctx, err)
 	}
+	var missing, different []*preparation
 	for _, t := range tables {
-		if err := d.beginTable(ctx, t, there[t.Name], known[t.Stream]); err != nil {
+		a, err := d.examineTable(ctx, t, there[t.Name], known[t.Stream])
+		switch {
+		case err != nil:
 			return begun, fmt.Errorf("prepare the table of %s: %w", t.Stream, d.explain(ctx, err))
+		case a == nil: // there is nothing to do
+		case a.now.isMissing():
+			missing = append(missing, a)
+		default:
+			different = append(different, a)
 		}
+	}
+	for some := range slices.Chunk(missing, createdAtOnce) {
+		if err := d.prepareTables(ctx, some...); err != nil {
+			return begun, err
+		}
+	}
+	for _, a := range different { // one by one, since each change locks its table
+		if err := d.prepareTables(ctx, a); err != nil {
+			return begun, err
+		}
+	}
+	for _, t := range tables {
+		t.setNames(d.opts)
+		d.tables[t.Stream] = t
 	}
 	if begun.Refused, err = d.retry(ctx, names); err != nil {
 		return begun, fmt.Errorf("retry refused records: %w", d.explain(ctx, err))
@@ -60,51 +87,78 @@ func (d *Destination) Begin(ctx context.Context, streams []*connectorv1.Stream) 
 	return begun, d.explain(ctx, err)
 }
 
-// beginTable prepares a table for rows, given its current form and what is remembered of it. It makes only the necessary
-// changes, so that a role without the right to change tables can fill tables that are already correct.
-func (d *Destination) beginTable(ctx context.Context, t *table, now foundTable, was *foundTable) error {
+// preparation is what Begin does to a table.
+type preparation struct {
+	*table
+	now        foundTable
+	ours       *foundTable // see migration
+	reason     string      // why the table was lost, or ""
+	statements []string
+}
+
+// examineTable determines how to prepare a table for rows, given its current form and what is remembered of it, which may be
+// nil. It returns nil if the table needs no change, so that a role without the right to change tables can fill tables that
+// are already correct.
+func (d *Destination) examineTable(ctx context.Context, t *table, now foundTable, was *foundTable) (*preparation, error) {
 	reason, ours := t.examine(&now, was)
 	statements, taken, err := d.migration(ctx, t, now, ours)
 	if err != nil {
-		return err
-	}
-	lost := false
-	if len(statements) > 0 || reason != "" || was == nil || d.opts.Append {
-		err = d.change(ctx, t.Name, func(tx pgx.Tx) (err error) {
-			if reason != "" {
-				if lost, err = d.forget(ctx, tx, t, now); err != nil {
-					return err
-				}
-			}
-			for _, statement := range statements {
-				if _, err := tx.Exec(ctx, statement); err != nil {
-					return err
-				}
-			}
-			if d.opts.Append {
-				if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
-					"(SELECT arrived FROM %s AS s WHERE s.stream = $1 AND s.account = t._account), 0)", t.qualified(), d.stateTable()),
-					t.Stream); err != nil {
-					return err
-				}
-			}
-			return d.storeIdentity(ctx, tx, t, ours)
-		})
-		if err != nil {
-			return err
-		}
-	} else {
-		t.known = d.newIdentity(t, now, ours)
-		t.known.Filled = was.Filled // as stored
-	}
-	if lost {
-		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: reason + rows.RereadNotice})
+		return nil, err
 	}
 	for _, field := range taken {
 		d.notices = append(d.notices, client.Notice{Stream: t.Stream, Message: rows.TakenNotice(t.Name, field)})
 	}
-	t.setNames(d.opts)
-	d.tables[t.Stream] = t
+	if len(statements) > 0 || reason != "" || was == nil || d.opts.Append {
+		return &preparation{t, now, ours, reason, statements}, nil
+	}
+	t.known = d.newIdentity(t, now, ours)
+	t.known.Filled = was.Filled // as stored
+	return nil, nil
+}
+
+// prepareTables changes tables in one transaction.
+func (d *Destination) prepareTables(ctx context.Context, all ...*preparation) error {
+	var names []string
+	for _, a := range all {
+		names = append(names, a.Name)
+	}
+	lost := make([]bool, len(all))
+	err := d.change(ctx, names, func(p *pipeline) error {
+		for i, a := range all {
+			p.doing = "prepare the table of " + a.Stream
+			if a.reason != "" {
+				d.forget(p, a.table, a.now, &lost[i])
+			}
+			for _, statement := range a.statements {
+				p.exec(statement)
+			}
+			if d.opts.Append {
+				p.exec(fmt.Sprintf("DELETE FROM %s AS t WHERE _arrival > coalesce("+
+					"(SELECT arrived FROM %s AS s WHERE s.stream = $1 AND s.account = t._account), 0)", a.qualified(), d.stateTable()),
+					a.Stream)
+			}
+		}
+		p.doing = ""
+		now := map[string]foundTable{}
+		d.queryTables(p, names, now)
+		d.queryFilled(p, names, now)
+		if err := p.await(); err != nil {
+			return err
+		}
+		for _, a := range all {
+			p.doing = "remember the table of " + a.Stream
+			d.storeIdentity(p, a.table, now[a.Name], a.ours)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, a := range all {
+		if lost[i] {
+			d.notices = append(d.notices, client.Notice{Stream: a.Stream, Message: a.reason + rows.RereadNotice})
+		}
+	}
 	return nil
 }
 

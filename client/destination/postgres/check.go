@@ -118,12 +118,12 @@ func (c *checker) privileges(ctx context.Context, streams []*connectorv1.Stream)
 
 // tables tries to create what is missing, and reports what a sync would change in existing tables.
 func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) error {
-	there, err := c.find(ctx, c.conn, c.names...)
+	there, err := c.find(ctx, c.names...)
 	if err != nil {
 		return err
 	}
 	known := map[string]*foundTable{}
-	if state, err := c.find(ctx, c.conn, rows.TablesTable); err != nil {
+	if state, err := c.find(ctx, rows.TablesTable); err != nil {
 		return err
 	} else if len(state) > 0 {
 		var names []string
@@ -167,14 +167,15 @@ func (c *checker) tables(ctx context.Context, streams []*connectorv1.Stream) err
 			return err
 		}
 	}
-	err = c.change(ctx, rows.StateTable, func(tx pgx.Tx) error {
-		if err := c.createIn(ctx, tx); err != nil {
+	err = c.change(ctx, []string{rows.StateTable}, func(p *pipeline) error {
+		if err := c.addOwn(p); err != nil {
 			return err
 		}
 		for _, statement := range create {
-			if _, err := tx.Exec(ctx, statement); err != nil {
-				return err
-			}
+			p.exec(statement)
+		}
+		if err := p.await(); err != nil {
+			return err
 		}
 		return errRolledBack
 	})

@@ -94,13 +94,7 @@ func (w *work) isRowError(err error) bool {
 // takes two round trips, whatever the number of its rows and streams.
 func (w *work) commitAtOnce(ctx context.Context) error {
 	d := w.d
-	err := d.pipelined(ctx, func(p *pipeline) error {
-		p.exec("BEGIN")
-		if d.backend.pooled {
-			if err := d.checkBackend(p); err != nil { // before anything that another backend would keep
-				return err
-			}
-		}
+	return d.pipelinedTransaction(ctx, func(p *pipeline) error {
 		unchanged := d.examineTouched(p, w.touched)
 		p.request()
 		for _, batches := range w.streams {
@@ -116,18 +110,8 @@ func (w *work) commitAtOnce(ctx context.Context) error {
 		if err := unchanged(); err != nil {
 			return err
 		}
-		if err := w.finish(p); err != nil {
-			return err
-		}
-		p.exec("COMMIT")
-		return nil
+		return w.finish(p)
 	})
-	if err != nil && d.conn.PgConn().TxStatus() != 'I' {
-		if _, failed := d.conn.Exec(ctx, "ROLLBACK"); failed != nil {
-			_ = d.conn.Close(ctx)
-		}
-	}
-	return err
 }
 
 // commitInSteps calls store for each stream, within a transaction.
@@ -167,7 +151,6 @@ func (w *work) finish(p *pipeline) error {
 	for _, completion := range w.Completed {
 		w.d.complete(p, completion)
 	}
-
 	clear(w.filled) // of an earlier attempt
 	w.d.updateFilled(p, w.touched, w.filled)
 	return nil

@@ -56,10 +56,9 @@ func (d *Destination) enter(ctx context.Context) error {
 		d.fence.token = token
 	}
 	newest := false
-	err := d.durably(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "UPDATE "+d.qualified(fenceTable)+" SET active = $2 WHERE owner = $1 AND active <= $2", d.fence.Owner, d.fence.token)
-		newest = tag.RowsAffected() == 1
-		return err
+	err := d.durably(ctx, func(p *pipeline) error {
+		p.scan("UPDATE "+d.qualified(fenceTable)+" SET active = $2 WHERE owner = $1 AND active <= $2 RETURNING true", &newest, d.fence.Owner, d.fence.token)
+		return nil
 	})
 	if err != nil {
 		return d.explain(ctx, err)
@@ -73,34 +72,26 @@ func (d *Destination) enter(ctx context.Context) error {
 
 // draw returns a token that is higher than all tokens of the owner before.
 func (d *Destination) draw(ctx context.Context) (token int64, err error) {
-	err = d.durably(ctx, func(tx pgx.Tx) error {
+	err = d.durably(ctx, func(p *pipeline) error {
 		// Without the schema's lock, two attempts may be the first at the same time.
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", d.lockKey()+1); err != nil {
-			return err
-		}
-		if err := d.createSchema(ctx, tx); err != nil {
-			return err
-		}
-		if err := createIfMissing(ctx, tx, d.relation(fenceTable), "CREATE TABLE "+d.qualified(fenceTable)+` (
+		p.exec("SELECT pg_advisory_xact_lock($1)", d.lockKey()+1)
+		err := d.createMissing(p, [][2]string{{fenceTable, `
 	owner text PRIMARY KEY,
 	drawn bigint NOT NULL,           -- the last token drawn by an attempt
 	active bigint NOT NULL DEFAULT 0 -- the highest token of an attempt that may write
-)`); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, "INSERT INTO "+d.qualified(fenceTable)+" AS f (owner, drawn) VALUES ($1, 1) "+
-			"ON CONFLICT (owner) DO UPDATE SET drawn = f.drawn + 1 RETURNING drawn", d.fence.Owner).Scan(&token)
+`}})
+		p.scan("INSERT INTO "+d.qualified(fenceTable)+" AS f (owner, drawn) VALUES ($1, 1) "+
+			"ON CONFLICT (owner) DO UPDATE SET drawn = f.drawn + 1 RETURNING drawn", &token, d.fence.Owner)
+		return err
 	})
 	return token, err
 }
 
-// durably runs f in a transaction that survives a crash of the server, whatever the role's settings are.
-func (d *Destination) durably(ctx context.Context, f func(pgx.Tx) error) error {
-	return d.transaction(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
-			return err
-		}
-		return f(tx)
+// durably sends a transaction that survives a crash of the server, whatever the role's settings are.
+func (d *Destination) durably(ctx context.Context, send func(*pipeline) error) error {
+	return d.pipelinedTransaction(ctx, func(p *pipeline) error {
+		p.exec("SET LOCAL synchronous_commit = on")
+		return send(p)
 	})
 }
 

@@ -51,9 +51,8 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attr
 WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
 GROUP BY c.oid, c.relname, c.relowner`
 
-// collectTables reads the result of tablesQuery.
-func collectTables(answer pgx.Rows) (map[string]foundTable, error) {
-	all := map[string]foundTable{}
+// collectTables adds the tables that tablesQuery found, by name.
+func collectTables(answer pgx.Rows, all map[string]foundTable) error {
 	_, err := pgx.CollectRows(answer, func(row pgx.CollectableRow) (struct{}, error) {
 		var f foundTable
 		var name string
@@ -77,45 +76,40 @@ func collectTables(answer pgx.Rows) (map[string]foundTable, error) {
 		all[name] = f
 		return struct{}{}, err
 	})
-	return all, err
-}
-
-// connection is a connection or a transaction.
-type connection interface {
-	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
+	return err
 }
 
 // find looks up tables by name. Tables that don't exist are zero.
-func (d *Destination) find(ctx context.Context, on connection, names ...string) (map[string]foundTable, error) {
-	answer, err := on.Query(ctx, tablesQuery, d.schema, names)
-	if err != nil {
-		return nil, err
-	}
-	all, err := collectTables(answer)
-	if err != nil || len(all) == 0 {
-		return all, err
-	}
-	there := slices.Collect(maps.Keys(all))
-	var filled []bool
-	if err := on.QueryRow(ctx, d.filledQuery(there)).Scan(&filled); err != nil {
-		return nil, err
-	}
-	for i, name := range there {
-		f := all[name]
-		f.Filled = filled[i]
-		all[name] = f
-	}
-	return all, nil
+func (d *Destination) find(ctx context.Context, names ...string) (map[string]foundTable, error) {
+	all := map[string]foundTable{}
+	err := d.pipelined(ctx, func(p *pipeline) error {
+		d.queryTables(p, names, all)
+		if err := p.await(); err != nil {
+			return err
+		}
+		d.queryFilled(p, slices.Collect(maps.Keys(all)), all)
+		return nil
+	})
+	return all, err
 }
 
-// filledQuery returns a query that reports whether each of these tables has rows.
-func (d *Destination) filledQuery(names []string) string {
-	var each []string
+// queryTables adds the query for tables with these names, which adds those that exist to all.
+func (d *Destination) queryTables(p *pipeline, names []string, all map[string]foundTable) {
+	p.query(func(answer pgx.Rows) error { return collectTables(answer, all) }, tablesQuery, d.schema, names)
+}
+
+// queryFilled adds the queries for whether tables have rows, which update these tables in all.
+func (d *Destination) queryFilled(p *pipeline, names []string, all map[string]foundTable) {
 	for _, name := range names {
-		each = append(each, "EXISTS (SELECT FROM "+d.qualified(name)+")")
+		p.query(func(answer pgx.Rows) error {
+			f := all[name]
+			_, err := pgx.ForEachRow(answer, []any{&f.Filled}, func() error {
+				all[name] = f
+				return nil
+			})
+			return err
+		}, "SELECT EXISTS (SELECT FROM "+d.qualified(name)+")")
 	}
-	return "SELECT ARRAY[" + strings.Join(each, ", ") + "]::boolean[]"
 }
 
 func (f foundTable) isMissing() bool { return f.oid == 0 }
@@ -176,14 +170,13 @@ func (t *table) examine(now *foundTable, was *foundTable) (reason string, ours *
 	return reason, was
 }
 
-// forget clears the states of a lost table and reports whether there were any.
-func (d *Destination) forget(ctx context.Context, tx pgx.Tx, t *table, now foundTable) (bool, error) {
+// forget adds the statement that clears the states of a lost table, and sets any if there were any.
+func (d *Destination) forget(p *pipeline, t *table, now foundTable, any *bool) {
 	arrived := "0"
 	if d.opts.Append && !now.isMissing() && hasColumn(now.columns, rows.Arrival) { // existing versions stay
 		arrived = "(SELECT coalesce(max(_arrival), 0) FROM " + t.qualified() + ")"
 	}
-	forgotten, err := tx.Exec(ctx, "UPDATE "+d.stateTable()+" SET state = '', arrived = "+arrived+" WHERE stream = $1 AND state <> ''", t.Stream)
-	return forgotten.RowsAffected() > 0, err
+	p.scan("UPDATE "+d.stateTable()+" SET state = '', arrived = "+arrived+" WHERE stream = $1 AND state <> '' RETURNING true", any, t.Stream)
 }
 
 // newIdentity returns the identity of a table to remember, with only the columns that syncs created.
@@ -200,13 +193,8 @@ func (d *Destination) newIdentity(t *table, now foundTable, ours *foundTable) fo
 	return known
 }
 
-// storeIdentity stores the identity of a table after its migration.
-func (d *Destination) storeIdentity(ctx context.Context, tx pgx.Tx, t *table, ours *foundTable) error {
-	all, err := d.find(ctx, tx, t.Name)
-	if err != nil {
-		return err
-	}
-	now := all[t.Name]
+// storeIdentity adds the statements that store the identity of a table as it is now, after its migration.
+func (d *Destination) storeIdentity(p *pipeline, t *table, now foundTable, ours *foundTable) {
 	if ours != nil {
 		now.ID = ours.ID
 	}
@@ -215,15 +203,12 @@ func (d *Destination) storeIdentity(ctx context.Context, tx pgx.Tx, t *table, ou
 	}
 	if now.owned && !slices.Contains(commentedID.FindStringSubmatch(now.comment), now.ID) {
 		comment := strings.TrimSpace(commentedID.ReplaceAllString(now.comment, "") + " stripe-connector table " + now.ID)
-		if _, err := tx.Exec(ctx, "COMMENT ON TABLE "+t.qualified()+" IS "+literal(comment)); err != nil {
-			return err
-		}
+		p.exec("COMMENT ON TABLE " + t.qualified() + " IS " + literal(comment))
 	}
 	t.known = d.newIdentity(t, now, ours)
-	_, err = tx.Exec(ctx, "INSERT INTO "+d.qualified(rows.TablesTable)+` (stream, oid, id, columns, numbers, filled) VALUES ($1, $2, $3, $4, $5, $6)
+	p.exec("INSERT INTO "+d.qualified(rows.TablesTable)+` (stream, oid, id, columns, numbers, filled) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (stream) DO UPDATE SET oid = excluded.oid, id = excluded.id, columns = excluded.columns, numbers = excluded.numbers, filled = excluded.filled`,
 		t.Stream, now.oid, now.ID, t.known.Columns, t.known.numbers, now.Filled)
-	return err
 }
 
 // examineTouched adds statements that lock the touched tables against changes until the transaction ends, and look at them.
@@ -238,20 +223,12 @@ func (d *Destination) examineTouched(p *pipeline, touched []*table) (unchanged f
 		p.exec("LOCK TABLE " + t.qualified() + " IN ROW EXCLUSIVE MODE")
 		names = append(names, t.Name)
 	}
-	var all map[string]foundTable
-	p.query(func(answer pgx.Rows) (err error) {
-		all, err = collectTables(answer)
-		return err
-	}, tablesQuery, d.schema, names)
-	var filled []bool
-	for _, t := range touched {
-		p.boolean(func(is bool) { filled = append(filled, is) }, "SELECT EXISTS (SELECT FROM "+t.qualified()+")")
-	}
+	all := map[string]foundTable{}
+	d.queryTables(p, names, all)
+	d.queryFilled(p, names, all)
 	return func() error {
-		for i, t := range touched {
-			now := all[t.Name]
-			now.Filled = filled[i]
-			if reason := t.known.lossReason(t, now); reason != "" {
+		for _, t := range touched {
+			if reason := t.known.lossReason(t, all[t.Name]); reason != "" {
 				return &client.Interruption{Err: errors.New(reason)}
 			}
 		}
@@ -263,8 +240,15 @@ func (d *Destination) examineTouched(p *pipeline, touched []*table) (unchanged f
 // are added to changed.
 func (d *Destination) updateFilled(p *pipeline, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
-		p.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+
-			" AS t SET filled = now.filled FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+
+		p.query(func(answer pgx.Rows) error {
+			var filled bool
+			_, err := pgx.ForEachRow(answer, []any{&filled}, func() error {
+				changed[t] = filled
+				return nil
+			})
+			return err
+		}, "UPDATE "+d.qualified(rows.TablesTable)+" AS t SET filled = now.filled"+
+			" FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+
 			" WHERE t.stream = $1 AND t.filled <> now.filled RETURNING t.filled", t.Stream)
 	}
 }

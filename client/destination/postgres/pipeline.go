@@ -38,6 +38,7 @@ type pipeline struct {
 	err         error
 	sent        []result // of the statements whose results have not been received, in order
 	requested   int      // the number of these that the server was asked for
+	doing       string   // the prefix for errors of the statements that are added, if any
 	prepared    []string // the keys of the statements that this pipeline prepares
 	builder     pgx.ExtendedQueryBuilder
 }
@@ -74,18 +75,14 @@ func (p *pipeline) query(collect func(pgx.Rows) error, statement string, args ..
 	}
 	if p.err = p.builder.Build(p.destination.conn.TypeMap(), nil, args); p.err == nil {
 		p.stream.SendQueryParams(statement, p.builder.ParamValues, nil, p.builder.ParamFormats, nil)
-		p.sent = append(p.sent, result{collect: collect})
+		p.sent = append(p.sent, result{p.doing, collect})
 	}
 }
 
-// boolean adds a statement that returns at most one boolean.
-func (p *pipeline) boolean(found func(bool), statement string, args ...any) {
+// scan adds a statement that returns at most one row, of one value, and stores it in value.
+func (p *pipeline) scan(statement string, value any, args ...any) {
 	p.query(func(answer pgx.Rows) error {
-		var value bool
-		_, err := pgx.ForEachRow(answer, []any{&value}, func() error {
-			found(value)
-			return nil
-		})
+		_, err := pgx.ForEachRow(answer, []any{value}, func() error { return nil })
 		return err
 	}, statement, args...)
 }
@@ -104,6 +101,12 @@ func (p *pipeline) request() {
 		p.requested = len(p.sent)
 		p.flush()
 	}
+}
+
+// await waits for the results of the statements added so far. It returns the first error of the pipeline.
+func (p *pipeline) await() error {
+	p.request()
+	return p.receive()
 }
 
 // receive waits for the results that were requested. It returns the first error of the pipeline.

@@ -108,15 +108,12 @@ func newDestination(address string, opts Options) (*Destination, error) {
 
 // createOwn creates the schema and the tables of states, identities and refused records.
 func (d *Destination) createOwn(ctx context.Context) error {
-	return d.change(ctx, rows.StateTable, func(tx pgx.Tx) error { return d.createIn(ctx, tx) })
+	return d.change(ctx, []string{rows.StateTable, rows.TablesTable, rows.RefusedTable}, d.addOwn)
 }
 
-// createIn is createOwn within a transaction.
-func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
-	if err := d.createSchema(ctx, tx); err != nil {
-		return err
-	}
-	for _, table := range [][2]string{
+// addOwn adds the statements that create what createOwn creates.
+func (d *Destination) addOwn(p *pipeline) error {
+	return d.createMissing(p, [][2]string{
 		{rows.StateTable, `
 	stream text NOT NULL,
 	account text NOT NULL,
@@ -146,33 +143,31 @@ func (d *Destination) createIn(ctx context.Context, tx pgx.Tx) error {
 	reason text NOT NULL,
 	refused_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (stream, account, key)`},
-	} {
-		if err := createIfMissing(ctx, tx, d.relation(table[0]), "CREATE TABLE "+d.qualified(table[0])+" ("+table[1]+")"); err != nil {
-			return err
+	})
+}
+
+// createMissing adds the statements that create the schema and tables, given their names and columns, where they don't exist.
+// IF NOT EXISTS would require the privilege to create even where nothing needs to be created.
+func (d *Destination) createMissing(p *pipeline, tables [][2]string) error {
+	var schema bool
+	p.scan("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &schema, d.schema)
+	exists := make([]bool, len(tables))
+	for i, t := range tables {
+		p.scan("SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)",
+			&exists[i], d.schema, t[0])
+	}
+	if err := p.await(); err != nil {
+		return err
+	}
+	if !schema {
+		p.exec("CREATE SCHEMA " + rows.Quote(d.schema))
+	}
+	for i, t := range tables {
+		if !exists[i] {
+			p.exec("CREATE TABLE " + d.qualified(t[0]) + " (" + t[1] + ")")
 		}
 	}
 	return nil
-}
-
-func (d *Destination) createSchema(ctx context.Context, tx pgx.Tx) error {
-	return createIfMissing(ctx, tx, "SELECT FROM pg_namespace WHERE nspname = "+literal(d.schema), "CREATE SCHEMA "+rows.Quote(d.schema))
-}
-
-// relation returns a query that finds a table or index of the schema.
-func (d *Destination) relation(name string) string {
-	return fmt.Sprintf("SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-		literal(d.schema), literal(name))
-}
-
-// createIfMissing runs statement if query finds nothing. IF NOT EXISTS would require the privilege to create even where
-// nothing needs to be created.
-func createIfMissing(ctx context.Context, tx pgx.Tx, query, statement string) error {
-	var exists bool
-	if err := tx.QueryRow(ctx, "SELECT EXISTS ("+query+")").Scan(&exists); err != nil || exists {
-		return err
-	}
-	_, err := tx.Exec(ctx, statement)
-	return err
 }
 
 // qualified returns the name of a table, with its schema, for use in a statement. The search path remains the user's,

@@ -60,6 +60,33 @@ func TestRoundTripsOfACommit(t *testing.T) {
 	}
 }
 
+// TestRoundTripsOfBegin shows that preparing many tables takes hardly more round trips than preparing one.
+func TestRoundTripsOfBegin(t *testing.T) {
+	const most, tables = 16, 40
+	server := postgrestest.Start(t)
+	var streams []*connectorv1.Stream
+	for i := range tables {
+		streams = append(streams, stream(t, fmt.Sprintf("stream_%d", i), `{"id":{"type":"string"}}`, "id"))
+	}
+	for _, sync := range []string{"first", "second"} {
+		counter := &tripCounter{}
+		d, err := postgres.Open(t.Context(), counter.forward(t, server), postgres.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := counter.count()
+		if _, err := d.Begin(t.Context(), streams); err != nil {
+			t.Fatal(err)
+		}
+		if got := counter.count() - before; got > most {
+			t.Errorf("Begin of the %s sync of %d streams took %d round trips, want at most %d", sync, tables, got, most)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // tripCounter counts the round trips of a connection: how often the client sends something after the server did.
 type tripCounter struct {
 	mu       sync.Mutex

@@ -172,15 +172,34 @@ func (d *Destination) transaction(ctx context.Context, f func(pgx.Tx) error) err
 	})
 }
 
+// pipelinedTransaction sends a transaction with the statements that send adds.
+func (d *Destination) pipelinedTransaction(ctx context.Context, send func(*pipeline) error) error {
+	err := d.pipelined(ctx, func(p *pipeline) error {
+		p.exec("BEGIN")
+		if d.backend.pooled {
+			if err := d.checkBackend(p); err != nil { // before anything that another backend would keep
+				return err
+			}
+		}
+		if err := send(p); err != nil {
+			return err
+		}
+		p.exec("COMMIT")
+		return nil
+	})
+	if err != nil && d.conn.PgConn().TxStatus() != 'I' {
+		if _, failed := d.conn.Exec(ctx, "ROLLBACK"); failed != nil {
+			_ = d.conn.Close(ctx)
+		}
+	}
+	return err
+}
+
 // checkBackend returns an error if the transaction runs in another backend than the one that connect prepared.
 func (d *Destination) checkBackend(p *pipeline) error {
 	var pid int32
-	p.query(func(answer pgx.Rows) error {
-		_, err := pgx.ForEachRow(answer, []any{&pid}, func() error { return nil })
-		return err
-	}, "SELECT pg_backend_pid()")
-	p.request()
-	if err := p.receive(); err != nil {
+	p.scan("SELECT pg_backend_pid()", &pid)
+	if err := p.await(); err != nil {
 		return err
 	}
 	if pid != d.backend.pid {
@@ -189,17 +208,15 @@ func (d *Destination) checkBackend(p *pipeline) error {
 	return nil
 }
 
-// change runs f in a transaction that changes one of the sync's tables. It doesn't wait long for a lock, since readers of
-// the table queue up behind it.
-func (d *Destination) change(ctx context.Context, table string, f func(pgx.Tx) error) error {
-	err := d.transaction(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", changeTimeout.Milliseconds())); err != nil {
-			return err
-		}
-		return f(tx)
+// change sends a transaction that changes these tables of the sync's. It doesn't wait long for a lock, since readers of a
+// table queue up behind it.
+func (d *Destination) change(ctx context.Context, tables []string, send func(*pipeline) error) error {
+	err := d.pipelinedTransaction(ctx, func(p *pipeline) error {
+		p.exec(fmt.Sprintf("SET LOCAL lock_timeout = %d", changeTimeout.Milliseconds()))
+		return send(p)
 	})
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == lockNotAvailable {
-		return &client.Interruption{Err: d.lockError(ctx, failure, true, table)}
+		return &client.Interruption{Err: d.lockError(ctx, failure, true, tables...)}
 	}
 	return d.explain(ctx, err)
 }
