@@ -32,6 +32,9 @@ refuses() {
 	grep -F -e "$message" "$work/out"
 }
 echo '== refused'
+refuses 'above maximum (59)' bare --set 'pipelines.acme.schedule=60 * * * *'
+refuses 'failed to parse int' bare --set 'pipelines.acme.schedule=a b c d e'
+refuses 'must be an explicit time zone' bare --set pipelines.acme.timeZone=Local
 refuses 'unknown time zone' bare --set pipelines.acme.timeZone=Mars/Olympus
 refuses 'Not found: "none"' bare --set-json 'extraVolumeMounts=[{"name":"none","mountPath":"/none"}]'
 refuses 'must be less than or equal to memory limit' bare --set resources.requests.memory=2Gi

@@ -1,10 +1,11 @@
 {{- /* The container's arguments. deploy/check-chart.sh compares them with the flags of the command. */ -}}
 {{- define "stripe-connector.arguments" -}}
 - serve
-- --listen=0.0.0.0:{{ .Values.service.port }}
-- --health-listen=0.0.0.0:50052
+{{- /* Without a host, on IPv4 and IPv6. */}}
+- --listen=:{{ .Values.service.port }}
+- --health-listen=:50052
 {{- if .Values.metrics.enabled }}
-- --metrics-listen=0.0.0.0:{{ .Values.metrics.port }}
+- --metrics-listen=:{{ .Values.metrics.port }}
 {{- end }}
 - --drain={{ .Values.drainSeconds }}s
 {{- if .Values.tls.secretName }}
@@ -46,9 +47,23 @@ secrets: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- /* 90 % of a memory limit in bytes, the unit that GOMEMLIMIT expects; empty without a limit. */ -}}
+{{- /*
+The environment of a container with env and resources, or nothing. GOMEMLIMIT, unless env sets it, makes Go collect garbage sooner
+to stay below 90 % of the memory limit. The rest is for memory that Go doesn't count.
+*/ -}}
+{{- define "stripe-connector.env" -}}
+{{- $env := index . 0 | default list }}{{ $memory := include "stripe-connector.memory" (index . 1) }}
+{{- $names := list }}
+{{- range $env }}{{ $names = append $names .name }}{{ end }}
+{{- if and $memory (not (has "GOMEMLIMIT" $names)) }}
+{{- $env = prepend $env (dict "name" "GOMEMLIMIT" "value" $memory) }}
+{{- end }}
+{{- with $env }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{- /* 90 % of the memory limit of resources, in bytes, the unit that GOMEMLIMIT expects; empty without a limit. */ -}}
 {{- define "stripe-connector.memory" -}}
-{{- with ((.Values.resources).limits).memory }}
+{{- with ((.).limits).memory }}
 {{- $text := toString . }}
 {{- if typeIs "float64" . }}{{ $text = printf "%.0f" . }}{{ end }}
 {{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 }}

@@ -17,6 +17,14 @@
 {{- if and .Values.secrets.secretName (not $authenticated) }}
 {{- fail "secrets.secretName would let every caller use the keys in it: set auth.tokensSecretName or tls.clientCASecretName too." }}
 {{- end }}
+{{- $name := include "stripe-connector.name" . }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) }}
+{{- fail (printf "Services can't have the name %s, because it must begin with a letter and have only a-z, 0-9 and hyphens: set fullnameOverride, such as %s." $name (regexReplaceAll "[^a-z0-9]+" $name "-" | printf "r%s" | trunc 40 | trimSuffix "-")) }}
+{{- end }}
+{{- $pod := mergeOverwrite (dict) (.Values.podSecurityContext | default dict) (.Values.securityContext | default dict) }}
+{{- if and $pod.runAsNonRoot (eq (toString $pod.runAsUser) "0") }}
+{{- fail "securityContext.runAsUser is 0, but runAsNonRoot is true: choose another user. The image needs none in particular." }}
+{{- end }}
 {{- if not .Values.image.repository }}
 {{- fail "Set image.repository to where you have pushed the image." }}
 {{- end }}
@@ -45,12 +53,9 @@
 {{- fail (printf "extraArgs may not hold %s: there is a value for it." (regexFind "^--[a-z-]+" .)) }}
 {{- end }}
 {{- end }}
-{{- $names := list }}
-{{- range .Values.env }}{{ $names = append $names .name }}{{ end }}
-{{- if .Values.tracing.endpoint }}{{ $names = append $names "OTEL_EXPORTER_OTLP_ENDPOINT" }}{{ end }}
-{{- if ne (len $names) (len (uniq $names)) }}
-{{- fail "env names a variable twice, or OTEL_EXPORTER_OTLP_ENDPOINT besides tracing.endpoint." }}
-{{- end }}
+{{- $env := .Values.env }}
+{{- with .Values.tracing.endpoint }}{{ $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT") }}{{ end }}
+{{- include "stripe-connector.checkEnv" (list "env" $env) }}
 {{- $pipelines := .Values.pipelineDefaults }}
 {{- if .Values.pipelines }}
 {{- if not $pipelines.image.repository }}
@@ -67,16 +72,13 @@
 {{- end }}
 {{- end }}
 {{- range $name, $pipeline := .Values.pipelines }}
-{{- if gt (len (printf "%s-%s" (include "stripe-connector.name" $) $name)) 52 }}
-{{- fail (printf "The CronJob of pipeline %s would have a name of more than 52 characters: shorten the pipeline's name or set fullnameOverride." $name) }}
+{{- include "stripe-connector.checkPipeline" (list $ $name $pipeline) }}
 {{- end }}
-{{- if regexMatch "^postgres(ql)?://[^/]*:[^/]*@" $pipeline.destination }}
-{{- fail (printf "The destination of pipeline %s has a password, which anyone who may read CronJobs can see: set PGPASSWORD in its env." $name) }}
-{{- end }}
-{{- end }}
-{{- range $name, $_ := .Values.podLabels }}
+{{- range $path, $labels := dict "podLabels" .Values.podLabels "pipelineDefaults.podLabels" .Values.pipelineDefaults.podLabels }}
+{{- range $name, $_ := $labels }}
 {{- if hasPrefix "app.kubernetes.io/" $name }}
-{{- fail (printf "podLabels may not hold %s: the chart sets it." $name) }}
+{{- fail (printf "%s may not hold %s: the chart sets it." $path $name) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
