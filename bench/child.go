@@ -81,6 +81,12 @@ func (c *child) do(command string, arguments, result any) error {
 	return json.Unmarshal(a.Result, result)
 }
 
+// ended returns when the child has died or was stopped. No command may be executed meanwhile or later.
+func (c *child) ended() {
+	for c.answers.Decode(&answer{}) == nil {
+	}
+}
+
 // once starts a child, executes one command, and stops it.
 func (b *bench) once(ctx context.Context, mode, command string, arguments, result any) error {
 	c, err := b.start(ctx, mode)

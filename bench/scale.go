@@ -5,18 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
-	"google.golang.org/protobuf/types/known/structpb"
-
-	"github.com/stripe-connector/stripe-connector/client"
-	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
 const (
@@ -26,9 +15,12 @@ const (
 	slotInterval = 20 * time.Second
 )
 
+// scaleTables are the tables of the scenario.
+type scaleTables struct{ first, changes, killed table }
+
 // scale syncs many small accounts through replicas behind a client-side balancer.
 func scale(ctx context.Context, b *bench) (section, error) {
-	pipelines := b.size(200, 10)
+	pipelines := b.size(200, 40)
 	objects := map[string]int{"*": 0, "/v1/charges": 300}
 	for _, path := range smallAccount() {
 		if _, known := objects[path]; !known {
@@ -44,25 +36,26 @@ func scale(ctx context.Context, b *bench) (section, error) {
 	if err := stripe.do("accounts", struct{}{}, &accounts); err != nil {
 		return section{}, err
 	}
-	first := table{head: []string{"first syncs", "pipelines per minute", "requests per second", "of each account's limit", "processor time per pipeline", "peak memory per replica"}}
-	lag := table{head: []string{"changes, each pipeline due every " + slotInterval.String(), "requests per sync", "processor time per sync", "median lag", "p99 lag", "longest lag", "Reads resumed"}}
+	t := scaleTables{
+		first: table{head: []string{"first syncs", "pipelines per minute", "requests per second", "of each account's limit", "processor time per pipeline", "peak memory per replica"}},
+		changes: table{head: []string{"changes, each pipeline due every " + slotInterval.String(), "requests per sync", "processor time per sync",
+			"median lag", "p99 lag", "longest lag"}},
+		killed: table{head: []string{"one replica killed", "Reads interrupted", "requests repeated", "records sent twice", "longest delay", "all caught up after"}},
+	}
 	for _, replicas := range []int{1, 2, 4} {
-		name := fmt.Sprintf("%d replicas", replicas)
-		if replicas == 1 {
-			name = "1 replica"
-		}
-		if err := b.scaleTo(ctx, stripe, accounts, replicas, name, &first, &lag); err != nil {
+		if err := b.scaleTo(ctx, stripe, accounts, replicas, &t); err != nil {
 			return section{}, err
 		}
 	}
 	return section{
 		setting: fmt.Sprintf("%d pipelines, each of one account with %d objects in %d lists, which have Stripe's limits each. %d syncs run at once, into "+
 			"memory. Then every account gets a charge per slot, and the slots of the pipelines are spread evenly over the interval. The lag is from a slot to "+
-			"the end of its sync. In the last row of each number of replicas, one replica is killed in the middle.",
-			pipelines, total(objects), len(smallAccount()), atOnce),
-		tables: []table{first, lag},
+			"the end of its sync.", pipelines, total(objects), len(smallAccount()), atOnce),
+		tables: []table{t.first, t.changes, t.killed},
 		remarks: []string{"The simulated Stripe, the replicas and the client share this computer, so more replicas are not faster here. What they cost, " +
-			"and what a killed replica costs, is what the figures are for."},
+			"and what a killed replica costs, is what the figures are for.",
+			"After half of the syncs, a replica is killed while it is sending the records of a Read. In first syncs, half of its share of Reads must be at that " +
+				"point. What was repeated, and the delay, are the differences between the interrupted syncs and the median of the others."},
 	}, nil
 }
 
@@ -72,39 +65,67 @@ func smallAccount() []string {
 }
 
 // scaleTo measures one number of replicas.
-func (b *bench) scaleTo(ctx context.Context, stripe *simulated, accounts []string, replicas int, name string, first, lag *table) error {
+func (b *bench) scaleTo(ctx context.Context, stripe *simulated, accounts []string, replicas int, t *scaleTables) error {
+	name := fmt.Sprintf("%d replicas", replicas)
+	if replicas == 1 {
+		name = "1 replica"
+	}
 	f, err := b.newFleet(ctx, stripe, accounts, replicas)
 	if err != nil {
 		return err
 	}
 	defer f.stop()
-	began := time.Now()
-	if err := f.eachPipeline(ctx, func(p *pipeline) error { return f.sync(ctx, p) }); err != nil {
+	got, err := f.firstSyncs(ctx, 0)
+	if err != nil {
 		return err
 	}
-	wall, total := time.Since(began), f.take()
 	spent, err := f.usage()
 	if err != nil {
 		return err
 	}
-	first.add(name, whole(float64(len(accounts))/wall.Minutes()), whole(float64(total.requests)/wall.Seconds()),
-		percent(float64(total.requests)/(accountLimit*total.syncing.Seconds())),
-		perSync(spent.CPU, len(accounts)), mebibytes(spent.Peak))
-	if err := f.slot(ctx, func() {}); err != nil {
+	t.first.add(name, whole(float64(len(got.syncs))/got.wall.Minutes()), whole(float64(got.requests())/got.wall.Seconds()),
+		percent(float64(got.requests())/(accountLimit*got.syncing().Seconds())), perSync(spent.CPU, len(got.syncs)), mebibytes(spent.Peak))
+	if got, err = f.changes(ctx, 0); err != nil {
 		return err
 	}
 	after, err := f.usage()
 	if err != nil {
 		return err
 	}
-	lag.add(append([]string{name}, f.take().cells(perSync(after.CPU-spent.CPU, len(accounts)))...)...)
+	lag := func(share float64) string { return seconds(got.lag(share).Seconds()) }
+	t.changes.add(name, fmt.Sprintf("%.1f", float64(got.requests())/float64(len(got.syncs))), perSync(after.CPU-spent.CPU, len(got.syncs)), lag(0.5), lag(0.99), lag(1))
 	if replicas == 1 {
 		return nil
 	}
-	if err := f.slot(ctx, f.kill); err != nil {
+	return b.scaleKilled(ctx, f, name, t)
+}
+
+// scaleKilled measures what a killed replica costs: of the fleet f, whose pipelines have been synced, and of a new one.
+func (b *bench) scaleKilled(ctx context.Context, f *fleet, name string, t *scaleTables) error {
+	changes, err := f.changes(ctx, 1)
+	if err != nil {
 		return err
 	}
-	lag.add(append([]string{name + ", one killed"}, f.take().cells("")...)...) // the killed one can't say what it used
+	f.stop()
+	fresh, err := b.newFleet(ctx, f.stripe, f.accounts, len(f.replicas))
+	if err != nil {
+		return err
+	}
+	defer fresh.stop()
+	first, err := fresh.firstSyncs(ctx, max(1, atOnce/len(fresh.replicas)/2))
+	if err != nil {
+		return err
+	}
+	for _, row := range []struct {
+		name string
+		got  syncResults
+	}{{name + ", first syncs", first}, {name + ", changes", changes}} {
+		cells, err := row.got.interruption()
+		if err != nil {
+			return fmt.Errorf("%s: %w", row.name, err)
+		}
+		t.killed.add(append([]string{row.name}, cells...)...)
+	}
 	return nil
 }
 
@@ -112,178 +133,71 @@ func perSync(total time.Duration, syncs int) string {
 	return fmt.Sprintf("%.0f ms", total.Seconds()*1000/float64(syncs))
 }
 
-// fleet is a number of replicas behind a balancer, with the pipelines that use them.
-type fleet struct {
-	stripe    *simulated
-	replicas  []*service
-	service   *client.Client
-	pipelines []*pipeline
-
-	mu     sync.Mutex
-	totals totals
+// syncResult is what one sync did.
+type syncResult struct {
+	due, ended time.Time
+	took       time.Duration // without the time that it waited for others
+	reads      int
+	records    int64 // received, including those that were sent again
+	requests   int64 // received by the simulated Stripe, including those of a killed replica
 }
 
-// pipeline is an account, and a destination that keeps its states.
-type pipeline struct {
-	config *structpb.Struct
-	shelf  shelf
+func (o syncResult) lag() time.Duration { return o.ended.Sub(o.due) }
+
+// syncResults are what all pipelines did, one sync each.
+type syncResults struct {
+	syncs  []syncResult
+	wall   time.Duration
+	killed time.Time // when a replica died; zero if none did
 }
 
-// totals are what the syncs since the last call of take have cost.
-type totals struct {
-	syncs    int
-	requests int64
-	syncing  time.Duration // the sum of their durations
-	resumed  int           // Reads after the first of a sync
-	lags     []time.Duration
+func (o syncResults) requests() (n int64) {
+	for _, s := range o.syncs {
+		n += s.requests
+	}
+	return n
 }
 
-// cells returns the cells of a row about slots.
-func (t totals) cells(processor string) []string {
-	slices.Sort(t.lags)
-	at := func(share float64) string { return seconds(t.lags[int(share*float64(len(t.lags)-1))].Seconds()) }
-	return []string{fmt.Sprintf("%.1f", float64(t.requests)/float64(t.syncs)), processor, at(0.5), at(0.99), at(1), fmt.Sprint(t.resumed)}
+func (o syncResults) syncing() (sum time.Duration) {
+	for _, s := range o.syncs {
+		sum += s.took
+	}
+	return sum
 }
 
-// newFleet starts replicas. The caller must stop the fleet.
-func (b *bench) newFleet(ctx context.Context, stripe *simulated, accounts []string, replicas int) (*fleet, error) {
-	f := &fleet{stripe: stripe}
-	var state resolver.State
-	for range replicas {
-		s, err := b.serve(ctx, stripe.url)
-		if err != nil {
-			f.stop()
-			return nil, err
+// lag returns the lag that a share of the syncs don't exceed.
+func (o syncResults) lag(share float64) time.Duration {
+	var lags []time.Duration
+	for _, s := range o.syncs {
+		lags = append(lags, s.lag())
+	}
+	slices.Sort(lags)
+	return lags[int(share*float64(len(lags)-1))]
+}
+
+// interruption returns the cells of a row about a killed replica.
+func (o syncResults) interruption() ([]string, error) {
+	var interrupted []syncResult
+	var requests, records, lags []float64 // of the others
+	for _, s := range o.syncs {
+		if s.reads > 1 {
+			interrupted = append(interrupted, s)
+			continue
 		}
-		f.replicas = append(f.replicas, s)
-		state.Addresses = append(state.Addresses, resolver.Address{Addr: s.address})
+		requests, records, lags = append(requests, float64(s.requests)), append(records, float64(s.records)), append(lags, s.lag().Seconds())
 	}
-	names := manual.NewBuilderWithScheme("replicas")
-	names.InitialState(state)
-	var err error
-	f.service, err = client.Dial("replicas:///all", client.Options{Credentials: insecure.NewCredentials(), DialOptions: []grpc.DialOption{grpc.WithResolvers(names)}})
-	if err != nil {
-		f.stop()
-		return nil, err
+	if o.killed.IsZero() || len(interrupted) == 0 {
+		return nil, errors.New("no Read was interrupted, so there is nothing to measure")
 	}
-	for _, account := range accounts {
-		config, err := structpb.NewStruct(map[string]any{"api_key": liveKey, "api_base": stripe.url, "account": account, "start_date": "2020-01-01"})
-		if err != nil {
-			f.stop()
-			return nil, err
+	var repeated, twice, delay float64
+	caughtUp := o.killed
+	for _, s := range interrupted {
+		repeated += float64(s.requests) - median(requests)
+		twice += float64(s.records) - median(records)
+		delay = max(delay, s.lag().Seconds()-median(lags))
+		if s.ended.After(caughtUp) {
+			caughtUp = s.ended
 		}
-		f.pipelines = append(f.pipelines, &pipeline{config: config, shelf: shelf{}})
 	}
-	return f, nil
+	return []string{fmt.Sprint(len(interrupted)), whole(repeated), whole(twice), seconds(delay), seconds(caughtUp.Sub(o.killed).Seconds())}, nil
 }
-
-func (f *fleet) stop() {
-	if f.service != nil {
-		_ = f.service.Close()
-	}
-	for _, s := range f.replicas {
-		s.stop()
-	}
-}
-
-// kill kills a replica.
-func (f *fleet) kill() { _ = f.replicas[0].cmd.Process.Kill() }
-
-// usage returns the processor time of all replicas and the peak memory of the largest.
-func (f *fleet) usage() (all usage, err error) {
-	for _, s := range f.replicas {
-		var u usage
-		if err := s.do("usage", struct{}{}, &u); err != nil {
-			return usage{}, err
-		}
-		all.CPU, all.Peak = all.CPU+u.CPU, max(all.Peak, u.Peak)
-	}
-	return all, nil
-}
-
-func (f *fleet) take() totals {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	taken := f.totals
-	f.totals = totals{}
-	return taken
-}
-
-// eachPipeline calls do for each pipeline, atOnce of them concurrently.
-func (f *fleet) eachPipeline(ctx context.Context, do func(*pipeline) error) error {
-	all, _ := errgroup.WithContext(ctx)
-	all.SetLimit(atOnce)
-	for _, p := range f.pipelines {
-		all.Go(func() error { return do(p) })
-	}
-	return all.Wait()
-}
-
-// slot changes each account and syncs each pipeline once, when its slot is due. In the middle, it calls halfway.
-func (f *fleet) slot(ctx context.Context, halfway func()) error {
-	if err := f.stripe.do("charge", struct{}{}, nil); err != nil {
-		return err
-	}
-	if err := sleep(ctx, 5*time.Second); err != nil { // until Stripe's events are old enough to be listed
-		return err
-	}
-	began, between := time.Now(), slotInterval/time.Duration(len(f.pipelines))
-	middle := time.AfterFunc(slotInterval/2, halfway)
-	defer middle.Stop()
-	all, ctx := errgroup.WithContext(ctx)
-	all.SetLimit(atOnce)
-	for i, p := range f.pipelines {
-		due := began.Add(time.Duration(i) * between)
-		if err := sleep(ctx, time.Until(due)); err != nil {
-			return errors.Join(err, all.Wait())
-		}
-		all.Go(func() error { // waits if too many syncs are running
-			if err := f.sync(ctx, p); err != nil {
-				return err
-			}
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.totals.lags = append(f.totals.lags, time.Since(due))
-			return nil
-		})
-	}
-	return all.Wait()
-}
-
-// sync syncs a pipeline.
-func (f *fleet) sync(ctx context.Context, p *pipeline) error {
-	var streams []string
-	for _, path := range smallAccount() {
-		streams = append(streams, streamOf(path))
-	}
-	report, err := f.service.Sync(ctx, client.SyncOptions{Config: p.config, Destination: p.shelf, Selection: client.Selection{Select: streams}})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.totals.syncs++
-	f.totals.requests += report.Requests
-	f.totals.syncing += report.Duration
-	f.totals.resumed += report.Reads - 1
-	return err
-}
-
-// shelf is a destination that keeps states only.
-type shelf map[client.StreamKey]*connectorv1.StreamState
-
-// Begin implements [client.Destination].
-func (s shelf) Begin(context.Context, []*connectorv1.Stream) (begun client.BeginResult, err error) {
-	for _, state := range s {
-		begun.States = append(begun.States, state)
-	}
-	return begun, nil
-}
-
-// Commit implements [client.Destination].
-func (s shelf) Commit(_ context.Context, c client.Commit) error {
-	for _, state := range c.States {
-		s[client.StreamKey{Stream: state.GetStream(), Account: state.GetAccount()}] = state
-	}
-	return nil
-}
-
-// Close implements [client.Destination].
-func (s shelf) Close() error { return nil }

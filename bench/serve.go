@@ -16,11 +16,14 @@ import (
 // newServeWorker returns a worker that runs the service like `stripe-connector serve`.
 func newServeWorker() worker {
 	var profile *os.File
+	source := &mortal{}
 	return worker{
 		"start": handler(func(ctx context.Context, apiBase string) (string, error) {
 			debug.SetGCPercent(server.GCPercent)
-			return serve(ctx, stripe.New(stripe.Options{AllowedAPIBases: []string{apiBase}}), server.Options{})
+			source.Source = stripe.New(stripe.Options{AllowedAPIBases: []string{apiBase}})
+			return serve(ctx, source, server.Options{})
 		}),
+		"kill": handler(source.obey),
 		"profile": handler(func(_ context.Context, path string) (struct{}, error) {
 			var err error
 			if profile, err = os.Create(path); err != nil {

@@ -25,10 +25,12 @@ type world struct {
 
 // request is one request that the simulated Stripe received.
 type request struct {
-	At     time.Duration // time since the log was reset
-	Path   string
-	Key    string
-	Status int // 0 if there is no response yet
+	At   time.Duration // time since the log was reset
+	Path string
+	Key  string
+	// Account is the connected account; empty for the key's own.
+	Account string
+	Status  int // 0 if there is no response yet
 }
 
 // stripeProcess is the simulated Stripe in this process.
@@ -53,6 +55,10 @@ func newStripeWorker() worker {
 		"charge":   handler(p.charge),
 		"advance": handler(func(_ context.Context, by time.Duration) (struct{}, error) {
 			p.stripe.SetSkew(by)
+			return struct{}{}, nil
+		}),
+		"account version": handler(func(_ context.Context, version string) (struct{}, error) {
+			p.stripe.SetAccountVersion(version)
 			return struct{}{}, nil
 		}),
 		"create": handler(func(_ context.Context, list string) (string, error) { return p.stripe.Create(list) }),
@@ -99,6 +105,7 @@ func (p *stripeProcess) logRequest(r *http.Request) *request {
 	defer p.mu.Unlock()
 	note := &request{
 		At: time.Since(p.began), Path: r.URL.Path, Key: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
+		Account: r.Header.Get("Stripe-Account"),
 	}
 	p.log = append(p.log, note)
 	return note
