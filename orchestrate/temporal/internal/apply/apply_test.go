@@ -12,6 +12,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
 
 	"github.com/stripe-connector/stripe-connector/client/pipeline"
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
@@ -39,15 +40,29 @@ func options(t *testing.T, pipelines ...string) apply.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return apply.Options{File: file, Set: t.Name(), TaskQueue: "queue", CatchUp: time.Hour, Now: now}
+	return apply.Options{File: file, Set: t.Name(), TaskQueue: "queue", CatchUp: time.Hour, Now: now, Namespace: server.Namespace}
+}
+
+// connected returns a client that is suited for Make and Apply. Its RPCs pass through between, if any.
+func connected(tb testing.TB, between ...grpc.UnaryClientInterceptor) client.Client {
+	tb.Helper()
+	c, err := client.Dial(client.Options{HostPort: server.Address, Namespace: server.Namespace, Identity: "test", ConnectionOptions: client.ConnectionOptions{
+		DialOptions: []grpc.DialOption{apply.DialOption(), grpc.WithChainUnaryInterceptor(between...)}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Close)
+	return c
 }
 
 // prefix begins the names of a test's pipelines.
-func prefix(t *testing.T) string { return strings.ToLower(t.Name()) + "-" }
+func prefix(t *testing.T) string {
+	return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + "-"
+}
 
 func makePlan(t *testing.T, o apply.Options) *apply.Plan {
 	t.Helper()
-	plan, err := apply.Make(t.Context(), server.Client, o)
+	plan, err := apply.Make(t.Context(), connected(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +73,7 @@ func makePlan(t *testing.T, o apply.Options) *apply.Plan {
 func applied(t *testing.T, o apply.Options) []string {
 	t.Helper()
 	plan := makePlan(t, o)
-	if err := plan.Apply(t.Context(), server.Client, nil); err != nil {
+	if err := plan.Apply(t.Context(), connected(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	o.Resume = false
@@ -186,14 +201,14 @@ func TestOwners(t *testing.T) {
 	describe(t, "c")
 	describe(t, "foreign")
 
-	_, err := apply.Make(t.Context(), server.Client, options(t, "b ", "c ", "foreign "))
+	_, err := apply.Make(t.Context(), connected(t), options(t, "b ", "c ", "foreign "))
 	for _, want := range []string{"c belongs to the set \"TestOwners-other\"", "foreign exists, but was not created by apply"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
 	disjoint := options(t, "x ")
-	_, err = apply.Make(t.Context(), server.Client, disjoint)
+	_, err = apply.Make(t.Context(), connected(t), disjoint)
 	if err == nil || !strings.Contains(err.Error(), "all 1 would be deleted") {
 		t.Errorf("got %v, want an error, since the set seems to belong to another file", err)
 	}
@@ -237,7 +252,7 @@ func TestPausedByOthers(t *testing.T) {
 	fixed.Resume, fixed.CatchUp = false, time.Hour
 	plan = makePlan(t, fixed)
 	pause("worker", temporal.PausedByWorker+"CONFIG: wrong")
-	if err := plan.Apply(t.Context(), server.Client, nil); err != nil {
+	if err := plan.Apply(t.Context(), connected(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	if s := describe(t, "worker").Schedule.State; !s.Paused || s.Note != temporal.PausedByWorker+"CONFIG: wrong" {
@@ -285,7 +300,7 @@ func TestFollowersStop(t *testing.T) {
 }
 
 func TestImpossible(t *testing.T) {
-	_, err := apply.Make(t.Context(), server.Client, options(t, "fraction , schedule: {every: 90.5s}", "long , schedule: {every: 100000h}", "good "))
+	_, err := apply.Make(t.Context(), connected(t), options(t, "fraction , schedule: {every: 90.5s}", "long , schedule: {every: 100000h}", "good "))
 	if err == nil || !strings.Contains(err.Error(), "fraction: the schedule \"every 1m30.5s\" has fractions") || !strings.Contains(err.Error(), "use a shorter one") {
 		t.Errorf("got %v, want both errors", err)
 	}
@@ -295,7 +310,7 @@ func TestImpossible(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := apply.Make(ctx, server.Client, options(t, "good ")); err == nil {
+	if _, err := apply.Make(ctx, connected(t), options(t, "good ")); err == nil {
 		t.Error("no error without a server")
 	}
 }

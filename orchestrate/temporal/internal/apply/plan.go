@@ -1,20 +1,21 @@
 package apply
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
 )
 
-// concurrency is how many schedules to read or to change at the same time.
-const concurrency = 16
+// listPage is how many schedules to list in one call. Temporal limits the calls per second to a few, and a page may cost it a
+// read per schedule.
+const listPage = 250
 
 // Action is what to do with a schedule.
 type Action string
@@ -47,36 +48,47 @@ type Plan struct {
 	Changes   []Change `json:"changes"` // in file order, then deletions by name
 	Unchanged int      `json:"unchanged"`
 	Paused    []Paused `json:"paused,omitempty"`
+	// Attributes are the search attributes to register. Workflows run without them.
+	Attributes []string `json:"search_attributes,omitempty"`
+	Warnings   []string `json:"warnings,omitempty"`
+
+	options Options
 }
 
-// Make compares the file with the schedules in the client's namespace. If the file can't be applied, the error lists every
-// reason.
+// Make compares the file with the schedules in the client's namespace. If the file can't be applied, the error says why for
+// each pipeline.
 func Make(ctx context.Context, c client.Client, o Options) (*Plan, error) {
 	var targets []*target
 	for _, p := range o.File.Pipelines {
-		targets = append(targets, &target{p, false, &o})
+		targets = append(targets, &target{pipeline: p, options: &o})
 	}
 	for _, p := range o.File.Paused {
-		targets = append(targets, &target{p, true, &o})
+		targets = append(targets, &target{pipeline: p, paused: true, options: &o})
 	}
 	slices.SortFunc(targets, func(a, b *target) int { return a.pipeline.Line - b.pipeline.Line })
-	comparisons := make([]comparison, len(targets))
-	errs := make([]error, len(targets))
-	var group errgroup.Group
-	group.SetLimit(concurrency)
-	for i, t := range targets {
-		group.Go(func() error {
-			if comparisons[i], errs[i] = t.compare(ctx, c); errs[i] != nil {
-				errs[i] = fmt.Errorf("pipeline %s: %w", t.pipeline.Name, errs[i])
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in errs, in file order
-	if err := errors.Join(errs...); err != nil {
+	s := newSession(c, o.Report)
+	plan := &Plan{Set: o.Set, Changes: []Change{}, options: o}
+	if err := plan.missingAttributes(ctx, s); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Set: o.Set, Changes: []Change{}}
+	gone, err := s.obsolete(ctx, &o, targets)
+	if err != nil {
+		return nil, err
+	}
+	comparisons := make([]comparison, len(targets))
+	_, err = s.each(ctx, "compared", len(targets)+len(gone), func(ctx context.Context, i int) (err error) {
+		if i >= len(targets) {
+			return s.confirm(ctx, &gone[i-len(targets)], o.Set)
+		}
+		if comparisons[i], err = targets[i].compare(ctx, s); err != nil {
+			return fmt.Errorf("pipeline %s: %w", targets[i].pipeline.Name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	gone = slices.DeleteFunc(gone, func(name string) bool { return name == "" })
 	created := 0
 	for _, n := range comparisons {
 		if n.change == nil {
@@ -90,10 +102,6 @@ func Make(ctx context.Context, c client.Client, o Options) (*Plan, error) {
 		if n.paused != nil {
 			plan.Paused = append(plan.Paused, *n.paused)
 		}
-	}
-	gone, err := obsolete(ctx, c, o, targets)
-	if err != nil {
-		return nil, err
 	}
 	if n := len(gone); n > 0 && created == len(targets) && !o.DeleteAll {
 		return nil, fmt.Errorf("none of the schedules in the set %q is in %s, so all %d would be deleted: choose another name with --set if the set belongs to another file, or pass --delete-all",
@@ -111,8 +119,8 @@ type comparison struct {
 	paused *Paused
 }
 
-func (t *target) compare(ctx context.Context, c client.Client) (comparison, error) {
-	existing, err := c.ScheduleClient().GetHandle(ctx, temporal.ID(t.pipeline.Name)).Describe(ctx)
+func (t *target) compare(ctx context.Context, s *session) (comparison, error) {
+	existing, err := s.describe(ctx, temporal.ID(t.pipeline.Name))
 	switch {
 	case isNotFound(err):
 		wanted, err := t.schedule(nil)
@@ -123,6 +131,7 @@ func (t *target) compare(ctx context.Context, c client.Client) (comparison, erro
 	case err != nil:
 		return comparison{}, fmt.Errorf("describe its schedule: %w", err)
 	}
+	t.pause = existing.Schedule.State
 	wanted, err := t.merge(existing)
 	if err != nil {
 		return comparison{}, err
@@ -139,7 +148,7 @@ func (t *target) compare(ctx context.Context, c client.Client) (comparison, erro
 
 // merge returns what to change an existing schedule to. It fails if the schedule doesn't belong to the set.
 func (t *target) merge(existing *client.ScheduleDescription) (*client.Schedule, error) {
-	switch owner := text(existing.Memo.GetFields()[memoSet]); owner {
+	switch owner := ownerOf(existing); owner {
 	case t.options.Set:
 		return t.schedule(&existing.Schedule)
 	case "":
@@ -149,33 +158,51 @@ func (t *target) merge(existing *client.ScheduleDescription) (*client.Schedule, 
 	}
 }
 
-// obsolete returns the names of the pipelines that have a schedule of the set, but are no longer in the file.
-func obsolete(ctx context.Context, c client.Client, o Options, targets []*target) ([]string, error) {
+// ownerOf returns the name of the set that a schedule belongs to, or "".
+func ownerOf(s *client.ScheduleDescription) string { return text(s.Memo.GetFields()[memoSet]) }
+
+// obsolete returns the names of the pipelines that have a schedule of the set in Temporal's list, but are no longer in the file.
+// The list may be some seconds old.
+func (s *session) obsolete(ctx context.Context, o *Options, targets []*target) ([]string, error) {
 	known := map[string]bool{}
 	for _, t := range targets {
 		known[t.pipeline.Name] = true
 	}
-	schedules, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("list the schedules: %w", err)
-	}
 	var names []string
-	for schedules.HasNext() {
-		s, err := schedules.Next()
+	// The SDK's list ends at an error and at an empty page, even if others follow.
+	request := &workflowservice.ListSchedulesRequest{Namespace: o.Namespace, MaximumPageSize: cmp.Or(o.pageSize, listPage)}
+	for {
+		var page *workflowservice.ListSchedulesResponse
+		err := s.call(ctx, func(ctx context.Context) (err error) {
+			ctx, cancel := context.WithTimeout(ctx, callTime)
+			defer cancel()
+			page, err = s.client.WorkflowService().ListSchedules(ctx, request)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("list the schedules: %w", err)
 		}
-		name, ok := strings.CutPrefix(s.ID, temporal.ID(""))
-		if !ok || known[name] || text(s.Memo.GetFields()[memoSet]) != o.Set {
-			continue
+		for _, entry := range page.GetSchedules() {
+			name, ok := strings.CutPrefix(entry.GetScheduleId(), temporal.ID(""))
+			if ok && !known[name] && text(entry.GetMemo().GetFields()[memoSet]) == o.Set {
+				names = append(names, name)
+			}
 		}
-		// Lists may be some seconds old.
-		if _, err := c.ScheduleClient().GetHandle(ctx, s.ID).Describe(ctx); err == nil {
-			names = append(names, name)
-		} else if !isNotFound(err) {
-			return nil, fmt.Errorf("describe the schedule %s: %w", s.ID, err)
+		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			slices.Sort(names)
+			return slices.Compact(names), nil
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+}
+
+// confirm clears the name of a pipeline from an old list if it no longer has a schedule of the set.
+func (s *session) confirm(ctx context.Context, name *string, set string) error {
+	existing, err := s.describe(ctx, temporal.ID(*name))
+	if err != nil && !isNotFound(err) {
+		return fmt.Errorf("describe the schedule %s: %w", temporal.ID(*name), err)
+	}
+	if err != nil || ownerOf(existing) != set {
+		*name = ""
+	}
+	return nil
 }

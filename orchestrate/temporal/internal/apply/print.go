@@ -33,6 +33,12 @@ func (p *Plan) Print(w io.Writer) error {
 			}
 		}
 	}
+	if len(p.Attributes) > 0 {
+		fmt.Fprintf(&b, "+ search attributes: register %s (Keyword)\n", strings.Join(p.Attributes, ", "))
+	}
+	for _, w := range p.Warnings {
+		fmt.Fprintf(&b, "! %s\n", w)
+	}
 	for _, s := range p.Paused {
 		fmt.Fprintf(&b, "! %s stays paused: %s\n    resume it with --resume, or with `stripe-connector-temporal resume %s`\n", s.Pipeline, s.Note, s.Pipeline)
 	}

@@ -34,6 +34,8 @@ type target struct {
 	pipeline pipeline.Pipeline
 	paused   bool
 	options  *Options
+	// pause is the state in which the comparison found the schedule, or nil.
+	pause *client.ScheduleState
 }
 
 // schedule returns the schedule to create or, if there is one already, what to change it to.
@@ -79,7 +81,8 @@ func (t *target) spec(current *client.ScheduleSpec) (*client.ScheduleSpec, error
 }
 
 // state returns whether the schedule should be paused. A pause ends as it began: by the file, or by the operator
-// who paused it by hand. What the worker paused may work again once the pipeline's definition has changed.
+// who paused it by hand. What the worker paused may work again once the pipeline's definition has changed. A pause that
+// the comparison didn't see never ends.
 func (t *target) state(existing *client.Schedule) *client.ScheduleState {
 	wanted := &client.ScheduleState{Paused: t.paused}
 	if t.paused {
@@ -95,9 +98,10 @@ func (t *target) state(existing *client.Schedule) *client.ScheduleState {
 		}
 		return wanted
 	}
+	seen := t.pause != nil && t.pause.Paused && t.pause.Note == now.Note
 	changed := remembered(existing, memoDefinition) != t.pipeline.Fingerprint()
 	resumed := t.options.Resume || now.Note == pausedByFile || changed && strings.HasPrefix(now.Note, temporal.PausedByWorker)
-	if !t.paused && resumed {
+	if !t.paused && seen && resumed {
 		return wanted
 	}
 	return &client.ScheduleState{Paused: true, Note: now.Note}
@@ -112,6 +116,8 @@ func (t *target) triggers() bool {
 // Options determine what to apply.
 type Options struct {
 	File *pipeline.File
+	// Namespace is the client's namespace.
+	Namespace string
 	// Set is the name of the set of schedules that the file defines.
 	Set string
 	// TaskQueue is the task queue of the file's workers.
@@ -126,4 +132,8 @@ type Options struct {
 	DeleteAll bool
 	// Now is the current time.
 	Now time.Time
+	// Report, if not nil, is called from time to time with the progress.
+	Report func(Progress)
+
+	pageSize int32 // zero means listPage
 }

@@ -23,7 +23,13 @@ Each schedule belongs to a set, which is named after the file. Only schedules of
 never those that someone else created. Files with the same name that are applied to the same namespace need different sets.
 
 A schedule that was paused by hand stays paused, and one that a worker paused after a failure of class AUTH or CONFIG until the
-pipeline changes in the file. --resume resumes both.
+pipeline changes in the file. --resume resumes both. A pause that begins while the file is being applied stays.
+
+The search attributes StripeConnectorPipeline and StripeConnectorStatus, by which workflows can be found, are registered if they
+aren't yet. If that isn't allowed, a warning contains the commands to register them.
+
+Calls are retried while Temporal is busy or restarts, and for at most two minutes if it doesn't answer at all. After an
+interruption, apply the file again.
 
 For cron expressions with a time zone, the runs around clock changes are listed for the current year and three more. Apply
 the file at least once a year to renew them.`
@@ -42,7 +48,8 @@ func (c *connection) plan() *cobra.Command {
 		Long: `Prints how the schedules in Temporal differ from those of a pipeline file (default: pipelines.yaml), and changes nothing: what
 apply would create (+), update (~), with the old and the new value of each field, and delete (-).
 
-Exit codes: 0 success, 1 failure. With --detailed-exitcode: 0 no differences, 1 failure, 2 differences.`,
+Exit codes: 0 success, 1 failure. With --detailed-exitcode: 0 no differences, 1 failure, 2 differences. Search attributes
+that aren't registered are no difference.`,
 		Example: `  stripe-connector-temporal plan
   stripe-connector-temporal plan --detailed-exitcode --format json pipelines.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,7 +112,9 @@ func (a *applying) run(cmd *cobra.Command, c *connection, args []string, do func
 	if a.options.Set == "" {
 		a.options.Set = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	}
+	a.options.Report = func(p apply.Progress) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), p) }
 	return c.with(cmd, quiet, func(t client.Client) error {
+		a.options.Namespace = c.namespace
 		plan, err := apply.Make(cmd.Context(), t, a.options)
 		if err != nil {
 			return err
@@ -131,6 +140,11 @@ func fileArgument(args []string) string {
 
 // applyPlan applies a plan and reports each change on w.
 func applyPlan(ctx context.Context, t client.Client, plan *apply.Plan, w io.Writer) error {
+	if err := plan.Register(ctx, t); err != nil {
+		_, _ = fmt.Fprintln(w, "warning:", err)
+	} else if len(plan.Attributes) > 0 {
+		_, _ = fmt.Fprintf(w, "Registered the search attributes %s.\n", strings.Join(plan.Attributes, ", "))
+	}
 	var mutex sync.Mutex
 	counts := map[apply.Action]int{}
 	err := plan.Apply(ctx, t, func(c apply.Change) {

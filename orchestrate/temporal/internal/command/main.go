@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
+	"github.com/stripe-connector/stripe-connector/orchestrate/temporal/internal/apply"
 )
 
 const help = `stripe-connector-temporal runs the pipelines of a pipeline file on Temporal: a schedule and a workflow for each pipeline.
@@ -76,6 +77,7 @@ func (c *connection) with(cmd *cobra.Command, logger log.Logger, do func(client.
 	}
 	c.namespace = options.Namespace
 	options.Logger = logger
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, apply.DialOption())
 	t, err := client.DialContext(cmd.Context(), options)
 	if err != nil {
 		return unreachable(err, options)
