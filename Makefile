@@ -61,7 +61,7 @@ release-proto: ## Make the current protocol the released one, which later change
 
 .PHONY: temporal
 temporal: ## Test the Temporal worker, a module of its own (building Temporal's server takes ten minutes of CPU time once)
-	cd orchestrate/temporal && go mod tidy -diff && go vet ./... && go test ./...
+	cd orchestrate/temporal && go mod tidy -diff && go vet ./... && go test -timeout 20m ./...
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (default 1m; or a count such as 100000x)

@@ -4,16 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"go.temporal.io/api/serviceerror"
+
 	"github.com/stripe-connector/stripe-connector/connector/stripe/stripetest"
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal"
 	"github.com/stripe-connector/stripe-connector/orchestrate/temporal/internal/command"
 )
+
+// isTransient reports whether a command failed because the server didn't respond within the ten seconds that the SDK allows. Commands
+// can be repeated.
+func isTransient(err error) bool {
+	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	_, unavailable := errors.AsType[*serviceerror.Unavailable](err)
+	return late || unavailable || errors.Is(err, context.DeadlineExceeded)
+}
 
 // TestCommands runs a worker and a sync with the commands that a user would.
 func TestCommands(t *testing.T) {
@@ -34,13 +45,16 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	run := func(ctx context.Context, args ...string) (out, logs string, err error) {
-		var stdout, stderr bytes.Buffer
-		root := command.Root(os.Getenv)
-		root.SetArgs(append(args, "--address", server.Address, "--namespace", server.Namespace, "--task-queue", t.Name()))
-		root.SetOut(&stdout)
-		root.SetErr(&stderr)
-		err = root.ExecuteContext(ctx)
-		return stdout.String(), stderr.String(), err
+		for {
+			var stdout, stderr bytes.Buffer
+			root := command.Root(os.Getenv)
+			root.SetArgs(append(args, "--address", server.Address, "--namespace", server.Namespace, "--task-queue", t.Name()))
+			root.SetOut(&stdout)
+			root.SetErr(&stderr)
+			if err = root.ExecuteContext(ctx); !isTransient(err) {
+				return stdout.String(), stderr.String(), err
+			}
+		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -99,7 +99,8 @@ func newWorld(t *testing.T, service temporal.Service, lines string, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := temporal.Options{File: file, Service: service, Destinations: all.Kinds(), TaskQueue: w.name, Identity: "test", HeartbeatTimeout: 15 * time.Second,
+	o := temporal.Options{File: file, Service: service, Destinations: all.Kinds(), TaskQueue: w.name, Identity: "test",
+		HeartbeatTimeout: 5 * time.Minute, HeartbeatInterval: 200 * time.Millisecond, // a busy machine loses no worker, and cancels soon
 		Getenv: func(string) string { return plantedKey }}
 	for _, c := range change {
 		c(&o)
@@ -176,7 +177,7 @@ func (w *world) history(run client.WorkflowRun) *history.History {
 	return &h
 }
 
-// schedule creates the pipeline's schedule, which never runs by itself.
+// schedule creates the pipeline's schedule, which never runs by itself, and deletes it when the test ends.
 func (w *world) schedule() client.ScheduleHandle {
 	w.Helper()
 	handle, err := server.Client.ScheduleClient().Create(w.Context(), client.ScheduleOptions{ID: temporal.ID(w.name),
@@ -184,7 +185,16 @@ func (w *world) schedule() client.ScheduleHandle {
 	if err != nil {
 		w.Fatal(err)
 	}
+	deleteAfter(w.T, w.name)
 	return handle
+}
+
+// deleteAfter deletes a pipeline's schedule when the test ends, so that the test can run again.
+func deleteAfter(t *testing.T, name string) {
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_ = server.Client.ScheduleClient().GetHandle(ctx, temporal.ID(name)).Delete(ctx) // an error shows in the next run
+	})
 }
 
 // pausedNote returns the schedule's note if it is paused, or "".
@@ -200,11 +210,12 @@ func (w *world) pausedNote(handle client.ScheduleHandle) string {
 	return found.Schedule.State.Note
 }
 
-// until waits until is returns true.
+// until waits until is returns true, almost as long as go test does.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
-	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
+	end, limited := w.Deadline()
+	for end = end.Add(-20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+		if limited && time.Now().After(end) {
 			w.Fatalf("gave up waiting until %s", what)
 		}
 	}

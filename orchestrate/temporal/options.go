@@ -37,6 +37,9 @@ type Options struct {
 	// HeartbeatTimeout is the time after which a sync without a heartbeat is given up, and started again by any worker. Zero
 	// means 30 seconds.
 	HeartbeatTimeout time.Duration
+	// HeartbeatInterval is how often a sync sends a heartbeat, by which it also learns that it was paused. Zero means a third of
+	// HeartbeatTimeout.
+	HeartbeatInterval time.Duration
 	// FollowTime is how long a workflow that follows runs before it continues as new. Zero means a day.
 	FollowTime time.Duration
 	// Identity identifies the worker in histories. Empty means its process ID and host.
@@ -48,6 +51,7 @@ func (o Options) withDefaults() Options {
 	o.TaskQueue = cmp.Or(o.TaskQueue, TaskQueue)
 	o.Syncs = cmp.Or(o.Syncs, defaultSyncs)
 	o.HeartbeatTimeout = cmp.Or(o.HeartbeatTimeout, defaultHeartbeatTimeout)
+	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, o.HeartbeatTimeout/3)
 	o.FollowTime = cmp.Or(o.FollowTime, defaultFollowTime)
 	return o
 }

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,21 +85,19 @@ func TestHistoriesHoldNoData(t *testing.T) {
 	simulated := stripetest.NewServer(stripetest.Options{Now: past, End: past(), Objects: map[string]int{"/v1/customers": 300, "/v1/charges": 200}})
 	t.Cleanup(simulated.Close)
 	beaten := make(chan struct{})
+	var syncs atomic.Int64
 	service := wrapped{dialService(t, serveStripe(t, simulated)), func(err error) error {
-		select {
-		case <-beaten:
+		if syncs.Add(1) > 1 {
 			return err
-		default:
-			<-beaten
-			return errors.Join(err, failureOf(connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT, true, "The key "+plantedKey+" is busy."))
 		}
+		<-beaten
+		return errors.Join(err, failureOf(connectorv1.FailureClass_FAILURE_CLASS_TRANSIENT, true, "The key "+plantedKey+" is busy."))
 	}}
 	folder := t.TempDir()
 	w := newWorld(t, service, fmt.Sprintf(`config: {api_key: "${KEY}", api_base: %q, start_date: 2020-01-01}
     destination: %q
     retry: {wait: 50ms}
-    select: [customers, charges]`, simulated.URL, "sqlite:"+filepath.Join(folder, "rows.db")),
-		func(o *temporal.Options) { o.HeartbeatTimeout = 8 * time.Second })
+    select: [customers, charges]`, simulated.URL, "sqlite:"+filepath.Join(folder, "rows.db")))
 	due := w.start(temporal.WorkflowDue)
 	var stored strings.Builder
 	w.until("a heartbeat has counts", func() bool {

@@ -33,7 +33,7 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 	m := &meter{progress: Progress{Records: map[string]int64{}}}
 	ended := make(chan struct{})
 	var beating sync.WaitGroup
-	beating.Go(func() { m.beat(parent, ended, cancel) })
+	beating.Go(func() { m.beat(parent, a.HeartbeatInterval, ended, cancel) })
 	e := a.execution(parent, name)
 	e.Observe = m.observe
 	report, err := p.Sync(ctx, e)
@@ -69,8 +69,8 @@ func (m *meter) observe(_ context.Context, r *connectorv1.ReadResponse) {
 }
 
 // beat sends heartbeats until the sync has ended. It cancels the sync if the worker stops.
-func (m *meter) beat(ctx context.Context, ended <-chan struct{}, cancel context.CancelCauseFunc) {
-	ticker := time.NewTicker(activity.GetInfo(ctx).HeartbeatTimeout / 4)
+func (m *meter) beat(ctx context.Context, every time.Duration, ended <-chan struct{}, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	stops := activity.GetWorkerStopChannel(ctx)
 	for {

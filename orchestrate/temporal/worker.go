@@ -19,7 +19,7 @@ func NewWorker(c client.Client, namespace string, o Options) worker.Worker {
 		Identity:                           o.Identity,
 		MaxConcurrentActivityExecutionSize: o.Syncs,
 		WorkerStopTimeout:                  stopTime,
-		MaxHeartbeatThrottleInterval:       o.HeartbeatTimeout / 3, // by default, it sends them too close to the timeout
+		MaxHeartbeatThrottleInterval:       o.HeartbeatInterval / 2, // by default, it sends them too close to the timeout
 	})
 	Register(w)
 	a := &activities{Options: o, client: c, namespace: namespace}

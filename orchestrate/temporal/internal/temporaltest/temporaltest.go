@@ -12,6 +12,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 )
 
 // Server is a running server with one namespace.
@@ -36,32 +37,55 @@ func Main(m *testing.M, source string, s *Server) {
 }
 
 func run(m *testing.M, source string, s *Server) (code int, err error) {
-	cmd := exec.CommandContext(context.Background(), "go", "run", ".") // it caches the program, whose linking takes longer than all tests
-	cmd.Dir, cmd.Stderr = source, os.Stderr
-	stop, err := cmd.StdinPipe()
+	stop, err := s.start(source)
+	for range starts - 1 {
+		if err == nil {
+			break
+		}
+		fmt.Fprintln(os.Stderr, "the Temporal server didn't start, starting it again:", err)
+		stop, err = s.start(source)
+	}
 	if err != nil {
 		return 0, err
 	}
-	out, err := cmd.StdoutPipe()
+	defer stop()
+	s.Client, err = client.Dial(client.Options{HostPort: s.Address, Namespace: s.Namespace, Identity: "test", Logger: silent{},
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(patient)}}})
 	if err != nil {
-		return 0, err
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	defer func() {
-		_ = stop.Close() // it stops by itself, even if this process is killed
-		_ = cmd.Wait()
-	}()
-	if _, err := fmt.Fscanln(bufio.NewReader(out), &s.Address, &s.Namespace); err != nil {
-		return 0, fmt.Errorf("read its address: %w", err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	if s.Client, err = client.Dial(client.Options{HostPort: s.Address, Namespace: s.Namespace, Identity: "test", Logger: silent{}}); err != nil {
 		return 0, err
 	}
 	defer s.Client.Close()
 	return m.Run(), nil
+}
+
+// starts is how often to start the server if it fails: it chooses ports that another process may take before it listens.
+const starts = 3
+
+// start builds and starts the server, and returns a function that stops it.
+func (s *Server) start(source string) (stop func(), err error) {
+	cmd := exec.CommandContext(context.Background(), "go", "run", ".") // it caches the program, whose linking takes longer than all tests
+	cmd.Dir, cmd.Stderr = source, os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		_ = in.Close() // it stops by itself, even if this process is killed
+		_ = cmd.Wait()
+	}
+	if _, err := fmt.Fscanln(bufio.NewReader(out), &s.Address, &s.Namespace); err != nil {
+		stop()
+		return nil, fmt.Errorf("read its address: %w", err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return stop, nil
 }
 
 // silent is a logger that logs errors only.
