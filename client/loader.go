@@ -18,7 +18,7 @@ const (
 	commitInterval = time.Second
 	// heldBytes bounds the records that wait while a commit is in flight; beyond it, the Read waits. The commit in
 	// flight may hold as much again.
-	heldBytes = 32 << 20
+	heldBytes = 48 << 20
 )
 
 // loader collects the records and states of one Read into commits. Rows are committed together with a state that

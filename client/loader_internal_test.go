@@ -85,9 +85,9 @@ func TestReadWaitsForOnlyOneCommit(t *testing.T) {
 		g := newGated(t)
 		g.rows("a", 5)
 		g.wantCommit(1, []string{"a"}, nil)
-		g.rows("a", 15)
+		g.rows("a", 25)
 		g.checkpoint("a", 2)
-		g.rows("b", 10)
+		g.rows("b", 20)
 		g.wantCommit(1, []string{"a"}, nil) // more can wait
 		g.release <- struct{}{}
 		g.rows("b", 10)
@@ -109,8 +109,8 @@ func TestStateCoversNoLaterRows(t *testing.T) {
 		g.rows("a", 5)
 		g.rows("a", 1)
 		g.checkpoint("a", 2)
-		g.rows("a", 20)
-		g.rows("b", 10)
+		g.rows("a", 30)
+		g.rows("b", 15)
 		g.release <- struct{}{}
 		g.rows("b", 10)
 		g.wantCommit(2, []string{"a", "b", "b"}, []string{"a"})
@@ -118,16 +118,16 @@ func TestStateCoversNoLaterRows(t *testing.T) {
 			t.Errorf("the state is committed with a batch of %d bytes after it", n)
 		}
 		g.release <- struct{}{}
-		g.rows("b", 12)
+		g.rows("b", 18)
 		g.wantCommit(3, []string{"a", "b"}, nil)
 		g.release <- struct{}{}
 		time.Sleep(commitInterval)
 		g.checkpoint("b", 3)
 		g.wantCommit(4, nil, []string{"b"})
 		g.status(&connectorv1.StreamStatusChange{Stream: "b", Status: connectorv1.StreamStatus_STREAM_STATUS_COMPLETE, Generation: 1})
-		g.rows("b", 16)
+		g.rows("b", 24)
 		g.release <- struct{}{}
-		g.rows("a", 16)
+		g.rows("a", 24)
 		g.wantCommit(5, []string{"a"}, nil)
 		if len(g.commits[4].Completed) != 1 {
 			t.Errorf("completed are %v, want b", g.commits[4].Completed)

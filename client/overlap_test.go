@@ -77,7 +77,7 @@ func TestBatchesArriveDuringCommits(t *testing.T) {
 }
 
 func TestRecordsWaitingForACommitAreBounded(t *testing.T) {
-	const bound = 2*32<<20 + 4<<20 // see heldBytes, plus what is in gRPC's buffers
+	const bound = 48<<20 + 4<<20 // heldBytes, and a batch of each stream
 	d := &slow{memory: newMemory(), t: t}
 	d.during = func(n int) error {
 		if n > 2 {

@@ -41,6 +41,7 @@ type pipeline struct {
 	doing       string   // the prefix for errors of the statements that are added, if any
 	prepared    []string // the keys of the statements that this pipeline prepares
 	builder     pgx.ExtendedQueryBuilder
+	buffer      []byte // of the arguments last sent
 }
 
 // result says what to do with the result of a statement.
@@ -222,19 +223,19 @@ func (f *feed) flush() {
 	if p.err != nil || f.columns == nil || len(f.columns[0]) == 0 {
 		return
 	}
-	var described pgconn.StatementDescription
-	for _, name := range f.statement.types {
-		described.ParamOIDs = append(described.ParamOIDs, arrayTypes[name])
+	var oids []uint32
+	var arguments [][]byte
+	buffer := p.buffer[:0]
+	for i, name := range f.statement.types {
+		start, oid := len(buffer), arrayTypes[name]
+		if buffer, p.err = p.destination.conn.TypeMap().Encode(oid, pgtype.BinaryFormatCode, f.columns[i], buffer); p.err != nil {
+			p.err = fmt.Errorf("%s: %w", f.statement.doing, p.err)
+			return
+		}
+		oids, arguments = append(oids, oid), append(arguments, buffer[start:])
 	}
-	args := make([]any, len(f.columns))
-	for i, column := range f.columns {
-		args[i] = column
-	}
-	if err := p.builder.Build(p.destination.conn.TypeMap(), &described, args); err != nil {
-		p.err = fmt.Errorf("%s: %w", f.statement.doing, err)
-		return
-	}
-	p.stream.SendQueryPrepared(p.prepare(f.statement, described.ParamOIDs), p.builder.ParamValues, p.builder.ParamFormats, nil)
+	p.buffer = buffer
+	p.stream.SendQueryPrepared(p.prepare(f.statement, oids), arguments, []int16{pgtype.BinaryFormatCode}, nil)
 	p.sent = append(p.sent, result{doing: f.statement.doing})
 	for i := range f.columns {
 		clear(f.columns[i])
