@@ -107,8 +107,12 @@ reproducible: ## Check that the image's program has the same bytes if it is buil
 	@go -C tools test ./release
 
 .PHONY: try-containers
-try-containers: ## Build the image and run it, if there is a container engine
+try-containers: ## Build the image from the Dockerfile and run it, if there is a container engine
 	deploy/try-containers.sh
+
+.PHONY: try-image
+try-image: ## Build the images of a release, which needs no registry, and run them, if there is a container engine
+	deploy/try-image.sh
 
 .PHONY: chart
 chart: ## Lint and test the Helm chart

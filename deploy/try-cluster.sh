@@ -3,6 +3,8 @@
 # throw-away certificates on loopback. There are no nodes and no controllers, so nothing runs: this tests what the API server accepts,
 # stores and refuses. Prints what was seen.
 #
+#   PREVIOUS  the git revision of a chart to upgrade from; the newest tag by default
+#
 # The first build takes about 20 CPU minutes and 2 GB in Go's build cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -165,7 +167,29 @@ for file in "$chart"/ci/*.yaml; do
 	[ "$(stored)" = 0 ] || row "$values" uninstall FAILED "$(stored) objects are left"
 done
 
+# An upgrade from another version of the chart. The API server refuses to change some fields, such as selectors.
+previous=${PREVIOUS:-$(git describe --tags --abbrev=0 2>/dev/null || true)}
+if [ -n "$previous" ]; then
+	git archive --prefix=previous/ "$previous" deploy/helm/stripe-connector | tar -x -C "$work"
+	for file in "$work"/previous/deploy/helm/stripe-connector/ci/*.yaml; do
+		values=$(basename "$file" -values.yaml)
+		does "$values" "install $previous" install release "$work/previous/deploy/helm/stripe-connector" --values "$file"
+		does "$values" "upgrade from $previous" upgrade release "$chart" --values "$chart/ci/$values-values.yaml"
+		does "$values" "rollback to $previous" rollback release 1
+		does "$values" uninstall uninstall release
+	done
+else
+	echo "there is no tag yet, so no upgrade from a previous version was tried"
+fi
+
+# Two releases whose CronJobs would have the same name.
+does bare 'install another release' install other "$chart" --values "$chart/ci/bare-values.yaml" --set fullnameOverride=stripe-eu
+refused bare 'its CronJob, once more' 'invalid ownership metadata' --set fullnameOverride=stripe \
+	--set-json 'pipelines.eu-acme={"schedule":"@daily","configSecretName":"a","destination":"postgres://me@db/x"}'
+"$helm" uninstall other >/dev/null
+
 # Values that only the API server can judge.
+refused bare 'a minute that does not exist' 'above maximum (59)' --set 'pipelines.acme.schedule=60 * * * *'
 refused bare 'an unknown time zone' 'spec.timeZone' --set pipelines.acme.timeZone=Mars/Olympus
 refused bare 'a mount without a volume' 'Not found: "none"' --set-json 'extraVolumeMounts=[{"name":"none","mountPath":"/none"}]'
 refused bare 'requests above limits' 'must be less than or equal to memory limit' --set resources.requests.memory=2Gi
