@@ -50,7 +50,7 @@ Paused pipelines, those that follow, and those that are running are skipped.`
 
 func (c *connection) syncAll(cmd *cobra.Command, path string, width int, detach bool) error {
 	if width < 1 {
-		return fmt.Errorf("--width must be at least 1, got %d", width)
+		return usageError{fmt.Errorf("--width must be at least 1, got %d", width)}
 	}
 	file, err := ReadFile(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *connection) syncAll(cmd *cobra.Command, path string, width int, detach 
 			return err
 		}
 		if result.Failed > 0 {
-			return fmt.Errorf("%d pipelines failed: %s", result.Failed, strings.Join(result.Failures, ", "))
+			return fmt.Errorf("%d of %d pipelines failed: %s", result.Failed, len(argument.Names), strings.Join(result.Failures, ", "))
 		}
 		return nil
 	})

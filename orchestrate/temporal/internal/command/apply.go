@@ -48,8 +48,8 @@ func (c *connection) plan() *cobra.Command {
 		Long: `Prints how the schedules in Temporal differ from those of a pipeline file (default: pipelines.yaml), and changes nothing: what
 apply would create (+), update (~), with the old and the new value of each field, and delete (-).
 
-Exit codes: 0 success, 1 failure. With --detailed-exitcode: 0 no differences, 1 failure, 2 differences. Search attributes
-that aren't registered are no difference.`,
+Exit codes: 0 success, 1 failure, 2 invalid command line. With --detailed-exitcode: 0 no differences, 1 failure or invalid
+command line, 2 differences. Search attributes that aren't registered are no difference.`,
 		Example: `  stripe-connector-temporal plan
   stripe-connector-temporal plan --detailed-exitcode --format json pipelines.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,11 +98,11 @@ func (a *applying) run(cmd *cobra.Command, c *connection, args []string, do func
 	path := fileArgument(args)
 	switch {
 	case a.format != "text" && a.format != "json":
-		return fmt.Errorf("--format must be text or json, got %q", a.format)
+		return usageError{fmt.Errorf("--format must be text or json, got %q", a.format)}
 	case a.options.CatchUp < 10*time.Second: // Temporal would replace it
-		return fmt.Errorf("--catch-up must be at least 10s, got %s", a.options.CatchUp)
+		return usageError{fmt.Errorf("--catch-up must be at least 10s, got %s", a.options.CatchUp)}
 	case a.options.Jitter < 0:
-		return fmt.Errorf("--jitter must not be negative, got %s", a.options.Jitter)
+		return usageError{fmt.Errorf("--jitter must not be negative, got %s", a.options.Jitter)}
 	}
 	file, err := ReadFile(path)
 	if err != nil {

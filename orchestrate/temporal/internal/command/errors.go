@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/api/serviceerror"
@@ -14,15 +15,37 @@ import (
 // errDifferences is the error of a plan with differences, if the exit code should tell.
 var errDifferences = errors.New("the schedules differ from the file")
 
+// usageError is the error of an invalid command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
 // exitCode returns the exit code for the error of a command.
-func exitCode(err error) int {
+func exitCode(err error, args []string) int {
+	_, usage := errors.AsType[usageError](err)
+	// Who asks for detailed codes must not take a typing error for a difference.
+	detailed := slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--detailed-exitcode") })
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errDifferences):
+	case errors.Is(err, errDifferences), usage && !detailed:
 		return 2
 	}
 	return 1
+}
+
+// misconfigured returns the error of a configuration that can't be read, with a remedy.
+func misconfigured(err error) error {
+	remedy := "check the variables TEMPORAL_*"
+	switch text := err.Error(); {
+	case strings.Contains(text, "client cert"):
+		remedy = "check TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH"
+	case strings.Contains(text, "server CA cert"):
+		remedy = "check TEMPORAL_TLS_SERVER_CA_CERT_PATH"
+	case strings.Contains(text, "profile"), strings.Contains(text, "config file"):
+		remedy = "check TEMPORAL_PROFILE, and the file that TEMPORAL_CONFIG_FILE names"
+	}
+	return fmt.Errorf("read the configuration of the Temporal client: %w: %s", err, remedy)
 }
 
 // unreachable returns the error of a command whose connection to Temporal failed, with a remedy.

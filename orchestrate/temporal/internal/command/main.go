@@ -3,9 +3,11 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,7 +22,9 @@ import (
 const help = `stripe-connector-temporal runs the pipelines of a pipeline file on Temporal: a schedule and a workflow for each pipeline.
 
 The Temporal service is configured as for Temporal's own commands: by the environment variables TEMPORAL_ADDRESS,
-TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_*, or by a profile in the file that TEMPORAL_CONFIG_FILE names.`
+TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS_*, or by a profile in the file that TEMPORAL_CONFIG_FILE names.
+
+Exit codes: 0 success, 1 failure, 2 invalid command line; see plan --help for those of plan --detailed-exitcode.`
 
 // connection holds the flags of commands that call Temporal.
 type connection struct {
@@ -32,10 +36,22 @@ func Main(getenv func(string) string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // restore the default handling, so that a second signal kills the process
 	root := Root(getenv)
+	began := false
+	for _, cmd := range root.Commands() {
+		do := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			began = true
+			return do(cmd, args)
+		}
+	}
 	root.SetArgs(os.Args[1:])
-	err := root.ExecuteContext(ctx)
-	code := exitCode(err)
-	if code == 1 {
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !began {
+		words := strings.Join(strings.Fields(err.Error()), " ") // cobra's suggestions span several lines
+		err = usageError{fmt.Errorf("%s. Try '%s --help'", words, cmd.CommandPath())}
+	}
+	code := exitCode(err, os.Args[1:])
+	if err != nil && !errors.Is(err, errDifferences) {
 		fmt.Fprintln(os.Stderr, "error:", err)
 	}
 	return code
@@ -64,7 +80,7 @@ func Root(getenv func(string) string) *cobra.Command {
 func (c *connection) with(cmd *cobra.Command, logger log.Logger, do func(client.Client) error) error {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return fmt.Errorf("read the configuration of the Temporal client: %w", err)
+		return misconfigured(err)
 	}
 	if c.address != "" {
 		options.HostPort = c.address
