@@ -25,8 +25,8 @@ import (
 // childCommand is an environment variable that makes the test binary run its command line as stripe-connector-temporal would.
 const childCommand = "STRIPE_CONNECTOR_TEST_COMMAND"
 
-// process runs a command line in a process of its own, with nothing in its environment but env.
-func process(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+// commandProcess runs a command line in a process of its own, with nothing in its environment but env.
+func commandProcess(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(env, childCommand+"=1", "HOME="+t.TempDir())
@@ -79,7 +79,7 @@ func TestConnection(t *testing.T) {
 			if c.verb == "worker" {
 				args = append(args, "--target", "127.0.0.1:1")
 			}
-			out, text, code := process(t, append(good[:len(good):len(good)], c.env...), args...)
+			out, text, code := commandProcess(t, append(good[:len(good):len(good)], c.env...), args...)
 			for _, want := range c.wanted {
 				if !strings.Contains(out+text, want) || code != c.code {
 					t.Errorf("got exit code %d, %q and %q, want %d and %q", code, out, text, c.code, want)
@@ -109,10 +109,10 @@ func TestRefusedAttributes(t *testing.T) {
 	env := []string{"TEMPORAL_ADDRESS=" + address, "TEMPORAL_NAMESPACE=" + namespace, "TEMPORAL_API_KEY=key", "TEMPORAL_TLS_SERVER_CA_CERT_PATH=" + authority}
 	w := &world{T: t}
 	w.until("the namespace is known", func() bool {
-		_, _, code := process(t, env, "plan", file)
+		_, _, code := commandProcess(t, env, "plan", file)
 		return code == 0
 	})
-	out, warnings, code := process(t, env, "apply", file)
+	out, warnings, code := commandProcess(t, env, "apply", file)
 	if code != 0 || !strings.Contains(out, "+ search attributes: register StripeConnectorPipeline, StripeConnectorStatus (Keyword)\n") ||
 		!strings.Contains(warnings, "no operators here") || !strings.Contains(warnings, "temporal operator search-attribute create --namespace refused --name StripeConnectorPipeline --type Keyword") ||
 		!strings.HasSuffix(warnings, "Applied: 1 created, 0 updated, 0 deleted.\n") {
@@ -139,7 +139,7 @@ func TestUsage(t *testing.T) {
 		"plan --detailed-exitcode -x": {1, "unknown shorthand flag"},
 		"plan missing.yaml":           {1, "missing.yaml"},
 	} {
-		if _, text, code := process(t, nil, strings.Fields(line)...); code != want.code || !strings.Contains(text, want.text) {
+		if _, text, code := commandProcess(t, nil, strings.Fields(line)...); code != want.code || !strings.Contains(text, want.text) {
 			t.Errorf("%s: got exit code %d and %q, want %d and %q", line, code, text, want.code, want.text)
 		}
 	}
@@ -174,7 +174,7 @@ func TestSyncAll(t *testing.T) {
 	}
 	t.Cleanup(worker.Stop)
 	env := []string{"TEMPORAL_ADDRESS=" + server.Address, "TEMPORAL_NAMESPACE=" + server.Namespace}
-	out, text, code := process(t, env, "sync", "--all", "--task-queue", t.Name(), file)
+	out, text, code := commandProcess(t, env, "sync", "--all", "--task-queue", t.Name(), file)
 	if code != 1 || !strings.HasPrefix(out, "Syncing 3 pipelines: workflow stripe-connector:all:sync-all.yaml, run ") ||
 		!strings.HasSuffix(out, "\n2 succeeded, 0 skipped, 0 paused, 1 failed.\n") || text != "error: 1 of 3 pipelines failed: all-bad\n" {
 		t.Errorf("got exit code %d, %q and %q", code, out, text)
