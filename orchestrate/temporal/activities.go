@@ -85,7 +85,7 @@ func (a *activities) reread(ctx context.Context, name string, streams []string) 
 		return 0, err
 	}
 	n, err := p.Reread(ctx, a.execution(ctx, name), streams, a.Service)
-	return n, applicationError(err)
+	return n, applicationError(err, retryDelay(activity.GetInfo(ctx).Attempt, p.Wait, 0, err))
 }
 
 // execution returns what both activities that use the destination need.
@@ -101,14 +101,36 @@ func (a *activities) execution(ctx context.Context, name string) pipeline.Execut
 	}
 }
 
-// applicationError converts a [pipeline.Failure] for Temporal, without its cause, which may contain secrets.
-func applicationError(err error) error {
+// applicationError converts a [pipeline.Failure] for Temporal, without its cause, which may contain secrets. The next attempt
+// follows after delay, or as the retry policy says if it is zero.
+func applicationError(err error, delay time.Duration) error {
 	f, ok := errors.AsType[*pipeline.Failure](err)
 	if !ok {
 		return err
 	}
 	return sdk.NewApplicationErrorWithOptions(f.Message, f.Class,
-		sdk.ApplicationErrorOptions{NonRetryable: !f.Retryable, NextRetryDelay: f.RetryAfter})
+		sdk.ApplicationErrorOptions{NonRetryable: !f.Retryable, NextRetryDelay: delay})
+}
+
+// retryDelay returns how long to wait after an attempt that failed. Zero means as long as the retry policy says, which starts with
+// wait. What the service asks for doesn't shorten that. If the attempt had worked for a while, its failure is a new one, and the waits
+// start over.
+func retryDelay(attempt int32, wait, worked time.Duration, err error) time.Duration {
+	f, ok := errors.AsType[*pipeline.Failure](err)
+	switch {
+	case !ok:
+		return 0
+	case worked > longestWait:
+		return max(wait, f.RetryAfter)
+	case f.RetryAfter == 0:
+		return 0
+	}
+	for range attempt - 1 {
+		if wait = 2 * wait; wait >= longestWait {
+			return max(longestWait, f.RetryAfter)
+		}
+	}
+	return max(wait, f.RetryAfter)
 }
 
 // pause pauses the pipeline's schedule, if there is one.

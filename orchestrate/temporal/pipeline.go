@@ -16,9 +16,14 @@ const (
 	longestWait = 15 * time.Minute // as in package pipeline
 	callTime    = time.Minute      // for calls to Temporal itself
 	rereadTime  = 10 * time.Minute
-	// maxLost is how many workers in a row a sync may lose. Then it is likely the cause.
+	// maxLost is how many workers a sync may lose in a row, without reaching a state. Then it is likely the cause.
 	maxLost = 10
 )
+
+// changeSignals is the ID of the change since which signals act whenever they arrive: a resume during a sync acts at once, a pause
+// keeps a reread that arrives with it, and signals that arrive before a sync fails, or while the schedule is being paused, aren't
+// lost.
+const changeSignals = "signals at any time"
 
 // execution is one run of WorkflowPipeline.
 //
@@ -49,14 +54,14 @@ func runPipeline(ctx workflow.Context, name string) (Result, error) {
 	}
 	for {
 		e.receive(ctx)
-		if e.resumed {
-			e.resumed = false
-			if err := workflow.ExecuteLocalActivity(quick(ctx), activityResume, name).Get(ctx, nil); err != nil {
-				return Result{}, err
-			}
+		if err := e.resumeSchedule(ctx); err != nil {
+			return Result{}, err
 		}
 		if e.paused {
-			return Result{Status: e.end(ctx, StatusPaused), Streams: e.state.Streams}, e.pauseSchedule(ctx, "Paused on request.")
+			if ended, err := e.pause(ctx); ended {
+				return Result{Status: StatusPaused, Streams: e.state.Streams}, err
+			}
+			continue
 		}
 		if err := e.reread(ctx); err != nil {
 			return Result{}, e.failed(ctx, err)
@@ -67,8 +72,14 @@ func runPipeline(ctx workflow.Context, name string) (Result, error) {
 		switch {
 		case canceled && ctx.Err() == nil: // for a signal
 			continue
+		case err != nil && e.isAsked(ctx): // since the sync began, so the cause may be fixed
+			continue
 		case err != nil:
-			return Result{}, e.failed(ctx, err)
+			err = e.failed(ctx, err)
+			if e.isAsked(ctx) {
+				continue
+			}
+			return Result{}, err
 		}
 		e.state.Syncs++
 		e.receive(ctx)
@@ -146,13 +157,22 @@ func (e *execution) sync(ctx workflow.Context) (canceled bool, err error) {
 				canceled = true
 				cancel()
 			}
+			e.resumeDuringSync(ctx)
 		}
 		var counts map[string]Counts
 		if err = future.Get(ctx, &counts); err == nil {
 			e.state.Streams = counts
 		}
-		if !isLost(err) || lost >= maxLost || canceled {
+		if canceled || !isStopped(err) && !isLost(err) {
 			return canceled, err
+		}
+		switch {
+		case isStopped(err):
+			lost-- // an upgrade stops one worker after the other
+		case reachedState(err):
+			lost = 0
+		case lost >= maxLost:
+			return false, err
 		}
 	}
 }
@@ -172,13 +192,23 @@ func (e *execution) activity(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// isLost reports whether an activity ended because its worker died or stopped.
+// isLost reports whether an activity ended because its worker died.
 func isLost(err error) bool {
-	if timeout, ok := errors.AsType[*sdk.TimeoutError](err); ok {
-		return timeout.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT
-	}
+	timeout, ok := errors.AsType[*sdk.TimeoutError](err)
+	return ok && timeout.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT
+}
+
+// isStopped reports whether an activity ended because its worker was asked to stop.
+func isStopped(err error) bool {
 	failure, ok := errors.AsType[*sdk.ApplicationError](err)
 	return ok && failure.Type() == errorStopped
+}
+
+// reachedState reports whether a lost activity had received a state, according to its last heartbeat.
+func reachedState(err error) bool {
+	var p Progress
+	timeout, ok := errors.AsType[*sdk.TimeoutError](err)
+	return ok && timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&p) == nil && !p.StateAt.IsZero()
 }
 
 // reread makes the next sync re-read the streams that signals named.
@@ -209,6 +239,51 @@ func (e *execution) failed(ctx workflow.Context, err error) error {
 		message += " The schedule is paused until the pipeline is resumed."
 	}
 	return sdk.NewNonRetryableApplicationError(message, failure.Type(), nil)
+}
+
+// pause pauses the schedule, and reports whether the workflow ends. It doesn't if another signal has arrived meanwhile.
+func (e *execution) pause(ctx workflow.Context) (ended bool, err error) {
+	e.end(ctx, StatusPaused)
+	asks := workflow.GetVersion(ctx, changeSignals, workflow.DefaultVersion, 1) == 1
+	e.state.Again = false
+	if err := e.pauseSchedule(ctx, "Paused on request."); err != nil || !asks {
+		return true, err
+	}
+	if err := e.reread(ctx); err != nil { // so that the next sync does it
+		return true, e.failed(ctx, err)
+	}
+	e.paused = false
+	e.receive(ctx)
+	return !e.paused && !e.resumed && !e.state.Again && len(e.state.Reread) == 0, nil
+}
+
+// resumeSchedule ends the pause of the schedule if a signal asked for it.
+func (e *execution) resumeSchedule(ctx workflow.Context) error {
+	if !e.resumed {
+		return nil
+	}
+	e.resumed = false
+	return workflow.ExecuteLocalActivity(quick(ctx), activityResume, e.name).Get(ctx, nil)
+}
+
+// resumeDuringSync is resumeSchedule while a sync is running, which another one follows.
+func (e *execution) resumeDuringSync(ctx workflow.Context) {
+	if !e.resumed || workflow.GetVersion(ctx, changeSignals, workflow.DefaultVersion, 1) != 1 {
+		return
+	}
+	e.state.Again = true
+	if err := e.resumeSchedule(ctx); err != nil {
+		workflow.GetLogger(ctx).Warn("The pause of the schedule could not be ended: resume the pipeline again.", "error", err)
+	}
+}
+
+// isAsked reports whether signals have asked for a sync after one that failed.
+func (e *execution) isAsked(ctx workflow.Context) bool {
+	if ctx.Err() != nil || workflow.GetVersion(ctx, changeSignals, workflow.DefaultVersion, 1) != 1 {
+		return false
+	}
+	e.receive(ctx)
+	return e.paused || e.resumed || e.state.Again || len(e.state.Reread) > 0
 }
 
 func (e *execution) pauseSchedule(ctx workflow.Context, note string) error {

@@ -36,6 +36,7 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 	beating.Go(func() { m.beat(parent, a.HeartbeatInterval, ended, cancel) })
 	e := a.execution(parent, name)
 	e.Observe = m.observe
+	begun := time.Now()
 	report, err := p.Sync(ctx, e)
 	close(ended)
 	beating.Wait()
@@ -47,7 +48,7 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 			return nil, sdk.NewNonRetryableApplicationError("The worker was asked to stop. The next one resumes from the last state.", errorStopped, nil)
 		}
 	}
-	return countsOf(report), applicationError(err)
+	return countsOf(report), applicationError(err, retryDelay(activity.GetInfo(parent).Attempt, p.Wait, time.Since(begun), err))
 }
 
 // meter counts what a sync receives, for its heartbeats.
