@@ -14,6 +14,8 @@ FUZZTIME ?= 1m
 SOAK ?= 10m
 VULNDB ?= golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
 PLATFORMS ?=
+# The folders of the modules with programs for users. The other modules are for tests and builds only.
+RELEASED := $(patsubst %/go.mod,%,$(wildcard $(patsubst %/cmd,%/go.mod,$(wildcard ./cmd */cmd */*/cmd))))
 
 .PHONY: help
 help: ## Show this help
@@ -62,6 +64,10 @@ release-proto: ## Make the current protocol the released one, which later change
 .PHONY: temporal
 temporal: ## Test the Temporal worker, a module of its own (building Temporal's server takes ten minutes of CPU time once)
 	cd orchestrate/temporal && go mod tidy -diff && go vet ./... && go test -timeout 20m ./...
+
+.PHONY: verify
+verify: ## Check that the modules that released programs are built from are as published
+	@for module in $(RELEASED); do go -C $$module mod verify || exit 1; done
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (default 1m; or a count such as 100000x)
@@ -131,7 +137,9 @@ vuln: ## Check for known vulnerabilities in reachable code, with the database pi
 	@database=$$(mktemp -d) && trap 'rm -rf "$$database"' EXIT && \
 	reports=$$(go mod download -json $(VULNDB) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') && \
 	go -C tools run ./vulndb "$$reports" "$$database" && \
-	$(TOOL) govulncheck -db "file://$$database" ./... || { echo "vuln: FAILED: see the vulnerabilities listed above" >&2; exit 1; }
+	for module in $(RELEASED); do \
+		$(TOOL) govulncheck -C $$module -db "file://$$database" ./... || { echo "vuln: FAILED: see the vulnerabilities listed above" >&2; exit 1; }; \
+	done
 
 .PHONY: licenses
 licenses: build ## List the modules of the binary, and fail if a license is not allowed
