@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stripe-connector/stripe-connector/internal/page"
 	"github.com/stripe-connector/stripe-connector/server"
 	"github.com/stripe-connector/stripe-connector/server/watch"
 )
@@ -236,9 +237,9 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	if at.health != nil {
 		serving.Go(func() error { return s.ServeHealth(at.health) })
 	}
-	page := watchPage(watched.Handler(s.Draining, flags.watching.profiles))
+	metrics := page.New(watched.Handler(s.Draining, flags.watching.profiles))
 	if at.metrics != nil {
-		serving.Go(func() error { return servePage(page, at.metrics) })
+		serving.Go(func() error { return page.Serve(metrics, at.metrics) })
 		logger.Info("serving metrics", "address", at.metrics.Addr().String(), "pprof", flags.watching.profiles)
 	}
 	logger.Info("serving", "address", at.calls.Addr().String(), "version", buildVersion(),
@@ -249,7 +250,7 @@ func (a *app) serveOn(ctx context.Context, at listeners, flags *serving) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), flags.drain)
 	defer cancel()
 	shutdown := s.Shutdown(limit)
-	_ = page.Close() // not earlier: until now, it reports that the service is draining
+	_ = metrics.Close() // not earlier: until now, it reports that the service is draining
 	if err := serving.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

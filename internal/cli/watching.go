@@ -3,14 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/stripe-connector/stripe-connector/server"
+	"github.com/stripe-connector/stripe-connector/internal/page"
 )
 
 const metricsHelp = `With --metrics-listen, it serves HTTP there, without authentication: /metrics for Prometheus, /healthz, /readyz (503 while
@@ -38,33 +35,5 @@ func (w *metricsFlags) open(ctx context.Context) (net.Listener, error) {
 		}
 		return nil, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", w.listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: choose another address with --metrics-listen: %w", err)
-	}
-	return server.LimitListener(listener, mostWatchers), nil
-}
-
-// mostWatchers is the maximum number of connections to --metrics-listen.
-const mostWatchers = 64
-
-// watchPage returns the HTTP server for metrics and health. Its timeouts bound how long a slow or silent client holds
-// a connection.
-func watchPage(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      2 * time.Minute, // a profile takes a while
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
-}
-
-// servePage serves until page is closed.
-func servePage(page *http.Server, listener net.Listener) error {
-	if err := page.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve metrics: %w", err)
-	}
-	return nil
+	return page.Listen(ctx, w.listen)
 }

@@ -1,32 +1,15 @@
 package watch
 
 import (
-	"io"
 	"net/http"
-	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stripe-connector/stripe-connector/internal/page"
 )
 
 // Handler returns a handler for /metrics, /healthz (always 200), /readyz (503 while draining returns true), and, if profiles
 // is set, /debug/pprof. It requires no authentication, and serves no secrets and no customer data.
 func (w *Watch) Handler(draining func() bool, profiles bool) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{Registry: w.registry}))
-	mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(out, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(out http.ResponseWriter, _ *http.Request) {
-		if draining() {
-			http.Error(out, "draining", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(out, "ok\n")
-	})
-	if profiles {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // don't expose the command line
-	}
-	return mux
+	return page.Handler(promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{Registry: w.registry}), draining, profiles)
 }

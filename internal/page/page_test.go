@@ -1,4 +1,4 @@
-package cli
+package page
 
 import (
 	"io"
@@ -13,14 +13,14 @@ import (
 // TestMetricsConnectionsAreLimited opens more silent connections to --metrics-listen than it takes. The oldest must be closed,
 // and a scrape must be answered.
 func TestMetricsConnectionsAreLimited(t *testing.T) {
-	listener, err := (&metricsFlags{listen: "127.0.0.1:0"}).open(t.Context())
+	listener, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := watchPage(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }))
+	page := New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }))
 	page.ReadHeaderTimeout = time.Hour // so that nothing else closes the connections
 	var serving errgroup.Group
-	serving.Go(func() error { return servePage(page, listener) })
+	serving.Go(func() error { return Serve(page, listener) })
 	t.Cleanup(func() {
 		_ = page.Close()
 		if err := serving.Wait(); err != nil {
