@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/temporal"
 
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
@@ -18,8 +19,16 @@ var (
 	errFollowed    = errors.New("followed for long enough")
 )
 
-// sync syncs a pipeline, or follows it for FollowTime. It resumes from the last states in the destination.
-func (a *activities) sync(parent context.Context, name string) (map[string]Counts, error) {
+// sync syncs a pipeline, and counts how the sync ended.
+func (a *activities) sync(ctx context.Context, name string) (map[string]Counts, error) {
+	endings := newEndings(activity.GetMetricsHandler(ctx))
+	counts, err := a.syncOrFollow(ctx, name)
+	endings.count(err)
+	return counts, err
+}
+
+// syncOrFollow syncs a pipeline, or follows it for FollowTime. It resumes from the last states in the destination.
+func (a *activities) syncOrFollow(parent context.Context, name string) (map[string]Counts, error) {
 	p, err := a.pipeline(name)
 	if err != nil {
 		return nil, err
@@ -30,7 +39,7 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 		timer := time.AfterFunc(a.FollowTime, func() { cancel(errFollowed) })
 		defer timer.Stop()
 	}
-	m := &meter{progress: Progress{Records: map[string]int64{}}}
+	m := &meter{progress: Progress{Records: map[string]int64{}}, metrics: activity.GetMetricsHandler(parent)}
 	ended := make(chan struct{})
 	var beating sync.WaitGroup
 	beating.Go(func() { m.beat(parent, a.HeartbeatInterval, ended, cancel) })
@@ -51,8 +60,10 @@ func (a *activities) sync(parent context.Context, name string) (map[string]Count
 	return countsOf(report), applicationError(err, retryDelay(activity.GetInfo(parent).Attempt, p.Wait, time.Since(begun), err))
 }
 
-// meter counts what a sync receives, for its heartbeats.
+// meter counts what a sync receives, for its heartbeats and for the worker's metrics.
 type meter struct {
+	metrics client.MetricsHandler
+
 	mu       sync.Mutex
 	progress Progress
 }
@@ -63,6 +74,7 @@ func (m *meter) observe(_ context.Context, r *connectorv1.ReadResponse) {
 	defer m.mu.Unlock()
 	switch r := r.GetMessage().(type) {
 	case *connectorv1.ReadResponse_Records:
+		received(m.metrics, r.Records)
 		m.progress.Records[r.Records.GetStream()] += int64(len(r.Records.GetRecords()))
 	case *connectorv1.ReadResponse_Checkpoint:
 		m.progress.StateAt = time.Now().UTC().Truncate(time.Second)

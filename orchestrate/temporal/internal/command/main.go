@@ -29,6 +29,8 @@ Exit codes: 0 success, 1 failure, 2 invalid command line; see plan --help for th
 // connection holds the flags of commands that call Temporal.
 type connection struct {
 	address, namespace, taskQueue string
+	// metrics receives the metrics of the client. It may be nil.
+	metrics client.MetricsHandler
 }
 
 // Main runs the process's command line and returns the exit code.
@@ -92,7 +94,7 @@ func (c *connection) with(cmd *cobra.Command, logger log.Logger, do func(client.
 		options.Namespace = client.DefaultNamespace
 	}
 	c.namespace = options.Namespace
-	options.Logger = logger
+	options.Logger, options.MetricsHandler = logger, c.metrics
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, apply.DialOption())
 	t, err := client.DialContext(cmd.Context(), options)
 	if err != nil {
