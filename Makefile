@@ -120,6 +120,10 @@ try-containers: ## Build the image from the Dockerfile and run it, if there is a
 try-image: ## Build the images of a release, which needs no registry, and run them, if there is a container engine
 	deploy/try-image.sh
 
+.PHONY: try-compose
+try-compose: ## Run compose.yaml with the image of a release, if Compose and a container engine are there
+	deploy/try-compose.sh
+
 .PHONY: chart
 chart: ## Lint and test the Helm chart
 	deploy/check-chart.sh
