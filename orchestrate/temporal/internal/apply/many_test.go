@@ -13,7 +13,7 @@ import (
 // BenchmarkMany applies many schedules, plans again, and deletes all but one. Much of the time is that of Temporal, which runs on
 // the same machine:
 //
-//	go test ./internal/apply -run '^$' -bench Many -benchtime 1x
+//	go test ./internal/apply -run '^$' -bench 'Many$' -benchtime 1x
 func BenchmarkMany(b *testing.B) {
 	const many = 1000
 	c := connected(b)

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
 )
 
 const (
@@ -78,7 +79,7 @@ func (s *session) call(ctx context.Context, f func(context.Context) error) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !isPassing(err) {
+		if !isPassing(err, w.err) {
 			s.note(nil)
 			return err
 		}
@@ -107,8 +108,13 @@ func (s *session) note(delay error) time.Duration {
 	return time.Since(s.answered)
 }
 
-// isPassing reports whether a call that failed with err may succeed later.
-func isPassing(err error) bool {
+// isPassing reports whether a call that failed with err may succeed later. The RPC's error also shows failures of Temporal's own,
+// whose code the SDK hides.
+func isPassing(err, rpc error) bool {
+	switch serviceerror.ToStatus(rpc).Code() {
+	case codes.Aborted, codes.Internal, codes.Unknown: // the SDK retries these, too, but only for some seconds
+		return err != nil
+	}
 	_, unavailable := errors.AsType[*serviceerror.Unavailable](err)
 	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
 	_, busy := errors.AsType[*serviceerror.ResourceExhausted](err)

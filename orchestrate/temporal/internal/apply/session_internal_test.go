@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // TestCall checks which errors are retried, and for how long.
@@ -25,15 +27,17 @@ func TestCall(t *testing.T) {
 		"a busy server":       {serviceerror.NewResourceExhausted(0, "busy"), 4, "", 3500 * time.Millisecond, 10500 * time.Millisecond},
 		"a restarting server": {serviceerror.NewUnavailable("away"), 3, "", 1500 * time.Millisecond, 4500 * time.Millisecond},
 		"a slow server":       {fmt.Errorf("describe: %w", context.DeadlineExceeded), 2, "", 500 * time.Millisecond, 1500 * time.Millisecond},
+		"a failing server":    {status.Error(codes.Unknown, "something went wrong, please retry"), 3, "", 1500 * time.Millisecond, 4500 * time.Millisecond},
 		"a permanent error":   {serviceerror.NewPermissionDenied("no", ""), 2, "no", 0, 0},
 		"a dead server":       {serviceerror.NewUnavailable("gone"), 1000, "Temporal has answered no call for 2m0s: gone", patience, patience + 2*longestWait},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun, calls := time.Now(), 0
-				err := newSession(nil, nil).call(t.Context(), func(context.Context) error {
+				err := newSession(nil, nil).call(t.Context(), func(ctx context.Context) error {
 					if calls++; calls < c.calls {
-						return c.err
+						ctx.Value(wireKey{}).(*wire).err = c.err
+						return serviceerror.FromStatus(serviceerror.ToStatus(c.err))
 					}
 					return nil
 				})
