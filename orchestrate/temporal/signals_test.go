@@ -13,11 +13,10 @@ import (
 	connectorv1 "github.com/stripe-connector/stripe-connector/proto/connector/v1"
 )
 
-// TestResumeDuringSync tests that a paused schedule resumes at once when a sync is running.
-func TestResumeDuringSync(t *testing.T) {
-	t.Parallel()
-	release := make(chan struct{})
-	f := &fake{sync: func(context.Context, int, connector.SyncOptions) error { <-release; return nil }}
+// resumedDuringSync resumes a pipeline whose schedule was paused by hand, while it runs its first sync, and waits until the schedule
+// resumes.
+func resumedDuringSync(t *testing.T, f *fake) (*world, client.ScheduleHandle, client.WorkflowRun) {
+	t.Helper()
 	w := newWorld(t, f, "")
 	schedule := w.schedule()
 	if err := schedule.Pause(t.Context(), client.SchedulePauseOptions{Note: "by hand"}); err != nil {
@@ -27,6 +26,15 @@ func TestResumeDuringSync(t *testing.T) {
 	w.until("it syncs", func() bool { return len(f.seen()) == 1 })
 	w.signal(temporal.SignalResume, nil)
 	w.until("the schedule resumes", func() bool { return w.pausedNote(schedule) == "" })
+	return w, schedule, run
+}
+
+// TestResumeDuringSync tests that a paused schedule resumes at once when a sync is running.
+func TestResumeDuringSync(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	f := &fake{sync: func(context.Context, int, connector.SyncOptions) error { <-release; return nil }}
+	w, _, run := resumedDuringSync(t, f)
 	if got := len(f.seen()); got != 1 {
 		t.Errorf("%d syncs have begun, want that the first is running", got)
 	}
@@ -84,15 +92,7 @@ func TestResumeBeforeFailure(t *testing.T) {
 		}
 		return nil
 	}}
-	w := newWorld(t, f, "")
-	schedule := w.schedule()
-	if err := schedule.Pause(t.Context(), client.SchedulePauseOptions{Note: "by hand"}); err != nil {
-		t.Fatal(err)
-	}
-	run := w.start(temporal.WorkflowPipeline)
-	w.until("it syncs", func() bool { return len(f.seen()) == 1 })
-	w.signal(temporal.SignalResume, nil)
-	w.until("the schedule resumes", func() bool { return w.pausedNote(schedule) == "" })
+	w, schedule, run := resumedDuringSync(t, f)
 	close(release)
 	if got := w.result(run); got != temporal.StatusSucceeded || len(f.seen()) != 2 {
 		t.Errorf("got %q after %d syncs, want %q after 2", got, len(f.seen()), temporal.StatusSucceeded)

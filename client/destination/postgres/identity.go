@@ -101,13 +101,10 @@ func (d *Destination) queryTables(p *pipeline, names []string, all map[string]fo
 // queryFilled adds the queries for whether tables have rows, which update these tables in all.
 func (d *Destination) queryFilled(p *pipeline, names []string, all map[string]foundTable) {
 	for _, name := range names {
-		p.query(func(answer pgx.Rows) error {
+		p.boolean(func(filled bool) {
 			f := all[name]
-			_, err := pgx.ForEachRow(answer, []any{&f.Filled}, func() error {
-				all[name] = f
-				return nil
-			})
-			return err
+			f.Filled = filled
+			all[name] = f
 		}, "SELECT EXISTS (SELECT FROM "+d.qualified(name)+")")
 	}
 }
@@ -240,14 +237,7 @@ func (d *Destination) examineTouched(p *pipeline, touched []*table) (unchanged f
 // are added to changed.
 func (d *Destination) updateFilled(p *pipeline, touched []*table, changed map[*table]bool) {
 	for _, t := range touched {
-		p.query(func(answer pgx.Rows) error {
-			var filled bool
-			_, err := pgx.ForEachRow(answer, []any{&filled}, func() error {
-				changed[t] = filled
-				return nil
-			})
-			return err
-		}, "UPDATE "+d.qualified(rows.TablesTable)+" AS t SET filled = now.filled"+
+		p.boolean(func(filled bool) { changed[t] = filled }, "UPDATE "+d.qualified(rows.TablesTable)+" AS t SET filled = now.filled"+
 			" FROM (SELECT EXISTS (SELECT FROM "+t.qualified()+") AS filled) AS now"+
 			" WHERE t.stream = $1 AND t.filled <> now.filled RETURNING t.filled", t.Stream)
 	}

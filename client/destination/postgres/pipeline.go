@@ -88,6 +88,18 @@ func (p *pipeline) scan(statement string, value any, args ...any) {
 	}, statement, args...)
 }
 
+// boolean adds a statement that returns at most one row, of one boolean, for which found is called.
+func (p *pipeline) boolean(found func(bool), statement string, args ...any) {
+	p.query(func(answer pgx.Rows) error {
+		var value bool
+		_, err := pgx.ForEachRow(answer, []any{&value}, func() error {
+			found(value)
+			return nil
+		})
+		return err
+	}, statement, args...)
+}
+
 // flush sends the statements added so far.
 func (p *pipeline) flush() {
 	if p.err == nil {
@@ -224,7 +236,7 @@ func (f *feed) flush() {
 		return
 	}
 	var oids []uint32
-	var arguments [][]byte
+	var values [][]byte
 	buffer := p.buffer[:0]
 	for i, name := range f.statement.types {
 		start, oid := len(buffer), arrayTypes[name]
@@ -232,10 +244,10 @@ func (f *feed) flush() {
 			p.err = fmt.Errorf("%s: %w", f.statement.doing, p.err)
 			return
 		}
-		oids, arguments = append(oids, oid), append(arguments, buffer[start:])
+		oids, values = append(oids, oid), append(values, buffer[start:])
 	}
 	p.buffer = buffer
-	p.stream.SendQueryPrepared(p.prepare(f.statement, oids), arguments, []int16{pgtype.BinaryFormatCode}, nil)
+	p.stream.SendQueryPrepared(p.prepare(f.statement, oids), values, []int16{pgtype.BinaryFormatCode}, nil)
 	p.sent = append(p.sent, result{doing: f.statement.doing})
 	for i := range f.columns {
 		clear(f.columns[i])
